@@ -1,0 +1,137 @@
+"""The build-time size of one accelerator, and the named sizes that boards use."""
+
+from dataclasses import dataclass
+
+__all__ = ["CONFIGS", "Config", "ConfigError", "get_config"]
+
+
+class ConfigError(ValueError):
+    """A configuration breaks a rule; the message names the field, the rule and the value."""
+
+
+def _log2(value: int) -> int:
+    return value.bit_length() - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Size of the array, its memories and its output path.
+
+    A *word* is ``columns`` int8 activations: the unit of the activation memory and of the line
+    buffers. A *beat* is ``lanes`` int8 results: the unit in which results leave.
+
+    Parameters
+    ----------
+    name : str
+        What users type after ``--config``.
+    tap_rows, tap_columns : int
+        Grid of kernel taps that the window former holds; the array has one row per tap.
+    columns : int
+        Output channels computed at once; a power of two, at least 2.
+    pixels : int
+        Output rows computed at once with the same weights; 1, 2 or 4.
+    lanes : int
+        Results requantised per cycle; a power of two that divides ``columns``.
+    tile : int
+        Columns that an activation reaches per cycle on its way across the array.
+    weight_words : int
+        Depth of the weight memory; a word is one byte per processing element.
+    activation_words, line_words : int
+        Depth of the activation memory and of each line buffer, in words; powers of two for
+        line buffers.
+    parameter_words : int
+        Depth of each lane's memory of (bias, multiplier, shift).
+    descriptor_count, window_count : int
+        Layers in a program, and window-program entries of all its layers together.
+    dsp_multipliers : int
+        Processing elements whose multiplier is a vendor DSP; the rest are built from fabric.
+
+    Raises
+    ------
+    ConfigError
+        If a field breaks its rule.
+    """
+
+    name: str
+    tap_rows: int = 3
+    tap_columns: int = 3
+    columns: int = 16
+    pixels: int = 1
+    lanes: int = 8
+    tile: int = 4
+    weight_words: int = 2048
+    activation_words: int = 4096
+    line_words: int = 512
+    parameter_words: int = 512
+    descriptor_count: int = 64
+    window_count: int = 512
+    dsp_multipliers: int = 0
+
+    def __post_init__(self):
+        def require(field: str, rule: str, holds: bool):
+            if not holds:
+                value = getattr(self, field)
+                raise ConfigError(f"Config.{field} must be {rule}, not {value!r}")
+
+        def is_power(value: int) -> bool:
+            return value > 0 and value & value - 1 == 0
+
+        require("tap_rows", "from 1 to 4", 1 <= self.tap_rows <= 4)
+        require("tap_columns", "from 1 to 3", 1 <= self.tap_columns <= 3)
+        require("columns", "a power of two from 2 to 16",
+                is_power(self.columns) and 2 <= self.columns <= 16)
+        require("pixels", "1, 2 or 4", self.pixels in (1, 2, 4))
+        require("lanes", "a power of two that divides columns",
+                is_power(self.lanes) and self.lanes <= self.columns)
+        require("tile", "a power of two that divides columns",
+                is_power(self.tile) and self.tile <= self.columns)
+        require("line_words", "a power of two from 4 to 512",
+                is_power(self.line_words) and 4 <= self.line_words <= 512)
+        for field, limit in [("weight_words", 1 << 16), ("activation_words", 1 << 15),
+                             ("parameter_words", 1 << 12), ("descriptor_count", 256),
+                             ("window_count", 1 << 12)]:
+            require(field, f"from 1 to {limit}", 1 <= getattr(self, field) <= limit)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the array: taps whose products are summed in one cycle."""
+        return self.tap_rows * self.tap_columns
+
+    @property
+    def channel_rows(self) -> int:
+        """Rows that a channel feed uses: the largest power of two up to ``rows`` and ``columns``."""
+        return 1 << _log2(min(self.rows, self.columns))
+
+    @property
+    def line_banks(self) -> int:
+        """Line buffers that are read at once; a power of two, so a row's bank is a bit field."""
+        most = max(self.tap_rows, self.pixels)
+        return 1 << (most - 1).bit_length()
+
+    @property
+    def beats(self) -> int:
+        """Beats in a word."""
+        return self.columns // self.lanes
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers in the array: MACs per cycle at full utilisation."""
+        return self.rows * self.columns * self.pixels
+
+
+CONFIGS = {config.name: config for config in [
+    Config(name="ulx3s-85f", dsp_multipliers=144),
+    Config(name="ulx3s-85f-wide", pixels=4, dsp_multipliers=144),
+    Config(
+        name="tiny", tap_rows=1, tap_columns=3, columns=4, lanes=2, tile=2, weight_words=2048,
+        activation_words=512, line_words=64, parameter_words=64, descriptor_count=16,
+        window_count=128,
+    ),
+]}  # fmt: skip
+
+
+def get_config(name: str) -> Config:
+    """Return the configuration called ``name``, or raise :class:`ConfigError` with the choices."""
+    if name not in CONFIGS:
+        raise ConfigError(f"there is no configuration {name!r}; choose from {', '.join(CONFIGS)}")
+    return CONFIGS[name]

@@ -1,0 +1,21 @@
+"""A short hash of the whole contract, so that program and board can be told apart."""
+
+import hashlib
+from dataclasses import asdict
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import DESCRIPTOR, WINDOW
+from weft_hw.contract.memory_map import COUNTERS, PARAMETER, memory_map
+
+__all__ = ["fingerprint"]
+
+
+def fingerprint(config: Config) -> int:
+    """Return the 64-bit fingerprint of ``config`` together with every layout of the contract.
+
+    Two sides with equal fingerprints agree on descriptors, memories and sizes. The multipliers'
+    technology is left out: it changes no bit of what a program means.
+    """
+    sizes = {k: v for k, v in asdict(config).items() if k not in ("dsp_multipliers", "tile")}
+    text = repr((sizes, DESCRIPTOR, WINDOW, PARAMETER, COUNTERS, memory_map(config)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

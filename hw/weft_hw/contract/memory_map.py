@@ -1,0 +1,83 @@
+"""The memories that a host reads and writes, each an array of fixed-size units."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, WINDOW_BYTES
+from weft_hw.contract.fields import Field
+
+__all__ = [
+    "COUNTERS", "COUNTER_BYTES", "DESCRIPTOR_WORDS", "PARAMETER", "PARAMETER_BYTES", "Memory",
+    "Region", "max_unit_bytes", "memory_map",
+]  # fmt: skip
+
+COUNTER_BYTES = 4
+DESCRIPTOR_WORD_BYTES = 4
+DESCRIPTOR_WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_WORD_BYTES
+
+# Per layer, one 32-bit counter each, in this order.
+COUNTERS = (
+    Field("cycles", 32, "from the layer's start (or the one before's end) to its last result"),
+    Field("busy", 32, "cycles in which the array took a step (ELEMENTWISE, TABLE: a word or entry)"),
+    Field("wait_input", 32, "cycles without a step because no window was complete"),
+    Field("wait_output", 32, "cycles without a step because results were still leaving"),
+)
+
+# What a lane needs to know about one output channel.
+PARAMETER = (
+    Field("bias", 32, "added to the accumulator", True),
+    Field("multiplier", 31, "Q31 multiplier, or the float32 scale's mantissa << 7"),
+    Field("shift", 6, "right shift of the product"),
+)
+PARAMETER_BYTES = (sum(field.width for field in PARAMETER) + 7) // 8
+
+
+class Region(IntEnum):
+    """Number of a memory in packets."""
+
+    ACTIVATION = 0
+    WEIGHT = 1
+    PARAMETER = 2
+    DESCRIPTOR = 3
+    WINDOW = 4
+    COUNTER = 5
+
+
+class Memory(NamedTuple):
+    """One memory: bytes in a unit, number of units, and what the host may do with it."""
+
+    unit_bytes: int
+    units: int
+    readable: bool
+    writable: bool
+
+    @property
+    def bytes(self) -> int:
+        """Capacity in bytes."""
+        return self.unit_bytes * self.units
+
+
+def memory_map(config: Config) -> dict[Region, Memory]:
+    """Return the memories of an accelerator.
+
+    Unit addresses: ACTIVATION counts words. WEIGHT is ``word * columns + column``, each unit the
+    ``rows`` int8 weights of one column. PARAMETER is ``entry * lanes + lane``. DESCRIPTOR and
+    WINDOW count 32-bit words. COUNTER is ``layer * len(COUNTERS) + counter``.
+    """
+    return {
+        Region.ACTIVATION: Memory(config.columns, config.activation_words, True, True),
+        Region.WEIGHT: Memory(config.rows, config.weight_words * config.columns, False, True),
+        Region.PARAMETER: Memory(
+            PARAMETER_BYTES, config.parameter_words * config.lanes, False, True),
+        Region.DESCRIPTOR: Memory(
+            DESCRIPTOR_WORD_BYTES, config.descriptor_count * DESCRIPTOR_WORDS, False, True),
+        Region.WINDOW: Memory(WINDOW_BYTES, config.window_count, False, True),
+        Region.COUNTER: Memory(
+            COUNTER_BYTES, config.descriptor_count * len(COUNTERS), True, False),
+    }  # fmt: skip
+
+
+def max_unit_bytes(config: Config) -> int:
+    """Bytes of the largest unit: the width of the bus between link and memories."""
+    return max(memory.unit_bytes for memory in memory_map(config).values())

@@ -1,0 +1,1 @@
+"""Golden model, simulators and test benches. Imports weft_hw; never weft."""
