@@ -99,7 +99,7 @@ class Config:
 
     @property
     def channel_rows(self) -> int:
-        """Rows that a channel feed uses: the largest power of two up to ``rows`` and ``columns``."""
+        """Rows that a channel feed uses: the largest power of two not above rows or columns."""
         return 1 << _log2(min(self.rows, self.columns))
 
     @property

@@ -19,7 +19,7 @@ DESCRIPTOR_WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_WORD_BYTES
 # Per layer, one 32-bit counter each, in this order.
 COUNTERS = (
     Field("cycles", 32, "from the layer's start (or the one before's end) to its last result"),
-    Field("busy", 32, "cycles in which the array took a step (ELEMENTWISE, TABLE: a word or entry)"),
+    Field("busy", 32, "cycles in which the array took a step, or a word or table entry passed"),
     Field("wait_input", 32, "cycles without a step because no window was complete"),
     Field("wait_output", 32, "cycles without a step because results were still leaving"),
 )
