@@ -91,7 +91,6 @@ class Wait(IntEnum):
 DESCRIPTOR_BYTES = 64
 DESCRIPTOR = (
     Field("kind", 2, "Kind"),
-    Field("last", 1, "this is the program's last descriptor"),
     Field("wait", 2, "Wait"),
     Field("in_base", 16, "first word of the input"),
     Field("row_words", 10, "words in an input row"),

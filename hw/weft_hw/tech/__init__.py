@@ -1,0 +1,1 @@
+"""Vendor primitives behind portable signatures: one module per FPGA family."""
