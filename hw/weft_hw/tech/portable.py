@@ -6,10 +6,14 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-__all__ = ["MULTIPLIER_LATENCY", "READ_LATENCY", "BlockRam", "Multiplier", "Portable"]
+__all__ = [
+    "MULTIPLIER_LATENCY", "READ_LATENCY", "WIDE_MULTIPLIER_LATENCY", "BlockRam", "Multiplier",
+    "Portable", "WeightColumn", "WideMultiplier",
+]  # fmt: skip
 
 MULTIPLIER_LATENCY = 3
 READ_LATENCY = 2
+WIDE_MULTIPLIER_LATENCY = 6
 
 
 class Multiplier(wiring.Component):
@@ -31,6 +35,34 @@ class Multiplier(wiring.Component):
         return m
 
 
+class WideMultiplier(wiring.Component):
+    """``o = a * b`` of two unsigned numbers, ``WIDE_MULTIPLIER_LATENCY`` cycles later.
+
+    One product per cycle.
+
+    Members
+    -------
+    a : In(32)
+    b : In(31)
+    o : Out(63)
+    """
+
+    def __init__(self):
+        super().__init__({"a": In(32), "b": In(31), "o": Out(63)})
+
+    def elaborate(self, platform):
+        m = Module()
+        a, b = Signal(32), Signal(31)
+        m.d.sync += [a.eq(self.a), b.eq(self.b)]
+        value = a * b
+        for stage in range(WIDE_MULTIPLIER_LATENCY - 2):
+            product = Signal(63, name=f"product_{stage}")
+            m.d.sync += product.eq(value)
+            value = product
+        m.d.sync += self.o.eq(value)
+        return m
+
+
 class BlockRam(wiring.Component):
     """Simple dual-port memory with an output register: data 2 cycles after its address.
 
@@ -47,7 +79,8 @@ class BlockRam(wiring.Component):
     Members
     -------
     read_address : In(range(depth)); read_data : Out(width)
-    write_address : In(range(depth)); write_data : In(width); write_enable : In(width // granularity)
+    write_address : In(range(depth)); write_data : In(width)
+    write_enable : In(width // granularity)
     """
 
     def __init__(self, *, width: int, depth: int, granularity: int | None = None):
@@ -75,12 +108,55 @@ class BlockRam(wiring.Component):
         return m
 
 
+class WeightColumn(wiring.Component):
+    """Weights of one column of the array: a byte per row, each row read at its own address.
+
+    Data come 2 cycles after their address; one word is read and one written per cycle. The
+    producer keeps the addresses staggered: row ``r`` is given what row 0 was given ``r`` cycles
+    before. (A family may lean on that to store several rows together; this one does not.)
+
+    Parameters
+    ----------
+    rows, depth : int
+        Bytes in a word, number of words.
+
+    Members
+    -------
+    read_address : In(range(depth)).array(rows); read_data : Out(signed(8)).array(rows)
+    write_address : In(range(depth)); write_data : In(rows * 8), row 0 lowest; write_enable : In(1)
+    """
+
+    def __init__(self, *, rows: int, depth: int):
+        self.rows, self.depth = rows, depth
+        address = unsigned(max(1, ceil_log2(depth)))
+        super().__init__({
+            "read_address": In(address).array(rows),
+            "read_data": Out(signed(8)).array(rows),
+            "write_address": In(address),
+            "write_data": In(rows * 8),
+            "write_enable": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        for row in range(self.rows):
+            m.submodules[f"row_{row}"] = ram = BlockRam(width=8, depth=self.depth)
+            m.d.comb += [
+                ram.read_address.eq(self.read_address[row]),
+                self.read_data[row].eq(ram.read_data),
+                ram.write_address.eq(self.write_address),
+                ram.write_data.eq(self.write_data.word_select(row, 8)),
+                ram.write_enable.eq(self.write_enable),
+            ]
+        return m
+
+
 class Portable:
     """What the core asks of a family; each family's module offers the same methods."""
 
     name = "portable"
 
-    def multiplier(self, *, dsp: bool = True) -> wiring.Component:
+    def multiplier(self, *, dsp: bool = True) -> Multiplier:
         """Return a multiplier with the ports and latency of :class:`Multiplier`.
 
         ``dsp`` asks for the family's multiplier block rather than fabric.
@@ -90,3 +166,11 @@ class Portable:
     def block_ram(self, *, width: int, depth: int, granularity: int | None = None) -> BlockRam:
         """Return a memory with the ports and latency of :class:`BlockRam`."""
         return BlockRam(width=width, depth=depth, granularity=granularity)
+
+    def weight_column(self, *, rows: int, depth: int) -> WeightColumn:
+        """Return a weight memory with the ports and latency of :class:`WeightColumn`."""
+        return WeightColumn(rows=rows, depth=depth)
+
+    def wide_multiplier(self) -> WideMultiplier:
+        """Return a multiplier with the ports and latency of :class:`WideMultiplier`."""
+        return WideMultiplier()
