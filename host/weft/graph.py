@@ -1,4 +1,28 @@
-"""The one graph form in which both importers end and from which the compiler starts."""
+"""The one graph form in which both importers end and from which the compiler starts.
+
+Operators and their attributes (all activations int8 unless said otherwise)::
+
+    CONV_2D                  stride, dilation, padding, groups, activation
+    DEPTHWISE_CONV_2D        stride, dilation, padding, depth_multiplier, activation
+    TRANSPOSE_CONV           stride, padding, activation
+    FULLY_CONNECTED          activation                       output (..., out)
+    AVERAGE_POOL_2D          kernel, stride, padding, activation   (padding is not counted)
+    MAX_POOL_2D              kernel, stride, padding, activation
+    MEAN                     axes, keep_dims
+    ADD, SUB, MUL            activation                       either operand may be a constant
+    CONCATENATION            axis, activation
+    LOGISTIC, TANH, ELU, HARD_SWISH, RELU, RELU6, RELU_N1_TO_1, SILU   none
+    LEAKY_RELU               alpha
+    GELU                     approximate
+    SOFTMAX                  beta                             over the last axis
+    PAD                      paddings ((before, after), ...)  filled with the zero point
+    RESHAPE                  none: the output tensor's shape, batch kept
+    TRANSPOSE                permutation
+    RESIZE_NEAREST_NEIGHBOR  align_corners, half_pixel_centers
+    ARG_MAX                  axis                             output int32 or int64
+    QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
+    DEQUANTIZE               none: int8 or uint8 to float32
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,7 +31,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Graph", "Node", "Quantization", "Tensor"]
+__all__ = ["OPERATORS", "Graph", "Node", "Quantization", "Tensor"]
+
+# Every operator that a graph may hold, with the attributes that it carries.
+OPERATORS: Mapping[str, tuple[str, ...]] = {
+    "CONV_2D": ("stride", "dilation", "padding", "groups", "activation"),
+    "DEPTHWISE_CONV_2D": ("stride", "dilation", "padding", "depth_multiplier", "activation"),
+    "TRANSPOSE_CONV": ("stride", "padding", "activation"),
+    "FULLY_CONNECTED": ("activation",),
+    "AVERAGE_POOL_2D": ("kernel", "stride", "padding", "activation"),
+    "MAX_POOL_2D": ("kernel", "stride", "padding", "activation"),
+    "MEAN": ("axes", "keep_dims"),
+    "ADD": ("activation",),
+    "SUB": ("activation",),
+    "MUL": ("activation",),
+    "CONCATENATION": ("axis", "activation"),
+    "LOGISTIC": (),
+    "TANH": (),
+    "ELU": (),
+    "HARD_SWISH": (),
+    "RELU": (),
+    "RELU6": (),
+    "RELU_N1_TO_1": (),
+    "SILU": (),
+    "LEAKY_RELU": ("alpha",),
+    "GELU": ("approximate",),
+    "SOFTMAX": ("beta",),
+    "PAD": ("paddings",),
+    "RESHAPE": (),
+    "TRANSPOSE": ("permutation",),
+    "RESIZE_NEAREST_NEIGHBOR": ("align_corners", "half_pixel_centers"),
+    "ARG_MAX": ("axis",),
+    "QUANTIZE": (),
+    "DEQUANTIZE": (),
+}
 
 
 @dataclass(frozen=True, eq=False)
