@@ -1,19 +1,27 @@
 """Behavioural multipliers and memories; the reference for every family's primitives."""
 
-from amaranth.hdl import Const, Module, Signal, signed, unsigned
+from amaranth.hdl import Const, Module, Shape, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 __all__ = [
-    "MULTIPLIER_LATENCY", "READ_LATENCY", "WIDE_MULTIPLIER_LATENCY", "BlockRam", "Multiplier",
-    "Portable", "WeightColumn", "WideMultiplier",
+    "MULTIPLIER_LATENCY", "READ_LATENCY", "BlockRam", "FabricMultiplier", "Multiplier", "Portable",
+    "WeightColumn", "fabric_latency",
 ]  # fmt: skip
 
 MULTIPLIER_LATENCY = 3
 READ_LATENCY = 2
-WIDE_MULTIPLIER_LATENCY = 6
+
+
+def fabric_latency(b: Shape) -> int:
+    """Cycles of a :class:`FabricMultiplier` whose second operand has shape ``b``.
+
+    Two bits of ``b`` make one row of partial products; a register follows the rows and each
+    level of the adder tree over them.
+    """
+    return 1 + ceil_log2((b.width + 1) // 2)
 
 
 class Multiplier(wiring.Component):
@@ -25,6 +33,10 @@ class Multiplier(wiring.Component):
     o : Out(signed(16))
     """
 
+    a: Signal
+    b: Signal
+    o: Signal
+
     def __init__(self):
         super().__init__({"a": In(signed(8)), "b": In(signed(8)), "o": Out(signed(16))})
 
@@ -35,28 +47,37 @@ class Multiplier(wiring.Component):
         return m
 
 
-class WideMultiplier(wiring.Component):
-    """``o = a * b`` of two unsigned numbers, ``WIDE_MULTIPLIER_LATENCY`` cycles later.
+class FabricMultiplier(wiring.Component):
+    """``o = a * b`` of any shapes without a multiplier block; one product per cycle.
 
-    One product per cycle.
+    The product comes ``fabric_latency(b)`` cycles after its operands.
+
+    Parameters
+    ----------
+    a, b : Shape
+        Shapes of the operands; at most 64 bits together.
 
     Members
     -------
-    a : In(32)
-    b : In(31)
-    o : Out(63)
+    a : In(a)
+    b : In(b)
+    o : Out(the shape of a * b)
     """
 
-    def __init__(self):
-        super().__init__({"a": In(32), "b": In(31), "o": Out(63)})
+    a: Signal
+    b: Signal
+    o: Signal
+
+    def __init__(self, a: Shape, b: Shape):
+        self.latency = fabric_latency(b)
+        product = (Signal(a) * Signal(b)).shape()
+        super().__init__({"a": In(a), "b": In(b), "o": Out(product)})
 
     def elaborate(self, platform):
         m = Module()
-        a, b = Signal(32), Signal(31)
-        m.d.sync += [a.eq(self.a), b.eq(self.b)]
-        value = a * b
-        for stage in range(WIDE_MULTIPLIER_LATENCY - 2):
-            product = Signal(63, name=f"product_{stage}")
+        value = self.a * self.b
+        for stage in range(self.latency - 1):
+            product = Signal.like(self.o, name=f"product_{stage}")
             m.d.sync += product.eq(value)
             value = product
         m.d.sync += self.o.eq(value)
@@ -82,6 +103,12 @@ class BlockRam(wiring.Component):
     write_address : In(range(depth)); write_data : In(width)
     write_enable : In(width // granularity)
     """
+
+    read_address: Signal
+    read_data: Signal
+    write_address: Signal
+    write_data: Signal
+    write_enable: Signal
 
     def __init__(self, *, width: int, depth: int, granularity: int | None = None):
         self.width, self.depth, self.granularity = width, depth, granularity or width
@@ -125,6 +152,12 @@ class WeightColumn(wiring.Component):
     read_address : In(range(depth)).array(rows); read_data : Out(signed(8)).array(rows)
     write_address : In(range(depth)); write_data : In(rows * 8), row 0 lowest; write_enable : In(1)
     """
+
+    read_address: list[Signal]
+    read_data: list[Signal]
+    write_address: Signal
+    write_data: Signal
+    write_enable: Signal
 
     def __init__(self, *, rows: int, depth: int):
         self.rows, self.depth = rows, depth
@@ -171,6 +204,6 @@ class Portable:
         """Return a weight memory with the ports and latency of :class:`WeightColumn`."""
         return WeightColumn(rows=rows, depth=depth)
 
-    def wide_multiplier(self) -> WideMultiplier:
-        """Return a multiplier with the ports and latency of :class:`WideMultiplier`."""
-        return WideMultiplier()
+    def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
+        """Return a multiplier with the ports and latency of :class:`FabricMultiplier`."""
+        return FabricMultiplier(a, b)
