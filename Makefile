@@ -1,0 +1,59 @@
+# make demo | test | lint | docs | synth BOARD=ulx3s-85f | clean
+# Each creates .venv with what it needs; a second run installs nothing unless pyproject.toml changed.
+
+PYTHON ?= python3
+BOARD ?= ulx3s-85f
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint docs synth clean compiler
+
+demo: .venv/sim.installed | compiler
+	$(BIN)/weft demo
+
+test: .venv/dev.installed | compiler
+	$(BIN)/pytest
+
+lint: .venv/dev.installed
+	$(BIN)/ruff check
+	$(BIN)/pyright
+
+docs: .venv/docs.installed
+	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
+
+synth: .venv/build.installed
+	$(BIN)/weft build $(BOARD)
+
+clean:
+	rm -rf .venv build dist
+
+compiler:
+	@command -v $(CXX) >/dev/null 2>&1 || { \
+	  echo "The simulated board needs a C++ compiler: install g++ (Debian: apt install g++)." >&2; exit 1; }
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "Weft needs Python: install 3.11 or newer (Debian: apt install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Weft needs Python 3.11 or newer: name one with make PYTHON=python3.12." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python lacks its venv module: install it (Debian: apt install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) "pip>=25.1" # the first that knows --group
+
+.venv/sim.installed: pyproject.toml | $(BIN)/python
+	$(PIP) --editable ".[sim]"
+	@touch $@
+
+.venv/dev.installed: pyproject.toml | $(BIN)/python
+	$(PIP) --editable ".[sim]" --group dev
+	@touch $@ .venv/sim.installed
+
+.venv/docs.installed: pyproject.toml | $(BIN)/python
+	$(PIP) --editable ".[sim]" --group docs
+	@touch $@
+
+.venv/build.installed: pyproject.toml | $(BIN)/python
+	$(PIP) --editable ".[build]"
+	@touch $@
