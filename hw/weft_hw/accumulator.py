@@ -1,0 +1,66 @@
+"""Accumulators: one 32-bit register per column and pixel below the array."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.layouts import STEP
+from weft_hw.pe import sum_shape
+
+__all__ = ["Accumulators", "results_layout"]
+
+_MAXIMUM_BITS = 9  # a maximum is taken over single activations times 1
+
+
+def results_layout(config: Config) -> data.ArrayLayout:
+    """One 32-bit result per pixel and column."""
+    return data.ArrayLayout(data.ArrayLayout(signed(32), config.columns), config.pixels)
+
+
+class Accumulators(wiring.Component):
+    """Sum (or maximum) of the array's outputs over the steps of one output.
+
+    Latency is 1 cycle from the ``last`` step to ``done``; one step per cycle; nothing stalls, so
+    whoever takes ``results`` must do so in the very cycle of ``done.valid``. A sum that leaves 32
+    bits wraps, as the reference runtimes' does.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    step : In(STEP); sums : In, of [pixel][column]
+    maximum : In(1), constant while steps are in flight
+    done : Out(STEP), the last step of an output, or not valid
+    results : Out, of [pixel][column]
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        sums = data.ArrayLayout(
+            data.ArrayLayout(sum_shape(config), config.columns), config.pixels)
+        super().__init__({
+            "step": In(STEP),
+            "sums": In(sums),
+            "maximum": In(1),
+            "done": Out(STEP),
+            "results": Out(results_layout(config)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.done.eq(self.step)
+        m.d.sync += self.done.valid.eq(self.step.valid & self.step.last)
+        for p in range(self.config.pixels):
+            for column in range(self.config.columns):
+                total, value = self.results[p][column], self.sums[p][column]
+                larger = Signal(name=f"larger_p{p}_c{column}")
+                m.d.comb += larger.eq(
+                    value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed())
+                kept = Mux(self.maximum & larger, 0, total)
+                added = Mux(self.maximum & ~larger, 0, value)
+                with m.If(self.step.valid):
+                    m.d.sync += total.eq(Mux(self.step.first, value, kept + added))
+        return m

@@ -1,0 +1,84 @@
+"""Activation memory: every feature map of the network, shared by engine and host."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.tech.portable import READ_LATENCY, Portable
+
+__all__ = ["ActivationMemory"]
+
+
+class ActivationMemory(wiring.Component):
+    """One word read and one beat (or, from the host, one word) written per cycle.
+
+    The engine goes first on both sides and never waits; the host waits for a free cycle. Data
+    come 2 cycles after their address.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+
+    Members
+    -------
+    read_enable, read_address : In, from the engine; read_data : Out
+    beat_enable : In, a bit per lane; beat_address : In, in beats; beat : In, of [lane]
+    host_write_enable, host_write_address, host_write_data : In; host_write_ready : Out
+    host_read_enable, host_read_address : In; host_read_ready : Out
+    host_read_valid : Out, ``read_data`` belongs to the host
+    """
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        address = range(config.activation_words)
+        super().__init__({
+            "read_enable": In(1), "read_address": In(address), "read_data": Out(config.columns * 8),
+            "beat_enable": In(config.lanes),
+            "beat_address": In(range(config.activation_words * config.beats)),
+            "beat": In(data.ArrayLayout(8, config.lanes)),
+            "host_write_enable": In(1), "host_write_address": In(address),
+            "host_write_data": In(config.columns * 8), "host_write_ready": Out(1),
+            "host_read_enable": In(1), "host_read_address": In(address),
+            "host_read_ready": Out(1), "host_read_valid": Out(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        m.submodules.memory = memory = self.tech.block_ram(
+            width=config.columns * 8, depth=config.activation_words, granularity=8)
+
+        m.d.comb += [
+            memory.read_address.eq(
+                Mux(self.read_enable, self.read_address, self.host_read_address)),
+            self.host_read_ready.eq(~self.read_enable),
+            self.read_data.eq(memory.read_data),
+        ]
+        taken = self.host_read_enable & self.host_read_ready
+        for cycle in range(READ_LATENCY):
+            stage = Signal(name=f"host_read_{cycle}")
+            m.d.sync += stage.eq(taken)
+            taken = stage
+        m.d.comb += self.host_read_valid.eq(taken)
+
+        beat_bits = config.beats.bit_length() - 1
+        m.d.comb += self.host_write_ready.eq(~self.beat_enable.any())
+        with m.If(self.beat_enable.any()):
+            m.d.comb += [
+                memory.write_address.eq(self.beat_address[beat_bits:]),
+                memory.write_data.eq(self.beat.as_value().replicate(config.beats)),
+            ]
+            with m.Switch(self.beat_address[:beat_bits]):
+                for index in range(config.beats):
+                    with m.Case(index) if beat_bits else m.Default():
+                        m.d.comb += memory.write_enable.eq(
+                            self.beat_enable << (index * config.lanes))
+        with m.Else():
+            m.d.comb += [
+                memory.write_address.eq(self.host_write_address),
+                memory.write_data.eq(self.host_write_data),
+                memory.write_enable.eq(self.host_write_enable.replicate(config.columns)),
+            ]
+        return m

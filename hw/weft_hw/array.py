@@ -1,0 +1,120 @@
+"""Systolic array: partial sums move down the rows, activations move across the columns."""
+
+from amaranth.hdl import Module, Mux, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.delay import delay
+from weft_hw.layouts import STEP
+from weft_hw.pe import ProcessingElement, sum_shape
+from weft_hw.tech.portable import READ_LATENCY, Portable
+
+__all__ = ["SystolicArray"]
+
+
+class SystolicArray(wiring.Component):
+    """``sums[p][c] = sum over rows r of activation[p][r] * W[weight_address][r][c]``.
+
+    Activations, weight addresses and sums move: row ``r`` works ``r`` cycles behind row 0, and
+    each tile of ``config.tile`` columns one cycle behind the tile on its left. The sums leave
+    aligned, together with the ``step`` that they belong to. In a depthwise layer every column
+    takes its own activation instead of the one that crosses the row.
+
+    Latency is ``rows + tiles + 4`` cycles from ``step`` to ``o_step``; throughput is one step per
+    cycle; nothing stalls. ``broadcast`` and ``own`` of row ``r`` belong to the step of ``1 + r``
+    cycles before (which is when the window former has them).
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+
+    Members
+    -------
+    step : In(STEP); weight_address : In(range(weight_words))
+    depthwise : In(1), constant while steps are in flight
+    own : In, activation of [pixel][row][column], of which column 0 also crosses the row
+    o_step : Out(STEP); sums : Out, of [pixel][column]
+    load : In, one column of one weight word: ``address`` (word * columns + column), ``weights``
+    """
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        self.latency = config.rows + config.columns // config.tile + READ_LATENCY + 2
+        words = data.ArrayLayout(signed(8), config.columns)
+        super().__init__({
+            "step": In(STEP),
+            "weight_address": In(range(config.weight_words)),
+            "depthwise": In(1),
+            "own": In(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
+            "o_step": Out(STEP),
+            "sums": Out(data.ArrayLayout(
+                data.ArrayLayout(sum_shape(config), config.columns), config.pixels)),
+            "load": In(wiring.Signature({
+                "enable": Out(1),
+                "address": Out(range(config.weight_words * config.columns)),
+                "weights": Out(config.rows * 8),
+            })),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        tiles = config.columns // config.tile
+        column_bits = (config.columns - 1).bit_length()
+        m.d.comb += self.o_step.eq(delay(m, self.step, self.latency, name="step"))
+
+        # Loading: one register for the fan-out to all columns.
+        enable = delay(m, self.load.enable, 1, name="load_enable")
+        address = delay(m, self.load.address, 1, name="load_address")
+        weights = delay(m, self.load.weights, 1, name="load_weights")
+
+        # What enters tile 0; each row and each tile adds a cycle.
+        addresses = [self.weight_address]
+        for row in range(1, config.rows):
+            addresses.append(delay(m, addresses[-1], 1, name=f"address_r{row}"))
+        crossing = [
+            [delay(m, self.own[p][row][0], 1, name=f"crossing_p{p}_r{row}")
+             for row in range(config.rows)] for p in range(config.pixels)
+        ]  # fmt: skip
+
+        for tile in range(tiles):
+            if tile:
+                addresses = [delay(m, a, 1, name=f"address_t{tile}_r{r}")
+                             for r, a in enumerate(addresses)]
+                crossing = [[delay(m, a, 1, name=f"crossing_p{p}_t{tile}_r{r}")
+                             for r, a in enumerate(rows)] for p, rows in enumerate(crossing)]
+            for column in range(tile * config.tile, (tile + 1) * config.tile):
+                m.submodules[f"weights_{column}"] = memory = self.tech.weight_column(
+                    rows=config.rows, depth=config.weight_words)
+                m.d.comb += [
+                    memory.write_enable.eq(enable & (address[:column_bits] == column)),
+                    memory.write_address.eq(address[column_bits:]),
+                    memory.write_data.eq(weights),
+                ]
+                for row in range(config.rows):
+                    m.d.comb += memory.read_address[row].eq(addresses[row])
+                for p in range(config.pixels):
+                    total = self._column(m, p, tile, column, crossing[p], memory)
+                    m.d.comb += self.sums[p][column].eq(
+                        delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}"))
+        return m
+
+    def _column(self, m, pixel, tile, column, crossing, memory):
+        """Chain the elements of one column of one pixel; return the lowest one's sum."""
+        config, total = self.config, 0
+        for row in range(config.rows):
+            index = (pixel * config.rows + row) * config.columns + column
+            element = ProcessingElement(
+                config, self.tech, dsp=index < config.dsp_multipliers)
+            m.submodules[f"pe_p{pixel}_r{row}_c{column}"] = element
+            own = delay(m, self.own[pixel][row][column], tile + 1,
+                        name=f"own_p{pixel}_r{row}_c{column}")
+            m.d.comb += [
+                element.activation.eq(Mux(self.depthwise, own, crossing[row])),
+                element.weight.eq(memory.read_data[row]),
+                element.sum_in.eq(total),
+            ]
+            total = element.sum_out
+        return total

@@ -1,0 +1,86 @@
+"""Collector: holds the results of one output position and hands them out beat by beat."""
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.accumulator import results_layout
+from weft_hw.contract.config import Config
+from weft_hw.layouts import STEP, beat_layout
+
+__all__ = ["Collector"]
+
+
+class Collector(wiring.Component):
+    """Pixel by pixel, ``lanes`` results at a time, each with the index of its parameters.
+
+    The first beat is valid 2 cycles after ``done``; then one beat per cycle, ``last_beats`` per
+    pixel in the final group of channels and ``columns / lanes`` in the others. Nothing stalls:
+    the feeder must leave that many cycles between two ``done``.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    done : In(STEP); results : In, of [pixel][column]
+    last_beats : In(5); parameter_base : In(range(parameter_words))
+    begin : In(1), a new layer: takes ``parameter_base``
+    valid : Out(1); beat : Out(beat_layout(config))
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__({
+            "done": In(STEP),
+            "results": In(results_layout(config)),
+            "last_beats": In(5),
+            "parameter_base": In(range(config.parameter_words)),
+            "begin": In(1),
+            "valid": Out(1),
+            "beat": Out(beat_layout(config)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        held = Signal.like(self.results)
+        step = Signal.like(self.done)
+        busy = Signal()
+        pixel = Signal(range(max(2, config.pixels)))
+        beat = Signal(range(max(2, config.beats)))
+        group = Signal.like(self.parameter_base)  # parameters of this group's first beat
+
+        # Hand out.
+        position = Array([
+            held[p][h * config.lanes + lane] for p in range(config.pixels)
+            for h in range(config.beats) for lane in range(config.lanes)
+        ])  # fmt: skip
+        m.d.sync += self.valid.eq(busy)
+        m.d.sync += self.beat.parameter.eq(group + beat)
+        index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
+        for lane in range(config.lanes):
+            choice = Array(position[k] for k in range(lane, len(position), config.lanes))
+            m.d.sync += self.beat.value[lane].eq(choice[index])
+
+        last_beat, last_pixel = Signal(), Signal()
+        m.d.comb += last_beat.eq(
+            beat == Mux(step.final_group, self.last_beats - 1, config.beats - 1))
+        m.d.comb += last_pixel.eq(pixel == config.pixels - 1)
+        with m.If(busy):
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(last_beat):
+                m.d.sync += [beat.eq(0), pixel.eq(pixel + 1)]
+                with m.If(last_pixel):
+                    m.d.sync += [pixel.eq(0), busy.eq(0)]
+                    with m.If(step.group_end):
+                        m.d.sync += group.eq(
+                            Mux(step.final_group, self.parameter_base, group + config.beats))
+
+        # Take.
+        with m.If(self.done.valid):
+            m.d.sync += [held.eq(self.results), step.eq(self.done), busy.eq(1)]
+        with m.If(self.begin):
+            m.d.sync += group.eq(self.parameter_base)
+        return m

@@ -1,0 +1,94 @@
+"""Element-wise reader: two feature maps, word by word, to the output lanes."""
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.delay import delay
+from weft_hw.layouts import DESCRIPTOR_LAYOUT, beat_layout
+from weft_hw.tech.portable import READ_LATENCY
+
+__all__ = ["WIDE_SHIFT", "Elementwise"]
+
+WIDE_SHIFT = 19  # TFLite's ADD works with 20 more bits, and halves
+
+
+class Elementwise(wiring.Component):
+    """Reads a word of each operand and sends it on in beats.
+
+    A word takes ``max(operands, beats)`` cycles; the first beat is valid 4 cycles after the last
+    operand's address. Nothing stalls.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    begin : In(1), starts the walk over ``word_count`` words; descriptor : In
+    read_enable, read_address : Out; read_data : In, 2 cycles later
+    valid : Out(1); beat : Out(beat_layout(config))
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__({
+            "begin": In(1),
+            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "read_enable": Out(1),
+            "read_address": Out(range(config.activation_words)),
+            "read_data": In(config.columns * 8),
+            "valid": Out(1),
+            "beat": Out(beat_layout(config)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, descriptor = self.config, self.descriptor
+        period = Signal(range(max(2, config.beats) + 1))
+        phase = Signal.like(period)
+        left = Signal.like(descriptor.word_count)
+        word = Signal.like(self.read_address)
+        m.d.comb += period.eq(Mux(descriptor.unary, config.beats, max(2, config.beats)))
+
+        is_second, completes = phase == 1, Signal()
+        m.d.comb += [
+            self.read_enable.eq((left != 0) & ((phase == 0) | (is_second & ~descriptor.unary))),
+            self.read_address.eq(
+                Mux(is_second, descriptor.other_base, descriptor.in_base) + word),
+            completes.eq(self.read_enable & Mux(descriptor.unary, phase == 0, is_second)),
+        ]
+        with m.If(left != 0):
+            m.d.sync += phase.eq(phase + 1)
+            with m.If(phase == period - 1):
+                m.d.sync += [phase.eq(0), word.eq(word + 1), left.eq(left - 1)]
+        with m.If(self.begin):
+            m.d.sync += [phase.eq(0), word.eq(0), left.eq(descriptor.word_count)]
+
+        arrives_first = delay(m, self.read_enable & (phase == 0), READ_LATENCY, name="first")
+        arrives = delay(m, completes, READ_LATENCY, name="arrives")
+        first, a, b = (Signal(config.columns * 8, name=name) for name in ("first", "a", "b"))
+        with m.If(arrives_first):
+            m.d.sync += first.eq(self.read_data)
+        beat = Signal(range(config.beats + 1), init=config.beats)
+        with m.If(beat != config.beats):
+            m.d.sync += beat.eq(beat + 1)
+        with m.If(arrives):
+            m.d.sync += [
+                a.eq(Mux(descriptor.unary, self.read_data, first)), b.eq(self.read_data),
+                beat.eq(0),
+            ]
+
+        m.d.sync += self.valid.eq(beat != config.beats)
+        m.d.sync += self.beat.parameter.eq(descriptor.parameter_base)
+        for lane in range(config.lanes):
+            positions = range(lane, config.columns, config.lanes)
+            index = beat[: max(1, config.beats.bit_length() - 1)]
+            value = Array(a.word_select(k, 8).as_signed() for k in positions)[index]
+            operand = Array(b.word_select(k, 8).as_signed() for k in positions)[index]
+            m.d.sync += [
+                self.beat.value[lane].eq(Mux(descriptor.wide, value << WIDE_SHIFT, value)),
+                self.beat.operand[lane].eq(operand),
+            ]
+        return m

@@ -1,0 +1,131 @@
+"""Feeder: starts each window when it is complete, and counts out its steps and weights."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.layouts import STEP, WINDOW_USE, column_layout
+
+__all__ = ["Feeder"]
+
+
+class Feeder(wiring.Component):
+    """Takes columns, pushes them into the window former, and runs its windows.
+
+    A window of ``n`` steps occupies the array for ``n`` cycles; the next window's columns arrive
+    meanwhile, so windows follow each other without a gap as long as they come no slower. The one
+    thing waited for besides is the exit: two outputs are at least as many cycles apart as their
+    results have beats. All outputs are registered: 1 cycle from a column to ``push``, and from
+    the decision to start to ``start`` and ``step``.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    columns : In(stream.Signature(column_layout(config)))
+    begin : In(1), a new layer: takes ``weight_base``
+    weight_base, last_beats : In, constant during a layer
+    step : Out(STEP); weight_address : Out
+    push, pixel, taps, start, channels : Out, to the window former
+    waits_output : Out(1), a complete window is held back by results that still leave
+    """
+
+    columns: stream.Interface
+
+    def __init__(self, config: Config):
+        self.config = config
+        column = column_layout(config)
+        super().__init__({
+            "columns": In(stream.Signature(column)),
+            "begin": In(1),
+            "weight_base": In(range(config.weight_words)),
+            "last_beats": In(5),
+            "step": Out(STEP),
+            "weight_address": Out(range(config.weight_words)),
+            "push": Out(1),
+            "pixel": Out(column["pixel"].shape),
+            "taps": Out(column["taps"].shape),
+            "start": Out(1),
+            "channels": Out(1),
+            "waits_output": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, column = self.config, self.columns.p
+        beats_most = config.pixels * config.beats
+
+        complete = Signal()  # the window former holds a whole window that waits for its start
+        window = Signal(WINDOW_USE)  # what is known of it
+        running = Signal(WINDOW_USE)
+        left = Signal(4)  # steps still to come of the running window
+        cooling = Signal(range(beats_most + 1))  # cycles until the next results may follow
+
+        start, free = Signal(), Signal()
+        m.d.comb += [
+            free.eq(~window.last | (cooling <= window.steps_minus_1)),
+            start.eq(complete & (left == 0) & free),
+            self.waits_output.eq(complete & (left == 0) & ~free),
+            self.columns.ready.eq(~complete | start),
+        ]
+
+        # Columns.
+        m.d.sync += [
+            self.push.eq(self.columns.valid & self.columns.ready),
+            self.pixel.eq(column.pixel),
+            self.taps.eq(column.taps),
+        ]
+        with m.If(start):
+            m.d.sync += complete.eq(0)
+        with m.If(self.columns.valid & self.columns.ready):
+            m.d.sync += [window.eq(column.window), complete.eq(column.complete)]
+
+        # Steps.
+        stepping = start | (left != 0)
+        current = Signal.like(window)
+        final_step = Signal()
+        m.d.comb += [
+            current.eq(Mux(start, window, running)),
+            final_step.eq(Mux(start, window.steps_minus_1 == 0, left == 1)),
+        ]
+        with m.If(start):
+            m.d.sync += [running.eq(window), left.eq(window.steps_minus_1)]
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        output_done = Signal()
+        m.d.comb += output_done.eq(stepping & final_step & current.last)
+        m.d.sync += [
+            self.start.eq(start),
+            self.channels.eq(window.channels),
+            self.step.valid.eq(stepping),
+            self.step.first.eq(start & current.first),
+            self.step.last.eq(final_step & current.last),
+            self.step.group_end.eq(current.group_end),
+            self.step.final_group.eq(current.final_group),
+        ]
+
+        # Exit.
+        pixel_beats = Mux(current.final_group, self.last_beats, config.beats)
+        with m.If(output_done):
+            m.d.sync += cooling.eq(pixel_beats * config.pixels - 1)
+        with m.Elif(cooling != 0):
+            m.d.sync += cooling.eq(cooling - 1)
+
+        # Weights: a group's are read again for each column of the output row.
+        address, group = Signal.like(self.weight_base), Signal.like(self.weight_base)
+        m.d.sync += self.weight_address.eq(address)
+        with m.If(stepping):
+            m.d.sync += address.eq(address + 1)
+        with m.If(output_done):
+            with m.If(~current.group_end):
+                m.d.sync += address.eq(group)
+            with m.Elif(current.final_group):
+                m.d.sync += [address.eq(self.weight_base), group.eq(self.weight_base)]
+            with m.Else():
+                m.d.sync += group.eq(address + 1)
+        with m.If(self.begin):
+            m.d.sync += [address.eq(self.weight_base), group.eq(self.weight_base)]
+        return m

@@ -1,0 +1,55 @@
+"""Processing element: one multiplier and its place in the chain of partial sums."""
+
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.tech.portable import MULTIPLIER_LATENCY, Portable
+
+__all__ = ["ProcessingElement", "sum_shape"]
+
+
+def sum_shape(config: Config):
+    """Shape of a partial sum: no ``rows`` products of signed bytes overflow it."""
+    return signed(16 + (config.rows - 1).bit_length())
+
+
+class ProcessingElement(wiring.Component):
+    """``sum_out(t + 4) = sum_in(t + 3) + activation(t) * weight(t)``, one product per cycle.
+
+    The three cycles are the multiplier's own registers, the fourth is the partial sum's; the
+    element below therefore works one cycle behind. Nothing stalls.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+        Where the multiplier comes from.
+    dsp : bool
+        Whether to ask for a vendor multiplier instead of fabric.
+
+    Members
+    -------
+    activation, weight : In(signed(8))
+    sum_in : In(sum_shape(config))
+    sum_out : Out(sum_shape(config))
+    """
+
+    LATENCY = MULTIPLIER_LATENCY + 1
+
+    def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
+        self.tech, self.dsp = tech, dsp
+        super().__init__({
+            "activation": In(signed(8)),
+            "weight": In(signed(8)),
+            "sum_in": In(sum_shape(config)),
+            "sum_out": Out(sum_shape(config)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.multiplier = multiplier = self.tech.multiplier(dsp=self.dsp)
+        m.d.comb += [multiplier.a.eq(self.activation), multiplier.b.eq(self.weight)]
+        m.d.sync += self.sum_out.eq(self.sum_in + multiplier.o)
+        return m

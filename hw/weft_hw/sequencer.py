@@ -1,0 +1,139 @@
+"""Sequencer: walks the layer descriptors and counts the cycles of each."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import COUNTERS, DESCRIPTOR_WORDS
+from weft_hw.delay import delay
+from weft_hw.layouts import DESCRIPTOR_LAYOUT
+from weft_hw.tech.portable import READ_LATENCY, Portable
+
+__all__ = ["RUN", "Sequencer"]
+
+_WORD = 32
+RUN = data.StructLayout({"first": 8, "count": 8})
+
+
+class Sequencer(wiring.Component):
+    """Fetches the next descriptor while one runs, so that a layer begins 2 cycles after another.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+
+    Members
+    -------
+    start : In(stream.Signature(RUN)), taken only when idle; a count of 0 does nothing
+    begin : Out(1), for one cycle; descriptor : Out, constant from then on until ``done``
+    done : In(1), for one cycle
+    busy : Out(1); cycles : Out(32), of the run under way or, when idle, the last one
+    events : In, conditions counted during a layer: one bit per counter but ``cycles``
+    load : In, one descriptor word: ``enable``, ``address``, ``data``
+    counter_address : In, layer * counters + counter; counter_data : Out, 2 cycles later
+    """
+
+    start: stream.Interface
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        super().__init__({
+            "start": In(stream.Signature(RUN)),
+            "begin": Out(1),
+            "descriptor": Out(DESCRIPTOR_LAYOUT),
+            "done": In(1),
+            "busy": Out(1),
+            "cycles": Out(32),
+            "events": In(len(COUNTERS) - 1),
+            "load": In(wiring.Signature({
+                "enable": Out(1),
+                "address": Out(range(config.descriptor_count * DESCRIPTOR_WORDS)),
+                "data": Out(_WORD),
+            })),
+            "counter_address": In(range(config.descriptor_count * len(COUNTERS))),
+            "counter_data": Out(_WORD),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = self.tech.block_ram(
+            width=_WORD, depth=self.config.descriptor_count * DESCRIPTOR_WORDS)
+        m.d.comb += [
+            memory.write_enable.eq(self.load.enable), memory.write_address.eq(self.load.address),
+            memory.write_data.eq(self.load.data),
+        ]
+
+        # The next descriptor is shifted in, word by word, from `first` on.
+        ahead = Signal(DESCRIPTOR_WORDS * _WORD)
+        word = Signal(range(DESCRIPTOR_WORDS + 1))
+        to_fetch, fetching, fetched = Signal(8), Signal(), Signal()
+        address = Signal(range(self.config.descriptor_count * DESCRIPTOR_WORDS))
+        m.d.comb += memory.read_address.eq(address)
+        reading = fetching & (word != DESCRIPTOR_WORDS)
+        with m.If(reading):
+            m.d.sync += [address.eq(address + 1), word.eq(word + 1)]
+        arrives = delay(m, reading, READ_LATENCY, name="arrives")
+        arrives_last = delay(
+            m, reading & (word == DESCRIPTOR_WORDS - 1), READ_LATENCY, name="arrives_last")
+        with m.If(arrives):
+            m.d.sync += ahead.eq(Cat(ahead[_WORD:], memory.read_data))
+        with m.If(arrives_last):
+            m.d.sync += [fetched.eq(1), fetching.eq(0)]
+        with m.If(~fetching & ~fetched & (to_fetch != 0)):
+            m.d.sync += [fetching.eq(1), word.eq(0), to_fetch.eq(to_fetch - 1)]
+
+        # Layers.
+        left, layer = Signal(8), Signal(8)
+        m.d.comb += self.start.ready.eq(~self.busy)
+        with m.If(self.busy):
+            m.d.sync += self.cycles.eq(self.cycles + 1)
+        with m.If(self.start.valid & self.start.ready & (self.start.p.count != 0)):
+            m.d.sync += [
+                self.busy.eq(1), self.cycles.eq(1), left.eq(self.start.p.count),
+                to_fetch.eq(self.start.p.count), layer.eq(self.start.p.first),
+                address.eq(self.start.p.first * DESCRIPTOR_WORDS), fetched.eq(0),
+            ]
+        m.d.sync += self.begin.eq(0)
+        ends = Signal()
+        with m.FSM():
+            with m.State("FETCH"), m.If(fetched):
+                m.d.sync += [self.descriptor.eq(ahead), self.begin.eq(1), fetched.eq(0)]
+                m.next = "RUN"
+            with m.State("RUN"), m.If(self.done):
+                m.d.comb += ends.eq(1)
+                m.d.sync += [left.eq(left - 1), layer.eq(layer + 1)]
+                with m.If(left == 1):
+                    m.d.sync += self.busy.eq(0)
+                m.next = "FETCH"
+
+        self._count(m, ends, layer)
+        return m
+
+    def _count(self, m, ends, layer):
+        """Count each layer's events; its end moves the counts to memory, one a cycle."""
+        m.submodules.counters = counters = self.tech.block_ram(
+            width=_WORD, depth=self.config.descriptor_count * len(COUNTERS))
+        m.d.comb += [
+            counters.read_address.eq(self.counter_address),
+            self.counter_data.eq(counters.read_data),
+        ]
+        counts = [Signal(_WORD, name=field.name) for field in COUNTERS]
+        held = [Signal(_WORD, name=f"held_{field.name}") for field in COUNTERS]
+        storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
+        held_layer = Signal.like(layer)
+        for count, event in zip(counts, [self.busy, *self.events], strict=True):
+            m.d.sync += count.eq(Mux(self.busy & ~ends, count + event, 0))
+        m.d.comb += [
+            counters.write_address.eq(held_layer * len(COUNTERS) + storing),
+            counters.write_data.eq(held[0]),
+            counters.write_enable.eq(storing != len(COUNTERS)),
+        ]
+        with m.If(ends):
+            m.d.sync += [kept.eq(count + event) for kept, count, event in zip(
+                held, counts, [1, *self.events], strict=True)]
+            m.d.sync += [storing.eq(0), held_layer.eq(layer)]
+        with m.Elif(storing != len(COUNTERS)):
+            m.d.sync += storing.eq(storing + 1)
+            m.d.sync += [a.eq(b) for a, b in zip(held, held[1:], strict=False)]

@@ -1,0 +1,134 @@
+"""Tap fetch: reads one column of taps from the line buffers, with padding."""
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.delay import delay
+from weft_hw.layouts import DESCRIPTOR_LAYOUT, column_layout
+from weft_hw.tech.portable import READ_LATENCY
+from weft_hw.walker import fetch_layout
+
+__all__ = ["TapFetch"]
+
+_DEPTH = 16  # more than the columns under way, so that a stall costs no bubble afterwards
+
+
+class TapFetch(wiring.Component):
+    """From a position in the input to ``tap_rows`` words, ``pad_value`` where it lies outside.
+
+    Latency is 6 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
+    ``room`` tells the walker whether the queue at the end has place for one more.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    descriptor : In, constant while columns are under way
+    issue : In(1), the walker decided on a column; room : Out(1), it may
+    valid : In(1); fetch : In(fetch_layout(config))
+    read_address : Out, read_data : In; one per line-buffer bank, data 2 cycles later
+    o : Out(stream.Signature(column_layout(config)))
+    """
+
+    o: stream.Interface
+
+    def __init__(self, config: Config):
+        self.config = config
+        address = (config.line_words - 1).bit_length()
+        super().__init__({
+            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "issue": In(1),
+            "room": Out(1),
+            "valid": In(1),
+            "fetch": In(fetch_layout(config)),
+            "read_address": Out(data.ArrayLayout(address, config.line_banks)),
+            "read_data": In(data.ArrayLayout(config.columns * 8, config.line_banks)),
+            "o": Out(stream.Signature(column_layout(config))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, descriptor = self.config, self.descriptor
+        bank_bits = config.line_banks.bit_length() - 1
+
+        # Cycle 1: rows of the other tap rows, and what is padding.
+        rows = [Signal.like(self.fetch.row, name=f"row_{i}") for i in range(config.tap_rows)]
+        step = Signal.like(descriptor.row_step)
+        m.d.sync += step.eq(descriptor.row_step)
+        column_inside = Signal()
+        unit = Signal.like(self.fetch.unit)
+        for i, row in enumerate(rows):
+            m.d.sync += row.eq(self.fetch.row + i * step)
+        m.d.sync += [
+            column_inside.eq((self.fetch.column >= 0)
+                             & (self.fetch.column < descriptor.in_width)),
+            unit.eq(self.fetch.unit),
+        ]
+
+        # Cycle 2: bank and address of each tap row.
+        places = data.StructLayout({
+            "address": len(self.read_address[0]), "bank": bank_bits, "inside": 1,
+        })
+        taps = [Signal(places, name=f"tap_{i}") for i in range(config.tap_rows)]
+        part = Signal(2)
+        for row, tap in zip(rows, taps, strict=True):
+            slot = row[bank_bits:-1] << descriptor.row_bits
+            m.d.sync += [
+                tap.address.eq(slot | (unit >> descriptor.packing)[:-1]),
+                tap.bank.eq(row[:bank_bits]),
+                tap.inside.eq(column_inside & (row >= 0) & (row < descriptor.in_height)),
+            ]
+        m.d.sync += part.eq(unit[:2] & ((1 << descriptor.packing) - 1)[:2])
+
+        # Cycle 3: the address of each bank is that of the tap row that lies in it.
+        for bank in range(config.line_banks):
+            chosen = taps[0].address
+            for tap in taps[1:]:
+                chosen = Mux(tap.bank == bank, tap.address, chosen)
+            m.d.sync += self.read_address[bank].eq(chosen)
+
+        # Cycles 4 and 5: the line buffers. Cycle 6: to the queue.
+        behind = 1 + READ_LATENCY
+        arriving = delay(m, part, behind, name="part")
+        token = delay(m, self.fetch, 2 + behind, name="token")
+        valid = delay(m, self.valid, 2 + behind, name="valid")
+        packing = Signal.like(descriptor.packing)
+        pad = Signal.like(descriptor.pad_value)
+        m.d.sync += [packing.eq(descriptor.packing), pad.eq(descriptor.pad_value)]
+        column = Signal(column_layout(config))
+        banks = Array(self.read_data[bank] for bank in range(config.line_banks))
+        for i, tap in enumerate(taps):
+            placed = delay(m, tap, behind, name=f"placed_{i}")
+            word = Signal(config.columns * 8, name=f"word_{i}")
+            m.d.comb += word.eq(banks[placed.bank] if bank_bits else banks[0])
+            m.d.comb += column.taps[i].eq(
+                Mux(placed.inside, self._part(word, packing, arriving),
+                    pad.replicate(config.columns)))
+        m.d.comb += [
+            column.pixel.eq(token.pixel), column.complete.eq(token.complete),
+            column.window.eq(token.window),
+        ]
+
+        m.submodules.queue = queue = SyncFIFO(width=column.shape().size, depth=_DEPTH)
+        queued = delay(m, column, 1, name="queued")
+        m.d.comb += [queue.w_data.eq(queued), queue.w_en.eq(delay(m, valid, 1, name="queue"))]
+        m.d.comb += [
+            self.o.valid.eq(queue.r_rdy), self.o.payload.eq(queue.r_data),
+            queue.r_en.eq(self.o.ready),
+        ]
+        free = Signal(range(_DEPTH + 1), init=_DEPTH)
+        m.d.sync += free.eq(free + (self.o.valid & self.o.ready) - self.issue)
+        m.d.comb += self.room.eq(free != 0)
+        return m
+
+    def _part(self, word, packing, part):
+        """Move the pixel that ``part`` names, of 2 or 4 in a word, to the word's start."""
+        bits = self.config.columns * 8
+        halves = word >> (part[0] * (bits // 2))
+        quarters = word >> (part * (bits // 4))
+        return Mux(packing == 0, word, Mux(packing == 1, halves, quarters))[:bits]

@@ -1,0 +1,95 @@
+"""Window former: turns columns of taps into one activation per row of the array and cycle."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.delay import delay
+
+__all__ = ["WindowFormer"]
+
+
+class WindowFormer(wiring.Component):
+    """Holds the window being used and, behind it, the next one as its columns arrive.
+
+    A pushed column moves the columns before it on by one place, so that windows that overlap
+    fetch only what is new. ``start`` makes the window that was pushed last the one in use; from
+    then on each cycle hands the array the next byte of every tap (taps of one channel), or,
+    started with ``channels``, the next ``channel_rows`` bytes of the column's first word.
+
+    Row ``r`` does all of this ``r`` cycles later than row 0, as the array wants it. Latency from
+    ``start`` to ``own`` of row 0 is 1 cycle. A push may come every cycle, also in the cycle of
+    ``start``: it then belongs to the next window. Nothing stalls.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    push : In(1); pixel : In, which pixel's window the column is for
+    taps : In, a word per tap row
+    start : In(1); channels : In(1)
+    own : Out, activation of [pixel][row][column]; column 0 is also what crosses the row
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        words = data.ArrayLayout(signed(8), config.columns)
+        super().__init__({
+            "push": In(1),
+            "pixel": In(range(max(2, config.pixels))),
+            "taps": In(data.ArrayLayout(config.columns * 8, config.tap_rows)),
+            "start": In(1),
+            "channels": In(1),
+            "own": Out(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        row_control = Cat(self.start, self.channels, self.push, self.pixel)
+        for row in range(config.rows):
+            tap_row, place = divmod(row, config.tap_columns)
+            control = delay(m, row_control, row, name=f"control_{row}") if row else row_control
+            start, channels, push, pixel = (
+                control[0], control[1], control[2], control[3:])  # fmt: skip
+            if place == 0:
+                word = delay(m, self.taps[tap_row], row, name=f"tap_{tap_row}")
+                previous = [word] * config.pixels
+            feed = self._channel_bytes(m, row)
+            for p in range(config.pixels):
+                name = f"p{p}_r{row}"
+                pushed = Signal(name=f"pushed_{name}")
+                m.d.comb += pushed.eq(push & (pixel == p))
+                previous[p] = self._row(
+                    m, name, self.own[p][row], pushed, start, channels, previous[p], feed)
+        return m
+
+    def _channel_bytes(self, m, row):
+        """Bytes of the first tap row's word that a channel feed gives to ``row``, in order."""
+        config = self.config
+        if row >= config.channel_rows:
+            return None
+        chosen = Cat(self.taps[0].word_select(index, 8)
+                     for index in range(row, config.columns, config.channel_rows))
+        return delay(m, chosen, row, name=f"feed_{row}")
+
+    def _row(self, m, name, own, pushed, start, channels, word, feed):
+        """Registers of one row of one pixel; return what the row below is to be pushed."""
+        pending = Signal(len(word), name=f"pending_{name}")
+        before = Signal(len(word), name=f"before_{name}")
+        active = Signal(len(word), name=f"active_{name}")
+        m.d.sync += before.eq(pending)
+        with m.If(pushed):
+            m.d.sync += pending.eq(word)
+        window = pending
+        if feed is not None:
+            pending_feed = Signal(len(feed), name=f"pending_feed_{name}")
+            with m.If(pushed):
+                m.d.sync += pending_feed.eq(feed)
+            window = Mux(channels, Cat(pending_feed, pending[len(feed):]), pending)
+        m.d.sync += active.eq(Mux(start, window, active >> 8))
+        m.d.comb += own.eq(active)
+        return before

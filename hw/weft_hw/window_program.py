@@ -1,0 +1,99 @@
+"""Window program: reads a layer's entries over and over, ahead of their use."""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.layouts import WINDOW_LAYOUT
+from weft_hw.tech.portable import READ_LATENCY, Portable
+
+__all__ = ["ENTRY", "WindowProgram"]
+
+ENTRY = data.StructLayout({"window": WINDOW_LAYOUT, "first": 1, "last": 1})
+
+_DEPTH = 4  # reads in flight, plus one being used, for one entry per cycle
+
+
+class WindowProgram(wiring.Component):
+    """Entries ``base`` to ``base + count - 1``, cyclically, one per cycle once under way.
+
+    Latency is 4 cycles from ``begin`` to the first entry. ``begin`` drops what was read ahead.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+
+    Members
+    -------
+    begin : In(1); base, count : In, constant until the next ``begin``
+    o : Out(stream.Signature(ENTRY))
+    load : In, one entry: ``enable``, ``address``, ``data``
+    """
+
+    o: stream.Interface
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        super().__init__({
+            "begin": In(1),
+            "base": In(range(config.window_count)),
+            "count": In(range(config.window_count + 1)),
+            "o": Out(stream.Signature(ENTRY)),
+            "load": In(wiring.Signature({
+                "enable": Out(1),
+                "address": Out(range(config.window_count)),
+                "data": Out(WINDOW_LAYOUT.size),
+            })),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = self.tech.block_ram(
+            width=WINDOW_LAYOUT.size, depth=self.config.window_count)
+        m.submodules.queue = queue = ResetInserter(self.begin)(
+            SyncFIFO(width=ENTRY.size, depth=_DEPTH))
+        m.d.comb += [
+            memory.write_enable.eq(self.load.enable),
+            memory.write_address.eq(self.load.address),
+            memory.write_data.eq(self.load.data),
+        ]
+
+        # Read ahead while the queue has room for all that is under way.
+        index = Signal.like(self.count)
+        room = Signal(range(_DEPTH + 1))
+        issue, last = Signal(), Signal()
+        m.d.comb += [
+            issue.eq((room != 0) & ~self.begin),
+            last.eq(index == self.count - 1),
+            memory.read_address.eq(self.base + index),
+        ]
+        taken = self.o.valid & self.o.ready
+        with m.If(self.begin):
+            m.d.sync += [index.eq(0), room.eq(_DEPTH)]
+        with m.Else():
+            m.d.sync += room.eq(room + taken - issue)
+            with m.If(issue):
+                m.d.sync += index.eq(0)
+                with m.If(~last):
+                    m.d.sync += index.eq(index + 1)
+
+        marks = Signal(3)
+        m.d.comb += marks.eq((last << 2) | ((index == 0) << 1) | issue)
+        for cycle in range(READ_LATENCY):
+            stage = Signal(3, name=f"marks_{cycle}")
+            with m.If(self.begin):
+                m.d.sync += stage.eq(0)
+            with m.Else():
+                m.d.sync += stage.eq(marks)
+            marks = stage
+        entry = Signal(ENTRY)
+        m.d.comb += [
+            entry.window.eq(memory.read_data), entry.first.eq(marks[1]), entry.last.eq(marks[2]),
+            queue.w_data.eq(entry), queue.w_en.eq(marks[0]),
+            self.o.payload.eq(queue.r_data), self.o.valid.eq(queue.r_rdy),
+            queue.r_en.eq(self.o.ready),
+        ]
+        return m
