@@ -29,8 +29,8 @@ def activation_range(
             return otherwise
         steps = np.float32(bound) / scale
         if rounding == "xnnpack":
-            return int(np.clip(np.rint(np.clip(steps + np.float32(zero_point), -1e6, 1e6)), -128, 127))
-        rounded = np.sign(steps) * np.floor(np.abs(np.clip(steps, -1e6, 1e6)) + 0.5)
+            return int(np.clip(np.rint(steps + np.float32(zero_point)), -128, 127))
+        rounded = np.sign(steps) * np.floor(np.abs(steps) + 0.5)
         return int(np.clip(zero_point + rounded, -128, 127))
 
     low, high = _BOUNDS[activation]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from weft_sim.golden.requantize import OutputStage, Rule, multiply
+from weft_sim.golden.requantize import OutputStage, multiply
 
 __all__ = ["Operand", "add", "multiply_tensors"]
 

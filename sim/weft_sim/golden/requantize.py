@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from weft_hw.contract import Rounding
+from weft_hw.contract.descriptor import Rounding
 
 __all__ = ["OutputStage", "Rule", "multiply", "quantize_multiplier", "requantize"]
 

@@ -1,0 +1,47 @@
+"""From model files to the graph form."""
+
+from pathlib import Path
+
+from weft.errors import ModelError
+from weft.graph import Graph
+
+__all__ = ["ROUNDINGS", "load_model"]
+
+ROUNDINGS = ("reference", "xnnpack", "onnxruntime")
+
+# Larger files are refused before they are read.
+_MAX_BYTES = 1 << 30
+
+
+def load_model(path: str | Path, rounding: str | None = None) -> Graph:
+    """Read a quantised ``.tflite`` or ONNX model.
+
+    Parameters
+    ----------
+    path : path-like
+        The kind of file is told by its contents, not by its name.
+    rounding : str, optional
+        Whose bits to reproduce: ``"reference"`` (the default for ``.tflite``), ``"xnnpack"`` or
+        ``"onnxruntime"`` (the default for ONNX).
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, is malformed, or holds what Weft does not support.
+    """
+    path = Path(path)
+    if rounding is not None and rounding not in ROUNDINGS:
+        raise ModelError(f"rounding must be one of {', '.join(ROUNDINGS)}, not {rounding!r}")
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    if data[4:8] == b"TFL3":
+        from weft.importers.tflite import import_tflite
+
+        return import_tflite(data, path.stem, rounding or "reference")
+    from weft.importers.onnx import import_onnx
+
+    return import_onnx(data, path.stem, rounding or "onnxruntime", source=str(path))

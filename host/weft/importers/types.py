@@ -1,0 +1,109 @@
+"""Types and quantisation that each operator's tensors must have."""
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.graph import Graph, Node, Quantization, Tensor
+
+__all__ = ["check_types"]
+
+_INT8, _UINT8 = np.dtype(np.int8), np.dtype(np.uint8)
+_FLOAT32 = np.dtype(np.float32)
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+_ANY_TYPE = ("RESHAPE", "TRANSPOSE")
+# Values pass through unchanged or are compared, so both sides must mean the same numbers.
+_SAME_QUANTIZATION = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "PAD", "RESIZE_NEAREST_NEIGHBOR")
+_ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+def check_types(graph: Graph, node: Node) -> None:
+    """Raise :class:`ModelError` where a tensor of ``node`` has the wrong type or quantisation."""
+    first = node.inputs[0] if node.inputs else None
+    if first is None:
+        raise ModelError(f"{node.operator} has no input")
+    x, y = graph.tensors[first], graph.tensors[node.outputs[0]]
+    if node.attributes.get("activation", "NONE") not in _ACTIVATIONS:
+        raise ModelError(f"activation {node.attributes['activation']} is not supported")
+    if node.operator == "QUANTIZE":
+        _one_of(x, (_FLOAT32, _INT8, _UINT8))
+        _one_of(y, (_INT8, _UINT8))
+        if x.dtype != _FLOAT32:
+            _per_tensor(x)
+        _per_tensor(y)
+        return
+    if node.operator == "DEQUANTIZE":
+        _one_of(x, (_INT8, _UINT8))
+        _one_of(y, (_FLOAT32,))
+        _per_tensor(x)
+        return
+    if node.operator in _ANY_TYPE:
+        if x.dtype != y.dtype:
+            raise ModelError(f"its input is {x.dtype}, its output {y.dtype}")
+        return
+    weighted = node.operator in _WEIGHTED
+    for name in node.inputs[:1] if weighted else node.inputs:
+        if name is None:
+            raise ModelError(f"an input of {node.operator} is missing")
+        _int8(graph.tensors[name])
+    if node.operator == "ARG_MAX":
+        _one_of(y, (np.dtype(np.int32), np.dtype(np.int64)))
+        return
+    _int8(y)
+    if weighted:
+        _check_weights(graph, node)
+    if node.operator in _SAME_QUANTIZATION and not _equal(x.quantization, y.quantization):
+        raise ModelError(f"{node.operator} must have the same quantisation before and after")
+
+
+def _one_of(tensor: Tensor, dtypes: tuple[np.dtype, ...]) -> None:
+    if tensor.dtype not in dtypes:
+        names = " or ".join(str(dtype) for dtype in dtypes)
+        raise ModelError(f"tensor {tensor.name} must be {names}, not {tensor.dtype}")
+
+
+def _per_tensor(tensor: Tensor) -> None:
+    if tensor.quantization is None:
+        raise ModelError(f"tensor {tensor.name} has no scale and zero point")
+    if tensor.quantization.scale.size != 1:
+        raise ModelError(f"tensor {tensor.name} must have one scale for all its channels")
+
+
+def _int8(tensor: Tensor) -> None:
+    if tensor.dtype == _FLOAT32:
+        raise ModelError(f"tensor {tensor.name} is float32; quantise the model to int8 first")
+    _one_of(tensor, (_INT8,))
+    _per_tensor(tensor)
+
+
+def _check_weights(graph: Graph, node: Node) -> None:
+    name = node.inputs[1] if len(node.inputs) > 1 else None
+    if name is None:
+        raise ModelError(f"{node.operator} has no weights")
+    weights = graph.tensors[name]
+    if weights.data is None:
+        raise ModelError(f"the weights of {node.operator} must be constant")
+    _one_of(weights, (_INT8,))
+    quantization = weights.quantization
+    if quantization is None:
+        raise ModelError(f"weights {weights.name} have no scale")
+    if np.any(quantization.zero_point != 0):
+        raise ModelError(f"weights {weights.name} must be symmetric (zero point 0)")
+    axis = 3 if node.operator == "DEPTHWISE_CONV_2D" else 0
+    channels = weights.shape[axis] if axis < len(weights.shape) else 0
+    if quantization.scale.size not in (1, channels) or (
+        quantization.scale.size > 1 and quantization.axis != axis
+    ):
+        raise ModelError(f"weights {weights.name} must have one scale, or one an output channel")
+    bias = graph.tensors[node.inputs[2]] if len(node.inputs) > 2 and node.inputs[2] else None
+    if bias is not None:
+        if bias.data is None or bias.dtype != np.int32 or bias.shape != (channels,):
+            raise ModelError(
+                f"bias {bias.name} must be {channels} constant int32, not {bias.dtype} "
+                f"of shape {bias.shape}"
+            )
+
+
+def _equal(a: Quantization | None, b: Quantization | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
