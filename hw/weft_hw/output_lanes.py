@@ -1,0 +1,195 @@
+"""Output lanes: from sums and elementwise operands to int8 results, several per cycle."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES
+from weft_hw.delay import delay
+from weft_hw.layouts import beat_layout, layout_of
+from weft_hw.requantize import RESCALE, Requantize
+from weft_hw.tech.portable import READ_LATENCY, Portable, fabric_latency
+
+__all__ = ["LANE_CONTROL", "OutputLanes", "write_layout"]
+
+_CENTERED = signed(9)  # an int8 operand less its zero point
+_PARAMETER_LAYOUT = layout_of(PARAMETER)
+_TABLE_ENTRIES = 256
+
+LANE_CONTROL = data.StructLayout({
+    "rescale": RESCALE,
+    "use_table": 1,
+    "add_table": 1,
+    "multiply": 1,
+    "in_zero": signed(8),
+    "other_zero": signed(8),
+})
+
+
+def write_layout(words: int, width: int) -> data.StructLayout:
+    """Return the layout of a port that can write one of ``words`` words each cycle."""
+    return data.StructLayout({"address": range(words), "data": width, "enable": 1})
+
+
+class OutputLane(wiring.Component):
+    """One lane of :class:`OutputLanes`, with the same latency and the same control.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+
+    Members
+    -------
+    value : In(signed(32)); operand : In(signed(8)); parameter : In(range(parameter_words))
+    control : In(LANE_CONTROL)
+    write_parameter, write_table : In, ports of this lane's memories
+    o : Out(signed(8))
+    """
+
+    # the operands' product, then the addend
+    SUM_LATENCY = 1 + fabric_latency(_CENTERED) + 1
+    LATENCY = SUM_LATENCY + Requantize.LATENCY + READ_LATENCY + 1
+
+    value: Signal
+    operand: Signal
+    parameter: Signal
+    control: data.View
+    write_parameter: data.View
+    write_table: data.View
+    o: Signal
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        super().__init__({
+            "value": In(signed(32)),
+            "operand": In(signed(8)),
+            "parameter": In(range(config.parameter_words)),
+            "control": In(LANE_CONTROL),
+            "write_parameter": In(write_layout(config.parameter_words, PARAMETER_BYTES * 8)),
+            "write_table": In(write_layout(_TABLE_ENTRIES, 32)),
+            "o": Out(signed(8)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.product = product = self.tech.fabric_multiplier(_CENTERED, _CENTERED)
+        m.submodules.parameters = parameters = self.tech.block_ram(
+            width=_PARAMETER_LAYOUT.size, depth=self.config.parameter_words)
+        m.submodules.table = table = self.tech.block_ram(width=32, depth=_TABLE_ENTRIES)
+        m.submodules.requantize = requantize = Requantize(self.tech)
+        for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
+            m.d.comb += [
+                memory.write_address.eq(port.address), memory.write_data.eq(port.data),
+                memory.write_enable.eq(port.enable),
+            ]
+        control = self.control
+
+        # Everything arrives at the addition together with the product.
+        m.d.sync += [
+            product.a.eq(self.value[:8].as_signed() - control.in_zero),
+            product.b.eq(self.operand - control.other_zero),
+        ]
+        wait = 1 + product.latency
+        value = delay(m, self.value, wait, name="value")
+        operand = delay(m, self.operand, wait - READ_LATENCY, name="operand")
+        m.d.comb += [
+            parameters.read_address.eq(
+                delay(m, self.parameter, wait - READ_LATENCY, name="parameter")),
+            table.read_address.eq(Mux(control.use_table, requantize.o, operand)),
+        ]
+        parameter = data.View(_PARAMETER_LAYOUT, parameters.read_data)
+        total = Signal(signed(32))
+        m.d.sync += total.eq(
+            Mux(control.multiply, product.o, value)
+            + Mux(control.add_table, table.read_data.as_signed(), parameter.bias))
+
+        m.d.comb += [
+            requantize.value.eq(total),
+            requantize.multiplier.eq(delay(m, parameter.multiplier, 1, name="multiplier")),
+            requantize.shift.eq(delay(m, parameter.shift, 1, name="shift")),
+            requantize.rescale.eq(control.rescale),
+        ]
+        plain = delay(m, requantize.o, READ_LATENCY, name="plain")
+        m.d.sync += self.o.eq(Mux(control.use_table, table.read_data[:8], plain))
+        return m
+
+
+class OutputLanes(wiring.Component):
+    """Every lane of a beat, requantised side by side.
+
+    Lane ``l`` computes ``y = requantise(x + addend)`` (see :class:`Requantize`) with::
+
+        x      = (value[l] - in_zero) * (operand[l] - other_zero)  if multiply  else value[l]
+        addend = table[operand[l] & 255]  if add_table  else bias[parameter][l]
+
+    in 32 bits that wrap, and gives ``table[y & 255] & 255`` if ``use_table``, else ``y``. The sum
+    of products that ``multiply`` asks for takes the low 8 bits of ``value``. Each lane's table is
+    one memory with one read port, so ``use_table`` and ``add_table`` exclude each other.
+
+    Latency is ``LATENCY`` cycles whatever the control says, throughput one beat per cycle; nothing
+    stalls it. The producer must not change ``control``, nor write the entries in use, between a
+    beat's arrival and its result.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+        Family that supplies multipliers and memories.
+
+    Members
+    -------
+    valid : In(1); beat : In(beat_layout(config))
+    control : In(LANE_CONTROL)
+    write_parameter : In(write_layout), address ``entry * lanes + lane``, data as ``PARAMETER``
+    write_table : In(write_layout), address 0 to 255, 32-bit data, the same for all lanes
+    result_valid : Out(1); results : Out(ArrayLayout(signed(8), lanes))
+    """
+
+    LATENCY = OutputLane.LATENCY
+
+    valid: Signal
+    beat: data.View
+    control: data.View
+    write_parameter: data.View
+    write_table: data.View
+    result_valid: Signal
+    results: data.View
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        super().__init__({
+            "valid": In(1),
+            "beat": In(beat_layout(config)),
+            "control": In(LANE_CONTROL),
+            "write_parameter": In(write_layout(
+                config.parameter_words * config.lanes, PARAMETER_BYTES * 8)),
+            "write_table": In(write_layout(_TABLE_ENTRIES, 32)),
+            "result_valid": Out(1),
+            "results": Out(data.ArrayLayout(signed(8), config.lanes)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        lane_bits = ceil_log2(self.config.lanes)
+        # Writes are rare: a register here keeps their fan-out off everyone's timing.
+        write_parameter = delay(m, self.write_parameter, 1, name="write_parameter")
+        write_table = delay(m, self.write_table, 1, name="write_table")
+        for index in range(self.config.lanes):
+            m.submodules[f"lane_{index}"] = lane = OutputLane(self.config, self.tech)
+            chosen = write_parameter.address[:lane_bits] == index
+            m.d.comb += [
+                lane.value.eq(self.beat.value[index]),
+                lane.operand.eq(self.beat.operand[index]),
+                lane.parameter.eq(self.beat.parameter),
+                lane.control.eq(self.control),
+                lane.write_parameter.address.eq(write_parameter.address[lane_bits:]),
+                lane.write_parameter.data.eq(write_parameter.data),
+                lane.write_parameter.enable.eq(write_parameter.enable & chosen),
+                lane.write_table.eq(write_table),
+                self.results[index].eq(lane.o),
+            ]
+        m.d.comb += self.result_valid.eq(delay(m, self.valid, self.LATENCY, name="valid"))
+        return m

@@ -1,0 +1,22 @@
+"""Requantize's Verilog under Verilator. This half runs in pytest; tb_requantize in the simulator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from weft_hw.requantize import Requantize
+from weft_hw.tech.portable import Portable
+from weft_sim.rtl import run_cocotb
+
+
+@dataclass(frozen=True)
+class NoConfig:
+    """Requantize has no sizes."""
+
+
+@pytest.mark.rtl
+@pytest.mark.timeout(300)
+def test_requantize(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)  # the simulator imports tb_requantize
+    run_cocotb(Requantize(Portable()), config=NoConfig(), test_module="tb_requantize",
+               build_dir=tmp_path)
