@@ -1,4 +1,4 @@
-"""Requantize's Verilog under Verilator. This half runs in pytest; tb_requantize in the simulator."""
+"""Requantize's Verilog under Verilator; tb_requantize runs in the simulator."""
 
 from dataclasses import dataclass
 from pathlib import Path
