@@ -1,0 +1,127 @@
+"""The accelerator as every board instantiates it: link and engine between two byte streams."""
+
+from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.engine import Engine
+from weft_hw.link.commands import Commands
+from weft_hw.link.receiver import Receiver
+from weft_hw.link.sender import Sender
+from weft_hw.tech.portable import Portable
+
+__all__ = ["Core"]
+
+
+class Core(wiring.Component):
+    """Obey the requests that come by ``rx``, answer by ``tx``.
+
+    A RESET request, or the watchdog, resets the engine, the command processor and the replies
+    under way; memories keep their contents. The watchdog expires when something is going on but
+    no whole frame came for ``watchdog_cycles``: the host went away.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable, optional
+        Where multipliers and memories come from.
+    engine : Component, optional
+        What the link commands; an :class:`~weft_hw.engine.Engine` by default.
+    buffer_bytes, buffer_frames : int, optional
+        Bytes and number of the requests that are held until they are carried out.
+    clock_hz : int, optional
+        What HELLO tells about the clock.
+    watchdog_cycles : int, optional
+        Must exceed the longest run.
+
+    Members
+    -------
+    rx : In(stream.Signature(8))
+        ``ready`` is always 1.
+    tx : Out(stream.Signature(8))
+        A reset may withdraw a byte that is offered.
+    busy : Out(1)
+        The engine runs.
+    error : Out(1)
+        A frame was dropped, or the watchdog expired, since the session began.
+    active : Out(1)
+        Something is going on: while 0, only bytes from ``rx`` change the state.
+    """
+
+    rx: stream.Interface
+    tx: stream.Interface
+
+    def __init__(self, config: Config, tech: Portable | None = None, *, engine=None,
+                 buffer_bytes: int = 4096, buffer_frames: int = 16, clock_hz: int = 0,
+                 watchdog_cycles: int = 1 << 27):  # fmt: skip
+        self.config, self.tech, self._engine = config, tech or Portable(), engine
+        self.buffer_bytes, self.buffer_frames = buffer_bytes, buffer_frames
+        self.clock_hz, self.watchdog_cycles = clock_hz, watchdog_cycles
+        super().__init__({
+            "rx": In(stream.Signature(8)),
+            "tx": Out(stream.Signature(8)),
+            "busy": Out(1),
+            "error": Out(1),
+            "active": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        reset, expired = Signal(), Signal()
+        restart = ResetInserter(reset | expired)
+        engine = self._engine or Engine(self.config, self.tech)
+        receiver = Receiver(self.tech, depth=self.buffer_bytes, frames=self.buffer_frames)
+        commands = Commands(
+            self.config, buffer_bytes=self.buffer_bytes, buffer_frames=self.buffer_frames,
+            clock_hz=self.clock_hz, watchdog_cycles=self.watchdog_cycles)
+        sender = Sender(self.tech)
+        m.submodules.receiver = receiver
+        m.submodules.commands = restart(commands)
+        m.submodules.sender = restart(sender)
+        m.submodules.engine = restart(engine)
+
+        wiring.connect(m, wiring.flipped(self.rx), receiver.rx)
+        wiring.connect(m, sender.tx, wiring.flipped(self.tx))
+        wiring.connect(m, receiver.lengths, commands.lengths)
+        wiring.connect(m, receiver.bytes, commands.bytes)
+        wiring.connect(m, commands.reply, sender.i)
+        wiring.connect(m, commands.write, engine.write)
+        wiring.connect(m, commands.read, engine.read)
+        wiring.connect(m, engine.data, commands.data)
+        wiring.connect(m, commands.start, engine.start)
+
+        greet, counters = Signal(), commands.counters
+        silence = Signal(range(self.watchdog_cycles + 1))
+        m.d.comb += [
+            reset.eq(receiver.reset), receiver.clear.eq(expired),
+            commands.session.eq(receiver.session), commands.sequence.eq(receiver.sequence),
+            commands.greet.eq(greet),
+            commands.busy.eq(engine.busy), commands.cycles.eq(engine.cycles),
+            self.busy.eq(engine.busy),
+            self.active.eq(greet | engine.busy | ~receiver.idle | ~commands.idle | ~sender.idle),
+            expired.eq(silence == self.watchdog_cycles),
+        ]  # fmt: skip
+
+        with m.If(reset):
+            m.d.sync += greet.eq(1)
+        with m.Elif(commands.greeted):
+            m.d.sync += greet.eq(0)
+
+        with m.If(~self.active | receiver.alive | expired):
+            m.d.sync += silence.eq(0)
+        with m.Else():
+            m.d.sync += silence.eq(silence + 1)
+
+        link = Signal.like(counters)
+        m.d.comb += counters.eq(link)
+        m.d.sync += [
+            link.frame_errors.eq(link.frame_errors + receiver.broken),
+            link.overruns.eq(link.overruns + receiver.overrun),
+            link.expirations.eq(link.expirations + expired),
+        ]
+        with m.If(receiver.broken | receiver.overrun | expired):
+            m.d.sync += self.error.eq(1)
+        with m.Elif(reset):
+            m.d.sync += self.error.eq(0)
+        return m

@@ -1,0 +1,136 @@
+"""What must hold before a request is carried out: session, sequence, length, range."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.fields import Field
+from weft_hw.contract.memory_map import max_unit_bytes, memory_map
+from weft_hw.contract.packet import (
+    HEADER_BYTES,
+    REQUEST_FIELDS,
+    Request,
+    Status,
+    field_bytes,
+)  # fmt: skip
+
+__all__ = ["FIELD_BYTES", "Header", "RequestCheck", "layout_of"]
+
+FIELD_BYTES = max(field_bytes(fields) for fields in REQUEST_FIELDS.values())
+
+
+def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
+    """Return the layout of packed ``fields``."""
+    return data.StructLayout({field.name: field.width for field in fields})
+
+
+class Header(data.StructLayout):
+    """The start of a request: type, sequence number, and the fields of any type, by its name."""
+
+    def __init__(self):
+        fields = {request.name: layout_of(REQUEST_FIELDS[request]) for request in Request}
+        super().__init__({
+            "kind": 8,
+            "sequence": 8,
+            "fields": data.UnionLayout({"bytes": 8 * FIELD_BYTES} | fields),
+        })
+
+
+class RequestCheck(wiring.Component):
+    """Judge a request: the first rule that it breaks gives its status.
+
+    ``WRITE`` must bring ``count * unit_bytes`` bytes of data, every other request none; the product
+    is summed bit by bit, so a verdict takes 2 cycles and one for each bit of ``unit_bytes``.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    header : In(Header)
+    length : In(16), data_bytes : In(16)
+        Bytes of the whole request, and of what follows the header.
+    is_open : In(1), expected : In(8)
+        Whether there is a session, and the sequence number that is next.
+    start : In(1)
+        Begin; the inputs must hold until ``done``.
+    done : Out(1), status : Out(Status), unit_bytes : Out
+        The verdict, valid for one cycle, and the size of the region's units, which stays.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__({
+            "header": In(Header()), "length": In(16), "data_bytes": In(16),
+            "is_open": In(1), "expected": In(8), "start": In(1), "done": Out(1),
+            "status": Out(Status), "unit_bytes": Out(range(max_unit_bytes(config) + 1)),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        kind, fields = self.header.kind, self.header.fields
+        place, run = fields.WRITE, fields.RUN
+
+        # Facts about the region, registered: they are wide multiplexers.
+        units, allowed = Signal(25), Signal()
+        with m.Switch(place.region):
+            for region, memory in memory_map(self.config).items():
+                with m.Case(region):
+                    m.d.sync += [
+                        self.unit_bytes.eq(memory.unit_bytes), units.eq(memory.units),
+                        allowed.eq(((kind == Request.WRITE) & memory.writable)
+                                   | ((kind == Request.READ) & memory.readable)),
+                    ]  # fmt: skip
+            with m.Default():
+                m.d.sync += allowed.eq(0)
+        end, last_run = Signal(25), Signal(9)
+        m.d.sync += [end.eq(place.address + place.count), last_run.eq(run.first + run.count)]
+
+        in_order, in_range, exact, known = Signal(), Signal(), Signal(), Signal()
+        needed = Signal(16 + len(self.unit_bytes))
+        m.d.comb += in_order.eq(self.header.sequence == self.expected)
+        with m.Switch(kind):
+            for request, table in REQUEST_FIELDS.items():
+                with m.Case(request):
+                    size = HEADER_BYTES + field_bytes(table)
+                    m.d.comb += [known.eq(1), in_range.eq(1), exact.eq(self.length == size)]
+                    if request in (Request.WRITE, Request.READ):
+                        m.d.comb += in_range.eq(allowed & (place.count != 0) & (end <= units))
+                    if request == Request.WRITE:
+                        m.d.comb += exact.eq(
+                            (self.length >= size) & (~allowed | (self.data_bytes == needed)))
+                    if request == Request.RUN:
+                        m.d.comb += in_range.eq(
+                            (run.count != 0) & (last_run <= self.config.descriptor_count))
+                    if request in (Request.HELLO, Request.RESET):
+                        m.d.comb += in_order.eq(1)
+
+        with m.If(~known):
+            m.d.comb += self.status.eq(Status.TYPE)
+        with m.Elif(~self.is_open & (kind != Request.HELLO) & (kind != Request.RESET)):
+            m.d.comb += self.status.eq(Status.SESSION)
+        with m.Elif(~in_order):
+            m.d.comb += self.status.eq(Status.SEQUENCE)
+        with m.Elif(~exact):
+            m.d.comb += self.status.eq(Status.LENGTH)
+        with m.Elif(~in_range):
+            m.d.comb += self.status.eq(Status.RANGE)
+
+        bit = Signal(range(len(self.unit_bytes)))
+        with m.FSM():
+            with m.State("LOOK-UP"):
+                m.d.sync += [needed.eq(0), bit.eq(0)]
+                with m.If(self.start):
+                    m.next = "MULTIPLY"
+            with m.State("MULTIPLY"):
+                m.d.sync += bit.eq(bit + 1)
+                with m.If(self.unit_bytes.bit_select(bit, 1)):
+                    m.d.sync += needed.eq(needed + (place.count << bit))
+                with m.If(bit == len(self.unit_bytes) - 1):
+                    m.next = "DONE"
+            with m.State("DONE"):
+                m.d.comb += self.done.eq(1)
+                m.next = "LOOK-UP"
+        return m

@@ -1,0 +1,245 @@
+"""The command processor: one queued request after the other, checked, carried out, answered."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.contract.packet import (
+    HEADER_BYTES,
+    PROTOCOL_VERSION,
+    REPLY,
+    REPLY_FIELDS,
+    STATUS_BYTES,
+    Request,
+    Status,
+    field_bytes,
+)  # fmt: skip
+from weft_hw.engine import read_layout, write_layout
+from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck, layout_of
+from weft_hw.link.cobs import Framed
+from weft_hw.link.units import Transfer, UnitReader, UnitWriter
+from weft_hw.sequencer import RUN
+
+__all__ = ["Commands", "LinkCounters"]
+
+_BODY_BYTES = max(field_bytes(fields) for fields in REPLY_FIELDS.values())
+_REPLY_BYTES = HEADER_BYTES + STATUS_BYTES + _BODY_BYTES
+
+
+class LinkCounters(data.StructLayout):
+    """What STATUS tells about the link; each counts modulo 2^16."""
+
+    def __init__(self):
+        super().__init__({"frame_errors": 16, "overruns": 16, "expirations": 16})
+
+
+class Commands(wiring.Component):
+    """Carry out the queued requests in order; each gets one reply with its sequence number.
+
+    A request is checked before anything is done. The expected sequence number advances only with
+    a request that passes, so whatever follows a failed or a lost request is refused until that
+    one was repeated. About 30 cycles per request besides its data, which moves at a byte per
+    cycle.
+
+    Parameters
+    ----------
+    config : Config
+    buffer_bytes, buffer_frames, clock_hz, watchdog_cycles : int
+        What HELLO tells.
+
+    Members
+    -------
+    lengths, bytes : In(stream)
+        Frames, from :class:`~weft_hw.link.receiver.Receiver`.
+    greet : In(1), session : In(32), sequence : In(8)
+        Answer a RESET, begin a session; ``greeted`` (Out(1)) says when that was seen.
+    counters : In(LinkCounters)
+    reply : Out(stream.Signature(Framed))
+    write, read, data, start, busy, cycles
+        As the engine's, seen from the other side.
+    idle : Out(1)
+        No request is being carried out.
+    """
+
+    lengths: stream.Interface
+    bytes: stream.Interface
+    reply: stream.Interface
+    write: stream.Interface
+    read: stream.Interface
+    data: stream.Interface
+    start: stream.Interface
+
+    def __init__(self, config: Config, *, buffer_bytes: int, buffer_frames: int, clock_hz: int = 0,
+                 watchdog_cycles: int):  # fmt: skip
+        self.config = config
+        self._hello = {
+            "version": PROTOCOL_VERSION, "fingerprint": fingerprint(config),
+            "buffer_bytes": buffer_bytes, "buffer_frames": buffer_frames, "clock_hz": clock_hz,
+            "watchdog_cycles": watchdog_cycles,
+        }  # fmt: skip
+        super().__init__({
+            "lengths": In(stream.Signature(range(buffer_bytes + 1))),
+            "bytes": In(stream.Signature(8)),
+            "greet": In(1), "greeted": Out(1), "session": In(32), "sequence": In(8),
+            "counters": In(LinkCounters()),
+            "reply": Out(stream.Signature(Framed())),
+            "write": Out(stream.Signature(write_layout(config))),
+            "read": Out(stream.Signature(read_layout())),
+            "data": In(stream.Signature(8 * max_unit_bytes(config))),
+            "start": Out(stream.Signature(RUN)),
+            "busy": In(1), "cycles": In(32),
+            "idle": Out(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.check = check = RequestCheck(self.config)
+        m.submodules.writer = writer = UnitWriter(self.config)
+        m.submodules.reader = reader = UnitReader(self.config)
+        wiring.connect(m, writer.o, wiring.flipped(self.write))
+        wiring.connect(m, reader.request, wiring.flipped(self.read))
+        wiring.connect(m, wiring.flipped(self.data), reader.data)
+
+        header, status, status_byte = Signal(Header()), Signal(Status), Signal(8)
+        m.d.comb += status_byte.eq(status)
+        index = Signal(range(HEADER_BYTES + FIELD_BYTES + 1))  # bytes of the header that came
+        length = Signal(self.lengths.payload.shape())
+        left = Signal.like(length)  # bytes of the request that are still queued
+        is_open, expected, run = Signal(), Signal(8), Signal(16)
+        label = Signal(32, reset_less=True)  # memories outlive a reset, and so does their label
+
+        place = header.fields.WRITE
+        transfer = Signal(Transfer(self.config))
+        m.d.comb += [
+            check.header.eq(header), check.length.eq(length), check.data_bytes.eq(left),
+            check.is_open.eq(is_open), check.expected.eq(expected),
+            transfer.region.eq(place.region), transfer.address.eq(place.address),
+            transfer.count.eq(place.count), transfer.unit_bytes.eq(check.unit_bytes),
+            writer.transfer.payload.eq(transfer), reader.transfer.payload.eq(transfer),
+            writer.i.payload.eq(self.bytes.payload),
+            self.start.payload.first.eq(header.fields.RUN.first),
+            self.start.payload.count.eq(header.fields.RUN.count),
+        ]  # fmt: skip
+        taken = self.bytes.valid & self.bytes.ready
+        m.d.sync += left.eq(left - taken)
+
+        body, body_bytes = self._reply_body(m, header, status, {
+            Request.HELLO: self._hello,
+            Request.RESET: {"session": self.session},
+            Request.STATUS: {
+                "busy": self.busy, "run": run, "cycles": self.cycles, "label": label,
+                "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
+                "expirations": self.counters.expirations,
+            },
+            Request.WAIT: {"run": run, "cycles": self.cycles},
+        }, expected)
+        out, out_left = Signal(8 * _REPLY_BYTES), Signal(range(_REPLY_BYTES + 1))
+        has_data = Signal()
+        m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
+
+        with m.FSM() as fsm:
+            m.d.comb += self.idle.eq(fsm.ongoing("IDLE"))
+            with m.State("IDLE"):
+                m.d.sync += [header.eq(0), status.eq(Status.OK), index.eq(0)]
+                with m.If(self.greet):
+                    m.d.comb += self.greeted.eq(1)
+                    m.d.sync += [
+                        header.kind.eq(Request.RESET), header.sequence.eq(self.sequence),
+                        is_open.eq(1), expected.eq(self.sequence + 1),
+                    ]
+                    m.next = "COMPOSE"
+                with m.Elif(self.lengths.valid):
+                    m.d.comb += self.lengths.ready.eq(1)
+                    m.d.sync += [length.eq(self.lengths.payload), left.eq(self.lengths.payload)]
+                    m.next = "HEADER"
+            with m.State("HEADER"):
+                with m.If((left == 0) | (index == HEADER_BYTES + FIELD_BYTES)):
+                    m.d.comb += check.start.eq(1)
+                    m.next = "CHECK"
+                with m.Else():
+                    m.d.comb += self.bytes.ready.eq(1)
+                    with m.If(taken):
+                        m.d.sync += [
+                            header.as_value().word_select(index, 8).eq(self.bytes.payload),
+                            index.eq(index + 1),
+                        ]
+            with m.State("CHECK"):
+                m.d.sync += status.eq(check.status)
+                with m.If(check.done):
+                    m.next = "DISCARD"
+                    with m.If(check.status == Status.OK):
+                        m.next = "COMPOSE"
+                        with m.If(header.kind != Request.HELLO):
+                            m.d.sync += expected.eq(expected + 1)
+                        with m.Switch(header.kind):
+                            with m.Case(Request.WRITE):
+                                with m.If(place.region != Region.ACTIVATION):
+                                    m.d.sync += label.eq(0)
+                                m.next = "WRITE"
+                            with m.Case(Request.RUN):
+                                m.next = "START"
+                            with m.Case(Request.WAIT):
+                                m.next = "WAIT"
+                            with m.Case(Request.LABEL):
+                                m.d.sync += label.eq(header.fields.LABEL.label)
+            with m.State("WRITE"):
+                m.d.comb += [
+                    writer.transfer.valid.eq(1), writer.i.valid.eq(self.bytes.valid),
+                    self.bytes.ready.eq(writer.i.ready),
+                ]
+                with m.If(writer.transfer.ready):
+                    m.next = "COMPOSE"
+            with m.State("START"):
+                m.d.comb += self.start.valid.eq(1)
+                with m.If(self.start.ready):
+                    m.d.sync += run.eq(header.fields.RUN.run)
+                    m.next = "COMPOSE"
+            with m.State("WAIT"), m.If(~self.busy):
+                m.next = "COMPOSE"
+            with m.State("DISCARD"):
+                m.d.comb += self.bytes.ready.eq(left != 0)
+                with m.If(left == 0):
+                    m.next = "COMPOSE"
+            with m.State("COMPOSE"):
+                m.d.sync += [
+                    out.eq(Cat(header.kind | REPLY, header.sequence, status_byte, body)),
+                    out_left.eq(HEADER_BYTES + STATUS_BYTES + body_bytes),
+                ]
+                m.next = "REPLY"
+            with m.State("REPLY"):
+                m.d.comb += [
+                    self.reply.payload.data.eq(out[:8]), self.reply.valid.eq(1),
+                    self.reply.payload.last.eq((out_left == 1) & ~has_data),
+                ]
+                with m.If(self.reply.ready):
+                    m.d.sync += [out.eq(out >> 8), out_left.eq(out_left - 1)]
+                    with m.If(out_left == 1):
+                        m.next = "IDLE"
+                        with m.If(has_data):
+                            m.next = "DATA"
+            with m.State("DATA"):
+                m.d.comb += [
+                    reader.transfer.valid.eq(1), self.reply.payload.eq(reader.o.payload),
+                    self.reply.valid.eq(reader.o.valid), reader.o.ready.eq(self.reply.ready),
+                ]
+                with m.If(reader.transfer.ready):
+                    m.next = "IDLE"
+        return m
+
+    @staticmethod
+    def _reply_body(m: Module, header, status, values: dict, expected):
+        """Return the reply's body after its status byte, and its length in bytes."""
+        body, body_bytes = Signal(8 * _BODY_BYTES), Signal(range(_BODY_BYTES + 1))
+        with m.If(status == Status.SEQUENCE):
+            m.d.comb += [body.eq(expected), body_bytes.eq(1)]
+        with m.Elif(status == Status.OK), m.Switch(header.kind):
+            for request, named in values.items():
+                layout = layout_of(REPLY_FIELDS[request])
+                view = data.View(layout, body[: layout.size])
+                with m.Case(request):
+                    m.d.comb += body_bytes.eq(field_bytes(REPLY_FIELDS[request]))
+                    m.d.comb += [view[name].eq(value) for name, value in named.items()]
+        return body, body_bytes

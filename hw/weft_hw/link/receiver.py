@@ -1,0 +1,157 @@
+"""Frames out of a byte stream: decoded, checked, and queued whole; resets recognised on the fly."""
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.crc import Processor
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.packet import (
+    CRC_BYTES,
+    HEADER_BYTES,
+    OVERHEAD_BYTES,
+    REQUEST_FIELDS,
+    Request,
+    field_bytes,
+)  # fmt: skip
+from weft_hw.link.cobs import CobsDecoder
+from weft_hw.link.ring import RingReader
+
+__all__ = ["Receiver"]
+
+_SESSION_BYTES = field_bytes(REQUEST_FIELDS[Request.RESET])
+
+
+class Receiver(wiring.Component):
+    """Accept a byte in every cycle, whatever happens behind it, and keep the frames that are whole.
+
+    A frame whose CRC is wrong, or for which there is no room, disappears and is counted. A RESET
+    request is never queued: it empties the queue and raises ``reset`` for one cycle, so it needs
+    neither room nor anybody who listens.
+
+    Parameters
+    ----------
+    tech : Portable
+        Where the block RAM comes from.
+    depth : int
+        Bytes of frames held, a power of two; ``frames`` is the number of frames held.
+
+    Members
+    -------
+    rx : In(stream.Signature(8))
+        ``ready`` is always 1.
+    clear : In(1)
+        Forget the frames that are queued.
+    lengths : Out(stream.Signature(range(depth + 1)))
+        Bytes of each queued frame (type, sequence number and body).
+    bytes : Out(stream.Signature(8))
+        The bytes of the queued frames, one after the other.
+    reset : Out(1), session : Out(32), sequence : Out(8)
+        A RESET request came; its session number and sequence number, held until the next one.
+    alive : Out(1)
+        A whole frame came.
+    broken, overrun : Out(1)
+        A frame was dropped because it was damaged, or for want of room.
+    idle : Out(1)
+        Nothing is queued and nothing is on its way through.
+    """
+
+    rx: stream.Interface
+    lengths: stream.Interface
+    bytes: stream.Interface
+
+    def __init__(self, tech, *, depth: int, frames: int):
+        if depth < 64 or depth & depth - 1:
+            raise ValueError(f"Receiver.depth must be a power of two from 64 on, not {depth!r}")
+        self.tech, self.depth, self.frames = tech, depth, frames
+        super().__init__({
+            "rx": In(stream.Signature(8)),
+            "clear": In(1),
+            "lengths": Out(stream.Signature(range(depth + 1))),
+            "bytes": Out(stream.Signature(8)),
+            "reset": Out(1),
+            "session": Out(8 * _SESSION_BYTES),
+            "sequence": Out(8),
+            "alive": Out(1),
+            "broken": Out(1),
+            "overrun": Out(1),
+            "idle": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        forget = Signal()
+        m.submodules.cobs = cobs = CobsDecoder()
+        m.submodules.crc = crc = Processor(CRC32_ISO_HDLC(data_width=8))
+        m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
+        reader, lengths = RingReader(depth=self.depth), SyncFIFO(
+            width=self.lengths.payload.shape().width, depth=self.frames)
+        m.submodules.reader = ResetInserter(forget)(reader)
+        m.submodules.lengths = ResetInserter(forget)(lengths)
+
+        m.d.comb += [
+            cobs.i.payload.eq(self.rx.payload), cobs.i.valid.eq(self.rx.valid),
+            self.rx.ready.eq(1), cobs.o.ready.eq(1),
+            memory.read_address.eq(reader.read_address), reader.read_data.eq(memory.read_data),
+            self.bytes.payload.eq(reader.o.payload), self.bytes.valid.eq(reader.o.valid),
+            reader.o.ready.eq(self.bytes.ready),
+            self.lengths.payload.eq(lengths.r_data), self.lengths.valid.eq(lengths.r_rdy),
+            lengths.r_en.eq(self.lengths.ready),
+        ]  # fmt: skip
+
+        # One register between decoder and checks, for the clock's sake.
+        token, valid = Signal.like(cobs.o.payload), Signal()
+        m.d.sync += [token.eq(cobs.o.payload), valid.eq(cobs.o.valid)]
+
+        is_byte, is_end = Signal(), Signal()
+        m.d.comb += [is_byte.eq(valid & ~token.end), is_end.eq(valid & token.end)]
+        m.d.comb += [crc.start.eq(is_end), crc.valid.eq(is_byte), crc.data.eq(token.data)]
+
+        # Bytes reach the ring CRC_BYTES late, so that a frame's CRC never does.
+        index = Signal(range(16))  # of the byte at hand; stays at the top of its range
+        held = Signal(8 * CRC_BYTES)
+        start, end = reader.limit, Signal(reader.limit.shape())
+        full, dropped = Signal(), Signal()
+        m.d.comb += [
+            full.eq(((end - reader.head) & (2 * self.depth - 1)) == self.depth),
+            memory.write_address.eq(end), memory.write_data.eq(held[:8]),
+            memory.write_enable.eq(is_byte & (index >= CRC_BYTES) & ~full),
+        ]  # fmt: skip
+        kind = Signal(8)
+        with m.If(is_byte):
+            m.d.sync += index.eq(Mux(index == 15, 15, index + 1))
+            m.d.sync += held.eq(Cat(held[8:], token.data))
+            with m.If(memory.write_enable):
+                m.d.sync += end.eq(end + 1)
+            with m.Elif(index >= CRC_BYTES):
+                m.d.sync += dropped.eq(1)
+            with m.If(index == 0):
+                m.d.sync += kind.eq(token.data)
+
+        # The session number must outlive a frame that only resembles a RESET.
+        header = Signal(8 * (1 + _SESSION_BYTES))
+        with m.If(is_byte & (index >= 1) & (index < HEADER_BYTES + _SESSION_BYTES)):
+            m.d.sync += header.eq(Cat(header[8:], token.data))
+
+        whole, is_reset, fits = Signal(), Signal(), Signal()
+        m.d.comb += [
+            whole.eq(is_end & ~token.broken & crc.match_detected & (index >= OVERHEAD_BYTES)),
+            is_reset.eq((kind == Request.RESET) & (index == OVERHEAD_BYTES + _SESSION_BYTES)),
+            fits.eq(~dropped & lengths.w_rdy),
+            self.alive.eq(whole), self.reset.eq(whole & is_reset),
+            self.broken.eq(is_end & ~whole & (token.broken | (index != 0))),
+            self.overrun.eq(whole & ~is_reset & ~fits),
+            forget.eq(self.reset | self.clear),
+            lengths.w_data.eq(end - start), lengths.w_en.eq(whole & ~is_reset & fits),
+            self.idle.eq(~valid & ~lengths.r_rdy & (reader.head == start)),
+        ]  # fmt: skip
+        with m.If(is_end):
+            m.d.sync += [index.eq(0), dropped.eq(0), end.eq(start)]
+            with m.If(lengths.w_en):
+                m.d.sync += [start.eq(end), end.eq(end)]
+            with m.If(self.reset):
+                m.d.sync += Cat(self.sequence, self.session).eq(header)
+        with m.If(forget):
+            m.d.sync += [start.eq(0), end.eq(0), dropped.eq(~is_end & (is_byte | (index != 0)))]
+        return m

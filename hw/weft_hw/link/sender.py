@@ -1,0 +1,92 @@
+"""Replies into a byte stream: CRC appended, encoded, buffered."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.crc import Processor
+from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.packet import CRC_BYTES
+from weft_hw.link.cobs import CobsEncoder, Framed
+from weft_hw.link.ring import RingReader
+
+__all__ = ["Sender"]
+
+
+class Sender(wiring.Component):
+    """Send each frame with its CRC-32, COBS-encoded and closed by a zero byte.
+
+    One byte per cycle; 2 + ``CRC_BYTES`` cycles more per frame. A block of up to 255 bytes leaves
+    once it is complete. Sends one zero byte after reset.
+
+    Parameters
+    ----------
+    tech : Portable
+        Where the block RAM comes from.
+    depth : int
+        Bytes in the ring, a power of two above 256. A frame may be longer.
+
+    Members
+    -------
+    i : In(stream.Signature(Framed))
+    tx : Out(stream.Signature(8))
+    idle : Out(1)
+        Every byte of every frame was taken.
+    """
+
+    i: stream.Interface
+    tx: stream.Interface
+
+    def __init__(self, tech, *, depth: int = 512):
+        self.tech, self.depth = tech, depth
+        super().__init__({
+            "i": In(stream.Signature(Framed())),
+            "tx": Out(stream.Signature(8)),
+            "idle": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.crc = crc = Processor(CRC32_ISO_HDLC(data_width=8))
+        m.submodules.cobs = cobs = CobsEncoder(depth=self.depth)
+        m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
+        m.submodules.reader = reader = RingReader(depth=self.depth)
+        m.d.comb += [
+            memory.write_address.eq(cobs.write_address), memory.write_data.eq(cobs.write_data),
+            memory.write_enable.eq(cobs.write_enable),
+            memory.read_address.eq(reader.read_address), reader.read_data.eq(memory.read_data),
+            reader.limit.eq(cobs.limit), cobs.head.eq(reader.head),
+            self.tx.payload.eq(reader.o.payload), self.tx.valid.eq(reader.o.valid),
+            reader.o.ready.eq(self.tx.ready),
+        ]  # fmt: skip
+
+        index = Signal(range(CRC_BYTES))
+        in_frame = Signal()
+        m.d.comb += self.idle.eq(~in_frame & (reader.head == cobs.limit))
+        with m.FSM():
+            with m.State("FRAME"):
+                m.d.comb += [
+                    cobs.i.payload.data.eq(self.i.payload.data), cobs.i.valid.eq(self.i.valid),
+                    self.i.ready.eq(cobs.i.ready),
+                    crc.data.eq(self.i.payload.data), crc.valid.eq(self.i.valid & cobs.i.ready),
+                ]  # fmt: skip
+                with m.If(crc.valid):
+                    m.d.sync += in_frame.eq(1)
+                    with m.If(self.i.payload.last):
+                        m.next = "CRC"
+            with m.State("CRC"):
+                m.d.comb += [
+                    cobs.i.payload.data.eq(crc.crc.word_select(index, 8)),
+                    cobs.i.payload.last.eq(index == CRC_BYTES - 1), cobs.i.valid.eq(1),
+                ]  # fmt: skip
+                with m.If(cobs.i.ready):
+                    m.d.sync += index.eq(index + 1)
+                    with m.If(cobs.i.payload.last):
+                        m.d.sync += index.eq(0)
+                        m.d.comb += crc.start.eq(1)
+                        m.next = "CLOSE"
+            # The encoder takes bytes again once the frame's last zero is written.
+            with m.State("CLOSE"), m.If(cobs.i.ready):
+                m.d.sync += in_frame.eq(0)
+                m.next = "FRAME"
+        return m

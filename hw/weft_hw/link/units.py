@@ -1,0 +1,135 @@
+"""Between the link's bytes and the memories' units: gathering and handing out."""
+
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import max_unit_bytes
+from weft_hw.engine import ADDRESS, read_layout, write_layout
+from weft_hw.link.cobs import Framed
+
+__all__ = ["Transfer", "UnitReader", "UnitWriter"]
+
+
+class Transfer(data.StructLayout):
+    """A run of units: the first one, their number (at least 1), and the bytes of each."""
+
+    def __init__(self, config: Config):
+        super().__init__({
+            "region": 3, "address": ADDRESS, "count": 16,
+            "unit_bytes": range(max_unit_bytes(config) + 1),
+        })  # fmt: skip
+
+
+class UnitWriter(wiring.Component):
+    """Gather bytes into units and write them to consecutive addresses.
+
+    One byte per cycle, also across units while ``o`` is ready; 2 cycles more per transfer.
+
+    Members
+    -------
+    transfer : In(stream.Signature(Transfer))
+        Taken when the transfer is complete: hold it until then.
+    i : In(stream.Signature(8))
+    o : Out(stream.Signature(write_layout(config)))
+    """
+
+    transfer: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, config: Config):
+        super().__init__({
+            "transfer": In(stream.Signature(Transfer(config))),
+            "i": In(stream.Signature(8)),
+            "o": Out(stream.Signature(write_layout(config))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        transfer, unit = self.transfer.payload, self.o.payload
+        index = Signal(transfer.unit_bytes.shape())
+        gathered, written = Signal(16), Signal(16)  # whole units of this transfer
+        last_byte = Signal()
+        m.d.comb += [
+            unit.region.eq(transfer.region),
+            last_byte.eq(index == transfer.unit_bytes - 1),
+            self.i.ready.eq(self.transfer.valid & (gathered != transfer.count)
+                            & (~self.o.valid | self.o.ready)),
+            self.transfer.ready.eq(written == transfer.count),
+        ]  # fmt: skip
+
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [self.o.valid.eq(0), written.eq(written + 1)]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [unit.data.word_select(index, 8).eq(self.i.payload), index.eq(index + 1)]
+            with m.If(last_byte):
+                m.d.sync += [
+                    index.eq(0), gathered.eq(gathered + 1), self.o.valid.eq(1),
+                    unit.address.eq(transfer.address + gathered),
+                ]  # fmt: skip
+        with m.If(self.transfer.valid & self.transfer.ready):
+            m.d.sync += [gathered.eq(0), written.eq(0)]
+        return m
+
+
+class UnitReader(wiring.Component):
+    """Read units from consecutive addresses and hand out their bytes.
+
+    One byte per cycle where a memory answers within ``unit_bytes - 2`` cycles, because the next
+    unit is asked for while one is handed out.
+
+    Members
+    -------
+    transfer : In(stream.Signature(Transfer))
+        Taken with the last byte: hold it until then.
+    request : Out(stream.Signature(read_layout()))
+    data : In(stream.Signature(8 * max_unit_bytes))
+    o : Out(stream.Signature(Framed))
+        ``last`` marks the last byte of the transfer.
+    """
+
+    transfer: stream.Interface
+    request: stream.Interface
+    data: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, config: Config):
+        self._width = 8 * max_unit_bytes(config)
+        super().__init__({
+            "transfer": In(stream.Signature(Transfer(config))),
+            "request": Out(stream.Signature(read_layout())),
+            "data": In(stream.Signature(self._width)),
+            "o": Out(stream.Signature(Framed())),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        transfer = self.transfer.payload
+        asked, answered = Signal(16), Signal(16)
+        waiting = Signal()  # for an answer
+        unit, left = Signal(unsigned(self._width)), Signal(transfer.unit_bytes.shape())
+        m.d.comb += [
+            self.request.payload.region.eq(transfer.region),
+            self.request.payload.address.eq(transfer.address + asked),
+            self.request.valid.eq(self.transfer.valid & (asked != transfer.count) & ~waiting),
+            self.data.ready.eq((left == 0) | ((left == 1) & self.o.ready)),
+            self.o.payload.data.eq(unit[:8]),
+            self.o.payload.last.eq((left == 1) & (answered == transfer.count)),
+            self.o.valid.eq(left != 0),
+            self.transfer.ready.eq(self.o.valid & self.o.ready & self.o.payload.last),
+        ]
+
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [left.eq(left - 1), unit.eq(unit >> 8)]
+        with m.If(self.data.valid & self.data.ready):
+            m.d.sync += [
+                unit.eq(self.data.payload), left.eq(transfer.unit_bytes),
+                answered.eq(answered + 1), waiting.eq(0),
+            ]  # fmt: skip
+        with m.If(self.request.valid & self.request.ready):
+            m.d.sync += [asked.eq(asked + 1), waiting.eq(1)]
+        with m.If(self.transfer.ready):
+            m.d.sync += [asked.eq(0), answered.eq(0)]
+        return m

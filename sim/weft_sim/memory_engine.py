@@ -1,0 +1,78 @@
+"""A stand-in for the engine: plain memories, and runs that only take time."""
+
+from amaranth.hdl import Const, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.engine import read_layout, write_layout
+from weft_hw.sequencer import RUN
+
+__all__ = ["CYCLES_PER_DESCRIPTOR", "MemoryEngine"]
+
+CYCLES_PER_DESCRIPTOR = 64
+
+
+class MemoryEngine(wiring.Component):
+    """Keep what is written to ACTIVATION; a run takes 64 cycles per descriptor.
+
+    COUNTER reads give the address. A run that starts with the last descriptor never ends. Ports
+    are the engine's, and so is the latency of a read.
+
+    Parameters
+    ----------
+    config : Config
+    """
+
+    write: stream.Interface
+    read: stream.Interface
+    data: stream.Interface
+    start: stream.Interface
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__({
+            "write": In(stream.Signature(write_layout(config))),
+            "read": In(stream.Signature(read_layout())),
+            "data": Out(stream.Signature(8 * max_unit_bytes(config))),
+            "start": In(stream.Signature(RUN)),
+            "busy": Out(1),
+            "cycles": Out(32),
+        })
+
+    def elaborate(self, platform):
+        """Build the memories and the timer."""
+        m = Module()
+        depth = self.config.activation_words
+        m.submodules.memory = memory = Memory(shape=8 * self.config.columns, depth=depth, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            self.write.ready.eq(1),
+            write.addr.eq(self.write.payload.address), write.data.eq(self.write.payload.data),
+            write.en.eq(self.write.valid & (self.write.payload.region == Region.ACTIVATION)),
+            read.addr.eq(self.read.payload.address), read.en.eq(Const(1)),
+        ]  # fmt: skip
+
+        place, waiting = Signal(read_layout()), Signal()
+        m.d.comb += self.read.ready.eq(~waiting & ~self.data.valid)
+        m.d.sync += waiting.eq(0)
+        with m.If(self.read.valid & self.read.ready):
+            m.d.sync += [place.eq(self.read.payload), waiting.eq(1)]
+        with m.If(waiting):
+            m.d.sync += [self.data.valid.eq(1), self.data.payload.eq(read.data)]
+            with m.If(place.region == Region.COUNTER):
+                m.d.sync += self.data.payload.eq(place.address)
+        with m.If(self.data.valid & self.data.ready):
+            m.d.sync += self.data.valid.eq(0)
+
+        left, endless = Signal(range(256 * CYCLES_PER_DESCRIPTOR)), Signal()
+        m.d.comb += [self.start.ready.eq(~self.busy), self.busy.eq((left != 0) | endless)]
+        with m.If(self.busy):
+            m.d.sync += [left.eq(left - 1), self.cycles.eq(self.cycles + 1)]
+        with m.Elif(self.start.valid):
+            m.d.sync += [
+                left.eq(self.start.payload.count * CYCLES_PER_DESCRIPTOR), self.cycles.eq(0),
+                endless.eq(self.start.payload.first == self.config.descriptor_count - 1),
+            ]  # fmt: skip
+        return m
