@@ -1,0 +1,40 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "DEFAULT_CONFIG", "CheckOption", "ConfigOption", "DeviceOption", "JsonOption",
+    "ModelArgument", "RoundingOption",
+]  # fmt: skip
+
+DEFAULT_CONFIG = "ulx3s-85f"
+
+ModelArgument = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL", help="A .tflite, .onnx or .weft file, or a known name."),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device", "-d", metavar="D",
+        help="golden (NumPy) or sim (the gateware, simulated cycle by cycle).",
+    ),
+]  # fmt: skip
+ConfigOption = Annotated[
+    str | None,
+    typer.Option("--config", "-c", metavar="C", help=f"Accelerator; {DEFAULT_CONFIG} by default."),
+]
+RoundingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rounding", metavar="R",
+        help="Whose bits: reference (default for .tflite), xnnpack, onnxruntime (for ONNX).",
+    ),
+]  # fmt: skip
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="Compare every layer with the golden model.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -1,0 +1,84 @@
+"""What commands print: tables, progress, JSON. Colour and movement only on a terminal."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["percent", "print_json", "print_table", "progress", "shape_text"]
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as indented JSON."""
+    json.dump(value, sys.stdout, indent=2)
+    print()
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; columns whose name starts with ``>`` are aligned to the right."""
+    names = [column.removeprefix(">") for column in columns]
+    right = [column.startswith(">") for column in columns]
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        _print_rich(title, names, right, cells)
+        return
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    print(title)
+    for row in (names, *cells):
+        padded = (cell.rjust(width) if is_right else cell.ljust(width)
+                  for cell, width, is_right in zip(row, widths, right, strict=True))  # fmt: skip
+        print("  ".join(padded).rstrip())
+
+
+def _print_rich(
+    title: str, names: list[str], right: list[bool], cells: list[list[str]]
+) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for name, is_right in zip(names, right, strict=True):
+        table.add_column(name, justify="right" if is_right else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console().print(table)
+
+
+@contextmanager
+def progress(text: str, total: int | None = None) -> Iterator[Any]:
+    """Show a progress bar on stderr while the block runs, if stderr is a terminal.
+
+    Yields a function: call it after each of ``total`` steps, or once for a text as its argument.
+    """
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
+    if total is not None:
+        columns.insert(2, MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=total)
+
+        def step(new_text: str | None = None) -> None:
+            if new_text is None:
+                bar.advance(task)
+            else:
+                bar.update(task, description=new_text)
+
+        yield step
+
+
+def shape_text(shape: Iterable[int] | None) -> str:
+    """Return sizes joined by x, as in 32x32x16."""
+    return "" if shape is None else "x".join(map(str, shape))
+
+
+def percent(value: float | None) -> str:
+    """Return a share as a percentage, or nothing where there is none."""
+    return "" if value is None else f"{100 * value:.1f} %"

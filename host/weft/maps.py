@@ -1,0 +1,78 @@
+"""Activation maps as PNG pictures: every channel of a tensor as a tile."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.graph import Graph
+
+__all__ = ["save_maps", "tiles"]
+
+_GAP = 1
+_LONG_SIDE = 640
+# Dark blue to yellow, even in lightness; colours between are interpolated.
+_COLOURS = np.array(
+    [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64
+)
+
+
+def tiles(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return uint8 (rows, columns, 3): the channels of one image as coloured tiles, enlarged.
+
+    Parameters
+    ----------
+    values : ndarray of shape (height, width, channels)
+        Coloured from the smallest value of the tensor (dark) to the largest (bright).
+    """
+    height, width, channels = values.shape
+    low, high = float(values.min()), float(values.max())
+    level = (values.astype(np.float64) - low) / max(high - low, 1e-30)
+    across = max(1, min(channels, round((channels * height / width) ** 0.5)))
+    down = -(-channels // across)
+    picture = np.full((down * (height + _GAP) + _GAP, across * (width + _GAP) + _GAP, 3), 24.0)
+    for channel in range(channels):
+        y = _GAP + channel // across * (height + _GAP)
+        x = _GAP + channel % across * (width + _GAP)
+        picture[y : y + height, x : x + width] = _coloured(level[..., channel])
+    zoom = max(1, _LONG_SIDE // max(picture.shape[:2]))
+    return np.rint(picture).astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
+
+
+def save_maps(graph: Graph, tensors: Mapping[str, NDArray[Any]], folder: Path) -> list[Path]:
+    """Write a PNG for the output of each node of ``graph`` that ``tensors`` has; return the paths.
+
+    Shows the first image of a batch. Names are numbered in the graph's order.
+    """
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, node in enumerate(graph.nodes):
+        for name in node.outputs:
+            values = tensors.get(name)
+            if values is None or values.size == 0:
+                continue
+            image = _first_image(values)
+            if image is None:
+                continue
+            label = re.sub(r"[^A-Za-z0-9]+", "_", node.name).strip("_")[-40:]
+            path = folder / f"{number:02d}_{node.operator.lower()}_{label}.png"
+            Image.fromarray(tiles(image)).save(path)
+            paths.append(path)
+    return paths
+
+
+def _first_image(values: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the first of a batch as (height, width, channels); None if it has more sides."""
+    image = values[0] if values.ndim > 1 else values
+    return image.reshape((1,) * (3 - image.ndim) + image.shape) if image.ndim <= 3 else None
+
+
+def _coloured(level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return colours (..., 3) of levels from 0 to 1."""
+    stops = np.linspace(0, 1, len(_COLOURS))
+    return np.stack([np.interp(level, stops, _COLOURS[:, i]) for i in range(3)], axis=-1)

@@ -1,0 +1,40 @@
+"""Activation maps show every channel of every layer, one picture a layer."""
+
+import numpy as np
+from PIL import Image
+from weft.graph import Graph, Node, Tensor
+from weft.maps import save_maps, tiles
+
+
+def test_tiles_hold_every_pixel():
+    values = np.arange(4 * 5 * 6, dtype=np.int8).reshape(4, 5, 6)
+    picture = tiles(values)
+    assert picture.dtype == np.uint8 and picture.shape[2] == 3
+    # The smallest value is the darkest colour, the largest the brightest, each drawn once.
+    zoom = 640 // 16  # 2 tiles across and 3 down, of 5x4 pixels with gaps of one between
+    assert picture.shape[:2] == (16 * zoom, 13 * zoom)
+    assert (picture == (68, 1, 84)).all(-1).sum() == zoom * zoom
+    assert (picture == (253, 231, 37)).all(-1).sum() == zoom * zoom
+
+
+def test_a_constant_tensor_does_not_divide_by_zero():
+    assert (tiles(np.zeros((2, 2, 1), np.int8)) == (68, 1, 84)).all(-1).any()
+
+
+def test_one_picture_a_layer(tmp_path):
+    shapes = {"x": (1, 4, 4, 1), "a": (1, 4, 4, 3), "b": (1, 10), "c": (1, 2, 3)}
+    tensors = {name: Tensor(name, shape, np.dtype(np.int8)) for name, shape in shapes.items()}
+    nodes = (
+        Node("CONV_2D", "conv/../1", ("x",), ("a",)),
+        Node("FULLY_CONNECTED", "dense", ("a",), ("b",)),
+        Node("RESHAPE", "shape", ("b",), ("c",)),
+    )
+    graph = Graph("g", nodes, tensors, ("x",), ("c",), "reference")
+    values = {name: np.zeros((2, *shape[1:]), np.int8) for name, shape in shapes.items()}
+    paths = save_maps(graph, values, tmp_path / "maps")
+    assert [path.name for path in paths] == [
+        "00_conv_2d_conv_1.png", "01_fully_connected_dense.png", "02_reshape_shape.png"]
+    assert all(path.parent == tmp_path / "maps" for path in paths)
+    for path in paths:
+        with Image.open(path) as picture:
+            picture.verify()
