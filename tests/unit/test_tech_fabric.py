@@ -1,0 +1,54 @@
+"""Multipliers built from adders against Python's product, and against the portable latency."""
+
+import random
+
+import pytest
+from amaranth.hdl import signed, unsigned
+from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
+from weft_hw.tech.portable import MULTIPLIER_LATENCY, FabricMultiplier, Multiplier
+from weft_sim import bench
+
+SHAPES = [
+    (unsigned(32), unsigned(31)), (signed(9), signed(9)), (signed(8), signed(8)),
+    (unsigned(7), signed(6)), (signed(5), unsigned(4)), (unsigned(1), unsigned(1)),
+    (signed(1), signed(2)),
+]  # fmt: skip
+
+
+def operands(shape, rng):
+    low = -(1 << shape.width - 1) if shape.signed else 0
+    high = low + (1 << shape.width) - 1
+    return rng.choice((low, low + 1, -1, 0, 1, high - 1, high, rng.randint(low, high))), low, high
+
+
+def check(dut, latency, shapes, count=300):
+    rng = random.Random(1)
+    pairs = []
+    while len(pairs) < count:
+        values = [operands(shape, rng) for shape in shapes]
+        if all(low <= value <= high for value, low, high in values):
+            pairs.append(tuple(value for value, *_ in values))
+
+    async def drive(ctx):
+        for cycle in range(count + latency):
+            if cycle < count:
+                ctx.set(dut.a, pairs[cycle][0])
+                ctx.set(dut.b, pairs[cycle][1])
+            if cycle >= latency:
+                a, b = pairs[cycle - latency]
+                assert ctx.get(dut.o) == a * b, (a, b)
+            await ctx.tick()
+
+    bench.run(dut, drive, deadline=count + 100)
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@pytest.mark.parametrize("kind", [FabricMultiplier, TreeMultiplier])
+def test_multiplies(kind, shapes):
+    dut = kind(*shapes)
+    check(dut, dut.latency, shapes)
+
+
+@pytest.mark.parametrize("kind", [Multiplier, TreeMultiplierByte])
+def test_multiplies_bytes(kind):
+    check(kind(), MULTIPLIER_LATENCY, (signed(8), signed(8)))
