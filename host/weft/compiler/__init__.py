@@ -1,0 +1,52 @@
+"""From a graph to a program: fold, lower, schedule, place, emit."""
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.memory_map import Region
+
+from weft.compiler.emit import emit_images
+from weft.compiler.fold import fold_padding
+from weft.compiler.lower import lower
+from weft.compiler.place import place_buffers
+from weft.compiler.report import describe_descriptors, describe_layers
+from weft.compiler.schedule import make_schedule
+from weft.graph import Graph
+from weft.program import Program, TensorPlace
+
+__all__ = ["PASSES", "compile_graph"]
+
+# Passes over the graph, in order.
+PASSES = (fold_padding,)
+
+
+def compile_graph(graph: Graph, config: Config) -> Program:
+    """Compile ``graph`` for one accelerator.
+
+    Raises
+    ------
+    CapacityError
+        If a memory is too small; the message gives needed and available bytes.
+    """
+    model = graph
+    for graph_pass in PASSES:
+        graph = graph_pass(graph)
+    lowering, host = lower(graph, config)
+    schedule = make_schedule(lowering)
+    constants = list(lowering.constants.values())
+    lifetimes = [
+        life for life in schedule.lifetimes.values() if life.buffer.data is None
+    ]  # fmt: skip
+    used = place_buffers(config, constants, lifetimes, graph.name)
+    images, fields, usage = emit_images(config, lowering.commands, constants, graph.name)
+    usage[Region.ACTIVATION.name] = (
+        used * config.columns, config.activation_words * config.columns)  # fmt: skip
+    return Program(
+        graph=graph, config=config, fingerprint=fingerprint(config), images=images,
+        steps=tuple(schedule.steps),
+        places={
+            name: TensorPlace(place.buffer.base, place.layout)
+            for name, place in lowering.places.items() if place.buffer.base >= 0
+        },
+        descriptors=describe_descriptors(lowering, fields),
+        layers=describe_layers(model, lowering, host), usage=usage,
+    )  # fmt: skip

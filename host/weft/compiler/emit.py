@@ -1,0 +1,92 @@
+"""Memory images: addresses are known now, so commands become descriptors, weights and tables."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import encode_descriptor, encode_window
+from weft_hw.contract.fields import pack
+from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region, memory_map
+
+from weft.compiler.ir import Command
+from weft.errors import CapacityError
+from weft.program import Image
+
+__all__ = ["emit_images"]
+
+
+class _Memory:
+    """Blocks of bytes in the order in which they are first wanted; equal blocks are shared."""
+
+    def __init__(self, unit_bytes: int):
+        self.unit_bytes, self.data, self._known = unit_bytes, bytearray(), {}
+
+    def add(self, block: bytes) -> int:
+        """Return the unit at which ``block`` starts."""
+        if block not in self._known:
+            self._known[block] = len(self.data) // self.unit_bytes
+            self.data += block
+        return self._known[block]
+
+
+def emit_images(
+    config: Config, commands: list[Command], constants: Iterable, model: str
+) -> tuple[tuple[Image, ...], list[dict[str, int]], dict[str, tuple[int, int]]]:
+    """Return the images, every descriptor's fields, and (used, available) bytes of memories.
+
+    Raises
+    ------
+    CapacityError
+        If a memory is too small; every such memory is named.
+    """
+    memories = memory_map(config)
+    weights, windows = _Memory(config.rows * config.columns), _Memory(4)
+    parameters = _Memory(PARAMETER_BYTES * config.lanes)
+    descriptors, fields = bytearray(), []
+    for command in commands:
+        values = dict(command.fields)
+        values["in_base"] = command.source[0].base + command.source[1]
+        if command.other is not None:
+            values["other_base"] = command.other[0].base + command.other[1]
+        if command.target is not None:
+            values["out_base"] = command.target[0].base * config.beats + command.target[1]
+        if command.entries:
+            program = b"".join(encode_window(entry.fields) for entry in command.entries)
+            values["window_base"] = windows.add(program)
+            values["window_count"] = len(command.entries)
+        if command.weights is not None:
+            values["weight_base"] = weights.add(command.weights.tobytes())
+        if command.parameters is not None:
+            values["parameter_base"] = parameters.add(_parameter_bytes(command.parameters))
+        fields.append(values)
+    used = {
+        Region.WEIGHT: bytes(weights.data), Region.PARAMETER: bytes(parameters.data),
+        Region.WINDOW: bytes(windows.data),
+    }  # fmt: skip
+    usage = {region.name: (len(data), memories[region].bytes) for region, data in used.items()}
+    one = memories[Region.DESCRIPTOR].bytes // config.descriptor_count
+    usage[Region.DESCRIPTOR.name] = (len(commands) * one, memories[Region.DESCRIPTOR].bytes)
+    full = [
+        f"{needed} bytes of {name.lower()} memory ({available} available)"
+        for name, (needed, available) in usage.items() if needed > available
+    ]  # fmt: skip
+    if full:
+        raise CapacityError(f"{model} does not fit {config.name}: it needs {', '.join(full)}")
+    for values in fields:
+        descriptors += encode_descriptor(values)
+    used[Region.DESCRIPTOR] = bytes(descriptors)
+    images = [Image(region, 0, data) for region, data in used.items() if data]
+    for buffer in constants:
+        data = buffer.data.ljust(buffer.words * config.columns, b"\0")
+        images.append(Image(Region.ACTIVATION, buffer.base, data))
+    return tuple(images), fields, usage
+
+
+def _parameter_bytes(words: np.ndarray) -> bytes:
+    names = [field.name for field in PARAMETER]
+    return b"".join(
+        pack(PARAMETER, dict(zip(names, word, strict=True))).to_bytes(PARAMETER_BYTES, "little")
+        for word in words.reshape(-1, len(names)).tolist()
+    )
+
+

@@ -1,0 +1,114 @@
+"""What lowering produces: buffers, and commands that are descriptors without addresses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.compiler.layout import Layout
+
+__all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "Unsupported"]
+
+
+class Unsupported(Exception):
+    """The accelerator cannot run a node; the message is the reason that users read."""
+
+
+class Misplaced(Exception):
+    """A tensor cannot be written where a concatenation wants it."""
+
+    def __init__(self, tensor: str):
+        super().__init__(tensor)
+        self.tensor = tensor
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A piece of activation memory that one or several tensors share.
+
+    ``words`` includes what is read past the end; ``data`` holds a constant's bytes; ``base`` (in
+    words) is filled in by placement.
+    """
+
+    name: str
+    words: int
+    data: bytes | None = None
+    base: int = -1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tensor lies."""
+
+    buffer: Buffer
+    layout: Layout
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One window-program entry, and which weight each of its array rows takes.
+
+    Parameters
+    ----------
+    dy, dx, offset, columns, channels
+        Fields of the contract's window-program entry.
+    taps : ndarray, int64, shape (steps, array rows)
+        Index into an output channel's flat weights; -1 where the weight is zero.
+    """
+
+    dy: int
+    dx: int
+    offset: int
+    columns: int
+    channels: bool
+    taps: NDArray[np.int64]
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """The contract's fields."""
+        return {
+            "dy": self.dy, "dx": self.dx, "offset": self.offset, "columns": self.columns,
+            "steps_minus_1": len(self.taps) - 1, "channels": int(self.channels),
+        }  # fmt: skip
+
+
+@dataclass(eq=False)
+class Command:
+    """One descriptor before placement.
+
+    Parameters
+    ----------
+    node : int
+        Index of the graph's node that it is part of.
+    fields : dict
+        Descriptor fields other than addresses.
+    source, other, target : (buffer, offset) or None
+        Operands in words and the result in beats from the buffer's base.
+    entries : list of Entry
+        Window program.
+    weights : ndarray, int8, shape (words, columns, rows), or None
+    parameters : ndarray, int64, shape (entries, lanes, 3), or None
+        Bias, multiplier, shift.
+    macs : int
+    outputs : tuple of str
+        Tensors complete once this command has run.
+    """
+
+    node: int
+    fields: dict[str, int]
+    source: tuple[Buffer, int]
+    target: tuple[Buffer, int] | None = None
+    other: tuple[Buffer, int] | None = None
+    entries: list[Entry] = field(default_factory=list)
+    weights: NDArray[np.int8] | None = None
+    parameters: NDArray[np.int64] | None = None
+    macs: int = 0
+    outputs: tuple[str, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> list[Buffer]:
+        """Buffers that it reads."""
+        return [operand[0] for operand in (self.source, self.other) if operand is not None]

@@ -1,0 +1,118 @@
+"""How a tensor lies in activation memory, and the way from an array to its bytes and back."""
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_hw.contract.config import Config
+
+__all__ = ["Layout", "default_layout", "feature_map"]
+
+
+def feature_map(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return (height, width, channels) of one image of a batch; missing sides are 1."""
+    height, width, channels = (1, 1, 1, *shape[1:])[-3:]
+    return prod(shape[1:-2]) if len(shape) > 4 else height, width, channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A feature map (or a slice of its channels) inside a buffer of whole words.
+
+    Parameters
+    ----------
+    height, width, channels : int
+        Of the tensor.
+    columns : int
+        Bytes of a word.
+    packing : int
+        log2 of pixels in a word; 0 where a pixel takes whole words.
+    pixel_bytes : int
+        From one pixel to the next; a multiple of ``columns``, or ``columns >> packing``.
+    row_words : int
+        From one row to the next.
+    first : int
+        Byte of the tensor's first channel inside a pixel.
+    """
+
+    height: int
+    width: int
+    channels: int
+    columns: int
+    packing: int
+    pixel_bytes: int
+    row_words: int
+    first: int = 0
+
+    @property
+    def words(self) -> int:
+        """Words of the buffer."""
+        return self.height * self.row_words
+
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of the unit in which the gateware steps along a row."""
+        return self.columns >> self.packing
+
+    @property
+    def pixel_units(self) -> int:
+        """Units in a pixel."""
+        return self.pixel_bytes // self.unit_bytes
+
+    @property
+    def whole(self) -> bool:
+        """Whether no other tensor shares the buffer."""
+        return self.first == 0 and self.pixel_bytes - self.channels < self.unit_bytes
+
+    def slice(self, first: int, channels: int) -> "Layout":
+        """Return the layout of ``channels`` channels from ``first`` on."""
+        return replace(self, first=self.first + first, channels=channels)
+
+    def reshaped(self, height: int, width: int, channels: int) -> "Layout | None":
+        """Return the same bytes as another feature map, or None if they are none."""
+        size = (self.height, self.width, self.channels)
+        if (height, width, channels) == size:
+            return self
+        row_bytes = width * self.pixel_bytes
+        gapless = self.row_words * self.columns == self.width * self.pixel_bytes
+        if channels != self.channels or not gapless or row_bytes % self.columns:
+            return None
+        return replace(self, height=height, width=width, row_words=row_bytes // self.columns)
+
+    def indices(self) -> NDArray[np.int64]:
+        """Return the byte of each element in the buffer, (height, width, channels)."""
+        y = np.arange(self.height)[:, None, None] * (self.row_words * self.columns)
+        x = np.arange(self.width)[:, None] * self.pixel_bytes
+        return y + x + self.first + np.arange(self.channels)
+
+    def pack(self, values: NDArray[Any]) -> bytes:
+        """Return the buffer's bytes for one image of int8 (any shape of that many elements)."""
+        data = np.zeros(self.words * self.columns, np.int8)
+        data[self.indices()] = values.reshape(self.height, self.width, self.channels)
+        return data.tobytes()
+
+    def unpack(self, data: bytes) -> NDArray[np.int8]:
+        """Return int8 (height, width, channels) from the buffer's bytes."""
+        return np.frombuffer(data, np.int8)[self.indices()]
+
+
+def default_layout(
+    config: Config, size: tuple[int, int, int], *, narrowest: int
+) -> Layout:
+    """Return the densest layout of a (height, width, channels) map.
+
+    ``narrowest`` is the least pixel pitch in bytes: ``config.lanes`` where the accelerator
+    writes the tensor, since a beat must not reach into the next pixel.
+    """
+    height, width, channels = size
+    columns = config.columns
+    packing = 0
+    while packing < 2 and columns >> packing + 1 >= max(channels, narrowest, 1):
+        packing += 1
+    pixel = columns >> packing if packing else -(-channels // columns) * columns
+    return Layout(
+        height=height, width=width, channels=channels, columns=columns, packing=packing,
+        pixel_bytes=pixel, row_words=-(-width * pixel // columns),
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Decides node by node between accelerator and host, and lowers what the accelerator runs."""
+
+from collections.abc import Callable
+
+from weft_hw.contract.config import Config
+
+from weft.compiler.context import Lowering
+from weft.compiler.convolution import lower_convolution, lower_depthwise
+from weft.compiler.elementwise import lower_binary, lower_function
+from weft.compiler.fully_connected import lower_fully_connected
+from weft.compiler.ir import Misplaced, Unsupported
+from weft.compiler.pool import lower_average_pool, lower_max_pool
+from weft.compiler.shape import (
+    lower_concatenation,
+    lower_pad,
+    lower_reshape,
+    place_concatenations,
+)
+from weft.graph import Graph, Node
+
+__all__ = ["LOWERINGS", "lower", "order_nodes"]
+
+LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
+    "CONV_2D": lower_convolution,
+    "DEPTHWISE_CONV_2D": lower_depthwise,
+    "FULLY_CONNECTED": lower_fully_connected,
+    "MAX_POOL_2D": lower_max_pool,
+    "AVERAGE_POOL_2D": lower_average_pool,
+    "CONCATENATION": lower_concatenation,
+    "PAD": lower_pad,
+    "RESHAPE": lower_reshape,
+    **dict.fromkeys(("ADD", "SUB", "MUL"), lower_binary),
+    **dict.fromkeys((
+        "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1", "SILU",
+        "LEAKY_RELU", "GELU", "QUANTIZE",
+    ), lower_function),
+}  # fmt: skip
+
+# What the host is there for; needs no excuse.
+_HOST = {
+    "QUANTIZE": "converts at the edge of the network",
+    "DEQUANTIZE": "converts at the edge of the network",
+    "TRANSPOSE": "rearranges a tensor",
+    "SOFTMAX": "needs exponentials and a division",
+    "ARG_MAX": "compares channels with each other",
+}
+
+
+def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
+    """Return the commands of all nodes that the accelerator can run, and why others cannot.
+
+    A node that cannot be lowered goes to the host and everything starts afresh, since where
+    tensors lie depends on who reads and writes them.
+    """
+    host: dict[int, str] = {}
+    for index, node in enumerate(graph.nodes):
+        if node.operator not in LOWERINGS:
+            reason = _HOST.get(node.operator, "the accelerator has no such operation")
+            host[index] = f"{node.operator} {reason}"
+    apart: set[str] = set()
+    while True:
+        lowering = Lowering(graph, config, host)
+        lowering.places.update(place_concatenations(graph, config, host, apart))
+        for index in order_nodes(graph, host):
+            if index in host:
+                continue
+            try:
+                LOWERINGS[graph.nodes[index].operator](lowering, index)
+            except Misplaced as error:
+                apart.add(error.tensor)
+                break
+            except Unsupported as error:
+                host[index] = str(error)
+                break
+        else:
+            return lowering, host
+
+
+def order_nodes(graph: Graph, host: dict[int, str]) -> list[int]:
+    """Return an order in which host and accelerator take turns as rarely as possible."""
+    known = set(graph.inputs) | {n for n, t in graph.tensors.items() if t.data is not None}
+    left, order, on_host = list(range(len(graph.nodes))), [], True
+    while left:
+        progress = False
+        for index in list(left):
+            node: Node = graph.nodes[index]
+            ready = all(name is None or name in known for name in node.inputs)
+            if ready and (index in host) == on_host:
+                known.update(node.outputs)
+                left.remove(index)
+                order.append(index)
+                progress = True
+        if not progress:
+            on_host = not on_host
+    return order

@@ -1,0 +1,153 @@
+"""MAC descriptors: geometry, weights and parameters of one sliding window."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind, Rounding
+
+from weft.compiler.context import Lowering
+from weft.compiler.ir import Command, Entry, Misplaced, Place, Unsupported
+from weft.compiler.kernel import lay_out_weights
+from weft.compiler.requantize import Multipliers, parameter_words
+
+__all__ = ["Sums", "Window", "mac_command"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """How a window moves over a feature map.
+
+    ``top`` and ``left`` are rows and columns of padding, or (negative) of input skipped;
+    ``target`` the (y, x) at which the first result lies in the output.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    out_size: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+    top: int = 0
+    left: int = 0
+    target: tuple[int, int] = (0, 0)
+    pad_value: int = 0
+
+    @property
+    def span(self) -> int:
+        """Rows that a window covers."""
+        return (self.kernel[0] - 1) * self.dilation[0] + 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sums:
+    """What is summed (or of what the maximum is taken) and how it becomes int8.
+
+    ``weights`` int8 (out channels, taps); ``bias`` int64 (out channels,) as the hardware adds it.
+    """
+
+    entries: list[Entry]
+    weights: NDArray[np.int8]
+    bias: NDArray[np.int64]
+    multipliers: Multipliers
+    zero_point: int
+    low: int
+    high: int
+    depthwise: bool = False
+    maximum: bool = False
+
+    @staticmethod
+    def identity(channels: int) -> Multipliers:
+        """Return multipliers that change nothing."""
+        ones = np.ones(channels, np.int64)
+        no = np.zeros(channels, bool)
+        return Multipliers(Rounding.HALF_UP, ones << 30, ones * 30, no, ones * 0)
+
+
+def check_line_room(config: Config, *, row_words: int, rows: int) -> int:
+    """Return ``row_bits``; raise :class:`Unsupported` where the line buffers are too small."""
+    row_bits = (row_words - 1).bit_length()
+    room = config.line_banks * (config.line_words >> row_bits)
+    if rows > room:
+        needed = rows * (1 << row_bits) * config.columns
+        available = config.line_banks * config.line_words * config.columns
+        raise Unsupported(
+            f"its window needs {rows} rows of {row_words * config.columns} bytes in the line "
+            f"buffers ({needed} bytes; available: {available})")  # fmt: skip
+    return row_bits
+
+
+def mac_command(
+    lowering: Lowering, index: int, source: Place, target: Place, window: Window, sums: Sums
+) -> Command:
+    """Return the descriptor of one window over ``source`` whose results go to ``target``.
+
+    Raises
+    ------
+    Unsupported
+        If the line buffers cannot hold the window's rows, or the output's place in its pixels
+        cannot be written beat by beat.
+    """
+    config, read, write = lowering.config, source.layout, target.layout
+    channels = len(sums.weights)
+    shift = read.first % config.columns if sums.depthwise else write.first % config.lanes
+    start = write.first - shift
+    if start % config.lanes or start < 0 or shift > config.lanes:
+        raise Misplaced(lowering.graph.nodes[index].outputs[0])
+
+    total = shift + channels
+    groups = -(-total // config.columns)
+    last = total - (groups - 1) * config.columns
+    last_beats = -(-last // config.lanes)
+    every = (1 << config.lanes) - 1
+    ragged = (1 << last - (last_beats - 1) * config.lanes) - 1
+
+    # Rows and columns of input that no window reaches are skipped, as padding is never negative.
+    skip_rows, skip_columns = max(0, -window.top), max(0, -window.left)
+    units = read.pixel_units
+    entries = [
+        Entry(e.dy, e.dx + skip_columns, e.offset + skip_columns * units, e.columns, e.channels,
+              e.taps) for e in sums.entries
+    ]  # fmt: skip
+    top, left, in_height = max(0, window.top), max(0, window.left), read.height - skip_rows
+    span, (stride_y, stride_x) = window.span, window.stride
+    out_height, out_width = window.out_size
+    fill = max(1, min(in_height, (out_height - 1) * stride_y - top + span))
+    row_bits = check_line_room(
+        config, row_words=read.row_words,
+        rows=min(fill, span + (config.pixels - 1) * stride_y))  # fmt: skip
+    dilation_x = window.dilation[1] if window.kernel[1] > 1 else 1
+    keep = 0
+    if len(entries) == 1 and not entries[0].channels and dilation_x == 1:
+        keep = max(0, entries[0].columns - stride_x)
+    y, x = window.target
+    beat = y * write.row_words * config.beats + (x * write.pixel_bytes + start) // config.lanes
+    fields = {
+        "kind": int(Kind.MAC), "row_words": read.row_words, "fill_rows": fill,
+        "row_bits": row_bits, "in_height": in_height, "in_width": read.width,
+        "packing": read.packing, "out_height": out_height, "out_width": out_width,
+        "groups": groups, "stride_y": stride_y, "stride_x": stride_x, "pad_top": top,
+        "pad_left": left, "span": span,
+        "row_step": window.dilation[0] if window.kernel[0] > 1 else 1,
+        "column_step": dilation_x, "unit_step": dilation_x * units,
+        "unit_stride": stride_x * units,
+        "group_step": int(sums.depthwise and groups > 1), "origin": -left * units, "keep": keep,
+        "pad_value": window.pad_value, "depthwise": int(sums.depthwise),
+        "maximum": int(sums.maximum), "last_beats": last_beats,
+        "rounding": int(sums.multipliers.rounding), "zero_point": sums.zero_point,
+        "low": sums.low, "high": sums.high, "use_table": 0,
+        "out_row": write.row_words * config.beats,
+        "out_pixel": write.pixel_bytes // config.lanes,
+        "first_mask": every & ~((1 << shift) - 1),
+        "last_mask": every if write.whole else ragged,
+    }  # fmt: skip
+    weights = np.where(sums.multipliers.constant[:, None], 0, sums.weights).astype(np.int8)
+    return Command(
+        index, fields, (source.buffer, skip_rows * read.row_words), (target.buffer, beat),
+        entries=entries,
+        weights=lay_out_weights(config, entries, weights, shift),
+        parameters=parameter_words(sums.bias, sums.multipliers, config.lanes, shift),
+        notes={
+            "row_words": write.row_words,
+            "whole_rows": y == x == 0 and (out_height, out_width) == (write.height, write.width),
+        },
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""What became of each layer, and what each descriptor does, for users and debuggers."""
+
+from math import prod
+
+from weft.compiler.context import Lowering
+from weft.graph import Graph, Node
+from weft.program import DescriptorInfo, LayerInfo
+
+__all__ = ["count_macs", "describe_descriptors", "describe_layers"]
+
+
+def count_macs(graph: Graph, node: Node) -> int:
+    """Return the multiplications that a linear node takes for one image; 0 for other nodes."""
+    if node.operator not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        return 0
+    weights = graph.tensors[str(node.inputs[1])].shape
+    shape = graph.tensors[node.outputs[0]].shape
+    if node.operator == "FULLY_CONNECTED":
+        return prod(weights) * prod(shape[1:-1])
+    return prod(weights) * shape[1] * shape[2]
+
+
+def describe_descriptors(
+    lowering: Lowering, fields: list[dict[str, int]]
+) -> tuple[DescriptorInfo, ...]:
+    """Return what each command became, and which tensors are complete after it."""
+    graph = lowering.graph
+    complete: dict[int, list[str]] = {}
+    finished = {name: n for n, c in enumerate(lowering.commands) for name in c.outputs}
+    for index, node in enumerate(graph.nodes):  # what reshapes and concatenations alias
+        if index in lowering.host:
+            continue
+        for name in node.outputs:
+            if name not in finished:
+                sources = [finished[s] for s in node.inputs if s in finished]
+                if sources:
+                    finished[name] = max(sources)
+    for name, number in finished.items():
+        complete.setdefault(number, []).append(name)
+    return tuple(
+        DescriptorInfo(
+            graph.nodes[command.node].name, graph.nodes[command.node].operator, command.node,
+            command.macs, tuple(complete.get(number, ())), fields[number],
+        )
+        for number, command in enumerate(lowering.commands)
+    )  # fmt: skip
+
+
+def describe_layers(
+    model: Graph, lowering: Lowering, host: dict[int, str]
+) -> tuple[LayerInfo, ...]:
+    """Return a row for each layer of the model as imported."""
+    index_of = {node.outputs[0]: i for i, node in enumerate(lowering.graph.nodes)}
+    rows = []
+    for node in model.nodes:
+        index = index_of.get(node.outputs[0])
+        numbers = tuple(n for n, c in enumerate(lowering.commands) if c.node == index)
+        if index is None:
+            where, reason = "fused", "the next layer does it"
+        elif index in host:
+            where, reason = "host", host[index]
+        elif not numbers:
+            where, reason = "free", "its values stay where they are"
+        else:
+            where, reason = "accelerator", ""
+        rows.append(LayerInfo(
+            node.name, node.operator, where, reason, count_macs(model, node), numbers,
+            node.outputs,
+        ))  # fmt: skip
+    return tuple(rows)
