@@ -109,8 +109,10 @@ def mac_command(
               e.taps) for e in sums.entries
     ]  # fmt: skip
     top, left, in_height = max(0, window.top), max(0, window.left), read.height - skip_rows
-    span, (stride_y, stride_x) = window.span, window.stride
-    out_height, out_width = window.out_size
+    span, (out_height, out_width) = window.span, window.out_size
+    # A single window does not move, so a stride that no field holds does no harm.
+    stride_y = window.stride[0] if out_height > 1 else 1
+    stride_x = window.stride[1] if out_width > 1 else 1
     fill = max(1, min(in_height, (out_height - 1) * stride_y - top + span))
     row_bits = check_line_room(
         config, row_words=read.row_words,
