@@ -5,14 +5,14 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from weft_hw.contract.config import Config
+from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.memory_map import Region
 
 from weft import reference
 from weft.errors import DeviceMismatch
 from weft.graph import Graph
 from weft.program import HostStep, Program, RunStep
-from weft_hw.contract.config import Config
-from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import Region
 
 __all__ = ["Device", "load_program", "read_tensor", "run_program", "write_tensor"]
 

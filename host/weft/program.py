@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
-from weft.compiler.layout import Layout
 from weft.graph import Graph
+from weft.layout import Layout
 
 __all__ = [
     "DescriptorInfo", "HostStep", "Image", "LayerInfo", "Program", "RunStep", "TensorPlace",
@@ -131,3 +132,22 @@ class Program:
     descriptors: tuple[DescriptorInfo, ...]
     layers: tuple[LayerInfo, ...]
     usage: Mapping[str, tuple[int, int]]
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.weft`` file."""
+        from weft.program_file import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> "Program":
+        """Read a ``.weft`` file.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read or is damaged.
+        """
+        from weft.program_file import load
+
+        return load(path)

@@ -39,11 +39,12 @@ def requantize(
     rounding : Rounding
         DOUBLE is gemmlowp's double rounding written as one (engineering notes, section 3).
     """
-    accumulator = np.asarray(accumulator, np.int64)
-    multiplier, shift = np.asarray(multiplier, np.int64), np.asarray(shift, np.int64)
+    accumulator, multiplier, shift = (
+        np.asarray(values).astype(np.int64) for values in (accumulator, multiplier, shift)
+    )
     if rounding == Rounding.FLOAT32:
         scale = np.ldexp(multiplier.astype(np.float64), -shift).astype(np.float32)
-        return np.rint(accumulator.astype(np.float32) * scale).astype(np.int64)
+        return np.asarray(np.rint(accumulator.astype(np.float32) * scale), np.int64)
     product = accumulator * multiplier
     if rounding == Rounding.DOUBLE:
         nudge = np.where(accumulator < 0, -(1 << 30), 1 << 30)

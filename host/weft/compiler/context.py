@@ -10,8 +10,8 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Rounding, encode_descriptor
 
 from weft.compiler.ir import Buffer, Command, Place, Unsupported
-from weft.compiler.layout import Layout, default_layout, feature_map
 from weft.graph import Graph, Node, Tensor
+from weft.layout import Layout, default_layout, feature_map
 
 __all__ = ["Lowering", "identity_parameters"]
 

@@ -10,10 +10,10 @@ from weft import reference
 from weft.compiler.context import Lowering
 from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.kernel import dense_entries, depthwise_entries
-from weft.compiler.layout import default_layout, feature_map
 from weft.compiler.mac import Sums, Window, mac_command
 from weft.compiler.requantize import choose_multipliers
 from weft.graph import Node
+from weft.layout import default_layout, feature_map
 
 __all__ = ["linear_sums", "lower_convolution", "lower_depthwise", "weights_and_bias"]
 

@@ -10,10 +10,10 @@ from weft_sim.golden import OutputStage, Rule, multiply, quantize_multiplier
 from weft import reference
 from weft.compiler.context import Lowering
 from weft.compiler.ir import Command, Unsupported
-from weft.compiler.layout import Layout
 from weft.compiler.mac import Sums
 from weft.compiler.requantize import choose_multipliers, parameter_words
 from weft.graph import Node
+from weft.layout import Layout
 
 __all__ = ["emit_table", "function_table", "lower_binary", "lower_function"]
 

@@ -9,8 +9,8 @@ from weft.compiler.context import Lowering
 from weft.compiler.convolution import linear_sums, weights_and_bias
 from weft.compiler.ir import Entry, Place, Unsupported
 from weft.compiler.kernel import dense_entries
-from weft.compiler.layout import Layout
 from weft.compiler.mac import Window, check_line_room, mac_command
+from weft.layout import Layout
 
 __all__ = ["lower_fully_connected"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.compiler.layout import Layout
+from weft.layout import Layout
 
 __all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "Unsupported"]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Entry
-from weft.compiler.layout import Layout
+from weft.layout import Layout
 
 __all__ = ["dense_entries", "depthwise_entries", "lay_out_weights", "maximum_entries"]
 

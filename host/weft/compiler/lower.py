@@ -9,6 +9,7 @@ from weft.compiler.convolution import lower_convolution, lower_depthwise
 from weft.compiler.elementwise import lower_binary, lower_function
 from weft.compiler.fully_connected import lower_fully_connected
 from weft.compiler.ir import Misplaced, Unsupported
+from weft.compiler.order import order_nodes
 from weft.compiler.pool import lower_average_pool, lower_max_pool
 from weft.compiler.shape import (
     lower_concatenation,
@@ -16,9 +17,9 @@ from weft.compiler.shape import (
     lower_reshape,
     place_concatenations,
 )
-from weft.graph import Graph, Node
+from weft.graph import Graph
 
-__all__ = ["LOWERINGS", "lower", "order_nodes"]
+__all__ = ["LOWERINGS", "lower"]
 
 LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     "CONV_2D": lower_convolution,
@@ -74,22 +75,3 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
                 break
         else:
             return lowering, host
-
-
-def order_nodes(graph: Graph, host: dict[int, str]) -> list[int]:
-    """Return an order in which host and accelerator take turns as rarely as possible."""
-    known = set(graph.inputs) | {n for n, t in graph.tensors.items() if t.data is not None}
-    left, order, on_host = list(range(len(graph.nodes))), [], True
-    while left:
-        progress = False
-        for index in list(left):
-            node: Node = graph.nodes[index]
-            ready = all(name is None or name in known for name in node.inputs)
-            if ready and (index in host) == on_host:
-                known.update(node.outputs)
-                left.remove(index)
-                order.append(index)
-                progress = True
-        if not progress:
-            on_host = not on_host
-    return order

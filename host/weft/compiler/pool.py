@@ -8,10 +8,10 @@ from weft import reference
 from weft.compiler.context import Lowering
 from weft.compiler.ir import Place, Unsupported
 from weft.compiler.kernel import depthwise_entries, maximum_entries
-from weft.compiler.layout import feature_map
 from weft.compiler.mac import Sums, Window, mac_command
 from weft.compiler.requantize import Multipliers
 from weft.graph import Node
+from weft.layout import feature_map
 
 __all__ = ["lower_average_pool", "lower_max_pool", "mean_multiplier"]
 

@@ -127,9 +127,8 @@ def _fitted(
         wanted = values[:, None] - stage.zero_point
         at = requantize(np.clip(thresholds, low, high), candidate, shift, Rounding.HALF_UP)
         before = requantize(np.maximum(thresholds - 1, low), candidate, shift, Rounding.HALF_UP)
-        return (
-            ((at >= wanted) | (thresholds > high)) & ((before < wanted) | (thresholds <= low))
-        ).all(axis=0)
+        right = ((at >= wanted) | (thresholds > high)) & ((before < wanted) | (thresholds <= low))
+        return np.asarray(right.all(axis=0))
 
     wrong = exact & ~agrees(multiplier)
     for channel in np.flatnonzero(wrong):

@@ -6,7 +6,7 @@ from weft_hw.contract.descriptor import Kind, Wait
 
 from weft.compiler.context import Lowering
 from weft.compiler.ir import Buffer, Command
-from weft.compiler.lower import order_nodes
+from weft.compiler.order import order_nodes
 from weft.compiler.place import Lifetime
 from weft.program import HostStep, RunStep
 

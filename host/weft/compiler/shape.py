@@ -7,9 +7,9 @@ from weft.compiler.context import Lowering
 from weft.compiler.elementwise import emit_table, function_table
 from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.kernel import dense_entries, depthwise_entries
-from weft.compiler.layout import default_layout, feature_map
 from weft.compiler.mac import Sums, Window, mac_command
 from weft.graph import Graph, Node
+from weft.layout import default_layout, feature_map
 
 __all__ = ["lower_concatenation", "lower_pad", "lower_reshape", "place_concatenations"]
 
