@@ -7,24 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.evaluation import activation, elementwise, linear, pool, shape, stage
+from weft.evaluation import activation, edges, elementwise, linear, pool, shape, stage
 from weft.evaluation.context import Context
 from weft.graph import Graph, Node
 
-__all__ = ["accumulate", "output_stage", "run", "run_node"]
+__all__ = ["accumulate", "output_stage", "run", "run_node", "table"]
 
 _FUNCTIONS: dict[str, Callable[[Context], NDArray[Any]]] = {
-    "CONV_2D": linear.linear,
-    "DEPTHWISE_CONV_2D": linear.linear,
-    "FULLY_CONNECTED": linear.linear,
-    "TRANSPOSE_CONV": linear.linear,
+    **dict.fromkeys(linear.LINEAR, linear.linear),
+    **dict.fromkeys(activation.TABLES, activation.apply_table),
+    "SOFTMAX": activation.softmax,
     "ADD": elementwise.add,
     "SUB": elementwise.add,
     "MUL": elementwise.multiply,
     "AVERAGE_POOL_2D": pool.average_pool,
     "MAX_POOL_2D": pool.max_pool,
+    "MEAN": pool.mean,
+    "CONCATENATION": shape.concatenation,
+    "PAD": shape.pad,
     "RESHAPE": shape.reshape,
-    "SOFTMAX": activation.softmax,
+    "TRANSPOSE": shape.transpose,
+    "RESIZE_NEAREST_NEIGHBOR": shape.resize,
+    "ARG_MAX": shape.arg_max,
+    "QUANTIZE": edges.quantize,
+    "DEQUANTIZE": edges.dequantize,
 }
 
 
@@ -88,3 +94,8 @@ def output_stage(graph: Graph, node: Node) -> stage.OutputStage:
     ``zero_point``, ``low``, ``high``; calling it on accumulators gives int8.
     """
     return stage.output_stage(Context(graph, node, {}))
+
+
+def table(graph: Graph, node: Node) -> NDArray[np.int8]:
+    """Return the 256 outputs of an activation function, at the index ``input & 255``."""
+    return activation.table(Context(graph, node, {}))

@@ -1,14 +1,16 @@
-"""Pooling."""
+"""Pooling and means."""
 
+import math
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from weft_sim import golden
 
 from weft.evaluation.context import Context
 from weft.evaluation.stage import output_stage
 
-__all__ = ["average_pool", "max_pool"]
+__all__ = ["average_pool", "max_pool", "mean"]
 
 
 def _window(context: Context) -> dict[str, Any]:
@@ -23,7 +25,28 @@ def max_pool(context: Context) -> NDArray[Any]:
 
 def average_pool(context: Context) -> NDArray[Any]:
     """Return the means of windows; padding is not counted."""
+    if context.graph.rounding == "onnxruntime":
+        x = (context.scale(0), context.zero_point(0))
+        y = (context.output_scale, context.output_zero_point)
+        unsigned = bool(context.attributes.get("unsigned", False))
+        return golden.average_pool_float32(
+            context.value(0), x, y, **_window(context), unsigned=unsigned
+        )
     stage = output_stage(context)
     return golden.average_pool2d(
         context.value(0), **_window(context), low=stage.low, high=stage.high
     )
+
+
+def mean(context: Context) -> NDArray[Any]:
+    """Return the means over whole dimensions."""
+    axes, shape = context.attributes["axes"], context.tensor(0).shape
+    count = math.prod(shape[axis] for axis in axes)
+    total = golden.sums(context.value(0), axes, context.zero_point(0))
+    if context.graph.rounding == "onnxruntime":
+        return context.shaped(output_stage(context)(total))
+    scale = float(context.scale(0)) / float(context.output_scale)
+    result = golden.mean_fixed_point(
+        total, scale=scale, count=count, zero_point=context.output_zero_point
+    )
+    return context.shaped(np.asarray(result))

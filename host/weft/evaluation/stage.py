@@ -1,5 +1,7 @@
 """From a node's accumulators to its int8 output: scale, rounding rule and clamp per runtime."""
 
+import math
+
 import numpy as np
 from weft_sim.golden import OutputStage, Rule
 
@@ -54,6 +56,10 @@ def output_stage(context: Context) -> OutputStage:
     else:
         real = ((scale * factor) / context.output_scale).astype(np.float64)
         rule = Rule.FLOAT32
+    if node.operator == "MEAN" and rounding != "reference":
+        shape = context.tensor(0).shape
+        count = np.float32(math.prod(shape[axis] for axis in node.attributes["axes"]))
+        real = (scale / (context.output_scale * count) * np.ones(1)).astype(np.float64)
     zero_point = context.output_zero_point
     activation = context.attributes.get("activation", "NONE")
     low, high = activation_range(activation, context.output_scale, zero_point, rounding)

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from weft_hw.contract.descriptor import Rounding
 
-__all__ = ["OutputStage", "Rule", "multiply", "quantize_multiplier", "requantize"]
+__all__ = [
+    "OutputStage", "Rule", "double_rounding", "multiply", "quantize_multiplier", "requantize",
+    "round_away",
+]  # fmt: skip
 
 Int64 = NDArray[np.int64]
 
@@ -43,7 +46,15 @@ def _quantize_multipliers(scale: ArrayLike) -> tuple[Int64, Int64]:
     return (np.array([m for m, _ in pairs], np.int64), np.array([e for _, e in pairs], np.int64))
 
 
-def _double(acc: Int64, multiplier: Int64, exponent: Int64) -> Int64:
+def double_rounding(
+    acc: Int64, multiplier: Int64 | np.int64 | int, exponent: Int64 | np.int64 | int
+) -> Int64:
+    """Return ``acc * multiplier * 2**(exponent - 31)``, rounded twice as gemmlowp does.
+
+    First a saturating rounding doubling high multiplication, then a right shift by ``-exponent``
+    whose ties go away from zero. ``acc`` int64 holding 32 bits; the others as
+    :func:`quantize_multiplier` gives them, broadcast against it.
+    """
     # The left shift of a scale above 1 happens in int32, before the multiplication.
     shifted = acc << np.maximum(exponent, 0)
     high = (shifted * multiplier + (1 << 30)) >> 31
@@ -55,6 +66,12 @@ def _double(acc: Int64, multiplier: Int64, exponent: Int64) -> Int64:
 def _half_up(acc: Int64, multiplier: Int64, exponent: Int64) -> Int64:
     shift = 31 - exponent
     return (acc * multiplier + (np.int64(1) << (shift - 1))) >> shift
+
+
+def round_away(value: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Round to integers, ties away from zero, as C's ``round``."""
+    whole = np.trunc(value)
+    return whole + np.sign(value) * (np.abs(value - whole) >= 0.5)
 
 
 def multiply(acc: NDArray[np.integer], scale: ArrayLike, rule: Rule) -> Int64:
@@ -73,10 +90,9 @@ def multiply(acc: NDArray[np.integer], scale: ArrayLike, rule: Rule) -> Int64:
         product = acc.astype(np.float32) * np.asarray(scale, np.float32)
         return np.rint(product).astype(np.int64)
     if rule is Rule.FLOAT64:
-        product = acc * np.asarray(scale, np.float64)
-        return (np.sign(product) * np.floor(np.abs(product) + 0.5)).astype(np.int64)
+        return round_away(acc * np.asarray(scale, np.float64)).astype(np.int64)
     multiplier, exponent = _quantize_multipliers(scale)
-    return (_double if rule is Rule.DOUBLE else _half_up)(acc, multiplier, exponent)
+    return (double_rounding if rule is Rule.DOUBLE else _half_up)(acc, multiplier, exponent)
 
 
 def requantize(

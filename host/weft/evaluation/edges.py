@@ -1,0 +1,35 @@
+"""QUANTIZE and DEQUANTIZE."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_sim import golden
+
+from weft.evaluation.context import Context
+
+__all__ = ["dequantize", "quantize"]
+
+
+def quantize(context: Context) -> NDArray[Any]:
+    """Return float32 or another quantisation in that of the output."""
+    x, output = context.value(0), context.output
+    scale, zero_point = context.output_scale, context.output_zero_point
+    if x.dtype == np.float32:
+        litert = context.graph.rounding == "reference"
+        function = golden.quantize_away if litert else golden.quantize_even
+        return function(x, scale=scale, zero_point=zero_point, dtype=output.dtype)
+    reference = context.graph.rounding == "reference"
+    ratio = float(context.scale(0)) / float(scale)
+    return golden.requantize_tensor(
+        x, zero_point=context.zero_point(0), output_zero_point=zero_point, dtype=output.dtype,
+        scale=ratio if reference else float(context.scale(0) / scale),
+        rule=golden.Rule.DOUBLE if reference else golden.Rule.FLOAT32,
+    )  # fmt: skip
+
+
+def dequantize(context: Context) -> NDArray[Any]:
+    """Return real values in float32."""
+    return golden.dequantize(
+        context.value(0), scale=context.scale(0), zero_point=context.zero_point(0)
+    )

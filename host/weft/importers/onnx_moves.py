@@ -1,0 +1,262 @@
+"""ONNX operators that move quantised values without changing them."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.importers.onnx_builder import Builder
+from weft.importers.onnx_values import Activation, Constant, Value
+
+__all__ = ["arg_max", "mean_axes", "pad", "reshape", "resize", "transpose"]
+
+Attributes = dict[str, Any]
+
+
+def integers(value: Value | None, what: str) -> tuple[int, ...]:
+    """Return a constant's integers."""
+    if not isinstance(value, Constant) or value.data.dtype.kind not in "iu":
+        raise ModelError(f"{what} must be constant integers")
+    if value.data.size > 64:
+        raise ModelError(f"{what} has {value.data.size} numbers")
+    return tuple(int(x) for x in value.data.reshape(-1))
+
+
+def _target(
+    operator: str, attributes: Attributes, operands: tuple[Value | None, ...],
+    shape: tuple[int, ...],
+) -> tuple[int, ...]:  # fmt: skip
+    second = operands[1] if len(operands) > 1 else None
+    rank = len(shape)
+    if operator == "Flatten":
+        axis = attributes.get("axis", 1)
+        axis += rank if axis < 0 else 0
+        if not 0 <= axis <= rank:
+            raise ModelError(f"Flatten cannot start at axis {axis} of {shape}")
+        return math.prod(shape[:axis]), math.prod(shape[axis:])
+    if operator == "Reshape":
+        target = list(integers(second, "the shape of Reshape"))
+        if any(size < -1 for size in target) or target.count(-1) > 1:
+            raise ModelError(f"Reshape to {target} is not possible")
+        if not attributes.get("allowzero", 0):
+            target = [
+                shape[i] if size == 0 and i < rank else size for i, size in enumerate(target)
+            ]
+        if -1 in target:
+            known = math.prod(size for size in target if size != -1)
+            target[target.index(-1)] = math.prod(shape) // max(known, 1)
+        return tuple(target)
+    axes = attributes.get("axes")
+    if axes is None and second is not None:
+        axes = integers(second, f"the axes of {operator}")
+    if operator == "Squeeze":
+        if axes is None:
+            return tuple(size for size in shape if size != 1)
+        drop = {axis + (rank if axis < 0 else 0) for axis in axes}
+        if any(not 0 <= axis < rank or shape[axis] != 1 for axis in drop):
+            raise ModelError(f"Squeeze cannot drop axes {axes} of {shape}")
+        return tuple(size for axis, size in enumerate(shape) if axis not in drop)
+    if axes is None or len(axes) > 8:
+        raise ModelError("Unsqueeze must have axes")
+    full = rank + len(axes)
+    places = {axis + (full if axis < 0 else 0) for axis in axes}
+    if len(places) != len(axes) or any(not 0 <= axis < full for axis in places):
+        raise ModelError(f"Unsqueeze cannot insert axes {axes} into {shape}")
+    rest = iter(shape)
+    return tuple(1 if axis in places else next(rest) for axis in range(full))
+
+
+def reshape(
+    builder: Builder, name: str, operator: str, attributes: Attributes,
+    operands: tuple[Value | None, ...], value: Activation,
+) -> Activation:  # fmt: skip
+    """Return ``value`` in the shape that Reshape, Flatten, Squeeze or Unsqueeze asks for."""
+    target = _target(operator, attributes, operands, value.shape)
+    if math.prod(target) != math.prod(value.shape):
+        raise ModelError(f"shape {value.shape} cannot become {target}")
+    if target == value.shape:
+        return value
+    batch, features = value.shape[0] if value.shape else 1, target[1:]
+    image = value.layout == "channels_last" and len(target) == 2 and target[0] == batch
+    if image and features[0] == math.prod(value.shape[1:]):
+        rows, columns = builder.tensors[value.tensor].shape[1:3]
+        if rows * columns > 1 and builder.tensors[value.tensor].shape[3] > 1:
+            return replace(value, shape=target, layout="flat")
+    return builder.reshaped(builder.plain(value), target, name)
+
+
+def transpose(
+    builder: Builder, name: str, attributes: Attributes, value: Activation
+) -> Activation:
+    """Add TRANSPOSE in ONNX's order of dimensions."""
+    rank = len(value.shape)
+    permutation = tuple(attributes.get("perm", tuple(range(rank))[::-1]))
+    if sorted(permutation) != list(range(rank)):
+        raise ModelError(f"Transpose cannot permute {rank} dimensions by {permutation}")
+    if value.layout == "channels_last" and permutation == (0, 2, 3, 1):
+        return replace(
+            value, shape=builder.tensors[value.tensor].shape, layout="plain"
+        )
+    plain = builder.plain(value)
+    shape = tuple(value.shape[axis] for axis in permutation)
+    if permutation == tuple(range(rank)):
+        return plain
+    tensor = builder.emit(
+        "TRANSPOSE", name, (plain.tensor,), name, {"permutation": permutation}, step=value.step,
+        dtype=builder.tensors[plain.tensor].dtype,
+    )  # fmt: skip
+    return Activation(tensor, shape, "plain", value.step)
+
+
+def pad(
+    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
+    value: Activation,
+) -> Activation:  # fmt: skip
+    """Add PAD; only zeros can be padded with."""
+    if attributes.get("mode", "constant") != "constant":
+        raise ModelError(f"Pad with mode {attributes['mode']} is not supported")
+    pads = attributes.get("pads")
+    if pads is None:
+        pads = integers(operands[1] if len(operands) > 1 else None, "the pads of Pad")
+    filler = operands[2] if len(operands) > 2 else None
+    if attributes.get("value", 0.0) != 0.0 or not _is_zero(filler, value):
+        raise ModelError("Pad with another value than 0 is not supported")
+    rank = len(value.shape)
+    if len(operands) > 3 and operands[3] is not None:
+        raise ModelError("Pad with axes is not supported")
+    if len(pads) != 2 * rank:
+        raise ModelError(f"pads {pads} do not fit {rank} dimensions")
+    pairs = tuple((pads[axis], pads[axis + rank]) for axis in range(rank))
+    if value.layout == "flat":
+        value = builder.plain(value)
+    shape = tuple(size + sum(pair) for size, pair in zip(value.shape, pairs, strict=True))
+    if value.layout == "channels_last":
+        channels = pairs[1]
+        pairs = (pairs[0], *(((0, 0),) if rank == 3 else ()), *pairs[2:], channels)
+    tensor = builder.emit("PAD", name, (value.tensor,), name, {"paddings": pairs}, step=value.step)
+    return replace(value, tensor=tensor, shape=shape)
+
+
+def _is_zero(filler: Value | None, value: Activation) -> bool:
+    from weft.importers.onnx_values import QuantizedConstant
+
+    if filler is None:
+        return True
+    if isinstance(filler, QuantizedConstant):
+        return bool(np.all(filler.data == filler.quantization.zero_point))
+    if not isinstance(filler, Constant) or value.step is None:
+        return False
+    if filler.data.dtype == np.float32:
+        return bool(np.all(filler.data == 0))
+    offset = 128 if value.step.unsigned else 0
+    return bool(np.all(filler.data.astype(np.int64) == value.step.zero_point + offset))
+
+
+def mean_axes(
+    attributes: Attributes, operands: tuple[Value | None, ...], rank: int
+) -> tuple[int, ...]:
+    """Return the axes of ReduceMean, counted from the front."""
+    axes = attributes.get("axes")
+    if axes is None:
+        axes = integers(operands[1] if len(operands) > 1 else None, "the axes of ReduceMean")
+    return tuple(sorted(axis + (rank if axis < 0 else 0) for axis in axes))
+
+
+def resize(
+    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
+    value: Activation,
+) -> Activation:  # fmt: skip
+    """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's."""
+    if attributes.get("mode", "nearest") != "nearest":
+        raise ModelError(f"Resize with mode {attributes['mode']} is not supported")
+    image = builder.channels_last(value)
+    size = builder.tensors[image.tensor].shape[1:3]
+    if len(value.shape) != 4:
+        raise ModelError(f"Resize of shape {value.shape} is not supported")
+    sizes = operands[3] if len(operands) > 3 else None
+    scales = operands[2] if len(operands) > 2 else operands[1] if len(operands) > 1 else None
+    factors: tuple[float, float]
+    if isinstance(sizes, Constant) and sizes.data.size == 4:
+        target = integers(sizes, "the sizes of Resize")
+        factors = (target[2] / size[0], target[3] / size[1])
+        whole = target[:2] == value.shape[:2]
+    elif isinstance(scales, Constant) and scales.data.size == 4:
+        numbers = [float(x) for x in scales.data.reshape(-1)]
+        if not all(0 < x < 1e4 for x in numbers):
+            raise ModelError(f"Resize by {numbers} is not possible")
+        factors = (numbers[2], numbers[3])
+        target = (*value.shape[:2], int(size[0] * factors[0]), int(size[1] * factors[1]))
+        whole = numbers[0] == numbers[1] == 1
+    else:
+        raise ModelError("Resize must have constant scales or sizes")
+    if not whole or min(target[2:]) < 1 or max(target[2:]) > 1 << 16:
+        raise ModelError(f"Resize from {value.shape} to {target} is not supported")
+    for half_pixel in (False, True):
+        if all(
+            np.array_equal(
+                _onnx_pixels(attributes, size[axis], target[2 + axis], factors[axis]),
+                _tflite_pixels(size[axis], target[2 + axis], half_pixel),
+            )
+            for axis in (0, 1)
+        ):
+            break
+    else:
+        raise ModelError("this coordinate transformation of Resize is not supported")
+    shape = (image.shape[0], target[2], target[3], image.shape[1])
+    tensor = builder.emit(
+        "RESIZE_NEAREST_NEIGHBOR", name, (image.tensor,), name,
+        {"align_corners": False, "half_pixel_centers": half_pixel}, step=value.step, shape=shape,
+    )  # fmt: skip
+    return replace(image, tensor=tensor, shape=(image.shape[0], image.shape[1], *target[2:]))
+
+
+def _onnx_pixels(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
+    position = np.arange(target, dtype=np.float64)
+    mode = attributes.get("coordinate_transformation_mode", "half_pixel")
+    if mode == "asymmetric":
+        source = position / factor
+    elif mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
+        source = (position + 0.5) / factor - 0.5
+    else:
+        return np.full(target, -1)
+    nearest = attributes.get("nearest_mode", "round_prefer_floor")
+    rounded = {
+        "floor": np.floor(source),
+        "ceil": np.ceil(source),
+        "round_prefer_floor": np.ceil(source - 0.5),
+        "round_prefer_ceil": np.floor(source + 0.5),
+    }.get(nearest)
+    if rounded is None:
+        return np.full(target, -1)
+    return np.clip(rounded, 0, length - 1).astype(np.int64)
+
+
+def _tflite_pixels(length: int, target: int, half_pixel: bool) -> np.ndarray:
+    scale = np.float32(length) / np.float32(target)
+    offset = np.float32(0.5 if half_pixel else 0)
+    source = np.floor((np.arange(target, dtype=np.float32) + offset) * scale)
+    return np.clip(source, 0, length - 1).astype(np.int64)
+
+
+def arg_max(
+    builder: Builder, name: str, attributes: Attributes, value: Activation
+) -> Activation:
+    """Add ARG_MAX with an int64 result in ONNX's order of dimensions."""
+    if attributes.get("select_last_index", 0):
+        raise ModelError("ArgMax with select_last_index is not supported")
+    plain = builder.plain(value)
+    rank = len(value.shape)
+    axis = attributes.get("axis", 0)
+    axis += rank if axis < 0 else 0
+    if not 0 < axis < rank:
+        raise ModelError(f"ArgMax over axis {axis} of {rank} dimensions is not supported")
+    tensor = builder.emit(
+        "ARG_MAX", name, (plain.tensor,), name, {"axis": axis}, dtype=np.int64
+    )
+    result = Activation(tensor, builder.tensors[tensor].shape, "plain", None)
+    if attributes.get("keepdims", 1):
+        shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
+        return builder.reshaped(result, shape, f"{name}/keepdims")
+    return result

@@ -1,0 +1,41 @@
+"""Operators that only move values, and the position of the largest one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["arg_max", "pad", "resize_nearest"]
+
+
+def pad(
+    x: NDArray[np.int8], paddings: tuple[tuple[int, int], ...], zero_point: int
+) -> NDArray[np.int8]:
+    """Return ``x`` with ``(before, after)`` zero points added to each dimension."""
+    return np.pad(x, paddings, constant_values=zero_point)
+
+
+def _source(length: int, target: int, *, align_corners: bool, half_pixel: bool) -> np.ndarray:
+    if align_corners and target > 1:
+        scale = np.float32(length - 1) / np.float32(target - 1)
+    else:
+        scale = np.float32(length) / np.float32(target)
+    offset = np.float32(0.5) if half_pixel else np.float32(0)
+    position = (np.arange(target, dtype=np.float32) + offset) * scale
+    # Ties of align_corners go away from zero, as C's round.
+    index = np.floor(position + np.float32(0.5)) if align_corners else np.floor(position)
+    return np.clip(index.astype(np.int64), 0, length - 1)
+
+
+def resize_nearest(
+    x: NDArray[np.int8], size: tuple[int, int], *, align_corners: bool, half_pixel_centers: bool
+) -> NDArray[np.int8]:
+    """Return the NHWC image ``x`` in another size, each pixel a copy of the nearest one."""
+    rows, columns = (
+        _source(length, target, align_corners=align_corners, half_pixel=half_pixel_centers)
+        for length, target in zip(x.shape[1:3], size, strict=True)
+    )
+    return x[:, rows[:, None], columns]
+
+
+def arg_max(x: NDArray[np.int8], axis: int, dtype: np.dtype) -> NDArray[np.integer]:
+    """Return the index of the first largest value along ``axis``, which disappears."""
+    return x.argmax(axis).astype(dtype)
