@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BOARD ?= ulx3s-85f
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: demo test lint docs synth clean compiler
 

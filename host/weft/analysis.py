@@ -90,7 +90,7 @@ def _facts(graph: Graph, node: Node, receptive_field: tuple[int, int]) -> LayerF
     first = next((name for name in node.inputs if _is_activation(graph, name)), node.inputs[0])
     input_shape = graph.tensors[str(first)].shape[1:]
     output_shape = graph.tensors[node.outputs[0]].shape[1:]
-    constants = [graph.tensors[name] for name in node.inputs[1:3] if _is_constant(graph, name)]
+    constants = [graph.tensors[str(name)] for name in node.inputs[1:3] if _is_constant(graph, name)]
     weighted = node.operator in (*_CONVOLUTIONS, "FULLY_CONNECTED")
     attributes = node.attributes
     return LayerFacts(
@@ -125,7 +125,7 @@ def _padding(attributes: Mapping[str, object]) -> tuple[int, int, int, int] | No
 def _field(
     graph: Graph, node: Node, fields: Mapping[str, _Field], limit: tuple[int, int]
 ) -> _Field:
-    known = [fields[name] for name in node.inputs if name in fields]
+    known = [fields[name] for name in node.inputs if name is not None and name in fields]
     if not known:
         return _Field((1, 1), (1, 1))
     size = max(f.size[0] for f in known), max(f.size[1] for f in known)

@@ -21,4 +21,4 @@ def held_out() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def held_out_inputs() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Return what the model takes, float32 (450, 1, 8, 8) from 0 to 1, and the labels."""
     images, labels = held_out()
-    return images[:, None].astype(np.float32) / 16, labels
+    return images[:, None].astype(np.float32) / np.float32(16), labels

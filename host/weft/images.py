@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from weft.errors import ModelError, WeftError
 from weft.graph import Graph
 
-__all__ = ["PICTURES", "InputError", "PictureRule", "find_inputs", "picture_rule", "read_input"]
+__all__ = [
+    "PICTURES", "InputError", "PictureRule", "find_inputs", "input_range", "picture_rule",
+    "read_input",
+]  # fmt: skip
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
 MAX_PIXELS = 1 << 26
@@ -118,7 +121,7 @@ def picture_rule(graph: Graph, name: str) -> PictureRule:
     if len(shape) == 4:
         height, width, channels = shape[2:] + shape[1:2] if channels_first else shape[1:]
         if shape[0] == 1 and channels in (1, 3):
-            low, high = _range(graph, name)
+            low, high = input_range(graph, name)
             return PictureRule(
                 height=height, width=width, channels=channels, channels_first=channels_first,
                 dtype=tensor.dtype, low=low, high=high)  # fmt: skip
@@ -135,7 +138,11 @@ def _is_channels_first(graph: Graph, name: str) -> bool:
     return len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3)
 
 
-def _range(graph: Graph, name: str) -> tuple[float, float]:
+def input_range(graph: Graph, name: str) -> tuple[float, float]:
+    """Return the ends of the range that input ``name`` covers, in its own dtype.
+
+    For a float input these are the real numbers that its first quantisation can express.
+    """
     tensor = graph.tensors[name]
     if tensor.dtype.kind in "iu":
         limits = np.iinfo(tensor.dtype)
@@ -148,7 +155,7 @@ def _range(graph: Graph, name: str) -> tuple[float, float]:
             scale, zero = float(q.scale[0]), int(q.zero_point[0])
             return scale * (limits.min - zero), scale * (limits.max - zero)
         if output.dtype == tensor.dtype:
-            return _range(graph, output.name)
+            return input_range(graph, output.name)
     return 0.0, 1.0
 
 

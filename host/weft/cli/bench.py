@@ -1,0 +1,93 @@
+"""``weft bench``: cycles, utilisation and link time."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from weft.cli.options import (
+    CheckOption,
+    ConfigOption,
+    DeviceOption,
+    JsonOption,
+    RoundingOption,
+)
+from weft.cli.output import percent, print_json, print_table, progress, shape_text
+
+if TYPE_CHECKING:
+    from weft.profile import Profile
+
+__all__ = ["print_profile", "register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(bench)
+
+
+def bench(
+    models: Annotated[list[Path], typer.Argument(
+        metavar="MODEL ...", help="Files of .tflite, .onnx or .weft, or known names.")],
+    device: DeviceOption = "sim",
+    config: ConfigOption = None,
+    check: CheckOption = False,
+    rounding: RoundingOption = None,
+    as_json: JsonOption = False,
+) -> int:  # fmt: skip
+    """Measure one inference of each MODEL on a random input."""
+    from weft.cli.feeds import random_feed
+    from weft.session import InferenceSession
+
+    profiles = []
+    with progress("models", len(models)) as step:
+        for model in models:
+            with InferenceSession(
+                model, device=device, config=config, rounding=rounding, check=check
+            ) as session:
+                session.run(None, random_feed(session.graph, 0))
+                profiles.append(session.profile)
+            step()
+    if as_json:
+        print_json([profile.as_dict() for profile in profiles])
+    else:
+        for profile in profiles:
+            print_profile(profile)
+    return 1 if any(profile.bit_exact is False for profile in profiles) else 0
+
+
+def print_profile(profile: "Profile") -> None:
+    """Print a row per layer and a line for the whole inference."""
+    columns = ["layer", "operator", "where", ">output", ">MACs", ">cycles", ">predicted",
+               ">utilisation", ">wait in", ">wait out"]  # fmt: skip
+    checked = profile.bit_exact is not None
+    rows = [
+        [layer.name, layer.operator, layer.where, shape_text(layer.output_shape),
+         _number(layer.macs), _number(layer.cycles), _number(layer.predicted_cycles),
+         percent(layer.utilization), _number(layer.wait_input), _number(layer.wait_output)]
+        + [_verdict(layer.mismatches)] * checked
+        for layer in profile.layers
+    ]  # fmt: skip
+    print_table(f"{profile.model} on {profile.config} ({profile.device})",
+                columns + ["golden"] * checked, rows)  # fmt: skip
+    total = f"{profile.macs:,} MACs, {profile.predicted_cycles:,} cycles predicted"
+    if profile.cycles is not None:
+        total += f", {profile.cycles:,} counted: {percent(profile.utilization)} of "
+        total += f"{profile.multipliers} multipliers"
+    print(total)
+    link = profile.link
+    if link.bytes_to_board:
+        print(f"link: {link.bytes_to_board:,} bytes to the board, "
+              f"{link.bytes_from_board:,} back, {link.seconds:.3f} s")  # fmt: skip
+    if checked:
+        print("every value equals the golden model" if profile.bit_exact
+              else f"{profile.mismatches:,} values differ from the golden model")  # fmt: skip
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _verdict(mismatches: int | None) -> str:
+    if mismatches is None:
+        return ""
+    return "equal" if mismatches == 0 else f"{mismatches:,} differ"

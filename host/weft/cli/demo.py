@@ -1,0 +1,84 @@
+"""``weft demo``: the 450 held-out digits on the accelerator, every layer checked."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weft.cli.options import ConfigOption, DeviceOption
+from weft.cli.output import percent, print_table, progress, shape_text
+
+__all__ = ["register"]
+
+_PICTURED = 0  # the image whose activation maps are drawn
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(demo)
+
+
+def demo(
+    device: DeviceOption = "sim",
+    config: ConfigOption = None,
+    count: Annotated[int, typer.Option(
+        "--images", metavar="N", min=1, max=450, help="Of the 450 held-out images.")] = 450,
+    maps: Annotated[Path, typer.Option(
+        "--maps", metavar="DIR", help="Where the activation maps go.")] = Path("build/demo"),
+) -> int:  # fmt: skip
+    """Classify handwritten digits on the accelerator and compare every layer.
+
+    Exit code 0 only if every value equals the golden model.
+    """
+    from weft.digits import MODEL, held_out_inputs
+    from weft.maps import save_maps
+    from weft.session import InferenceSession
+
+    start = time.monotonic()
+    with progress(f"preparing {device}") as step:
+        session = InferenceSession(
+            MODEL, device=device, config=config, check=True, keep_tensors=True, progress=step)
+    prepared = time.monotonic()
+    inputs, labels = held_out_inputs()
+    correct, compared, written = 0, 0, []
+    differing: dict[str, int] = {}
+    with session, progress("digits", count) as step:
+        name = session.get_inputs()[0].name
+        for index in range(count):
+            [scores] = session.run(None, {name: inputs[index : index + 1]})
+            correct += int(scores.argmax()) == int(labels[index])
+            compared += session.compared_values
+            for layer in session.profile.layers:
+                if layer.mismatches:
+                    differing[layer.name] = differing.get(layer.name, 0) + layer.mismatches
+            if index == _PICTURED:
+                written = save_maps(session.graph, session.tensors, maps)
+            step()
+        profile = session.profile
+    finished = time.monotonic()
+
+    print_table(
+        f"Digits on {profile.config} ({device}), one image",
+        ["layer", "shape", ">MACs", ">cycles", ">utilisation", "golden"],
+        [[layer.operator, shape_text(layer.output_shape), f"{layer.macs:,}",
+          "" if layer.cycles is None else f"{layer.cycles:,}", percent(layer.utilization),
+          f"{differing[layer.name]:,} differ" if layer.name in differing
+          else "" if layer.mismatches is None else "equal"]
+         for layer in profile.layers],
+    )  # fmt: skip
+    if profile.cycles is not None:
+        print(f"one image: {profile.cycles:,} cycles, {percent(profile.utilization)} of "
+              f"{profile.multipliers} multipliers")  # fmt: skip
+    print(f"activation maps of image {_PICTURED} (a {labels[_PICTURED]}):")
+    for path in written:
+        print(f"  {path}")
+    print(f"accuracy: {correct} of {count} held-out images ({percent(correct / count)})")
+    print(f"prepared in {prepared - start:.1f} s, ran in {finished - prepared:.1f} s")
+    if session.program is None:
+        print("device golden is the golden model: there is nothing to compare")
+        return 0
+    total = sum(differing.values())
+    print(f"{compared:,} values compared with the golden model: "
+          + ("all equal" if total == 0 else f"{total:,} differ"))  # fmt: skip
+    return 0 if total == 0 and compared > 0 else 1

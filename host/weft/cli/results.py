@@ -1,0 +1,38 @@
+"""Outputs of inferences as files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.images import InputError
+
+__all__ = ["check_output_path", "save_outputs"]
+
+
+def check_output_path(path: Path | None, count: int) -> None:
+    """Raise :class:`InputError`, before any work is done, if ``count`` outputs cannot go there."""
+    if path is None:
+        return
+    if path.suffix not in (".npy", ".npz"):
+        raise InputError(f"{path}: outputs are written as .npy or .npz")
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent} is no directory")
+    if count > 1 and path.suffix == ".npy":
+        raise InputError(f"{path}: the model has {count} outputs; give a .npz file")
+
+
+def save_outputs(
+    path: Path, names: Sequence[str], outputs: Sequence[Sequence[NDArray[Any]]]
+) -> None:
+    """Write all inferences' outputs, concatenated along the batch.
+
+    A ``.npy`` file takes one output; a ``.npz`` file takes any number, by name.
+    """
+    arrays = [np.concatenate(arrays) for arrays in zip(*outputs, strict=True)]
+    if path.suffix == ".npz":
+        np.savez(path, **dict(zip(names, arrays, strict=True)))  # type: ignore[arg-type]
+        return
+    np.save(path, arrays[0])

@@ -1,0 +1,138 @@
+"""``weft run``: inference on files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from weft.cli.options import (
+    CheckOption,
+    ConfigOption,
+    DeviceOption,
+    JsonOption,
+    ModelArgument,
+    RoundingOption,
+)
+from weft.cli.output import percent, print_json, progress, shape_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from weft.session import InferenceSession
+
+__all__ = ["register"]
+
+_TOP = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(run)
+
+
+def run(
+    model: ModelArgument,
+    inputs: Annotated[list[Path] | None, typer.Option(
+        "--input", "-i", metavar="FILE",
+        help="A .npy array, a picture, or a directory of them; may be given several times. "
+        "Without it the input is random (seed 0).")] = None,
+    device: DeviceOption = "golden",
+    config: ConfigOption = None,
+    output: Annotated[Path | None, typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the outputs as .npy, or as .npz.")] = None,
+    maps: Annotated[Path | None, typer.Option(
+        "--maps", metavar="DIR", help="Write each layer's activation maps as PNG.")] = None,
+    check: CheckOption = False,
+    rounding: RoundingOption = None,
+    as_json: JsonOption = False,
+) -> int:  # fmt: skip
+    """Run MODEL on arrays or pictures and print its outputs."""
+    from weft.cli.feeds import gather_feeds, input_rule
+    from weft.cli.results import check_output_path, save_outputs
+    from weft.session import InferenceSession
+
+    check_output_path(output, 1)
+    with progress(f"preparing {device}") as step:
+        session = InferenceSession(
+            model, device=device, config=config, rounding=rounding, check=check,
+            keep_tensors=maps is not None, progress=step)  # fmt: skip
+    with session:
+        check_output_path(output, len(session.get_outputs()))
+        feeds = gather_feeds(session.graph, inputs or [])
+        rule = input_rule(session.graph, inputs or [])
+        results, outputs, mismatches, written = [], [], 0, []
+        with progress("inferences", len(feeds)) as step:
+            for label, feed in feeds:
+                outputs.append(session.run(None, feed))
+                mismatches += session.profile.mismatches or 0
+                results.append(_result(session, label, outputs[-1]))
+                if maps is not None:
+                    written += _save_maps(session, maps, label, alone=len(feeds) == 1)
+                step()
+        names = [info.name for info in session.get_outputs()]
+        profile = session.profile
+    if output is not None:
+        save_outputs(output, names, outputs)
+    bit_exact = None if profile.bit_exact is None else mismatches == 0
+    if as_json:
+        print_json({
+            "model": str(model), "config": profile.config, "device": device, "rule": rule,
+            "results": results, "bit_exact": bit_exact, "mismatches": None if bit_exact is None else mismatches,
+            "maps": [str(path) for path in written], "output": str(output) if output else None,
+            "profile": profile.as_dict(),
+        })  # fmt: skip
+    else:
+        if rule:
+            print(rule)
+        _print(results)
+        if profile.cycles is not None:
+            print(f"{profile.cycles:,} cycles on {profile.config}, "
+                  f"{percent(profile.utilization)} of {profile.multipliers} multipliers")
+        for path in written:
+            print(path)
+        if output is not None:
+            print(f"wrote {output}")
+        if check and bit_exact is None:
+            print("device golden is the golden model: there is nothing to compare")
+        elif check:
+            layers = sum(layer.mismatches is not None for layer in profile.layers)
+            verdict = "all values equal" if bit_exact else f"{mismatches:,} values differ"
+            print(f"{layers} layers compared with the golden model: {verdict}")
+    return 0 if bit_exact in (True, None) else 1
+
+
+def _result(
+    session: "InferenceSession", label: str, arrays: "list[NDArray[Any]]"
+) -> dict[str, Any]:
+    entries = []
+    for info, array in zip(session.get_outputs(), arrays, strict=True):
+        entry: dict[str, Any] = {
+            "name": info.name, "shape": list(array.shape), "dtype": str(array.dtype)}  # fmt: skip
+        if array.size <= 4096:
+            entry["values"] = array.reshape(-1).tolist()
+        if array.ndim == 2 and array.size > 1:
+            flat = array.reshape(-1)
+            best = sorted(range(len(flat)), key=lambda i: -float(flat[i]))[:_TOP]
+            entry["top"] = [{"index": i, "score": flat[i].item()} for i in best]
+        entries.append(entry)
+    return {"input": label, "outputs": entries}
+
+
+def _print(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        for entry in result["outputs"]:
+            text = f"{result['input']}: {entry['name']} {entry['dtype']} "
+            text += shape_text(entry["shape"])
+            if "top" in entry:
+                ranked = ", ".join(f"{t['index']} ({t['score']:g})" for t in entry["top"])
+                text += f"; highest: {ranked}"
+            print(text)
+
+
+def _save_maps(
+    session: "InferenceSession", folder: Path, label: str, *, alone: bool
+) -> list[Path]:
+    from weft.maps import save_maps
+
+    target = folder if alone else folder / Path(label).name.replace(".", "_")
+    return save_maps(session.graph, session.tensors, target)

@@ -1,0 +1,140 @@
+"""What an inference took: cycles, utilisation and link time, per layer and in all."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["LayerProfile", "LinkProfile", "Profile"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerProfile:
+    """One layer of one inference.
+
+    Parameters
+    ----------
+    name, operator : str
+    where : str
+        ``"accelerator"``, ``"host"``, ``"fused"`` (part of another layer) or ``"free"``.
+    reason : str
+        Why, unless it is the accelerator.
+    output_shape : tuple of int
+        Without the batch.
+    macs : int
+    cycles : int or None
+        Counted by the hardware; 0 for an operator that is fused, free or on the host, None where
+        nothing counts cycles (device ``golden``).
+    predicted_cycles : int
+        What the cycle model says.
+    multipliers : int
+        In the array.
+    busy, wait_input, wait_output : int or None
+        Cycles in which the array worked, waited for input, and waited for results to leave.
+    mismatches : int or None
+        Values that differ from the golden model; None when not compared.
+    """
+
+    name: str
+    operator: str
+    where: str
+    reason: str
+    output_shape: tuple[int, ...]
+    macs: int
+    cycles: int | None
+    predicted_cycles: int
+    multipliers: int
+    busy: int | None = None
+    wait_input: int | None = None
+    wait_output: int | None = None
+    mismatches: int | None = None
+
+    @property
+    def utilization(self) -> float | None:
+        """``macs / (multipliers * cycles)``; None without cycles."""
+        return _utilization(self.macs, self.multipliers, self.cycles)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields and the utilisation as ``bench --json`` prints them."""
+        values = asdict(self)
+        del values["multipliers"]
+        return {**values, "output_shape": list(self.output_shape), "utilization": self.utilization}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkProfile:
+    """What one inference sent and received (program excluded), and how long that took."""
+
+    bytes_to_board: int = 0
+    bytes_from_board: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+
+    def __sub__(self, before: "LinkProfile") -> "LinkProfile":
+        """Return what came after ``before``."""
+        return LinkProfile(
+            bytes_to_board=self.bytes_to_board - before.bytes_to_board,
+            bytes_from_board=self.bytes_from_board - before.bytes_from_board,
+            seconds=self.seconds - before.seconds, retries=self.retries - before.retries,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One inference.
+
+    Parameters
+    ----------
+    macs : int
+        Multiplications by a weight that the device makes.
+    cycles : int or None
+        From the cycle in which the hardware accepts the start of the inference to the cycle in
+        which the result can be read.
+    seconds : float
+        Wall-clock time of the inference on the host.
+    """
+
+    model: str
+    config: str
+    device: str
+    layers: Sequence[LayerProfile]
+    multipliers: int
+    macs: int
+    cycles: int | None
+    link: LinkProfile
+    seconds: float
+
+    @property
+    def predicted_cycles(self) -> int:
+        """What the cycle model says of the whole inference."""
+        return sum(layer.predicted_cycles for layer in self.layers)
+
+    @property
+    def utilization(self) -> float | None:
+        """``macs / (multipliers * cycles)``; None without cycles."""
+        return _utilization(self.macs, self.multipliers, self.cycles)
+
+    @property
+    def mismatches(self) -> int | None:
+        """Values that differ from the golden model; None when nothing was compared."""
+        counts = [layer.mismatches for layer in self.layers if layer.mismatches is not None]
+        return sum(counts) if counts else None
+
+    @property
+    def bit_exact(self) -> bool | None:
+        """Whether every compared value is equal; None when nothing was compared."""
+        return None if self.mismatches is None else self.mismatches == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``bench --json`` prints for one model."""
+        return {
+            "model": self.model, "config": self.config, "device": self.device,
+            "macs": self.macs, "cycles": self.cycles, "utilization": self.utilization,
+            "predicted_cycles": self.predicted_cycles, "bit_exact": self.bit_exact,
+            "mismatches": self.mismatches,
+            "layers": [layer.as_dict() for layer in self.layers], "link": asdict(self.link),
+            "seconds": self.seconds,
+        }  # fmt: skip
+
+
+def _utilization(macs: int, multipliers: int, cycles: int | None) -> float | None:
+    return macs / (multipliers * cycles) if cycles else None

@@ -1,0 +1,263 @@
+"""A model ready to run on a device, in the shape of ONNX Runtime's API."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft import reference
+from weft.comparison import Comparison
+from weft.compiler import compile_graph
+from weft.devices import OpenDevice, open_device
+from weft.errors import ModelError, WeftError
+from weft.graph import Graph
+from weft.loading import get_config, load
+from weft.profile import Profile
+from weft.program import Program
+from weft.runners import BoardRunner, GoldenRunner, Run, Runner
+
+__all__ = ["InferenceSession", "TensorInfo"]
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output: its name, NumPy dtype, and shape as the model declares it."""
+
+    name: str
+    type: str
+    shape: list[int]
+
+
+class InferenceSession:
+    """Runs a model on a device.
+
+    Parameters
+    ----------
+    model : path, Graph or Program
+        A ``.tflite``, ONNX or ``.weft`` file, a known name, or what is already loaded.
+    device : str or OpenDevice
+        ``"golden"``: the golden model in NumPy; ``"sim"``: the gateware, simulated cycle by cycle.
+    config : str, optional
+        Name of the accelerator's configuration; a program has its own.
+    rounding : str, optional
+        ``"reference"``, ``"xnnpack"`` or ``"onnxruntime"``: whose bits are reproduced.
+    check : bool
+        Run each image a second time, descriptor by descriptor, and compare every tensor with
+        the golden model; ``profile.mismatches`` says how many values differ.
+    keep_tensors : bool
+        Keep every layer's tensor of the last image in ``tensors``.
+    progress : callable, optional
+        Called with a text whenever preparation enters another stage.
+
+    Attributes
+    ----------
+    tensors : dict
+        Tensors of the last image by name, if ``check`` or ``keep_tensors``.
+    compared_values : int
+        Values that the last :meth:`run` compared with the golden model.
+
+    Raises
+    ------
+    ModelError, ConfigError, CapacityError, LinkError, DeviceMismatch
+    """
+
+    def __init__(
+        self, model: str | Path | Graph | Program, device: str | OpenDevice = "golden",
+        config: str | None = None, rounding: str | None = None, *, check: bool = False,
+        keep_tensors: bool = False, progress: Callable[[str], object] | None = None,
+    ):  # fmt: skip
+        report = progress or (lambda text: None)
+        report("reading the model")
+        loaded = load(model, config, rounding)
+        self.name = _name(model, loaded)
+        self.device = device if isinstance(device, str) else device.name
+        self.tensors: Arrays = {}
+        self.compared_values = 0
+        self._check, self._keep = check, keep_tensors
+        self._profile: Profile | None = None
+        self._runner = _make_runner(loaded, device, config, report)
+
+    def __enter__(self) -> "InferenceSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self._runner.close()
+
+    @property
+    def graph(self) -> Graph:
+        """The model; after the compiler's passes where there is a program."""
+        return self._runner.graph
+
+    @property
+    def program(self) -> Program | None:
+        """The compiled program; None on device ``golden``."""
+        return self._runner.program
+
+    @property
+    def profile(self) -> Profile:
+        """Cycles, utilisation and link time of the last image, per layer.
+
+        Raises
+        ------
+        WeftError
+            If nothing has run yet.
+        """
+        if self._profile is None:
+            raise WeftError("there is no profile before the first run")
+        return self._profile
+
+    def get_inputs(self) -> list[TensorInfo]:
+        """Return the model's inputs."""
+        return [_info(self.graph, name) for name in self.graph.inputs]
+
+    def get_outputs(self) -> list[TensorInfo]:
+        """Return the model's outputs."""
+        return [_info(self.graph, name) for name in self.graph.outputs]
+
+    def run(
+        self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]
+    ) -> list[NDArray[Any]]:
+        """Return the outputs named, or all of them for None.
+
+        Parameters
+        ----------
+        output_names : sequence of str, or None
+        feeds : mapping
+            An array of the declared dtype and shape for each input; the first dimension may be
+            another batch than the declared one. Images run one after the other.
+
+        Raises
+        ------
+        ModelError
+            If an input or output is unknown or missing, or has a wrong dtype or shape.
+        LinkError
+            If the device does not answer.
+        """
+        names = list(self.graph.outputs if output_names is None else output_names)
+        for name in names:
+            if name not in self.graph.outputs:
+                raise ModelError(
+                    f"the model has no output {name!r}, only {', '.join(self.graph.outputs)}")
+        batch = self._validate(feeds)
+        differences: dict[str, int] = {}
+        self.compared_values = 0
+        results = []
+        for index in range(batch):
+            image = {name: array[index : index + 1] for name, array in feeds.items()}
+            start = time.perf_counter()
+            run = self._runner.run(image)
+            seconds = time.perf_counter() - start
+            if self._check or self._keep:
+                self.tensors = self._runner.inspect(image)
+            if self._check and self.program is not None:
+                self._compare(image, run, differences)
+            self._profile = self._describe(run, differences, seconds)
+            results.append(run.values)
+        return [np.concatenate([values[name] for values in results]) for name in names]
+
+    def stream(
+        self, images: Iterable[NDArray[Any] | Mapping[str, NDArray[Any]]]
+    ) -> Iterator[NDArray[Any] | list[NDArray[Any]]]:
+        """Yield the result of each of ``images``, as they come.
+
+        Parameters
+        ----------
+        images : iterable of arrays, or of feeds as :meth:`run` takes them
+            An array stands for the only input of a model.
+
+        Yields
+        ------
+        ndarray, or list of ndarray
+            The output, or all of them where the model has several.
+        """
+        for image in images:
+            if not isinstance(image, Mapping):
+                if len(self.graph.inputs) != 1:
+                    raise ModelError(
+                        f"the model has {len(self.graph.inputs)} inputs; stream feeds by name")
+                image = {self.graph.inputs[0]: image}
+            outputs = self.run(None, image)
+            yield outputs[0] if len(outputs) == 1 else outputs
+
+    def _validate(self, feeds: Mapping[str, NDArray[Any]]) -> int:
+        """Return the batch; raise :class:`ModelError` where ``feeds`` do not fit the model."""
+        graph, batches = self.graph, set()
+        for name in feeds:
+            if name not in graph.inputs:
+                raise ModelError(f"the model has no input {name!r}, only {', '.join(graph.inputs)}")
+        for name in graph.inputs:
+            if name not in feeds:
+                raise ModelError(f"input {name} is missing")
+            tensor, array = graph.tensors[name], np.asarray(feeds[name])
+            if array.dtype != tensor.dtype:
+                raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
+            shape = tuple(tensor.shape)
+            if array.ndim != len(shape) or array.shape[1:] != shape[1:] or array.size == 0:
+                raise ModelError(f"input {name} must have shape {shape}, not {array.shape}")
+            batches.add(len(array))
+        if len(batches) > 1:
+            raise ModelError(f"inputs have different batches: {sorted(batches)}")
+        return batches.pop()
+
+    def _compare(self, image: Arrays, run: Run, differences: dict[str, int]) -> None:
+        """Add to ``differences`` how both runs of ``image`` differ from the golden model."""
+        expected = reference.run(self.graph, image)
+        for tensors in (self.tensors, run.values):
+            comparison = Comparison(expected)
+            comparison.add({n: v for n, v in tensors.items() if n not in self.graph.inputs})
+            for name, count in comparison.differences.items():
+                differences[name] = differences.get(name, 0) + count
+            self.compared_values += comparison.values
+
+    def _describe(self, run: Run, differences: Mapping[str, int], seconds: float) -> Profile:
+        layers = self._runner.layers(run, differences)
+        on_golden = self.program is None
+        return Profile(
+            model=self.name, config=self._runner.config.name, device=self.device, layers=layers,
+            multipliers=self._runner.config.multipliers,
+            macs=sum(row.macs for row in layers if on_golden or row.where == "accelerator"),
+            cycles=sum(c["cycles"] for c in run.counters.values()) if run.counters else None,
+            link=run.link, seconds=seconds,
+        )  # fmt: skip
+
+
+def _make_runner(
+    loaded: Graph | Program, device: str | OpenDevice, config: str | None,
+    report: Callable[[str], object],
+) -> Runner:  # fmt: skip
+    if device == "golden":
+        if isinstance(loaded, Program):
+            return GoldenRunner(loaded.graph, loaded.config)
+        return GoldenRunner(loaded, get_config(config))
+    if isinstance(loaded, Graph):
+        report("compiling")
+        loaded = compile_graph(loaded, get_config(config))
+    report(f"opening {device}")
+    board = open_device(device, loaded.config, report) if isinstance(device, str) else device
+    try:
+        report("loading the program")
+        return BoardRunner(loaded, board)
+    except BaseException:
+        board.close()
+        raise
+
+
+def _name(model: str | Path | Graph | Program, loaded: Graph | Program) -> str:
+    if isinstance(model, str | Path):
+        return Path(model).stem
+    return loaded.name if isinstance(loaded, Graph) else loaded.graph.name
+
+
+def _info(graph: Graph, name: str) -> TensorInfo:
+    tensor = graph.tensors[name]
+    return TensorInfo(name, str(tensor.dtype), list(tensor.shape))
