@@ -50,7 +50,7 @@ def requantize(
         nudge = np.where(accumulator < 0, -(1 << 30), 1 << 30)
         product = product + np.where(shift > 31, nudge, 0)
     half = np.where(shift > 0, np.int64(1) << np.maximum(shift - 1, 0), 0)
-    return (product + half) >> shift
+    return np.asarray((product + half) >> shift, np.int64)
 
 
 class Machine:

@@ -7,7 +7,7 @@ from weft_hw.contract.config import Config
 from weft import reference
 from weft.compiler.context import Lowering
 from weft.compiler.convolution import linear_sums, weights_and_bias
-from weft.compiler.ir import Entry, Place, Unsupported
+from weft.compiler.ir import Entry, Place, TooLarge, Unsupported
 from weft.compiler.kernel import dense_entries
 from weft.compiler.mac import Window, check_line_room, mac_command
 from weft.layout import Layout
@@ -66,7 +66,7 @@ def word_image(config: Config, layout: Layout) -> tuple[Layout, list[Entry]]:
         height = -(-layout.words // width)
         try:
             check_line_room(config, row_words=width, rows=height)
-        except Unsupported:
+        except TooLarge:
             continue
         if height > _FURTHEST:
             continue
@@ -77,7 +77,7 @@ def word_image(config: Config, layout: Layout) -> tuple[Layout, list[Entry]]:
             best = rank, width, entries
     if best is None:
         available = config.line_banks * config.line_words * config.columns
-        raise Unsupported(
+        raise TooLarge(
             f"its input takes {layout.words * config.columns} bytes of line buffer "
             f"(available: {available})")  # fmt: skip
     _, width, entries = best

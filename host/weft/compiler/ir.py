@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from weft.layout import Layout
 
-__all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "Unsupported"]
+__all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "TooLarge", "Unsupported"]
 
 
 class Unsupported(Exception):
     """The accelerator cannot run a node; the message is the reason that users read."""
+
+
+class TooLarge(Unsupported):
+    """The accelerator could run a node if its memories were larger."""
 
 
 class Misplaced(Exception):

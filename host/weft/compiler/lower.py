@@ -8,7 +8,7 @@ from weft.compiler.context import Lowering
 from weft.compiler.convolution import lower_convolution, lower_depthwise
 from weft.compiler.elementwise import lower_binary, lower_function
 from weft.compiler.fully_connected import lower_fully_connected
-from weft.compiler.ir import Misplaced, Unsupported
+from weft.compiler.ir import Misplaced, TooLarge, Unsupported
 from weft.compiler.order import order_nodes
 from weft.compiler.pool import lower_average_pool, lower_max_pool
 from weft.compiler.shape import (
@@ -17,6 +17,7 @@ from weft.compiler.shape import (
     lower_reshape,
     place_concatenations,
 )
+from weft.errors import CapacityError
 from weft.graph import Graph
 
 __all__ = ["LOWERINGS", "lower"]
@@ -37,6 +38,8 @@ LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     ), lower_function),
 }  # fmt: skip
 
+LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
 # What the host is there for; needs no excuse.
 _HOST = {
     "QUANTIZE": "converts at the edge of the network",
@@ -52,8 +55,14 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
 
     A node that cannot be lowered goes to the host and everything starts afresh, since where
     tensors lie depends on who reads and writes them.
+
+    Raises
+    ------
+    CapacityError
+        If line buffers too small keep every convolution and fully connected layer on the host.
     """
     host: dict[int, str] = {}
+    too_large: list[int] = []
     for index, node in enumerate(graph.nodes):
         if node.operator not in LOWERINGS:
             reason = _HOST.get(node.operator, "the accelerator has no such operation")
@@ -72,6 +81,19 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
                 break
             except Unsupported as error:
                 host[index] = str(error)
+                too_large += [index] if isinstance(error, TooLarge) else []
                 break
         else:
+            _require_room(lowering, host, too_large)
             return lowering, host
+
+
+def _require_room(lowering: Lowering, host: dict[int, str], too_large: list[int]) -> None:
+    """Refuse a model of which nothing but trifles would run on the accelerator."""
+    nodes = lowering.graph.nodes
+    linear = [i for i, node in enumerate(nodes) if node.operator in LINEAR]
+    if too_large and all(index in host for index in linear):
+        first = too_large[0]
+        raise CapacityError(
+            f"{lowering.graph.name} does not fit {lowering.config.name}: "
+            f"{nodes[first].name}: {host[first]}")  # fmt: skip

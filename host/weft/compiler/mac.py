@@ -8,7 +8,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind, Rounding
 
 from weft.compiler.context import Lowering
-from weft.compiler.ir import Command, Entry, Misplaced, Place, Unsupported
+from weft.compiler.ir import Command, Entry, Misplaced, Place, TooLarge
 from weft.compiler.kernel import lay_out_weights
 from weft.compiler.requantize import Multipliers, parameter_words
 
@@ -64,13 +64,13 @@ class Sums:
 
 
 def check_line_room(config: Config, *, row_words: int, rows: int) -> int:
-    """Return ``row_bits``; raise :class:`Unsupported` where the line buffers are too small."""
+    """Return ``row_bits``; raise :class:`TooLarge` where the line buffers are too small."""
     row_bits = (row_words - 1).bit_length()
     room = config.line_banks * (config.line_words >> row_bits)
     if rows > room:
         needed = rows * (1 << row_bits) * config.columns
         available = config.line_banks * config.line_words * config.columns
-        raise Unsupported(
+        raise TooLarge(
             f"its window needs {rows} rows of {row_words * config.columns} bytes in the line "
             f"buffers ({needed} bytes; available: {available})")  # fmt: skip
     return row_bits
@@ -83,9 +83,10 @@ def mac_command(
 
     Raises
     ------
-    Unsupported
-        If the line buffers cannot hold the window's rows, or the output's place in its pixels
-        cannot be written beat by beat.
+    TooLarge
+        If the line buffers cannot hold the window's rows.
+    Misplaced
+        If the output's place in its pixels cannot be written beat by beat.
     """
     config, read, write = lowering.config, source.layout, target.layout
     channels = len(sums.weights)

@@ -158,5 +158,5 @@ def lower_concatenation(lowering: Lowering, index: int) -> None:
 def _rescaling(lowering: Lowering, node: Node, index: int) -> np.ndarray:
     """Return what concatenation does to each value of input ``index``, int8 (256,)."""
     name = node.inputs[index]
-    one = Node(node.operator, node.name, (name,), node.outputs, node.attributes)
+    one = Node(node.operator, node.name, (name,), node.outputs, {**node.attributes, "axis": 1})
     return function_table(lowering, one)
