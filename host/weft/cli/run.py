@@ -77,9 +77,10 @@ def run(
     if as_json:
         print_json({
             "model": str(model), "config": profile.config, "device": device, "rule": rule,
-            "results": results, "bit_exact": bit_exact, "mismatches": None if bit_exact is None else mismatches,
-            "maps": [str(path) for path in written], "output": str(output) if output else None,
-            "profile": profile.as_dict(),
+            "results": results, "bit_exact": bit_exact,
+            "mismatches": None if bit_exact is None else mismatches,
+            "maps": [str(path) for path in written],
+            "output": str(output) if output else None, "profile": profile.as_dict(),
         })  # fmt: skip
     else:
         if rule:
