@@ -16,7 +16,7 @@ from weft.layout import Layout, default_layout, feature_map
 __all__ = ["Lowering", "identity_parameters"]
 
 # Operators whose input may lie in pixels narrower than a beat: they read it pixel by pixel.
-_WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
+_WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
 
 
 @dataclass(eq=False)

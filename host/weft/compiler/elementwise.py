@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Kind, Rounding
-from weft_sim.golden import OutputStage, Rule, multiply, quantize_multiplier
 
 from weft import reference
 from weft.compiler.context import Lowering
 from weft.compiler.ir import Command, Unsupported
 from weft.compiler.mac import Sums
-from weft.compiler.requantize import choose_multipliers, parameter_words
+from weft.compiler.pairs import VALUES, fit_product, fit_sum
+from weft.compiler.requantize import parameter_words
 from weft.graph import Node
 from weft.layout import Layout
 
-__all__ = ["emit_table", "function_table", "lower_binary", "lower_function"]
+__all__ = ["emit_table", "function_table", "lower_binary", "lower_function", "pair_table"]
 
 _BYTES = np.arange(256, dtype=np.uint8).view(np.int8)  # the value of each table index
 
@@ -109,70 +109,55 @@ def lower_binary(lowering: Lowering, index: int) -> None:
     _require_whole(a.layout, target.layout)
     stage = reference.output_stage(lowering.graph, node)
     lanes, zeros = lowering.config.lanes, [lowering.zero_point(tensor) for tensor in tensors]
+    results = pair_table(lowering, node).astype(np.int64)
     if node.operator == "MUL":
-        low, high = _product_bounds(*zeros)
-        multipliers = choose_multipliers(stage, np.full(lanes, low), np.full(lanes, high))
+        a_values, b_values = VALUES - zeros[0], VALUES - zeros[1]
+        fit = fit_product(stage, np.multiply.outer(a_values, b_values), results)
         fields = {"multiply": 1, "in_zero": zeros[0], "other_zero": zeros[1]}
     else:
-        swapped, table, rule, scale = _addition(lowering, node, stage)
+        scales = [_scale(lowering, node, i) for i in (0, 1)]
+        sign = -1 if node.operator == "SUB" else 1
+        first, table, fit = fit_sum(stage, scales, zeros, _output_scale(lowering, node), results,
+                                    sign)  # fmt: skip
         emit_table(lowering, index, table)
-        a, b = (b, a) if swapped else (a, b)
-        bound = np.full(lanes, 1 << 29)
-        multipliers = choose_multipliers(
-            OutputStage(rule, np.array([scale]), stage.zero_point, stage.low, stage.high),
-            -bound, bound)  # fmt: skip
+        a, b = (a, b) if first == 0 else (b, a)
         fields = {"wide": 1}
-    if multipliers.constant.any():
-        raise Unsupported("its result does not depend on its operands")
+    rounding, multiplier, shift = fit
     lowering.emit(Command(
         index,
         {
-            **_fields(a.layout), **fields, "rounding": int(multipliers.rounding),
+            **_fields(a.layout), **fields, "rounding": int(rounding),
             "zero_point": stage.zero_point, "low": stage.low, "high": stage.high,
         },
         (a.buffer, 0), (target.buffer, 0), (b.buffer, 0),
-        parameters=parameter_words(np.zeros(lanes, np.int64), multipliers, lanes),
+        parameters=np.broadcast_to(np.array([0, multiplier, shift]), (1, lanes, 3)),
         outputs=node.outputs,
     ))  # fmt: skip
 
 
-def _product_bounds(zero_a: int, zero_b: int) -> tuple[int, int]:
-    ends = [(a - zero_a) * (b - zero_b) for a in (-128, 127) for b in (-128, 127)]
-    return min(ends), max(ends)
-
-
-def _addition(
-    lowering: Lowering, node: Node, stage: OutputStage
-) -> tuple[bool, NDArray[np.int64], Rule, float]:
-    """Return whether operands are swapped, the second one's table, and the output's scaling.
-
-    LiteRT shifts both operands left by 20 bits and scales them to twice the larger scale. For
-    the operand of larger scale that is a shift by 19, which is what ``wide`` does; the other
-    one's scaled value, less the first one's zero point, is what the table holds.
-    """
-    if stage.rule not in (Rule.DOUBLE, Rule.HALF_UP):
-        raise Unsupported("this runtime adds in floating point")
-    scales = [_scale(lowering, node, i) for i in (0, 1)]
-    zeros = [lowering.zero_point(lowering.tensor(node, i)) for i in (0, 1)]
-    first = int(np.argmax(scales))
-    if node.operator == "SUB" and first == 1:
-        raise Unsupported("it subtracts the operand of larger scale")
-    second, common = 1 - first, 2.0 * max(scales)
-    other = (_BYTES.astype(np.int64) - zeros[second]) << 20
-    scaled = multiply(other, scales[second] / common, stage.rule)
-    if node.operator == "SUB":
-        scaled = -scaled
-    table = scaled - (zeros[first] << 19)
-    output = lowering.graph.tensors[node.outputs[0]].quantization
-    assert output is not None
-    scale = common / ((1 << 20) * float(output.scale[0]))
-    if quantize_multiplier(scale)[0] == 0:
-        raise Unsupported("its output's scale is out of range")
-    return first == 1, table, stage.rule, scale
+def pair_table(lowering: Lowering, node: Node) -> NDArray[np.int8]:
+    """Return what ``node`` makes of every pair of int8 values, int8 (256, 256)."""
+    graph, names = lowering.graph, [str(name) for name in node.inputs[:2]]
+    tensors = dict(graph.tensors)
+    for name in (*names, *node.outputs):
+        tensors[name] = replace(tensors[name], shape=(1, 256, 256))
+    a, b = np.meshgrid(_BYTES, _BYTES, indexing="ij")
+    feeds = dict(zip(names, (a[None], b[None]), strict=True))
+    if len(feeds) < 2:
+        raise Unsupported("both of its operands are the same tensor")
+    [result] = reference.run_node(graph.replace(tensors=tensors), node, feeds)
+    return result.reshape(256, 256)
 
 
 def _scale(lowering: Lowering, node: Node, index: int) -> float:
     quantization = lowering.tensor(node, index).quantization
     if quantization is None:
         raise Unsupported("an operand is not quantised")
+    return float(quantization.scale[0])
+
+
+def _output_scale(lowering: Lowering, node: Node) -> float:
+    quantization = lowering.graph.tensors[node.outputs[0]].quantization
+    if quantization is None:
+        raise Unsupported("its result is not quantised")
     return float(quantization.scale[0])

@@ -10,7 +10,7 @@ from weft.compiler.elementwise import lower_binary, lower_function
 from weft.compiler.fully_connected import lower_fully_connected
 from weft.compiler.ir import Misplaced, TooLarge, Unsupported
 from weft.compiler.order import order_nodes
-from weft.compiler.pool import lower_average_pool, lower_max_pool
+from weft.compiler.pool import lower_average_pool, lower_max_pool, lower_mean
 from weft.compiler.shape import (
     lower_concatenation,
     lower_pad,
@@ -28,6 +28,7 @@ LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     "FULLY_CONNECTED": lower_fully_connected,
     "MAX_POOL_2D": lower_max_pool,
     "AVERAGE_POOL_2D": lower_average_pool,
+    "MEAN": lower_mean,
     "CONCATENATION": lower_concatenation,
     "PAD": lower_pad,
     "RESHAPE": lower_reshape,

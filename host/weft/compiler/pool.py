@@ -1,11 +1,15 @@
-"""MAX_POOL_2D and AVERAGE_POOL_2D as depthwise windows."""
+"""MAX_POOL_2D, AVERAGE_POOL_2D and MEAN as depthwise windows."""
+
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Rounding
-from weft_sim.golden import requantize
+from weft_sim.golden import OutputStage, Rule, mean_fixed_point, requantize
 
 from weft import reference
 from weft.compiler.context import Lowering
+from weft.compiler.convolution import linear_sums
 from weft.compiler.ir import Place, Unsupported
 from weft.compiler.kernel import depthwise_entries, maximum_entries
 from weft.compiler.mac import Sums, Window, mac_command
@@ -13,7 +17,7 @@ from weft.compiler.requantize import Multipliers
 from weft.graph import Node
 from weft.layout import feature_map
 
-__all__ = ["lower_average_pool", "lower_max_pool", "mean_multiplier"]
+__all__ = ["lower_average_pool", "lower_max_pool", "lower_mean", "mean_multiplier"]
 
 _MOST_REGIONS = 9  # inner region, four sides and four corners
 
@@ -84,6 +88,8 @@ def _overlaps(size: int, kernel: int, stride: int, before: int, out: int) -> lis
 def lower_average_pool(lowering: Lowering, index: int) -> None:
     """Lower AVERAGE_POOL_2D: a region of the output for each number of pixels that count."""
     node = lowering.graph.nodes[index]
+    if lowering.graph.rounding == "onnxruntime":
+        raise Unsupported("ONNX Runtime averages in float32, where the order of sums matters")
     source, target = lowering.place(lowering.tensor(node, 0)), lowering.target(node)
     window = _window(lowering, node, 0)
     (kernel_h, kernel_w), (stride_y, stride_x) = window.kernel, window.stride
@@ -119,3 +125,47 @@ def _mean(lowering: Lowering, node: Node, source: Place, window: Window, count: 
             Rounding.HALF_UP, ones * multiplier, ones * shift, np.zeros(channels, bool), ones * 0),
         zero_point=0, low=stage.low, high=stage.high, depthwise=True,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _MeanStage(OutputStage):
+    """The runtime's way from a sum of ``count`` values to their mean."""
+
+    count: int = 1
+    input_scale: float = 1.0
+
+    def __call__(self, acc: NDArray[np.integer]) -> NDArray[np.int8]:
+        """Return the int8 means of sums."""
+        return mean_fixed_point(
+            acc.astype(np.int64), scale=self.input_scale, count=self.count,
+            zero_point=self.zero_point)  # fmt: skip
+
+
+def lower_mean(lowering: Lowering, index: int) -> None:
+    """Lower MEAN over rows, columns or both: one window over all that is averaged."""
+    node = lowering.graph.nodes[index]
+    tensor = lowering.tensor(node, 0)
+    source, target = lowering.place(tensor), lowering.target(node)
+    axes = {axis % len(tensor.shape) for axis in node.attributes["axes"]}
+    read = source.layout
+    if len(tensor.shape) != 4 or not axes or not axes <= {1, 2}:
+        raise Unsupported("it does not average over rows or columns alone")
+    kernel = (read.height if 1 in axes else 1, read.width if 2 in axes else 1)
+    out = (1 if 1 in axes else read.height, 1 if 2 in axes else read.width)
+    if (target.layout.height, target.layout.width) != out:
+        raise Unsupported("its result's rows would have to become columns")
+    stage = reference.output_stage(lowering.graph, node)
+    count, zero_point = kernel[0] * kernel[1], lowering.zero_point(tensor)
+    if lowering.graph.rounding != "onnxruntime" and tensor.quantization is not None:
+        output = lowering.graph.tensors[node.outputs[0]].quantization
+        scale = float(tensor.quantization.scale[0]) / float(output.scale[0]) if output else 0.0
+        stage = _MeanStage(
+            Rule.FLOAT64, np.array([scale / count]), stage.zero_point, -128, 127, count, scale)
+    weights = np.ones((read.channels, count), np.int8)
+    sums = linear_sums(
+        stage, zero_point, weights, 0, depthwise=True,
+        entries=depthwise_entries(lowering.config, read, kernel, (1, 1)))  # fmt: skip
+    window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=zero_point)
+    command = mac_command(lowering, index, source, target, window, sums)
+    command.outputs = node.outputs
+    lowering.emit(command)

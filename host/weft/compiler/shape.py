@@ -13,7 +13,7 @@ from weft.layout import default_layout, feature_map
 
 __all__ = ["lower_concatenation", "lower_pad", "lower_reshape", "place_concatenations"]
 
-_BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
+_BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
 _SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD")
 
 
