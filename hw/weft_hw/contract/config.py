@@ -124,7 +124,7 @@ CONFIGS = {config.name: config for config in [
     Config(name="ulx3s-85f-wide", pixels=4, dsp_multipliers=144),
     Config(
         name="tiny", tap_rows=1, tap_columns=3, columns=4, lanes=2, tile=2, weight_words=2048,
-        activation_words=512, line_words=64, parameter_words=64, descriptor_count=16,
+        activation_words=512, line_words=128, parameter_words=64, descriptor_count=16,
         window_count=128,
     ),
 ]}  # fmt: skip
