@@ -5,7 +5,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-import click
 import typer
 
 from weft import __version__
@@ -57,12 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(words, prog_name="weft", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else EXIT_DONE
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone, as in `weft explain | head`
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output has gone, as in `weft explain MODEL | head`; what is left to
+        # flush at exit goes nowhere. Typer turns the error into SystemExit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("weft: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
@@ -73,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, click.ClickException):
-        text = error.format_message()
+    if hasattr(error, "format_message"):  # usage errors, whose class depends on Typer's release
+        text = error.format_message()  # type: ignore[attr-defined]
     elif isinstance(error, WeftError):
         text = str(error)
     elif isinstance(error, ModuleNotFoundError):

@@ -1,0 +1,320 @@
+"""Commands do what they say, and bad input gives one sentence and the right exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import weft.session
+from PIL import Image
+from weft.cli import main
+from weft.devices import OpenDevice
+from weft.digits import MODEL, held_out, held_out_inputs
+from weft.errors import DeviceMismatch, LinkError
+from weft_hw.contract.memory_map import Region
+from weft_sim.machine import Machine
+
+MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
+
+
+class CountedMachine(Machine):
+    """The architectural simulator; every counter it reports is 100. ``fault`` flips a result."""
+
+    fault = False
+
+    def read(self, region, unit, count):
+        if region is Region.COUNTER:
+            return (100).to_bytes(4, "little") * count
+        data = bytearray(super().read(region, unit, count))
+        if self.fault and region is Region.ACTIVATION:
+            data[0] ^= 1
+        return bytes(data)
+
+
+@pytest.fixture
+def simulated(monkeypatch):
+    """Device ``sim`` is the architectural simulator; returns what was opened."""
+    opened = []
+
+    def open_device(name, config, report=None):
+        opened.append(CountedMachine(config))
+        return OpenDevice(name, config, opened[-1])
+
+    monkeypatch.setattr(weft.session, "open_device", open_device)
+    return opened
+
+
+def failing(arguments, capsys):
+    """Run a command that fails; return its exit code and its one sentence."""
+    code = main([str(argument) for argument in arguments])
+    output = capsys.readouterr()
+    assert output.out == "" and "Traceback" not in output.err
+    [line] = output.err.splitlines()
+    assert line.startswith("weft: ")
+    return code, line.removeprefix("weft: ")
+
+
+def test_run_prints_what_the_session_returns(capsys, tmp_path):
+    images, labels = held_out_inputs()
+    np.save(tmp_path / "a.npy", images[:3])
+    output = tmp_path / "out.npy"
+    assert main(["run", "digits", "-i", str(tmp_path / "a.npy"), "-o", str(output)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split("highest: ")[1].split()[0]) for line in lines[:3]] == list(labels[:3])
+    [scores] = weft.InferenceSession(MODEL).run(None, {"image": images[:3]})
+    assert np.array_equal(np.load(output), scores)
+
+
+def test_run_takes_pictures_and_prints_the_rule(capsys, tmp_path):
+    images, labels = held_out()
+    for index in (1, 0):
+        pixels = np.clip(images[index].astype(int) * 16, 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    assert main(["run", "digits", "--input", str(tmp_path), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["rule"].startswith("pictures become 8x8 grey (bilinear), pixels 0..255")
+    assert [Path(r["input"]).name for r in result["results"]] == ["0.png", "1.png"]
+    tops = [r["outputs"][0]["top"][0]["index"] for r in result["results"]]
+    assert tops == list(labels[:2])
+
+
+def test_run_writes_maps_and_checks(simulated, capsys, tmp_path):
+    arguments = ["run", "digits", "-d", "sim", "-c", "tiny", "--check",
+                 "--maps", str(tmp_path / "maps"), "--json"]  # fmt: skip
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["bit_exact"] is True and result["mismatches"] == 0
+    assert result["config"] == "tiny" and result["device"] == "sim"
+    assert [Path(path) for path in result["maps"]] == sorted((tmp_path / "maps").iterdir())
+    assert len(result["maps"]) >= 8
+
+
+def test_differences_give_exit_code_1(simulated, monkeypatch, capsys):
+    monkeypatch.setattr(CountedMachine, "fault", True)
+    assert main(["run", "digits", "-d", "sim", "-c", "tiny", "--check"]) == 1
+    assert "values differ" in capsys.readouterr().out
+    assert main(["bench", "digits", "-c", "tiny", "--check", "--json"]) == 1
+    [result] = json.loads(capsys.readouterr().out)
+    assert result["bit_exact"] is False and result["mismatches"] > 0
+    assert main(["demo", "-c", "tiny", "--images", "2"]) == 1
+    assert "differ" in capsys.readouterr().out
+
+
+def test_bench_json_has_the_fixed_fields(simulated, capsys):
+    assert main(["bench", "digits", "digits", "-c", "tiny", "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    assert len(results) == 2
+    first = results[0]
+    assert set(first) >= {
+        "model", "config", "device", "macs", "cycles", "utilization", "predicted_cycles",
+        "bit_exact", "mismatches", "layers", "link"}  # fmt: skip
+    assert (first["model"], first["config"], first["device"]) == ("digits", "tiny", "sim")
+    assert first["bit_exact"] is None and first["mismatches"] is None
+    assert first["macs"] == 91456
+    assert first["utilization"] == pytest.approx(91456 / (12 * first["cycles"]))
+    assert set(first["link"]) >= {"bytes_to_board", "bytes_from_board", "seconds"}
+    for layer in first["layers"]:
+        assert set(layer) >= {"name", "operator", "where", "macs", "cycles", "predicted_cycles",
+                              "utilization"}  # fmt: skip
+    assert sum(layer["cycles"] for layer in first["layers"]) == first["cycles"]
+    assert [x["cycles"] for x in first["layers"] if x["operator"] == "RESHAPE"] == [0, 0]
+
+
+def test_bench_table(simulated, capsys):
+    assert main(["bench", "digits", "-c", "tiny", "--check"]) == 0
+    text = capsys.readouterr().out
+    assert "every value equals the golden model" in text and "12 multipliers" in text
+
+
+def test_demo(simulated, capsys, tmp_path):
+    assert main(["demo", "-c", "tiny", "--images", "20", "--maps", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "accuracy: 20 of 20" in text or "accuracy: 19 of 20" in text
+    assert text.rstrip().endswith("all equal")
+    for line in text.splitlines():
+        if line.strip().endswith(".png"):
+            assert Path(line.strip()).exists()
+    assert text.count(".png") >= 8
+    assert main(["demo", "--device", "golden", "--images", "1", "--maps", str(tmp_path)]) == 0
+
+
+def test_explain(capsys):
+    assert main(["explain", "digits", "-c", "tiny"]) == 0
+    text = capsys.readouterr().out
+    assert "91,456 MACs, 5,274 parameters" in text
+    assert main(["explain", "digits", "-c", "tiny", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    [conv] = [row for row in result["layers"] if row["name"].endswith("features.7/Conv")]
+    assert conv["kernel"] == [3, 3] and conv["stride"] == [1, 1] and conv["padding"] == [1] * 4
+    assert conv["input_shape"] == [4, 4, 16] and conv["output_shape"] == [4, 4, 32]
+    assert conv["parameters"] == 9 * 16 * 32 + 32
+    assert conv["dense_parameters"] == (4 * 4 * 16 + 1) * 4 * 4 * 32
+    # 3x3, 3x3, 1x1, 2x2 of stride 2, 3x3: 3, 5, 5, 6, 10, cut to the image.
+    fields = [r["receptive_field"] for r in result["layers"] if r["kernel"] is not None]
+    assert fields[:5] == [[3, 3], [5, 5], [5, 5], [6, 6], [8, 8]]
+    assert conv["macs"] == 4 * 4 * 32 * 9 * 16 and conv["where"] == "accelerator"
+    host = [row for row in result["layers"] if row["where"] == "host"]
+    assert host and all(row["reason"] for row in host)
+    for use in result["memory"].values():
+        assert 0 <= use["used"] <= use["available"]
+
+
+@pytest.mark.skipif(not MODELS.is_dir(), reason="WEFT_MODELS is not set")
+def test_explain_what_does_not_fit(capsys):
+    assert main(["explain", "ic_resnet8_int8.tflite", "-c", "tiny", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["macs"] == 12501632 and len(result["layers"]) == 16
+    assert "bytes" in result["problem"] and result["memory"] is None
+    code, text = failing(["run", "ic_resnet8_int8", "-c", "tiny", "-d", "sim"], capsys)
+    assert code == 2 and "bytes" in text and "tiny" in text
+
+
+def test_compile_then_run_and_bench_the_program(simulated, capsys, tmp_path):
+    program = tmp_path / "digits.weft"
+    assert main(["compile", "digits", "-o", str(program), "-c", "tiny"]) == 0
+    assert f"wrote {program}" in capsys.readouterr().out
+    assert main(["run", str(program), "-d", "sim", "--check", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bit_exact"] is True
+    assert main(["bench", str(program), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["config"] == "tiny"
+    code, text = failing(["run", program, "-c", "ulx3s-85f"], capsys)
+    assert code == 2 and "compiled for tiny" in text
+    code, text = failing(["compile", program, "-o", tmp_path / "again.weft"], capsys)
+    assert code == 2 and "compiled already" in text
+    data = program.read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 3] ^= 1
+    for bad in (data[: len(data) // 2], data[:10], b"", bytes(flipped)):
+        (tmp_path / "bad.weft").write_bytes(bad)
+        code, text = failing(["run", tmp_path / "bad.weft"], capsys)
+        assert code == 2 and "bad.weft" in text
+
+
+def test_devices_and_doctor(capsys):
+    assert main(["devices", "--json"]) == 0
+    assert [d["device"] for d in json.loads(capsys.readouterr().out)][:2] == ["golden", "sim"]
+    assert main(["doctor", "--json"]) == 0
+    found = {f["name"]: f for f in json.loads(capsys.readouterr().out)}
+    assert found["numpy"]["found"] and found["python"]["found"]
+    assert main(["doctor"]) == 0 and main(["devices"]) == 0
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["run"], "Missing argument 'MODEL'"),
+    (["run", "digits", "--colour", "red"], "No such option: --colour"),
+    (["paint", "digits"], "No such command 'paint'"),
+    (["run", "nothing.tflite"], "there is no model nothing.tflite"),
+    (["run", "."], "is a directory"),
+    (["run", "digits", "-c", "huge"], "no configuration 'huge'; choose from"),
+    (["run", "digits", "--rounding", "up"], "rounding must be one of"),
+    (["run", "digits", "-i", "nothing.npy"], "nothing.npy does not exist"),
+    (["run", "digits", "-o", "out.txt"], "outputs are written as .npy or .npz"),
+    (["run", "digits", "-o", "/nonexistent/out.npy"], "/nonexistent is no directory"),
+    (["compile", "digits", "-o", "digits.bin"], "a program's name ends in .weft"),
+    (["compile", "digits", "-o", "/nonexistent/d.weft"], "/nonexistent is no directory"),
+    (["explain", "digits", "-c", "huge"], "no configuration 'huge'"),
+    (["demo", "--images", "0"], "Invalid value for '--images'"),
+])  # fmt: skip
+def test_bad_usage(arguments, message, capsys):
+    code, text = failing(arguments, capsys)
+    assert code == 2 and message in text
+
+
+@pytest.mark.parametrize("command", ["run", "explain", "bench"])
+@pytest.mark.parametrize("name", ["a.onnx", "a.tflite"])
+@pytest.mark.parametrize("content", [
+    b"", b"\0" * 100, b"MZ not a model at all", b"\x1c\0\0\0TFL3" + b"\xff" * 200,
+    MODEL.read_bytes()[:9000],
+], ids=["empty", "zeros", "foreign", "broken flatbuffer", "truncated onnx"])  # fmt: skip
+def test_files_that_are_no_models(command, name, content, capsys, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    code, text = failing([command, tmp_path / name], capsys)
+    assert code == 2 and name.split(".")[0] in text
+
+
+@pytest.mark.skipif(not MODELS.is_dir(), reason="WEFT_MODELS is not set")
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_truncated_tflite(share, capsys, tmp_path):
+    data = (MODELS / "ic_resnet8_int8.tflite").read_bytes()
+    (tmp_path / "cut.tflite").write_bytes(data[: int(len(data) * share)])
+    code, _ = failing(["explain", tmp_path / "cut.tflite"], capsys)
+    assert code == 2
+
+
+def test_float_models_are_refused(capsys, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    shape = [1, 1, 4, 4]
+    values = onnx.numpy_helper.from_array(np.ones((2, 1, 3, 3), np.float32), "w")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["x", "w"], ["y"], name="the_conv")], "g",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2, 2, 2])], [values])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "float.onnx")
+    code, text = failing(["explain", tmp_path / "float.onnx"], capsys)
+    assert code == 2 and "Conv" in text and "not quantised" in text
+
+
+def test_wrong_arrays_leave_no_output_behind(capsys, tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((1, 1, 8, 9), np.float32))
+    arguments = ["run", "digits", "-i", tmp_path / "a.npy", "-o", tmp_path / "out.npy"]
+    code, text = failing(arguments, capsys)
+    assert code == 2 and "(1, 1, 8, 9)" in text and "(1, 1, 8, 8)" in text
+    assert not (tmp_path / "out.npy").exists()
+
+
+@pytest.mark.parametrize("error", [LinkError("the board is silent"), DeviceMismatch("not yours")])
+def test_link_trouble_gives_exit_code_3(error, monkeypatch, capsys):
+    def open_device(*_):
+        raise error
+
+    monkeypatch.setattr(weft.session, "open_device", open_device)
+    code, text = failing(["run", "digits", "-d", "sim"], capsys)
+    assert code == 3 and text == str(error)
+
+
+def test_unknown_device(capsys):
+    code, text = failing(["run", "digits", "-d", "fpga"], capsys)
+    assert code == 3 and "no device 'fpga'" in text
+
+
+def test_debug_shows_the_traceback(capsys):
+    assert main(["run", "nothing.onnx", "--debug"]) == 2
+    error = capsys.readouterr().err
+    assert "Traceback" in error and error.splitlines()[-1].startswith("weft: there is no model")
+
+
+def test_a_missing_module_is_one_sentence(monkeypatch, capsys):
+    def open_device(*_):
+        raise ModuleNotFoundError("No module named 'amaranth'", name="amaranth")
+
+    monkeypatch.setattr(weft.session, "open_device", open_device)
+    code, text = failing(["run", "digits", "-d", "sim"], capsys)
+    assert code == 2
+    assert text == "Python module amaranth is missing; install it with pip install 'weft[sim]'"
+
+
+def run_process(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "weft", *map(str, arguments)], capture_output=True, text=True,
+        timeout=60, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        **options)
+
+
+def test_exit_codes_reach_the_shell():
+    result = run_process("run", "nothing.onnx")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "weft: there is no model nothing.onnx\n"
+    result = run_process("--version")
+    assert result.returncode == 0 and result.stdout.startswith("weft ")
+    assert "\x1b" not in run_process("explain", "digits").stdout
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f"{sys.executable} -m weft explain digits --json | head -c 10"
+    result = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=60,
+        check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert result.stderr == "" and result.returncode == 0
