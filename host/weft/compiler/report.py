@@ -3,6 +3,7 @@
 from math import prod
 
 from weft.compiler.context import Lowering
+from weft.compiler.cycles import predict_cycles
 from weft.graph import Graph, Node
 from weft.program import DescriptorInfo, LayerInfo
 
@@ -41,6 +42,7 @@ def describe_descriptors(
         DescriptorInfo(
             graph.nodes[command.node].name, graph.nodes[command.node].operator, command.node,
             command.macs, tuple(complete.get(number, ())), fields[number],
+            predict_cycles(lowering.config, fields[number], command.entries),
         )
         for number, command in enumerate(lowering.commands)
     )  # fmt: skip
