@@ -109,9 +109,8 @@ class _Importer:
 
     @staticmethod
     def _known(operator: str) -> bool:
-        return operator in (*_PENDING, *_MOVES, "QuantizeLinear", "DequantizeLinear", "Constant") or (
-            operator in QOPERATORS
-        )
+        others = ("QuantizeLinear", "DequantizeLinear", "Constant")
+        return operator in (*_PENDING, *_MOVES, *others, *QOPERATORS)
 
     def _input(self, value: Any) -> None:
         kind = value.type.tensor_type
@@ -130,7 +129,24 @@ class _Importer:
             raise ModelError(f"input {value.name} has the impossible shape {tuple(shape)}")
         name = self._builder.add_tensor(value.name, tuple(shape), dtype)
         self._inputs.append(name)
-        self._values[value.name] = Activation(name, tuple(shape), "plain", None)
+        activation = Activation(name, tuple(shape), "plain", None)
+        if dtype != np.float32:
+            activation = as_quantized(self._builder, activation, self._input_step(value.name))
+        self._values[value.name] = activation
+
+    def _input_step(self, name: str) -> Step:
+        """Scale and zero point of an 8-bit input: those with which it is first read."""
+        names = {name}
+        for node in self._graph.node:
+            reads = [i for i, x in enumerate(node.input) if x in names]
+            if not reads:
+                continue
+            if node.op_type in _MOVES:
+                names.update(node.output[:1])
+            elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
+                parameters = [self._values.get(x) for x in node.input[reads[0] + 1 : reads[0] + 3]]
+                return step_of(*(parameters + [None, None])[:2])
+        raise ModelError("no layer tells the scale of this input")
 
     def _operand(self, name: str) -> Value | None:
         if not name:
@@ -200,7 +216,7 @@ class _Importer:
             raise ModelError("DequantizeLinear of a float tensor is not supported")
         step = step_of(operands[1], zero_point)
         if value.step is None:
-            return as_quantized(self._builder, value, step)
+            raise ModelError("DequantizeLinear of a float tensor is not supported")
         if value.step.scale != step.scale or value.step.zero_point != step.zero_point:
             raise ModelError("its scale and zero point differ from those of its input")
         return value

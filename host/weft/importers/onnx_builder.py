@@ -63,7 +63,7 @@ class Builder:
         self, name: str, data: NDArray[Any], quantization: Quantization | None = None
     ) -> str:
         """Add a constant and return its name."""
-        data = np.ascontiguousarray(data)
+        data = np.array(data, order="C")
         return self.add_tensor(name, data.shape, data.dtype, quantization, data)
 
     def emit(

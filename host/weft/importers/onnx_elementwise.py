@@ -78,8 +78,8 @@ def binary(
         shape = tuple(np.broadcast_shapes(*shapes))
     except ValueError:
         raise ModelError(f"shapes {shapes[0]} and {shapes[1]} do not fit each other") from None
-    last = any(x.layout == "channels_last" for x in images) and all(
-        len(x.shape) == len(shape) and x.layout != "flat" for x in images
+    last = all(len(x.shape) == len(shape) and x.layout != "flat" for x in images) and (
+        len(shape) == 4 or any(x.layout == "channels_last" for x in images)
     )
     flat = len({x.layout for x in operands if isinstance(x, Activation)}) == 1 and (
         len(images) == 2 and images[0].layout == "flat"
@@ -129,7 +129,7 @@ def concatenation(
     axis += rank if axis < 0 else 0
     if not 0 < axis < rank or any(len(x.shape) != rank for x in values):
         raise ModelError(f"Concat along axis {axis} of {rank} dimensions is not supported")
-    last = rank in (3, 4) and any(x.layout == "channels_last" for x in values)
+    last = rank == 4 or (rank == 3 and any(x.layout == "channels_last" for x in values))
     values = [builder.channels_last(x) if last else builder.plain(x) for x in values]
     position = axis
     if last:
@@ -149,6 +149,8 @@ def unary(
 ) -> Activation:  # fmt: skip
     """Add an activation function; it keeps shape and layout."""
     value = _activation(x, operator)
+    if len(value.shape) == 4:
+        value = builder.channels_last(value)
     attributes = {**attributes, "unsigned": step.unsigned}
     tensor = builder.emit(operator, name, (value.tensor,), output, attributes, step=step)
     return replace(value, tensor=tensor, step=step)

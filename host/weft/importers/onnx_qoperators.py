@@ -31,11 +31,6 @@ def as_quantized(builder: Builder, value: Activation, step: Step) -> Activation:
     offset = 128 if tensor.dtype == np.uint8 else 0
     if tensor.dtype == np.float32 or (tensor.dtype == np.uint8) != step.unsigned:
         raise ModelError(f"tensor {tensor.name} is {tensor.dtype} and was not quantised")
-    known = tensor.quantization
-    if known is not None and (
-        known.scale[0] != step.scale or known.zero_point[0] != step.zero_point + offset
-    ):
-        raise ModelError(f"input {tensor.name} is read with two different scales")
     quantization = Quantization(
         np.array([step.scale], np.float32), np.array([step.zero_point + offset])
     )
@@ -43,9 +38,9 @@ def as_quantized(builder: Builder, value: Activation, step: Step) -> Activation:
     if not step.unsigned:
         return replace(value, step=step)
     name = f"{value.tensor}/int8"
-    if name not in builder.tensors:
-        builder.emit("QUANTIZE", name, (value.tensor,), name, step=step)
-    return replace(value, tensor=name, step=step)
+    return replace(
+        value, tensor=builder.emit("QUANTIZE", name, (value.tensor,), name, step=step), step=step
+    )
 
 
 def quantized_constant(
@@ -88,7 +83,7 @@ def _operand(
         raise ModelError("an operand is not quantised")
     step = step_of(scale, zero_point)
     if value.step is None:
-        return as_quantized(builder, value, step)
+        raise ModelError("its operand is not quantised")
     if value.step.scale != step.scale or value.step.zero_point != step.zero_point:
         raise ModelError("its operand was quantised with another scale or zero point")
     return value

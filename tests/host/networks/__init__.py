@@ -1,0 +1,1 @@
+"""Generators of random quantised networks, in both file formats."""

@@ -1,0 +1,152 @@
+"""A random network as a list of layers, before it becomes a file."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Layer", "Plan", "Step", "random_plan"]
+
+WINDOWED = ("conv", "depthwise", "grouped")
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+@dataclass(frozen=True)
+class Step:
+    scale: float
+    zero_point: int
+
+
+@dataclass
+class Layer:
+    kind: str
+    inputs: tuple[int, ...]  # values: 0 is the network's input, k the output of layer k - 1
+    shape: tuple[int, ...]  # of the output, NHWC
+    step: Step
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    seed: int
+    shape: tuple[int, ...]
+    step: Step
+    layers: list[Layer]
+
+    def shape_of(self, value: int) -> tuple[int, ...]:
+        return self.shape if value == 0 else self.layers[value - 1].shape
+
+    def step_of(self, value: int) -> Step:
+        return self.step if value == 0 else self.layers[value - 1].step
+
+
+class Planner:
+    """Adds layers of which each format allows only some (``kinds``)."""
+
+    def __init__(self, seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127):
+        self.rng = np.random.default_rng(seed)
+        self.kinds = kinds
+        # LiteRT demands the same scale around pools and concatenations, ONNX does not.
+        self.fixed_steps = fixed_steps
+        self.bound = bound
+        side = [1, 2, 3, 5, 7, 8, 11, 16]
+        channels = [1, 2, 3, 4, 7, 8, 16, 17, 32]
+        batch = 1 if self.rng.random() < 0.9 else 2
+        shape = (batch, self.pick(side), self.pick(side), self.pick(channels))
+        if self.rng.random() < 0.1:
+            shape = (batch, 1, self.pick([5, 16, 33]), self.pick(channels))
+        self.plan = Plan(seed, shape, self.step(0.02), [])
+
+    def pick(self, choices):
+        return choices[int(self.rng.integers(len(choices)))]
+
+    def step(self, scale: float) -> Step:
+        if self.rng.random() < 0.25:
+            scale = 2.0 ** int(np.round(np.log2(scale)))
+        else:
+            scale *= float(np.exp(self.rng.normal(0, 0.4)))
+        zero_point = self.pick([-128, 127, 0, *self.rng.integers(-128, 128, 4).tolist()])
+        return Step(float(np.float32(scale)), int(zero_point))
+
+    def add(self, kind, inputs, shape, step, **options) -> int:
+        self.plan.layers.append(Layer(kind, inputs, tuple(shape), step, options))
+        return len(self.plan.layers)
+
+    def weight_scales(self, outputs: int) -> list[float]:
+        base = 2.0 ** self.rng.integers(-9, -5) if self.rng.random() < 0.3 else 0.004
+        if self.rng.random() < 0.6:
+            spread = np.exp(self.rng.normal(0, 0.7, outputs))
+            if self.rng.random() < 0.1:
+                spread[self.rng.integers(outputs)] = 1e-8
+            return [float(np.float32(base * s)) for s in spread]
+        return [float(np.float32(base))]
+
+    def linear_step(self, value: int, scales: list[float], depth: int) -> Step:
+        # Inputs and weights are about uniform; this puts most outputs inside of int8.
+        spread = 73 * 40 * np.sqrt(depth) * self.plan.step_of(value).scale * np.median(scales)
+        wide = self.pick([40.0, 40.0, 40.0, 10.0, 200.0])
+        return self.step(float(spread) / wide)
+
+    def weights(self, shape) -> np.ndarray:
+        bound = self.pick([self.bound, self.bound, 60])
+        data = self.rng.integers(-bound, bound + 1, shape).astype(np.int8)
+        if self.rng.random() < 0.05:
+            data[:] = self.pick([-bound, bound])
+        return data
+
+    def bias(self, outputs: int, depth: int, optional: bool = True) -> np.ndarray | None:
+        if optional and self.rng.random() < 0.1:
+            return None
+        bound = int(73 * 40 * np.sqrt(depth)) + 1
+        return self.rng.integers(-bound, bound, outputs).astype(np.int32)
+
+    def window(self, height: int, width: int, limit: int = 7):
+        """Kernel, stride, dilation and padding with at least one window."""
+        rng = self.rng
+        kernel = [int(rng.integers(1, limit + 1)), int(rng.integers(1, limit + 1))]
+        if rng.random() < 0.5:
+            kernel[1] = kernel[0] = self.pick([1, 3, 3, 5])
+        if rng.random() < 0.03:
+            kernel[int(rng.integers(2))] = 16
+        stride = (self.pick([1, 1, 1, 2, 3, 4]),) * 2
+        if rng.random() < 0.2:
+            stride = (self.pick([1, 2, 3]), self.pick([1, 2, 4]))
+        dilation = (self.pick([2, 3, 8]), self.pick([1, 2])) if rng.random() < 0.15 else (1, 1)
+        if dilation != (1, 1):
+            stride = (1, 1)
+        same = rng.random() < 0.6
+        extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+        if not same and (extent[0] > height or extent[1] > width):
+            kernel, dilation = [min(kernel[0], height), min(kernel[1], width)], (1, 1)
+            extent = kernel
+        outputs, padding = [], []
+        for size, e, s in zip((height, width), extent, stride, strict=True):
+            if same:
+                outputs.append(-(-size // s))
+                total = max(0, (outputs[-1] - 1) * s + e - size)
+                padding += [total // 2, total - total // 2]
+            else:
+                outputs.append((size - e) // s + 1)
+                padding += [0, 0]
+        options = {
+            "kernel": tuple(kernel), "stride": stride, "dilation": dilation, "same": same,
+            "padding": tuple(padding),
+        }  # fmt: skip
+        return options, outputs
+
+
+def random_plan(
+    seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127, length: int = 8
+) -> Plan:
+    """Return a plan of about ``length`` layers; ``kinds`` weighs what is chosen.
+
+    Weights lie in -bound ... bound.
+    """
+    from networks.layers import extend, finish
+
+    planner = Planner(seed, kinds, fixed_steps=fixed_steps, bound=bound)
+    value = 0
+    for _ in range(int(planner.rng.integers(1, length + 1))):
+        value = extend(planner, value)
+    finish(planner, value)
+    return planner.plan

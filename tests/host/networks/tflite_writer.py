@@ -1,0 +1,234 @@
+"""Writes a plan as a quantised .tflite file, with the schema that ai-edge-litert ships."""
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from networks.plan import Layer, Plan, Step
+
+__all__ = ["KINDS", "write_tflite"]
+
+KINDS = {
+    "conv": 8, "depthwise": 5, "grouped": 1, "residual": 3, "branch": 2, "gate": 1, "max_pool": 2,
+    "average_pool": 2, "mean": 1, "pad": 1, "add_constant": 1, "mul_constant": 1,
+    "sub_constant": 1, "logistic": 1, "tanh": 1, "leaky_relu": 1, "hard_swish": 1,
+    "gelu": 1, "relu": 1, "relu6": 1, "requantize": 1, "resize": 1, "transpose_conv": 1,
+    "softmax": 1, "arg_max": 1,
+}  # fmt: skip
+
+OPERATORS = {
+    "conv": "CONV_2D", "grouped": "CONV_2D", "depthwise": "DEPTHWISE_CONV_2D",
+    "fully_connected": "FULLY_CONNECTED", "add": "ADD", "mul": "MUL", "sub": "SUB",
+    "concat": "CONCATENATION", "max_pool": "MAX_POOL_2D", "average_pool": "AVERAGE_POOL_2D",
+    "mean": "MEAN", "pad": "PAD", "logistic": "LOGISTIC", "tanh": "TANH",
+    "leaky_relu": "LEAKY_RELU", "elu": "ELU", "hard_swish": "HARD_SWISH", "gelu": "GELU",
+    "relu": "RELU", "relu6": "RELU6", "requantize": "QUANTIZE", "resize": "RESIZE_NEAREST_NEIGHBOR",
+    "transpose_conv": "TRANSPOSE_CONV", "flatten": "RESHAPE", "softmax": "SOFTMAX",
+    "arg_max": "ARG_MAX", "quantize": "QUANTIZE", "dequantize": "DEQUANTIZE",
+}  # fmt: skip
+VERSIONS = {
+    "conv": 3, "depthwise": 3, "grouped": 3, "fully_connected": 4, "transpose_conv": 3, "resize": 3,
+    "hard_swish": 1, "gelu": 1, "elu": 1, "flatten": 1,
+}  # fmt: skip
+ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
+TYPES = {
+    np.dtype(np.float32): 0, np.dtype(np.int32): 2, np.dtype(np.uint8): 3, np.dtype(np.int64): 4,
+    np.dtype(np.int8): 9,
+}  # fmt: skip
+
+
+class Writer:
+    def __init__(self):
+        self.model = schema.ModelT()
+        self.model.version = 3
+        self.model.description = b"random network"
+        self.model.buffers = [schema.BufferT()]
+        self.model.operatorCodes = []
+        self.graph = schema.SubGraphT()
+        self.graph.name = b"main"
+        self.graph.tensors, self.graph.operators = [], []
+        self.model.subgraphs = [self.graph]
+
+    def tensor(self, name, shape, dtype, scales=None, zero_points=None, axis=0, data=None) -> int:
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape, tensor.type = name.encode(), list(shape), TYPES[np.dtype(dtype)]
+        tensor.buffer = 0
+        if scales is not None:
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale = [float(s) for s in scales]
+            tensor.quantization.zeroPoint = [int(z) for z in zero_points]
+            tensor.quantization.quantizedDimension = axis
+        if data is not None:
+            buffer = schema.BufferT()
+            raw = np.ascontiguousarray(data, np.dtype(dtype).newbyteorder("<")).tobytes()
+            buffer.data = np.frombuffer(raw, np.uint8)
+            tensor.buffer = len(self.model.buffers)
+            self.model.buffers.append(buffer)
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def activation(self, name, shape, step: Step, dtype=np.int8) -> int:
+        return self.tensor(name, shape, dtype, [step.scale], [step.zero_point])
+
+    def operator(self, kind, inputs, output, options=None, options_type=None) -> None:
+        builtin = getattr(schema.BuiltinOperator, OPERATORS[kind])
+        codes = [code.builtinCode for code in self.model.operatorCodes]
+        if builtin not in codes:
+            code = schema.OperatorCodeT()
+            code.builtinCode, code.deprecatedBuiltinCode = builtin, min(builtin, 127)
+            code.version = VERSIONS.get(kind, 2)
+            self.model.operatorCodes.append(code)
+            codes.append(builtin)
+        operator = schema.OperatorT()
+        operator.opcodeIndex = codes.index(builtin)
+        operator.inputs, operator.outputs = list(inputs), [output]
+        if options is not None:
+            operator.builtinOptions = options
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, options_type)
+        self.graph.operators.append(operator)
+
+    def bytes(self) -> bytes:
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), file_identifier=b"TFL3")
+        return bytes(builder.Output())
+
+
+def write_tflite(plan: Plan, edge: str = "int8") -> bytes:
+    """Return the file; ``edge`` is the type of the graph's input and output.
+
+    Value k of the plan is tensor ``value{k}``, int8.
+    """
+    writer = Writer()
+    values = [writer.activation("value0", plan.shape, plan.step)]
+    for index, layer in enumerate(plan.layers, 1):
+        values.append(_layer(writer, plan, layer, index, values))
+    first, last = values[0], values[-1]
+    dtype = np.dtype(edge)
+    if dtype != np.int8:
+        offset = 128 if dtype == np.uint8 else 0
+        step = Step(plan.step.scale, plan.step.zero_point + offset)
+        if dtype == np.uint8:
+            source = writer.activation("input", plan.shape, step, dtype)
+        else:
+            source = writer.tensor("input", plan.shape, dtype)
+        # The operators are in the order in which they run.
+        writer.operator("quantize", [source], first)
+        writer.graph.operators.insert(0, writer.graph.operators.pop())
+        first = source
+        layer = plan.layers[-1]
+        if layer.kind != "arg_max":
+            step = Step(layer.step.scale, layer.step.zero_point + offset)
+            if dtype == np.uint8:
+                target = writer.activation("output", layer.shape, step, dtype)
+                writer.operator("quantize", [last], target)
+            else:
+                target = writer.tensor("output", layer.shape, dtype)
+                writer.operator("dequantize", [last], target)
+            last = target
+    writer.graph.inputs, writer.graph.outputs = [first], [last]
+    return writer.bytes()
+
+
+def _weights(writer: Writer, layer: Layer, name: str, source: Step, data, axis: int):
+    scales = layer.options["scales"]
+    kernel = writer.tensor(
+        f"{name}/weights", data.shape, np.int8, scales, [0] * len(scales), axis, data
+    )
+    inputs = [kernel]
+    if layer.options["bias"] is not None:
+        bias = layer.options["bias"]
+        products = [source.scale * s for s in scales]
+        inputs.append(
+            writer.tensor(f"{name}/bias", bias.shape, np.int32, products, [0] * len(scales), 0, bias)
+        )
+    return inputs
+
+
+def _layer(writer: Writer, plan: Plan, layer: Layer, index: int, values: list[int]) -> int:
+    name, kind, options = f"value{index}", layer.kind, layer.options
+    inputs = [values[i] for i in layer.inputs]
+    source = plan.step_of(layer.inputs[0])
+    result = None
+    parameters, parameters_type = None, None
+    if kind in ("conv", "grouped", "depthwise"):
+        data = options["weights"]
+        depthwise = kind == "depthwise"
+        if depthwise:
+            data = data[..., 0].transpose(1, 2, 0)[None]
+        inputs += _weights(writer, layer, name, source, data, 3 if depthwise else 0)
+        parameters_type = "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions"
+        parameters = getattr(schema, parameters_type + "T")()
+        _window(parameters, options)
+        parameters.dilationHFactor, parameters.dilationWFactor = options["dilation"]
+        if depthwise:
+            parameters.depthMultiplier = options["multiplier"]
+    elif kind == "transpose_conv":
+        shape = writer.tensor(f"{name}/shape", (4,), np.int32, data=np.array(layer.shape))
+        kernel, *bias = _weights(writer, layer, name, source, options["weights"], 0)
+        inputs = [shape, kernel, *inputs, *bias]
+        parameters, parameters_type = schema.TransposeConvOptionsT(), "TransposeConvOptions"
+        _window(parameters, options)
+    elif kind == "fully_connected":
+        inputs += _weights(writer, layer, name, source, options["weights"], 0)
+        parameters, parameters_type = schema.FullyConnectedOptionsT(), "FullyConnectedOptions"
+        parameters.fusedActivationFunction = ACTIVATIONS[options["activation"]]
+    elif kind in ("max_pool", "average_pool"):
+        parameters, parameters_type = schema.Pool2DOptionsT(), "Pool2DOptions"
+        _window(parameters, options)
+        parameters.filterHeight, parameters.filterWidth = options["kernel"]
+    elif kind in ("add", "mul", "sub"):
+        if "constant" in options:
+            step = options["constant_step"]
+            data = options["constant"]
+            inputs.append(
+                writer.tensor(
+                    f"{name}/constant", data.shape, np.int8, [step.scale], [step.zero_point], 0, data
+                )
+            )
+        parameters_type = f"{kind.capitalize()}Options"
+        parameters = getattr(schema, parameters_type + "T")()
+        parameters.fusedActivationFunction = ACTIVATIONS[options["activation"]]
+    elif kind == "concat":
+        parameters, parameters_type = schema.ConcatenationOptionsT(), "ConcatenationOptions"
+        parameters.axis = options["axis"]
+    elif kind == "mean":
+        inputs.append(writer.tensor(f"{name}/axes", (2,), np.int32, data=np.array([1, 2])))
+        parameters, parameters_type = schema.ReducerOptionsT(), "ReducerOptions"
+        parameters.keepDims = True
+    elif kind == "pad":
+        pairs = np.array(options["paddings"])
+        inputs.append(writer.tensor(f"{name}/paddings", pairs.shape, np.int32, data=pairs))
+    elif kind == "flatten":
+        shape = np.array([layer.shape[0], -1])
+        inputs.append(writer.tensor(f"{name}/shape", (2,), np.int32, data=shape))
+        parameters, parameters_type = schema.ReshapeOptionsT(), "ReshapeOptions"
+        parameters.newShape = list(layer.shape)
+    elif kind == "resize":
+        size = np.array(layer.shape[1:3])
+        inputs.append(writer.tensor(f"{name}/size", (2,), np.int32, data=size))
+        parameters_type = "ResizeNearestNeighborOptions"
+        parameters = schema.ResizeNearestNeighborOptionsT()
+        parameters.halfPixelCenters = index % 2 == 0
+    elif kind == "softmax":
+        parameters, parameters_type = schema.SoftmaxOptionsT(), "SoftmaxOptions"
+        parameters.beta = 1.0
+    elif kind == "leaky_relu":
+        parameters, parameters_type = schema.LeakyReluOptionsT(), "LeakyReluOptions"
+        parameters.alpha = options["alpha"]
+    elif kind == "gelu":
+        parameters, parameters_type = schema.GeluOptionsT(), "GeluOptions"
+        parameters.approximate = options["approximate"]
+    elif kind == "arg_max":
+        inputs.append(writer.tensor(f"{name}/axis", (1,), np.int32, data=np.array([1])))
+        parameters, parameters_type = schema.ArgMaxOptionsT(), "ArgMaxOptions"
+        parameters.outputType = TYPES[np.dtype(np.int32)]
+        result = writer.tensor(name, layer.shape, np.int32)
+    if result is None:
+        result = writer.activation(name, layer.shape, layer.step)
+    writer.operator(kind, inputs, result, parameters, parameters_type)
+    return result
+
+
+def _window(parameters, options) -> None:
+    parameters.padding = 0 if options["same"] else 1
+    parameters.strideH, parameters.strideW = options["stride"]
+    parameters.fusedActivationFunction = ACTIVATIONS[options["activation"]]
