@@ -1,0 +1,88 @@
+"""A family's components beside the portable ones, with the same inputs."""
+
+from dataclasses import dataclass, field
+
+from amaranth.hdl import Module, Shape
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from weft_hw.tech.portable import Portable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Which component, and its size; what does not apply stays 0."""
+
+    kind: str
+    width: int = 0
+    depth: int = 0
+    granularity: int = 0
+    rows: int = 0
+    a: tuple[int, bool] = (0, False)
+    b: tuple[int, bool] = (0, False)
+
+    def component(self, tech: Portable):
+        match self.kind:
+            case "dsp" | "fabric":
+                return tech.multiplier(dsp=self.kind == "dsp")
+            case "fabric_multiplier":
+                return tech.fabric_multiplier(Shape(*self.a), Shape(*self.b))
+            case "block_ram":
+                return tech.block_ram(
+                    width=self.width, depth=self.depth, granularity=self.granularity or None)
+            case _:
+                return tech.weight_column(rows=self.rows, depth=self.depth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases:
+    """Components that are built into one simulator; :meth:`each` gives them typed."""
+
+    cases: list[dict] = field(default_factory=list)
+
+    def each(self) -> list[Case]:
+        return [Case(**case) for case in self.cases]
+
+
+class TechPair(wiring.Component):
+    """Inputs of both as they are; outputs of the family in ``got``, of the portable in ``want``."""
+
+    def __init__(self, case: Case, tech: Portable):
+        self.got_component, self.want_component = (
+            case.component(family) for family in (tech, Portable()))
+        members = self.want_component.signature.members
+        inputs = {name: member for name, member in members.items() if member.flow is In}
+        self.outputs = [name for name in members if name not in inputs]
+        assert len(self.outputs) == 1
+        output = members[self.outputs[0]]
+        super().__init__(inputs | {"got": output, "want": output})
+        assert output.flow is Out
+
+    def elaborate(self, platform):
+        m = Module()
+        for side, component in [("got", self.got_component), ("want", self.want_component)]:
+            m.submodules[side] = component
+            for path, _, value in component.signature.flatten(component):
+                name, *index = path
+                mine = getattr(self, side if name in self.outputs else name)
+                for step in index:
+                    mine = mine[step]
+                if name in self.outputs:
+                    m.d.comb += mine.eq(value)
+                else:
+                    m.d.comb += value.eq(mine)
+        return m
+
+
+class TechPairs(wiring.Component):
+    """A :class:`TechPair` for each case; the ports of number k begin with ``p<k>__``."""
+
+    def __init__(self, cases: Cases, tech: Portable):
+        self.pairs = [TechPair(case, tech) for case in cases.each()]
+        super().__init__({f"p{k}": Out(pair.signature) for k, pair in enumerate(self.pairs)})
+
+    def elaborate(self, platform):
+        m = Module()
+        for k, pair in enumerate(self.pairs):
+            m.submodules[f"pair_{k}"] = pair
+            wiring.connect(m, pair, wiring.flipped(getattr(self, f"p{k}")))
+        return m

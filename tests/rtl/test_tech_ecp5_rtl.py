@@ -1,0 +1,33 @@
+"""ECP5 components beside the portable ones under Verilator; tb_tech runs in the simulator."""
+
+from pathlib import Path
+
+import pytest
+from weft_hw.tech.ecp5 import Ecp5
+from weft_sim.rtl import run_cocotb
+
+HERE = Path(__file__).parent
+BYTE = {"a": (8, True), "b": (8, True)}
+CASES = [
+    {"kind": "dsp", **BYTE},
+    {"kind": "fabric", **BYTE},
+    {"kind": "fabric_multiplier", "a": (32, False), "b": (31, False)},
+    {"kind": "fabric_multiplier", "a": (9, True), "b": (9, True)},
+    *({"kind": "block_ram", "width": width, "depth": depth, "granularity": granularity}
+      for width, depth, granularity in [
+          (69, 512, 0), (32, 600, 8), (32, 4096, 8), (24, 513, 12), (36, 1100, 0), (1, 2, 0),
+          (8, 5000, 0), (18, 1024, 9), (27, 300, 9), (3, 16384, 0)]),
+    *({"kind": "weight_column", "rows": rows, "depth": depth}
+      for rows, depth in [(9, 2048), (3, 64), (12, 600), (9, 2049)]),
+]
+
+
+@pytest.mark.rtl
+@pytest.mark.timeout(300)
+def test_like_portable(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(HERE)  # the simulator imports tb_tech by name
+    from tech_pair import Cases, TechPairs
+
+    cases = Cases(cases=CASES)
+    run_cocotb(TechPairs(cases, Ecp5()), config=cases, test_module="tb_tech", build_dir=tmp_path,
+               models=[HERE / "models" / "ecp5.v"])
