@@ -102,6 +102,7 @@ class Engine(wiring.Component):
 
         # Descriptor.
         descriptor = sequencer.descriptor
+        wiring.connect(m, wiring.flipped(self.start), sequencer.start)
         begin_mac = sequencer.begin & (descriptor.kind == Kind.MAC)
         m.d.comb += [
             self.busy.eq(sequencer.busy), self.cycles.eq(sequencer.cycles),
