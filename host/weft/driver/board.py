@@ -1,0 +1,293 @@
+"""The driver: memories, runs and counters of one board, over whichever transport."""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.fields import unpack
+from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.memory_map import Region, memory_map
+from weft_hw.contract.packet import (
+    MAX_PAYLOAD_BYTES,
+    OVERHEAD_BYTES,
+    REPLY_FIELDS,
+    REQUEST_FIELDS,
+    Request,
+    field_bytes,
+)
+
+from weft.driver.link import Call, Link, LinkStatistics, ReplyLost
+from weft.driver.transports.base import Transport
+from weft.errors import DeviceMismatch, LinkError
+
+__all__ = ["Block", "Board", "Place"]
+
+
+class Block(NamedTuple):
+    """Bytes for a memory, from a unit on."""
+
+    region: Region
+    address: int
+    data: bytes
+
+
+class Place(NamedTuple):
+    """Units of a memory."""
+
+    region: Region
+    address: int
+    units: int
+
+
+class Board:
+    """A board that runs programs compiled for ``config``. Threads may share it; calls queue up.
+
+    Parameters
+    ----------
+    transport : Transport
+        The link to it; closed with the board.
+    config : Config
+    timeout : float, optional
+        Seconds after which an unanswered request is sent again.
+    retries : int, optional
+        How often in a row.
+    run_timeout : float, optional
+        Seconds that a run may take.
+
+    Raises
+    ------
+    LinkError
+        If nothing answers.
+    DeviceMismatch
+        If the board is built from another configuration or contract.
+    """
+
+    def __init__(self, transport: Transport, config: Config, *, timeout: float = 0.5,
+                 retries: int = 8, run_timeout: float = 10.0):  # fmt: skip
+        self.transport, self.config, self.run_timeout = transport, config, run_timeout
+        self._link = Link(transport, timeout, retries)
+        self._memories = memory_map(config)
+        self._lock = threading.RLock()
+        self._run = 0
+        self.clock_hz = 0
+        try:
+            self.reset()
+        except BaseException:
+            transport.close()
+            raise
+
+    @property
+    def statistics(self) -> LinkStatistics:
+        """What went over the link since the board was opened."""
+        return self._link.statistics
+
+    @contextmanager
+    def _working(self):
+        """Have the link to oneself, and open."""
+        with self._lock:
+            start = time.monotonic()
+            try:
+                if not self._link.is_open:
+                    self._open()
+                yield
+            finally:
+                self.statistics.seconds += time.monotonic() - start
+
+    def _open(self):
+        facts = self._link.open()
+        self.clock_hz = facts["clock_hz"]
+        mine = fingerprint(self.config)
+        if facts["fingerprint"] != mine:
+            self._link.is_open = False
+            raise DeviceMismatch(
+                f"the board was built with fingerprint {facts['fingerprint']:016x}, but "
+                f"{self.config.name} has {mine:016x}")
+
+    def reset(self):
+        """Stop whatever the board does and begin afresh; its memories keep their contents."""
+        with self._lock:
+            self._link.is_open = False
+            with self._working():
+                pass
+
+    def write(self, region: Region, address: int, data: bytes):
+        """Write whole units from unit ``address`` on; returns once the board has them all.
+
+        Raises
+        ------
+        ValueError
+            If ``data`` is not a whole number of units, or leaves the memory.
+        LinkError
+            If the board does not answer.
+        """
+        self.execute(writes=[Block(region, address, data)])
+
+    def read(self, region: Region, address: int, count: int) -> bytes:
+        """Return ``count`` units from unit ``address`` on.
+
+        Raises
+        ------
+        ValueError
+            If they leave the memory.
+        LinkError
+            If the board does not answer.
+        """
+        return self.execute(reads=[Place(region, address, count)])[1][0]
+
+    def run(self, first: int, count: int) -> int:
+        """Start descriptors ``first`` to ``first + count - 1``; return the run's number."""
+        with self._working():
+            call = self._submit_run(first, count)
+            self._link.finish(call, self.run_timeout)
+            return self._run
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the engine is idle; return the cycles of the run that ended."""
+        with self._working():
+            return self._finish_wait(self._link.submit(Request.WAIT), timeout)
+
+    def execute(
+        self, writes: Iterable[Block] = (), run: tuple[int, int] | None = None,
+        reads: Sequence[Place] = (), *, timeout: float | None = None,
+    ) -> tuple[int, list[bytes]]:
+        """Write, run and read in one go, without a pause on the link in between.
+
+        Parameters
+        ----------
+        writes : iterable of Block
+        run : (first, count), optional
+            Descriptors to run after the writes.
+        reads : sequence of Place
+            What to read after the run.
+        timeout : float, optional
+            Seconds that the run may take.
+
+        Returns
+        -------
+        cycles : int
+            Those of the run; 0 without one.
+        data : list of bytes
+            For each place, its units.
+        """
+        with self._working():
+            # Everything is judged before anything is sent.
+            blocks = [piece for block in writes for piece in self._split_block(block)]
+            places = [self._split_place(place) for place in reads]
+            calls = [self._submit_write(block) for block in blocks]
+            wait = None
+            if run is not None:
+                calls.append(self._submit_run(*run))
+                wait = self._link.submit(Request.WAIT)
+            asked = [[(place, self._submit_read(place)) for place in group] for group in places]
+            for call in calls:
+                self._link.finish(call, timeout or self.run_timeout)
+            cycles = self._finish_wait(wait, timeout) if wait else 0
+            return cycles, [b"".join(self._finish_read(place, call) for place, call in group)
+                            for group in asked]  # fmt: skip
+
+    def status(self) -> dict[str, int]:
+        """Return the fields of the STATUS reply (``docs/protocol.md``)."""
+        with self._working():
+            while True:
+                try:
+                    reply = self._link.finish(self._link.submit(Request.STATUS))
+                except ReplyLost:
+                    continue
+                return unpack(REPLY_FIELDS[Request.STATUS], int.from_bytes(reply, "little"))
+
+    def label(self, value: int):
+        """Mark what the memories hold; STATUS tells until a memory of the program is written."""
+        with self._working():
+            self._link.finish(self._link.submit(Request.LABEL, {"label": value}))
+
+    def close(self):
+        """Give the transport back."""
+        with self._lock:
+            self._link.is_open = False
+            self.transport.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    @property
+    def _payload_bytes(self) -> int:
+        """Data bytes per request, so that two requests fit the board's buffer."""
+        overhead = OVERHEAD_BYTES + field_bytes(REQUEST_FIELDS[Request.WRITE])
+        return min(MAX_PAYLOAD_BYTES, self._link.buffer_bytes // 2 - overhead)
+
+    def _check(self, region: Region, address: int, count: int):
+        memory = self._memories[region]
+        if count < 1 or address < 0 or address + count > memory.units:
+            raise ValueError(f"{region.name} has units 0 to {memory.units - 1}, not {address} to "
+                             f"{address + count - 1}")  # fmt: skip
+        return memory
+
+    def _split_block(self, block: Block) -> Iterable[Block]:
+        size = self._memories[block.region].unit_bytes
+        if len(block.data) % size:
+            raise ValueError(f"{block.region.name} takes units of {size} bytes, not "
+                             f"{len(block.data)} bytes")  # fmt: skip
+        memory = self._check(block.region, block.address, len(block.data) // size)
+        if not memory.writable:
+            raise ValueError(f"{block.region.name} cannot be written")
+        step = self._payload_bytes // size * size
+        for at in range(0, len(block.data), step):
+            yield Block(block.region, block.address + at // size, block.data[at : at + step])
+
+    def _split_place(self, place: Place) -> list[Place]:
+        memory = self._check(*place)
+        if not memory.readable:
+            raise ValueError(f"{place.region.name} cannot be read")
+        step = self._payload_bytes // memory.unit_bytes
+        return [Place(place.region, place.address + at, min(step, place.units - at))
+                for at in range(0, place.units, step)]  # fmt: skip
+
+    def _submit_run(self, first: int, count: int) -> Call:
+        if count < 1 or first < 0 or first + count > self.config.descriptor_count:
+            raise ValueError(f"a run must stay within descriptors 0 to "
+                             f"{self.config.descriptor_count - 1}, not {first} to "
+                             f"{first + count - 1}")  # fmt: skip
+        self._run = (self._run + 1) % (1 << 16)
+        return self._link.submit(Request.RUN, {"first": first, "count": count, "run": self._run})
+
+    def _submit_write(self, block: Block) -> Call:
+        units = len(block.data) // self._memories[block.region].unit_bytes
+        return self._link.submit(Request.WRITE, self._fields(block.region, block.address, units),
+                                 block.data)  # fmt: skip
+
+    def _submit_read(self, place: Place) -> Call:
+        return self._link.submit(Request.READ, self._fields(*place))
+
+    @staticmethod
+    def _fields(region: Region, address: int, units: int) -> dict[str, int]:
+        return {"region": region, "address": address, "count": units}
+
+    def _finish_wait(self, call: Call, timeout: float | None) -> int:
+        while True:
+            try:
+                reply = self._link.finish(call, timeout or self.run_timeout)
+            except ReplyLost:
+                call = self._link.submit(Request.WAIT)
+                continue
+            fields = unpack(REPLY_FIELDS[Request.WAIT], int.from_bytes(reply, "little"))
+            if fields["run"] != self._run:
+                raise LinkError(f"the board ended run {fields['run']}, not {self._run}")
+            return fields["cycles"]
+
+    def _finish_read(self, place: Place, call: Call) -> bytes:
+        expected = place.units * self._memories[place.region].unit_bytes
+        while True:
+            try:
+                data = self._link.finish(call, self.run_timeout)
+            except ReplyLost:
+                call = self._submit_read(place)
+                continue
+            if len(data) != expected:
+                raise LinkError(f"the board sent {len(data)} bytes, not {expected}")
+            return data

@@ -1,0 +1,49 @@
+"""One module per way to reach a board; each is imported only when it is asked for."""
+
+from collections.abc import Callable
+from typing import Any
+
+from weft_hw.contract.config import Config
+
+from weft.driver.transports.base import Transport
+from weft.errors import LinkError
+
+__all__ = ["Transport", "open_transport"]
+
+
+def open_transport(device: str, config: Config, *,
+                   progress: Callable[[str], None] = lambda stage: None,
+                   **options: Any) -> Transport:  # fmt: skip
+    """Return the transport that ``device`` names.
+
+    Parameters
+    ----------
+    device : str
+        ``sim``, ``tcp:HOST:PORT`` or ``serial:PATH[?baud=N]``.
+    config : Config
+        What ``sim`` simulates.
+    progress : callable, optional
+        Called with the name of each stage of long work.
+    options
+        For the transport.
+
+    Raises
+    ------
+    LinkError
+        If there is no such device, or it does not open.
+    """
+    kind, _, where = device.partition(":")
+    if device == "sim":
+        from weft.driver.transports.sim import SimTransport
+
+        return SimTransport(config, progress=progress, **options)
+    if kind == "tcp":
+        from weft.driver.transports.tcp import TcpTransport
+
+        return TcpTransport.from_address(where, **options)
+    if kind == "serial":
+        from weft.driver.transports.serial import SerialTransport
+
+        return SerialTransport.from_name(where, **options)
+    raise LinkError(f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT and "
+                    "serial:PATH?baud=N")  # fmt: skip

@@ -1,0 +1,46 @@
+"""What the driver asks of a byte stream, whatever carries it."""
+
+import time
+from abc import ABC, abstractmethod
+
+__all__ = ["Transport"]
+
+
+class Transport(ABC):
+    """A stream of bytes to a board and back, in order, possibly damaged.
+
+    Attributes
+    ----------
+    bytes_per_second : float or None
+        Rate of the link, if it is slow enough to matter to deadlines.
+    """
+
+    bytes_per_second: float | None = None
+
+    @abstractmethod
+    def write(self, data: bytes):
+        """Send ``data``, all of it.
+
+        Raises
+        ------
+        LinkError
+            If the link is gone, or takes nothing for seconds.
+        """
+
+    @abstractmethod
+    def read(self, limit: int, timeout: float) -> bytes:
+        """Return from 1 to ``limit`` bytes, or none if none came within ``timeout`` seconds.
+
+        Raises
+        ------
+        LinkError
+            If the link is gone.
+        """
+
+    @abstractmethod
+    def close(self):
+        """Give the link back; may be called twice."""
+
+    def now(self) -> float:
+        """Return the seconds that deadlines are measured in."""
+        return time.monotonic()

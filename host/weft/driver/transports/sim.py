@@ -1,0 +1,65 @@
+"""The virtual board in this process."""
+
+from collections.abc import Callable
+
+from weft_hw.contract.config import Config
+
+from weft.driver.transports.base import Transport
+from weft.errors import LinkError
+
+__all__ = ["SimTransport"]
+
+# Deadlines count simulated time at this clock, so that a hung design costs seconds, not hours.
+NOMINAL_HZ = 1_000_000
+
+
+class SimTransport(Transport):
+    """Simulates as many cycles as it takes to answer, and none while nothing goes on.
+
+    Parameters
+    ----------
+    config : Config
+    options
+        As for :class:`weft_sim.virtual_board.VirtualBoard`.
+
+    Raises
+    ------
+    LinkError
+        If the simulator or a tool that builds it is missing.
+    """
+
+    def __init__(self, config: Config, *, progress: Callable[[str], None] = lambda stage: None,
+                 **options):  # fmt: skip
+        try:
+            from weft_sim.tools import ToolError
+            from weft_sim.virtual_board import VirtualBoard
+        except ImportError as error:
+            raise LinkError(f"the simulator needs {error.name}: pip install weft[sim]") from None
+        try:
+            self.board = VirtualBoard(config, progress=progress, **options)
+        except ToolError as error:
+            raise LinkError(f"cannot build the virtual board: {error}") from None
+        self._outgoing, self._incoming = bytearray(), bytearray()
+
+    def write(self, data: bytes):
+        """Queue ``data``; the simulation advances when an answer is asked for."""
+        self._outgoing += data
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        """Simulate until an answer comes, nothing can come, or ``timeout`` has passed."""
+        if not self._incoming:
+            budget = max(1, int(timeout * NOMINAL_HZ))
+            taken, answer = self.board.exchange(bytes(self._outgoing), budget)
+            del self._outgoing[:taken]
+            self._incoming += answer
+        data = bytes(self._incoming[:limit])
+        del self._incoming[:limit]
+        return data
+
+    def close(self):
+        """Free the virtual board."""
+        self.board.close()
+
+    def now(self) -> float:
+        """Return simulated seconds at the nominal clock."""
+        return self.board.cycles / NOMINAL_HZ

