@@ -8,13 +8,47 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
-__all__ = ["Layout", "default_layout", "feature_map"]
+__all__ = ["Fold", "Layout", "default_layout", "feature_map"]
 
 
 def feature_map(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Return (height, width, channels) of one image of a batch; missing sides are 1."""
     height, width, channels = (1, 1, 1, *shape[1:])[-3:]
     return prod(shape[1:-2]) if len(shape) > 4 else height, width, channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """Taps of a window turned into channels by the host, while it sends the tensor.
+
+    Row ``r``, column ``x`` and channel ``(v * kernel + j) * channels + c`` of the folded map hold
+    pixel ``(r * rows + v - top, x * stride + j * dilation - left)`` of the tensor, and ``fill``
+    where that lies outside.
+    """
+
+    height: int
+    width: int
+    channels: int
+    rows: int
+    kernel: int
+    stride: int
+    dilation: int
+    top: int
+    left: int
+    fill: int
+
+    def apply(self, values: NDArray[Any], height: int, width: int) -> NDArray[np.int8]:
+        """Return the folded map, int8 (height, width, rows * kernel * channels)."""
+        image = values.reshape(self.height, self.width, self.channels)
+        row = np.arange(height)[:, None] * self.rows + np.arange(self.rows) - self.top
+        col = np.arange(width)[:, None] * self.stride + np.arange(self.kernel) * self.dilation
+        col = col - self.left
+        # Axes: row, column, row of the group, tap; then channels.
+        row, col = row[:, None, :, None], col[None, :, None, :]
+        inside = (row >= 0) & (row < self.height) & (col >= 0) & (col < self.width)
+        taps = image[np.where(inside, row, 0), np.where(inside, col, 0)]
+        taps = np.where(inside[..., None], taps, np.int8(self.fill))
+        return taps.reshape(height, width, -1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +69,8 @@ class Layout:
         From one row to the next.
     first : int
         Byte of the tensor's first channel inside a pixel.
+    fold : Fold, optional
+        How a tensor that the host sends becomes this map.
     """
 
     height: int
@@ -45,6 +81,7 @@ class Layout:
     pixel_bytes: int
     row_words: int
     first: int = 0
+    fold: Fold | None = None
 
     @property
     def words(self) -> int:
@@ -90,6 +127,8 @@ class Layout:
     def pack(self, values: NDArray[Any]) -> bytes:
         """Return the buffer's bytes for one image of int8 (any shape of that many elements)."""
         data = np.zeros(self.words * self.columns, np.int8)
+        if self.fold is not None:
+            values = self.fold.apply(values, self.height, self.width)
         data[self.indices()] = values.reshape(self.height, self.width, self.channels)
         return data.tobytes()
 

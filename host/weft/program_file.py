@@ -20,7 +20,7 @@ from weft_hw.contract.memory_map import Region
 
 from weft.errors import ModelError
 from weft.graph import Graph, Node, Quantization, Tensor
-from weft.layout import Layout
+from weft.layout import Fold, Layout
 from weft.program import (
     DescriptorInfo,
     HostStep,
@@ -126,13 +126,18 @@ def _program_in(members: Mapping[str, bytes]) -> Program:
         ),
         steps=tuple(steps[step.pop("kind")](**_tuples(step)) for step in body["steps"]),
         places={
-            name: TensorPlace(place["base"], Layout(**place["layout"]))
+            name: TensorPlace(place["base"], _layout_in(place["layout"]))
             for name, place in body["places"].items()
         },
         descriptors=tuple(DescriptorInfo(**_tuples(info)) for info in body["descriptors"]),
         layers=tuple(LayerInfo(**_tuples(info)) for info in body["layers"]),
         usage={name: (used, available) for name, (used, available) in body["usage"].items()},
     )
+
+
+def _layout_in(record: Mapping[str, Any]) -> Layout:
+    fold = record["fold"]
+    return Layout(**{**record, "fold": None if fold is None else Fold(**fold)})
 
 
 def _plain(value: Any) -> Any:

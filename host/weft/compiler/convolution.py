@@ -8,6 +8,7 @@ from weft_sim.golden import OutputStage
 
 from weft import reference
 from weft.compiler.context import Lowering
+from weft.compiler.fold_input import fold_input
 from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.kernel import dense_entries, depthwise_entries
 from weft.compiler.mac import Sums, Window, mac_command
@@ -71,14 +72,19 @@ def _emit(
 def lower_convolution(lowering: Lowering, index: int) -> None:
     """Lower CONV_2D; grouped ones as dense with zero weights unless groups are whole words."""
     node, config = lowering.graph.nodes[index], lowering.config
-    source, target = lowering.place(lowering.tensor(node, 0)), lowering.target(node)
+    tensor, target = lowering.tensor(node, 0), lowering.target(node)
     weights, bias = weights_and_bias(lowering, node)
-    out, kernel_h, kernel_w, depth = weights.shape
     groups = node.attributes["groups"]
-    window = _window(lowering, node, (kernel_h, kernel_w))
+    window = _window(lowering, node, (weights.shape[1], weights.shape[2]))
     stage = reference.output_stage(lowering.graph, node)
     zero_point = window.pad_value
     macs = weights.size * window.out_size[0] * window.out_size[1]
+    folded = fold_input(lowering, index, tensor, weights, window) if groups == 1 else None
+    if folded is None:
+        source = lowering.place(tensor)
+    else:
+        source, weights, window = folded
+    out, kernel_h, kernel_w, depth = weights.shape
     if groups > 1 and depth == 1:
         flat = weights.reshape(out, -1)
         _lower_per_channel(

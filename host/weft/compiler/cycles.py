@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from weft.compiler.ir import Entry
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
+
+from weft.compiler.ir import Entry
 
 __all__ = ["predict_cycles"]
 
