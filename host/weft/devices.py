@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import Region
 
-from weft.errors import LinkError
 from weft.execute import Device
 from weft.profile import LinkProfile
+
+if TYPE_CHECKING:
+    from weft.driver.board import Board
 
 __all__ = ["OpenDevice", "open_device"]
 
@@ -42,9 +45,53 @@ def open_device(
 ) -> OpenDevice:
     """Open the device called ``name`` for programs of ``config``.
 
+    Parameters
+    ----------
+    name : str
+        ``sim``, or what else :func:`weft.driver.transports.open_transport` knows.
+    config : Config
+    report : callable
+        Called with a text for each stage of long work.
+
     Raises
     ------
     LinkError
         If there is no such device, or it does not answer.
+    DeviceMismatch
+        If it was built for another configuration or contract.
     """
-    raise LinkError(f"there is no device {name!r}; choose from golden, sim")
+    from weft.driver.board import Board
+    from weft.driver.transports import open_transport
+
+    def stage(text: str) -> None:
+        report(text)
+
+    board = Board(open_transport(name, config, progress=stage), config)
+
+    def traffic() -> LinkProfile:
+        done = board.statistics
+        return LinkProfile(
+            bytes_to_board=done.bytes_to_board, bytes_from_board=done.bytes_from_board,
+            seconds=done.seconds, retries=done.retries)  # fmt: skip
+
+    return OpenDevice(name, config, _BoardMemories(board), traffic, board.close)
+
+
+class _BoardMemories:
+    """A board whose ``run`` returns when the run is done."""
+
+    def __init__(self, board: "Board"):
+        self._board = board
+
+    def write(self, region: Region, unit: int, data: bytes) -> None:
+        """Write whole units."""
+        self._board.write(region, unit, data)
+
+    def read(self, region: Region, unit: int, count: int) -> bytes:
+        """Return ``count`` units."""
+        return self._board.read(region, unit, count)
+
+    def run(self, first: int, count: int) -> None:
+        """Run descriptors and wait for their end."""
+        self._board.execute(run=(first, count))
+
