@@ -1,7 +1,7 @@
 """Reads a ``.tflite`` file into plain records, checking every count and offset on the way."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,12 +82,12 @@ def _count(value: int, data: bytes, what: str) -> int:
 def _read(data: bytes) -> Model:
     import tflite
 
-    model = tflite.Model.GetRootAs(data, 0)
+    model: Any = tflite.Model.GetRootAs(data, 0)
     if model.SubgraphsLength() != 1:
         raise ModelError(
             f"the .tflite file has {model.SubgraphsLength()} subgraphs; Weft reads one"
         )
-    graph = model.Subgraphs(0)
+    graph: Any = model.Subgraphs(0)
     names = {code: name for name, code in vars(tflite.BuiltinOperator).items() if name.isupper()}
     codes = [
         _operator_name(model.OperatorCodes(i), names)
@@ -97,7 +97,7 @@ def _read(data: bytes) -> Model:
     used: set[int] = set()
     operators = []
     for index in range(_count(graph.OperatorsLength(), data, "operators")):
-        operator = graph.Operators(index)
+        operator: Any = graph.Operators(index)
         inputs, outputs = _indices(operator.InputsAsNumpy()), _indices(operator.OutputsAsNumpy())
         used.update(inputs, outputs)
         options = operator.BuiltinOptions()
@@ -194,10 +194,5 @@ def _unique(tensors: list[RawTensor]) -> tuple[RawTensor, ...]:
         while name in taken:
             name += "#"
         taken.add(name)
-        result.append(
-            RawTensor(
-                name, tensor.shape, tensor.dtype, tensor.type_code, tensor.quantization,
-                tensor.data,
-            )  # fmt: skip
-        )
+        result.append(replace(tensor, name=name))
     return tuple(result)

@@ -21,6 +21,7 @@ from weft.importers.onnx_values import (
     attributes_of,
     constant_of,
     step_of,
+    take,
 )
 from weft.importers.problems import Problems
 
@@ -144,8 +145,8 @@ class _Importer:
             if node.op_type in _MOVES:
                 names.update(node.output[:1])
             elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
-                parameters = [self._values.get(x) for x in node.input[reads[0] + 1 : reads[0] + 3]]
-                return step_of(*(parameters + [None, None])[:2])
+                operands = tuple(self._values.get(x) for x in node.input)
+                return step_of(take(operands, reads[0] + 1), take(operands, reads[0] + 2))
         raise ModelError("no layer tells the scale of this input")
 
     def _operand(self, name: str) -> Value | None:
@@ -176,10 +177,10 @@ class _Importer:
             result = self._dequantize(operands, attributes)
         elif operator in QOPERATORS:
             result = QOPERATORS[operator](self._builder, label, attributes, operands, output)
-        elif operator in ("Relu", "Clip") and isinstance(operands[0], Pending):
-            result = self._fused(operator, attributes, operands, operands[0])
+        elif operator in ("Relu", "Clip") and isinstance(first := take(operands, 0), Pending):
+            result = self._fused(operator, attributes, operands, first)
         elif operator in _MOVES:
-            result = self._move(operator, label, attributes, operands)
+            result = self._move(operator, label, attributes, operands, output)
         elif operator in _PENDING:
             result = Pending(operator, label, attributes, operands)
         else:
@@ -189,8 +190,8 @@ class _Importer:
     def _quantize(
         self, operands: tuple[Value | None, ...], label: str, output: str
     ) -> Value:
-        step = step_of(operands[1], operands[2] if len(operands) > 2 else None)
-        value, builder = operands[0], self._builder
+        step = step_of(take(operands, 1), take(operands, 2))
+        value, builder = take(operands, 0), self._builder
         if isinstance(value, Pending):
             return self._finish(value, step, output)
         if not isinstance(value, Activation):
@@ -208,13 +209,14 @@ class _Importer:
     def _dequantize(
         self, operands: tuple[Value | None, ...], attributes: dict[str, Any]
     ) -> Value:
-        value = operands[0]
-        zero_point = operands[2] if len(operands) > 2 else None
+        value = take(operands, 0)
+        zero_point = take(operands, 2)
         if isinstance(value, Constant):
-            return quantized_constant(value, operands[1], zero_point, attributes.get("axis", 1))
+            axis = attributes.get("axis", 1)
+            return quantized_constant(value, take(operands, 1), zero_point, axis)
         if not isinstance(value, Activation):
             raise ModelError("DequantizeLinear of a float tensor is not supported")
-        step = step_of(operands[1], zero_point)
+        step = step_of(take(operands, 1), zero_point)
         if value.step is None:
             raise ModelError("DequantizeLinear of a float tensor is not supported")
         if value.step.scale != step.scale or value.step.zero_point != step.zero_point:
@@ -232,9 +234,9 @@ class _Importer:
 
     def _move(
         self, operator: str, label: str, attributes: dict[str, Any],
-        operands: tuple[Value | None, ...],
+        operands: tuple[Value | None, ...], output: str,
     ) -> Value:  # fmt: skip
-        value, builder = operands[0], self._builder
+        value, builder = take(operands, 0), self._builder
         if isinstance(value, Pending):
             raise ModelError(f"the input of {operator} is not quantised")
         if not isinstance(value, Activation):
@@ -242,16 +244,18 @@ class _Importer:
         if operator in ("Identity", "Dropout"):
             return value
         if operator == "MaxPool":
-            return onnx_windows.max_pool(builder, label, attributes, value)
+            return onnx_windows.max_pool(builder, label, attributes, value, output)
         if operator == "Transpose":
-            return onnx_moves.transpose(builder, label, attributes, value)
+            return onnx_moves.transpose(builder, label, attributes, value, output)
         if operator == "Pad":
-            return onnx_moves.pad(builder, label, attributes, operands, value)
+            return onnx_moves.pad(builder, label, attributes, operands, value, output)
         if operator == "Resize":
-            return onnx_moves.resize(builder, label, attributes, operands, value)
+            return onnx_moves.resize(builder, label, attributes, operands, value, output)
         if operator == "ArgMax":
-            return onnx_moves.arg_max(builder, label, attributes, value)
-        return onnx_moves.reshape(builder, label, operator, attributes, operands, value)
+            return onnx_moves.arg_max(builder, label, attributes, value, output)
+        return onnx_moves.reshape(
+            builder, label, operator, attributes, operands, value, output
+        )
 
     def _finish(self, pending: Pending, step: Step, output: str) -> Activation:
         """Add the node of a float operator whose result is quantised now."""
@@ -271,7 +275,7 @@ class _Importer:
             )
         if activation != "NONE":
             raise ModelError(f"{operator} with a fused activation is not supported")
-        first = operands[0]
+        first = take(operands, 0)
         if operator == "AveragePool":
             return onnx_windows.average_pool(builder, name, attributes, first, step, output)
         if operator == "GlobalAveragePool":
@@ -297,7 +301,7 @@ class _Importer:
         return onnx_elementwise.unary(builder, name, kind, extra, first, step, output)
 
     def _reduce_mean(self, pending: Pending, step: Step, output: str) -> Activation:
-        value = pending.operands[0]
+        value = take(pending.operands, 0)
         if not isinstance(value, Activation):
             raise ModelError("the input of ReduceMean is not quantised")
         axes = onnx_moves.mean_axes(pending.attributes, pending.operands, len(value.shape))

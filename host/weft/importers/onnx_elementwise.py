@@ -8,7 +8,7 @@ import numpy as np
 from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx_builder import Builder
-from weft.importers.onnx_values import Activation, QuantizedConstant, Step, Value
+from weft.importers.onnx_values import Activation, QuantizedConstant, Step, Value, take
 from weft.importers.onnx_windows import bias_tensor
 
 __all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
@@ -16,10 +16,10 @@ __all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
 Attributes = dict[str, Any]
 
 
-def _activation(value: Value | None, operator: str) -> Activation:
+def _activation(value: Value | None, operator: str) -> tuple[Activation, Step]:
     if not isinstance(value, Activation) or value.step is None:
         raise ModelError(f"the input of {operator} is not quantised")
-    return value
+    return value, value.step
 
 
 def fully_connected(
@@ -27,7 +27,7 @@ def fully_connected(
     operands: tuple[Value | None, ...], step: Step, output: str, activation: str,
 ) -> Activation:  # fmt: skip
     """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights."""
-    x, weights = _activation(operands[0], operator), operands[1]
+    (x, x_step), weights = _activation(take(operands, 0), operator), take(operands, 1)
     if not isinstance(weights, QuantizedConstant) or weights.data.ndim != 2:
         raise ModelError(f"the weights of {operator} must be a quantised constant matrix")
     if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0:
@@ -51,9 +51,8 @@ def fully_connected(
     else:
         tensor = builder.plain(x).tensor
     kernel = builder.constant(f"{name}/weights", data, quantization)
-    assert x.step is not None
     bias = bias_tensor(
-        builder, name, operands[2] if len(operands) > 2 else None, quantization, x.step, outputs
+        builder, name, take(operands, 2), quantization, x_step, outputs
     )
     shape = (*x.shape[:-1], outputs)
     tensor = builder.emit(
@@ -73,7 +72,11 @@ def binary(
     images = [x for x in operands if isinstance(x, Activation)]
     if not images or any(not isinstance(x, Activation | QuantizedConstant) for x in operands):
         raise ModelError(f"the operands of {operator} are not quantised")
-    shapes = [x.shape if isinstance(x, Activation) else x.data.shape for x in operands]  # type: ignore[union-attr]
+    shapes = [
+        x.shape if isinstance(x, Activation) else x.data.shape
+        for x in operands
+        if isinstance(x, Activation | QuantizedConstant)
+    ]
     try:
         shape = tuple(np.broadcast_shapes(*shapes))
     except ValueError:
@@ -121,7 +124,7 @@ def concatenation(
     step: Step, output: str,
 ) -> Activation:  # fmt: skip
     """Add CONCATENATION; operands of another scale are requantised."""
-    values = [_activation(x, "Concat") for x in operands]
+    values = [_activation(x, "Concat")[0] for x in operands]
     if not values:
         raise ModelError("Concat has no operands")
     rank = len(values[0].shape)
@@ -148,7 +151,7 @@ def unary(
     step: Step, output: str,
 ) -> Activation:  # fmt: skip
     """Add an activation function; it keeps shape and layout."""
-    value = _activation(x, operator)
+    value, _ = _activation(x, operator)
     if len(value.shape) == 4:
         value = builder.channels_last(value)
     attributes = {**attributes, "unsigned": step.unsigned}
@@ -160,7 +163,7 @@ def softmax(
     builder: Builder, name: str, axis: int, x: Value | None, step: Step, output: str
 ) -> Activation:
     """Add SOFTMAX over ``axis``, which must be the last one or an image's channels."""
-    value = _activation(x, "Softmax")
+    value, _ = _activation(x, "Softmax")
     rank = len(value.shape)
     axis += rank if axis < 0 else 0
     if axis == 1 and rank in (3, 4) and value.layout == "channels_last":

@@ -8,7 +8,7 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.onnx_builder import Builder
-from weft.importers.onnx_values import Activation, Constant, Value
+from weft.importers.onnx_values import Activation, Constant, QuantizedConstant, Value, take
 
 __all__ = ["arg_max", "mean_axes", "pad", "reshape", "resize", "transpose"]
 
@@ -28,7 +28,7 @@ def _target(
     operator: str, attributes: Attributes, operands: tuple[Value | None, ...],
     shape: tuple[int, ...],
 ) -> tuple[int, ...]:  # fmt: skip
-    second = operands[1] if len(operands) > 1 else None
+    second = take(operands, 1)
     rank = len(shape)
     if operator == "Flatten":
         axis = attributes.get("axis", 1)
@@ -70,7 +70,7 @@ def _target(
 
 def reshape(
     builder: Builder, name: str, operator: str, attributes: Attributes,
-    operands: tuple[Value | None, ...], value: Activation,
+    operands: tuple[Value | None, ...], value: Activation, output: str,
 ) -> Activation:  # fmt: skip
     """Return ``value`` in the shape that Reshape, Flatten, Squeeze or Unsqueeze asks for."""
     target = _target(operator, attributes, operands, value.shape)
@@ -84,11 +84,11 @@ def reshape(
         rows, columns = builder.tensors[value.tensor].shape[1:3]
         if rows * columns > 1 and builder.tensors[value.tensor].shape[3] > 1:
             return replace(value, shape=target, layout="flat")
-    return builder.reshaped(builder.plain(value), target, name)
+    return builder.reshaped(builder.plain(value), target, output)
 
 
 def transpose(
-    builder: Builder, name: str, attributes: Attributes, value: Activation
+    builder: Builder, name: str, attributes: Attributes, value: Activation, output: str
 ) -> Activation:
     """Add TRANSPOSE in ONNX's order of dimensions."""
     rank = len(value.shape)
@@ -104,7 +104,7 @@ def transpose(
     if permutation == tuple(range(rank)):
         return plain
     tensor = builder.emit(
-        "TRANSPOSE", name, (plain.tensor,), name, {"permutation": permutation}, step=value.step,
+        "TRANSPOSE", name, (plain.tensor,), output, {"permutation": permutation}, step=value.step,
         dtype=builder.tensors[plain.tensor].dtype,
     )  # fmt: skip
     return Activation(tensor, shape, "plain", value.step)
@@ -112,19 +112,19 @@ def transpose(
 
 def pad(
     builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
-    value: Activation,
+    value: Activation, output: str,
 ) -> Activation:  # fmt: skip
     """Add PAD; only zeros can be padded with."""
     if attributes.get("mode", "constant") != "constant":
         raise ModelError(f"Pad with mode {attributes['mode']} is not supported")
     pads = attributes.get("pads")
     if pads is None:
-        pads = integers(operands[1] if len(operands) > 1 else None, "the pads of Pad")
-    filler = operands[2] if len(operands) > 2 else None
+        pads = integers(take(operands, 1), "the pads of Pad")
+    filler = take(operands, 2)
     if attributes.get("value", 0.0) != 0.0 or not _is_zero(filler, value):
         raise ModelError("Pad with another value than 0 is not supported")
     rank = len(value.shape)
-    if len(operands) > 3 and operands[3] is not None:
+    if len(operands) > 3 and take(operands, 3) is not None:
         raise ModelError("Pad with axes is not supported")
     if len(pads) != 2 * rank:
         raise ModelError(f"pads {pads} do not fit {rank} dimensions")
@@ -135,13 +135,13 @@ def pad(
     if value.layout == "channels_last":
         channels = pairs[1]
         pairs = (pairs[0], *(((0, 0),) if rank == 3 else ()), *pairs[2:], channels)
-    tensor = builder.emit("PAD", name, (value.tensor,), name, {"paddings": pairs}, step=value.step)
+    tensor = builder.emit(
+        "PAD", name, (value.tensor,), output, {"paddings": pairs}, step=value.step
+    )
     return replace(value, tensor=tensor, shape=shape)
 
 
 def _is_zero(filler: Value | None, value: Activation) -> bool:
-    from weft.importers.onnx_values import QuantizedConstant
-
     if filler is None:
         return True
     if isinstance(filler, QuantizedConstant):
@@ -160,13 +160,13 @@ def mean_axes(
     """Return the axes of ReduceMean, counted from the front."""
     axes = attributes.get("axes")
     if axes is None:
-        axes = integers(operands[1] if len(operands) > 1 else None, "the axes of ReduceMean")
+        axes = integers(take(operands, 1), "the axes of ReduceMean")
     return tuple(sorted(axis + (rank if axis < 0 else 0) for axis in axes))
 
 
 def resize(
     builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
-    value: Activation,
+    value: Activation, output: str,
 ) -> Activation:  # fmt: skip
     """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's."""
     if attributes.get("mode", "nearest") != "nearest":
@@ -175,8 +175,8 @@ def resize(
     size = builder.tensors[image.tensor].shape[1:3]
     if len(value.shape) != 4:
         raise ModelError(f"Resize of shape {value.shape} is not supported")
-    sizes = operands[3] if len(operands) > 3 else None
-    scales = operands[2] if len(operands) > 2 else operands[1] if len(operands) > 1 else None
+    sizes = take(operands, 3)
+    scales = take(operands, 2) if len(operands) > 2 else take(operands, 1)
     factors: tuple[float, float]
     if isinstance(sizes, Constant) and sizes.data.size == 4:
         target = integers(sizes, "the sizes of Resize")
@@ -206,7 +206,7 @@ def resize(
         raise ModelError("this coordinate transformation of Resize is not supported")
     shape = (image.shape[0], target[2], target[3], image.shape[1])
     tensor = builder.emit(
-        "RESIZE_NEAREST_NEIGHBOR", name, (image.tensor,), name,
+        "RESIZE_NEAREST_NEIGHBOR", name, (image.tensor,), output,
         {"align_corners": False, "half_pixel_centers": half_pixel}, step=value.step, shape=shape,
     )  # fmt: skip
     return replace(image, tensor=tensor, shape=(image.shape[0], image.shape[1], *target[2:]))
@@ -241,7 +241,7 @@ def _tflite_pixels(length: int, target: int, half_pixel: bool) -> np.ndarray:
 
 
 def arg_max(
-    builder: Builder, name: str, attributes: Attributes, value: Activation
+    builder: Builder, name: str, attributes: Attributes, value: Activation, output: str
 ) -> Activation:
     """Add ARG_MAX with an int64 result in ONNX's order of dimensions."""
     if attributes.get("select_last_index", 0):
@@ -253,10 +253,10 @@ def arg_max(
     if not 0 < axis < rank:
         raise ModelError(f"ArgMax over axis {axis} of {rank} dimensions is not supported")
     tensor = builder.emit(
-        "ARG_MAX", name, (plain.tensor,), name, {"axis": axis}, dtype=np.int64
+        "ARG_MAX", name, (plain.tensor,), output, {"axis": axis}, dtype=np.int64
     )
     result = Activation(tensor, builder.tensors[tensor].shape, "plain", None)
     if attributes.get("keepdims", 1):
         shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
-        return builder.reshaped(result, shape, f"{name}/keepdims")
+        return builder.reshaped(result, shape, f"{output}/keepdims")
     return result

@@ -17,6 +17,7 @@ from weft.importers.onnx_values import (
     Step,
     Value,
     step_of,
+    take,
 )
 
 __all__ = ["QOPERATORS", "as_quantized", "quantized_constant"]
@@ -67,16 +68,12 @@ def quantized_constant(
     return QuantizedConstant(data, Quantization(scales, zeros, axis if scales.size > 1 else 0))
 
 
-def _take(operands: Operands, index: int) -> Value | None:
-    return operands[index] if index < len(operands) else None
-
-
 def _operand(
     builder: Builder, operands: Operands, index: int, axis: int = 0
 ) -> Activation | QuantizedConstant:
-    """The operand at ``index`` with its scale and zero point behind it."""
-    value = _take(operands, index)
-    scale, zero_point = _take(operands, index + 1), _take(operands, index + 2)
+    """Return the operand at ``index``, behind which its scale and zero point follow."""
+    value = take(operands, index)
+    scale, zero_point = take(operands, index + 1), take(operands, index + 2)
     if isinstance(value, Constant):
         return quantized_constant(value, scale, zero_point, axis)
     if not isinstance(value, Activation):
@@ -90,11 +87,11 @@ def _operand(
 
 
 def _output(operands: Operands, index: int) -> Step:
-    return step_of(_take(operands, index), _take(operands, index + 1))
+    return step_of(take(operands, index), take(operands, index + 1))
 
 
 def _conv(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
-    operands = (_operand(b, x, 0), _operand(b, x, 3), _take(x, 8))
+    operands = (_operand(b, x, 0), _operand(b, x, 3), take(x, 8))
     return onnx_windows.convolution(b, name, attributes, operands, _output(x, 6), output, "NONE")
 
 
@@ -107,8 +104,8 @@ def _matmul(b: Builder, name: str, attributes: Attributes, x: Operands, output: 
 
 def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
     axis = 0 if attributes.get("transB", 0) else 1
-    operands = (_operand(b, x, 0), _operand(b, x, 3, axis=axis), _take(x, 6))
-    if _take(x, 7) is None:
+    operands = (_operand(b, x, 0), _operand(b, x, 3, axis=axis), take(x, 6))
+    if take(x, 7) is None:
         raise ModelError("QGemm with a float output is not supported")
     return onnx_elementwise.fully_connected(
         b, name, "Gemm", attributes, operands, _output(x, 7), output, "NONE"

@@ -12,7 +12,7 @@ from weft.graph import Quantization
 
 __all__ = [
     "Activation", "Constant", "Pending", "QuantizedConstant", "Step", "Value",
-    "attributes_of", "constant_of", "step_of",
+    "attributes_of", "constant_of", "step_of", "take",
 ]  # fmt: skip
 
 _MAX_ELEMENTS = 1 << 28
@@ -78,6 +78,11 @@ class Pending:
 
 
 Value = Constant | QuantizedConstant | Activation | Pending
+
+
+def take(operands: tuple[Value | None, ...], index: int) -> Value | None:
+    """Return operand ``index``; None where it is absent."""
+    return operands[index] if index < len(operands) else None
 
 
 def constant_of(proto: Any) -> Constant:

@@ -14,6 +14,7 @@ from weft.importers.onnx_values import (
     QuantizedConstant,
     Step,
     Value,
+    take,
 )
 
 __all__ = ["average_pool", "bias_tensor", "convolution", "global_average_pool", "max_pool"]
@@ -22,10 +23,10 @@ Attributes = dict[str, Any]
 _MAX_SIDE = 1 << 16
 
 
-def _image(builder: Builder, value: Value | None, operator: str) -> Activation:
+def _image(builder: Builder, value: Value | None, operator: str) -> tuple[Activation, Step]:
     if not isinstance(value, Activation) or value.step is None:
         raise ModelError(f"the input of {operator} is not quantised")
-    return builder.channels_last(value)
+    return builder.channels_last(value), value.step
 
 
 def _pair(values: tuple[int, ...], operator: str) -> tuple[int, int]:
@@ -73,7 +74,9 @@ def bias_tensor(
     """Add an int32 bias; a float one is quantised with the product of both scales."""
     if bias is None:
         return None
-    if isinstance(bias, QuantizedConstant) or (isinstance(bias, Constant) and bias.data.dtype == np.int32):
+    if isinstance(bias, QuantizedConstant) or (
+        isinstance(bias, Constant) and bias.data.dtype == np.int32
+    ):
         data = bias.data
     elif isinstance(bias, Constant) and bias.data.dtype == np.float32:
         scale = (x.scale * weights.scale).astype(np.float32)
@@ -91,8 +94,8 @@ def convolution(
     step: Step, output: str, activation: str,
 ) -> Activation:  # fmt: skip
     """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D."""
-    image = _image(builder, operands[0], "Conv")
-    weights = operands[1]
+    image, x_step = _image(builder, take(operands, 0), "Conv")
+    weights = take(operands, 1)
     if not isinstance(weights, QuantizedConstant):
         raise ModelError("the weights of Conv must be quantised constants")
     data, channels = weights.data, weights.data.shape[0]
@@ -107,9 +110,8 @@ def convolution(
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]), "Conv")
     quantization = weights.quantization
     window["activation"] = activation
-    assert image.step is not None
     bias = bias_tensor(
-        builder, name, operands[2] if len(operands) > 2 else None, quantization, image.step,
+        builder, name, take(operands, 2), quantization, x_step,
         channels,
     )  # fmt: skip
     if groups == depth and groups > 1:
@@ -149,7 +151,7 @@ def _pool_window(
 def _ceiling(
     window: Attributes, size: tuple[int, int], kernel: tuple[int, int]
 ) -> tuple[int, ...]:
-    """Padding with which rounding down gives the number of windows that rounding up would."""
+    """Return padding with which rounding down gives as many windows as rounding up would."""
     padding = list(window["padding"])
     for axis in (0, 1):
         stride = window["stride"][axis]
@@ -169,28 +171,33 @@ def _pooled(builder: Builder, image: Activation, tensor: str, step: Step | None)
     return Activation(tensor, shape, "channels_last", step)
 
 
-def max_pool(builder: Builder, name: str, attributes: Attributes, x: Value | None) -> Activation:
+def max_pool(
+    builder: Builder, name: str, attributes: Attributes, x: Value | None, output: str
+) -> Activation:
     """Add MAX_POOL_2D."""
-    image = _image(builder, x, "MaxPool")
+    image, step = _image(builder, x, "MaxPool")
     window, _ = _pool_window(attributes, image, "MaxPool")
-    tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), name, window, step=image.step)
-    return _pooled(builder, image, tensor, image.step)
+    tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), output, window, step=step)
+    return _pooled(builder, image, tensor, step)
 
 
 def average_pool(
     builder: Builder, name: str, attributes: Attributes, x: Value | None, step: Step, output: str
 ) -> Activation:
     """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it."""
-    image = _image(builder, x, "AveragePool")
-    window, _ = _pool_window(attributes, image, "AveragePool")
+    image, x_step = _image(builder, x, "AveragePool")
+    window, kernel = _pool_window(attributes, image, "AveragePool")
     padding = window["padding"]
+    if kernel == nhwc_shape(image.shape)[1:3] and not any(padding):
+        # ONNX Runtime, too, takes its global pool for a window that covers the image.
+        return global_average_pool(builder, name, x, step, output)
     tensor = image.tensor
     if attributes.get("count_include_pad", 0) and any(padding):
         if attributes.get("ceil_mode", 0):
             raise ModelError("AveragePool with ceil_mode and count_include_pad is not supported")
         pairs = ((0, 0), padding[:2], padding[2:], (0, 0))
         tensor = builder.emit(
-            "PAD", f"{name}/pad", (tensor,), f"{name}/pad", {"paddings": pairs}, step=image.step
+            "PAD", f"{name}/pad", (tensor,), f"{name}/pad", {"paddings": pairs}, step=x_step
         )
         window["padding"] = (0, 0, 0, 0)
     window["unsigned"] = step.unsigned
@@ -202,7 +209,7 @@ def global_average_pool(
     builder: Builder, name: str, x: Value | None, step: Step, output: str
 ) -> Activation:
     """Add MEAN over both spatial dimensions."""
-    image = _image(builder, x, "GlobalAveragePool")
+    image, _ = _image(builder, x, "GlobalAveragePool")
     if math.prod(image.shape) == 0:
         raise ModelError("GlobalAveragePool of an empty tensor")
     attributes = {"axes": (1, 2), "keep_dims": True}

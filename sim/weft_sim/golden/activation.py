@@ -13,7 +13,7 @@ __all__ = [
     "lookup", "rectify_fixed_point", "table_litert", "table_onnx", "tanh",
 ]  # fmt: skip
 
-Float32 = NDArray[np.float32]
+Float32 = NDArray[np.floating]  # float32 in fact
 Int64 = NDArray[np.int64]
 Table = NDArray[np.int8]
 Edge = tuple[np.float32, int]  # scale and zero point
@@ -29,7 +29,8 @@ def lookup(x: NDArray[np.int8], table: Table) -> NDArray[np.int8]:
 
 def _each(function: Callable[[float], float], x: Float32) -> Float32:
     """Apply a function of the C library, correctly rounded to float32."""
-    return np.array([function(float(value)) for value in x.reshape(-1)]).astype(np.float32)
+    with np.errstate(over="ignore"):
+        return np.array([function(float(value)) for value in x.reshape(-1)]).astype(np.float32)
 
 
 def _exp(value: float) -> float:
@@ -48,7 +49,7 @@ def tanh(x: Float32) -> Float32:
 
 def elu(x: Float32) -> Float32:
     """Return x where positive, else exp(x) - 1."""
-    return np.where(x < 0, _each(math.expm1, np.minimum(x, 0)), x)
+    return np.where(x < 0, _each(math.expm1, np.minimum(x, np.float32(0))), x)
 
 
 def gelu(x: Float32, *, approximate: bool) -> Float32:

@@ -4,6 +4,8 @@ They work in float32, so that the last bit depends on the order of operations; `
 that the file's tensors are uint8, whose zero points are 128 higher.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,7 +64,7 @@ def average_pool_float32(
     """Return QLinearAveragePool: float32 sums in row order, divided, divided by the scale."""
     offset = 128 if unsigned else 0
     real = np.float32(x_edge[0]) * (x.astype(np.int64) - x_edge[1]).astype(np.float32)
-    view = windows(real, kernel, stride, (1, 1), padding, 0)
+    view: NDArray[Any] = windows(real, kernel, stride, (1, 1), padding, 0)
     total = np.zeros(view.shape[:4], np.float32)
     for i in range(kernel[0]):
         for j in range(kernel[1]):
@@ -85,5 +87,6 @@ def softmax_table(x: Int8, x_scale: np.float32, y: Edge, *, unsigned: bool) -> I
     for position in range(size):
         total = total + value[..., position]
     inverse = np.floor(np.float32(1) / np.float32(y[0]))
-    quotient = value * inverse / total[..., None]
+    with np.errstate(over="ignore"):
+        quotient = value * inverse / total[..., None]
     return np.clip(np.rint(quotient) + y[1] + offset - offset, -128, 127).astype(np.int8)

@@ -1,6 +1,7 @@
 """How each kind of layer is drawn at random and appended to a plan."""
 
 import numpy as np
+
 from networks.plan import ACTIVATIONS, Planner, Step
 
 __all__ = ["extend", "finish"]
@@ -168,7 +169,8 @@ def resize(p: Planner, value: int, kind: str) -> int | None:
 
 def transpose_conv(p: Planner, value: int, kind: str) -> int | None:
     batch, height, width, depth = p.plan.shape_of(value)
-    kernel, stride, same = p.pick([(2, 2), (3, 3), (4, 2)]), p.pick([(1, 1), (2, 2)]), p.pick([0, 1])
+    kernel, stride = p.pick([(2, 2), (3, 3), (4, 2)]), p.pick([(1, 1), (2, 2)])
+    same = p.rng.random() < 0.5
     if height * width > 64:
         return None
     size = [
@@ -180,7 +182,7 @@ def transpose_conv(p: Planner, value: int, kind: str) -> int | None:
     reduction = kernel[0] * kernel[1] * depth
     return p.add(
         kind, (value,), (batch, *size, outputs), p.linear_step(value, scales, reduction),
-        kernel=kernel, stride=stride, same=bool(same), scales=scales,
+        kernel=kernel, stride=stride, same=same, scales=scales,
         weights=p.weights((outputs, *kernel, depth)), bias=p.bias(outputs, reduction),
         activation="NONE",
     )  # fmt: skip

@@ -2,8 +2,9 @@
 
 import numpy as np
 import onnx
-from networks.plan import Layer, Plan, Step
 from onnx import TensorProto, helper, numpy_helper
+
+from networks.plan import Layer, Plan, Step
 
 __all__ = ["KINDS", "QOPERATOR_KINDS", "nchw", "write_qdq", "write_qoperator"]
 
@@ -165,10 +166,9 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
         )  # fmt: skip
     else:
         raise NotImplementedError(kind)
-    if options.get("activation", "NONE") == "RELU":
-        # What the quantiser writes: the zero point clamps at zero by itself, or Relu stays.
-        if layer.step.zero_point == -128:
-            result = w.node("Relu", [result], f"{name}/relu")
+    # ONNX Runtime fuses a Relu only where the zero point clamps at zero by itself.
+    if options.get("activation", "NONE") == "RELU" and layer.step.zero_point == -128:
+        result = w.node("Relu", [result], f"{name}/relu")
     return result
 
 

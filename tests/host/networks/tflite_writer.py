@@ -1,8 +1,11 @@
 """Writes a plan as a quantised .tflite file, with the schema that ai-edge-litert ships."""
 
+from typing import Any
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
 from networks.plan import Layer, Plan, Step
 
 __all__ = ["KINDS", "write_tflite"]
@@ -38,18 +41,19 @@ TYPES = {
 
 class Writer:
     def __init__(self):
-        self.model = schema.ModelT()
+        # The generated classes declare every field as optional.
+        self.model: Any = schema.ModelT()
         self.model.version = 3
         self.model.description = b"random network"
         self.model.buffers = [schema.BufferT()]
         self.model.operatorCodes = []
-        self.graph = schema.SubGraphT()
+        self.graph: Any = schema.SubGraphT()
         self.graph.name = b"main"
         self.graph.tensors, self.graph.operators = [], []
         self.model.subgraphs = [self.graph]
 
     def tensor(self, name, shape, dtype, scales=None, zero_points=None, axis=0, data=None) -> int:
-        tensor = schema.TensorT()
+        tensor: Any = schema.TensorT()
         tensor.name, tensor.shape, tensor.type = name.encode(), list(shape), TYPES[np.dtype(dtype)]
         tensor.buffer = 0
         if scales is not None:
@@ -58,7 +62,7 @@ class Writer:
             tensor.quantization.zeroPoint = [int(z) for z in zero_points]
             tensor.quantization.quantizedDimension = axis
         if data is not None:
-            buffer = schema.BufferT()
+            buffer: Any = schema.BufferT()
             raw = np.ascontiguousarray(data, np.dtype(dtype).newbyteorder("<")).tobytes()
             buffer.data = np.frombuffer(raw, np.uint8)
             tensor.buffer = len(self.model.buffers)
@@ -66,19 +70,19 @@ class Writer:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def activation(self, name, shape, step: Step, dtype=np.int8) -> int:
+    def activation(self, name, shape, step: Step, dtype: Any = np.int8) -> int:
         return self.tensor(name, shape, dtype, [step.scale], [step.zero_point])
 
-    def operator(self, kind, inputs, output, options=None, options_type=None) -> None:
+    def operator(self, kind, inputs, output, options=None, options_type="") -> None:
         builtin = getattr(schema.BuiltinOperator, OPERATORS[kind])
         codes = [code.builtinCode for code in self.model.operatorCodes]
         if builtin not in codes:
-            code = schema.OperatorCodeT()
+            code: Any = schema.OperatorCodeT()
             code.builtinCode, code.deprecatedBuiltinCode = builtin, min(builtin, 127)
             code.version = VERSIONS.get(kind, 2)
             self.model.operatorCodes.append(code)
             codes.append(builtin)
-        operator = schema.OperatorT()
+        operator: Any = schema.OperatorT()
         operator.opcodeIndex = codes.index(builtin)
         operator.inputs, operator.outputs = list(inputs), [output]
         if options is not None:
@@ -136,9 +140,9 @@ def _weights(writer: Writer, layer: Layer, name: str, source: Step, data, axis: 
     inputs = [kernel]
     if layer.options["bias"] is not None:
         bias = layer.options["bias"]
-        products = [source.scale * s for s in scales]
+        products, zeros = [source.scale * s for s in scales], [0] * len(scales)
         inputs.append(
-            writer.tensor(f"{name}/bias", bias.shape, np.int32, products, [0] * len(scales), 0, bias)
+            writer.tensor(f"{name}/bias", bias.shape, np.int32, products, zeros, 0, bias)
         )
     return inputs
 
@@ -148,7 +152,8 @@ def _layer(writer: Writer, plan: Plan, layer: Layer, index: int, values: list[in
     inputs = [values[i] for i in layer.inputs]
     source = plan.step_of(layer.inputs[0])
     result = None
-    parameters, parameters_type = None, None
+    parameters: Any = None
+    parameters_type = ""
     if kind in ("conv", "grouped", "depthwise"):
         data = options["weights"]
         depthwise = kind == "depthwise"
@@ -177,12 +182,10 @@ def _layer(writer: Writer, plan: Plan, layer: Layer, index: int, values: list[in
         parameters.filterHeight, parameters.filterWidth = options["kernel"]
     elif kind in ("add", "mul", "sub"):
         if "constant" in options:
-            step = options["constant_step"]
-            data = options["constant"]
+            step, data = options["constant_step"], options["constant"]
+            scale, zero = [step.scale], [step.zero_point]
             inputs.append(
-                writer.tensor(
-                    f"{name}/constant", data.shape, np.int8, [step.scale], [step.zero_point], 0, data
-                )
+                writer.tensor(f"{name}/constant", data.shape, np.int8, scale, zero, 0, data)
             )
         parameters_type = f"{kind.capitalize()}Options"
         parameters = getattr(schema, parameters_type + "T")()

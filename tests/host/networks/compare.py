@@ -1,0 +1,116 @@
+"""Holds the golden model to the runtimes on one random network."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from weft import reference
+from weft.importers.onnx import import_onnx
+from weft.importers.tflite import import_tflite
+
+from networks import onnx_writer, tflite_writer
+from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter
+from networks.ort import ort_session, run_ort
+from networks.plan import Plan, random_plan
+
+__all__ = ["Outcome", "compare_onnx", "compare_tflite", "onnx_network", "tflite_network"]
+
+EDGES = ("int8", "int8", "uint8", "float32")
+# Beyond it, ONNX Runtime's kernels saturate on x86 CPUs without VNNI where activations are uint8.
+UNSIGNED_BOUND = 64
+
+
+@dataclass
+class Outcome:
+    """Values compared, and what differs: (tensor, operator, differing values)."""
+
+    compared: int = 0
+    refused: str = ""  # why the runtime does not run the network
+    differences: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def add(self, tensor: str, operator: str, expected: np.ndarray, actual: np.ndarray) -> None:
+        self.compared += expected.size
+        if expected.shape != actual.shape or expected.dtype != actual.dtype:
+            self.differences.append((tensor, f"{operator} {actual.shape}", -1))
+        elif not np.array_equal(expected, actual):
+            count = int(np.count_nonzero(expected != actual))
+            self.differences.append((tensor, operator, count))
+
+
+def random_input(rng, shape, dtype, step) -> np.ndarray:
+    """An input that reaches every quantised value, or floats around them."""
+    dtype = np.dtype(dtype)
+    if dtype == np.float32:
+        values = rng.uniform(-140, 140, shape) - step.zero_point
+        return (values * step.scale).astype(np.float32)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
+
+
+def tflite_network(seed: int) -> tuple[Plan, bytes, str]:
+    """Return the plan, the file and the type of its edges."""
+    plan = random_plan(seed, tflite_writer.KINDS, fixed_steps=True)
+    edge = EDGES[seed % len(EDGES)]
+    return plan, tflite_writer.write_tflite(plan, edge), edge
+
+
+def compare_tflite(seed: int, rounding: str = "reference") -> Outcome:
+    """Compare with LiteRT: every tensor, or for ``"xnnpack"`` the final one."""
+    plan, data, edge = tflite_network(seed)
+    outcome = Outcome()
+    make = reference_interpreter if rounding == "reference" else xnnpack_interpreter
+    try:
+        interpreter = make(data)
+    except (RuntimeError, ValueError) as error:
+        outcome.refused = str(error)
+        return outcome
+    graph = import_tflite(data, f"random {seed}", rounding)
+    rng = np.random.default_rng(seed)
+    x = random_input(rng, plan.shape, edge, plan.step)
+    actual = reference.run(graph, {graph.inputs[0]: x})
+    operators = {node.outputs[0]: node.operator for node in graph.nodes}
+    names = list(operators) if rounding == "reference" else list(graph.outputs)
+    for name, expected in run_litert(interpreter, x, names).items():
+        outcome.add(name, operators.get(name, "input"), expected, actual[name])
+    return outcome
+
+
+def onnx_network(seed: int, form: str) -> tuple[Plan, bytes, str]:
+    """Return the plan, the file (form "qdq" or "qoperator") and the type of its edges."""
+    unsigned = seed % 2 == 1
+    kinds = onnx_writer.KINDS if form == "qdq" else onnx_writer.QOPERATOR_KINDS
+    plan = random_plan(
+        seed, kinds, fixed_steps=False, bound=UNSIGNED_BOUND if unsigned else 127
+    )
+    for layer in plan.layers:
+        if layer.kind in ("max_pool", "flatten", "resize"):
+            layer.step = plan.step_of(layer.inputs[0])
+    if form == "qdq":
+        return plan, onnx_writer.write_qdq(plan, unsigned), "float32"
+    return plan, onnx_writer.write_qoperator(plan, unsigned), "uint8" if unsigned else "int8"
+
+
+def compare_onnx(seed: int, form: str) -> Outcome:
+    """Compare every quantised tensor and the output with ONNX Runtime."""
+    plan, data, edge = onnx_network(seed, form)
+    outcome = Outcome()
+    session, _ = ort_session(data, keep="q")
+    graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")
+    rng = np.random.default_rng(seed)
+    step = plan.step
+    x = random_input(rng, onnx_writer.nchw(plan.shape), edge, step)
+    actual = reference.run(graph, {graph.inputs[0]: x})
+    values = run_ort(session, x)
+    for index, layer in enumerate(plan.layers, 1):
+        name = f"q{index}"
+        expected = values[name]
+        if expected.dtype == np.uint8:
+            expected = (expected.astype(np.int16) - 128).astype(np.int8)
+        if name not in actual or name in graph.outputs:
+            continue
+        found = actual[name]
+        if expected.ndim == 4:
+            expected = expected.transpose(0, 2, 3, 1)
+        outcome.add(name, layer.kind, expected, found)
+    final = session.get_outputs()[0].name
+    outcome.add(final, plan.layers[-1].kind, values[final], actual[graph.outputs[0]])
+    return outcome

@@ -1,0 +1,39 @@
+"""Random networks in every format: each tensor of the golden model equals the runtime's."""
+
+import pytest
+
+pytest.importorskip("ai_edge_litert")
+pytest.importorskip("onnxruntime")
+
+from networks.compare import Outcome, compare_onnx, compare_tflite
+
+BATCH = 20
+
+
+def run(compare, seeds) -> None:
+    compared, refused = 0, 0
+    for seed in seeds:
+        outcome: Outcome = compare(seed)
+        assert not outcome.differences, f"seed {seed}: {outcome.differences}"
+        compared += outcome.compared
+        refused += bool(outcome.refused)
+    # A generator whose networks no runtime accepts would prove nothing.
+    assert compared > 2000 and refused <= BATCH // 4, (compared, refused)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("start", range(0, 160, BATCH))
+def test_tflite_equals_litert_reference_kernels(start):
+    run(compare_tflite, range(start, start + BATCH))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("start", range(0, 80, BATCH))
+def test_qdq_equals_onnx_runtime(start):
+    run(lambda seed: compare_onnx(seed, "qdq"), range(start, start + BATCH))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("start", range(0, 80, BATCH))
+def test_qoperator_equals_onnx_runtime(start):
+    run(lambda seed: compare_onnx(seed, "qoperator"), range(start, start + BATCH))
