@@ -1,11 +1,11 @@
 """MAX_POOL_2D, AVERAGE_POOL_2D and MEAN as depthwise windows."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Rounding
-from weft_sim.golden import OutputStage, Rule, mean_fixed_point, requantize
+from weft_sim.golden import mean_multiplier as golden_multiplier
+from weft_sim.golden import requantize
 
 from weft import reference
 from weft.compiler.context import Lowering
@@ -127,20 +127,6 @@ def _mean(lowering: Lowering, node: Node, source: Place, window: Window, count: 
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class _MeanStage(OutputStage):
-    """The runtime's way from a sum of ``count`` values to their mean."""
-
-    count: int = 1
-    input_scale: float = 1.0
-
-    def __call__(self, acc: NDArray[np.integer]) -> NDArray[np.int8]:
-        """Return the int8 means of sums."""
-        return mean_fixed_point(
-            acc.astype(np.int64), scale=self.input_scale, count=self.count,
-            zero_point=self.zero_point)  # fmt: skip
-
-
 def lower_mean(lowering: Lowering, index: int) -> None:
     """Lower MEAN over rows, columns or both: one window over all that is averaged."""
     node = lowering.graph.nodes[index]
@@ -156,16 +142,29 @@ def lower_mean(lowering: Lowering, index: int) -> None:
         raise Unsupported("its result's rows would have to become columns")
     stage = reference.output_stage(lowering.graph, node)
     count, zero_point = kernel[0] * kernel[1], lowering.zero_point(tensor)
-    if lowering.graph.rounding != "onnxruntime" and tensor.quantization is not None:
-        output = lowering.graph.tensors[node.outputs[0]].quantization
-        scale = float(tensor.quantization.scale[0]) / float(output.scale[0]) if output else 0.0
-        stage = _MeanStage(
-            Rule.FLOAT64, np.array([scale / count]), stage.zero_point, -128, 127, count, scale)
-    weights = np.ones((read.channels, count), np.int8)
     sums = linear_sums(
-        stage, zero_point, weights, 0, depthwise=True,
+        stage, zero_point, np.ones((read.channels, count), np.int8), 0, depthwise=True,
         entries=depthwise_entries(lowering.config, read, kernel, (1, 1)))  # fmt: skip
+    if lowering.graph.rounding != "onnxruntime":
+        sums = replace(sums, multipliers=_litert_mean(lowering, node, count, read.channels))
     window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=zero_point)
     command = mac_command(lowering, index, source, target, window, sums)
     command.outputs = node.outputs
     lowering.emit(command)
+
+
+def _litert_mean(lowering: Lowering, node: Node, count: int, channels: int) -> Multipliers:
+    """Return LiteRT's multiplier of a mean, into which the count is divided beforehand."""
+    scales = [lowering.graph.tensors[str(name)].quantization
+              for name in (node.inputs[0], node.outputs[0])]  # fmt: skip
+    if scales[0] is None or scales[1] is None:
+        raise Unsupported("it is not quantised")
+    scale = float(scales[0].scale[0]) / float(scales[1].scale[0])
+    multiplier, exponent = golden_multiplier(scale, count)
+    # An exponent above 0 would shift the sum left before it is multiplied.
+    if exponent > 0 or 31 - exponent > 63:
+        raise Unsupported("its output's scale is out of the requantiser's range")
+    ones = np.ones(channels, np.int64)
+    return Multipliers(
+        Rounding.DOUBLE, ones * multiplier, ones * (31 - exponent), np.zeros(channels, bool),
+        ones * 0)  # fmt: skip
