@@ -1,6 +1,7 @@
 """A component and a C++ harness into a shared library, built once and cached."""
 
 import hashlib
+import importlib
 import os
 import platform
 import tempfile
@@ -100,7 +101,8 @@ def build_library(
         return library
     with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         build = Path(scratch)
-        import amaranth.back.rtlil as rtlil  # takes a while, and a cached library does without
+        # Amaranth takes a while to import, and a cached library does without.
+        rtlil = importlib.import_module("amaranth.back.rtlil")
 
         progress("generating Verilog")
         (build / "top.il").write_text(rtlil.convert(component(), name="top", emit_src=False))

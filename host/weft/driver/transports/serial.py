@@ -1,0 +1,77 @@
+"""A board on a serial port."""
+
+from urllib.parse import parse_qs
+
+from weft.driver.lock import DeviceLock
+from weft.driver.transports.base import Transport
+from weft.errors import LinkError
+
+__all__ = ["SerialTransport"]
+
+DEFAULT_BAUD = 3_000_000
+_BITS_PER_BYTE = 10  # 8N1
+_WRITE_SECONDS = 10.0
+
+
+class SerialTransport(Transport):
+    """A serial port, 8N1, without flow control: the protocol's credit does without.
+
+    Parameters
+    ----------
+    path : str
+        Device file, or a port's name as pyserial knows it.
+    baud : int
+
+    Raises
+    ------
+    LinkError
+        If it does not open, or another process has it.
+    """
+
+    def __init__(self, path: str, *, baud: int = DEFAULT_BAUD):
+        try:
+            import serial
+        except ImportError:
+            raise LinkError("serial ports need pyserial: pip install pyserial") from None
+        self._errors = (serial.SerialException, OSError)
+        self._path = path
+        self._lock = DeviceLock(path)
+        try:
+            self._port = serial.Serial(path, baud, write_timeout=_WRITE_SECONDS)
+        except (*self._errors, ValueError) as error:
+            self._lock.release()
+            raise LinkError(f"cannot open {path}: {error}") from None
+        self.bytes_per_second = baud / _BITS_PER_BYTE
+
+    @classmethod
+    def from_name(cls, name: str) -> "SerialTransport":
+        """Open ``PATH`` or ``PATH?baud=N``."""
+        path, _, query = name.partition("?")
+        options = parse_qs(query, keep_blank_values=True)
+        bauds = options.pop("baud", [str(DEFAULT_BAUD)])
+        if options or not path or not bauds[-1].isdecimal() or int(bauds[-1]) == 0:
+            raise LinkError(f"serial: takes PATH or PATH?baud=N, not {name!r}")
+        return cls(path, baud=int(bauds[-1]))
+
+    def write(self, data: bytes):
+        """Send ``data``."""
+        try:
+            self._port.write(data)
+        except self._errors as error:
+            raise LinkError(f"{self._path} is gone: {error}") from None
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        """Return what came, waiting at most ``timeout`` seconds for the first byte."""
+        try:
+            self._port.timeout = timeout
+            data = self._port.read(1)
+            if data and (more := min(self._port.in_waiting, limit - 1)):
+                data += self._port.read(more)
+        except self._errors as error:
+            raise LinkError(f"{self._path} is gone: {error}") from None
+        return data
+
+    def close(self):
+        """Close the port."""
+        self._port.close()
+        self._lock.release()

@@ -1,0 +1,63 @@
+"""A board behind a TCP socket: served by ``weft serve-sim``, or by whatever stands beside it."""
+
+import socket
+
+from weft.driver.transports.base import Transport
+from weft.errors import LinkError
+
+__all__ = ["TcpTransport"]
+
+_WRITE_SECONDS = 10.0
+
+
+class TcpTransport(Transport):
+    """Parameters: the host's name and port; seconds to wait for the connection.
+
+    Raises
+    ------
+    LinkError
+        If nobody listens there.
+    """
+
+    def __init__(self, host: str, port: int, *, timeout: float = 5.0):
+        self._name = f"{host}:{port}"
+        try:
+            self._socket = socket.create_connection((host, port), timeout)
+        except OSError as error:
+            reason = error.strerror or error
+            raise LinkError(f"cannot connect to {self._name}: {reason}") from None
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @classmethod
+    def from_address(cls, address: str, **options) -> "TcpTransport":
+        """Open ``HOST:PORT``; an IPv6 host may stand in brackets."""
+        host, _, port = address.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 0xFFFF:
+            raise LinkError(f"tcp: takes HOST:PORT, not {address!r}")
+        return cls(host.strip("[]"), int(port), **options)
+
+    def write(self, data: bytes):
+        """Send ``data``."""
+        try:
+            self._socket.settimeout(_WRITE_SECONDS)
+            self._socket.sendall(data)
+        except OSError as error:
+            raise LinkError(f"{self._name} takes no more: {error}") from None
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        """Return what came, waiting at most ``timeout`` seconds."""
+        try:
+            # 0 would mean "do not block", which reports an empty socket as an error.
+            self._socket.settimeout(max(timeout, 1e-6))
+            data = self._socket.recv(limit)
+        except (TimeoutError, BlockingIOError):
+            return b""
+        except OSError as error:
+            raise LinkError(f"{self._name} is gone: {error}") from None
+        if not data:
+            raise LinkError(f"{self._name} has closed the connection")
+        return data
+
+    def close(self):
+        """Close the connection."""
+        self._socket.close()
