@@ -9,7 +9,7 @@ from weft_hw.activation_memory import ActivationMemory
 from weft_hw.array import SystolicArray
 from weft_hw.collector import Collector
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.descriptor import Kind, Wait
 from weft_hw.contract.memory_map import Region, max_unit_bytes
 from weft_hw.delay import delay
 from weft_hw.elementwise import Elementwise
@@ -100,32 +100,34 @@ class Engine(wiring.Component):
         m.submodules.lanes = output = OutputLanes(config, tech)
         m.submodules.writer = writer = Writer(config)
 
-        # Descriptor.
-        descriptor = sequencer.descriptor
+        # Layers. The front half reads the input, the back half computes and writes.
+        front, back = sequencer.front, sequencer.back
         wiring.connect(m, wiring.flipped(self.start), sequencer.start)
-        begin_mac = sequencer.begin & (descriptor.kind == Kind.MAC)
         m.d.comb += [
             self.busy.eq(sequencer.busy), self.cycles.eq(sequencer.cycles),
-            *(part.descriptor.eq(descriptor)
-              for part in (fill, walker, fetch, elementwise, table, writer)),
-            *(part.begin.eq(begin_mac)
-              for part in (fill, program, walker, feeder, collector)),
-            elementwise.begin.eq(sequencer.begin & (descriptor.kind == Kind.ELEMENTWISE)),
-            table.begin.eq(sequencer.begin & (descriptor.kind == Kind.TABLE)),
-            writer.begin.eq(sequencer.begin),
-            program.base.eq(descriptor.window_base), program.count.eq(descriptor.window_count),
+            *(part.descriptor.eq(front) for part in (fill, walker, fetch)),
+            *(part.descriptor.eq(back) for part in (elementwise, table, writer)),
+            *(part.begin.eq(sequencer.front_begin & (front.kind == Kind.MAC))
+              for part in (fill, program, walker)),
+            *(part.begin.eq(sequencer.back_begin) for part in (feeder, collector, writer)),
+            elementwise.begin.eq(sequencer.back_begin & (back.kind == Kind.ELEMENTWISE)),
+            table.begin.eq(sequencer.back_begin & (back.kind == Kind.TABLE)),
+            program.base.eq(front.window_base), program.count.eq(front.window_count),
+            feeder.enable.eq(sequencer.joined & ~sequencer.back_begin),
+            sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
             sequencer.done.eq(delay(m, writer.done, 1, name="written") | table.done),
             sequencer.events.eq(Cat(
                 feeder.step.valid | elementwise.valid | table.enable,
-                ~feeder.step.valid & ~feeder.waits_output & (descriptor.kind == Kind.MAC),
+                ~feeder.step.valid & ~feeder.waits_output & (back.kind == Kind.MAC),
                 feeder.waits_output)),
         ]  # fmt: skip
+        self._order_reads(m, sequencer, fill, writer)
 
         # Activation memory to line buffers to window to array.
         wiring.connect(m, program.o, walker.entries)
         wiring.connect(m, fetch.o, feeder.columns)
         m.d.comb += [
-            fill.rows_ready.eq(-1), fill.low_row.eq(walker.low_row),
+            fill.low_row.eq(walker.low_row),
             fill.read_data.eq(activations.read_data),
             lines.write.enable.eq(fill.enable), lines.write.bank.eq(fill.bank),
             lines.write.address.eq(fill.address), lines.write.data.eq(fill.data),
@@ -133,37 +135,37 @@ class Engine(wiring.Component):
             fetch.issue.eq(walker.issue), fetch.valid.eq(walker.valid),
             fetch.fetch.eq(walker.fetch),
             lines.read_address.eq(fetch.read_address), fetch.read_data.eq(lines.read_data),
-            feeder.weight_base.eq(descriptor.weight_base),
-            feeder.last_beats.eq(descriptor.last_beats),
+            feeder.weight_base.eq(back.weight_base),
+            feeder.last_beats.eq(back.last_beats),
             window.push.eq(feeder.push), window.pixel.eq(feeder.pixel),
             window.taps.eq(feeder.taps), window.start.eq(feeder.start),
             window.channels.eq(feeder.channels),
             array.step.eq(feeder.step), array.weight_address.eq(feeder.weight_address),
-            array.depthwise.eq(descriptor.depthwise), array.own.eq(window.own),
+            array.depthwise.eq(back.depthwise), array.own.eq(window.own),
         ]  # fmt: skip
 
         # Array to accumulators to lanes, or operands to lanes, to activation memory.
         m.d.comb += [
             accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),
-            accumulators.maximum.eq(descriptor.maximum),
+            accumulators.maximum.eq(back.maximum),
             collector.done.eq(accumulators.done), collector.results.eq(accumulators.results),
-            collector.last_beats.eq(descriptor.last_beats),
-            collector.parameter_base.eq(descriptor.parameter_base),
+            collector.last_beats.eq(back.last_beats),
+            collector.parameter_base.eq(back.parameter_base),
             elementwise.read_data.eq(activations.read_data),
             table.read_data.eq(activations.read_data),
             output.valid.eq(collector.valid | elementwise.valid),
             output.beat.eq(Mux(elementwise.valid, elementwise.beat, collector.beat)),
-            output.control.rescale.rounding.eq(descriptor.rounding),
-            output.control.rescale.zero_point.eq(descriptor.zero_point),
-            output.control.rescale.low.eq(descriptor.low),
-            output.control.rescale.high.eq(descriptor.high),
-            output.control.use_table.eq(descriptor.use_table),
-            output.control.in_zero.eq(descriptor.in_zero),
-            output.control.other_zero.eq(descriptor.other_zero),
+            output.control.rescale.rounding.eq(back.rounding),
+            output.control.rescale.zero_point.eq(back.zero_point),
+            output.control.rescale.low.eq(back.low),
+            output.control.rescale.high.eq(back.high),
+            output.control.use_table.eq(back.use_table),
+            output.control.in_zero.eq(back.in_zero),
+            output.control.other_zero.eq(back.other_zero),
             output.control.multiply.eq(
-                (descriptor.kind == Kind.ELEMENTWISE) & descriptor.multiply),
+                (back.kind == Kind.ELEMENTWISE) & back.multiply),
             output.control.add_table.eq(
-                (descriptor.kind == Kind.ELEMENTWISE) & ~descriptor.unary & ~descriptor.multiply),
+                (back.kind == Kind.ELEMENTWISE) & ~back.unary & ~back.multiply),
             output.write_table.enable.eq(table.enable),
             output.write_table.address.eq(table.address),
             output.write_table.data.eq(table.data),
@@ -181,6 +183,18 @@ class Engine(wiring.Component):
         self._connect_host_writes(m, activations, array, output, sequencer, program)
         self._connect_host_reads(m, activations, sequencer)
         return m
+
+    def _order_reads(self, m, sequencer, fill, writer):
+        """Hold the front half's reads back until what they read has been written."""
+        written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
+        with m.If(sequencer.joined):
+            m.d.comb += fill.rows_ready.eq(-1)
+        with m.Elif(sequencer.back.kind == Kind.MAC):  # others use the read port themselves
+            with m.Switch(sequencer.front.wait):
+                with m.Case(Wait.NOTHING):
+                    m.d.comb += fill.rows_ready.eq(-1)
+                with m.Case(Wait.ROW):
+                    m.d.comb += fill.rows_ready.eq(written)
 
     def _connect_host_writes(self, m, activations, array, output, sequencer, program):
         write = Signal(write_layout(self.config))

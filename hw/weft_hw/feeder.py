@@ -27,10 +27,12 @@ class Feeder(wiring.Component):
     -------
     columns : In(stream.Signature(column_layout(config)))
     begin : In(1), a new layer: takes ``weight_base``
+    enable : In(1), windows may start; columns are taken in any case
     weight_base, last_beats : In, constant during a layer
     step : Out(STEP); weight_address : Out
     push, pixel, taps, start, channels : Out, to the window former
     waits_output : Out(1), a complete window is held back by results that still leave
+    empty : Out(1), no complete window waits for its start
     """
 
     columns: stream.Interface
@@ -41,6 +43,7 @@ class Feeder(wiring.Component):
         super().__init__({
             "columns": In(stream.Signature(column)),
             "begin": In(1),
+            "enable": In(1),
             "weight_base": In(range(config.weight_words)),
             "last_beats": In(5),
             "step": Out(STEP),
@@ -51,6 +54,7 @@ class Feeder(wiring.Component):
             "start": Out(1),
             "channels": Out(1),
             "waits_output": Out(1),
+            "empty": Out(1),
         })
 
     def elaborate(self, platform):
@@ -67,7 +71,8 @@ class Feeder(wiring.Component):
         start, free = Signal(), Signal()
         m.d.comb += [
             free.eq(~window.last | (cooling <= window.steps_minus_1)),
-            start.eq(complete & (left == 0) & free),
+            start.eq(complete & (left == 0) & free & self.enable),
+            self.empty.eq(~complete),
             self.waits_output.eq(complete & (left == 0) & ~free),
             self.columns.ready.eq(~complete | start),
         ]

@@ -64,7 +64,7 @@ class Requantize(wiring.Component):
     """
 
     # magnitude, product, nudge, shift, round, add the zero point, clamp
-    LATENCY = 1 + fabric_latency(_MULTIPLIER) + 1 + 3 + 2 + 1 + 1
+    LATENCY = 1 + fabric_latency(_MULTIPLIER) + 1 + 3 + 2 + 1 + 2
 
     value: Signal
     multiplier: Signal
@@ -115,7 +115,9 @@ class Requantize(wiring.Component):
         m.d.sync += total.eq(carried >> 1)
 
         low, high = self.rescale.low, self.rescale.high
-        m.d.sync += self.o.eq(Mux(total > high, high, Mux(total < low, low, total)))
+        above, below, within = Signal(), Signal(), Signal(8)
+        m.d.sync += [above.eq(total > high), below.eq(total < low), within.eq(total)]
+        m.d.sync += self.o.eq(Mux(above, high, Mux(below, low, within)))
         return m
 
     def _shift(self, m: Module, value: Value, shift: Value) -> tuple[Value, Value, Value]:

@@ -17,7 +17,12 @@ RUN = data.StructLayout({"first": 8, "count": 8})
 
 
 class Sequencer(wiring.Component):
-    """Fetches the next descriptor while one runs, so that a layer begins 2 cycles after another.
+    """Runs layers in order, each in two halves that may overlap with its neighbours'.
+
+    The front half reads the input (line buffers and window program), the back half computes and
+    writes. A layer's front half begins when the one before needs its own no more, its back half
+    2 cycles after all results of the layer before are written; ``joined`` says that both halves
+    are at work on the same layer. The descriptor after that is fetched meanwhile.
 
     Parameters
     ----------
@@ -27,8 +32,11 @@ class Sequencer(wiring.Component):
     Members
     -------
     start : In(stream.Signature(RUN)), taken only when idle; a count of 0 does nothing
-    begin : Out(1), for one cycle; descriptor : Out, constant from then on until ``done``
-    done : In(1), for one cycle
+    front_begin, back_begin : Out(1), for one cycle
+    front, back : Out, descriptors, constant from then on until the next
+    joined : Out(1)
+    front_done : In(1), while the front half has nothing left to do
+    done : In(1), for one cycle: the back half is done
     busy : Out(1); cycles : Out(32), of the run under way or, when idle, the last one
     events : In, conditions counted during a layer: one bit per counter but ``cycles``
     load : In, one descriptor word: ``enable``, ``address``, ``data``
@@ -41,8 +49,12 @@ class Sequencer(wiring.Component):
         self.config, self.tech = config, tech
         super().__init__({
             "start": In(stream.Signature(RUN)),
-            "begin": Out(1),
-            "descriptor": Out(DESCRIPTOR_LAYOUT),
+            "front_begin": Out(1),
+            "front": Out(DESCRIPTOR_LAYOUT),
+            "front_done": In(1),
+            "joined": Out(1),
+            "back_begin": Out(1),
+            "back": Out(DESCRIPTOR_LAYOUT),
             "done": In(1),
             "busy": Out(1),
             "cycles": Out(32),
@@ -95,18 +107,28 @@ class Sequencer(wiring.Component):
                 to_fetch.eq(self.start.p.count), layer.eq(self.start.p.first),
                 address.eq(self.start.p.first * DESCRIPTOR_WORDS), fetched.eq(0),
             ]
-        m.d.sync += self.begin.eq(0)
         ends = Signal()
-        with m.FSM():
+        m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]
+        with m.FSM(name="front_half") as front_half:
             with m.State("FETCH"), m.If(fetched):
-                m.d.sync += [self.descriptor.eq(ahead), self.begin.eq(1), fetched.eq(0)]
-                m.next = "RUN"
-            with m.State("RUN"), m.If(self.done):
+                m.d.sync += [
+                    self.front.eq(ahead), self.front_begin.eq(1), fetched.eq(0),
+                    self.joined.eq(0),
+                ]
+                m.next = "READ"
+            with m.State("READ"), m.If(self.joined & self.front_done):
+                m.next = "FETCH"
+        with m.FSM(name="back_half"):
+            with m.State("JOIN"), m.If(front_half.ongoing("READ") & ~self.joined):
+                m.d.sync += [
+                    self.back.eq(self.front), self.back_begin.eq(1), self.joined.eq(1)]
+                m.next = "COMPUTE"
+            with m.State("COMPUTE"), m.If(self.done):
                 m.d.comb += ends.eq(1)
                 m.d.sync += [left.eq(left - 1), layer.eq(layer + 1)]
                 with m.If(left == 1):
                     m.d.sync += self.busy.eq(0)
-                m.next = "FETCH"
+                m.next = "JOIN"
 
         self._count(m, ends, layer)
         return m

@@ -30,6 +30,7 @@ class TapFetch(wiring.Component):
     -------
     descriptor : In, constant while columns are under way
     issue : In(1), the walker decided on a column; room : Out(1), it may
+    empty : Out(1), no column is under way or in the queue
     valid : In(1); fetch : In(fetch_layout(config))
     read_address : Out, read_data : In; one per line-buffer bank, data 2 cycles later
     o : Out(stream.Signature(column_layout(config)))
@@ -44,6 +45,7 @@ class TapFetch(wiring.Component):
             "descriptor": In(DESCRIPTOR_LAYOUT),
             "issue": In(1),
             "room": Out(1),
+            "empty": Out(1),
             "valid": In(1),
             "fetch": In(fetch_layout(config)),
             "read_address": Out(data.ArrayLayout(address, config.line_banks)),
@@ -123,7 +125,7 @@ class TapFetch(wiring.Component):
         ]
         free = Signal(range(_DEPTH + 1), init=_DEPTH)
         m.d.sync += free.eq(free + (self.o.valid & self.o.ready) - self.issue)
-        m.d.comb += self.room.eq(free != 0)
+        m.d.comb += [self.room.eq(free != 0), self.empty.eq(free == _DEPTH)]
         return m
 
     def _part(self, word, packing, part):

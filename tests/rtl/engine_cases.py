@@ -85,6 +85,8 @@ def random_convolution(config: Config, rng: np.random.Generator) -> dict:
                     for i in range(high):
                         for k in range(entry["columns"]):
                             word[:, i * config.tap_columns + k] = rng.integers(-128, 128, columns)
+                if depthwise:  # what lies past the channels is unspecified
+                    word[channels - group * columns if channels > group * columns else 0 :] = 0
                 position += 1
 
     parameters = b"".join(
