@@ -38,10 +38,18 @@ def load_model(path: str | Path, rounding: str | None = None) -> Graph:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
-    if data[4:8] == b"TFL3":
-        from weft.importers.tflite import import_tflite
+    try:
+        if data[4:8] == b"TFL3":
+            from weft.importers.tflite import import_tflite
 
-        return import_tflite(data, path.stem, rounding or "reference")
-    from weft.importers.onnx import import_onnx
+            return import_tflite(data, path.stem, rounding or "reference")
+        from weft.importers.onnx import import_onnx
 
-    return import_onnx(data, path.stem, rounding or "onnxruntime", source=str(path))
+        return import_onnx(data, path.stem, rounding or "onnxruntime", source=str(path))
+    except ModelError as error:
+        # Names in a damaged file can hold anything; the message stays one line.
+        text = str(error)
+        printable = "".join(c if c.isprintable() else "?" for c in text)
+        if printable == text:
+            raise
+        raise ModelError(printable) from error

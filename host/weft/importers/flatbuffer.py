@@ -1,6 +1,8 @@
 """Reads a ``.tflite`` file into plain records, checking every count and offset on the way."""
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Quantization
 
-__all__ = ["Model", "Operator", "RawTensor", "read_model"]
+__all__ = ["Model", "Operator", "RawTensor", "read_model", "well_formed"]
 
 # TFLite's tensor types that a quantised model may hold.
 _TYPES = {
@@ -66,8 +68,15 @@ def read_model(data: bytes) -> Model:
     ModelError
         If the file is truncated or malformed, or has several subgraphs.
     """
-    try:
+    with well_formed():
         return _read(data)
+
+
+@contextmanager
+def well_formed() -> Iterator[None]:
+    """Turn what the flatbuffer reader raises on a wrong offset or size into a ModelError."""
+    try:
+        yield
     except _MALFORMED as error:
         raise ModelError(f"the .tflite file is truncated or malformed ({error})") from error
 

@@ -7,7 +7,7 @@ import numpy as np
 from weft.errors import ModelError
 from weft.graph import Graph, Node, Tensor
 from weft.importers.check import check
-from weft.importers.flatbuffer import Model, Operator, RawTensor, read_model
+from weft.importers.flatbuffer import Model, Operator, RawTensor, read_model, well_formed
 from weft.importers.problems import Problems
 from weft.importers.tflite_options import TRANSLATIONS
 
@@ -34,7 +34,8 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
         label = _label(model, operator, index, names)
         if _is_shape_arithmetic(model, operator):
             continue
-        with problems.layer(label):
+        # Options are read from the file only now.
+        with problems.layer(label), well_formed():
             nodes.append(_node(model, operator, label))
     problems.finish()
     used = {t for node in nodes for t in (*node.inputs, *node.outputs) if t is not None}

@@ -51,6 +51,7 @@ def check_types(graph: Graph, node: Node) -> None:
     _int8(y)
     if weighted:
         _check_weights(graph, node)
+    _check_scales([graph.tensors[n] for n in (*node.inputs[:2], *node.outputs) if n is not None])
     same = node.operator in _SAME_QUANTIZATION or (
         # LiteRT averages the integers themselves; ONNX Runtime averages real numbers.
         node.operator == "AVERAGE_POOL_2D" and graph.rounding != "onnxruntime"
@@ -77,6 +78,17 @@ def _int8(tensor: Tensor) -> None:
         raise ModelError(f"tensor {tensor.name} is float32; quantise the model to int8 first")
     _one_of(tensor, (_INT8,))
     _per_tensor(tensor)
+
+
+def _check_scales(tensors: list[Tensor]) -> None:
+    """Refuse scales whose product or quotient float32 cannot hold."""
+    *operands, output = [
+        t.quantization.scale.astype(np.float64) for t in tensors if t.quantization is not None
+    ]
+    products = [*operands, operands[0] * operands[-1]]
+    largest = max(float(np.max(product / output)) for product in products)
+    if largest > 1e30:
+        raise ModelError(f"its scales differ by a factor of {largest:.3g}")
 
 
 def _check_weights(graph: Graph, node: Node) -> None:

@@ -68,6 +68,10 @@ def _half_up(acc: Int64, multiplier: Int64, exponent: Int64) -> Int64:
     return (acc * multiplier + (np.int64(1) << (shift - 1))) >> shift
 
 
+def _saturate(product: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.clip(product, -(2.0**31), 2.0**31)
+
+
 def round_away(value: NDArray[np.floating]) -> NDArray[np.floating]:
     """Round to integers, ties away from zero, as C's ``round``."""
     whole = np.trunc(value)
@@ -87,10 +91,11 @@ def multiply(acc: NDArray[np.integer], scale: ArrayLike, rule: Rule) -> Int64:
     """
     acc = acc.astype(np.int64)
     if rule is Rule.FLOAT32:
-        product = acc.astype(np.float32) * np.asarray(scale, np.float32)
-        return np.rint(product).astype(np.int64)
+        with np.errstate(over="ignore"):
+            product = acc.astype(np.float32) * np.asarray(scale, np.float32)
+        return np.rint(_saturate(product)).astype(np.int64)
     if rule is Rule.FLOAT64:
-        return round_away(acc * np.asarray(scale, np.float64)).astype(np.int64)
+        return round_away(_saturate(acc * np.asarray(scale, np.float64))).astype(np.int64)
     multiplier, exponent = _quantize_multipliers(scale)
     return (double_rounding if rule is Rule.DOUBLE else _half_up)(acc, multiplier, exponent)
 

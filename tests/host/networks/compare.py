@@ -93,6 +93,9 @@ def compare_onnx(seed: int, form: str) -> Outcome:
     """Compare every quantised tensor and the output with ONNX Runtime."""
     plan, data, edge = onnx_network(seed, form)
     outcome = Outcome()
+    if form == "qoperator" and all(x.kind in ("max_pool", "flatten") for x in plan.layers):
+        outcome.refused = "nothing in this network tells the scale of its input"
+        return outcome
     session, _ = ort_session(data, keep="q")
     graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")
     rng = np.random.default_rng(seed)

@@ -1,16 +1,21 @@
 """LiteRT as the oracle for .tflite networks."""
 
+from typing import Any
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 __all__ = ["reference_interpreter", "run_litert", "xnnpack_interpreter"]
 
 
+def _source(model: bytes | str) -> dict[str, Any]:
+    return {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+
+
 def reference_interpreter(model: bytes | str) -> Interpreter:
     """LiteRT's reference kernels, every tensor kept."""
-    arguments = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
     interpreter = Interpreter(
-        **arguments, experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+        **_source(model), experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
         experimental_preserve_all_tensors=True, num_threads=1,
     )  # fmt: skip
     interpreter.allocate_tensors()
@@ -19,8 +24,7 @@ def reference_interpreter(model: bytes | str) -> Interpreter:
 
 def xnnpack_interpreter(model: bytes | str) -> Interpreter:
     """LiteRT as it comes: XNNPACK where it can."""
-    arguments = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
-    interpreter = Interpreter(**arguments, num_threads=1)
+    interpreter = Interpreter(**_source(model), num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
 

@@ -1,5 +1,7 @@
 """Writes a plan as an ONNX model, in QDQ or QOperator format."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -40,7 +42,7 @@ class Writer:
         self.initializers.append(numpy_helper.from_array(np.array(data, order="C"), name))
         return name
 
-    def node(self, operator, inputs, output, domain="", **attributes) -> str:
+    def node(self, operator, inputs, output, domain="", **attributes: Any) -> str:
         node = helper.make_node(operator, inputs, [output], name=f"{output}/{operator}",
                                 domain=domain, **attributes)  # fmt: skip
         self.nodes.append(node)
@@ -78,7 +80,7 @@ class Writer:
         return model.SerializeToString()
 
 
-def window(options) -> dict:
+def window(options) -> dict[str, Any]:
     top, bottom, left, right = options["padding"]
     result = {
         "kernel_shape": list(options["kernel"]), "strides": list(options["stride"]),
@@ -110,7 +112,7 @@ def write_qdq(plan: Plan, unsigned: bool) -> bytes:
 def _dequantized_weights(w: Writer, plan: Plan, layer: Layer, name: str) -> list[str]:
     data, scales = onnx_weights(layer), layer.options["scales"]
     parameters = w.scales(f"{name}/w", scales)
-    axis = {"axis": 0} if len(scales) > 1 else {}
+    axis: dict[str, Any] = {"axis": 0} if len(scales) > 1 else {}
     kernel = w.constant(f"{name}/weights", data)
     result = [w.node("DequantizeLinear", [kernel, *parameters], f"{name}/wf", **axis)]
     bias = layer.options["bias"]

@@ -1,5 +1,7 @@
 """ONNX Runtime as the oracle for ONNX networks."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -26,7 +28,7 @@ def ort_session(model: bytes, keep: str = "") -> tuple[onnxruntime.InferenceSess
     return session, [output.name for output in session.get_outputs()]
 
 
-def run_ort(session: onnxruntime.InferenceSession, x: np.ndarray) -> dict[str, np.ndarray]:
+def run_ort(session: onnxruntime.InferenceSession, x: np.ndarray) -> dict[str, Any]:
     """Run one input and return every output by name."""
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, {session.get_inputs()[0].name: x}), strict=True))

@@ -52,7 +52,9 @@ class Writer:
         self.graph.tensors, self.graph.operators = [], []
         self.model.subgraphs = [self.graph]
 
-    def tensor(self, name, shape, dtype, scales=None, zero_points=None, axis=0, data=None) -> int:
+    def tensor(
+        self, name, shape, dtype: Any, scales=None, zero_points=(), axis=0, data=None
+    ) -> int:
         tensor: Any = schema.TensorT()
         tensor.name, tensor.shape, tensor.type = name.encode(), list(shape), TYPES[np.dtype(dtype)]
         tensor.buffer = 0

@@ -1,0 +1,76 @@
+"""Runs many random networks or damaged files: ``python -m networks.fuzz --help``."""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from networks.compare import compare_onnx, compare_tflite
+from networks.mutate import base_files, mutate, outcome_of
+
+COMPARISONS = {
+    "tflite": compare_tflite,
+    "tflite-xnnpack": lambda seed: compare_tflite(seed, "xnnpack"),
+    "qdq": lambda seed: compare_onnx(seed, "qdq"),
+    "qoperator": lambda seed: compare_onnx(seed, "qoperator"),
+}
+
+
+def networks(form: str, first: int, count: int) -> int:
+    """Compare ``count`` networks with their runtime; return how many differ."""
+    compared, refused, different = 0, 0, 0
+    for seed in range(first, first + count):
+        outcome = COMPARISONS[form](seed)
+        compared += outcome.compared
+        refused += bool(outcome.refused)
+        if outcome.differences:
+            different += 1
+            print(f"{form} seed {seed}: {outcome.differences}")
+    print(
+        f"{form}: seeds {first} to {first + count - 1}, {compared} values compared, "
+        f"{different} networks differ, {refused} refused by the runtime"
+    )
+    return different
+
+
+def mutations(first: int, count: int, bases: int) -> int:
+    """Import ``count`` damaged files; return how many ended in another way than ModelError."""
+    files, outcomes, failures = base_files(bases), Counter(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(first, first + count):
+            rng = np.random.default_rng(seed)
+            data = mutate(files[seed % len(files)], rng)
+            try:
+                outcomes[outcome_of(data, Path(folder))] += 1
+            except Exception as error:
+                failures += 1
+                print(f"mutation seed {seed}: {type(error).__name__}: {error}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"mutations: seeds {first} to {first + count - 1}, {dict(outcomes)}, peak {peak} MiB")
+    return failures
+
+
+def main() -> int:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=[*COMPARISONS, "mutations"])
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--bases", type=int, default=20, help="seeds of files to damage")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    if arguments.kind == "mutations":
+        failures = mutations(arguments.first, arguments.count, arguments.bases)
+    else:
+        failures = networks(arguments.kind, arguments.first, arguments.count)
+    print(f"{time.perf_counter() - started:.0f} s")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
