@@ -1,9 +1,7 @@
 """Architectural simulator: executes descriptors on memory images, exactly, without a clock."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import (
     DESCRIPTOR_BYTES,
@@ -28,7 +26,7 @@ class MachineFault(Exception):
 
 
 def requantize(
-    accumulator: NDArray[Any], multiplier: NDArray[Any], shift: NDArray[Any], rounding: int
+    accumulator: ArrayLike, multiplier: ArrayLike, shift: ArrayLike, rounding: int
 ) -> NDArray[np.int64]:
     """Return ``accumulator * multiplier / 2**shift``, rounded as ``rounding`` says.
 

@@ -22,10 +22,10 @@ class Builder:
     def quantization(self, scale: float | None = None, zero_point: int | None = None):
         scale = float(self.rng.uniform(0.005, 0.2)) if scale is None else scale
         if zero_point is None:
-            zero_point = int(self.rng.choice([-128, 127, 0, self.rng.integers(-128, 128)]))
+            zero_point = int(self.rng.choice([-128, 127, 0, int(self.rng.integers(-128, 128))]))
         return Quantization(np.array([scale], np.float32), np.array([zero_point], np.int64))
 
-    def tensor(self, shape, quantization=None, *, dtype=np.int8, data=None) -> str:
+    def tensor(self, shape, quantization=None, *, dtype: type = np.int8, data=None) -> str:
         name = f"t{len(self.tensors)}"
         self.tensors[name] = Tensor(name, tuple(int(s) for s in shape), np.dtype(dtype),
                                     quantization, data)  # fmt: skip
@@ -44,7 +44,9 @@ class Builder:
         return output
 
     def scale(self, name) -> float:
-        return float(self.tensors[name].quantization.scale[0])
+        quantization = self.tensors[name].quantization
+        assert quantization is not None
+        return float(quantization.scale[0])
 
     def _linear(self, operator, x, weights, taps, shape, axis, per_channel=True, **attributes):
         out = shape[-1]

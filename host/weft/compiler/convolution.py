@@ -111,12 +111,10 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
 
 def _rows(sums: Sums, rows: slice, entries: list[Any]) -> Sums:
     """Return the sums of some output channels."""
-    m = sums.multipliers
-    multipliers = type(m)(
-        m.rounding, m.multiplier[rows], m.shift[rows], m.constant[rows], m.value[rows])
     return Sums(
         entries=entries, weights=sums.weights[rows], bias=sums.bias[rows],
-        multipliers=multipliers, zero_point=sums.zero_point, low=sums.low, high=sums.high,
+        multipliers=sums.multipliers.rows(rows), zero_point=sums.zero_point, low=sums.low,
+        high=sums.high,
     )  # fmt: skip
 
 

@@ -58,9 +58,7 @@ class Sums:
     @staticmethod
     def identity(channels: int) -> Multipliers:
         """Return multipliers that change nothing."""
-        ones = np.ones(channels, np.int64)
-        no = np.zeros(channels, bool)
-        return Multipliers(Rounding.HALF_UP, ones << 30, ones * 30, no, ones * 0)
+        return Multipliers.uniform(channels, Rounding.HALF_UP, 1 << 30, 30)
 
 
 def check_line_room(config: Config, *, row_words: int, rows: int) -> int:

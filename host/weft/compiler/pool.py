@@ -117,12 +117,11 @@ def _mean(lowering: Lowering, node: Node, source: Place, window: Window, count: 
     stage = reference.output_stage(lowering.graph, node)
     channels = source.layout.channels
     multiplier, shift = mean_multiplier(count)
-    ones = np.ones(channels, np.int64)
     return Sums(
         entries=depthwise_entries(lowering.config, source.layout, window.kernel, (1, 1)),
-        weights=np.ones((channels, window.kernel[0] * window.kernel[1]), np.int8), bias=ones * 0,
-        multipliers=Multipliers(
-            Rounding.HALF_UP, ones * multiplier, ones * shift, np.zeros(channels, bool), ones * 0),
+        weights=np.ones((channels, window.kernel[0] * window.kernel[1]), np.int8),
+        bias=np.zeros(channels, np.int64),
+        multipliers=Multipliers.uniform(channels, Rounding.HALF_UP, multiplier, shift),
         zero_point=0, low=stage.low, high=stage.high, depthwise=True,
     )  # fmt: skip
 
@@ -164,7 +163,4 @@ def _litert_mean(lowering: Lowering, node: Node, count: int, channels: int) -> M
     # An exponent above 0 would shift the sum left before it is multiplied.
     if exponent > 0 or 31 - exponent > 63:
         raise Unsupported("its output's scale is out of the requantiser's range")
-    ones = np.ones(channels, np.int64)
-    return Multipliers(
-        Rounding.DOUBLE, ones * multiplier, ones * (31 - exponent), np.zeros(channels, bool),
-        ones * 0)  # fmt: skip
+    return Multipliers.uniform(channels, Rounding.DOUBLE, multiplier, 31 - exponent)

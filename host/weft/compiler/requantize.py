@@ -27,6 +27,8 @@ class Multipliers:
     multiplier, shift : ndarray, int64, shape (channels,)
     constant : ndarray, bool, shape (channels,)
         Channels whose weights become zero, and ``value`` (int64, before the zero point) the bias.
+    offset : ndarray, int64, shape (channels,)
+        Added to the other channels' biases.
     """
 
     rounding: Rounding
@@ -34,6 +36,23 @@ class Multipliers:
     shift: Int64
     constant: NDArray[np.bool_]
     value: Int64
+    offset: Int64
+
+    @staticmethod
+    def uniform(
+        channels: int, rounding: Rounding, multiplier: int, shift: int
+    ) -> "Multipliers":
+        """Return the same multiplier and shift for all channels."""
+        ones = np.ones(channels, np.int64)
+        return Multipliers(
+            rounding, ones * multiplier, ones * shift, np.zeros(channels, bool), ones * 0,
+            ones * 0)  # fmt: skip
+
+    def rows(self, channels: slice) -> "Multipliers":
+        """Return those of some channels."""
+        return Multipliers(
+            self.rounding, self.multiplier[channels], self.shift[channels],
+            self.constant[channels], self.value[channels], self.offset[channels])  # fmt: skip
 
 
 def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multipliers:
@@ -59,14 +78,49 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
     # Rounding is monotonic, so a channel that agrees at both ends is constant.
     constant = at_low == at_high
     result = _direct(stage.rule, scale, low, high) if stage.rule is not Rule.FLOAT64 else None
+    offset = np.zeros(channels, np.int64)
+    if result is not None and result[0] is Rounding.FLOAT32:
+        once = ~result[3] & (at_high - at_low == 1)
+        for channel in np.flatnonzero(once).tolist():
+            _move_decision(stage, channel, low, high, result, offset)
     if result is None or (~result[3] & ~constant).any():
         result = _fitted(stage, scale, low, high, constant)
+        offset = np.zeros(channels, np.int64)
     rounding, multiplier, shift, exact = result
     folded = ~exact
     return Multipliers(
         rounding, np.where(folded, _UNITY[0], multiplier), np.where(folded, _UNITY[1], shift),
-        folded, at_low - stage.zero_point,
+        folded, at_low - stage.zero_point, offset,
     )  # fmt: skip
+
+
+def _move_decision(
+    stage: OutputStage, channel: int, low: Int64, high: Int64,
+    result: tuple[Rounding, Int64, Int64, NDArray[np.bool_]], offset: Int64,
+) -> None:  # fmt: skip
+    """Bring a channel with a single decision into the range in which float32 is exact.
+
+    With a scale of ``2**-bits`` the decision between ``v`` and ``v + 1`` lies at
+    ``(v + 1/2) * 2**bits``; the offset moves the accumulator's decision there.
+    """
+    rounding, multiplier, shift, exact = result
+    only = OutputStage(
+        stage.rule, np.broadcast_to(stage.scale, low.shape)[channel : channel + 1],
+        stage.zero_point, stage.low, stage.high)  # fmt: skip
+    first, last = low[channel : channel + 1], high[channel : channel + 1]
+    below = int(only(first)[0])
+    values, thresholds = _thresholds(only, first, last)
+    decision = int(thresholds[values == below + 1][0, 0])
+    v = below - stage.zero_point
+    for bits in range(23, 0, -1):
+        # A tie goes to the even one of v and v + 1.
+        target = (2 * v + 1) * (1 << bits - 1) + (v % 2 == 0)
+        ends = np.array([first[0], decision - 1, decision, last[0]]) + target - decision
+        got = requantize(ends, 1 << 30, 30 + bits, rounding)
+        if np.abs(ends).max() <= _FLOAT32_EXACT and got.tolist() == [v, v, v + 1, v + 1]:
+            multiplier[channel], shift[channel] = 1 << 30, 30 + bits
+            offset[channel], exact[channel] = target - decision, True
+            return
 
 
 def _direct(
@@ -171,7 +225,7 @@ def parameter_words(bias: Int64, multipliers: Multipliers, lanes: int, first: in
 
     ``bias`` (channels,) is what the hardware adds, reduced to 32 bits here.
     """
-    bias = np.where(multipliers.constant, multipliers.value, bias)
+    bias = np.where(multipliers.constant, multipliers.value, bias + multipliers.offset)
     bias = (bias + (1 << 31)) % (1 << 32) - (1 << 31)
     entries = -(-(first + len(bias)) // lanes)
     words = np.zeros((entries * lanes, 3), np.int64)

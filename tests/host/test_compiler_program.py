@@ -1,0 +1,207 @@
+"""Program files, capacities, placement and waits."""
+
+import re
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from weft.compiler import compile_graph
+from weft.errors import CapacityError, DeviceMismatch, ModelError
+from weft.execute import load_program, run_program
+from weft.program import HostStep, Program, RunStep
+from weft_hw.contract.config import CONFIGS, Config
+from weft_hw.contract.descriptor import Kind, Wait
+from weft_hw.contract.memory_map import Region
+from weft_sim.machine import Machine
+
+PLAIN = CONFIGS["ulx3s-85f"]
+LOADED, NOBODY = -10, -20  # writers of words other than descriptors
+
+
+def network(graphs, seed=1):
+    b = graphs.Builder(seed)
+    x = b.conv(b.input(8, 8, 3), 12, padding=(1, 1, 1, 1))
+    y = b.conv(b.depthwise(x, padding=(1, 1, 1, 1)), 12, kernel=(1, 1))
+    x = b.binary("ADD", x, y)
+    x = b.unary("LOGISTIC", b.pool("MAX_POOL_2D", x))
+    x = b.fully_connected(b.reshape(x, 4 * 4 * 12), 10)
+    out = b.node("SOFTMAX", (x,), (1, 10), b.quantization(1 / 256, -128), beta=1.0)
+    return b, b.build(out)
+
+
+def test_saved_program_gives_the_same_results(graphs, tmp_path):
+    b, graph = network(graphs)
+    program, feeds = compile_graph(graph, PLAIN), b.feeds()
+    path = tmp_path / "model.weft"
+    program.save(path)
+    loaded = Program.load(path)
+    for name in ("config", "fingerprint", "images", "steps", "places", "descriptors", "layers",
+                 "usage"):  # fmt: skip
+        assert getattr(loaded, name) == getattr(program, name), name
+    results = []
+    for each in (program, loaded):
+        machine = Machine(PLAIN)
+        load_program(each, machine, PLAIN)
+        results.append(run_program(each, machine, feeds)[graph.outputs[0]])
+    np.testing.assert_array_equal(*results)
+
+
+def test_saving_twice_gives_the_same_bytes(graphs, tmp_path):
+    paths = [tmp_path / name for name in ("a.weft", "b.weft")]
+    for path in paths:
+        compile_graph(network(graphs)[1], PLAIN).save(path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_damaged_files(graphs, tmp_path):
+    path = tmp_path / "model.weft"
+    compile_graph(network(graphs)[1], PLAIN).save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(21)
+    damaged = [b"", b"PK", b"not a program", whole[: len(whole) // 2], whole[:-1]]
+    for _ in range(60):
+        copy = bytearray(whole)
+        copy[int(rng.integers(len(copy)))] ^= 1 << int(rng.integers(8))
+        damaged.append(bytes(copy))
+    refused = 0
+    for data in damaged:
+        path.write_bytes(data)
+        try:
+            Program.load(path)
+        except ModelError as error:
+            assert re.match(r"^cannot load .*model\.weft: ", str(error))
+            refused += 1
+    # A flipped bit in a time stamp or the like changes nothing that is read.
+    assert refused >= 55
+
+
+def test_a_changed_weight_is_noticed(graphs, tmp_path):
+    """A valid archive whose member does not have the checksum of the manifest."""
+    path, changed = tmp_path / "model.weft", tmp_path / "changed.weft"
+    compile_graph(network(graphs)[1], PLAIN).save(path)
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
+        for info in old.infolist():
+            data = bytearray(old.read(info))
+            if info.filename == "images/0":
+                data[100] ^= 1
+            new.writestr(info.filename, bytes(data))
+    message = r"^cannot load .*changed\.weft: it is damaged \(a checksum differs\)$"
+    with pytest.raises(ModelError, match=message):
+        Program.load(changed)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ModelError, match=r"^cannot read .*none\.weft: No such file or directory$"):
+        Program.load(tmp_path / "none.weft")
+
+
+def test_loading_needs_numpy_alone(graphs, tmp_path):
+    path = tmp_path / "model.weft"
+    compile_graph(network(graphs)[1], PLAIN).save(path)
+    code = (
+        "import sys; from weft.program import Program; Program.load(sys.argv[1]);"
+        "print([m for m in ('onnx', 'tflite', 'amaranth', 'onnxruntime') if m in sys.modules])"
+    )
+    paths = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(path)], env=paths, capture_output=True, text=True,
+        timeout=60, check=True)  # fmt: skip
+    assert result.stdout.strip() == "[]"
+
+
+def test_program_for_another_configuration(graphs):
+    program = compile_graph(network(graphs)[1], PLAIN)
+    tiny = CONFIGS["tiny"]
+    with pytest.raises(DeviceMismatch, match=r"^the program was compiled for ulx3s-85f \([0-9a-f]"
+                       r"{16}\), the device is tiny \([0-9a-f]{16}\)$"):  # fmt: skip
+        load_program(program, Machine(tiny), tiny)
+
+
+@pytest.mark.parametrize(("field", "size", "message"), [
+    ("weight_words", 20, r"needs \d+ bytes of weight memory \(2880 available\)"),
+    ("parameter_words", 4, r"needs \d+ bytes of parameter memory \(288 available\)"),
+    ("window_count", 5, r"needs \d+ bytes of window memory \(20 available\)"),
+    ("descriptor_count", 3, r"needs \d+ bytes of descriptor memory \(192 available\)"),
+    ("activation_words", 100, r"needs \d+ bytes of activation memory; small has 1600"),
+])  # fmt: skip
+def test_capacities(graphs, field, size, message):
+    config = Config(**{"name": "small", field: size})
+    with pytest.raises(CapacityError, match=message):
+        compile_graph(network(graphs)[1], config)
+
+
+def spans(program, number):
+    """Bytes that a descriptor reads and writes: (reads, written), as sets of words."""
+    d, config = program.descriptors[number].fields, program.config
+    if d["kind"] == Kind.TABLE:
+        return set(range(d["in_base"], d["in_base"] + 1024 // config.columns)), set()
+    if d["kind"] == Kind.ELEMENTWISE:
+        count = d["word_count"]
+        reads = set(range(d["in_base"], d["in_base"] + count))
+        if not d.get("unary"):
+            reads |= set(range(d["other_base"], d["other_base"] + count))
+        start = d["out_base"] // config.beats
+        return reads, set(range(start, start + count))
+    count = d["fill_rows"] * d["row_words"]
+    node = program.graph.nodes[program.descriptors[number].node]
+    if node.operator == "FULLY_CONNECTED":  # what lies behind the last word meets zero weights
+        count = min(count, program.places[node.inputs[0]].words)
+    reads = set(range(d["in_base"], d["in_base"] + count))
+    y, x = np.arange(d["out_height"])[:, None, None], np.arange(d["out_width"])[:, None]
+    beats = np.arange((d["groups"] - 1) * config.beats + d["last_beats"])
+    places = d["out_base"] + y * d["out_row"] + x * d["out_pixel"] + beats
+    return reads, set((places // config.beats).reshape(-1).tolist())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_waits_and_places(graphs, seed):
+    """No result falls on what is still to be read, and no descriptor reads too early.
+
+    Each word's last writer must be the descriptor before (with a wait) or an older one; and what
+    a layer reads must be what its writer left, until its last reader is done.
+    """
+    b, graph = network(graphs, seed)
+    program = compile_graph(graph, PLAIN)
+    constants = {
+        word for image in program.images if image.region is Region.ACTIVATION
+        for word in range(image.unit, image.unit + len(image.data) // PLAIN.columns)
+    }  # fmt: skip
+    run = next(step for step in program.steps if isinstance(step, RunStep))
+    writer = {}
+    for name in run.loads:
+        place = program.places[name]
+        writer |= dict.fromkeys(range(place.base, place.base + place.words), LOADED)
+    for number in range(run.first, run.first + run.count):
+        reads, written = spans(program, number)
+        assert not written & constants
+        assert not written & reads, "a layer overwrites its own input"
+        sources = {writer.get(word, NOBODY) for word in reads - constants}
+        assert NOBODY not in sources, "reads what nobody wrote"
+        wait = Wait(program.descriptors[number].fields["wait"]) if (
+            "wait" in program.descriptors[number].fields) else Wait.NOTHING
+        if number - 1 in sources:
+            assert wait is not Wait.NOTHING
+        if wait is Wait.ROW:
+            before, after = (program.descriptors[n].fields for n in (number - 1, number))
+            assert sources == {number - 1}
+            assert before["out_height"] == after["in_height"]
+            assert before["out_row"] == after["row_words"] * PLAIN.beats
+            assert before["out_base"] == after["in_base"] * PLAIN.beats
+        writer |= dict.fromkeys(written, number)
+    waits = [program.descriptors[n].fields.get("wait", 0) for n in range(run.count)]
+    assert waits[0] == Wait.NOTHING and Wait.ROW in waits and Wait.LAYER in waits
+    del b
+
+
+def test_steps_are_in_order_and_complete(graphs):
+    program = compile_graph(network(graphs)[1], PLAIN)
+    run, host = program.steps
+    assert isinstance(run, RunStep) and isinstance(host, HostStep)
+    assert (run.first, run.count) == (0, len(program.descriptors))
+    assert [program.graph.nodes[i].operator for i in host.nodes] == ["SOFTMAX"]
+    macs = sum(info.macs for info in program.descriptors)
+    assert macs == sum(layer.macs for layer in program.layers)
+    # 8x8 outputs: 3x3x3 to 12 channels, 3x3 depthwise on 12, 1x1 from 12 to 12; then 192 to 10.
+    assert macs == 64 * (27 * 12 + 9 * 12 + 12 * 12) + 1920
