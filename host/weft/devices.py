@@ -30,6 +30,9 @@ class OpenDevice:
         Reads, writes, runs.
     traffic : callable
         Returns what the link has carried since it was opened.
+    cycles : callable or None
+        Returns the cycles of all runs since then, as the hardware counted them from accepting
+        a start to the last result; None if only the layers' counters tell.
     close : callable
     """
 
@@ -37,6 +40,7 @@ class OpenDevice:
     config: Config
     memories: Device
     traffic: Callable[[], LinkProfile] = LinkProfile
+    cycles: Callable[[], int] | None = None
     close: Callable[[], Any] = field(default=lambda: None)
 
 
@@ -74,7 +78,9 @@ def open_device(
             bytes_to_board=done.bytes_to_board, bytes_from_board=done.bytes_from_board,
             seconds=done.seconds, retries=done.retries)  # fmt: skip
 
-    return OpenDevice(name, config, _BoardMemories(board), traffic, board.close)
+    memories = _BoardMemories(board)
+    return OpenDevice(
+        name, config, memories, traffic, lambda: memories.cycles, board.close)  # fmt: skip
 
 
 class _BoardMemories:
@@ -82,6 +88,7 @@ class _BoardMemories:
 
     def __init__(self, board: "Board"):
         self._board = board
+        self.cycles = 0
 
     def write(self, region: Region, unit: int, data: bytes) -> None:
         """Write whole units."""
@@ -93,5 +100,5 @@ class _BoardMemories:
 
     def run(self, first: int, count: int) -> None:
         """Run descriptors and wait for their end."""
-        self._board.execute(run=(first, count))
+        self.cycles += self._board.execute(run=(first, count))[0]
 

@@ -25,10 +25,12 @@ Arrays = dict[str, NDArray[Any]]
 class Run:
     """One inference: the tensors that the host came to know, and the counters read afterwards.
 
-    ``counters`` maps descriptor numbers to the contract's counters by name.
+    ``counters`` maps descriptor numbers to the contract's counters by name; ``cycles`` are those
+    of all runs together, None where nothing counts.
     """
 
     values: Arrays
+    cycles: int | None = None
     counters: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     link: LinkProfile = field(default_factory=LinkProfile)
 
@@ -82,10 +84,16 @@ class BoardRunner:
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
         """Run one image."""
-        before = self.board.traffic()
+        traffic = self.board.traffic()
+        cycles = self.board.cycles() if self.board.cycles else 0
         values = run_program(self.program, self.board.memories, feeds)
-        link = self.board.traffic() - before
-        return Run(values, self._counters(), link)
+        link = self.board.traffic() - traffic
+        counters = self._counters()
+        if self.board.cycles:
+            cycles = self.board.cycles() - cycles
+        else:
+            cycles = sum(counter["cycles"] for counter in counters.values())
+        return Run(values, cycles, counters, link)
 
     def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """Return every tensor of one image, its descriptors run one by one."""
