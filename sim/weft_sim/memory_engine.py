@@ -1,11 +1,14 @@
 """A stand-in for the engine: plain memories, and runs that only take time."""
 
-from amaranth.hdl import Const, Module, Signal
+from functools import reduce
+from operator import xor
+
+from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.contract.memory_map import Region, max_unit_bytes, memory_map
 from weft_hw.engine import read_layout, write_layout
 from weft_hw.sequencer import RUN
 
@@ -17,8 +20,10 @@ CYCLES_PER_DESCRIPTOR = 64
 class MemoryEngine(wiring.Component):
     """Keep what is written to ACTIVATION; a run takes 64 cycles per descriptor.
 
-    COUNTER reads give the address. A run that starts with the last descriptor never ends. Ports
-    are the engine's, and so is the latency of a read.
+    Every write to a region goes into a checksum of 32 bits: rotated left by 1, then XORed with
+    the address and with each 32-bit word of the unit. Unit ``r`` of COUNTER is that of region
+    ``r``; any other unit of COUNTER gives its own address. A run that starts with the last
+    descriptor never ends.
 
     Parameters
     ----------
@@ -54,6 +59,18 @@ class MemoryEngine(wiring.Component):
             read.addr.eq(self.read.payload.address), read.en.eq(Const(1)),
         ]  # fmt: skip
 
+        unit = self.write.payload
+        # Memories survive a reset, and so do their checksums.
+        sums = Array(Signal(32, name=f"sum_{region.name}", reset_less=True) for region in Region)
+        masks = Array((1 << 8 * memory.unit_bytes) - 1
+                      for memory in memory_map(self.config).values())
+        words = Signal(8 * max_unit_bytes(self.config))
+        m.d.comb += words.eq(unit.data & masks[unit.region])
+        folded = reduce(xor, (words[at : at + 32] for at in range(0, len(words), 32)))
+        with m.If(self.write.valid & (unit.region < len(sums))):
+            m.d.sync += sums[unit.region].eq(
+                sums[unit.region].rotate_left(1) ^ unit.address ^ folded)
+
         place, waiting = Signal(read_layout()), Signal()
         m.d.comb += self.read.ready.eq(~waiting & ~self.data.valid)
         m.d.sync += waiting.eq(0)
@@ -62,7 +79,8 @@ class MemoryEngine(wiring.Component):
         with m.If(waiting):
             m.d.sync += [self.data.valid.eq(1), self.data.payload.eq(read.data)]
             with m.If(place.region == Region.COUNTER):
-                m.d.sync += self.data.payload.eq(place.address)
+                m.d.sync += self.data.payload.eq(
+                    Mux(place.address < len(sums), sums[place.address[:3]], place.address))
         with m.If(self.data.valid & self.data.ready):
             m.d.sync += self.data.valid.eq(0)
 

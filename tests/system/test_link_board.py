@@ -37,10 +37,10 @@ def test_one_exchange_for_a_whole_inference(board):
     data = bytes(range(1, 253))
     cycles, [first, counters] = board.execute(
         [Block(Region.ACTIVATION, 7, data), Block(Region.PARAMETER, 0, bytes(9 * 100))], (3, 5),
-        [Place(Region.ACTIVATION, 7, 63), Place(Region.COUNTER, 1, 2)])
+        [Place(Region.ACTIVATION, 7, 63), Place(Region.COUNTER, 61, 2)])
     assert cycles == 5 * CYCLES_PER_DESCRIPTOR
     assert first == data
-    assert counters == b"\1\0\0\0\2\0\0\0"
+    assert counters == b"\x3d\0\0\0\x3e\0\0\0"
 
 
 def test_status_and_label(board):
