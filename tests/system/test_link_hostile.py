@@ -115,7 +115,8 @@ class Model:
             case Request.READ:
                 return Status.OK, self.read(region, first, count)
             case Request.RUN:
-                self.run, self.cycles = int.from_bytes(body[2:], "little"), body[1] * CYCLES_PER_DESCRIPTOR
+                self.run = int.from_bytes(body[2:], "little")
+                self.cycles = body[1] * CYCLES_PER_DESCRIPTOR
             case Request.WAIT:
                 return Status.OK, little((self.run, 2), (self.cycles, 4))
             case Request.LABEL:
@@ -230,7 +231,7 @@ def test_hostile_bytes():
         got = ask(batch)
         expected = model.receive(batch)
         assert got == expected, batch.hex()
-        for reply in got:
+        for reply in expected:
             answered[Status(reply[2])] += 1
         if rng.random() < 0.02:
             sequence = model.expected
