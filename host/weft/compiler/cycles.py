@@ -1,65 +1,83 @@
-"""Closed-form prediction of the cycles that one descriptor takes."""
+"""Prediction of the cycles that each descriptor takes, counted as the hardware counts them."""
 
 from collections.abc import Mapping, Sequence
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.descriptor import Kind, Wait
 
-from weft.compiler.ir import Entry
+from weft.compiler.ir import Command
 
 __all__ = ["predict_cycles"]
 
-_BEGIN = 3  # from the end of one descriptor to the start of the next
-_TABLE = 260  # a table of 256 entries, one a cycle
-_ELEMENTWISE = 16  # from the first operand's read to the last result's write, less the words
-_ROW = 3  # between output rows, and between input rows on their way to the line buffers
-_LATENCY = 24  # from a row in the line buffers to its last result in memory, besides the array
+# Measured on the simulated ulx3s-85f; what depends on the array's size is a formula below.
+_START = 21  # from the start of a run to that of its first layer: a descriptor is read
+_TABLE = 263  # a table of 256 entries, one a cycle
+_ELEMENTWISE = 27  # from the end of the layer before to the last write, less the words
+_JOIN = 2  # from the end of the layer before to the first step
+_ROW = 2  # from one output row's last column of taps to the next one's first
+_FRONT = 16  # from a row in the line buffers to the first step that uses it
+_DRAIN = 23  # from the last step to the last write, besides the way through the array
+_EARLY = 25  # by how much the front half runs ahead of the end of the layer before, likewise
 
 
-def predict_cycles(config: Config, fields: Mapping[str, int], entries: Sequence[Entry]) -> int:
-    """Return the cycles of a descriptor that waits for the one before it.
+def predict_cycles(config: Config, commands: Sequence[Command]) -> list[int]:
+    """Return the cycles of each command of a run.
 
-    A MAC layer's output row takes, for each column and group, the steps of its windows or the
-    columns of taps to fetch (for each pixel), whichever is more, and at least as long as its
-    results take to leave. Input rows arrive meanwhile, so a block of rows takes the longer of
-    both; the rows that the first window covers arrive before anything else happens.
+    As the hardware's counters have it, a layer lasts from the end of the layer before to the
+    last of its own results.
     """
-    if fields["kind"] == Kind.TABLE:
-        return _BEGIN + _TABLE
-    if fields["kind"] == Kind.ELEMENTWISE:
-        period = config.beats if fields.get("unary") else max(2, config.beats)
-        return _BEGIN + _ELEMENTWISE + fields["word_count"] * period
-    pixels = config.pixels
-    blocks = -(-fields["out_height"] // pixels)
-    compute = sum(
-        _window_cycles(config, fields, entries, config.beats) for _ in range(fields["groups"] - 1)
-    ) + _window_cycles(config, fields, entries, fields["last_beats"])
-    block = _ROW + compute
-    row = fields["row_words"] + 1
-    stride = fields["stride_y"] * pixels
-    covered = fields["span"] - fields["pad_top"] + (pixels - 1) * fields["stride_y"]
-    first = min(max(covered, 0), fields["fill_rows"])
-    later = fields["fill_rows"] - first
-    # Rows that arrive while a block is worked on, block after block.
-    busy = 0
-    for _ in range(blocks - 1):
-        fresh = min(stride, later)
-        later -= fresh
-        busy += max(block, fresh * row)
-    return _BEGIN + first * row + busy + block + _LATENCY + config.rows + config.columns
+    result = []
+    for number, command in enumerate(commands):
+        fields = command.fields
+        before = commands[number - 1].fields if number else None
+        cycles = _START if before is None else 0
+        if fields["kind"] == Kind.TABLE:
+            cycles += _TABLE
+        elif fields["kind"] == Kind.ELEMENTWISE:
+            period = config.beats if fields.get("unary") else max(2, config.beats)
+            cycles += _ELEMENTWISE + fields["word_count"] * period
+        else:
+            cycles += _mac(config, command, before)
+        result.append(cycles)
+    return result
 
 
-def _window_cycles(
-    config: Config, fields: Mapping[str, int], entries: Sequence[Entry], beats: int
-) -> int:
-    """Return the cycles of all output columns of one group in one block of rows."""
+def _mac(config: Config, command: Command, before: Mapping[str, int] | None) -> int:
+    """Return the cycles of a MAC layer.
+
+    A block of output rows takes, for each group and column, the longest of: the steps of a
+    window, the columns of taps pushed behind it, and its results' beats. The walker, which
+    fetches all columns of taps one by one, may take longer; and a block cannot begin before the
+    input rows that it covers have arrived, a word a cycle.
+    """
+    fields = command.fields
+    array = config.rows + config.columns
+    early = before is not None and before["kind"] == Kind.MAC and fields["wait"] != Wait.LAYER
+    filling = -(_EARLY + array) if early else _JOIN
+    windows, columns = 0, 0
+    for group in range(fields["groups"]):
+        last = group == fields["groups"] - 1
+        w, c = _group(config, command, fields["last_beats"] if last else config.beats)
+        windows, columns = windows + w, columns + c
+    block = max(windows, columns + _ROW)
+    row, span, stride = fields["row_words"] + 1, fields["span"], fields["stride_y"]
+    now = _JOIN
+    for y in range(0, fields["out_height"], config.pixels):
+        covered = (y + config.pixels - 1) * stride - fields["pad_top"] + span
+        rows = min(max(covered, 0), fields["fill_rows"])
+        now = max(now, filling + rows * row + _FRONT) + block
+    return now + _DRAIN + array
+
+
+def _group(config: Config, command: Command, beats: int) -> tuple[int, int]:
+    """Return cycles of the windows, and of the walker, for one group of a block of rows."""
+    fields, entries = command.fields, command.entries
     leave = beats * config.pixels
-    fetch = [entry.columns * config.pixels for entry in entries]
     steps = [len(entry.taps) for entry in entries]
-    moved = list(fetch)
-    if fields["keep"]:
-        moved = [(entry.columns - fields["keep"]) * config.pixels for entry in entries]
-    # While a window runs, the columns of the next one are pushed behind it.
     before = [steps[-1], *steps[:-1]]
-    each = max(sum(map(max, before, moved)), leave)
-    return (fields["out_width"] - 1) * each + max(sum(map(max, before, fetch)), leave)
+    whole = [entry.columns * config.pixels for entry in entries]
+    moved = [(entry.columns - fields["keep"]) * config.pixels for entry in entries]
+    rest = fields["out_width"] - 1
+    windows = max(sum(map(max, before, whole)), leave) + rest * max(
+        sum(map(max, before, moved)), leave)
+    return windows, sum(whole) + rest * sum(moved)

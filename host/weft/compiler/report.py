@@ -4,8 +4,9 @@ from math import prod
 
 from weft.compiler.context import Lowering
 from weft.compiler.cycles import predict_cycles
+from weft.compiler.schedule import Schedule
 from weft.graph import Graph, Node
-from weft.program import DescriptorInfo, LayerInfo
+from weft.program import DescriptorInfo, LayerInfo, RunStep
 
 __all__ = ["count_macs", "describe_descriptors", "describe_layers"]
 
@@ -22,7 +23,7 @@ def count_macs(graph: Graph, node: Node) -> int:
 
 
 def describe_descriptors(
-    lowering: Lowering, fields: list[dict[str, int]]
+    lowering: Lowering, schedule: Schedule, fields: list[dict[str, int]]
 ) -> tuple[DescriptorInfo, ...]:
     """Return what each command became, and which tensors are complete after it."""
     graph = lowering.graph
@@ -38,11 +39,16 @@ def describe_descriptors(
                     finished[name] = max(sources)
     for name, number in finished.items():
         complete.setdefault(number, []).append(name)
+    cycles: list[int] = []
+    for step in schedule.steps:
+        if isinstance(step, RunStep):
+            run = lowering.commands[step.first : step.first + step.count]
+            cycles += predict_cycles(lowering.config, run)
     return tuple(
         DescriptorInfo(
             graph.nodes[command.node].name, graph.nodes[command.node].operator, command.node,
             command.macs, tuple(complete.get(number, ())), fields[number],
-            predict_cycles(lowering.config, fields[number], command.entries),
+            cycles[number],
         )
         for number, command in enumerate(lowering.commands)
     )  # fmt: skip
