@@ -66,7 +66,13 @@ def table(context: Context) -> NDArray[np.int8]:
         low, high = activation_range(operator, *y, context.graph.rounding)
         return golden.rectify_fixed_point(x, y, low, high)
     if operator == "LEAKY_RELU":
-        return golden.leaky_relu_fixed_point(x, y, context.attributes["alpha"])
+        alpha = context.attributes["alpha"]
+        ratio = x[0] / y[0]
+        if context.graph.rounding == "xnnpack" and all(
+            map(golden.within_8bit, (ratio, ratio * np.float32(alpha)))
+        ):
+            return golden.leaky_relu_8bit(golden.ALL_INT8, x, y, alpha)
+        return golden.leaky_relu_fixed_point(x, y, alpha)
     if operator == "HARD_SWISH":
         if x[0] / np.float32(128) > y[0]:
             raise ModelError(f"{context.node.name}: HARD_SWISH needs a coarser output scale")

@@ -19,7 +19,12 @@ def quantize(context: Context) -> NDArray[Any]:
         litert = context.graph.rounding == "reference"
         function = golden.quantize_away if litert else golden.quantize_even
         return function(x, scale=scale, zero_point=zero_point, dtype=output.dtype)
-    reference = context.graph.rounding == "reference"
+    x_edge = (context.scale(0), context.zero_point(0))
+    if context.graph.rounding == "xnnpack" and golden.within_8bit(x_edge[0] / scale):
+        limits = np.iinfo(output.dtype)
+        value = golden.rescale_8bit(x, x_edge, (scale, zero_point))
+        return np.clip(value, limits.min, limits.max).astype(output.dtype)
+    reference = context.graph.rounding != "onnxruntime"
     ratio = float(context.scale(0)) / float(scale)
     return golden.requantize_tensor(
         x, zero_point=context.zero_point(0), output_zero_point=zero_point, dtype=output.dtype,

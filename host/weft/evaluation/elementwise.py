@@ -32,13 +32,14 @@ def add(context: Context) -> NDArray[Any]:
     """Return the sum (ADD) or difference (SUB) of two tensors."""
     if context.graph.rounding == "onnxruntime":
         return _in_onnx_runtime(context)
-    return golden.add(
-        _operand(context, 0),
-        _operand(context, 1),
-        output_stage(context),
-        output_scale=float(context.output_scale),
-        subtract=context.node.operator == "SUB",
-    )
+    a, b, stage = _operand(context, 0), _operand(context, 1), output_stage(context)
+    subtract = context.node.operator == "SUB"
+    if context.graph.rounding == "xnnpack":
+        y = (context.output_scale, context.output_zero_point)
+        total = golden.add_20bit(a, b, y, subtract=subtract)
+        return np.clip(total, stage.low, stage.high).astype(np.int8)
+    scale = float(context.output_scale)
+    return golden.add(a, b, stage, output_scale=scale, subtract=subtract)
 
 
 def multiply(context: Context) -> NDArray[Any]:

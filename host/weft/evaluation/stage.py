@@ -51,7 +51,10 @@ def output_stage(context: Context) -> OutputStage:
     else:
         factor = np.ones(1, np.float32)
     if rounding == "reference":
-        real = np.float64(scale) * factor.astype(np.float64) / np.float64(context.output_scale)
+        if node.operator == "MUL":  # whose scale LiteRT computes in float32
+            real = ((scale * factor) / context.output_scale).astype(np.float64)
+        else:
+            real = np.float64(scale) * factor.astype(np.float64) / np.float64(context.output_scale)
         rule = Rule.FLOAT64 if node.operator == "FULLY_CONNECTED" else Rule.DOUBLE
     else:
         real = ((scale * factor) / context.output_scale).astype(np.float64)

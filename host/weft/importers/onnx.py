@@ -161,6 +161,8 @@ class _Importer:
         operator = node.op_type
         if not node.output or not node.output[0] or (not node.input and operator != "Constant"):
             raise ModelError(f"{operator} must have inputs and an output")
+        if not self._known(operator):
+            raise ModelError(f"operator {operator} is not supported")
         if any(output in self._values for output in node.output if output):
             raise ModelError(f"its output {node.output[0]} is computed twice")
         attributes = attributes_of(node)
@@ -181,10 +183,8 @@ class _Importer:
             result = self._fused(operator, attributes, operands, first)
         elif operator in _MOVES:
             result = self._move(operator, label, attributes, operands, output)
-        elif operator in _PENDING:
-            result = Pending(operator, label, attributes, operands)
         else:
-            raise ModelError(f"operator {operator} is not supported")
+            result = Pending(operator, label, attributes, operands)
         self._values[output] = result
 
     def _quantize(

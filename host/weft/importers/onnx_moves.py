@@ -80,9 +80,12 @@ def reshape(
         return value
     batch, features = value.shape[0] if value.shape else 1, target[1:]
     image = value.layout == "channels_last" and len(target) == 2 and target[0] == batch
-    if image and features[0] == math.prod(value.shape[1:]):
-        rows, columns = builder.tensors[value.tensor].shape[1:3]
-        if rows * columns > 1 and builder.tensors[value.tensor].shape[3] > 1:
+    if value.layout == "channels_last":
+        _, rows, columns, channels = builder.tensors[value.tensor].shape
+        if rows * columns == 1 or channels == 1:
+            # Both orders are the same.
+            return builder.reshaped(replace(value, layout="plain"), target, output)
+        if image and features[0] == math.prod(value.shape[1:]):
             return replace(value, shape=target, layout="flat")
     return builder.reshaped(builder.plain(value), target, output)
 

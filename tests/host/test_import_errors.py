@@ -1,0 +1,238 @@
+"""Bad files: one sentence that names layer and rule, whatever is wrong."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from weft import reference
+from weft.errors import ModelError
+from weft.importers import load_model
+
+pytest.importorskip("ai_edge_litert")
+pytest.importorskip("onnxruntime")
+
+from ai_edge_litert import schema_py_generated as schema
+from networks.compare import onnx_network, tflite_network
+from networks.mutate import base_files, mutate, outcome_of
+from networks.plan import Layer, Plan, Step
+from networks.tflite_writer import write_tflite
+
+SEED = 5
+
+
+def write(tmp_path: Path, data: bytes, name: str = "m.bin") -> Path:
+    path = tmp_path / name
+    path.write_bytes(data)
+    return path
+
+
+def refused(path: Path | str, pattern: str, **arguments) -> None:
+    with pytest.raises(ModelError) as error:
+        load_model(path, **arguments)
+    text = str(error.value)
+    assert re.fullmatch(pattern, text), text
+    assert "\n" not in text
+
+
+def one_layer(kind="relu", shape=(1, 4, 4, 3), **options) -> Plan:
+    step = Step(0.05, 0)
+    return Plan(SEED, shape, step, [Layer(kind, (0,), shape, step, options)])
+
+
+def edited(plan: Plan, change) -> bytes:
+    """Write a plan after ``change(model)`` on its unpacked flatbuffer."""
+    import flatbuffers
+
+    model = schema.ModelT.InitFromPackedBuf(write_tflite(plan), 0)
+    change(model)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_missing_file(tmp_path):
+    refused(tmp_path / "none.tflite", r"cannot read .*none\.tflite: No such file or directory")
+
+
+def test_directory(tmp_path):
+    refused(tmp_path, r"cannot read .*: Is a directory")
+
+
+def test_unknown_rounding(tmp_path):
+    path = write(tmp_path, write_tflite(one_layer()))
+    refused(path, r"rounding must be one of .*, not 'up'", rounding="up")
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"PK\3\4 not a model", b"\x89PNG\r\n\x1a\n"])
+def test_foreign_files(tmp_path, data):
+    refused(write(tmp_path, data), r".*m\.bin is neither a \.tflite nor .*ONNX model.*")
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.99])
+def test_truncated_tflite(tmp_path, keep):
+    data = tflite_network(3)[1]
+    path = write(tmp_path, data[: int(len(data) * keep)])
+    refused(path, r"(the \.tflite file is|cannot import) .*")
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.99])
+def test_truncated_onnx(tmp_path, keep):
+    data = onnx_network(3, "qdq")[1]
+    refused(write(tmp_path, data[: int(len(data) * keep)]), r".*m\.bin is neither .*")
+
+
+def test_every_unsupported_operator_is_listed(tmp_path):
+    def change(model):
+        for code, builtin in zip(model.operatorCodes, ("COS", "SIN", "CUMSUM"), strict=True):
+            code.builtinCode = getattr(schema.BuiltinOperator, builtin)
+            code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+
+    plan = one_layer()
+    for kind in ("tanh", "relu6"):
+        plan.layers.append(Layer(kind, (len(plan.layers),), plan.shape, plan.step))
+    refused(
+        write(tmp_path, edited(plan, change)),
+        r"cannot import m: value1: operator COS is not supported; "
+        r"value2: operator SIN is not supported; value3: operator CUMSUM is not supported",
+    )
+
+
+def test_float_tflite(tmp_path):
+    def change(model):
+        for tensor in model.subgraphs[0].tensors:
+            tensor.type, tensor.quantization = schema.TensorType.FLOAT32, None
+
+    refused(
+        write(tmp_path, edited(one_layer(), change)),
+        r"cannot import m: value1: tensor value0 is float32; quantise the model to int8 first",
+    )
+
+
+def test_buffer_of_the_wrong_size(tmp_path):
+    plan = tflite_network(0)[0]
+
+    def change(model):
+        buffer = next(b for b in model.buffers if b.data is not None and len(b.data) > 4)
+        buffer.data = buffer.data[:-1]
+
+    path = write(tmp_path, edited(plan, change))
+    refused(path, r"tensor .* needs \d+ bytes, but its buffer has \d+")
+
+
+def test_shape_that_does_not_follow(tmp_path):
+    def change(model):
+        model.subgraphs[0].tensors[-1].shape = [1, 4, 4, 2]
+
+    refused(
+        write(tmp_path, edited(one_layer(), change)),
+        r"cannot import m: value1: the file gives its output shape \(1, 4, 4, 2\), "
+        r"but it must be \(1, 4, 4, 3\)",
+    )
+
+
+def test_huge_shape_is_not_allocated(tmp_path):
+    def change(model):
+        for tensor in model.subgraphs[0].tensors:
+            tensor.shape = [1, 2**30, 2**30, 3]
+
+    path = write(tmp_path, edited(one_layer(), change))
+    refused(path, r"tensor value0 has the impossible shape .*")
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_scale_that_is_no_positive_number(tmp_path, scale):
+    def change(model):
+        model.subgraphs[0].tensors[0].quantization.scale = [scale]
+
+    refused(
+        write(tmp_path, edited(one_layer(), change)),
+        r"cannot import m: value0: every scale must be a positive number",
+    )
+
+
+def test_asymmetric_weights(tmp_path):
+    def change(model):
+        for tensor in model.subgraphs[0].tensors:
+            if tensor.name.endswith(b"/weights"):
+                tensor.quantization.zeroPoint = [1] * len(tensor.quantization.zeroPoint)
+
+    plan = next(p for p in (tflite_network(s)[0] for s in range(9)) if p.layers[0].kind == "conv")
+    refused(
+        write(tmp_path, edited(plan, change)),
+        r"cannot import m: .*: weights .* must be symmetric \(zero point 0\).*",
+    )
+
+
+def onnx_model(nodes, inputs, initializers=(), shape=(1, 3, 4, 4)) -> bytes:
+    graph = helper.make_graph(
+        nodes, "g",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in inputs],
+        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+        list(initializers),
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+
+
+def test_float_onnx(tmp_path):
+    weights = numpy_helper.from_array(np.zeros((2, 3, 1, 1), np.float32), "w")
+    data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"], name="c")], ["x"], [weights])
+    refused(write(tmp_path, data), r"cannot import m: y: the result of Conv is not quantised")
+
+
+def test_every_unsupported_onnx_operator_is_listed(tmp_path):
+    nodes = [
+        helper.make_node("Sin", ["x"], ["a"], name="first"),
+        helper.make_node("Relu", ["a"], ["b"], name="between"),
+        helper.make_node("GRU", ["b", "b", "b"], ["c"], name="second"),
+    ]
+    refused(
+        write(tmp_path, onnx_model(nodes, ["x"])),
+        r"cannot import m: first: operator Sin is not supported; "
+        r"second: operator GRU is not supported",
+    )
+
+
+def test_external_data(tmp_path):
+    weights = numpy_helper.from_array(np.zeros((2, 3, 1, 1), np.float32), "w")
+    weights.data_location = TensorProto.EXTERNAL
+    data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"])], ["x"], [weights])
+    refused(
+        write(tmp_path, data),
+        r"cannot import m: w: initialiser w lies in another file, which is not supported",
+    )
+
+
+def test_initialiser_of_the_wrong_size(tmp_path):
+    proto = onnx.ModelProto.FromString(onnx_network(0, "qdq")[1])
+    weights = next(x for x in proto.graph.initializer if len(x.raw_data) > 4)
+    weights.raw_data = weights.raw_data[:-1]
+    refused(
+        write(tmp_path, proto.SerializeToString()),
+        r"cannot import m: .*: initialiser .* needs \d+ bytes, but has \d+",
+    )
+
+
+def test_inputs_of_a_run_are_checked(tmp_path):
+    graph = load_model(write(tmp_path, write_tflite(one_layer())))
+    good = np.zeros((1, 4, 4, 3), np.int8)
+    for bad, pattern in (
+        ({}, "input value0 is missing"),
+        ({"value0": good.astype(np.float32)}, "input value0 must be int8, not float32"),
+        ({"value0": good[:, 1:]}, r"input value0 must have shape \(1, 4, 4, 3\), not \(1, 3, .*"),
+    ):
+        with pytest.raises(ModelError, match=f"^{pattern}$"):
+            reference.run(graph, bad)
+
+
+@pytest.mark.timeout(170)
+def test_damaged_files_give_only_model_errors(tmp_path):
+    print(f"seeds {SEED * 10**6} on")
+    files, outcomes = base_files(12), []
+    for index in range(3000):
+        rng = np.random.default_rng(SEED * 10**6 + index)
+        outcomes.append(outcome_of(mutate(files[index % len(files)], rng), tmp_path))
+    # Some damage is harmless; if all or none were, the damage would be no test.
+    assert 50 < outcomes.count("imported") < 2000
