@@ -28,6 +28,12 @@ def test_tflite_equals_litert_reference_kernels(start):
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("start", range(0, 60, BATCH))
+def test_tflite_equals_xnnpack(start):
+    run(lambda seed: compare_tflite(seed, "xnnpack"), range(start, start + BATCH))
+
+
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("start", range(0, 80, BATCH))
 def test_qdq_equals_onnx_runtime(start):
     run(lambda seed: compare_onnx(seed, "qdq"), range(start, start + BATCH))
