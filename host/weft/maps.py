@@ -59,7 +59,7 @@ def save_maps(graph: Graph, tensors: Mapping[str, NDArray[Any]], folder: Path) -
             image = _first_image(values)
             if image is None:
                 continue
-            label = re.sub(r"[^A-Za-z0-9]+", "_", node.name).strip("_")[-40:]
+            label = re.sub(r"[^A-Za-z0-9]+", "_", node.name).strip("_")[:40].rstrip("_")
             path = folder / f"{number:02d}_{node.operator.lower()}_{label}.png"
             Image.fromarray(tiles(image)).save(path)
             paths.append(path)

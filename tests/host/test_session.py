@@ -117,6 +117,7 @@ def test_profile_reports_the_counters():
         profile, program = session.profile, session.program
     assert program is not None
     count = len(program.descriptors)
+    assert profile.cycles is not None
     assert profile.cycles == sum(1000 + n for n in range(count))
     assert profile.bit_exact is None and profile.mismatches is None
     assert profile.macs == 4608 + 4608 + 8192 + 73728 + 320
