@@ -1,0 +1,83 @@
+// Steps the core in batches: bytes in, bytes out, no callback per cycle.
+
+#include <cstdint>
+
+#include "Vtop.h"
+#include "verilated.h"
+
+// What the linker wants of a program that never asks for simulated time.
+double sc_time_stamp() { return 0; }
+
+namespace {
+
+// Cycles for a byte to become visible in `active`, and for a frame to follow the one before.
+constexpr int QUIET_CYCLES = 32;
+
+struct Board {
+    VerilatedContext context;
+    Vtop top{&context};
+    uint64_t cycles = 0;
+
+    void step() {
+        top.clk = 1;
+        top.eval();
+        top.clk = 0;
+        top.eval();
+        ++cycles;
+    }
+};
+
+}  // namespace
+
+extern "C" {
+
+Board* board_open() {
+    Board* board = new Board;
+    board->top.clk = 0;
+    board->top.rx___05Fvalid = 0;
+    board->top.tx___05Fready = 0;
+    board->top.rst = 1;
+    board->top.eval();
+    board->step();
+    board->top.rst = 0;
+    board->top.eval();
+    board->cycles = 0;
+    return board;
+}
+
+void board_close(Board* board) { delete board; }
+
+uint64_t board_cycles(const Board* board) { return board->cycles; }
+
+int board_busy(const Board* board) { return board->top.busy; }
+
+int board_active(const Board* board) { return board->top.active; }
+
+// Offers `in`, takes into `out`, until `in` was taken and an answer has come and paused, or nothing
+// is going on, or `out` is full, or `budget` cycles have passed. Returns the bytes in `out`.
+int64_t board_exchange(Board* board, const uint8_t* in, int64_t in_count, int64_t* taken,
+                       uint8_t* out, int64_t out_count, uint64_t budget) {
+    Vtop& top = board->top;
+    const uint64_t end = board->cycles + budget;
+    int64_t sent = 0, got = 0;
+    int quiet = 0;
+    top.tx___05Fready = 1;
+    while (board->cycles < end && got < out_count && quiet < QUIET_CYCLES) {
+        top.rx___05Fvalid = sent < in_count;
+        if (sent < in_count) top.rx___05Fpayload = in[sent];
+        top.eval();
+        const bool has_input = sent < in_count;
+        if (has_input && top.rx___05Fready) ++sent;
+        const bool has_output = top.tx___05Fvalid;
+        if (has_output) out[got++] = top.tx___05Fpayload;
+        board->step();
+        quiet = has_input || has_output || (got == 0 && top.active) ? 0 : quiet + 1;
+    }
+    top.rx___05Fvalid = 0;
+    top.tx___05Fready = 0;
+    top.eval();
+    *taken = sent;
+    return got;
+}
+
+}  // extern "C"
