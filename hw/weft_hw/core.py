@@ -51,6 +51,9 @@ class Core(wiring.Component):
 
     rx: stream.Interface
     tx: stream.Interface
+    busy: Signal
+    error: Signal
+    active: Signal
 
     def __init__(self, config: Config, tech: Portable | None = None, *, engine=None,
                  buffer_bytes: int = 4096, buffer_frames: int = 16, clock_hz: int = 0,

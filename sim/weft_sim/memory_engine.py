@@ -34,6 +34,8 @@ class MemoryEngine(wiring.Component):
     read: stream.Interface
     data: stream.Interface
     start: stream.Interface
+    busy: Signal
+    cycles: Signal
 
     def __init__(self, config: Config):
         self.config = config

@@ -60,6 +60,16 @@ class RequestCheck(wiring.Component):
         The verdict, valid for one cycle, and the size of the region's units, which stays.
     """
 
+    header: data.View[Header]
+    length: Signal
+    data_bytes: Signal
+    is_open: Signal
+    expected: Signal
+    start: Signal
+    done: Signal
+    status: Signal
+    unit_bytes: Signal
+
     def __init__(self, config: Config):
         self.config = config
         super().__init__({

@@ -96,6 +96,11 @@ class CobsEncoder(wiring.Component):
     """
 
     i: stream.Interface
+    head: Signal
+    limit: Signal
+    write_address: Signal
+    write_data: Signal
+    write_enable: Signal
 
     def __init__(self, *, depth: int):
         if depth <= 256 or depth & depth - 1:

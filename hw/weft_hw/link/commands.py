@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
@@ -71,6 +72,14 @@ class Commands(wiring.Component):
     read: stream.Interface
     data: stream.Interface
     start: stream.Interface
+    counters: View[LinkCounters]
+    greet: Signal
+    greeted: Signal
+    session: Signal
+    sequence: Signal
+    busy: Signal
+    cycles: Signal
+    idle: Signal
 
     def __init__(self, config: Config, *, buffer_bytes: int, buffer_frames: int, clock_hz: int = 0,
                  watchdog_cycles: int):  # fmt: skip

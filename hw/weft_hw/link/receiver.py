@@ -2,8 +2,6 @@
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.crc import Processor
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +14,7 @@ from weft_hw.contract.packet import (
     field_bytes,
 )  # fmt: skip
 from weft_hw.link.cobs import CobsDecoder
+from weft_hw.link.crc import crc32
 from weft_hw.link.ring import RingReader
 
 __all__ = ["Receiver"]
@@ -60,6 +59,14 @@ class Receiver(wiring.Component):
     rx: stream.Interface
     lengths: stream.Interface
     bytes: stream.Interface
+    clear: Signal
+    reset: Signal
+    session: Signal
+    sequence: Signal
+    alive: Signal
+    broken: Signal
+    overrun: Signal
+    idle: Signal
 
     def __init__(self, tech, *, depth: int, frames: int):
         if depth < 64 or depth & depth - 1:
@@ -83,7 +90,7 @@ class Receiver(wiring.Component):
         m = Module()
         forget = Signal()
         m.submodules.cobs = cobs = CobsDecoder()
-        m.submodules.crc = crc = Processor(CRC32_ISO_HDLC(data_width=8))
+        m.submodules.crc = crc = crc32()
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
         reader, lengths = RingReader(depth=self.depth), SyncFIFO(
             width=self.lengths.payload.shape().width, depth=self.frames)

@@ -32,6 +32,10 @@ class RingReader(wiring.Component):
     """
 
     o: stream.Interface
+    limit: Signal
+    head: Signal
+    read_address: Signal
+    read_data: Signal
 
     def __init__(self, *, depth: int):
         self.depth = depth

@@ -2,12 +2,11 @@
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.crc import Processor
-from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.packet import CRC_BYTES
 from weft_hw.link.cobs import CobsEncoder, Framed
+from weft_hw.link.crc import crc32
 from weft_hw.link.ring import RingReader
 
 __all__ = ["Sender"]
@@ -36,6 +35,7 @@ class Sender(wiring.Component):
 
     i: stream.Interface
     tx: stream.Interface
+    idle: Signal
 
     def __init__(self, tech, *, depth: int = 512):
         self.tech, self.depth = tech, depth
@@ -47,7 +47,7 @@ class Sender(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.crc = crc = Processor(CRC32_ISO_HDLC(data_width=8))
+        m.submodules.crc = crc = crc32()
         m.submodules.cobs = cobs = CobsEncoder(depth=self.depth)
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
         m.submodules.reader = reader = RingReader(depth=self.depth)

@@ -1,0 +1,81 @@
+"""The tables of docs/protocol.md, from the contract.
+
+``python -m weft_hw.contract.packet_tables docs/protocol.md`` brings the page up to date.
+"""
+
+import sys
+from pathlib import Path
+
+from weft_hw.contract.fields import Field
+from weft_hw.contract.memory_map import Region
+from weft_hw.contract.packet import REPLY, REPLY_FIELDS, REQUEST_FIELDS, Request, Status
+
+__all__ = ["packet_tables", "with_tables"]
+
+_BEGIN, _END = "<!-- tables: begin -->\n", "<!-- tables: end -->\n"
+
+_DATA = {
+    (Request.WRITE, False): "the units' bytes",
+    (Request.READ, True): "the units' bytes",
+}
+_STATUS_MEANING = {
+    Status.OK: "done; the fields of the table above follow",
+    Status.SEQUENCE: "not the expected sequence number, nothing was done; one byte follows, the "
+    "number that is expected",
+    Status.SESSION: "no session: RESET first",
+    Status.TYPE: "no such request",
+    Status.LENGTH: "the frame is too short or too long for its request",
+    Status.RANGE: "no such region or descriptor, not allowed there, none at all, or beyond the end",
+}
+
+
+def _rows(title: str, fields: tuple[Field, ...], data: str) -> list[str]:
+    rows, offset = [], 0
+    for field in fields:
+        rows.append(f"| {title} | `{field.name}` | {offset} | {field.width // 8} | "
+                    f"{field.meaning} |")  # fmt: skip
+        offset += field.width // 8
+        title = ""
+    if data:
+        rows.append(f"| {title} | data | {offset} | | {data} |")
+        title = ""
+    return rows or [f"| {title} | | | | nothing |"]
+
+
+def packet_tables() -> str:
+    """Return the tables as Markdown: requests, replies, statuses, regions."""
+    head = ["| body | field | offset | bytes | meaning |", "|---|---|---|---|---|"]
+    lines = ["### Requests", "", *head]
+    for request, fields in REQUEST_FIELDS.items():
+        lines += _rows(f"**{request.name}** ({request:#04x})", fields,
+                       _DATA.get((request, False), ""))  # fmt: skip
+    lines += ["", "### Replies whose status is OK", "", *head]
+    for request, fields in REPLY_FIELDS.items():
+        lines += _rows(f"**{request.name}** ({request | REPLY:#04x})", fields,
+                       _DATA.get((request, True), ""))  # fmt: skip
+    lines += ["", "### Statuses", "", "| status | value | meaning |", "|---|---|---|"]
+    lines += [f"| {s.name} | {s.value} | {_STATUS_MEANING[s]} |" for s in Status]
+    lines += ["", "### Regions", "", "| region | value |", "|---|---|"]
+    lines += [f"| {region.name} | {region.value} |" for region in Region]
+    return "\n".join(lines) + "\n"
+
+
+def with_tables(page: str) -> str:
+    """Return ``page`` with the part between its two markers replaced by the tables.
+
+    Raises
+    ------
+    ValueError
+        If the markers are missing.
+    """
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"the page must hold {_BEGIN.strip()!r} and {_END.strip()!r}")
+    return before + begin + "\n" + packet_tables() + "\n" + end + after
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        path = Path(name)
+        path.write_text(with_tables(path.read_text()))
