@@ -151,5 +151,5 @@ def test_a_wheel_holds_packages_and_data(tmp_path):
         [entry] = [n for n in names if n.endswith("entry_points.txt")]
         assert "weft = weft.cli:main" in archive.read(entry).decode()
     assert {"weft/data/digits_int8.onnx", "weft/data/digits_heldout.npz", "weft/py.typed",
-            "weft_hw/contract/config.py", "weft_sim/machine.py"} <= names  # fmt: skip
+            "weft_hw/contract/config.py", "weft_sim/virtual_board.cpp"} <= names  # fmt: skip
     assert not [n for n in names if n.startswith(("tests", "hw/", "sim/", "host/"))]
