@@ -60,7 +60,7 @@ class RequestCheck(wiring.Component):
         The verdict, valid for one cycle, and the size of the region's units, which stays.
     """
 
-    header: data.View[Header]
+    header: "data.View[Header]"
     length: Signal
     data_bytes: Signal
     is_open: Signal

@@ -72,7 +72,7 @@ class Commands(wiring.Component):
     read: stream.Interface
     data: stream.Interface
     start: stream.Interface
-    counters: View[LinkCounters]
+    counters: "View[LinkCounters]"
     greet: Signal
     greeted: Signal
     session: Signal
