@@ -249,3 +249,33 @@ def test_host_in_the_middle(graphs):
     program = graphs.check(b.build(out), PLAIN, b.feeds())
     assert [step.__class__.__name__ for step in program.steps] == [
         "RunStep", "HostStep", "RunStep"]  # fmt: skip
+
+
+@pytest.mark.parametrize("operator", ["ADD", "MUL"])
+def test_constant_operand(graphs, operator):
+    """A value per channel: the constant is put into memory beside the tensor."""
+    b = graphs.Builder(21)
+    x = b.conv(b.input(5, 4, 3), 9, kernel=(1, 1))
+    data = b.rng.integers(-128, 128, 9).astype(np.int8)
+    constant = b.tensor((9,), b.quantization(0.05, 3), data=data)
+    check_all_on_accelerator(graphs, b, b.binary(operator, x, constant))
+
+
+def test_flattened_channels_first(graphs):
+    """A transposed map that only a fully connected layer reads: its weights are permuted."""
+    b = graphs.Builder(22)
+    x = b.conv(b.input(5, 4, 3), 9, kernel=(2, 2))
+    turned = b.node("TRANSPOSE", (x,), (1, 9, 4, 3), b.tensors[x].quantization,
+                    permutation=(0, 3, 1, 2))  # fmt: skip
+    out = b.fully_connected(b.reshape(turned, 9 * 4 * 3), 7)
+    check_all_on_accelerator(graphs, b, out)
+
+
+def test_transposed_map_that_something_else_reads(graphs):
+    b = graphs.Builder(23)
+    x = b.conv(b.input(5, 4, 3), 9, kernel=(2, 2))
+    turned = b.node("TRANSPOSE", (x,), (1, 9, 4, 3), b.tensors[x].quantization,
+                    permutation=(0, 3, 1, 2))  # fmt: skip
+    out = b.fully_connected(b.reshape(turned, 9 * 4 * 3), 7)
+    program = graphs.check(b.build(out, turned), PLAIN, b.feeds())
+    assert set(reasons(program).values()) == {"TRANSPOSE rearranges a tensor"}

@@ -5,7 +5,7 @@ from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import Region
 
 from weft.compiler.emit import emit_images
-from weft.compiler.fold import fold_padding
+from weft.compiler.fold import fold_moves, fold_padding
 from weft.compiler.lower import lower
 from weft.compiler.place import place_buffers
 from weft.compiler.report import describe_descriptors, describe_layers
@@ -16,7 +16,7 @@ from weft.program import Program, TensorPlace
 __all__ = ["PASSES", "compile_graph"]
 
 # Passes over the graph, in order.
-PASSES = (fold_padding,)
+PASSES = (fold_padding, fold_moves)
 
 
 def compile_graph(graph: Graph, config: Config) -> Program:

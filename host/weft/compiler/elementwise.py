@@ -8,15 +8,16 @@ from weft_hw.contract.descriptor import Kind, Rounding
 
 from weft import reference
 from weft.compiler.context import Lowering
-from weft.compiler.ir import Command, Unsupported
+from weft.compiler.ir import Command, Place, TooLarge, Unsupported
 from weft.compiler.mac import Sums
 from weft.compiler.pairs import VALUES, fit_product, fit_sum
 from weft.compiler.requantize import parameter_words
-from weft.graph import Node
+from weft.graph import Node, Tensor
 from weft.layout import Layout
 
 __all__ = ["emit_table", "function_table", "lower_binary", "lower_function", "pair_table"]
 
+_CONSTANT_SHARE = 8  # of the activation memory that a constant operand may take
 _BYTES = np.arange(256, dtype=np.uint8).view(np.int8)  # the value of each table index
 
 
@@ -97,14 +98,10 @@ def lower_binary(lowering: Lowering, index: int) -> None:
     """Lower ADD, SUB or MUL of two tensors of one shape, or of a tensor and a number."""
     node = lowering.graph.nodes[index]
     tensors = [lowering.tensor(node, 0), lowering.tensor(node, 1)]
-    if any(tensor.data is not None for tensor in tensors):
+    if any(tensor.data is not None and tensor.data.size == 1 for tensor in tensors):
         lower_function(lowering, index)
         return
-    if tensors[0].shape != tensors[1].shape:
-        raise Unsupported("its operands differ in shape")
-    a, b = (lowering.place(tensor) for tensor in tensors)
-    if a.layout != b.layout:
-        raise Unsupported("its operands lie differently in memory")
+    a, b = _operands(lowering, node, tensors)
     target = lowering.target(node, layout=a.layout)
     _require_whole(a.layout, target.layout)
     stage = reference.output_stage(lowering.graph, node)
@@ -135,12 +132,34 @@ def lower_binary(lowering: Lowering, index: int) -> None:
     ))  # fmt: skip
 
 
+def _operands(lowering: Lowering, node: Node, tensors: list[Tensor]) -> tuple[Place, Place]:
+    """Return where both operands lie, in the same layout; a constant one is put into memory."""
+    shape = lowering.graph.tensors[node.outputs[0]].shape
+    variable = [tensor for tensor in tensors if tensor.data is None]
+    if not variable or any(tensor.shape != shape for tensor in variable):
+        raise Unsupported("its operands differ in shape")
+    layout = lowering.place(variable[0]).layout
+    places = []
+    for tensor in tensors:
+        if tensor.data is None:
+            places.append(lowering.place(tensor))
+            continue
+        lowering.zero_point(tensor)
+        if layout.words > lowering.config.activation_words // _CONSTANT_SHARE:
+            raise TooLarge("its constant operand would take too much activation memory")
+        data = layout.pack(np.broadcast_to(tensor.data, (1, *shape[1:])))
+        places.append(Place(lowering.constant_buffer(tensor.name, data), layout))
+    if places[0].layout != places[1].layout:
+        raise Unsupported("its operands lie differently in memory")
+    return places[0], places[1]
+
+
 def pair_table(lowering: Lowering, node: Node) -> NDArray[np.int8]:
     """Return what ``node`` makes of every pair of int8 values, int8 (256, 256)."""
     graph, names = lowering.graph, [str(name) for name in node.inputs[:2]]
     tensors = dict(graph.tensors)
     for name in (*names, *node.outputs):
-        tensors[name] = replace(tensors[name], shape=(1, 256, 256))
+        tensors[name] = replace(tensors[name], shape=(1, 256, 256), data=None)
     a, b = np.meshgrid(_BYTES, _BYTES, indexing="ij")
     feeds = dict(zip(names, (a[None], b[None]), strict=True))
     if len(feeds) < 2:

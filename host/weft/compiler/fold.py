@@ -1,13 +1,16 @@
-"""Passes over the graph before lowering: padding becomes part of the window that follows it."""
+"""Passes over the graph before lowering: padding and moves become part of what follows them."""
 
 from dataclasses import replace
 
-from weft.graph import Graph, Node
+import numpy as np
 
-__all__ = ["fold_padding"]
+from weft.graph import Graph, Node, Quantization, Tensor
+
+__all__ = ["fold_moves", "fold_padding"]
 
 _PADDED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _LARGEST_PADDING = 255
+_MOVES = ("RESHAPE", "TRANSPOSE")
 
 
 def fold_padding(graph: Graph) -> Graph:
@@ -54,3 +57,60 @@ def _fold(graph: Graph, pad: Node) -> Graph:
             node = replace(node, inputs=inputs, attributes=attributes)
         nodes.append(node)
     return graph.replace(nodes=tuple(nodes))
+
+
+def fold_moves(graph: Graph) -> Graph:
+    """Return ``graph`` with fully connected layers that read their input in memory order.
+
+    A network that was trained with channels first flattens a transposed map. Where nothing else
+    reads it, the weights are permuted in its place.
+    """
+    for node in graph.nodes:
+        if node.operator == "FULLY_CONNECTED":
+            graph = _fold_moves_into(graph, node)
+    return graph
+
+
+def _fold_moves_into(graph: Graph, node: Node) -> Graph:
+    weights = graph.tensors[str(node.inputs[1])]
+    name, moves = str(node.inputs[0]), []
+    while (move := graph.producer(name)) is not None and move.operator in _MOVES:
+        if len(graph.consumers(name)) != 1 or name in graph.outputs:
+            break
+        moves.append(move)
+        name = str(move.inputs[0])
+    source = graph.tensors[name]
+    size = int(np.prod(source.shape[1:]))
+    if (
+        not any(move.operator == "TRANSPOSE" for move in moves)
+        or weights.data is None or weights.shape[1] != size or not source.shape
+        or any(m.attributes["permutation"][0] != 0 for m in moves if m.operator == "TRANSPOSE")
+        or (weights.quantization is not None and _along_inputs(weights.quantization))
+    ):  # fmt: skip
+        return graph
+    # Where each feature lies in the source: the moves themselves say so.
+    order = np.arange(size).reshape(1, *source.shape[1:])
+    for move in reversed(moves):
+        if move.operator == "TRANSPOSE":
+            order = order.transpose(move.attributes["permutation"])
+        else:
+            order = order.reshape(1, *graph.tensors[move.outputs[0]].shape[1:])
+    permuted = np.empty_like(weights.data)
+    permuted[:, order.reshape(-1)] = weights.data
+    flat, matrix = f"{name}/flat for {node.name}", f"{weights.name}/for {name}"
+    tensors = dict(graph.tensors)
+    tensors[flat] = Tensor(flat, (source.shape[0], size), source.dtype, source.quantization)
+    tensors[matrix] = replace(weights, name=matrix, data=permuted)
+    reshape = Node("RESHAPE", flat, (name,), (flat,))
+    connected = replace(node, inputs=(flat, matrix, *node.inputs[2:]))
+    nodes = []
+    for other in graph.nodes:
+        if other is node:
+            nodes += [reshape, connected]
+        elif not any(other is move for move in moves):
+            nodes.append(other)
+    return graph.replace(nodes=tuple(nodes), tensors=tensors)
+
+
+def _along_inputs(quantization: Quantization) -> bool:
+    return len(quantization.scale) > 1 and quantization.axis != 0

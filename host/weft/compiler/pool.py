@@ -144,7 +144,7 @@ def lower_mean(lowering: Lowering, index: int) -> None:
     sums = linear_sums(
         stage, zero_point, np.ones((read.channels, count), np.int8), 0, depthwise=True,
         entries=depthwise_entries(lowering.config, read, kernel, (1, 1)))  # fmt: skip
-    if lowering.graph.rounding != "onnxruntime":
+    if lowering.graph.rounding == "reference":
         sums = replace(sums, multipliers=_litert_mean(lowering, node, count, read.channels))
     window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=zero_point)
     command = mac_command(lowering, index, source, target, window, sums)

@@ -1,0 +1,46 @@
+"""Random TFLite and ONNX files through importer, compiler and architectural simulator."""
+
+import numpy as np
+import pytest
+from weft_hw.contract.config import CONFIGS, Config
+
+pytest.importorskip("ai_edge_litert")
+pytest.importorskip("onnx")
+
+from networks.compare import onnx_network, random_input, tflite_network
+from weft.importers.onnx import import_onnx
+from weft.importers.tflite import import_tflite
+
+CONFIGURATIONS = [
+    CONFIGS["ulx3s-85f"],
+    CONFIGS["ulx3s-85f-wide"],
+    Config(name="odd", tap_rows=2, tap_columns=2, columns=8, pixels=2, lanes=8, line_words=256,
+           weight_words=1 << 15, activation_words=1 << 14, window_count=2048),
+]  # fmt: skip
+BATCH = 10
+
+
+def network(form, seed):
+    if form in ("reference", "xnnpack"):
+        plan, data, _ = tflite_network(seed)
+        return plan, import_tflite(data, f"random {seed}", form)
+    plan, data, _ = onnx_network(seed, form)
+    return plan, import_onnx(data, f"random {seed}", "onnxruntime", source="random")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("start", range(0, 30, BATCH))
+@pytest.mark.parametrize("form", ["reference", "xnnpack", "qdq", "qoperator"])
+def test_networks(graphs, form, start):
+    on_accelerator = 0
+    for seed in range(start, start + BATCH):
+        plan, graph = network(form, 50_000 + seed)
+        tensor = graph.tensors[graph.inputs[0]]
+        rng = np.random.default_rng(seed)
+        x = random_input(rng, (1, *tensor.shape[1:]), tensor.dtype, plan.step)
+        config = CONFIGURATIONS[seed % len(CONFIGURATIONS)]
+        print(f"{form} seed {50_000 + seed} on {config.name}")
+        program = graphs.check(graph, config, {tensor.name: x}, seed=seed)
+        on_accelerator += sum(layer.where == "accelerator" for layer in program.layers)
+    # Networks that run on the host alone would prove nothing.
+    assert on_accelerator > 3 * BATCH
