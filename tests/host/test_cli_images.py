@@ -63,9 +63,9 @@ def test_a_constant_picture_stays_constant_when_resized_and_converted(tmp_path):
 
 
 def test_sixteen_bit_pictures_keep_their_brightness(tmp_path):
-    Image.fromarray(np.full((8, 8), 0x8000, np.uint16)).save(tmp_path / "p.png")
+    Image.fromarray(np.full((8, 8), 0xF0F0, np.uint16)).save(tmp_path / "p.png")
     [array] = read_input(tmp_path / "p.png", float_graph(), "image")
-    assert np.allclose(array, 128 / 255, atol=1e-6)
+    assert np.allclose(array, 240 / 255, atol=1e-6)
 
 
 def test_the_rule_is_a_sentence():

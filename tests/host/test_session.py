@@ -128,7 +128,7 @@ def test_profile_reports_the_counters():
     assert (first.busy, first.wait_input, first.wait_output) == (1, 2, 3)
     assert first.utilization == pytest.approx(4608 / 12 / 1000)
     assert by_name["scores"].where == "host" and by_name["scores"].cycles == 0
-    assert [x.cycles for x in profile.layers if x.operator == "RESHAPE"] == [0, 0]
+    assert {x.cycles for x in profile.layers if x.operator == "RESHAPE"} == {0}
     assert sum(layer.cycles or 0 for layer in profile.layers) == profile.cycles
     assert profile.as_dict()["layers"][2]["utilization"] == first.utilization
 
