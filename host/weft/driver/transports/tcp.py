@@ -8,6 +8,8 @@ from weft.errors import LinkError
 __all__ = ["TcpTransport"]
 
 _WRITE_SECONDS = 10.0
+_FIRST_BYTES = 100
+_REFUSAL = b"weft: "
 
 
 class TcpTransport(Transport):
@@ -27,6 +29,7 @@ class TcpTransport(Transport):
             reason = error.strerror or error
             raise LinkError(f"cannot connect to {self._name}: {reason}") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._first = b""  # what came first: a server that refuses says why
 
     @classmethod
     def from_address(cls, address: str, **options) -> "TcpTransport":
@@ -55,7 +58,12 @@ class TcpTransport(Transport):
         except OSError as error:
             raise LinkError(f"{self._name} is gone: {error}") from None
         if not data:
+            if self._first.startswith(_REFUSAL):
+                reason = self._first.removeprefix(_REFUSAL).decode(errors="replace").strip()
+                raise LinkError(f"{self._name} refuses: {reason}")
             raise LinkError(f"{self._name} has closed the connection")
+        if len(self._first) < _FIRST_BYTES:
+            self._first += data[:_FIRST_BYTES]
         return data
 
     def close(self):
