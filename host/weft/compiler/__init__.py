@@ -47,6 +47,6 @@ def compile_graph(graph: Graph, config: Config) -> Program:
             name: TensorPlace(place.buffer.base, place.layout)
             for name, place in lowering.places.items() if place.buffer.base >= 0
         },
-        descriptors=describe_descriptors(lowering, schedule, fields),
+        descriptors=describe_descriptors(model, lowering, schedule, fields),
         layers=describe_layers(model, lowering, host), usage=usage,
     )  # fmt: skip

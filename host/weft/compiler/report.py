@@ -23,9 +23,9 @@ def count_macs(graph: Graph, node: Node) -> int:
 
 
 def describe_descriptors(
-    lowering: Lowering, schedule: Schedule, fields: list[dict[str, int]]
+    model: Graph, lowering: Lowering, schedule: Schedule, fields: list[dict[str, int]]
 ) -> tuple[DescriptorInfo, ...]:
-    """Return what each command became, and which tensors are complete after it."""
+    """Return what each command became, and which of the model's tensors it completes."""
     graph = lowering.graph
     complete: dict[int, list[str]] = {}
     finished = {name: n for n, c in enumerate(lowering.commands) for name in c.outputs}
@@ -38,6 +38,8 @@ def describe_descriptors(
                 if sources:
                     finished[name] = max(sources)
     for name, number in finished.items():
+        if name not in model.tensors:
+            continue
         complete.setdefault(number, []).append(name)
     cycles: list[int] = []
     for step in schedule.steps:
