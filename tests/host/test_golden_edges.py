@@ -162,6 +162,22 @@ def test_every_pair_of_operands(kind, seed):
     check(plan, np.ascontiguousarray(x), onnx=kind != "sub")
 
 
+# Each has a pair of operands at which a product rounded on its own gives another sum.
+LAST_BIT = [
+    (0.01809106394648552, 43, 0.030239097774028778, -128, 0.04528810828924179, -28),
+    (0.03189082443714142, 31, 0.02061421051621437, 113, 0.02593677118420601, -35),
+    (0.04217985272407532, 124, 0.031278446316719055, -104, 0.04463266581296921, -91),
+    (0.05461369827389717, -13, 0.0211432296782732, -7, 0.041005659848451614, -125),
+]
+
+
+@pytest.mark.parametrize("case", LAST_BIT)
+def test_sums_of_onnx_runtime_to_the_last_bit(case):
+    plan = pair("add", Step(*case[:2]), Step(*case[2:4]), Step(*case[4:]))
+    x = np.broadcast_to(EVERY_VALUE.reshape(1, 256, 1, 1), plan.shape)
+    check_onnx(plan, np.ascontiguousarray(x))
+
+
 UNARY = {
     "logistic": {}, "tanh": {}, "elu": {}, "hard_swish": {}, "relu": {}, "relu6": {},
     "leaky_relu": {"alpha": float(np.float32(0.1))}, "gelu": {"approximate": False},
