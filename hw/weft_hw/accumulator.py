@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.layouts import STEP
+from weft_hw.layouts import step_layout
 from weft_hw.pe import sum_shape
 
 __all__ = ["Accumulators", "results_layout"]
@@ -31,9 +31,9 @@ class Accumulators(wiring.Component):
 
     Members
     -------
-    step : In(STEP); sums : In, of [pixel][column]
+    step : In(step_layout(config)); sums : In, of [pixel][column]
     maximum : In(1), constant while steps are in flight
-    done : Out(STEP), the last step of an output, or not valid
+    done : Out(step_layout(config)), the last step of an output, or not valid
     results : Out, of [pixel][column]
     """
 
@@ -42,10 +42,10 @@ class Accumulators(wiring.Component):
         sums = data.ArrayLayout(
             data.ArrayLayout(sum_shape(config), config.columns), config.pixels)
         super().__init__({
-            "step": In(STEP),
+            "step": In(step_layout(config)),
             "sums": In(sums),
             "maximum": In(1),
-            "done": Out(STEP),
+            "done": Out(step_layout(config)),
             "results": Out(results_layout(config)),
         })
 

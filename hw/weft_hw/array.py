@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import STEP
+from weft_hw.layouts import step_layout
 from weft_hw.pe import ProcessingElement, sum_shape
 from weft_hw.tech.portable import READ_LATENCY, Portable
 
@@ -32,10 +32,10 @@ class SystolicArray(wiring.Component):
 
     Members
     -------
-    step : In(STEP); weight_address : In(range(weight_words))
+    step : In(step_layout(config)); weight_address : In(range(weight_words))
     depthwise : In(1), constant while steps are in flight
     own : In, activation of [pixel][row][column], of which column 0 also crosses the row
-    o_step : Out(STEP); sums : Out, of [pixel][column]
+    o_step : Out(step_layout(config)); sums : Out, of [pixel][column]
     load : In, one column of one weight word: ``address`` (word * columns + column), ``weights``
     """
 
@@ -44,11 +44,11 @@ class SystolicArray(wiring.Component):
         self.latency = config.rows + config.columns // config.tile + READ_LATENCY + 2
         words = data.ArrayLayout(signed(8), config.columns)
         super().__init__({
-            "step": In(STEP),
+            "step": In(step_layout(config)),
             "weight_address": In(range(config.weight_words)),
             "depthwise": In(1),
             "own": In(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
-            "o_step": Out(STEP),
+            "o_step": Out(step_layout(config)),
             "sums": Out(data.ArrayLayout(
                 data.ArrayLayout(sum_shape(config), config.columns), config.pixels)),
             "load": In(wiring.Signature({

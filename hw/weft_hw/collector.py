@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.accumulator import results_layout
 from weft_hw.contract.config import Config
-from weft_hw.layouts import STEP, beat_layout
+from weft_hw.layouts import beat_layout, pixel_shape, step_layout
 
 __all__ = ["Collector"]
 
@@ -15,8 +15,9 @@ class Collector(wiring.Component):
     """Pixel by pixel, ``lanes`` results at a time, each with the index of its parameters.
 
     The first beat is valid 2 cycles after ``done``; then one beat per cycle, ``last_beats`` per
-    pixel in the final group of channels and ``columns / lanes`` in the others. Nothing stalls:
-    the feeder must leave that many cycles between two ``done``.
+    pixel in the final group of channels and ``columns / lanes`` in the others, without the
+    pixels that lie below the output. Nothing stalls: the feeder must leave that many cycles
+    between two ``done``.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ class Collector(wiring.Component):
 
     Members
     -------
-    done : In(STEP); results : In, of [pixel][column]
+    done : In(step_layout(config)); results : In, of [pixel][column]
     last_beats : In(5); parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
     valid : Out(1); beat : Out(beat_layout(config))
@@ -33,7 +34,7 @@ class Collector(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         super().__init__({
-            "done": In(STEP),
+            "done": In(step_layout(config)),
             "results": In(results_layout(config)),
             "last_beats": In(5),
             "parameter_base": In(range(config.parameter_words)),
@@ -48,7 +49,7 @@ class Collector(wiring.Component):
         held = Signal.like(self.results)
         step = Signal.like(self.done)
         busy = Signal()
-        pixel = Signal(range(max(2, config.pixels)))
+        pixel = Signal(pixel_shape(config))
         beat = Signal(range(max(2, config.beats)))
         group = Signal.like(self.parameter_base)  # parameters of this group's first beat
 
@@ -67,7 +68,7 @@ class Collector(wiring.Component):
         last_beat, last_pixel = Signal(), Signal()
         m.d.comb += last_beat.eq(
             beat == Mux(step.final_group, self.last_beats - 1, config.beats - 1))
-        m.d.comb += last_pixel.eq(pixel == config.pixels - 1)
+        m.d.comb += last_pixel.eq(pixel == step.last_pixel)
         with m.If(busy):
             m.d.sync += beat.eq(beat + 1)
             with m.If(last_beat):

@@ -138,8 +138,8 @@ class Engine(wiring.Component):
             feeder.weight_base.eq(back.weight_base),
             feeder.last_beats.eq(back.last_beats),
             window.push.eq(feeder.push), window.pixel.eq(feeder.pixel),
-            window.taps.eq(feeder.taps), window.start.eq(feeder.start),
-            window.channels.eq(feeder.channels),
+            window.words.eq(feeder.words), window.every.eq(feeder.every),
+            window.start.eq(feeder.start), window.channels.eq(feeder.channels),
             array.step.eq(feeder.step), array.weight_address.eq(feeder.weight_address),
             array.depthwise.eq(back.depthwise), array.own.eq(window.own),
         ]  # fmt: skip
@@ -189,12 +189,12 @@ class Engine(wiring.Component):
         written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
         with m.If(sequencer.joined):
             m.d.comb += fill.rows_ready.eq(-1)
-        with m.Elif(sequencer.back.kind == Kind.MAC):  # others use the read port themselves
-            with m.Switch(sequencer.front.wait):
-                with m.Case(Wait.NOTHING):
-                    m.d.comb += fill.rows_ready.eq(-1)
-                with m.Case(Wait.ROW):
-                    m.d.comb += fill.rows_ready.eq(written)
+        with m.Elif(sequencer.back.kind != Kind.MAC):
+            pass  # it uses the read port itself
+        with m.Elif(sequencer.front.wait == Wait.NOTHING):
+            m.d.comb += fill.rows_ready.eq(-1)
+        with m.Elif(sequencer.front.wait == Wait.ROW):
+            m.d.comb += fill.rows_ready.eq(written)
 
     def _connect_host_writes(self, m, activations, array, output, sequencer, program):
         write = Signal(write_layout(self.config))

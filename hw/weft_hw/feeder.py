@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.layouts import STEP, WINDOW_USE, column_layout
+from weft_hw.layouts import column_layout, step_layout, window_layout
 
 __all__ = ["Feeder"]
 
@@ -29,8 +29,8 @@ class Feeder(wiring.Component):
     begin : In(1), a new layer: takes ``weight_base``
     enable : In(1), windows may start; columns are taken in any case
     weight_base, last_beats : In, constant during a layer
-    step : Out(STEP); weight_address : Out
-    push, pixel, taps, start, channels : Out, to the window former
+    step : Out(step_layout(config)); weight_address : Out
+    push, pixel, words, every, start, channels : Out, to the window former
     waits_output : Out(1), a complete window is held back by results that still leave
     empty : Out(1), no complete window waits for its start
     """
@@ -46,11 +46,12 @@ class Feeder(wiring.Component):
             "enable": In(1),
             "weight_base": In(range(config.weight_words)),
             "last_beats": In(5),
-            "step": Out(STEP),
+            "step": Out(step_layout(config)),
             "weight_address": Out(range(config.weight_words)),
             "push": Out(1),
             "pixel": Out(column["pixel"].shape),
-            "taps": Out(column["taps"].shape),
+            "words": Out(column["words"].shape),
+            "every": Out(1),
             "start": Out(1),
             "channels": Out(1),
             "waits_output": Out(1),
@@ -63,8 +64,8 @@ class Feeder(wiring.Component):
         beats_most = config.pixels * config.beats
 
         complete = Signal()  # the window former holds a whole window that waits for its start
-        window = Signal(WINDOW_USE)  # what is known of it
-        running = Signal(WINDOW_USE)
+        window = Signal(window_layout(config))  # what is known of it
+        running = Signal(window_layout(config))
         left = Signal(4)  # steps still to come of the running window
         cooling = Signal(range(beats_most + 1))  # cycles until the next results may follow
 
@@ -81,7 +82,8 @@ class Feeder(wiring.Component):
         m.d.sync += [
             self.push.eq(self.columns.valid & self.columns.ready),
             self.pixel.eq(column.pixel),
-            self.taps.eq(column.taps),
+            self.words.eq(column.words),
+            self.every.eq(column.every),
         ]
         with m.If(start):
             m.d.sync += complete.eq(0)
@@ -110,12 +112,13 @@ class Feeder(wiring.Component):
             self.step.last.eq(final_step & current.last),
             self.step.group_end.eq(current.group_end),
             self.step.final_group.eq(current.final_group),
+            self.step.last_pixel.eq(current.last_pixel),
         ]
 
         # Exit.
         pixel_beats = Mux(current.final_group, self.last_beats, config.beats)
         with m.If(output_done):
-            m.d.sync += cooling.eq(pixel_beats * config.pixels - 1)
+            m.d.sync += cooling.eq(pixel_beats * (current.last_pixel + 1) - 1)
         with m.Elif(cooling != 0):
             m.d.sync += cooling.eq(cooling - 1)
 

@@ -1,6 +1,6 @@
 """Amaranth layouts of what travels between the engine's components."""
 
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from weft_hw.contract.config import Config
@@ -8,8 +8,8 @@ from weft_hw.contract.descriptor import DESCRIPTOR, WINDOW
 from weft_hw.contract.fields import Field
 
 __all__ = [
-    "DESCRIPTOR_LAYOUT", "STEP", "WINDOW_LAYOUT", "WINDOW_USE", "beat_layout", "column_layout",
-    "layout_of",
+    "DESCRIPTOR_LAYOUT", "WINDOW_LAYOUT", "beat_layout", "column_layout", "layout_of",
+    "pixel_shape", "step_layout", "window_layout",
 ]  # fmt: skip
 
 
@@ -24,33 +24,44 @@ def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
 DESCRIPTOR_LAYOUT = layout_of(DESCRIPTOR)
 WINDOW_LAYOUT = layout_of(WINDOW)
 
-# One cycle of the array: which sums it belongs to. It accompanies the data from row to row.
-STEP = data.StructLayout({
-    "valid": 1,
-    "first": 1,  # of the steps that make one output
-    "last": 1,
-    "group_end": 1,  # this output is the last of its row in its group of channels
-    "final_group": 1,
-})
+def pixel_shape(config: Config) -> Shape:
+    """Return the shape of a pixel's number; one bit even where there is only one."""
+    return Shape.cast(range(max(2, config.pixels)))
 
-# How the window former's content is used once it is complete.
-WINDOW_USE = data.StructLayout({
-    "steps_minus_1": 4,
-    "channels": 1,
-    "first": 1,  # of the windows that make one output
-    "last": 1,
-    "group_end": 1,
-    "final_group": 1,
-})
+
+def step_layout(config: Config) -> data.StructLayout:
+    """One cycle of the array: which sums it belongs to. It goes with the data down the rows."""
+    return data.StructLayout({
+        "valid": 1,
+        "first": 1,  # of the steps that make one output
+        "last": 1,
+        "group_end": 1,  # this output is the last of its row in its group of channels
+        "final_group": 1,
+        "last_pixel": pixel_shape(config),  # pixels after it lie below the output
+    })
+
+
+def window_layout(config: Config) -> data.StructLayout:
+    """How the window former's content is used once it is complete."""
+    return data.StructLayout({
+        "steps_minus_1": 4,
+        "channels": 1,
+        "first": 1,  # of the windows that make one output
+        "last": 1,
+        "group_end": 1,
+        "final_group": 1,
+        "last_pixel": pixel_shape(config),
+    })
 
 
 def column_layout(config: Config) -> data.StructLayout:
     """One column of taps on its way from the line buffers to the window former."""
     return data.StructLayout({
-        "taps": data.ArrayLayout(config.columns * 8, config.tap_rows),
-        "pixel": range(max(2, config.pixels)),
+        "words": data.ArrayLayout(config.columns * 8, config.fetch_rows),  # a word per tap row
+        "every": 1,  # one word per pixel instead, for a channel feed
+        "pixel": pixel_shape(config),
         "complete": 1,  # the last column of the last pixel: the window can be used
-        "window": WINDOW_USE,
+        "window": window_layout(config),
     })
 
 

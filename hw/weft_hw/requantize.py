@@ -18,8 +18,6 @@ RESCALE = data.StructLayout({
 })
 
 _MULTIPLIER = unsigned(31)
-_PRODUCT_BITS = 63
-_NUDGE_BIT = 30
 _FRACTION_BITS = 26  # FLOAT32 looks this far below the point; lower bits count as "any set"
 _WHOLE_BITS = 8  # a whole part of 256 or more saturates whatever the zero point
 _TIE_BITS = _WHOLE_BITS + 2  # low fraction bits that can lie within float32's error of a tie
@@ -63,8 +61,8 @@ class Requantize(wiring.Component):
     o : Out(signed(8))
     """
 
-    # magnitude, product, nudge, shift, round, add the zero point, clamp
-    LATENCY = 1 + fabric_latency(_MULTIPLIER) + 1 + 3 + 2 + 1 + 2
+    # magnitude, product, shift, round, add the zero point, clamp
+    LATENCY = 1 + fabric_latency(_MULTIPLIER) + 3 + 2 + 1 + 2
 
     value: Signal
     multiplier: Signal
@@ -96,14 +94,12 @@ class Requantize(wiring.Component):
         ]
         m.d.comb += [product.a.eq(magnitude), product.b.eq(multiplier)]
 
-        shift = delay(m, shift, product.latency, name="shift")
         double = self.rescale.rounding == Rounding.DOUBLE
-        nudged = Signal(_PRODUCT_BITS)
-        m.d.sync += nudged.eq(
-            Cat(product.o[:_NUDGE_BIT], product.o[_NUDGE_BIT:] + (double & shift[5])))
+        m.d.comb += product.nudge.eq(double & shift[5])
 
-        whole, fraction, sticky = self._shift(m, nudged, delay(m, shift, 1, name="shift_nudged"))
-        tie_negative = delay(m, negative, product.latency + 4, name="negative")
+        shift = delay(m, shift, product.latency, name="shift")
+        whole, fraction, sticky = self._shift(m, product.o, shift)
+        tie_negative = delay(m, negative, product.latency + 3, name="negative")
         whole, up = self._round(m, whole, fraction, sticky, tie_negative)
         negative = delay(m, tie_negative, 2, name="negative_rounded")
 

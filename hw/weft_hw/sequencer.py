@@ -1,5 +1,7 @@
 """Sequencer: walks the layer descriptors and counts the cycles of each."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -158,4 +160,4 @@ class Sequencer(wiring.Component):
             m.d.sync += [storing.eq(0), held_layer.eq(layer)]
         with m.Elif(storing != len(COUNTERS)):
             m.d.sync += storing.eq(storing + 1)
-            m.d.sync += [a.eq(b) for a, b in zip(held, held[1:], strict=False)]
+            m.d.sync += [a.eq(b) for a, b in pairwise(held)]

@@ -17,7 +17,9 @@ _DEPTH = 16  # more than the columns under way, so that a stall costs no bubble 
 
 
 class TapFetch(wiring.Component):
-    """From a position in the input to ``tap_rows`` words, ``pad_value`` where it lies outside.
+    """From a position in the input to a word per tap row, ``pad_value`` where it lies outside.
+
+    With ``every``, a word per pixel instead, all of the first tap row.
 
     Latency is 6 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
     ``room`` tells the walker whether the queue at the end has place for one more.
@@ -58,10 +60,9 @@ class TapFetch(wiring.Component):
         config, descriptor = self.config, self.descriptor
         bank_bits = config.line_banks.bit_length() - 1
 
-        # Cycle 1: rows of the other tap rows, and what is padding.
-        rows = [Signal.like(self.fetch.row, name=f"row_{i}") for i in range(config.tap_rows)]
-        step = Signal.like(descriptor.row_step)
-        m.d.sync += step.eq(descriptor.row_step)
+        # Cycle 1: rows of the other tap rows (or pixels), and what is padding.
+        rows = [Signal.like(self.fetch.row, name=f"row_{i}") for i in range(config.fetch_rows)]
+        step = Mux(self.fetch.every, descriptor.stride_y, descriptor.row_step)
         column_inside = Signal()
         unit = Signal.like(self.fetch.unit)
         for i, row in enumerate(rows):
@@ -72,11 +73,11 @@ class TapFetch(wiring.Component):
             unit.eq(self.fetch.unit),
         ]
 
-        # Cycle 2: bank and address of each tap row.
+        # Cycle 2: bank and address of each.
         places = data.StructLayout({
             "address": len(self.read_address[0]), "bank": bank_bits, "inside": 1,
         })
-        taps = [Signal(places, name=f"tap_{i}") for i in range(config.tap_rows)]
+        taps = [Signal(places, name=f"tap_{i}") for i in range(config.fetch_rows)]
         part = Signal(2)
         for row, tap in zip(rows, taps, strict=True):
             slot = row[bank_bits:-1] << descriptor.row_bits
@@ -87,10 +88,11 @@ class TapFetch(wiring.Component):
             ]
         m.d.sync += part.eq(unit[:2] & ((1 << descriptor.packing) - 1)[:2])
 
-        # Cycle 3: the address of each bank is that of the tap row that lies in it.
+        # Cycle 3: the address of each bank is that of the row that lies in it. Where two rows
+        # share a bank (an even dilation), only the first is in use.
         for bank in range(config.line_banks):
-            chosen = taps[0].address
-            for tap in taps[1:]:
+            chosen = taps[-1].address
+            for tap in reversed(taps[:-1]):
                 chosen = Mux(tap.bank == bank, tap.address, chosen)
             m.d.sync += self.read_address[bank].eq(chosen)
 
@@ -108,11 +110,12 @@ class TapFetch(wiring.Component):
             placed = delay(m, tap, behind, name=f"placed_{i}")
             word = Signal(config.columns * 8, name=f"word_{i}")
             m.d.comb += word.eq(banks[placed.bank] if bank_bits else banks[0])
-            m.d.comb += column.taps[i].eq(
+            m.d.comb += column.words[i].eq(
                 Mux(placed.inside, self._part(word, packing, arriving),
                     pad.replicate(config.columns)))
         m.d.comb += [
             column.pixel.eq(token.pixel), column.complete.eq(token.complete),
+            column.every.eq(token.every),
             column.window.eq(token.window),
         ]
 

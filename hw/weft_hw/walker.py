@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, WINDOW_USE
+from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape, window_layout
 from weft_hw.window_program import ENTRY
 
 __all__ = ["UNIT", "Walker", "fetch_layout"]
@@ -23,17 +23,20 @@ def fetch_layout(config: Config) -> data.StructLayout:
         "row": POSITION,  # of the first tap row
         "column": POSITION,
         "unit": UNIT,
-        "pixel": range(max(2, config.pixels)),
+        "every": 1,
+        "pixel": pixel_shape(config),
         "complete": 1,
-        "window": WINDOW_USE,
+        "window": window_layout(config),
     })
 
 
 class Walker(wiring.Component):
     """Output rows, groups of channels, output columns, entries, pixels, columns of taps: nested.
 
-    One column of taps per cycle; an output row starts when all rows that its windows cover are
-    in the line buffers. Latency is 2 cycles from an entry to its fetch.
+    One column of taps per cycle, or one word of every pixel in a channel feed (unless an even
+    stride puts their rows in the same line buffer). Pixels below the output are skipped. An
+    output row starts when all rows that its windows cover are in the line buffers. Latency is 2
+    cycles from an entry to its fetch.
 
     Parameters
     ----------
@@ -74,22 +77,27 @@ class Walker(wiring.Component):
         config, descriptor, entry = self.config, self.descriptor, self.entries.p
 
         # Where the walk is. Positions are those of the window's first row, column and unit.
-        y = Signal.like(descriptor.out_height)
         x = Signal.like(descriptor.out_width)
         group = Signal.like(descriptor.groups)
         tap = Signal(2)
-        pixel = Signal(range(max(2, config.pixels)))
+        pixel, last_pixel = Signal(pixel_shape(config)), Signal(pixel_shape(config))
+        rows_left = Signal.like(descriptor.out_height)
         row, pixel_row, column = Signal(POSITION), Signal(POSITION), Signal(POSITION)
         unit, group_unit = Signal(UNIT), Signal(UNIT)
         tap_column, tap_unit = Signal(6), Signal(14)  # of this column of taps in its window
 
+        # The pixels' rows lie in different line buffers, so a channel feed reads all at once.
+        distinct, every = Signal(), Signal()
+        m.d.sync += distinct.eq((config.pixels > 1) & descriptor.stride_y[0])
         last = {name: Signal(name=f"last_{name}") for name in ("tap", "pixel", "x", "group", "y")}
         m.d.comb += [
             last["tap"].eq(tap == entry.window.columns - 1),
-            last["pixel"].eq(pixel == config.pixels - 1),
+            every.eq(entry.window.channels & distinct),
+            last["pixel"].eq(every | (pixel == last_pixel)),
             last["x"].eq(x == descriptor.out_width - 1),
             last["group"].eq(group == descriptor.groups - 1),
-            last["y"].eq(y + config.pixels >= descriptor.out_height),
+            last["y"].eq(rows_left <= config.pixels),
+            last_pixel.eq(Mux(last["y"], rows_left - 1, config.pixels - 1)),
         ]
 
         # An output row waits for the last input row that it covers.
@@ -148,13 +156,15 @@ class Walker(wiring.Component):
                                 below = row + config.pixels * descriptor.stride_y
                                 m.d.sync += [
                                     group.eq(0), group_unit.eq(descriptor.origin),
-                                    unit.eq(descriptor.origin), y.eq(y + config.pixels),
+                                    unit.eq(descriptor.origin),
+                                    rows_left.eq(rows_left - config.pixels),
                                     row.eq(below), pixel_row.eq(below), started.eq(0),
                                     self.done.eq(last["y"]),
                                 ]
         with m.If(self.begin):
             m.d.sync += [
-                y.eq(0), x.eq(0), group.eq(0), tap.eq(0), pixel.eq(0), moved.eq(0),
+                rows_left.eq(descriptor.out_height), x.eq(0), group.eq(0), tap.eq(0),
+                pixel.eq(0), moved.eq(0),
                 row.eq(-descriptor.pad_top), pixel_row.eq(-descriptor.pad_top),
                 column.eq(-descriptor.pad_left), unit.eq(descriptor.origin),
                 group_unit.eq(descriptor.origin), tap_column.eq(0), tap_unit.eq(0),
@@ -168,11 +178,13 @@ class Walker(wiring.Component):
         m.d.sync += [
             half_valid.eq(self.issue), half.row.eq(pixel_row + entry.window.dy),
             half.column.eq(column + tap_column), half.unit.eq(unit + tap_unit),
-            half.pixel.eq(pixel), half.complete.eq(last["tap"] & last["pixel"]),
+            half.pixel.eq(pixel), half.every.eq(every),
+            half.complete.eq(last["tap"] & last["pixel"]),
             dx.eq(entry.window.dx), offset.eq(entry.window.offset),
             half.window.steps_minus_1.eq(entry.window.steps_minus_1),
             half.window.channels.eq(entry.window.channels),
             half.window.first.eq(entry.first), half.window.last.eq(entry.last),
+            half.window.last_pixel.eq(last_pixel),
             half.window.group_end.eq(last["x"]), half.window.final_group.eq(last["group"]),
         ]
         m.d.sync += [

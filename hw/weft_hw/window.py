@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
+from weft_hw.layouts import pixel_shape
 
 __all__ = ["WindowFormer"]
 
@@ -29,7 +30,8 @@ class WindowFormer(wiring.Component):
     Members
     -------
     push : In(1); pixel : In, which pixel's window the column is for
-    taps : In, a word per tap row
+    words : In, a word per tap row or, with ``every``, the only word of every pixel
+    every : In(1), the column is for all pixels at once
     start : In(1); channels : In(1)
     own : Out, activation of [pixel][row][column]; column 0 is also what crosses the row
     """
@@ -39,8 +41,9 @@ class WindowFormer(wiring.Component):
         words = data.ArrayLayout(signed(8), config.columns)
         super().__init__({
             "push": In(1),
-            "pixel": In(range(max(2, config.pixels))),
-            "taps": In(data.ArrayLayout(config.columns * 8, config.tap_rows)),
+            "every": In(1),
+            "pixel": In(pixel_shape(config)),
+            "words": In(data.ArrayLayout(config.columns * 8, config.fetch_rows)),
             "start": In(1),
             "channels": In(1),
             "own": Out(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
@@ -49,35 +52,35 @@ class WindowFormer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        row_control = Cat(self.start, self.channels, self.push, self.pixel)
+        row_control = Cat(self.start, self.channels, self.push, self.every, self.pixel)
         for row in range(config.rows):
             tap_row, place = divmod(row, config.tap_columns)
             control = delay(m, row_control, row, name=f"control_{row}") if row else row_control
-            start, channels, push, pixel = (
-                control[0], control[1], control[2], control[3:])  # fmt: skip
+            start, channels, push, every, pixel = *control[:4], control[4:]
             if place == 0:
-                word = delay(m, self.taps[tap_row], row, name=f"tap_{tap_row}")
+                word = delay(m, self.words[tap_row], row, name=f"word_{tap_row}")
                 previous = [word] * config.pixels
-            feed = self._channel_bytes(m, row)
             for p in range(config.pixels):
                 name = f"p{p}_r{row}"
                 pushed = Signal(name=f"pushed_{name}")
-                m.d.comb += pushed.eq(push & (pixel == p))
+                m.d.comb += pushed.eq(push & (every | (pixel == p)))
+                feed = self._channel_bytes(m, row, p)
                 previous[p] = self._row(
                     m, name, self.own[p][row], pushed, start, channels, previous[p], feed)
         return m
 
-    def _channel_bytes(self, m, row):
-        """Bytes of the first tap row's word that a channel feed gives to ``row``, in order."""
+    def _channel_bytes(self, m, row, pixel):
+        """Return the bytes that a channel feed gives to ``row`` of ``pixel``, in order."""
         config = self.config
         if row >= config.channel_rows:
             return None
-        chosen = Cat(self.taps[0].word_select(index, 8)
+        word = Mux(self.every, self.words[pixel], self.words[0]) if pixel else self.words[0]
+        chosen = Cat(word.word_select(index, 8)
                      for index in range(row, config.columns, config.channel_rows))
-        return delay(m, chosen, row, name=f"feed_{row}")
+        return delay(m, chosen, row, name=f"feed_p{pixel}_r{row}")
 
     def _row(self, m, name, own, pushed, start, channels, word, feed):
-        """Registers of one row of one pixel; return what the row below is to be pushed."""
+        """Connect one row of one pixel; return what the row below is to be pushed."""
         pending = Signal(len(word), name=f"pending_{name}")
         before = Signal(len(word), name=f"before_{name}")
         active = Signal(len(word), name=f"active_{name}")

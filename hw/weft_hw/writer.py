@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
-from weft_hw.layouts import DESCRIPTOR_LAYOUT
+from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape
 
 __all__ = ["Writer"]
 
@@ -14,8 +14,8 @@ __all__ = ["Writer"]
 class Writer(wiring.Component):
     """Beats arrive in the order in which the walker made their windows, and leave 1 cycle later.
 
-    Output rows, groups of channels, columns, pixels, beats: nested. Pixels below the last output
-    row are dropped. An element-wise layer is one row of ``word_count`` columns, one word each.
+    Output rows, groups of channels, columns, pixels, beats: nested. An element-wise layer is one
+    row of ``word_count`` columns, one word each.
 
     Parameters
     ----------
@@ -56,17 +56,15 @@ class Writer(wiring.Component):
         height = Signal.like(descriptor.out_height)
         pixel_step = Signal.like(descriptor.out_pixel)
         last_beats = Signal.like(descriptor.last_beats)
-        pixels = Signal(range(config.pixels + 1))
         m.d.sync += [
             columns.eq(Mux(elementwise, descriptor.word_count, descriptor.out_width)),
             groups.eq(Mux(elementwise, 1, descriptor.groups)),
             height.eq(Mux(elementwise, 1, descriptor.out_height)),
             pixel_step.eq(Mux(elementwise, config.beats, descriptor.out_pixel)),
             last_beats.eq(Mux(elementwise, config.beats, descriptor.last_beats)),
-            pixels.eq(Mux(elementwise, 1, config.pixels)),
         ]
 
-        beat, pixel = Signal.like(last_beats), Signal.like(pixels)
+        beat, pixel = Signal.like(last_beats), Signal(pixel_shape(config))
         x, group, y = Signal.like(columns), Signal.like(groups), Signal.like(height)
         # Address of this beat, and of where its pixel, column, group and row begin.
         address, at_pixel, at_x, at_group, at_y = (
@@ -78,9 +76,9 @@ class Writer(wiring.Component):
         m.d.comb += [
             last["group"].eq(group == groups - 1),
             last["beat"].eq(beat == Mux(last["group"], last_beats, config.beats) - 1),
-            last["pixel"].eq(pixel == pixels - 1),
+            last["pixel"].eq((pixel == config.pixels - 1) | (y + pixel == height - 1)),
             last["x"].eq(x == columns - 1),
-            last["y"].eq(y + pixels >= height),
+            last["y"].eq(y + config.pixels >= height),
         ]
 
         with m.If(self.valid):
@@ -102,9 +100,9 @@ class Writer(wiring.Component):
                         with m.If(last["group"]):
                             lower = (at_y + descriptor.out_row * config.pixels)[:len(at_y)]
                             m.d.sync += [
-                                group.eq(0), y.eq(y + pixels), address.eq(lower),
+                                group.eq(0), y.eq(y + config.pixels), address.eq(lower),
                                 at_pixel.eq(lower), at_x.eq(lower), at_group.eq(lower),
-                                at_y.eq(lower), self.rows.eq(y + pixels)]
+                                at_y.eq(lower), self.rows.eq(y + config.pixels)]
         with m.If(self.begin):
             m.d.sync += [
                 start.eq(descriptor.out_base)
@@ -119,8 +117,7 @@ class Writer(wiring.Component):
             Mux((group == 0) & (beat == 0), descriptor.first_mask, every)
             & Mux(last["group"] & last["beat"], descriptor.last_mask, every))
         m.d.sync += [
-            self.enable.eq(Mux(self.valid & (y + pixel < height),
-                               Mux(elementwise, every, lanes), 0)),
+            self.enable.eq(Mux(self.valid, Mux(elementwise, every, lanes), 0)),
             self.address.eq(address),
             self.beat.eq(self.values),
             self.done.eq(self.valid & last["beat"] & last["pixel"] & last["x"] & last["group"]

@@ -105,8 +105,12 @@ class Config:
     @property
     def line_banks(self) -> int:
         """Line buffers that are read at once; a power of two, so a row's bank is a bit field."""
-        most = max(self.tap_rows, self.pixels)
-        return 1 << (most - 1).bit_length()
+        return 1 << (self.fetch_rows - 1).bit_length()
+
+    @property
+    def fetch_rows(self) -> int:
+        """Input rows that are read in the same cycle: a word per tap row, or per pixel."""
+        return max(self.tap_rows, self.pixels)
 
     @property
     def beats(self) -> int:

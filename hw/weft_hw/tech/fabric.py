@@ -1,8 +1,9 @@
 """Multipliers built from adders, for families whose multiplier blocks are few or missing."""
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
 
-from weft_hw.tech.portable import FabricMultiplier, Multiplier
+from weft_hw.delay import delay
+from weft_hw.tech.portable import FABRIC_ROWS, FabricMultiplier, Multiplier, fabric_latency
 
 __all__ = ["TreeMultiplier", "TreeMultiplierByte", "gated_sum"]
 
@@ -22,10 +23,12 @@ def _extend(value: Value, width: int) -> Value:
 
 
 class TreeMultiplier(FabricMultiplier):
-    """:class:`FabricMultiplier` as partial products of two bits of ``b``, summed by a tree.
+    """:class:`FabricMultiplier` as partial products of two bits of ``b``, summed by adders.
 
     A row adds ``a`` gated by one bit of ``b`` to ``2 * a`` gated by the next, so that the first
-    level of adders needs no separate partial products. Costs about ``len(a) * len(b)`` LUTs.
+    level of adders needs no separate partial products. A tree sums ``FABRIC_ROWS`` rows; further
+    rows are served later, from a copy of ``a`` that has been handed on, which keeps wires short.
+    Costs about ``len(a) * len(b)`` LUTs.
 
     Parameters
     ----------
@@ -41,48 +44,70 @@ class TreeMultiplier(FabricMultiplier):
 
     def elaborate(self, platform):
         m = Module()
-        is_signed = self.a.shape().signed or self.b.shape().signed
-        rows = self._rows(m)
-        level = 0
-        while len(rows) > 1:
-            pairs = []
-            shift = 2 << level
-            for index in range(0, len(rows) - 1, 2):
-                low, high = rows[index:index + 2]
-                upper = low[shift:].as_signed() if is_signed else low[shift:]
-                # The sum of the tree's last level is as wide as the product, never wider.
-                pairs.append(Cat(low[:shift], upper + high)[:len(self.o)])
-            if len(rows) % 2:
-                pairs.append(rows[-1])
-            rows = [self._register(m, value, f"sum_{level}_{index}", is_signed)
-                    for index, value in enumerate(pairs)]
-            level += 1
-        m.d.comb += self.o.eq(rows[0])
+        step = 2 * FABRIC_ROWS
+        first_latency = fabric_latency(unsigned(min(len(self.b), step)))
+        total = None
+        a = self.a
+        for start in range(0, len(self.b), step):
+            # The sum so far is ready one cycle later for each group but the first two.
+            skew = max(0, start // step - 1)
+            if skew:
+                a = delay(m, a, 1, name=f"a_{start}")
+            bits = delay(m, self.b[start:start + step], skew, name=f"b_{start}")
+            last = start + step >= len(self.b)
+            nudge = 0
+            if last and "nudge" in self.signature.members:
+                nudge = delay(m, self.nudge, skew, name="nudge")
+            group = self._tree(m, a, bits, nudge, start, last)
+            latency = fabric_latency(unsigned(len(bits)))
+            group = delay(m, group, first_latency - latency, name=f"group_{start}")
+            total = group if total is None else self._add(m, total, group, start, f"total_{start}")
+        m.d.comb += self.o.eq(total)
         return m
 
-    def _rows(self, m: Module) -> list[Value]:
-        """Return registered products of ``a`` and two bits of ``b``, least significant first."""
-        a, b = self.a, self.b
-        is_signed = a.shape().signed or b.shape().signed
-        width = len(a) + 2 + (is_signed and not a.shape().signed)
-        rows = []
-        for index in range(0, len(b), 2):
-            x = _extend(a, width)
-            y = Cat(0, x)[:width]
-            x_gate = b[index]
-            y_gate = b[index + 1] if index + 1 < len(b) else 0
-            carry = 0
-            # A sign bit weighs -1: add the complement, and one for the carry.
-            if b.shape().signed and index + 1 == len(b):
-                x, carry = ~x, x_gate
-            elif b.shape().signed and index + 2 == len(b):
-                y, carry = ~y, y_gate
-            value = self._gated_sum(m, x, x_gate, y, y_gate, carry)
-            rows.append(self._register(m, value, f"row_{index}", is_signed))
-        return rows
+    @property
+    def _is_signed(self) -> bool:
+        return self.a.shape().signed or self.b.shape().signed
 
-    def _register(self, m: Module, value: Value, name: str, is_signed: bool) -> Value:
-        register = Signal(Shape(len(value), is_signed), name=name)
+    def _add(self, m: Module, low: Value, high: Value, shift: int, name: str) -> Value:
+        """Return the registered ``low + (high << shift)``, no wider than the product."""
+        upper = low[shift:].as_signed() if self._is_signed else low[shift:]
+        return self._register(m, Cat(low[:shift], upper + high)[:len(self.o)], name)
+
+    def _tree(self, m: Module, a: Value, b: Value, nudge: Value, start: int, last: bool) -> Value:
+        """Return ``a * b`` of a few bits of ``b`` (the sign bit too, if ``last``)."""
+        rows = [self._row(m, a, b, index, nudge, f"row_{start + index}", last)
+                for index in range(0, len(b), 2)]
+        shift = 2
+        while len(rows) > 1:
+            name = f"sum_{start}_{shift}"
+            pairs = [self._add(m, *rows[k:k + 2], shift, f"{name}_{k}")
+                     for k in range(0, len(rows) - 1, 2)]
+            odd = [delay(m, row, 1, name=name) for row in rows[len(pairs) * 2:]]
+            rows, shift = pairs + odd, 2 * shift
+        return rows[0]
+
+    def _row(self, m: Module, a: Value, b: Value, index: int, nudge: Value, name: str, last: bool
+             ) -> Value:
+        """Return the registered product of ``a`` and two bits of ``b``."""
+        width = len(a) + 2 + (self._is_signed and not a.shape().signed)
+        x = _extend(a, width)
+        y = Cat(0, x)[:width]
+        x_gate = b[index]
+        y_gate = b[index + 1] if index + 1 < len(b) else 0
+        carry = 0
+        if last and index + 2 >= len(b):
+            # A sign bit weighs -1: add the complement, and one for the carry.
+            if not self.b.shape().signed:
+                carry = nudge
+            elif index + 1 == len(b):
+                x, carry = ~x, x_gate
+            else:
+                y, carry = ~y, y_gate
+        return self._register(m, self._gated_sum(m, x, x_gate, y, y_gate, carry), name)
+
+    def _register(self, m: Module, value: Value, name: str) -> Value:
+        register = Signal(Shape(len(value), self._is_signed), name=name)
         m.d.sync += register.eq(value)
         return register
 

@@ -7,10 +7,11 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 __all__ = [
-    "MULTIPLIER_LATENCY", "READ_LATENCY", "BlockRam", "FabricMultiplier", "Multiplier", "Portable",
-    "WeightColumn", "fabric_latency",
+    "FABRIC_ROWS", "MULTIPLIER_LATENCY", "READ_LATENCY", "BlockRam", "FabricMultiplier",
+    "Multiplier", "Portable", "WeightColumn", "fabric_latency",
 ]  # fmt: skip
 
+FABRIC_ROWS = 4
 MULTIPLIER_LATENCY = 3
 READ_LATENCY = 2
 
@@ -18,10 +19,11 @@ READ_LATENCY = 2
 def fabric_latency(b: Shape) -> int:
     """Cycles of a :class:`FabricMultiplier` whose second operand has shape ``b``.
 
-    Two bits of ``b`` make one row of partial products; a register follows the rows and each
-    level of the adder tree over them.
+    Two bits of ``b`` make one row of partial products. Up to four rows are summed by a tree with
+    registers, and the sums of further rows, four at a time, are added one after the other.
     """
-    return 1 + ceil_log2((b.width + 1) // 2)
+    rows = (b.width + 1) // 2
+    return 1 + ceil_log2(min(rows, FABRIC_ROWS)) + (rows - 1) // FABRIC_ROWS
 
 
 class Multiplier(wiring.Component):
@@ -48,7 +50,7 @@ class Multiplier(wiring.Component):
 
 
 class FabricMultiplier(wiring.Component):
-    """``o = a * b`` of any shapes without a multiplier block; one product per cycle.
+    """``o = a * b + nudge * 2**(len(b) - 1)`` without a multiplier block, once per cycle.
 
     The product comes ``fabric_latency(b)`` cycles after its operands.
 
@@ -61,21 +63,26 @@ class FabricMultiplier(wiring.Component):
     -------
     a : In(a)
     b : In(b)
+    nudge : In(1), only if ``b`` is unsigned and of odd width
     o : Out(the shape of a * b)
     """
 
     a: Signal
     b: Signal
+    nudge: Signal
     o: Signal
 
     def __init__(self, a: Shape, b: Shape):
         self.latency = fabric_latency(b)
         product = (Signal(a) * Signal(b)).shape()
-        super().__init__({"a": In(a), "b": In(b), "o": Out(product)})
+        nudge = {} if b.signed or b.width % 2 == 0 else {"nudge": In(1)}
+        super().__init__({"a": In(a), "b": In(b), **nudge, "o": Out(product)})
 
     def elaborate(self, platform):
         m = Module()
         value = self.a * self.b
+        if "nudge" in self.signature.members:
+            value = value + (self.nudge << len(self.b) - 1)
         for stage in range(self.latency - 1):
             product = Signal.like(self.o, name=f"product_{stage}")
             m.d.sync += product.eq(value)
