@@ -5,6 +5,7 @@ need no compiler; tests/system runs the gateware.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from weft.devices import OpenDevice
 from weft.digits import MODEL, held_out_inputs
 from weft.loading import load
 from weft.profile import LinkProfile
+from weft.program import RunStep
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import COUNTERS, Region
 from weft_sim.machine import Machine
@@ -106,6 +108,29 @@ def test_resnet_equals_litert_reference_kernels(device):
     with weft.InferenceSession(RESNET, device=opened, config="ulx3s-85f") as session:
         [scores] = session.run(None, {session.get_inputs()[0].name: image})
     assert np.array_equal(scores, expected)
+    if session.program is not None:  # an addition takes two descriptors, and counts for both
+        layers = session.profile.layers
+        assert sum(x.cycles or 0 for x in layers) == session.profile.cycles
+        assert min(x.cycles or 0 for x in layers if x.operator == "ADD") > 2000
+
+
+def test_counters_of_every_run_are_read():
+    """A program cut into two runs counts what the whole one counts."""
+    images, _ = held_out_inputs()
+    program = weft.compile(MODEL, config="tiny")
+    at = next(i for i, step in enumerate(program.steps) if isinstance(step, RunStep))
+    step = program.steps[at]
+    assert isinstance(step, RunStep)
+    halves = (replace(step, count=2, reads=()),
+              replace(step, first=step.first + 2, count=step.count - 2, loads=()))  # fmt: skip
+    cut = replace(program, steps=(*program.steps[:at], *halves, *program.steps[at + 1 :]))
+    profiles = []
+    for candidate in (program, cut):
+        with weft.InferenceSession(candidate, device=open_machine()) as session:
+            session.run(None, {"image": images[:1]})
+            profiles.append(session.profile)
+    assert [x.cycles for x in profiles[1].layers] == [x.cycles for x in profiles[0].layers]
+    assert profiles[1].cycles == profiles[0].cycles
 
 
 def test_profile_reports_the_counters():
