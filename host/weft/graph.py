@@ -22,6 +22,10 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     ARG_MAX                  axis                             output int32 or int64
     QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
     DEQUANTIZE               none: int8 or uint8 to float32
+
+An attribute ``unsigned`` may come on top in graphs with ``"onnxruntime"`` rounding: the file's
+tensors are uint8, whose zero points are 128 higher than the graph's. ONNX Runtime works on ADD,
+MUL and AVERAGE_POOL_2D in float32, where that can decide a tie.
 """
 
 from collections.abc import Mapping

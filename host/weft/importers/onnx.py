@@ -7,15 +7,15 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.graph import Graph, Quantization
-from weft.importers import onnx_elementwise, onnx_moves, onnx_windows
 from weft.importers.check import check
 from weft.importers.onnx_builder import Builder
+from weft.importers.onnx_floats import PENDING, clip_kind, finish
+from weft.importers.onnx_moves import MOVES, move
 from weft.importers.onnx_qoperators import QOPERATORS, as_quantized, quantized_constant
 from weft.importers.onnx_values import (
     Activation,
     Constant,
     Pending,
-    QuantizedConstant,
     Step,
     Value,
     attributes_of,
@@ -28,18 +28,6 @@ from weft.importers.problems import Problems
 __all__ = ["import_onnx"]
 
 _ELEMENT_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
-_WINDOWED = ("Conv", "AveragePool", "GlobalAveragePool")
-_BINARY = ("Add", "Sub", "Mul")
-_UNARY = {
-    "Sigmoid": "LOGISTIC", "Tanh": "TANH", "LeakyRelu": "LEAKY_RELU", "Elu": "ELU",
-    "HardSwish": "HARD_SWISH", "Gelu": "GELU", "Relu": "RELU", "Clip": "",
-}  # fmt: skip
-# Float operators whose result must be quantised next.
-_PENDING = (*_WINDOWED, *_BINARY, *_UNARY, "Gemm", "MatMul", "Concat", "Softmax", "ReduceMean")
-_MOVES = (
-    "MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Pad", "Resize",
-    "ArgMax", "Identity", "Dropout",
-)  # fmt: skip
 
 
 def import_onnx(data: bytes, name: str, rounding: str, *, source: str) -> Graph:
@@ -111,7 +99,7 @@ class _Importer:
     @staticmethod
     def _known(operator: str) -> bool:
         others = ("QuantizeLinear", "DequantizeLinear", "Constant")
-        return operator in (*_PENDING, *_MOVES, *others, *QOPERATORS)
+        return operator in (*PENDING, *MOVES, *others, *QOPERATORS)
 
     def _input(self, value: Any) -> None:
         kind = value.type.tensor_type
@@ -142,7 +130,7 @@ class _Importer:
             reads = [i for i, x in enumerate(node.input) if x in names]
             if not reads:
                 continue
-            if node.op_type in _MOVES:
+            if node.op_type in MOVES:
                 names.update(node.output[:1])
             elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
                 operands = tuple(self._values.get(x) for x in node.input)
@@ -181,8 +169,8 @@ class _Importer:
             result = QOPERATORS[operator](self._builder, label, attributes, operands, output)
         elif operator in ("Relu", "Clip") and isinstance(first := take(operands, 0), Pending):
             result = self._fused(operator, attributes, operands, first)
-        elif operator in _MOVES:
-            result = self._move(operator, label, attributes, operands, output)
+        elif operator in MOVES:
+            result = move(self._builder, operator, label, attributes, operands, output)
         else:
             result = Pending(operator, label, attributes, operands)
         self._values[output] = result
@@ -193,7 +181,7 @@ class _Importer:
         step = step_of(take(operands, 1), take(operands, 2))
         value, builder = take(operands, 0), self._builder
         if isinstance(value, Pending):
-            return self._finish(value, step, output)
+            return finish(builder, value, step, output, self._opset)
         if not isinstance(value, Activation):
             raise ModelError("QuantizeLinear of a constant is not supported")
         if value.step is not None and (
@@ -227,93 +215,10 @@ class _Importer:
         self, operator: str, attributes: dict[str, Any], operands: tuple[Value | None, ...],
         pending: Pending,
     ) -> Value:  # fmt: skip
-        kind = "RELU" if operator == "Relu" else _clip(attributes, operands)
+        kind = "RELU" if operator == "Relu" else clip_kind(attributes, operands)
         if pending.activation != "NONE":
             raise ModelError(f"{operator} after another activation is not supported")
         return replace(pending, activation=kind)
-
-    def _move(
-        self, operator: str, label: str, attributes: dict[str, Any],
-        operands: tuple[Value | None, ...], output: str,
-    ) -> Value:  # fmt: skip
-        value, builder = take(operands, 0), self._builder
-        if isinstance(value, Pending):
-            raise ModelError(f"the input of {operator} is not quantised")
-        if not isinstance(value, Activation):
-            raise ModelError(f"{operator} of a constant is not supported")
-        if operator in ("Identity", "Dropout"):
-            return value
-        if operator == "MaxPool":
-            return onnx_windows.max_pool(builder, label, attributes, value, output)
-        if operator == "Transpose":
-            return onnx_moves.transpose(builder, label, attributes, value, output)
-        if operator == "Pad":
-            return onnx_moves.pad(builder, label, attributes, operands, value, output)
-        if operator == "Resize":
-            return onnx_moves.resize(builder, label, attributes, operands, value, output)
-        if operator == "ArgMax":
-            return onnx_moves.arg_max(builder, label, attributes, value, output)
-        return onnx_moves.reshape(
-            builder, label, operator, attributes, operands, value, output
-        )
-
-    def _finish(self, pending: Pending, step: Step, output: str) -> Activation:
-        """Add the node of a float operator whose result is quantised now."""
-        builder, operands, name = self._builder, pending.operands, pending.name
-        operator, attributes, activation = pending.operator, pending.attributes, pending.activation
-        if operator == "Conv":
-            return onnx_windows.convolution(
-                builder, name, attributes, operands, step, output, activation
-            )
-        if operator in ("Gemm", "MatMul"):
-            return onnx_elementwise.fully_connected(
-                builder, name, operator, attributes, operands, step, output, activation
-            )
-        if operator in _BINARY:
-            return onnx_elementwise.binary(
-                builder, name, operator, operands, step, output, activation
-            )
-        if activation != "NONE":
-            raise ModelError(f"{operator} with a fused activation is not supported")
-        first = take(operands, 0)
-        if operator == "AveragePool":
-            return onnx_windows.average_pool(builder, name, attributes, first, step, output)
-        if operator == "GlobalAveragePool":
-            return onnx_windows.global_average_pool(builder, name, first, step, output)
-        if operator == "ReduceMean":
-            return self._reduce_mean(pending, step, output)
-        if operator == "Concat":
-            return onnx_elementwise.concatenation(
-                builder, name, attributes, operands, step, output
-            )
-        if operator == "Softmax":
-            axis = attributes.get("axis", -1 if self._opset >= 13 else 1)
-            return onnx_elementwise.softmax(builder, name, axis, first, step, output)
-        kind, extra = _UNARY[operator], {}
-        if operator == "Clip":
-            kind = _clip(attributes, operands)
-        elif operator == "LeakyRelu":
-            extra = {"alpha": attributes.get("alpha", 0.01)}
-        elif operator == "Gelu":
-            extra = {"approximate": attributes.get("approximate", "none") == "tanh"}
-        elif operator == "Elu" and attributes.get("alpha", 1.0) != 1.0:
-            raise ModelError("Elu with alpha other than 1 is not supported")
-        return onnx_elementwise.unary(builder, name, kind, extra, first, step, output)
-
-    def _reduce_mean(self, pending: Pending, step: Step, output: str) -> Activation:
-        value = take(pending.operands, 0)
-        if not isinstance(value, Activation):
-            raise ModelError("the input of ReduceMean is not quantised")
-        axes = onnx_moves.mean_axes(pending.attributes, pending.operands, len(value.shape))
-        if len(value.shape) != 4 or axes != (2, 3):
-            raise ModelError(f"ReduceMean over axes {axes} of {value.shape} is not supported")
-        result = onnx_windows.global_average_pool(
-            self._builder, pending.name, value, step, output
-        )
-        if pending.attributes.get("keepdims", 1):
-            return result
-        shape = value.shape[:2]
-        return self._builder.reshaped(self._builder.plain(result), shape, f"{output}/squeezed")
 
     def _output(self, name: str) -> str:
         """Add what turns an activation into the model's output; return that tensor's name."""
@@ -344,21 +249,3 @@ class _Importer:
         quantization = Quantization(np.array([step.scale], np.float32), zero_point)
         builder.tensors[tensor] = replace(builder.tensors[tensor], quantization=quantization)
         return tensor
-
-
-def _clip(attributes: dict[str, Any], operands: tuple[Value | None, ...]) -> str:
-    bounds: list[float | None] = [attributes.get("min"), attributes.get("max")]
-    for index, operand in enumerate(operands[1:3]):
-        if isinstance(operand, Constant) and operand.data.size == 1:
-            bounds[index] = float(operand.data.reshape(-1)[0])
-        elif isinstance(operand, QuantizedConstant) and operand.data.size == 1:
-            q = operand.quantization
-            bounds[index] = float((int(operand.data.reshape(-1)[0]) - q.zero_point[0]) * q.scale[0])
-        elif operand is not None:
-            raise ModelError("the bounds of Clip must be constant")
-    kinds = {(0.0, 6.0): "RELU6", (0.0, None): "RELU", (-1.0, 1.0): "RELU_N1_TO_1"}
-    low, high = bounds
-    high = None if high is not None and high > 1e30 else high
-    if (low, high) not in kinds:
-        raise ModelError(f"Clip from {low} to {high} is not supported")
-    return kinds[low, high]  # type: ignore[index]

@@ -12,7 +12,7 @@ from weft.graph import Quantization
 
 __all__ = [
     "Activation", "Constant", "Pending", "QuantizedConstant", "Step", "Value",
-    "attributes_of", "constant_of", "step_of", "take",
+    "attributes_of", "constant_of", "integers", "step_of", "take",
 ]  # fmt: skip
 
 _MAX_ELEMENTS = 1 << 28
@@ -83,6 +83,15 @@ Value = Constant | QuantizedConstant | Activation | Pending
 def take(operands: tuple[Value | None, ...], index: int) -> Value | None:
     """Return operand ``index``; None where it is absent."""
     return operands[index] if index < len(operands) else None
+
+
+def integers(value: Value | None, what: str) -> tuple[int, ...]:
+    """Return a constant's integers."""
+    if not isinstance(value, Constant) or value.data.dtype.kind not in "iu":
+        raise ModelError(f"{what} must be constant integers")
+    if value.data.size > 64:
+        raise ModelError(f"{what} has {value.data.size} numbers")
+    return tuple(int(x) for x in value.data.reshape(-1))
 
 
 def constant_of(proto: Any) -> Constant:
