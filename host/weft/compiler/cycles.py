@@ -54,29 +54,36 @@ def _mac(config: Config, command: Command, before: Mapping[str, int] | None) -> 
     array = config.rows + config.columns
     early = before is not None and before["kind"] == Kind.MAC and fields["wait"] != Wait.LAYER
     filling = -(_EARLY + array) if early else _JOIN
-    windows, columns = 0, 0
-    for group in range(fields["groups"]):
-        last = group == fields["groups"] - 1
-        w, c = _group(config, command, fields["last_beats"] if last else config.beats)
-        windows, columns = windows + w, columns + c
-    block = max(windows, columns + _ROW)
     row, span, stride = fields["row_words"] + 1, fields["span"], fields["stride_y"]
     now = _JOIN
     for y in range(0, fields["out_height"], config.pixels):
         covered = (y + config.pixels - 1) * stride - fields["pad_top"] + span
         rows = min(max(covered, 0), fields["fill_rows"])
-        now = max(now, filling + rows * row + _FRONT) + block
+        pixels = min(config.pixels, fields["out_height"] - y)
+        now = max(now, filling + rows * row + _FRONT) + _block(config, command, pixels)
     return now + _DRAIN + array
 
 
-def _group(config: Config, command: Command, beats: int) -> tuple[int, int]:
+def _block(config: Config, command: Command, pixels: int) -> int:
+    """Return the cycles of a block of ``pixels`` output rows."""
+    groups, last_beats = command.fields["groups"], command.fields["last_beats"]
+    windows, columns = _group(config, command, config.beats, pixels)
+    last_windows, last_columns = _group(config, command, last_beats, pixels)
+    return max((groups - 1) * windows + last_windows,
+               (groups - 1) * columns + last_columns + _ROW)
+
+
+def _group(config: Config, command: Command, beats: int, pixels: int) -> tuple[int, int]:
     """Return cycles of the windows, and of the walker, for one group of a block of rows."""
     fields, entries = command.fields, command.entries
-    leave = beats * config.pixels
+    leave = beats * pixels
     steps = [len(entry.taps) for entry in entries]
     before = [steps[-1], *steps[:-1]]
-    whole = [entry.columns * config.pixels for entry in entries]
-    moved = [(entry.columns - fields["keep"]) * config.pixels for entry in entries]
+    # A channel feed of an odd stride fetches the word of every pixel at once.
+    times = [1 if entry.channels and fields["stride_y"] % 2 else pixels for entry in entries]
+    whole = [entry.columns * t for entry, t in zip(entries, times, strict=True)]
+    moved = [(entry.columns - fields["keep"]) * t
+             for entry, t in zip(entries, times, strict=True)]
     rest = fields["out_width"] - 1
     windows = max(sum(map(max, before, whole)), leave) + rest * max(
         sum(map(max, before, moved)), leave)
