@@ -1,6 +1,6 @@
 """Multipliers built from adders, for families whose multiplier blocks are few or missing."""
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 
 from weft_hw.delay import delay
 from weft_hw.tech.portable import FABRIC_ROWS, FabricMultiplier, Multiplier, fabric_latency
@@ -46,8 +46,7 @@ class TreeMultiplier(FabricMultiplier):
         m = Module()
         step = 2 * FABRIC_ROWS
         first_latency = fabric_latency(unsigned(min(len(self.b), step)))
-        total = None
-        a = self.a
+        a = total = self.a
         for start in range(0, len(self.b), step):
             # The sum so far is ready one cycle later for each group but the first two.
             skew = max(0, start // step - 1)
@@ -55,13 +54,13 @@ class TreeMultiplier(FabricMultiplier):
                 a = delay(m, a, 1, name=f"a_{start}")
             bits = delay(m, self.b[start:start + step], skew, name=f"b_{start}")
             last = start + step >= len(self.b)
-            nudge = 0
+            nudge: Value = Const(0, 1)
             if last and "nudge" in self.signature.members:
                 nudge = delay(m, self.nudge, skew, name="nudge")
             group = self._tree(m, a, bits, nudge, start, last)
             latency = fabric_latency(unsigned(len(bits)))
             group = delay(m, group, first_latency - latency, name=f"group_{start}")
-            total = group if total is None else self._add(m, total, group, start, f"total_{start}")
+            total = self._add(m, total, group, start, f"total_{start}") if start else group
         m.d.comb += self.o.eq(total)
         return m
 
