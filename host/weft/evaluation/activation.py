@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_sim import golden
 
-from weft.errors import ModelError
 from weft.evaluation.context import Context
 from weft.evaluation.stage import activation_range
 
@@ -74,8 +73,6 @@ def table(context: Context) -> NDArray[np.int8]:
             return golden.leaky_relu_8bit(golden.ALL_INT8, x, y, alpha)
         return golden.leaky_relu_fixed_point(x, y, alpha)
     if operator == "HARD_SWISH":
-        if x[0] / np.float32(128) > y[0]:
-            raise ModelError(f"{context.node.name}: HARD_SWISH needs a coarser output scale")
         return golden.hard_swish_fixed_point(x, y)
     return golden.table_litert(_real(context), x, y)
 

@@ -19,6 +19,20 @@ _MAX_ELEMENTS = 1 << 28
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8}
 
 
+# What the attributes that are read must be, whichever operator has them.
+_KINDS = {
+    tuple: ("axes", "dilations", "kernel_shape", "pads", "perm", "strides"),
+    int: (
+        "allowzero", "axis", "ceil_mode", "channels_last", "count_include_pad", "group", "keepdims",
+        "opset", "select_last_index", "transA", "transB",
+    ),
+    float: ("alpha", "beta", "max", "min"),
+    str: (
+        "approximate", "auto_pad", "coordinate_transformation_mode", "mode", "nearest_mode",
+    ),
+}  # fmt: skip
+
+
 @dataclass(frozen=True, eq=False)
 class Constant:
     """An initialiser or the output of a Constant node."""
@@ -143,6 +157,10 @@ def attributes_of(node: Any) -> dict[str, Any]:
             result[attribute.name] = tuple(float(value) for value in attribute.floats)
         elif kind == AttributeProto.TENSOR:
             result[attribute.name] = constant_of(attribute.t).data
+    for name, value in result.items():
+        expected = next((kind for kind, names in _KINDS.items() if name in names), None)
+        if expected is not None and not isinstance(value, expected):
+            raise ModelError(f"attribute {name} cannot be {value}")
     return result
 
 

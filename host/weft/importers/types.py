@@ -51,6 +51,7 @@ def check_types(graph: Graph, node: Node) -> None:
     _int8(y)
     if weighted:
         _check_weights(graph, node)
+    _check_runtime(graph, node)
     _check_scales([graph.tensors[n] for n in (*node.inputs[:2], *node.outputs) if n is not None])
     same = node.operator in _SAME_QUANTIZATION or (
         # LiteRT averages the integers themselves; ONNX Runtime averages real numbers.
@@ -78,6 +79,24 @@ def _int8(tensor: Tensor) -> None:
         raise ModelError(f"tensor {tensor.name} is float32; quantise the model to int8 first")
     _one_of(tensor, (_INT8,))
     _per_tensor(tensor)
+
+
+def _check_runtime(graph: Graph, node: Node) -> None:
+    """Refuse what the runtime whose bits are reproduced refuses as well."""
+    x, y = graph.tensors[node.inputs[0] or ""], graph.tensors[node.outputs[0]]
+    if x.quantization is None or y.quantization is None:
+        return
+    if graph.rounding == "onnxruntime":
+        if node.operator == "SUB":
+            raise ModelError("SUB is not supported with the rounding of ONNX Runtime")
+        return
+    scale = y.quantization.scale[0]
+    if node.operator == "SOFTMAX" and (
+        abs(scale * 256 - 1) > 1e-3 or y.quantization.zero_point[0] != -128
+    ):
+        raise ModelError("the output of SOFTMAX must have scale 1/256 and zero point -128")
+    if node.operator == "HARD_SWISH" and x.quantization.scale[0] / np.float32(128) > scale:
+        raise ModelError("the output scale of HARD_SWISH is too fine")
 
 
 def _check_scales(tensors: list[Tensor]) -> None:

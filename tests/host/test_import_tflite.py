@@ -1,0 +1,127 @@
+"""What converters write beside plain layers: shape arithmetic, repeated names, odd operands."""
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import pytest
+from weft import reference
+from weft.errors import ModelError
+from weft.importers.tflite import import_tflite
+
+pytest.importorskip("ai_edge_litert")
+
+from ai_edge_litert import schema_py_generated as schema
+from networks.litert import reference_interpreter, run_litert
+from networks.plan import Layer, Plan, Step
+from networks.tflite_writer import write_tflite
+
+STEP = Step(0.05, -3)
+
+
+def edited(plan: Plan, change) -> bytes:
+    model = schema.ModelT.InitFromPackedBuf(write_tflite(plan), 0)
+    change(model)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def flatten_plan() -> Plan:
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-127, 128, (4, 12)).astype(np.int8)
+    options = {"weights": weights, "scales": [0.01], "bias": None, "activation": "NONE"}
+    return Plan(1, (1, 2, 2, 3), STEP, [
+        Layer("flatten", (0,), (1, 12), STEP),
+        Layer("fully_connected", (1,), (1, 4), Step(0.2, 5), options),
+    ])  # fmt: skip
+
+
+def check(data: bytes, plan: Plan, rounding: str = "reference") -> None:
+    graph = import_tflite(data, "m", rounding)
+    x = np.random.default_rng(2).integers(-128, 128, plan.shape).astype(np.int8)
+    last = f"value{len(plan.layers)}"
+    expected = run_litert(reference_interpreter(data), x, [last])[last]
+    assert np.array_equal(reference.run(graph, {graph.inputs[0]: x})[last], expected)
+
+
+def test_shape_arithmetic_disappears():
+    def change(model):
+        graph = model.subgraphs[0]
+        codes = len(model.operatorCodes)
+        for builtin in (schema.BuiltinOperator.SHAPE, schema.BuiltinOperator.PACK):
+            code = schema.OperatorCodeT()
+            code.builtinCode = code.deprecatedBuiltinCode = builtin
+            code.version = 1
+            model.operatorCodes.append(code)
+        tensors = []
+        for name in (b"shape", b"packed"):
+            tensor: Any = schema.TensorT()
+            tensor.name, tensor.type, tensor.buffer = name, schema.TensorType.INT32, 0
+            tensor.shape = [4] if name == b"shape" else [1, 4]
+            tensors.append(len(graph.tensors))
+            graph.tensors.append(tensor)
+        for position, (inputs, output) in enumerate(((0, tensors[0]), (tensors[0], tensors[1]))):
+            operator: Any = schema.OperatorT()
+            operator.opcodeIndex = codes + position
+            operator.inputs, operator.outputs = [inputs], [output]
+            if position == 0:
+                operator.builtinOptionsType = schema.BuiltinOptions.ShapeOptions
+                operator.builtinOptions = schema.ShapeOptionsT()
+                operator.builtinOptions.outType = schema.TensorType.INT32
+            else:
+                operator.builtinOptionsType = schema.BuiltinOptions.PackOptions
+                operator.builtinOptions = schema.PackOptionsT()
+                operator.builtinOptions.valuesCount = 1
+            graph.operators.insert(position, operator)
+
+    plan = flatten_plan()
+    data = edited(plan, change)
+    graph = import_tflite(data, "m", "reference")
+    assert [node.operator for node in graph.nodes] == ["RESHAPE", "FULLY_CONNECTED"]
+    check(data, plan)
+
+
+def test_missing_bias():
+    check(write_tflite(flatten_plan()), flatten_plan())
+
+
+def test_repeated_names_become_unique():
+    def change(model):
+        for tensor in model.subgraphs[0].tensors:
+            tensor.name = b"same;and more"
+
+    graph = import_tflite(edited(flatten_plan(), change), "m", "reference")
+    assert len({node.name for node in graph.nodes}) == 2
+    assert len(graph.tensors) == 4
+    assert graph.nodes[0].name == "same"
+
+
+def test_constant_scalar_operand():
+    plan = Plan(1, (1, 3, 2, 4), STEP, [
+        Layer("add", (0,), (1, 3, 2, 4), STEP, {
+            "activation": "RELU", "constant": np.array([77], np.int8),
+            "constant_step": Step(0.02, 5)})])  # fmt: skip
+    check(write_tflite(plan), plan)
+
+
+@pytest.mark.parametrize("kind, step, pattern", [
+    ("softmax", Step(1 / 128, -128), "the output of SOFTMAX must have scale 1/256 .*"),
+    ("softmax", Step(1 / 256, 0), "the output of SOFTMAX must have scale 1/256 .*"),
+    ("hard_swish", Step(1e-5, 0), "the output scale of HARD_SWISH is too fine"),
+    ("max_pool", Step(0.04, -3), "MAX_POOL_2D must have the same quantisation .*"),
+])  # fmt: skip
+def test_what_litert_refuses(kind, step, pattern):
+    window = {"kernel": (1, 1), "stride": (1, 1), "same": True, "padding": (0,) * 4,
+              "activation": "NONE"}  # fmt: skip
+    plan = Plan(1, (1, 2, 2, 4), STEP, [Layer(kind, (0,), (1, 2, 2, 4), step, window)])
+    with pytest.raises(ModelError, match=f"^cannot import m: value1: {pattern}$"):
+        import_tflite(write_tflite(plan), "m", "reference")
+
+
+def test_difference_has_no_onnx_rule():
+    plan = Plan(1, (1, 2, 2, 4), STEP, [
+        Layer("sub", (0, 0), (1, 2, 2, 4), STEP, {"activation": "NONE"})])  # fmt: skip
+    check(write_tflite(plan), plan)
+    with pytest.raises(ModelError, match="SUB is not supported"):
+        import_tflite(write_tflite(plan), "m", "onnxruntime")
