@@ -1,0 +1,100 @@
+"""SystolicArray: sums of products of whole weight words, any step at any address."""
+
+import numpy as np
+import pytest
+from weft_hw.array import SystolicArray
+from weft_hw.contract.config import Config, get_config
+from weft_hw.tech.portable import Portable
+from weft_sim import bench
+
+SMALLEST = Config(
+    name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=2, weight_words=1)
+PAIR = Config(
+    name="pair", tap_rows=2, tap_columns=2, columns=4, lanes=2, tile=1, pixels=2, weight_words=5)
+NINE = Config(name="nine", columns=2, lanes=2, tile=1, pixels=1, weight_words=16)
+CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE]
+COUNT = 150
+
+
+def signed_bytes(rng, shape):
+    """Uniform, with whole slices at the extremes."""
+    values = rng.integers(-128, 128, shape)
+    values[rng.random(shape[0]) < 0.15] = -128
+    values[rng.random(shape[0]) < 0.05] = 127
+    return values
+
+
+@pytest.mark.parametrize("depthwise", [0, 1])
+@pytest.mark.parametrize("bubbles", [False, True], ids=["streaming", "stalling"])
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+def test_matches_a_matrix_product(config, bubbles, depthwise):
+    rng, words = bench.generator(), min(config.weight_words, 40)
+    rows, columns, pixels = config.rows, config.columns, config.pixels
+    weights = signed_bytes(rng, (words, columns, rows))
+    address = rng.integers(0, words, COUNT)
+    own = signed_bytes(rng, (COUNT, pixels, rows, columns))
+    fields = rng.integers(0, 2, (COUNT, 5))
+    fields[:, 0] = rng.random(COUNT) < 0.6 if bubbles else 1
+    marks = "valid", "first", "last", "group_end", "final_group"
+    steps = [dict(zip(marks, row, strict=True)) | {"last_pixel": int(rng.integers(pixels))}
+             for row in fields.tolist()]
+    activation = own if depthwise else np.repeat(own[..., :1], columns, axis=3)
+    expected = np.einsum("tprc,tcr->tpc", activation, weights[address])
+    dut = SystolicArray(config, Portable())
+    latency = rows + columns // config.tile + 4
+    assert dut.latency == latency
+
+    async def drive(ctx):
+        ctx.set(dut.depthwise, depthwise)
+        for word, column in np.ndindex(words, columns):
+            data = int.from_bytes((weights[word, column] & 255).astype(np.uint8), "little")
+            bench.assign(ctx, dut.load, enable=1, address=word * columns + column, weights=data)
+            await ctx.tick()
+        ctx.set(dut.load.enable, 0)
+        for _ in range(3):
+            await ctx.tick()
+        wave = np.zeros((pixels, rows, columns), int)
+        for cycle in range(COUNT + latency):
+            if cycle < COUNT:
+                ctx.set(dut.step, steps[cycle])
+                ctx.set(dut.weight_address, int(address[cycle]))
+            for row in range(rows):  # row r follows the step by 1 + r cycles
+                if 0 <= (k := cycle - 1 - row) < COUNT:
+                    wave[:, row] = own[k, :, row]
+            ctx.set(dut.own, wave.tolist())
+            if (done := cycle - latency) >= 0:
+                step, sums = ctx.get(dut.o_step), ctx.get(dut.sums)
+                assert {name: step[name] for name in steps[done]} == steps[done]
+                assert [[*pixel] for pixel in sums] == expected[done].tolist(), done
+            await ctx.tick()
+
+    bench.run(dut, drive, deadline=COUNT + words * columns + 100)
+
+
+def test_a_load_changes_one_column_of_one_word():
+    config, rng = PAIR, bench.generator(2)
+    weights = rng.integers(-128, 128, (config.weight_words, config.columns, config.rows))
+    dut = SystolicArray(config, Portable())
+
+    async def load(ctx, word, column):
+        data = int.from_bytes((weights[word, column] & 255).astype(np.uint8), "little")
+        bench.assign(
+            ctx, dut.load, enable=1, address=word * config.columns + column, weights=data)
+        await ctx.tick()
+        ctx.set(dut.load.enable, 0)
+
+    async def drive(ctx):
+        ctx.set(dut.own, np.ones((config.pixels, config.rows, config.columns), int).tolist())
+        for word, column in np.ndindex(config.weight_words, config.columns):
+            await load(ctx, word, column)
+        for _ in range(20):
+            word, column = (int(rng.integers(n)) for n in (config.weight_words, config.columns))
+            weights[word, column] = rng.integers(-128, 128, config.rows)
+            await load(ctx, word, column)
+            for address in range(config.weight_words):
+                ctx.set(dut.weight_address, address)
+                for _ in range(dut.latency + 2):
+                    await ctx.tick()
+                assert [*ctx.get(dut.sums)[0]] == weights[address].sum(axis=1).tolist()
+
+    bench.run(dut, drive, deadline=4000)

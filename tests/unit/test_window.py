@@ -1,0 +1,123 @@
+"""WindowFormer: any pushes and starts against a list of the columns that were pushed."""
+
+import pytest
+from weft_hw.contract.config import Config, get_config
+from weft_hw.window import WindowFormer
+from weft_sim import bench
+
+SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)
+PAIR = Config(name="pair", tap_rows=2, tap_columns=3, columns=8, lanes=2, pixels=2)
+NINE = Config(name="nine", columns=4, lanes=2, pixels=4)
+CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE]
+CYCLES = 300
+
+
+def draw_bytes(rng, shape):
+    return rng.choice([*range(-128, 128), *[-128] * 40], shape)
+
+
+class Model:
+    """What each row of the array is given, cycle by cycle, before the rows' stagger.
+
+    A column is (bytes per tap row, bytes for a channel feed); None where nothing is known.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.unknown = [None] * config.columns
+        blank = [self.unknown] * config.fetch_rows, self.unknown
+        self.pushed = [[blank] * config.tap_columns for _ in range(config.pixels)]
+        self.window, self.channels, self.step = list(self.pushed), 0, 0
+
+    def push(self, pixel, words, every):
+        """Push a word per tap row for one pixel, or a word for each pixel's channel feed."""
+        for p in range(self.config.pixels):
+            if every:
+                column = [self.unknown] * self.config.fetch_rows, words[p]
+                self.pushed[p] = [*self.pushed[p], column]
+            elif p == pixel:
+                self.pushed[p] = [*self.pushed[p], (words, words[0])]
+
+    def start(self, channels):
+        self.window = [columns[-self.config.tap_columns:] for columns in self.pushed]
+        self.channels, self.step = channels, 0
+
+    def expected(self, pixel, row):
+        """Return the bytes that the array's columns may rely on."""
+        config, columns = self.config, self.config.columns
+        known = [None] * columns
+        tap_row, place = divmod(row, config.tap_columns)
+        if self.channels:
+            byte = self.step * config.channel_rows + row
+            if row < config.channel_rows and byte < columns:
+                known[0] = self.window[pixel][-1][1][byte]
+        else:
+            rest = self.window[pixel][-1 - place][0][tap_row][self.step:]
+            known[: len(rest)] = rest
+        return known
+
+
+@pytest.mark.parametrize("chance", [1.0, 0.4], ids=["streaming", "stalling"])
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+def test_hands_out_what_was_pushed(config, chance):
+    rng = bench.generator()
+    dut = WindowFormer(config)
+    model = Model(config)
+    wanted = []  # per cycle, [pixel][row][column] as row 0 has them
+
+    async def drive(ctx):
+        checked = 0
+        for cycle in range(CYCLES):
+            push, start = rng.random() < chance, rng.random() < 0.3
+            every = int(rng.random() < 0.3)
+            pixel, channels = int(rng.integers(config.pixels)), int(rng.integers(2))
+            words = draw_bytes(rng, (config.fetch_rows, config.columns)).tolist()
+            ctx.set(dut.push, push)
+            ctx.set(dut.pixel, pixel)
+            ctx.set(dut.start, start)
+            ctx.set(dut.channels, channels)
+            ctx.set(dut.every, every)
+            ctx.set(dut.words, [
+                int.from_bytes(bytes(b & 255 for b in word), "little") for word in words])
+            await ctx.tick()
+            model.step += 1
+            if start:
+                model.start(channels)
+            if push:  # in the cycle of a start: for the next window
+                model.push(pixel, words, every)
+            wanted.append([[model.expected(p, r) for r in range(config.rows)]
+                           for p in range(config.pixels)])
+            own = ctx.get(dut.own)
+            for row in range(min(config.rows, cycle + 1)):
+                for p in range(config.pixels):
+                    expected = wanted[cycle - row][p][row]
+                    got = [*own[p][row]]
+                    for column, value in enumerate(expected):
+                        assert value is None or got[column] == value, (cycle, p, row, column)
+                        checked += value is not None
+        assert checked > CYCLES * config.rows * config.pixels // 8
+
+    bench.run(dut, drive, deadline=CYCLES + 10)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+def test_windows_of_one_step_follow_each_other(config):
+    """A new column and a start in every cycle: the rate at which the array could take windows."""
+    rng, count = bench.generator(2), 40
+    words = draw_bytes(rng, (count, config.fetch_rows, config.columns))
+    dut = WindowFormer(config)
+
+    async def drive(ctx):
+        ctx.set(dut.push, 1)
+        ctx.set(dut.start, 1)
+        for cycle in range(count):
+            ctx.set(dut.words, [int.from_bytes(bytes(b & 255 for b in word), "little")
+                               for word in words[cycle].tolist()])
+            await ctx.tick()
+            for row in range(config.rows):
+                # Row 0 uses the column of the cycle before; each row is a cycle behind.
+                tap_row, place = divmod(row, config.tap_columns)
+                if (k := cycle - 1 - row - place) >= 0:
+                    assert [*ctx.get(dut.own)[0][row]] == words[k, tap_row].tolist(), (cycle, row)
+
+    bench.run(dut, drive, deadline=count + 10)
