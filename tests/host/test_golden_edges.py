@@ -213,6 +213,34 @@ def test_every_value_of_an_activation(kind, seed):
 
 
 # LiteRT itself aborts where the exponentials add up to more than 256 times the largest.
+@pytest.mark.parametrize("scale", [0.05, 0.0625, 0.3, 1.7])
+def test_floats_at_ties(scale):
+    step = Step(float(np.float32(scale)), 5)
+    shape = (1, 1, 5, 256)
+    ties = (np.arange(-128, 128) - np.float32(5.5)).astype(np.float32) * np.float32(scale)
+    infinity = np.float32(np.inf)
+    near = [np.nextafter(ties, -infinity), ties, np.nextafter(ties, infinity), ties * 0, ties * 9e4]
+    x = np.stack(near).reshape(shape)
+    plan = Plan(SEED, shape, step, [Layer("requantize", (0,), shape, step, {})])
+    data = tflite_writer.write_tflite(plan, "float32")
+    for rounding, make in ENGINES:
+        expected = run_litert(make(data), x, ["output"])["output"]
+        graph = import_tflite(data, "edge", rounding)
+        assert np.array_equal(reference.run(graph, {graph.inputs[0]: x})["output"], expected)
+
+
+@pytest.mark.parametrize("activation, bound", [("RELU6", 6), ("RELU_N1_TO_1", 1)])
+@pytest.mark.parametrize("steps", [3, 10, 41, 126])
+@pytest.mark.parametrize("zero_point", [-127, 0, 1])
+def test_clamps_whose_bound_is_a_tie(activation, bound, steps, zero_point):
+    scale = float(np.float32(bound / (steps + 0.5)))
+    plan = conv((1, 1, 16, 16), Step(scale, 0), Step(scale, zero_point), scales=(1.0,),
+                weights=np.ones((1, 1, 1, 16), np.int8), activation=activation)  # fmt: skip
+    x = np.zeros(plan.shape, np.int8)
+    x[..., 0] = EVERY_VALUE[::16]
+    check(plan, x, onnx=False)
+
+
 @pytest.mark.parametrize("classes", [1, 2, 10, 200])
 def test_softmax(classes):
     rng = np.random.default_rng(SEED)

@@ -16,8 +16,11 @@ def quantize(context: Context) -> NDArray[Any]:
     x, output = context.value(0), context.output
     scale, zero_point = context.output_scale, context.output_zero_point
     if x.dtype == np.float32:
-        litert = context.graph.rounding == "reference"
-        function = golden.quantize_away if litert else golden.quantize_even
+        function = {
+            "reference": golden.quantize_away,
+            "xnnpack": golden.quantize_inverse,
+            "onnxruntime": golden.quantize_even,
+        }[context.graph.rounding]
         return function(x, scale=scale, zero_point=zero_point, dtype=output.dtype)
     x_edge = (context.scale(0), context.zero_point(0))
     if context.graph.rounding == "xnnpack" and golden.within_8bit(x_edge[0] / scale):

@@ -19,7 +19,13 @@ from weft_sim.golden.convolution import (
     fully_connected,
     transpose_conv2d,
 )
-from weft_sim.golden.edges import dequantize, quantize_away, quantize_even, requantize_tensor
+from weft_sim.golden.edges import (
+    dequantize,
+    quantize_away,
+    quantize_even,
+    quantize_inverse,
+    requantize_tensor,
+)
 from weft_sim.golden.elementwise import add, multiply_tensors
 from weft_sim.golden.layout import arg_max, pad, resize_nearest
 from weft_sim.golden.mean import mean_fixed_point, mean_multiplier, sums
@@ -73,6 +79,7 @@ __all__ = [
     "pad",
     "quantize_away",
     "quantize_even",
+    "quantize_inverse",
     "quantize_multiplier",
     "rectify_fixed_point",
     "requantize",

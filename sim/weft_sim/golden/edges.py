@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 
 from weft_sim.golden.requantize import Rule, multiply, round_away
 
-__all__ = ["dequantize", "quantize_away", "quantize_even", "requantize_tensor"]
+__all__ = [
+    "dequantize", "quantize_away", "quantize_even", "quantize_inverse", "requantize_tensor",
+]  # fmt: skip
 
 
 def _store(value: NDArray[np.number], dtype: np.dtype) -> NDArray[np.integer]:
@@ -30,6 +32,13 @@ def quantize_even(
 ) -> NDArray[np.integer]:
     """Return ``rint(x / scale) + zero_point``, ties to even (ONNX)."""
     return _store(np.rint(_finite(x / scale)) + zero_point, dtype)
+
+
+def quantize_inverse(
+    x: NDArray[np.float32], *, scale: np.float32, zero_point: int, dtype: np.dtype
+) -> NDArray[np.integer]:
+    """Return ``rint(x * (1 / scale)) + zero_point`` in float32, ties to even (XNNPACK)."""
+    return _store(np.rint(_finite(x * (np.float32(1) / scale))) + zero_point, dtype)
 
 
 def dequantize(
