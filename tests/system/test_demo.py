@@ -41,7 +41,7 @@ def test_demo_compares_every_layer(config, capsys, tmp_path):
     assert main(["demo", "-c", config, "--images", "25", "--maps", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "compared with the golden model: all equal" in lines[-1]
-    rows = [line for line in lines if line.startswith(("CONV_2D", "DEPTHWISE", "FULLY"))]
+    rows = [line for line in lines if line.startswith(("CONV ", "DEPTHWISE", "FULLY"))]
     assert len(rows) == 5 and all(row.endswith("equal") for row in rows)
     assert not any("differ" in line for line in lines)
     pictures = [Path(line.strip()) for line in lines if line.endswith(".png")]

@@ -12,10 +12,18 @@ from weft.cli.options import (
     JsonOption,
     RoundingOption,
 )
-from weft.cli.output import percent, print_json, print_table, progress, shape_text
+from weft.cli.output import (
+    layer_label,
+    operator_label,
+    percent,
+    print_json,
+    print_table,
+    progress,
+    shape_text,
+)
 
 if TYPE_CHECKING:
-    from weft.profile import Profile
+    from weft.profile import LayerProfile, Profile
 
 __all__ = ["print_profile", "register"]
 
@@ -58,15 +66,9 @@ def bench(
 def print_profile(profile: "Profile") -> None:
     """Print a row per layer and a line for the whole inference."""
     columns = ["layer", "operator", "where", ">output", ">MACs", ">cycles", ">predicted",
-               ">utilisation", ">wait in", ">wait out"]  # fmt: skip
+               ">use", ">wait in", ">wait out"]  # fmt: skip
     checked = profile.bit_exact is not None
-    rows = [
-        [layer.name, layer.operator, layer.where, shape_text(layer.output_shape),
-         _number(layer.macs), _number(layer.cycles), _number(layer.predicted_cycles),
-         percent(layer.utilization), _number(layer.wait_input), _number(layer.wait_output)]
-        + [_verdict(layer.mismatches)] * checked
-        for layer in profile.layers
-    ]  # fmt: skip
+    rows = [_cells(layer, checked=checked) for layer in profile.layers]
     print_table(f"{profile.model} on {profile.config} ({profile.device})",
                 columns + ["golden"] * checked, rows)  # fmt: skip
     total = f"{profile.macs:,} MACs, {profile.predicted_cycles:,} cycles predicted"
@@ -83,8 +85,18 @@ def print_profile(profile: "Profile") -> None:
               else f"{profile.mismatches:,} values differ from the golden model")  # fmt: skip
 
 
+def _cells(layer: "LayerProfile", *, checked: bool) -> list[str]:
+    cells = [
+        layer_label(layer.name), operator_label(layer.operator), layer.where,
+        shape_text(layer.output_shape), _number(layer.macs), _number(layer.cycles),
+        _number(layer.predicted_cycles), percent(layer.utilization) if layer.macs else "",
+        _number(layer.wait_input), _number(layer.wait_output),
+    ]  # fmt: skip
+    return [*cells, _verdict(layer.mismatches)] if checked else cells
+
+
 def _number(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
+    return f"{value:,}" if value else ""
 
 
 def _verdict(mismatches: int | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from weft.cli.options import ConfigOption, DeviceOption
-from weft.cli.output import percent, print_table, progress, shape_text
+from weft.cli.output import operator_label, percent, print_table, progress, shape_text
 
 __all__ = ["register"]
 
@@ -61,8 +61,9 @@ def demo(
     print_table(
         f"Digits on {profile.config} ({device}), one image",
         ["layer", "shape", ">MACs", ">cycles", ">utilisation", "golden"],
-        [[layer.operator, shape_text(layer.output_shape), f"{layer.macs:,}",
-          "" if layer.cycles is None else f"{layer.cycles:,}", percent(layer.utilization),
+        [[operator_label(layer.operator), shape_text(layer.output_shape),
+          f"{layer.macs:,}" if layer.macs else "", f"{layer.cycles:,}" if layer.cycles else "",
+          percent(layer.utilization) if layer.macs else "",
           f"{differing[layer.name]:,} differ" if layer.name in differing
           else "" if layer.mismatches is None else "equal"]
          for layer in profile.layers],

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from weft.cli.options import ConfigOption, JsonOption, ModelArgument, RoundingOption
-from weft.cli.output import percent, print_json, print_table, shape_text
+from weft.cli.output import (
+    layer_label,
+    operator_label,
+    percent,
+    print_json,
+    print_table,
+    rounded,
+    shape_text,
+)
 
 if TYPE_CHECKING:
     from weft.analysis import LayerFacts
@@ -62,15 +70,16 @@ def explain(
         return
     print_table(
         f"{find_model(model).stem} on {size.name}, rounding as {graph.rounding}",
-        ["layer", "operator", "kernel", "stride", "padding", ">input", ">output", ">parameters",
-         ">if dense", ">field", ">MACs", "where", ">cycles", ">utilisation"],
+        ["layer", "operator", "window", ">input", ">output", ">parameters", ">if dense", ">field",
+         ">MACs", "where", ">cycles", ">use"],
         [_cells(row) for row in rows],
     )  # fmt: skip
     print(f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters"
           + (f", {predicted:,} cycles predicted" if predicted else ""))  # fmt: skip
+    print("window: kernel /stride *dilation +padding (top,bottom,left,right)")
     for row in rows:
         if row["where"] == "host":
-            print(f"{row['name']} runs on the host: {row['reason']}")
+            print(f"{layer_label(row['name'])} runs on the host: {row['reason']}")
     for name, use in (memory or {}).items():
         print(f"{name} memory: {use['used']:,} of {use['available']:,} bytes "
               f"({percent(use['used'] / use['available'])})")  # fmt: skip
@@ -96,15 +105,29 @@ def _row(
 
 
 def _cells(row: dict[str, Any]) -> list[object]:
-    padding = row["padding"]
-    cycles = row["predicted_cycles"]
-    dense = row["dense_parameters"]
+    cycles, dense = row["predicted_cycles"], row["dense_parameters"]
     return [
-        row["name"], row["operator"], shape_text(row["kernel"]), shape_text(row["stride"]),
-        "" if padding is None or not any(padding) else ",".join(map(str, padding)),
+        layer_label(row["name"]), operator_label(row["operator"]), _window(row),
         shape_text(row["input_shape"]), shape_text(row["output_shape"]),
         f"{row['parameters']:,}" if row["parameters"] else "",
-        "" if dense is None else f"{dense:,}", shape_text(row["receptive_field"]),
+        "" if dense is None else rounded(dense), shape_text(row["receptive_field"]),
         f"{row['macs']:,}" if row["macs"] else "", row["where"],
-        f"{cycles:,}" if cycles else "", percent(row["utilization"]),
+        f"{cycles:,}" if cycles else "", percent(row["utilization"]) if row["macs"] else "",
     ]  # fmt: skip
+
+
+def _window(row: dict[str, Any]) -> str:
+    """Return kernel, stride unless it is 1, padding (top,bottom,left,right) unless it is 0."""
+    if row["kernel"] is None:
+        return ""
+    text = shape_text(row["kernel"])
+    stride, padding = row["stride"] or (1, 1), row["padding"] or (0, 0, 0, 0)
+    dilation = row["dilation"] or (1, 1)
+    if max(stride) > 1:
+        text += f" /{stride[0]}" if stride[0] == stride[1] else f" /{shape_text(stride)}"
+    if max(dilation) > 1:
+        text += f" *{shape_text(dilation)}"
+    if any(padding):
+        same = len(set(padding)) == 1
+        text += f" +{padding[0]}" if same else " +" + ",".join(map(str, padding))
+    return text

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["percent", "print_json", "print_table", "progress", "shape_text"]
+__all__ = [
+    "layer_label", "operator_label", "percent", "print_json", "print_table", "progress",
+    "rounded", "shape_text",
+]  # fmt: skip
+
+_LABEL = 28
 
 
 def print_json(value: Any) -> None:
@@ -39,12 +44,16 @@ def _print_rich(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold",
+        pad_edge=False, padding=(0, 1, 0, 0))  # fmt: skip
     for name, is_right in zip(names, right, strict=True):
-        table.add_column(name, justify="right" if is_right else "left", overflow="fold")
+        table.add_column(name, justify="right" if is_right else "left", no_wrap=True)
     for row in cells:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    # A row too long for the terminal is wrapped by it, rather than cut.
+    needed = sum(max(map(len, column)) + 2 for column in zip(names, *cells, strict=True))
+    Console(width=max(Console().width, needed)).print(table)
 
 
 @contextmanager
@@ -72,6 +81,27 @@ def progress(text: str, total: int | None = None) -> Iterator[Any]:
                 bar.update(task, description=new_text)
 
         yield step
+
+
+def layer_label(name: str) -> str:
+    """Return the last two parts of a layer's path, shortened at their front if need be."""
+    label = "/".join(name.strip("/").split("/")[-2:])
+    return label if len(label) <= _LABEL else "…" + label[1 - _LABEL :]
+
+
+def operator_label(operator: str) -> str:
+    """Return an operator's name without what every name has."""
+    return operator.removesuffix("_2D")
+
+
+def rounded(value: int) -> str:
+    """Return a count to three digits: 950, 64.0 k, 268 M, 1.07 G."""
+    if value < 1000:
+        return str(value)
+    size, units = value / 1000, "kMGTPE"
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {units[0]}"
 
 
 def shape_text(shape: Iterable[int] | None) -> str:

@@ -29,10 +29,17 @@ def save_outputs(
 ) -> None:
     """Write all inferences' outputs, concatenated along the batch.
 
-    A ``.npy`` file takes one output; a ``.npz`` file takes any number, by name.
+    A ``.npy`` file takes one output; a ``.npz`` file takes any number, by name. The file appears
+    whole or not at all.
     """
     arrays = [np.concatenate(arrays) for arrays in zip(*outputs, strict=True)]
-    if path.suffix == ".npz":
-        np.savez(path, **dict(zip(names, arrays, strict=True)))  # type: ignore[arg-type]
-        return
-    np.save(path, arrays[0])
+    partial = path.with_name(path.name + ".part")
+    try:
+        with partial.open("wb") as file:
+            if path.suffix == ".npz":
+                np.savez(file, **dict(zip(names, arrays, strict=True)))  # type: ignore[arg-type]
+            else:
+                np.save(file, arrays[0])
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
