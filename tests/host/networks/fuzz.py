@@ -38,9 +38,9 @@ def networks(form: str, first: int, count: int) -> int:
     return different
 
 
-def mutations(first: int, count: int, bases: int) -> int:
+def mutations(first: int, count: int, files: list[bytes]) -> int:
     """Import ``count`` damaged files; return how many ended in another way than ModelError."""
-    files, outcomes, failures = base_files(bases), Counter(), 0
+    outcomes, failures = Counter(), 0
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(first, first + count):
             rng = np.random.default_rng(seed)
@@ -62,10 +62,13 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--bases", type=int, default=20, help="seeds of files to damage")
+    parser.add_argument("--model", type=Path, nargs="*", help="files to damage instead")
     arguments = parser.parse_args()
     started = time.perf_counter()
     if arguments.kind == "mutations":
-        failures = mutations(arguments.first, arguments.count, arguments.bases)
+        models = [path.read_bytes() for path in arguments.model or ()]
+        files = models or base_files(arguments.bases)
+        failures = mutations(arguments.first, arguments.count, files)
     else:
         failures = networks(arguments.kind, arguments.first, arguments.count)
     print(f"{time.perf_counter() - started:.0f} s")
