@@ -103,7 +103,8 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
         rows = slice(group * per_group, (group + 1) * per_group)
         read = Place(source.buffer, source.layout.slice(group * depth, depth))
         write = Place(target.buffer, target.layout.slice(group * per_group, per_group))
-        entries = dense_entries(config, read.layout, window.kernel, window.dilation)
+        entries = dense_entries(
+            config, read.layout, window.kernel, window.dilation, times=window.times(config))
         part = _rows(sums, rows, entries)
         _emit(lowering, index, read, write, window, part, macs // groups,
               node.outputs if group == groups - 1 else ())  # fmt: skip
@@ -148,7 +149,8 @@ def _lower_per_channel(
     if multiplier > 1 or _misaligned(lowering, source, target):
         dense = np.zeros((out, taps, channels), np.int8)
         dense[np.arange(out), :, np.arange(out) // multiplier] = weights
-        entries = dense_entries(config, source.layout, window.kernel, window.dilation)
+        entries = dense_entries(
+            config, source.layout, window.kernel, window.dilation, times=window.times(config))
         steps = sum(len(entry.taps) for entry in entries)
         selection = 2 * -(-channels // config.channel_rows) + taps
         if channels <= config.channel_rows or steps <= selection or multiplier == 1:
@@ -180,11 +182,12 @@ def _repeat_channels(lowering: Lowering, index: int, source: Place, multiplier: 
     weights[np.arange(out), np.arange(out) // multiplier] = 1
     layout = default_layout(config, (read.height, read.width, out), narrowest=config.lanes)
     target = Place(Buffer(f"{source.buffer.name} repeated", layout.words), layout)
+    window = Window(kernel=(1, 1), stride=(1, 1), out_size=(read.height, read.width))
     sums = Sums(
-        entries=dense_entries(config, read, (1, 1), (1, 1)), weights=weights,
+        entries=dense_entries(config, read, (1, 1), (1, 1), times=window.times(config)),
+        weights=weights,
         bias=np.zeros(out, np.int64), multipliers=Sums.identity(out), zero_point=0, low=-128,
         high=127,
     )  # fmt: skip
-    window = Window(kernel=(1, 1), stride=(1, 1), out_size=(read.height, read.width))
     _emit(lowering, index, source, target, window, sums, 0, ())
     return target

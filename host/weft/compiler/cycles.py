@@ -6,6 +6,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind, Wait
 
 from weft.compiler.ir import Command
+from weft.compiler.kernel import fetch_times
 
 __all__ = ["predict_cycles"]
 
@@ -15,8 +16,8 @@ _TABLE = 263  # a table of 256 entries, one a cycle
 _ELEMENTWISE = 27  # from the end of the layer before to the last write, less the words
 _JOIN = 2  # from the end of the layer before to the first step
 _ROW = 2  # from one output row's last column of taps to the next one's first
-_FRONT = 16  # from a row in the line buffers to the first step that uses it
-_DRAIN = 23  # from the last step to the last write, besides the way through the array
+_FRONT = 13  # from a row in the line buffers to the first step that uses it
+_DRAIN = 21  # from the last step to the last write, besides the way through the array
 _EARLY = 25  # by how much the front half runs ahead of the end of the layer before, likewise
 
 
@@ -52,16 +53,40 @@ def _mac(config: Config, command: Command, before: Mapping[str, int] | None) -> 
     """
     fields = command.fields
     array = config.rows + config.columns
-    early = before is not None and before["kind"] == Kind.MAC and fields["wait"] != Wait.LAYER
-    filling = -(_EARLY + array) if early else _JOIN
-    row, span, stride = fields["row_words"] + 1, fields["span"], fields["stride_y"]
-    now = _JOIN
+    span, stride = fields["span"], fields["stride_y"]
+    now, pixels = _JOIN, 1
     for y in range(0, fields["out_height"], config.pixels):
         covered = (y + config.pixels - 1) * stride - fields["pad_top"] + span
         rows = min(max(covered, 0), fields["fill_rows"])
         pixels = min(config.pixels, fields["out_height"] - y)
-        now = max(now, filling + rows * row + _FRONT) + _block(config, command, pixels)
-    return now + _DRAIN + array
+        window = command.entries[0].columns * _times(config, fields, pixels)[
+            command.entries[0].channels]
+        now = max(now, _arrival(config, fields, before, rows) + _FRONT + window)
+        now += _block(config, command, pixels)
+    return now + _DRAIN + array + fields["last_beats"] * pixels
+
+
+def _times(config: Config, fields: Mapping[str, int], pixels: int) -> tuple[int, int]:
+    return fetch_times(config, fields["stride_y"], pixels)
+
+
+def _arrival(
+    config: Config, fields: Mapping[str, int], before: Mapping[str, int] | None, rows: int
+) -> int:
+    """Return when ``rows`` input rows are in the line buffers, from the end of the layer before.
+
+    Reading begins while the results of the layer before still leave, unless it has to wait for
+    them: rows that its last block of rows writes come with its very last results.
+    """
+    row = fields["row_words"] + 1
+    if before is None or before["kind"] != Kind.MAC or fields["wait"] == Wait.LAYER:
+        return _JOIN + rows * row
+    arrival = rows * row - _EARLY - config.rows - config.columns
+    if fields["wait"] == Wait.ROW:
+        blocks = -(-before["out_height"] // config.pixels)
+        late = rows - (blocks - 1) * config.pixels
+        arrival = max(arrival, _JOIN + late * row if late > 0 else arrival)
+    return arrival
 
 
 def _block(config: Config, command: Command, pixels: int) -> int:
@@ -79,8 +104,7 @@ def _group(config: Config, command: Command, beats: int, pixels: int) -> tuple[i
     leave = beats * pixels
     steps = [len(entry.taps) for entry in entries]
     before = [steps[-1], *steps[:-1]]
-    # A channel feed of an odd stride fetches the word of every pixel at once.
-    times = [1 if entry.channels and fields["stride_y"] % 2 else pixels for entry in entries]
+    times = [_times(config, fields, pixels)[entry.channels] for entry in entries]
     whole = [entry.columns * t for entry, t in zip(entries, times, strict=True)]
     moved = [(entry.columns - fields["keep"]) * t
              for entry, t in zip(entries, times, strict=True)]

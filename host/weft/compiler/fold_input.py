@@ -88,11 +88,12 @@ def _fits(config: Config, layout: Layout, window: Window) -> bool:
 
 def _cycles(config: Config, layout: Layout, window: Window) -> int:
     """Return the cycles of one window: steps, or columns of taps that are fetched anew."""
-    entries = dense_entries(config, layout, window.kernel, window.dilation)
+    times = window.times(config)
+    entries = dense_entries(config, layout, window.kernel, window.dilation, times=times)
     sliding = len(entries) == 1 and not entries[0].channels and window.dilation[1] == 1
     return sum(
-        max(len(e.taps), config.pixels * (min(e.columns, window.stride[1]) if sliding else
-                                          e.columns)) for e in entries)  # fmt: skip
+        max(len(e.taps), times[e.channels] * (
+            min(e.columns, window.stride[1]) if sliding else e.columns)) for e in entries)
 
 
 def _fold_weights(weights: NDArray[np.int8], rows: int) -> NDArray[np.int8]:

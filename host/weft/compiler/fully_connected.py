@@ -8,7 +8,7 @@ from weft import reference
 from weft.compiler.context import Lowering
 from weft.compiler.convolution import linear_sums, weights_and_bias
 from weft.compiler.ir import Entry, Place, TooLarge, Unsupported
-from weft.compiler.kernel import dense_entries
+from weft.compiler.kernel import dense_entries, fetch_times
 from weft.compiler.mac import Window, check_line_room, mac_command
 from weft.layout import Layout
 
@@ -35,7 +35,8 @@ def lower_fully_connected(lowering: Lowering, index: int) -> None:
         source = Place(source.buffer, view)
         kernel = (view.height, 1)
     elif layout.channels == features and size == (layout.height, layout.width):
-        entries = dense_entries(config, layout, (1, 1), (1, 1))
+        times = fetch_times(config, 1, size[0])
+        entries = dense_entries(config, layout, (1, 1), (1, 1), times=times)
         kernel = (1, 1)
     else:
         raise Unsupported(f"{features} inputs do not match a map of {layout.height}x"
@@ -71,7 +72,7 @@ def word_image(config: Config, layout: Layout) -> tuple[Layout, list[Entry]]:
         if height > _FURTHEST:
             continue
         entries = _cover(config, features, width, height)
-        cycles = sum(max(len(e.taps), e.columns * config.pixels) for e in entries)
+        cycles = sum(max(len(e.taps), e.columns) for e in entries)
         rank = (cycles, sum(len(e.taps) for e in entries), len(entries))
         if best is None or rank < best[0]:
             best = rank, width, entries
@@ -103,8 +104,8 @@ def _cover(
                 continue
             single = [_by_channels(config, y + i, x + j, piece[i, j]) for i, j in used]
             together = _by_taps(config, y, x, piece)
-            alone = [max(len(e.taps), config.pixels) for e in single]
-            whole = max(len(together.taps), config.tap_columns * config.pixels)
+            alone = [len(e.taps) for e in single]
+            whole = max(len(together.taps), config.tap_columns)
             if (whole, len(together.taps)) <= (sum(alone), sum(len(e.taps) for e in single)):
                 entries.append(together)
             else:

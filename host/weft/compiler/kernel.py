@@ -10,7 +10,9 @@ from weft_hw.contract.config import Config
 from weft.compiler.ir import Entry
 from weft.layout import Layout
 
-__all__ = ["dense_entries", "depthwise_entries", "lay_out_weights", "maximum_entries"]
+__all__ = [
+    "dense_entries", "depthwise_entries", "fetch_times", "lay_out_weights", "maximum_entries",
+]  # fmt: skip
 
 Pair = tuple[int, int]
 
@@ -44,22 +46,32 @@ def channel_words(layout: Layout) -> Iterator[tuple[int, NDArray[np.int64]]]:
         yield unit, channels[: int(np.flatnonzero(inside)[-1]) + 1]
 
 
+def fetch_times(config: Config, stride_y: int, out_height: int) -> Pair:
+    """Return in how many cycles a column of taps, and a word for a channel feed, is fetched.
+
+    Taps are fetched pixel by pixel; the words of a channel feed for all pixels at once, if their
+    rows lie in different line buffers. Pixels below the last output row are skipped.
+    """
+    pixels = min(config.pixels, out_height)
+    return pixels, 1 if stride_y % 2 else pixels
+
+
 def dense_entries(
-    config: Config, layout: Layout, kernel: Pair, dilation: Pair
+    config: Config, layout: Layout, kernel: Pair, dilation: Pair, *, times: Pair
 ) -> list[Entry]:
     """Return the entries of an ordinary convolution; weights are indexed (y, x, channel).
 
     Each piece of the kernel goes by taps of one channel or by channels of one tap, whichever
-    takes fewer cycles, counting that each column of taps takes a cycle to fetch for each pixel.
+    takes fewer cycles, fetching included (``times``: see :func:`fetch_times`).
     """
-    entries, pixels = [], config.pixels
+    entries = []
     for piece in _pieces(config, kernel, dilation):
         for unit, channels in channel_words(layout):
             _, _, rows, columns = piece
             feed = config.channel_rows
             slices = -(-len(channels) // feed)
-            by_taps = max(len(channels), columns * pixels)
-            by_channels = rows * columns * max(slices, pixels)
+            by_taps = max(len(channels), columns * times[0])
+            by_channels = rows * columns * max(slices, times[1])
             make = _by_taps if by_taps <= by_channels else _by_channels
             entries += make(config, layout, kernel, dilation, piece, unit, channels)
     return entries

@@ -9,7 +9,7 @@ from weft_hw.contract.descriptor import Kind, Rounding
 
 from weft.compiler.context import Lowering
 from weft.compiler.ir import Command, Entry, Misplaced, Place, TooLarge
-from weft.compiler.kernel import lay_out_weights
+from weft.compiler.kernel import fetch_times, lay_out_weights
 from weft.compiler.requantize import Multipliers, parameter_words
 
 __all__ = ["Sums", "Window", "mac_command"]
@@ -36,6 +36,11 @@ class Window:
     def span(self) -> int:
         """Rows that a window covers."""
         return (self.kernel[0] - 1) * self.dilation[0] + 1
+
+    def times(self, config: Config) -> tuple[int, int]:
+        """Cycles in which a column of taps and a word for a channel feed are fetched."""
+        height = self.out_size[0]
+        return fetch_times(config, self.stride[0] if height > 1 else 1, height)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

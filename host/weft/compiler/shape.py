@@ -46,20 +46,20 @@ def copy(
     shift = read.first % config.columns
     depthwise = write.first >= shift and (write.first - shift) % config.lanes == 0
     depthwise &= shift <= config.lanes
+    window = Window(
+        kernel=(1, 1), stride=(1, 1), out_size=(write.height, write.width), top=pad[0],
+        left=pad[1], pad_value=pad_value,
+    )  # fmt: skip
     if depthwise:
         entries = depthwise_entries(config, read, (1, 1), (1, 1))
         weights = np.ones((channels, 1), np.int8)
     else:
-        entries = dense_entries(config, read, (1, 1), (1, 1))
+        entries = dense_entries(config, read, (1, 1), (1, 1), times=window.times(config))
         weights = np.eye(channels, dtype=np.int8)
     sums = Sums(
         entries=entries, weights=weights, bias=np.zeros(channels, np.int64),
         multipliers=Sums.identity(channels), zero_point=0, low=-128, high=127,
         depthwise=depthwise,
-    )  # fmt: skip
-    window = Window(
-        kernel=(1, 1), stride=(1, 1), out_size=(write.height, write.width), top=pad[0],
-        left=pad[1], pad_value=pad_value,
     )  # fmt: skip
     command = mac_command(lowering, index, source, target, window, sums)
     command.fields["use_table"] = int(use_table)
