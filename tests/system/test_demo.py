@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +91,27 @@ def test_a_program_for_another_configuration_is_refused(capsys, tmp_path):
         with pytest.raises(weft.ModelError):
             session.run(None, {"image": images[0]})
         assert np.array_equal(session.run(None, {"image": images[:1]})[0], expected)
+
+
+@pytest.mark.parametrize("options", [[], ["--pty"]])
+def test_a_served_board_runs_the_same_program(options, tmp_path, capsys):
+    """Another process serves the board; tcp: and serial: give the bits of the golden model."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "weft", "serve-sim", "-c", "tiny", *options], text=True,
+        stdout=subprocess.PIPE, env=environment)  # fmt: skip
+    try:
+        assert server.stdout is not None
+        device = server.stdout.readline().strip()
+        assert device.startswith("serial:" if options else "tcp:127.0.0.1:")
+        assert main(["run", "digits", "-c", "tiny", "-d", device, "--check"]) == 0
+        assert "all values equal" in capsys.readouterr().out
+        # A program for another configuration is refused, and the board still answers.
+        assert main(["run", "digits", "-c", "ulx3s-85f", "-d", device]) == 3
+        assert "fingerprint" in capsys.readouterr().err
+        assert main(["bench", "digits", "-c", "tiny", "-d", device, "--json"]) == 0
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+        if server.stdout is not None:
+            server.stdout.close()

@@ -20,7 +20,8 @@ DeviceOption = Annotated[
     str,
     typer.Option(
         "--device", "-d", metavar="D",
-        help="golden (NumPy) or sim (the gateware, simulated cycle by cycle).",
+        help="golden (NumPy), sim (the gateware, simulated cycle by cycle), tcp:HOST:PORT or "
+        "serial:PATH?baud=N.",
     ),
 ]  # fmt: skip
 ConfigOption = Annotated[
