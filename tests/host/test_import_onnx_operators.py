@@ -257,6 +257,27 @@ def test_reduce_mean_is_a_global_average_pool():
     assert different <= 1 and total == 6
 
 
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_squeeze_and_excitation(unsigned):
+    net = Net(IMAGE, unsigned=unsigned)
+    weights = np.random.default_rng(SEED).integers(-60, 61, (6, 6, 1, 1)).astype(np.int8)
+    net.node("GlobalAveragePool", [net.x], "g")
+    net.node("Conv", [net.quantized("g", 0.008, 4), net.weights("w", weights)], "c")
+    net.node("Sigmoid", [net.quantized("c", 0.02, 9)], "s")
+    net.node("Mul", [net.x, net.quantized("s", 1 / 255, -128)], "m")
+    net.node("Add", [net.quantized("m", 0.02, 1), net.x], "y")
+    exact(net, "y")
+
+
+@pytest.mark.parametrize("operator", ["Add", "Mul"])
+@pytest.mark.parametrize("shape", [(1, 6, 1, 1), (6, 1, 1), (1,), (1, 1, 9, 7), (7,)])
+def test_constants_of_every_shape(operator, shape):
+    net = Net(IMAGE)
+    constant = np.random.default_rng(SEED).integers(-128, 128, shape).astype(np.int8)
+    net.node(operator, [net.x, net.weights("w", constant, 0.017)], "y")
+    exact(net, "y")
+
+
 def test_integer_edges():
     net = Net((1, 12))
     weights = np.random.default_rng(SEED).integers(-127, 128, (12, 5)).astype(np.int8)
