@@ -130,8 +130,8 @@ class OutputLanes(wiring.Component):
     one memory with one read port, so ``use_table`` and ``add_table`` exclude each other.
 
     Latency is ``LATENCY`` cycles whatever the control says, throughput one beat per cycle; nothing
-    stalls it. The producer must not change ``control``, nor write the entries in use, between a
-    beat's arrival and its result.
+    stalls it. The producer must not change ``control``, nor write the entries in use, from the
+    cycle before a beat's arrival to its result.
 
     Parameters
     ----------
@@ -174,7 +174,8 @@ class OutputLanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lane_bits = ceil_log2(self.config.lanes)
-        # Writes are rare: a register here keeps their fan-out off everyone's timing.
+        # Lanes lie far apart; a register keeps the way to them out of everyone else's timing.
+        control = delay(m, self.control, 1, name="control")
         write_parameter = delay(m, self.write_parameter, 1, name="write_parameter")
         write_table = delay(m, self.write_table, 1, name="write_table")
         for index in range(self.config.lanes):
@@ -184,7 +185,7 @@ class OutputLanes(wiring.Component):
                 lane.value.eq(self.beat.value[index]),
                 lane.operand.eq(self.beat.operand[index]),
                 lane.parameter.eq(self.beat.parameter),
-                lane.control.eq(self.control),
+                lane.control.eq(control),
                 lane.write_parameter.address.eq(write_parameter.address[lane_bits:]),
                 lane.write_parameter.data.eq(write_parameter.data),
                 lane.write_parameter.enable.eq(write_parameter.enable & chosen),
