@@ -121,6 +121,10 @@ class Program:
         Of the model as imported, in its order.
     usage : mapping
         Region name to (bytes used, bytes available).
+    exclusive_edges : bool
+        Whether tensors that the host writes or reads share their places with nothing: then the
+        next image may be written once its last reader has run, and results read while the next
+        image is worked on.
     """
 
     graph: Graph
@@ -132,6 +136,7 @@ class Program:
     descriptors: tuple[DescriptorInfo, ...]
     layers: tuple[LayerInfo, ...]
     usage: Mapping[str, tuple[int, int]]
+    exclusive_edges: bool = False
 
     def save(self, path: str | Path) -> None:
         """Write a ``.weft`` file."""

@@ -55,6 +55,7 @@ def save(program: Program, path: str | Path) -> None:
         "descriptors": [asdict(info) for info in program.descriptors],
         "layers": [asdict(info) for info in program.layers],
         "usage": program.usage,
+        "exclusive_edges": program.exclusive_edges,
     }
     for number, image in enumerate(program.images):
         members[f"images/{number}"] = image.data
@@ -132,6 +133,7 @@ def _program_in(members: Mapping[str, bytes]) -> Program:
         descriptors=tuple(DescriptorInfo(**_tuples(info)) for info in body["descriptors"]),
         layers=tuple(LayerInfo(**_tuples(info)) for info in body["layers"]),
         usage={name: (used, available) for name, (used, available) in body["usage"].items()},
+        exclusive_edges=bool(body["exclusive_edges"]),
     )
 
 

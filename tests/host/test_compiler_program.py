@@ -205,3 +205,20 @@ def test_steps_are_in_order_and_complete(graphs):
     assert macs == sum(layer.macs for layer in program.layers)
     # 8x8 outputs: 3x3x3 to 12 channels, 3x3 depthwise on 12, 1x1 from 12 to 12; then 192 to 10.
     assert macs == 64 * (27 * 12 + 9 * 12 + 12 * 12) + 1920
+
+
+def test_edges_lie_alone_where_there_is_room(graphs):
+    """While one image is worked on, the next may be written and the last one's result read."""
+    for config, alone in [(PLAIN, True), (Config(name="small", activation_words=325), False)]:
+        program = compile_graph(network(graphs)[1], config)
+        assert program.exclusive_edges is alone
+        run = next(step for step in program.steps if isinstance(step, RunStep))
+        edges = set()
+        for name in (*run.loads, *run.reads):
+            place = program.places[name]
+            edges |= set(range(place.base, place.base + place.words))
+        others = [
+            set(range(place.base, place.base + place.words))
+            for name, place in program.places.items() if name not in (*run.loads, *run.reads)
+        ]
+        assert any(edges & words for words in others) is not alone

@@ -11,7 +11,7 @@ from weft.compiler.place import place_buffers
 from weft.compiler.report import describe_descriptors, describe_layers
 from weft.compiler.schedule import make_schedule
 from weft.graph import Graph
-from weft.program import Program, TensorPlace
+from weft.program import Program, RunStep, TensorPlace
 
 __all__ = ["PASSES", "compile_graph"]
 
@@ -36,7 +36,9 @@ def compile_graph(graph: Graph, config: Config) -> Program:
     lifetimes = [
         life for life in schedule.lifetimes.values() if life.buffer.data is None
     ]  # fmt: skip
-    used = place_buffers(config, constants, lifetimes, graph.name)
+    edges = [lowering.places[name].buffer for step in schedule.steps
+             if isinstance(step, RunStep) for name in (*step.loads, *step.reads)]  # fmt: skip
+    used, exclusive = place_buffers(config, constants, lifetimes, edges, graph.name)
     images, fields, usage = emit_images(config, lowering.commands, constants, graph.name)
     usage[Region.ACTIVATION.name] = (
         used * config.columns, config.activation_words * config.columns)  # fmt: skip
@@ -48,5 +50,5 @@ def compile_graph(graph: Graph, config: Config) -> Program:
             for name, place in lowering.places.items() if place.buffer.base >= 0
         },
         descriptors=describe_descriptors(model, lowering, schedule, fields),
-        layers=describe_layers(model, lowering, host), usage=usage,
+        layers=describe_layers(model, lowering, host), usage=usage, exclusive_edges=exclusive,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from weft.compiler.fold_input import fold_input
 from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.kernel import dense_entries, depthwise_entries
 from weft.compiler.mac import Sums, Window, mac_command
+from weft.compiler.regroup import regroup_pixels
 from weft.compiler.requantize import choose_multipliers
 from weft.graph import Node
 from weft.layout import default_layout, feature_map
@@ -84,6 +85,8 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
         source = lowering.place(tensor)
     else:
         source, weights, window = folded
+    if groups == 1:
+        source, target, window = regroup_pixels(lowering.config, source, target, window)
     out, kernel_h, kernel_w, depth = weights.shape
     if groups > 1 and depth == 1:
         flat = weights.reshape(out, -1)

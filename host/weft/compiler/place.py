@@ -1,6 +1,6 @@
 """Where buffers lie in activation memory: first fit over their lifetimes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from weft_hw.contract.config import Config
 
@@ -20,18 +20,27 @@ class Lifetime:
         """Include ``step``."""
         self.first, self.last = min(self.first, step), max(self.last, step)
 
+    def always(self, end: int) -> "Lifetime":
+        """Return the same for a buffer that is needed at every step up to ``end``."""
+        life = Lifetime(self.buffer, 0)
+        life.extend(end)
+        return life
+
     def meets(self, other: "Lifetime") -> bool:
         """Whether both are needed at the same time."""
         return self.first <= other.last and other.first <= self.last
 
 
 def place_buffers(
-    config: Config, constants: Iterable[Buffer], lifetimes: list[Lifetime], model: str
-) -> int:
-    """Set ``base`` of every buffer and return the words used.
+    config: Config, constants: Iterable[Buffer], lifetimes: list[Lifetime],
+    edges: Collection[Buffer], model: str,
+) -> tuple[int, bool]:  # fmt: skip
+    """Set ``base`` of every buffer; return the words used and whether ``edges`` lie alone.
 
     Constants come first and stay. The others go largest first or in order of time,
-    whichever needs less, each to the lowest place that is free for its lifetime.
+    whichever needs less, each to the lowest place that is free for its lifetime. Where there is
+    room, what the host writes and reads (``edges``) shares its place with nothing, so that it
+    can do so while the accelerator works on another image.
 
     Raises
     ------
@@ -42,20 +51,30 @@ def place_buffers(
     for buffer in constants:
         buffer.base = start
         start += buffer.words
-    orders = [
-        sorted(lifetimes, key=lambda life: (-life.buffer.words, life.first)),
-        sorted(lifetimes, key=lambda life: (life.first, -life.buffer.words)),
+    end = max((life.last for life in lifetimes), default=0)
+    apart = [
+        life.always(end) if any(life.buffer is edge for edge in edges) else life
+        for life in lifetimes
     ]
-    results = [_first_fit(order, start) for order in orders]
-    best = min(results, key=lambda result: result[0])
-    used = best[0]
-    for buffer, base in best[1]:
+    used, bases = _best_fit(apart, start)
+    exclusive = used <= config.activation_words
+    if not exclusive:
+        used, bases = _best_fit(lifetimes, start)
+    for buffer, base in bases:
         buffer.base = base
     if used > config.activation_words:
         raise CapacityError(
             f"{model} needs {used * config.columns} bytes of activation memory; {config.name} has "
             f"{config.activation_words * config.columns}")  # fmt: skip
-    return used
+    return used, exclusive
+
+
+def _best_fit(lifetimes: list[Lifetime], start: int) -> tuple[int, list[tuple[Buffer, int]]]:
+    orders = [
+        sorted(lifetimes, key=lambda life: (-life.buffer.words, life.first)),
+        sorted(lifetimes, key=lambda life: (life.first, -life.buffer.words)),
+    ]
+    return min((_first_fit(order, start) for order in orders), key=lambda result: result[0])
 
 
 def _first_fit(order: list[Lifetime], start: int) -> tuple[int, list[tuple[Buffer, int]]]:
