@@ -21,7 +21,7 @@ class TapFetch(wiring.Component):
 
     With ``every``, a word per pixel instead, all of the first tap row.
 
-    Latency is 6 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
+    Latency is 7 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
     ``room`` tells the walker whether the queue at the end has place for one more.
 
     Parameters
