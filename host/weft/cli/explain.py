@@ -1,7 +1,7 @@
 """``weft explain``: what each layer is, costs, and where it runs; nothing is run."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from weft.cli.output import (
 
 if TYPE_CHECKING:
     from weft.analysis import LayerFacts
+    from weft.graph import Graph
     from weft.program import Program
 
 __all__ = ["register"]
@@ -33,7 +34,10 @@ def explain(
     config: ConfigOption = None,
     rounding: RoundingOption = None,
     as_json: JsonOption = False,
-):
+    passes: Annotated[bool, typer.Option(
+        "--passes", help="Also the graph after import and after each pass of the compiler.",
+    )] = False,
+):  # fmt: skip
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
     from weft.analysis import analyse
     from weft.compiler import compile_graph
@@ -60,12 +64,14 @@ def explain(
                   for name, (used, available) in program.usage.items()}  # fmt: skip
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
+    stages = _stages(loaded) if passes else None
     if as_json:
         print_json({
             "model": find_model(model).stem, "config": size.name, "rounding": graph.rounding,
             "macs": macs, "parameters": sum(row["parameters"] for row in rows),
             "predicted_cycles": predicted or None, "multipliers": size.multipliers,
             "memory": memory, "problem": problem, "layers": rows,
+            **({} if stages is None else {"passes": stages}),
         })  # fmt: skip
         return
     print_table(
@@ -85,6 +91,31 @@ def explain(
               f"({percent(use['used'] / use['available'])})")  # fmt: skip
     if problem:
         print(problem)
+    for stage in stages or []:
+        print_table(
+            f"after {stage['pass']}: {len(stage['nodes'])} nodes, {len(stage['tensors'])} tensors",
+            ["node", "operator", "inputs", "outputs"],
+            [[layer_label(node["name"]), operator_label(node["operator"]),
+              *(" ".join(layer_label(name) if name else "-" for name in node[side])
+                for side in ("inputs", "outputs"))] for node in stage["nodes"]],
+        )  # fmt: skip
+
+
+def _stages(loaded: "Graph | Program") -> list[dict[str, Any]]:
+    """Return the graph after import and after each pass; a program no longer has them.
+
+    Raises
+    ------
+    ModelError
+        If ``loaded`` is a program.
+    """
+    from weft.errors import ModelError
+    from weft.graph import Graph
+    from weft.passes import graph_as_dict, trace_passes
+
+    if not isinstance(loaded, Graph):
+        raise ModelError("--passes needs the model file; a program is what the passes ended in")
+    return [{"pass": name, **graph_as_dict(graph)} for name, graph in trace_passes(loaded)]
 
 
 def _row(
