@@ -16,7 +16,9 @@ _ENTRY_BITS = 32
 
 
 class TableLoader(wiring.Component):
-    """One 32-bit entry per cycle; ``done`` comes 260 cycles after ``begin``.
+    """One 32-bit entry per cycle; ``done`` comes 259 cycles after ``begin``.
+
+    (Where a word has 2 bytes, an entry takes 2 cycles.)
 
     Parameters
     ----------
