@@ -21,8 +21,9 @@ class Layer:
         width, height, groups = (int(rng.integers(1, size_most + 1)) for _ in range(3))
         entries = entries or int(rng.integers(1, 4))
         self.last_beats = int(rng.integers(1, config.beats + 1))
-        shape = [(int(rng.integers(1, steps_most + 1)), int(rng.integers(1, config.tap_columns + 1)),
-                  int(rng.integers(2))) for _ in range(entries)]
+        shape = [(int(rng.integers(1, steps_most + 1)),
+                  int(rng.integers(1, config.tap_columns + 1)), int(rng.integers(2)))
+                 for _ in range(entries)]
         total = sum(steps for steps, _, _ in shape)
         self.base = int(rng.integers(0, max(1, config.weight_words - groups * total)))
         self.columns, self.steps, self.windows = [], [], []
