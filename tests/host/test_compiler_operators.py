@@ -279,3 +279,15 @@ def test_transposed_map_that_something_else_reads(graphs):
     out = b.fully_connected(b.reshape(turned, 9 * 4 * 3), 7)
     program = graphs.check(b.build(out, turned), PLAIN, b.feeds())
     assert set(reasons(program).values()) == {"TRANSPOSE rearranges a tensor"}
+
+
+def test_pixels_of_a_small_map_are_regrouped(graphs):
+    """6x6 pixels in blocks of 4 rows: 9 blocks of one column instead of 2 of 6."""
+    b = graphs.Builder(24)
+    x = b.conv(b.input(6, 6, 64), 128, kernel=(1, 1))
+    program = check_all_on_accelerator(graphs, b, b.conv(x, 64, kernel=(1, 1)), config=WIDE)
+    sizes = [(d.fields["out_height"], d.fields["out_width"]) for d in program.descriptors]
+    assert sizes == [(36, 1), (36, 1)]
+    # Nothing is gained with one pixel at a time.
+    program = check_all_on_accelerator(graphs, b, b.conv(x, 64, kernel=(1, 1)), config=PLAIN)
+    assert program.descriptors[-1].fields["out_height"] == 6
