@@ -1,18 +1,30 @@
-# make demo | test | lint | docs | synth BOARD=ulx3s-85f | clean
+# make demo | test | fuzz N=1000 FIRST=0 | lint | docs | synth BOARD=ulx3s-85f | clean
 # Each creates .venv with what it needs; a second run installs nothing unless pyproject.toml changed.
 
 PYTHON ?= python3
 BOARD ?= ulx3s-85f
+# Networks of each form against the runtimes; a tenth on the accelerator, 20 damaged files for each.
+N ?= 1000
+FIRST ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: demo test lint docs synth clean compiler
+.PHONY: demo test fuzz lint docs synth clean compiler
 
 demo: .venv/sim.installed | compiler
 	$(BIN)/weft demo
 
 test: .venv/dev.installed | compiler
 	$(BIN)/pytest
+
+FUZZ = PYTHONPATH=tests/host $(BIN)/python -m networks.fuzz
+fuzz: .venv/dev.installed | compiler
+	$(FUZZ) tflite --count $(N) --first $(FIRST)
+	$(FUZZ) tflite-xnnpack --count $(N) --first $(FIRST)
+	$(FUZZ) qdq --count $(N) --first $(FIRST)
+	$(FUZZ) qoperator --count $(N) --first $(FIRST)
+	$(FUZZ) accelerator --count $$(($(N) / 10)) --first $(FIRST)
+	$(FUZZ) mutations --count $$((20 * $(N))) --first $(FIRST)
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from networks.accelerator import FORMS, SMALL, Boards
 from networks.compare import compare_onnx, compare_tflite
 from networks.mutate import base_files, mutate, outcome_of
 
@@ -38,6 +39,34 @@ def networks(form: str, first: int, count: int) -> int:
     return different
 
 
+def on_accelerator(first: int, count: int, configs: list[str]) -> int:
+    """Run ``count`` networks, the forms in turn, on virtual boards; return how many differ."""
+    fitted, failures, compared, descriptors, cycles = Counter(), 0, 0, 0, 0
+    seed = first
+    with Boards(*(SMALL if name == SMALL.name else name for name in configs)) as boards:
+        for index in range(count):
+            seed, form = first + index // len(FORMS), FORMS[index % len(FORMS)]
+            try:
+                outcome = boards.compare(form, seed)
+            except Exception as error:
+                failures += 1
+                print(f"{form} seed {seed}: {type(error).__name__}: {error}", flush=True)
+                continue
+            fitted[outcome.config or "none"] += 1
+            compared += outcome.compared
+            descriptors += outcome.descriptors
+            cycles += outcome.cycles
+            if outcome.differences:
+                failures += 1
+                print(f"{form} seed {seed} on {outcome.config}: {outcome.differences}", flush=True)
+    print(
+        f"accelerator: seeds {first} to {seed} of {', '.join(FORMS)}, networks {dict(fitted)}, "
+        f"{descriptors} descriptors, {cycles} cycles, {compared} values compared, "
+        f"{failures} networks differ or fail"
+    )
+    return failures
+
+
 def mutations(first: int, count: int, files: list[bytes]) -> int:
     """Import ``count`` damaged files; return how many ended in another way than ModelError."""
     outcomes, failures = Counter(), 0
@@ -58,17 +87,22 @@ def mutations(first: int, count: int, files: list[bytes]) -> int:
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=[*COMPARISONS, "mutations"])
+    parser.add_argument("kind", choices=[*COMPARISONS, "accelerator", "mutations"])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--bases", type=int, default=20, help="seeds of files to damage")
     parser.add_argument("--model", type=Path, nargs="*", help="files to damage instead")
+    parser.add_argument(
+        "--config", nargs="+", default=["tiny", SMALL.name, "ulx3s-85f"],
+        help=f"of virtual boards: names of configurations, or {SMALL.name}")  # fmt: skip
     arguments = parser.parse_args()
     started = time.perf_counter()
     if arguments.kind == "mutations":
         models = [path.read_bytes() for path in arguments.model or ()]
         files = models or base_files(arguments.bases)
         failures = mutations(arguments.first, arguments.count, files)
+    elif arguments.kind == "accelerator":
+        failures = on_accelerator(arguments.first, arguments.count, arguments.config)
     else:
         failures = networks(arguments.kind, arguments.first, arguments.count)
     print(f"{time.perf_counter() - started:.0f} s")

@@ -1,0 +1,117 @@
+"""Holds the simulated accelerator to the golden model on one random network."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from weft import InferenceSession, reference
+from weft.comparison import count_differences
+from weft.compiler import compile_graph
+from weft.devices import OpenDevice, open_device
+from weft.errors import CapacityError
+from weft.graph import Graph
+from weft.importers.onnx import import_onnx
+from weft.importers.tflite import import_tflite
+from weft.program import Program
+from weft_hw.contract.config import Config, get_config
+
+from networks.compare import onnx_network, random_input, tflite_network
+
+__all__ = ["FORMS", "SMALL", "Boards", "DeviceOutcome", "imported"]
+
+FORMS = ("tflite", "qdq", "qoperator")
+# Several pixels, an array that is no square, and memories for every random network.
+SMALL = Config(
+    name="small-two-pixels", tap_rows=2, tap_columns=2, columns=4, pixels=2, lanes=2, tile=2,
+    weight_words=1 << 15, activation_words=1 << 15, line_words=512, parameter_words=1 << 12,
+    descriptor_count=256, window_count=1 << 12,
+)  # fmt: skip
+
+
+@dataclass
+class DeviceOutcome:
+    """What was compared on which configuration, and what differs: (tensor, differing values)."""
+
+    config: str = ""  # empty if the network fits none, or has nothing for an accelerator
+    descriptors: int = 0
+    cycles: int = 0
+    compared: int = 0
+    differences: list[tuple[str, int]] = field(default_factory=list)
+
+
+def imported(form: str, seed: int) -> tuple[Graph, np.ndarray]:
+    """Return the graph of a random network, and an input."""
+    rng = np.random.default_rng(seed)
+    if form == "tflite":
+        plan, data, edge = tflite_network(seed)
+        graph = import_tflite(data, f"random {seed}", "reference")
+    else:
+        plan, data, edge = onnx_network(seed, form)
+        graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")
+    shape = graph.tensors[graph.inputs[0]].shape
+    return graph, random_input(rng, shape, edge, plan.step)
+
+
+class Boards:
+    """Virtual boards that stay open, so that a network finds what the one before left behind.
+
+    Parameters
+    ----------
+    configs : str or Config, at least one
+        Tried in turn, from another one for each seed, until a network fits.
+    """
+
+    def __init__(self, *configs: str | Config):
+        self.configs = [get_config(c) if isinstance(c, str) else c for c in configs]
+        self.open: dict[str, OpenDevice] = {}
+
+    def __enter__(self) -> "Boards":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for board in self.open.values():
+            board.close()
+        self.open.clear()
+
+    def board(self, config: Config) -> OpenDevice:
+        """Return the board of ``config``, opened at its first use."""
+        if config.name not in self.open:
+            self.open[config.name] = open_device("sim", config)
+        return self.open[config.name]
+
+    def compile(self, graph: Graph, seed: int) -> Program | None:
+        """Return the program for the first configuration with room for all that is not host's."""
+        turn = seed % len(self.configs)
+        for config in self.configs[turn:] + self.configs[:turn]:
+            try:
+                program = compile_graph(graph, config)
+            except CapacityError:
+                continue
+            if program.descriptors:
+                return program
+        return None
+
+    def compare(self, form: str, seed: int) -> DeviceOutcome:
+        """Run one network and compare every tensor that the host can read back.
+
+        The descriptors run in one go and one by one. Outputs are compared with the golden model
+        on the graph as imported, tensors within with it on the graph as compiled.
+        """
+        graph, x = imported(form, seed)
+        program = self.compile(graph, seed)
+        if program is None:
+            return DeviceOutcome()
+        feeds = {graph.inputs[0]: x}
+        expected = reference.run(graph, feeds)
+        session = InferenceSession(program, device=self.board(program.config), check=True)
+        outputs = session.run(None, feeds)
+        outcome = DeviceOutcome(
+            program.config.name, len(program.descriptors), session.profile.cycles or 0,
+            session.compared_values)  # fmt: skip
+        for row in session.profile.layers:
+            if row.mismatches:
+                outcome.differences.append((f"{row.operator} {row.name}", row.mismatches))
+        for name, values in zip(graph.outputs, outputs, strict=True):
+            if count := count_differences(values, expected[name]):
+                outcome.differences.append((f"output {name}", count))
+            outcome.compared += values.size
+        return outcome
