@@ -1,4 +1,4 @@
-"""cocotb test of Engine: loads memories, runs descriptors, compares activation memory."""
+"""cocotb test of Engine: loads memories, runs programs, compares activation memory."""
 
 import os
 import random
@@ -7,13 +7,16 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
-from weft_hw.contract.config import CONFIGS
-from weft_hw.contract.memory_map import COUNTERS, Region
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import COUNTERS, Region, max_unit_bytes
 from weft_hw.engine import read_layout, write_layout
+from weft_sim.rtl import config_from_env
 
 CASES = np.load(os.environ["CASES"], allow_pickle=False)
-CONFIG = CONFIGS[str(CASES["config"])]
+CONFIG = config_from_env(Config)
 WRITE, READ = write_layout(CONFIG), read_layout()
+UNIT_BYTES = max_unit_bytes(CONFIG)
+CYCLES, BUSY = (next(i for i, f in enumerate(COUNTERS) if f.name == n) for n in ("cycles", "busy"))
 
 
 async def reset(dut):
@@ -26,68 +29,107 @@ async def reset(dut):
     dut.rst.value = 0
 
 
-async def transfer(dut, port, payload):
+async def transfer(dut, port, payload, deadline=1000):
+    """Offer ``payload`` until it is taken; return the cycles that took."""
     getattr(dut, f"{port}__payload").value = payload
     getattr(dut, f"{port}__valid").value = 1
     ready = getattr(dut, f"{port}__ready")
-    for _ in range(1000):
+    for cycle in range(deadline):
         await ReadOnly()
         taken = bool(ready.value)
         await FallingEdge(dut.clk)
         if taken:
             getattr(dut, f"{port}__valid").value = 0
-            return
-    raise TimeoutError(f"{port} was not ready within 1000 cycles")
+            return cycle + 1
+    raise TimeoutError(f"{port} was not ready within {deadline} cycles")
 
 
-async def write(dut, region, unit, rows):
-    for index, row in enumerate(rows):
-        data = int.from_bytes(row.tobytes(), "little")
-        fields = {"region": region, "address": unit + index, "data": data}
-        await transfer(dut, "write", WRITE.const(fields).as_bits())
+async def write(dut, region, rows):
+    """Write units, one per cycle: an idle engine never makes the host wait."""
+    address = WRITE["address"].offset
+    start = WRITE["data"].offset
+    words = rows.tobytes()
+    unit = rows.shape[1]
+    assert dut.write__ready.value == 1
+    dut.write__valid.value = 1
+    for index in range(len(rows)):
+        data = int.from_bytes(words[index * unit : (index + 1) * unit], "little")
+        dut.write__payload.value = region | index << address | data << start
+        await FallingEdge(dut.clk)
+    dut.write__valid.value = 0
+    await FallingEdge(dut.clk)
+    assert dut.write__ready.value == 1
 
 
-async def read(dut, region, unit):
+async def read(dut, region, unit, stall=0):
+    """Return one unit; its answer must be held for ``stall`` cycles."""
+    dut.data__ready.value = int(not stall)
     await transfer(dut, "read", READ.const({"region": region, "address": unit}).as_bits())
     for _ in range(100):
-        await ReadOnly()
         if dut.data__valid.value:
             answer = int(dut.data__payload.value)
+            for _ in range(stall):
+                await FallingEdge(dut.clk)
+                assert dut.data__valid.value and int(dut.data__payload.value) == answer
+            dut.data__ready.value = 1
             await FallingEdge(dut.clk)
+            assert not dut.data__valid.value
             return answer
         await FallingEdge(dut.clk)
     raise TimeoutError("a read was not answered within 100 cycles")
 
 
-async def run(dut, first, count, deadline):
-    await transfer(dut, "start", first | count << 8)
-    for _ in range(deadline):
-        await FallingEdge(dut.clk)
+async def run(dut, count, deadline):
+    """Run descriptors from number 0 on; return the cycles for which the engine was busy."""
+    await transfer(dut, "start", count << 8)
+    for cycle in range(deadline):
         if not dut.busy.value:
-            return
+            return cycle + 1
+        await FallingEdge(dut.clk)
     raise TimeoutError(f"still busy after {deadline} cycles")
+
+
+async def check_counters(dut, cycles, busy):
+    """Work is what the descriptors ask for; the layers' cycles add up to the run's."""
+    assert int(dut.cycles.value) == cycles
+    for _ in range(len(COUNTERS)):  # the last layer's move to memory one a cycle
+        await FallingEdge(dut.clk)
+    counts = [[await read(dut, Region.COUNTER, layer * len(COUNTERS) + k)
+               for k in range(len(COUNTERS))] for layer in range(len(busy))]
+    assert [layer[BUSY] for layer in counts] == busy.tolist()
+    # The run also counts the cycle in which its start was taken.
+    assert sum(layer[CYCLES] for layer in counts) == cycles - 1, (counts, cycles)
+    assert all(count <= layer[CYCLES] for layer in counts for count in layer), counts
+    return [layer[CYCLES] for layer in counts]
+
+
+async def activation(dut, unit, stall=0):
+    answer = await read(dut, Region.ACTIVATION, unit, stall)
+    return np.frombuffer(answer.to_bytes(UNIT_BYTES, "little"), np.uint8)[: CONFIG.columns]
 
 
 @cocotb.test(timeout_time=400, timeout_unit="ms")
 async def equals_the_expected_memory(dut):
     await reset(dut)
-    wrong = []
+    rng = random.Random(cocotb.RANDOM_SEED)
+    failed = []
     for case in range(int(CASES["count"])):
         for region in Region:
             if (name := f"{case}_{region.name}") in CASES:
-                await write(dut, region, 0, CASES[name])
-        layers = int(CASES[f"{case}_layers"])
-        await run(dut, 0, layers, int(CASES[f"{case}_deadline"]))
-        units, expected = CASES[f"{case}_units"], CASES[f"{case}_expected"]
-        for unit, row in zip(units, expected, strict=True):
-            answer = await read(dut, Region.ACTIVATION, int(unit))
-            got = np.frombuffer(answer.to_bytes(64, "little"), np.uint8)[: CONFIG.columns]
+                await write(dut, region, CASES[name])
+        busy, expected = CASES[f"{case}_busy"], CASES[f"{case}_expected"]
+        run_cycles = await run(dut, len(busy), int(CASES[f"{case}_deadline"]))
+        cycles = await check_counters(dut, run_cycles, busy)
+        wrong = []
+        for unit, row in enumerate(expected):
+            stall = rng.randrange(4) * (unit % 16 == 0)
+            got = await activation(dut, unit, stall)
             if not np.array_equal(got, row):
-                wrong.append((case, int(unit), got.astype(np.int8), row.astype(np.int8)))
-        cycles = [await read(dut, Region.COUNTER, layer * len(COUNTERS)) for layer in range(layers)]
-        print(f"case {case}: {CASES[f'{case}_note']}, cycles {cycles}, "
-              f"{len(wrong)} wrong so far", flush=True)
-    assert not wrong, f"{len(wrong)} words differ, the first: {wrong[:4]}"
+                wrong.append((unit, got.tolist(), row.tolist()))
+        print(f"case {case}: {CASES[f'{case}_note']}, cycles {cycles}, busy {busy}, "
+              f"wrong {wrong[:2]}", flush=True)
+        failed += [case] * bool(wrong)
+    assert not failed, f"wrong words in cases {failed}"
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -96,4 +138,34 @@ async def answers_reads_of_unreadable_memories(dut):
     rng = random.Random(cocotb.RANDOM_SEED)
     for _ in range(4):
         region = rng.choice([Region.WEIGHT, Region.PARAMETER, Region.DESCRIPTOR])
-        assert await read(dut, region, rng.randrange(1000)) == 0
+        assert await read(dut, region, rng.randrange(1000), rng.randrange(3)) == 0
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def the_host_uses_memory_during_a_run(dut):
+    """Reads and writes of words that no layer uses; they wait, but neither side is disturbed."""
+    await reset(dut)
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    for region in Region:
+        if (name := f"0_{region.name}") in CASES:
+            await write(dut, region, CASES[name])
+    expected = CASES["0_expected"]
+    spare = range(len(expected), CONFIG.activation_words)
+    await transfer(dut, "start", len(CASES["0_busy"]) << 8)
+    kept, accesses = {}, 0
+    while dut.busy.value:
+        unit = int(rng.choice(spare))
+        row = rng.integers(0, 256, CONFIG.columns, dtype=np.uint8)
+        await transfer(dut, "write", WRITE.const({
+            "region": Region.ACTIVATION, "address": unit,
+            "data": int.from_bytes(row.tobytes(), "little")}).as_bits())
+        while not dut.write__ready.value:  # a read could overtake a write that waits
+            await FallingEdge(dut.clk)
+        await FallingEdge(dut.clk)
+        kept[unit] = row
+        asked = int(rng.choice(list(kept)))
+        assert np.array_equal(await activation(dut, asked), kept[asked])
+        accesses += 1
+    assert accesses > 10
+    for unit, row in [*enumerate(expected), *kept.items()]:
+        assert np.array_equal(await activation(dut, unit), row), unit
