@@ -69,12 +69,15 @@ class Walker(wiring.Component):
             "valid": Out(1),
             "fetch": Out(fetch_layout(config)),
             "low_row": Out(rows),
-            "done": Out(1, init=1),
+            "done": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         config, descriptor, entry = self.config, self.descriptor, self.entries.p
+
+        done = Signal(init=1)
+        m.d.comb += self.done.eq(done)
 
         # Where the walk is. Positions are those of the window's first row, column and unit.
         x = Signal.like(descriptor.out_width)
@@ -110,7 +113,7 @@ class Walker(wiring.Component):
             started.eq((started << 1) | 1),
         ]
         m.d.comb += [
-            self.issue.eq(self.entries.valid & self.enable & ready & started.all() & ~self.done),
+            self.issue.eq(self.entries.valid & self.enable & ready & started.all() & ~done),
             self.entries.ready.eq(self.issue & last["tap"] & last["pixel"]),
         ]
         # Reads of the row before are still on their way to the line buffers for some cycles.
@@ -159,7 +162,7 @@ class Walker(wiring.Component):
                                     unit.eq(descriptor.origin),
                                     rows_left.eq(rows_left - config.pixels),
                                     row.eq(below), pixel_row.eq(below), started.eq(0),
-                                    self.done.eq(last["y"]),
+                                    done.eq(last["y"]),
                                 ]
         with m.If(self.begin):
             m.d.sync += [
@@ -168,7 +171,7 @@ class Walker(wiring.Component):
                 row.eq(-descriptor.pad_top), pixel_row.eq(-descriptor.pad_top),
                 column.eq(-descriptor.pad_left), unit.eq(descriptor.origin),
                 group_unit.eq(descriptor.origin), tap_column.eq(0), tap_unit.eq(0),
-                started.eq(0), self.done.eq(0),
+                started.eq(0), done.eq(0),
             ]
 
         # Two cycles of additions.

@@ -53,6 +53,7 @@ class WindowFormer(wiring.Component):
         m = Module()
         config = self.config
         row_control = Cat(self.start, self.channels, self.push, self.every, self.pixel)
+        previous = [self.words[0]] * config.pixels
         for row in range(config.rows):
             tap_row, place = divmod(row, config.tap_columns)
             control = delay(m, row_control, row, name=f"control_{row}") if row else row_control
