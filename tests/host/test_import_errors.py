@@ -21,6 +21,7 @@ from networks.plan import Layer, Plan, Step
 from networks.tflite_writer import write_tflite
 
 SEED = 5
+ADVICE = r"; replace these layers by .* --fallback \(in Python fallback=True\)"
 
 
 def write(tmp_path: Path, data: bytes, name: str = "m.bin") -> Path:
@@ -96,7 +97,8 @@ def test_every_unsupported_operator_is_listed(tmp_path):
     refused(
         write(tmp_path, edited(plan, change)),
         r"cannot import m: value1: operator COS is not supported; "
-        r"value2: operator SIN is not supported; value3: operator CUMSUM is not supported",
+        r"value2: operator SIN is not supported; value3: operator CUMSUM is not supported"
+        + ADVICE,
     )
 
 
@@ -191,7 +193,7 @@ def test_every_unsupported_onnx_operator_is_listed(tmp_path):
     refused(
         write(tmp_path, onnx_model(nodes, ["x"])),
         r"cannot import m: first: operator Sin is not supported; "
-        r"second: operator GRU is not supported",
+        r"second: operator GRU is not supported" + ADVICE,
     )
 
 

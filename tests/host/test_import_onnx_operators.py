@@ -68,7 +68,7 @@ class Net:
         if x is None:
             rng = np.random.default_rng(SEED)
             low, high = (-128 - self.zero_point) * self.scale, (127 - self.zero_point) * self.scale
-            x = rng.uniform(low, high, self.shape).astype(np.float32)
+            x = np.asarray(rng.uniform(low, high, self.shape), np.float32)
         expected = run_ort(session, x)[names[0]]
         actual = reference.run(graph, {graph.inputs[0]: x})[graph.outputs[0]]
         assert actual.shape == expected.shape and actual.dtype == expected.dtype
@@ -77,7 +77,7 @@ class Net:
 
 def every_value(net: Net) -> np.ndarray:
     values = np.arange(-128, 128, dtype=np.float32) - np.float32(net.zero_point)
-    return (values * np.float32(net.scale)).reshape(net.shape)
+    return np.multiply(values, np.float32(net.scale)).reshape(net.shape)
 
 
 def exact(net: Net, name: str, scale=0.05, zero_point=11, **arguments) -> None:
