@@ -1,5 +1,7 @@
 """What can go wrong, as types that a caller can tell apart."""
 
+from collections.abc import Sequence
+
 __all__ = [
     "CapacityError", "ConfigError", "DeviceMismatch", "LinkError", "ModelError", "WeftError",
 ]  # fmt: skip
@@ -10,7 +12,17 @@ class WeftError(Exception):
 
 
 class ModelError(WeftError):
-    """The model breaks a rule; the message says which layer and which rule."""
+    """The model breaks a rule; the message says which layer and which rule.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Names of the layers, or of tensors, that break it; empty where it is the whole file.
+    """
+
+    def __init__(self, message: str = "", layers: Sequence[str] = ()):
+        super().__init__(message)
+        self.layers = tuple(layers)
 
 
 class ConfigError(WeftError):

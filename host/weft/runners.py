@@ -51,6 +51,8 @@ class GoldenRunner:
         """Return every tensor of one image."""
         return reference.run(self.graph, feeds)
 
+    expected = inspect
+
     def layers(self, run: Run, differences: Mapping[str, int]) -> list[LayerProfile]:
         """Return a row per node."""
         return [
@@ -101,6 +103,10 @@ class BoardRunner:
         values = run_program(
             self.program, self.board.memories, feeds, lambda _, tensors: seen.update(tensors))
         return {**values, **seen}
+
+    def expected(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Return every tensor of one image by the golden model."""
+        return reference.run(self.graph, feeds)
 
     def layers(self, run: Run, differences: Mapping[str, int]) -> list[LayerProfile]:
         """Return a row per layer of the model; ``differences`` counts them by tensor."""

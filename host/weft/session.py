@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft import reference
 from weft.comparison import Comparison
 from weft.compiler import compile_graph
 from weft.devices import OpenDevice, open_device
 from weft.errors import ModelError, WeftError
+from weft.fallback import FallbackRunner, Outside, load_in_parts
 from weft.graph import Graph
-from weft.loading import get_config, load
+from weft.loading import find_model, get_config, load
 from weft.profile import Profile
 from weft.program import Program
 from weft.runners import BoardRunner, GoldenRunner, Run, Runner
@@ -52,6 +52,9 @@ class InferenceSession:
         the golden model; ``profile.mismatches`` says how many values differ.
     keep_tensors : bool
         Keep every layer's tensor of the last image in ``tensors``.
+    fallback : bool
+        Run layers that Weft does not support, if they are at the head or tail of the network, in
+        ONNX Runtime (ONNX) or LiteRT (``.tflite``), one image after the other.
     progress : callable, optional
         Called with a text whenever preparation enters another stage.
 
@@ -70,18 +73,25 @@ class InferenceSession:
     def __init__(
         self, model: str | Path | Graph | Program, device: str | OpenDevice = "golden",
         config: str | None = None, rounding: str | None = None, *, check: bool = False,
-        keep_tensors: bool = False, progress: Callable[[str], object] | None = None,
+        keep_tensors: bool = False, fallback: bool = False,
+        progress: Callable[[str], object] | None = None,
     ):  # fmt: skip
         report = progress or (lambda text: None)
         report("reading the model")
-        loaded = load(model, config, rounding)
+        outside: Outside | None = None
+        if fallback and isinstance(model, str | Path) and find_model(model).suffix != ".weft":
+            loaded, outside = load_in_parts(find_model(model), rounding)
+        else:
+            loaded = load(model, config, rounding)
         self.name = _name(model, loaded)
         self.device = device if isinstance(device, str) else device.name
         self.tensors: Arrays = {}
         self.compared_values = 0
         self._check, self._keep = check, keep_tensors
         self._profile: Profile | None = None
-        self._runner = _make_runner(loaded, device, config, report)
+        runner = _make_runner(loaded, device, config, report)
+        self._runner: Runner | FallbackRunner = (
+            runner if outside is None else FallbackRunner(runner, outside))
 
     def __enter__(self) -> "InferenceSession":
         return self
@@ -211,7 +221,7 @@ class InferenceSession:
 
     def _compare(self, image: Arrays, run: Run, differences: dict[str, int]) -> None:
         """Add to ``differences`` how both runs of ``image`` differ from the golden model."""
-        expected = reference.run(self.graph, image)
+        expected = self._runner.expected(image)
         for tensors in (self.tensors, run.values):
             comparison = Comparison(expected)
             comparison.add({n: v for n, v in tensors.items() if n not in self.graph.inputs})

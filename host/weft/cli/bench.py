@@ -9,6 +9,7 @@ from weft.cli.options import (
     CheckOption,
     ConfigOption,
     DeviceOption,
+    FallbackOption,
     JsonOption,
     RoundingOption,
 )
@@ -40,6 +41,7 @@ def bench(
     config: ConfigOption = None,
     check: CheckOption = False,
     rounding: RoundingOption = None,
+    fallback: FallbackOption = False,
     as_json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Measure one inference of each MODEL on a random input."""
@@ -50,7 +52,8 @@ def bench(
     with progress("models", len(models)) as step:
         for model in models:
             with InferenceSession(
-                model, device=device, config=config, rounding=rounding, check=check
+                model, device=device, config=config, rounding=rounding, check=check,
+                fallback=fallback,
             ) as session:
                 session.run(None, random_feed(session.graph, 0))
                 profiles.append(session.profile)

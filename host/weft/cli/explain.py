@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weft.cli.options import ConfigOption, JsonOption, ModelArgument, RoundingOption
+from weft.cli.options import (
+    ConfigOption,
+    FallbackOption,
+    JsonOption,
+    ModelArgument,
+    RoundingOption,
+)
 from weft.cli.output import (
     layer_label,
     operator_label,
@@ -33,6 +39,7 @@ def explain(
     model: ModelArgument,
     config: ConfigOption = None,
     rounding: RoundingOption = None,
+    fallback: FallbackOption = False,
     as_json: JsonOption = False,
     passes: Annotated[bool, typer.Option(
         "--passes", help="Also the graph after import and after each pass of the compiler.",
@@ -42,11 +49,15 @@ def explain(
     from weft.analysis import analyse
     from weft.compiler import compile_graph
     from weft.errors import CapacityError
+    from weft.fallback import load_in_parts
     from weft.graph import Graph
     from weft.loading import find_model, get_config, load
 
-    loaded = load(model, config, rounding)
-    problem = None
+    outside, problem = None, None
+    if fallback and find_model(model).suffix != ".weft":
+        loaded, outside = load_in_parts(find_model(model), rounding)
+    else:
+        loaded = load(model, config, rounding)
     if isinstance(loaded, Graph):
         graph, size = loaded, get_config(config)
         try:
@@ -64,13 +75,17 @@ def explain(
                   for name, (used, available) in program.usage.items()}  # fmt: skip
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
+    elsewhere = [] if outside is None else [
+        {"name": x.name, "operator": x.operator, "output_shape": list(x.output_shape),
+         "runtime": outside.runtime} for x in (*outside.head_layers, *outside.tail_layers)
+    ]  # fmt: skip
     stages = _stages(loaded) if passes else None
     if as_json:
         print_json({
             "model": find_model(model).stem, "config": size.name, "rounding": graph.rounding,
             "macs": macs, "parameters": sum(row["parameters"] for row in rows),
             "predicted_cycles": predicted or None, "multipliers": size.multipliers,
-            "memory": memory, "problem": problem, "layers": rows,
+            "memory": memory, "problem": problem, "layers": rows, "fallback": elsewhere,
             **({} if stages is None else {"passes": stages}),
         })  # fmt: skip
         return
@@ -86,6 +101,8 @@ def explain(
     for row in rows:
         if row["where"] == "host":
             print(f"{layer_label(row['name'])} runs on the host: {row['reason']}")
+    for row in elsewhere:
+        print(f"{layer_label(row['name'])} ({row['operator']}) runs in {row['runtime']}: fallback")
     for name, use in (memory or {}).items():
         print(f"{name} memory: {use['used']:,} of {use['available']:,} bytes "
               f"({percent(use['used'] / use['available'])})")  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
-    "DEFAULT_CONFIG", "CheckOption", "ConfigOption", "DeviceOption", "JsonOption",
+    "DEFAULT_CONFIG", "CheckOption", "ConfigOption", "DeviceOption", "FallbackOption", "JsonOption",
     "ModelArgument", "RoundingOption",
 ]  # fmt: skip
 
@@ -38,4 +38,11 @@ RoundingOption = Annotated[
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Compare every layer with the golden model.")
 ]
+FallbackOption = Annotated[
+    bool,
+    typer.Option(
+        "--fallback",
+        help="Run what is not supported, at the network's head or tail, in ONNX Runtime or LiteRT.",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -9,6 +9,7 @@ from weft.cli.options import (
     CheckOption,
     ConfigOption,
     DeviceOption,
+    FallbackOption,
     JsonOption,
     ModelArgument,
     RoundingOption,
@@ -44,6 +45,7 @@ def run(
         "--maps", metavar="DIR", help="Write each layer's activation maps as PNG.")] = None,
     check: CheckOption = False,
     rounding: RoundingOption = None,
+    fallback: FallbackOption = False,
     as_json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Run MODEL on arrays or pictures and print its outputs."""
@@ -55,7 +57,7 @@ def run(
     with progress(f"preparing {device}") as step:
         session = InferenceSession(
             model, device=device, config=config, rounding=rounding, check=check,
-            keep_tensors=maps is not None, progress=step)  # fmt: skip
+            keep_tensors=maps is not None, fallback=fallback, progress=step)  # fmt: skip
     with session:
         check_output_path(output, len(session.get_outputs()))
         feeds = gather_feeds(session.graph, inputs or [])

@@ -52,4 +52,4 @@ def load_model(path: str | Path, rounding: str | None = None) -> Graph:
         printable = "".join(c if c.isprintable() else "?" for c in text)
         if printable == text:
             raise
-        raise ModelError(printable) from error
+        raise ModelError(printable, error.layers) from error

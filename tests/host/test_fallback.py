@@ -1,0 +1,301 @@
+"""An unsupported head or tail runs in the runtime; the whole equals the runtime's own result."""
+
+import builtins
+import json
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import onnx
+import pytest
+import weft
+import weft.session
+from onnx import TensorProto, helper, numpy_helper
+from weft.cli import main
+from weft.devices import OpenDevice
+from weft.errors import ModelError
+from weft.fallback.split import Layer, split_layers
+from weft_sim.machine import Machine
+
+pytest.importorskip("ai_edge_litert")
+pytest.importorskip("onnxruntime")
+
+from ai_edge_litert import schema_py_generated as schema
+from networks.litert import reference_interpreter, run_litert
+from networks.ort import ort_session, run_ort
+from networks.plan import Layer as PlanLayer
+from networks.plan import Plan, Step
+from networks.tflite_writer import write_tflite
+
+SEED = 7
+STEP = Step(0.02, 3)
+
+
+class Network:
+    """A QDQ network, written operator by operator; every float result is quantised."""
+
+    def __init__(self):
+        self.nodes, self.constants = [], []
+        self.count = 0
+
+    def constant(self, data) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(data), name))
+        return name
+
+    def node(self, operator, inputs, **attributes) -> str:
+        self.count += 1
+        output = f"t{self.count}"
+        name = f"{operator.lower()}{self.count}"
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
+        return output
+
+    def quantised(self, value: str, scale=0.02) -> str:
+        """Quantise and dequantise."""
+        parameters = [self.constant(np.float32(scale)), self.constant(np.int8(3))]
+        q = self.node("QuantizeLinear", [value, *parameters])
+        return self.node("DequantizeLinear", [q, *parameters])
+
+    def conv(self, value: str, outputs: int, inputs: int) -> str:
+        rng = np.random.default_rng(SEED + self.count)
+        data = rng.integers(-127, 128, (outputs, inputs, 3, 3)).astype(np.int8)
+        parameters = [self.constant(np.float32(0.004)), self.constant(np.int8(0))]
+        weights = self.node("DequantizeLinear", [self.constant(data), *parameters])
+        return self.quantised(self.node("Conv", [value, weights], pads=[1, 1, 1, 1]), 0.03)
+
+    def write(self, path, outputs, shape=(1, 3, 8, 8)):
+        floats = TensorProto.FLOAT
+        graph = helper.make_graph(
+            self.nodes, "network", [helper.make_tensor_value_info("x", floats, shape)],
+            [helper.make_tensor_value_info(name, floats, None) for name in outputs],
+            self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        path.write_bytes(model.SerializeToString())
+        return path
+
+
+def equals_onnxruntime(path, count=4, **options):
+    """Compare the session with ONNX Runtime's on the whole model; return its profile."""
+    rng = np.random.default_rng(SEED)
+    oracle, names = ort_session(path.read_bytes())
+    session = weft.InferenceSession(path, fallback=True, **options)
+    shape = [d if isinstance(d, int) else 1 for d in oracle.get_inputs()[0].shape]
+    images = rng.uniform(-3, 3, (count, *shape[1:])).astype(np.float32)
+    results = session.run(None, {"x": images})
+    assert len(results) == len(names)
+    for index in range(count):
+        expected = run_ort(oracle, images[index : index + 1])
+        for name, result in zip(names, results, strict=True):
+            assert np.array_equal(result[index : index + 1], expected[name]), name
+    return session.profile
+
+
+def outside(profile):
+    return [row.operator for row in profile.layers if row.reason.startswith("fallback")]
+
+
+def test_tail_in_onnx_runtime(tmp_path):
+    network = Network()
+    value = network.conv(network.conv(network.quantised("x"), 4, 3), 5, 4)
+    tail = network.node("Softsign", [network.quantised(network.node("Cos", [value]), 0.01)])
+    profile = equals_onnxruntime(network.write(tmp_path / "m.onnx", [tail]))
+    assert outside(profile) == ["Cos", "QuantizeLinear", "Softsign"]
+    assert [row.operator for row in profile.layers if row.macs] == ["CONV_2D", "CONV_2D"]
+
+
+def test_head_in_onnx_runtime(tmp_path):
+    network = Network()
+    value = network.quantised(network.node("Sin", ["x"]))
+    value = network.conv(network.conv(value, 4, 3), 5, 4)
+    profile = equals_onnxruntime(network.write(tmp_path / "m.onnx", [value]))
+    assert outside(profile) == ["Sin", "QuantizeLinear"]
+
+
+def test_head_and_tails_of_several_outputs(tmp_path):
+    # One output is the accelerator's own, two come from branches of their own, one of which
+    # reads the input, too.
+    network = Network()
+    trunk = network.conv(network.quantised(network.node("Sin", ["x"])), 3, 3)
+    left = network.node("Cos", [network.conv(trunk, 4, 3)])
+    right = network.node("Atan", [network.node("Add", [trunk, "x"])])
+    own = network.conv(trunk, 6, 3)
+    profile = equals_onnxruntime(network.write(tmp_path / "m.onnx", [left, own, right]))
+    assert outside(profile) == ["Sin", "QuantizeLinear", "Cos", "Add", "Atan"]
+    assert len([row for row in profile.layers if row.macs]) == 3
+
+
+def test_operators_that_are_known_but_not_quantised(tmp_path):
+    network = Network()
+    value = network.conv(network.quantised("x"), 4, 3)
+    weights = np.random.default_rng(SEED).normal(size=(2, 4, 1, 1)).astype(np.float32)
+    tail = network.node("Conv", [value, network.constant(weights)])
+    assert outside(equals_onnxruntime(network.write(tmp_path / "m.onnx", [tail]))) == ["Conv"]
+
+
+def test_batch_left_open(tmp_path):
+    network = Network()
+    tail = network.node("Cos", [network.conv(network.quantised("x"), 4, 3)])
+    path = network.write(tmp_path / "m.onnx", [tail], shape=("n", 3, 8, 8))
+    assert outside(equals_onnxruntime(path)) == ["Cos"]
+
+
+def test_supported_models_have_nothing_outside(tmp_path):
+    network = Network()
+    path = network.write(tmp_path / "m.onnx", [network.conv(network.quantised("x"), 4, 3)])
+    assert outside(equals_onnxruntime(path)) == []
+
+
+def test_middle_stays_an_error(tmp_path):
+    network = Network()
+    value = network.conv(network.quantised("x"), 4, 3)
+    value = network.quantised(network.node("Cos", [value]))
+    value = network.quantised(network.node("Sin", [value]))
+    path = network.write(tmp_path / "m.onnx", [network.conv(value, 4, 4)])
+    names = [n.name for n in onnx.load(path).graph.node if n.op_type in ("Cos", "Sin")]
+    with pytest.raises(ModelError) as error:
+        weft.InferenceSession(path, fallback=True)
+    text = str(error.value)
+    for name in names:
+        assert f"{name}: operator" in text
+    assert "between layers with weights, where --fallback does not help" in text
+
+
+def test_without_it_the_list_says_what_to_do(tmp_path):
+    network = Network()
+    value = network.conv(network.quantised(network.node("Sin", ["x"])), 4, 3)
+    path = network.write(tmp_path / "m.onnx", [network.node("Cos", [value])])
+    with pytest.raises(ModelError) as error:
+        weft.InferenceSession(path)
+    text = str(error.value)
+    assert "operator Sin is not supported; " in text and "operator Cos is not supported; " in text
+    assert text.endswith(
+        "; replace these layers by supported ones before quantisation or, if they are at the head "
+        "or tail of the network, have them run on the host by --fallback (in Python fallback=True)")
+
+
+def chain(tmp_path, kinds, unknown, edge):
+    """A .tflite chain of element-wise layers round a convolution; ``unknown`` become others."""
+    rng, shape = np.random.default_rng(SEED), (1, 6, 6, 4)
+    layers = []
+    for kind in kinds:
+        options = {}
+        if kind == "conv":
+            options = {
+                "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1), "padding": (1, 1, 1, 1),
+                "groups": 1, "activation": "NONE", "scales": [0.01], "same": True,
+                "bias": rng.integers(-2000, 2000, 4).astype(np.int32),
+                "weights": rng.integers(-127, 128, (4, 3, 3, 4)).astype(np.int8),
+            }  # fmt: skip
+        layers.append(PlanLayer(kind, (len(layers),), shape, STEP, options))
+    data = write_tflite(Plan(SEED, shape, STEP, layers), edge)
+    model: Any = schema.ModelT.InitFromPackedBuf(data, 0)
+    for code in model.operatorCodes:
+        for old, new in unknown.items():
+            if code.builtinCode == getattr(schema.BuiltinOperator, old):
+                code.builtinCode = getattr(schema.BuiltinOperator, new)
+                code.deprecatedBuiltinCode = code.builtinCode
+                code.version = 2
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    path = tmp_path / "m.tflite"
+    path.write_bytes(bytes(builder.Output()))
+    return path
+
+
+@pytest.mark.parametrize("edge", ["int8", "float32"])
+@pytest.mark.parametrize("kinds, rows", [
+    (("conv", "tanh"), ["ABS"]), (("tanh", "conv"), ["ABS"]),
+    (("tanh", "conv", "relu", "tanh"), ["ABS", "ABS"]),
+])  # fmt: skip
+def test_litert(tmp_path, kinds, rows, edge):
+    path = chain(tmp_path, kinds, {"TANH": "ABS"}, edge)
+    with pytest.raises(ModelError, match="operator ABS is not supported"):
+        weft.InferenceSession(path)
+    session = weft.InferenceSession(path, fallback=True)
+    [info] = session.get_inputs()
+    [output] = session.get_outputs()
+    rng, oracle = np.random.default_rng(SEED), reference_interpreter(path.read_bytes())
+    for _ in range(4):
+        image = rng.integers(-128, 128, (1, 6, 6, 4))
+        image = (image * 0.02).astype(np.float32) if edge == "float32" else image.astype(np.int8)
+        expected = run_litert(oracle, image, [output.name])[output.name]
+        [result] = session.run(None, {info.name: image})
+        assert len(np.unique(expected)) > 8
+        assert result.dtype == expected.dtype and np.array_equal(result, expected)
+    assert [name for name in outside(session.profile) if "QUANTIZE" not in name] == rows
+
+
+@pytest.fixture
+def simulated(monkeypatch):
+    """Device ``sim`` is the architectural simulator, its counters 100."""
+    class Counted(Machine):
+        def read(self, region, unit, count):
+            if region.name == "COUNTER":
+                return (100).to_bytes(4, "little") * count
+            return super().read(region, unit, count)
+
+    monkeypatch.setattr(
+        weft.session, "open_device",
+        lambda name, config, report=None: OpenDevice(name, config, Counted(config)))
+
+
+def test_on_an_accelerator_and_checked(tmp_path, simulated):
+    network = Network()
+    value = network.conv(network.quantised(network.node("Sin", ["x"])), 4, 3)
+    path = network.write(tmp_path / "m.onnx", [network.node("Cos", [value])])
+    profile = equals_onnxruntime(path, 2, device="sim", config="tiny", check=True)
+    assert outside(profile) == ["Sin", "QuantizeLinear", "Cos"] and profile.bit_exact is True
+    assert any(row.where == "accelerator" and row.cycles for row in profile.layers)
+
+
+def test_commands(tmp_path, simulated, capsys):
+    network = Network()
+    tail = network.node("Cos", [network.conv(network.quantised("x"), 4, 3)])
+    path = str(network.write(tmp_path / "m.onnx", [tail]))
+    for command in (["run", path], ["bench", path, "-d", "sim"], ["explain", path]):
+        command += ["-c", "tiny"]
+        assert main(command) == 2
+        assert "--fallback" in capsys.readouterr().err
+        assert main([*command, "--fallback", "--json"]) == 0
+        assert "Cos" in capsys.readouterr().out
+    assert main(["explain", path, "--fallback", "-c", "tiny", "--json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)["fallback"]
+    assert entry["operator"] == "Cos" and entry["runtime"] == "ONNX Runtime"
+    assert main(["explain", path, "--fallback", "-c", "tiny"]) == 0
+    assert "(Cos) runs in ONNX Runtime: fallback" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module, package", [
+    ("onnxruntime", "onnxruntime"), ("ai_edge_litert", "ai-edge-litert")])  # fmt: skip
+def test_runtime_not_installed(tmp_path, monkeypatch, capsys, module, package):
+    if module == "onnxruntime":
+        network = Network()
+        tail = network.node("Cos", [network.conv(network.quantised("x"), 4, 3)])
+        path = network.write(tmp_path / "m.onnx", [tail])
+    else:
+        path = chain(tmp_path, ("conv", "tanh"), {"TANH": "ABS"}, "int8")
+    real = builtins.__import__
+
+    def importing(name, *arguments, **options):
+        if name.split(".")[0] == module:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", importing)
+    assert main(["run", str(path), "--fallback"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"pip install {package}")
+
+
+def test_split_grows_to_tensors_that_can_be_cut():
+    layers = [
+        Layer("a", "Conv", ("x",), ("a",), True), Layer("b", "Relu", ("a",), ("b",), False),
+        Layer("c", "Cos", ("b",), ("c",), False), Layer("d", "Conv", ("a",), ("d",), True),
+    ]  # fmt: skip
+    assert split_layers(layers, {2}, lambda _: True).tail == (2,)
+    split = split_layers(layers, {2}, lambda name: name != "b")
+    assert split.head == () and split.middle == (0, 3) and split.tail == (1, 2)
+    with pytest.raises(ModelError, match="nothing is left for the accelerator"):
+        split_layers(layers, {2}, lambda _: False)
+    with pytest.raises(ModelError, match=r"^b: not at the head or tail"):
+        split_layers([*layers, Layer("e", "Conv", ("c",), ("e",), True)], {1}, lambda _: True)
