@@ -1,12 +1,24 @@
 """Max and average pooling as depthwise layers; what they must give, in NumPy alone."""
 
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 from engine_cases import Case, Tensor, add_mac
 from weft_hw.contract.config import Config
 
 __all__ = ["average_pool", "max_pool"]
+
+
+class Geometry(NamedTuple):
+    """Rows and columns of each, and the channels of the map."""
+
+    kernel: list[int]
+    stride: list[int]
+    size: list[int]
+    pad: list[int]
+    out: list[int]
+    channels: int
 
 
 def _geometry(config, rng, padded, fits):
@@ -24,15 +36,16 @@ def _geometry(config, rng, padded, fits):
                 and words * (size.prod() + out.prod()) <= config.activation_words
                 and kernel.prod() * words * out.prod() <= 1500
                 and kernel.prod() <= config.window_count):
-            return *(values.tolist() for values in (kernel, stride, size, pad, out)), channels
+            return Geometry(kernel.tolist(), stride.tolist(), size.tolist(), pad.tolist(),
+                            out.tolist(), channels)
 
 
-def _pool(config, rng, kernel, stride, size, pad, out, channels, *, high, wide, reduce,
-          multiplier, shift, maximum):
+def _pool(config, rng, geometry: Geometry, *, high, wide, reduce, multiplier, shift, maximum):
     """Build the layer; ``reduce`` maps windows (..., taps) of int64 to results."""
+    kernel, stride, size, pad, out, channels = geometry
     case, words = Case(config, rng), ceil(channels / config.columns)
-    source = Tensor(case.allocate(size[0] * size[1] * words), *size, words)
-    target = Tensor(case.allocate(out[0] * out[1] * words), *out, words)
+    source = Tensor(case.allocate(size[0] * size[1] * words), size[0], size[1], words)
+    target = Tensor(case.allocate(out[0] * out[1] * words), out[0], out[1], words)
     entries, cover = [], []
     for ky in range(0, kernel[0], high):
         for kx in range(0, kernel[1], wide):
@@ -71,7 +84,7 @@ def _pool(config, rng, kernel, stride, size, pad, out, channels, *, high, wide, 
 def max_pool(config: Config, rng: np.random.Generator) -> Case:
     """The largest of each window, padded with the smallest value, one tap a cycle."""
     geometry = _geometry(config, rng, True, lambda taps: True)
-    return _pool(config, rng, *geometry, high=1, wide=1, maximum=1, multiplier=1 << 30, shift=30,
+    return _pool(config, rng, geometry, high=1, wide=1, maximum=1, multiplier=1 << 30, shift=30,
                  reduce=lambda windows: windows.max(axis=-1))
 
 
@@ -82,9 +95,9 @@ def average_pool(config: Config, rng: np.random.Generator) -> Case:
     reciprocal is exact.
     """
     geometry = _geometry(config, rng, False, lambda taps: taps % 2 == 1 or taps & taps - 1 == 0)
-    taps = geometry[0][0] * geometry[0][1]
+    taps = geometry.kernel[0] * geometry.kernel[1]
     shift = 30 + (taps - 1).bit_length()
     return _pool(
-        config, rng, *geometry, high=config.tap_rows, wide=config.tap_columns, maximum=0,
+        config, rng, geometry, high=config.tap_rows, wide=config.tap_columns, maximum=0,
         multiplier=round((1 << shift) / taps), shift=shift,
         reduce=lambda windows: (2 * windows.sum(axis=-1) + taps) // (2 * taps))

@@ -94,9 +94,8 @@ async def play(dut, windows, pause):
         await FallingEdge(dut.clk)
         cycle += 1
         due = [(row, wanted.pop((cycle, row))) for row in range(ROWS) if (cycle, row) in wanted]
-        if due:
-            data = int(dut.window__own.value).to_bytes(PIXELS * ROWS * COLUMNS, "little")
-            own = np.frombuffer(data, np.int8).reshape(PIXELS, ROWS, COLUMNS)
+        data = int(dut.window__own.value).to_bytes(PIXELS * ROWS * COLUMNS, "little")
+        own = np.frombuffer(data, np.int8).reshape(PIXELS, ROWS, COLUMNS)
         for row, pixels in due:
             for p, (first, every) in pixels.items():
                 assert own[p, row, 0] == first, (cycle, p, row)

@@ -28,7 +28,8 @@ def test_engine_and_host(config, busy):
         return int(rng.choice([*range(near), words - 1]))
 
     async def drive(ctx):
-        reads = [None] * LATENCY  # (expected bytes or None, for the host) of each cycle
+        # (expected bytes or None, for the host) of each cycle
+        reads: list[tuple[np.ndarray | None, bool]] = [(None, False)] * LATENCY
         refused = 0
         for _ in range(CYCLES):
             engine_reads, host_reads = rng.random() < busy, bool(rng.random() < 0.5)
@@ -66,12 +67,11 @@ def test_engine_and_host(config, busy):
             elif host_writes:
                 memory[places[3]] = row
             await ctx.tick()
-            if reads[-LATENCY] is not None:
-                expected, host = reads[-LATENCY]
-                assert ctx.get(dut.host_read_valid) == host
-                if expected is not None:
-                    got = ctx.get(dut.read_data).to_bytes(columns, "little")
-                    assert got == expected.tobytes()
+            expected, host = reads[-LATENCY]
+            assert ctx.get(dut.host_read_valid) == host
+            if expected is not None:
+                got = ctx.get(dut.read_data).to_bytes(columns, "little")
+                assert got == expected.tobytes()
         assert refused > CYCLES // 10
 
     bench.run(dut, drive, deadline=CYCLES + 10)
