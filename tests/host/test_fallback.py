@@ -1,6 +1,7 @@
 """An unsupported head or tail runs in the runtime; the whole equals the runtime's own result."""
 
 import builtins
+import contextlib
 import json
 from typing import Any
 
@@ -15,6 +16,7 @@ from weft.cli import main
 from weft.devices import OpenDevice
 from weft.errors import ModelError
 from weft.fallback.split import Layer, split_layers
+from weft.fallback.tflite_file import TfliteFile
 from weft_sim.machine import Machine
 
 pytest.importorskip("ai_edge_litert")
@@ -299,3 +301,23 @@ def test_split_grows_to_tensors_that_can_be_cut():
         split_layers(layers, {2}, lambda _: False)
     with pytest.raises(ModelError, match=r"^b: not at the head or tail"):
         split_layers([*layers, Layer("e", "Conv", ("c",), ("e",), True)], {1}, lambda _: True)
+
+
+def test_damaged_files_are_refused(tmp_path, monkeypatch):
+    network = Network()
+    path = network.write(tmp_path / "m.onnx", [network.node("Cos", [network.quantised("x")])])
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"cos", b"c\xffs"))  # a name that is no text
+    with pytest.raises(ModelError):
+        weft.InferenceSession(path, fallback=True)
+    # What LiteRT does with a damaged file is its own affair.
+    monkeypatch.setattr(TfliteFile, "open_part", lambda *_: None)
+    path = chain(tmp_path, ("conv", "tanh"), {"TANH": "ABS"}, "int8")
+    data = path.read_bytes()
+    rng = np.random.default_rng(SEED)
+    for _ in range(100):
+        damaged = bytearray(data)
+        damaged[int(rng.integers(8, len(data)))] = int(rng.integers(256))
+        path.write_bytes(damaged)
+        with contextlib.suppress(ModelError):
+            weft.InferenceSession(path, fallback=True)

@@ -16,6 +16,8 @@ from weft.importers.problems import ADVICE
 __all__ = ["load_in_parts"]
 
 File = OnnxFile | TfliteFile
+# With these the packages that read and write model files answer to what a damaged one holds.
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
 def load_in_parts(path: Path, rounding: str | None = None) -> tuple[Graph, Outside | None]:
@@ -35,14 +37,20 @@ def load_in_parts(path: Path, rounding: str | None = None) -> tuple[Graph, Outsi
         if not error.layers:
             raise
         refusal = error
+    try:
+        file = _read(path, rounding)
+        if any(file.tensor_type(name)[1][:1] not in ((), (1,)) for name in file.inputs):
+            raise ModelError(f"the fallback needs a model whose batch is 1; {refusal}")
+        return _cut(file, refusal)
+    except _MALFORMED as error:
+        raise ModelError(f"{path} is malformed ({error}); {refusal}") from error
+
+
+def _read(path: Path, rounding: str | None) -> File:
     data = path.read_bytes()
     if data[4:8] == b"TFL3":
-        file = TfliteFile(data, path.stem, rounding or "reference")
-    else:
-        file = OnnxFile(data, path.stem, rounding or "onnxruntime")
-    if any(file.tensor_type(name)[1][:1] not in ((), (1,)) for name in file.inputs):
-        raise ModelError(f"the fallback needs a model whose batch is 1; {refusal}")
-    return _cut(file, refusal)
+        return TfliteFile(data, path.stem, rounding or "reference")
+    return OnnxFile(data, path.stem, rounding or "onnxruntime")
 
 
 def _cut(file: File, refusal: ModelError) -> tuple[Graph, Outside]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.fallback.split import Layer
 from weft.graph import Graph
-from weft.importers.flatbuffer import read_model
+from weft.importers.flatbuffer import read_model, well_formed
 from weft.importers.tflite import import_tflite
 
 __all__ = ["TfliteFile"]
@@ -59,15 +59,16 @@ class TfliteFile:
         """Return the model of some layers."""
         import flatbuffers
 
-        model: Any = self._schema.ModelT.InitFromPackedBuf(self._data, 0)
-        [graph] = model.subgraphs
-        graph.operators = [graph.operators[i] for i in part]
-        graph.inputs = [self._index[name] for name in inputs]
-        graph.outputs = [self._index[name] for name in outputs]
-        model.signatureDefs = None  # they name the whole model's inputs and outputs
-        builder = flatbuffers.Builder(len(self._data))
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-        return bytes(builder.Output())
+        with well_formed():
+            model: Any = self._schema.ModelT.InitFromPackedBuf(self._data, 0)
+            [graph] = model.subgraphs
+            graph.operators = [graph.operators[i] for i in part]
+            graph.inputs = [self._index[name] for name in inputs]
+            graph.outputs = [self._index[name] for name in outputs]
+            model.signatureDefs = None  # they name the whole model's inputs and outputs
+            builder = flatbuffers.Builder(len(self._data))
+            builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+            return bytes(builder.Output())
 
     def load_graph(self, data: bytes) -> Graph:
         """Import one part."""
