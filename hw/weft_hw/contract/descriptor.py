@@ -5,9 +5,9 @@ tensor lies row by row, channel-last; a pixel takes ``unit`` pieces of ``columns
 bytes each (``packing`` > 0 puts 2 or 4 pixels of few channels in one word), and every row starts
 on a word.
 
-What one ``MAC`` descriptor computes, for each output row ``y``, column ``x``, group ``g`` of
-``columns`` output channels, and column ``c`` of the array (``p`` counts pixels, which are output
-rows: the gateware takes ``pixels`` of them at a time)::
+What one ``MAC`` descriptor computes, for each output row ``y``, group ``g`` of ``columns`` output
+channels and output column ``x``, nested in this order, and each column ``c`` of the array (the
+gateware takes ``pixels`` output rows at a time)::
 
     acc = 0; weight = weight_base + g * (steps of all entries together)
     for entry in window_program[window_base : window_base + window_count]:
@@ -27,7 +27,7 @@ rows: the gateware takes ``pixels`` of them at a time)::
 ``act[r]`` is *unspecified* (never a fault) for ``k >= entry.columns``, for ``r >= channel_rows`` in
 a channel feed, and for bytes past the tensor's channels: the compiler puts zero weights there.
 Where ``keep`` > 0 and ``x`` > 0, only columns ``j >= keep`` are fetched; the others are those of
-the window before, moved on. That needs a single entry with
+the same group's window before, moved on. That needs a single entry with
 ``entry.columns * column_step == keep * column_step + stride_x`` and ``column_step`` = 1.
 
 Every result then passes, ``lanes`` at a time (beat ``h``, lane ``l``, column
@@ -81,7 +81,11 @@ class Rounding(IntEnum):
 
 
 class Wait(IntEnum):
-    """What a layer's first read of activation memory waits for."""
+    """What a layer's first read of activation memory waits for.
+
+    Reads run ahead of the layer before by less than that layer: whatever was written earlier is
+    complete in any case.
+    """
 
     NOTHING = 0
     ROW = 1  # input row r waits for row r of the layer before, which writes this layer's input
