@@ -18,7 +18,7 @@ AT_LEAST = 20
 
 @pytest.fixture(scope="module")
 def boards():
-    with Boards("tiny", SMALL, "ulx3s-85f") as boards:
+    with Boards("tiny", SMALL) as boards:
         yield boards
 
 
@@ -40,4 +40,4 @@ def test_random_networks_equal_the_golden_model(boards, form):
     print(f"{form} seeds {SEEDS}: {dict(configs)}, {compared} values, {cycles} cycles")
     assert not failures, f"{form}: first differing tensors: {failures}"
     del configs[""]
-    assert configs.total() >= AT_LEAST and len(configs) == 3 and compared > 10_000
+    assert configs.total() >= AT_LEAST and len(configs) == 2 and compared > 10_000

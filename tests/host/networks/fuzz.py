@@ -93,7 +93,7 @@ def main() -> int:
     parser.add_argument("--bases", type=int, default=20, help="seeds of files to damage")
     parser.add_argument("--model", type=Path, nargs="*", help="files to damage instead")
     parser.add_argument(
-        "--config", nargs="+", default=["tiny", SMALL.name, "ulx3s-85f"],
+        "--config", nargs="+", default=["tiny", SMALL.name],
         help=f"of virtual boards: names of configurations, or {SMALL.name}")  # fmt: skip
     arguments = parser.parse_args()
     started = time.perf_counter()
