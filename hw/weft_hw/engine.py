@@ -48,7 +48,7 @@ class Engine(wiring.Component):
 
     Between ``start`` and the fall of ``busy`` the host may still use every memory port: writes to
     activation memory wait for a cycle in which no result is written, reads for one in which no
-    operand is read. Writes take 1 cycle, reads 3.
+    operand is read. Writes take 1 cycle, reads 3. A read may overtake a write that waits.
 
     Parameters
     ----------

@@ -42,7 +42,8 @@ class Sequencer(wiring.Component):
     busy : Out(1); cycles : Out(32), of the run under way or, when idle, the last one
     events : In, conditions counted during a layer: one bit per counter but ``cycles``
     load : In, one descriptor word: ``enable``, ``address``, ``data``
-    counter_address : In, layer * counters + counter; counter_data : Out, 2 cycles later
+    counter_address : In, layer * counters + counter; counter_data : Out, 2 cycles later; a
+        layer's counters are in memory 5 cycles after its ``done``
     """
 
     start: stream.Interface
