@@ -1,24 +1,23 @@
-# make demo | test | fuzz N=1000 FIRST=0 | lint | docs | synth BOARD=ulx3s-85f | clean
+# make demo | test | fuzz N=1000 FIRST=0 | lint | docs | clean
 # Each creates .venv with what it needs; a second run installs nothing unless pyproject.toml changed.
 
 PYTHON ?= python3
-BOARD ?= ulx3s-85f
 # Networks of each form against the runtimes; a tenth on the accelerator, 20 damaged files for each.
 N ?= 1000
 FIRST ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: demo test fuzz lint docs synth clean compiler
+.PHONY: demo test fuzz lint docs clean compiler
 
-demo: .venv/sim.installed | compiler
+demo: compiler .venv/sim.installed
 	$(BIN)/weft demo
 
-test: .venv/dev.installed | compiler
+test: compiler .venv/dev.installed
 	$(BIN)/pytest
 
 FUZZ = PYTHONPATH=tests/host $(BIN)/python -m networks.fuzz
-fuzz: .venv/dev.installed | compiler
+fuzz: compiler .venv/dev.installed
 	$(FUZZ) tflite --count $(N) --first $(FIRST)
 	$(FUZZ) tflite-xnnpack --count $(N) --first $(FIRST)
 	$(FUZZ) qdq --count $(N) --first $(FIRST)
@@ -33,9 +32,6 @@ lint: .venv/dev.installed
 docs: .venv/docs.installed
 	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 	@echo "build/docs/index.html"
-
-synth: .venv/build.installed
-	$(BIN)/weft build $(BOARD)
 
 clean:
 	rm -rf .venv build dist
@@ -52,20 +48,17 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "Python lacks its venv module: install it (Debian: apt install python3-venv)." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(PIP) "pip>=25.1" # the first that knows --group
 
 .venv/sim.installed: pyproject.toml | $(BIN)/python
 	$(PIP) --editable ".[sim]"
 	@touch $@
 
 .venv/dev.installed: pyproject.toml | $(BIN)/python
+	$(PIP) "pip>=25.1" # the first that knows --group
 	$(PIP) --editable ".[sim]" --group dev
 	@touch $@ .venv/sim.installed
 
 .venv/docs.installed: pyproject.toml | $(BIN)/python
+	$(PIP) "pip>=25.1"
 	$(PIP) --editable ".[sim]" --group docs
-	@touch $@
-
-.venv/build.installed: pyproject.toml | $(BIN)/python
-	$(PIP) --editable ".[build]"
 	@touch $@
