@@ -1,0 +1,43 @@
+"""The four MLPerf Tiny models, unmodified, on the simulated accelerator, against LiteRT."""
+
+import numpy as np
+import pytest
+import weft
+
+pytest.importorskip("ai_edge_litert")
+
+from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter
+from networks.mlperf_tiny import MODELS, NAMES, inputs_of
+from weft.importers import load_model
+
+pytestmark = [
+    pytest.mark.rtl,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        not (MODELS / f"{NAMES[0]}.tflite").exists(), reason="WEFT_MODELS has no models"),
+]  # fmt: skip
+
+# Upper bounds of a whole inference, 1 % above what the hardware counted.
+CYCLES = {
+    "ad_autoencoder_int8": 2_875,
+    "ic_resnet8_int8": 93_776,
+    "kws_dscnn_int8": 24_528,
+    "vww_mobilenet_int8": 74_786,
+}
+INTERPRETERS = {"reference": reference_interpreter, "xnnpack": xnnpack_interpreter}
+
+
+@pytest.mark.parametrize("rounding", INTERPRETERS)
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_to_litert_on_real_and_random_inputs(name, rounding):
+    path = MODELS / f"{name}.tflite"
+    graph = load_model(path, rounding=rounding)
+    x = inputs_of(graph, name, 20 if rounding == "reference" else 4)
+    interpreter = INTERPRETERS[rounding](str(path))
+    [output] = graph.outputs
+    with weft.InferenceSession(path, device="sim", rounding=rounding) as session:
+        for image in x:
+            expected = run_litert(interpreter, image[None], [output])[output]
+            [got] = session.run(None, {session.get_inputs()[0].name: image[None]})
+            assert np.array_equal(got, expected)
+        assert session.profile.cycles <= CYCLES[name], "more than 1 % slower than it was"
