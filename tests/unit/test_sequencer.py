@@ -46,12 +46,14 @@ async def run_layers(ctx, dut, rng, first, count, front_most, back_most):
     """Play both halves of ``count`` layers; return events per layer, cycles and what happened."""
     log, events = [], [[0] * len(COUNTERS) for _ in range(count)]
     front_left, back_left, front, back, cycle = -1, -1, -1, -1, 1
+    free: dict[int, int] = {}  # when each layer's front half had nothing left to do
     while True:
         busy = ctx.get(dut.busy)
         assert bool(ctx.get(dut.start.ready)) != bool(busy)
         if not busy:
             return events, log, cycle
         if ctx.get(dut.front_begin):
+            assert front < 0 or front in free
             front += 1
             log.append((cycle, "front", front, plain(ctx.get(dut.front))))
             front_left = int(rng.integers(0, front_most + 1))
@@ -62,7 +64,10 @@ async def run_layers(ctx, dut, rng, first, count, front_most, back_most):
         # The front half's work ends only after the halves have joined.
         joined = ctx.get(dut.joined)
         assert front < 0 or joined == (front == back)
-        ctx.set(dut.front_done, bool(joined) and front_left <= 0)
+        finished = bool(joined) and front_left <= 0
+        ctx.set(dut.front_done, finished)
+        if finished:
+            free.setdefault(front, cycle)
         front_left -= bool(joined)
         back_left -= 1
         done = back_left == 0
