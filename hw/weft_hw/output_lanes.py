@@ -17,6 +17,7 @@ __all__ = ["LANE_CONTROL", "OutputLanes", "write_layout"]
 _CENTERED = signed(9)  # an int8 operand less its zero point
 _PARAMETER_LAYOUT = layout_of(PARAMETER)
 _TABLE_ENTRIES = 256
+_CONTROL_SLACK = 1 + fabric_latency(_CENTERED) - READ_LATENCY
 
 LANE_CONTROL = data.StructLayout({
     "rescale": RESCALE,
@@ -174,8 +175,12 @@ class OutputLanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lane_bits = ceil_log2(self.config.lanes)
-        # Lanes lie far apart; a register keeps the way to them out of everyone else's timing.
+        # Lanes lie far apart, so that control is handed from one to the next. The first use after
+        # the zero points' is a table's address, _CONTROL_SLACK cycles into the lane.
         control = delay(m, self.control, 1, name="control")
+        handed = [control]
+        for cycle in range(_CONTROL_SLACK):
+            handed.append(delay(m, handed[-1], 1, name=f"control_{cycle}"))
         write_parameter = delay(m, self.write_parameter, 1, name="write_parameter")
         write_table = delay(m, self.write_table, 1, name="write_table")
         for index in range(self.config.lanes):
@@ -185,7 +190,9 @@ class OutputLanes(wiring.Component):
                 lane.value.eq(self.beat.value[index]),
                 lane.operand.eq(self.beat.operand[index]),
                 lane.parameter.eq(self.beat.parameter),
-                lane.control.eq(control),
+                lane.control.eq(handed[index % len(handed)]),
+                lane.control.in_zero.eq(control.in_zero),
+                lane.control.other_zero.eq(control.other_zero),
                 lane.write_parameter.address.eq(write_parameter.address[lane_bits:]),
                 lane.write_parameter.data.eq(write_parameter.data),
                 lane.write_parameter.enable.eq(write_parameter.enable & chosen),

@@ -87,8 +87,10 @@ def test_matches_contract(config, control, bubbles):
     results = []  # per cycle from the first beat on, or None
 
     async def produce(ctx):
-        ctx.set(dut.control, {"rescale": stimulus.rescale, **control})
+        ctx.set(dut.control.as_value(), -1)  # the layer before had another
         await fill(ctx, dut, stimulus)
+        ctx.set(dut.control, {"rescale": stimulus.rescale, **control})
+        await ctx.tick()
         sent = []
         for beat in range(BEATS):
             pause = int(bubbles and rng.integers(0, 3))
