@@ -74,12 +74,12 @@ class Feeder(wiring.Component):
             free.eq(~window.last | (cooling <= window.steps_minus_1)),
             start.eq(complete & (left == 0) & free & self.enable),
             self.empty.eq(~complete),
-            self.waits_output.eq(complete & (left == 0) & ~free),
             self.columns.ready.eq(~complete | start),
         ]
 
         # Columns.
         m.d.sync += [
+            self.waits_output.eq(complete & (left == 0) & ~free),
             self.push.eq(self.columns.valid & self.columns.ready),
             self.pixel.eq(column.pixel),
             self.words.eq(column.words),

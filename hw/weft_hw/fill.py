@@ -1,6 +1,6 @@
 """Fill: copies the input of a layer, row by row, from activation memory into the line buffers."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -82,13 +82,11 @@ class Fill(wiring.Component):
         # Where the word goes, at the time it arrives.
         place = Signal(data.StructLayout({
             "enable": 1,
-            "row_end": 1,
             "bank": self.bank.shape(),
             "address": self.address.shape(),
         }))
         m.d.comb += [
             place.enable.eq(self.read_enable),
-            place.row_end.eq(self.read_enable & last_word),
             place.bank.eq(row[:bank_bits]),
             place.address.eq(((row >> bank_bits) << descriptor.row_bits) | word),
         ]
@@ -97,9 +95,10 @@ class Fill(wiring.Component):
             self.enable.eq(arrived.enable), self.bank.eq(arrived.bank),
             self.address.eq(arrived.address), self.data.eq(self.read_data),
         ]
-        # A row counts once its last word can be read back.
-        written = delay(m, arrived.row_end, 1, name="written")
-        with m.If(written):
+        # A row counts once its last word can be read back; one of the layer before never does.
+        ends = Signal(READ_LATENCY + 1)
+        m.d.sync += ends.eq(Mux(self.begin, 0, Cat(self.read_enable & last_word, ends[:-1])))
+        with m.If(ends[-1]):
             m.d.sync += self.filled_rows.eq(self.filled_rows + 1)
         with m.If(self.begin):
             m.d.sync += [

@@ -131,7 +131,6 @@ def test_one_word_per_cycle_and_one_cycle_between_rows(config):
     bench.run(dut, drive, deadline=2000)
 
 
-@pytest.mark.xfail(reason="a row's end that is under way at begin counts for the new layer")
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_a_new_layer_forgets_the_one_before(config):
     """A layer may be done before all of its rows were read; none of them counts for the next."""
