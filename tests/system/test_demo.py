@@ -111,7 +111,7 @@ def test_a_served_board_runs_the_same_program(options, tmp_path, capsys):
         assert "fingerprint" in capsys.readouterr().err
         assert main(["bench", "digits", "-c", "tiny", "-d", device, "--json"]) == 0
     finally:
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGTERM if options else signal.SIGINT)
         assert server.wait(20) == 0
         if server.stdout is not None:
             server.stdout.close()

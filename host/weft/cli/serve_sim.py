@@ -1,5 +1,6 @@
 """``weft serve-sim``: the virtual board for other processes."""
 
+import signal
 from typing import Annotated
 
 import typer
@@ -23,10 +24,13 @@ def serve_sim(
     as_pty: Annotated[bool, typer.Option(
         "--pty", help="Serve a device file instead of a port.")] = False,
 ) -> int:  # fmt: skip
-    """Serve the simulated board until interrupted; prints the name that --device takes."""
+    """Serve the simulated board until interrupted or terminated; prints the name that --device takes."""
     from weft.loading import get_config
 
     size = get_config(config or DEFAULT_CONFIG)
+    # In the background of a script SIGINT starts out ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         from weft_sim.serve import serve_pty, serve_tcp
         from weft_sim.tools import ToolError
