@@ -24,7 +24,7 @@ def serve_sim(
     as_pty: Annotated[bool, typer.Option(
         "--pty", help="Serve a device file instead of a port.")] = False,
 ) -> int:  # fmt: skip
-    """Serve the simulated board until interrupted or terminated; prints the name that --device takes."""
+    """Serve the simulated board until interrupted; prints the name that --device takes."""
     from weft.loading import get_config
 
     size = get_config(config or DEFAULT_CONFIG)
