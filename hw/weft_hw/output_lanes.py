@@ -17,7 +17,7 @@ __all__ = ["LANE_CONTROL", "OutputLanes", "write_layout"]
 _CENTERED = signed(9)  # an int8 operand less its zero point
 _PARAMETER_LAYOUT = layout_of(PARAMETER)
 _TABLE_ENTRIES = 256
-_CONTROL_SLACK = 1 + fabric_latency(_CENTERED) - READ_LATENCY
+_ADDRESS_WAIT = 1 + fabric_latency(_CENTERED) - 1 - READ_LATENCY
 
 LANE_CONTROL = data.StructLayout({
     "rescale": RESCALE,
@@ -88,29 +88,29 @@ class OutputLane(wiring.Component):
             ]
         control = self.control
 
-        # Everything arrives at the addition together with the product.
+        # Everything arrives at the addition together with the product; the addend has a register
+        # of its own, since block RAM is slow and may lie far away.
         m.d.sync += [
             product.a.eq(self.value[:8].as_signed() - control.in_zero),
             product.b.eq(self.operand - control.other_zero),
         ]
-        wait = 1 + product.latency
-        value = delay(m, self.value, wait, name="value")
-        operand = delay(m, self.operand, wait - READ_LATENCY, name="operand")
+        value = delay(m, self.value, 1 + product.latency, name="value")
+        operand = delay(m, self.operand, _ADDRESS_WAIT, name="operand")
         m.d.comb += [
-            parameters.read_address.eq(
-                delay(m, self.parameter, wait - READ_LATENCY, name="parameter")),
+            parameters.read_address.eq(delay(m, self.parameter, _ADDRESS_WAIT, name="parameter")),
             table.read_address.eq(Mux(control.use_table, requantize.o, operand)),
         ]
         parameter = data.View(_PARAMETER_LAYOUT, parameters.read_data)
-        total = Signal(signed(32))
-        m.d.sync += total.eq(
-            Mux(control.multiply, product.o, value)
-            + Mux(control.add_table, table.read_data.as_signed(), parameter.bias))
+        addend, total = Signal(signed(32)), Signal(signed(32))
+        m.d.sync += [
+            addend.eq(Mux(control.add_table, table.read_data.as_signed(), parameter.bias)),
+            total.eq(Mux(control.multiply, product.o, value) + addend),
+        ]
 
         m.d.comb += [
             requantize.value.eq(total),
-            requantize.multiplier.eq(delay(m, parameter.multiplier, 1, name="multiplier")),
-            requantize.shift.eq(delay(m, parameter.shift, 1, name="shift")),
+            requantize.multiplier.eq(delay(m, parameter.multiplier, 2, name="multiplier")),
+            requantize.shift.eq(delay(m, parameter.shift, 2, name="shift")),
             requantize.rescale.eq(control.rescale),
         ]
         plain = delay(m, requantize.o, READ_LATENCY, name="plain")
@@ -176,10 +176,10 @@ class OutputLanes(wiring.Component):
         m = Module()
         lane_bits = ceil_log2(self.config.lanes)
         # Lanes lie far apart, so that control is handed from one to the next. The first use after
-        # the zero points' is a table's address, _CONTROL_SLACK cycles into the lane.
+        # the zero points' is a table's address, _ADDRESS_WAIT cycles into the lane.
         control = delay(m, self.control, 1, name="control")
         handed = [control]
-        for cycle in range(_CONTROL_SLACK):
+        for cycle in range(_ADDRESS_WAIT):
             handed.append(delay(m, handed[-1], 1, name=f"control_{cycle}"))
         write_parameter = delay(m, self.write_parameter, 1, name="write_parameter")
         write_table = delay(m, self.write_table, 1, name="write_table")
