@@ -1,10 +1,11 @@
 """Activation memory: every feature map of the network, shared by engine and host."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.delay import delay
 from weft_hw.tech.portable import READ_LATENCY, Portable
 
 __all__ = ["ActivationMemory"]
@@ -57,11 +58,7 @@ class ActivationMemory(wiring.Component):
             self.read_data.eq(memory.read_data),
         ]
         taken = self.host_read_enable & self.host_read_ready
-        for cycle in range(READ_LATENCY):
-            stage = Signal(name=f"host_read_{cycle}")
-            m.d.sync += stage.eq(taken)
-            taken = stage
-        m.d.comb += self.host_read_valid.eq(taken)
+        m.d.comb += self.host_read_valid.eq(delay(m, taken, READ_LATENCY, name="host_read"))
 
         beat_bits = config.beats.bit_length() - 1
         m.d.comb += self.host_write_ready.eq(~self.beat_enable.any())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Rounding, encode_descriptor
+from weft_hw.contract.descriptor import encode_descriptor
 
 from weft.compiler.ir import Buffer, Command, Place, Unsupported
 from weft.graph import Graph, Node, Tensor
@@ -112,8 +112,3 @@ def identity_parameters(lanes: int, channels: int, first: int = 0) -> NDArray[np
     """Return parameters (entries, lanes, 3) that pass values on unchanged (with HALF_UP)."""
     entries = -(-(first + channels) // lanes)
     return np.broadcast_to(np.array([0, 1 << 30, 30], np.int64), (entries, lanes, 3)).copy()
-
-
-IDENTITY_FIELDS = {
-    "rounding": int(Rounding.HALF_UP), "zero_point": 0, "low": -128, "high": 127,
-}  # fmt: skip
