@@ -1,0 +1,63 @@
+"""The complete design behind a board's pins: serial port, accelerator and status lights."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.core import Core
+from weft_hw.link.uart import Uart
+from weft_hw.tech.portable import Portable
+
+__all__ = ["System"]
+
+
+class System(wiring.Component):
+    """A :class:`~weft_hw.core.Core` behind a :class:`~weft_hw.link.uart.Uart`.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+        Where multipliers and memories come from.
+    clock_hz, baud : int
+        Clock of the ``sync`` domain, and rate of the serial port; at least 4 cycles per bit.
+    options
+        As for :class:`~weft_hw.core.Core`.
+
+    Members
+    -------
+    rx : In(1), tx : Out(1)
+        Pins of the serial port; ``rx`` is synchronised here.
+    idle, busy, error : Out(1)
+        For lights: the engine waits, runs; a frame or byte was dropped since the session began.
+
+    Raises
+    ------
+    ValueError
+        If the clock is too slow for ``baud``.
+    """
+
+    rx: Signal
+    tx: Signal
+    idle: Signal
+    busy: Signal
+    error: Signal
+
+    def __init__(self, config: Config, tech: Portable, *, clock_hz: int, baud: int, **options):
+        self._uart = Uart(clock_hz=clock_hz, baud=baud)
+        self._core = Core(config, tech, clock_hz=clock_hz, **options)
+        super().__init__({
+            "rx": In(1, init=1), "tx": Out(1), "idle": Out(1), "busy": Out(1), "error": Out(1),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.uart, m.submodules.core = uart, core = self._uart, self._core
+        wiring.connect(m, uart.received, core.rx)
+        wiring.connect(m, core.tx, uart.sent)
+        m.d.comb += [
+            uart.rx.eq(self.rx), self.tx.eq(uart.tx),
+            self.idle.eq(~core.busy), self.busy.eq(core.busy), self.error.eq(core.error),
+        ]  # fmt: skip
+        return m
