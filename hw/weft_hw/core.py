@@ -5,7 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.engine import Engine
+from weft_hw.delay import delay
+from weft_hw.engine import RESET_CYCLES, Engine
 from weft_hw.link.commands import Commands
 from weft_hw.link.receiver import Receiver
 from weft_hw.link.sender import Sender
@@ -17,9 +18,10 @@ __all__ = ["Core"]
 class Core(wiring.Component):
     """Obey the requests that come by ``rx``, answer by ``tx``.
 
-    A RESET request, or the watchdog, resets the engine, the command processor and the replies
-    under way; memories keep their contents. The watchdog expires when something is going on but
-    no whole frame came for ``watchdog_cycles``: the host went away.
+    A RESET request, the watchdog, or ``reset`` resets the engine, the command processor and the
+    replies under way, for ``RESET_CYCLES``; memories keep their contents. Requests that come
+    meanwhile are queued. The watchdog expires when something is going on but no whole frame came
+    for ``watchdog_cycles``: the host went away.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ class Core(wiring.Component):
         ``ready`` is always 1.
     tx : Out(stream.Signature(8))
         A reset may withdraw a byte that is offered.
+    reset : In(1)
+        As after power-up, but for the memories.
     busy : Out(1)
         The engine runs.
     error : Out(1)
@@ -51,6 +55,7 @@ class Core(wiring.Component):
 
     rx: stream.Interface
     tx: stream.Interface
+    reset: Signal
     busy: Signal
     error: Signal
     active: Signal
@@ -64,6 +69,7 @@ class Core(wiring.Component):
         super().__init__({
             "rx": In(stream.Signature(8)),
             "tx": Out(stream.Signature(8)),
+            "reset": In(1),
             "busy": Out(1),
             "error": Out(1),
             "active": Out(1),
@@ -72,21 +78,30 @@ class Core(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         reset, expired = Signal(), Signal()
-        restart = ResetInserter(reset | expired)
+        # Handed on from register to register; nobody starts before the engine can follow.
+        resetting, left = Signal(), Signal(range(RESET_CYCLES))
+        reset_sender = delay(m, resetting, 1, name="reset_sender")
+        reset_commands = delay(m, reset_sender, 1, name="reset_commands")
+        quiet = resetting | reset_sender | reset_commands
+        with m.If(reset | expired | self.reset):
+            m.d.sync += [resetting.eq(1), left.eq(RESET_CYCLES - 1)]
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        with m.Else():
+            m.d.sync += resetting.eq(0)
         engine = self._engine or Engine(self.config, self.tech)
         receiver = Receiver(self.tech, depth=self.buffer_bytes, frames=self.buffer_frames)
         commands = Commands(
             self.config, buffer_bytes=self.buffer_bytes, buffer_frames=self.buffer_frames,
             clock_hz=self.clock_hz, watchdog_cycles=self.watchdog_cycles)
         sender = Sender(self.tech)
-        m.submodules.receiver = receiver
-        m.submodules.commands = restart(commands)
-        m.submodules.sender = restart(sender)
-        m.submodules.engine = restart(engine)
+        m.submodules.receiver = ResetInserter(self.reset)(receiver)
+        m.submodules.commands = ResetInserter(reset_commands)(commands)
+        m.submodules.sender = ResetInserter(reset_sender)(sender)
+        m.submodules.engine = engine
 
         wiring.connect(m, wiring.flipped(self.rx), receiver.rx)
         wiring.connect(m, sender.tx, wiring.flipped(self.tx))
-        wiring.connect(m, receiver.lengths, commands.lengths)
         wiring.connect(m, receiver.bytes, commands.bytes)
         wiring.connect(m, commands.reply, sender.i)
         wiring.connect(m, commands.write, engine.write)
@@ -99,16 +114,21 @@ class Core(wiring.Component):
         m.d.comb += [
             reset.eq(receiver.reset), receiver.clear.eq(expired),
             commands.session.eq(receiver.session), commands.sequence.eq(receiver.sequence),
-            commands.greet.eq(greet),
+            engine.reset.eq(resetting),
+            commands.greet.eq(greet & ~quiet),
+            commands.lengths.payload.eq(receiver.lengths.payload),
+            commands.lengths.valid.eq(receiver.lengths.valid & ~quiet),
+            receiver.lengths.ready.eq(commands.lengths.ready & ~quiet),
             commands.busy.eq(engine.busy), commands.cycles.eq(engine.cycles),
             self.busy.eq(engine.busy),
-            self.active.eq(greet | engine.busy | ~receiver.idle | ~commands.idle | ~sender.idle),
+            self.active.eq(quiet | greet | engine.busy
+                           | ~receiver.idle | ~commands.idle | ~sender.idle),
             expired.eq(silence == self.watchdog_cycles),
         ]  # fmt: skip
 
         with m.If(reset):
             m.d.sync += greet.eq(1)
-        with m.Elif(commands.greeted):
+        with m.Elif(commands.greeted | self.reset):
             m.d.sync += greet.eq(0)
 
         with m.If(~self.active | receiver.alive | expired):
@@ -125,6 +145,6 @@ class Core(wiring.Component):
         ]
         with m.If(receiver.broken | receiver.overrun | expired):
             m.d.sync += self.error.eq(1)
-        with m.Elif(reset):
+        with m.Elif(reset | self.reset):
             m.d.sync += self.error.eq(0)
         return m

@@ -1,7 +1,7 @@
 """Engine: memories, array and everything between them. Connections only."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, ResetInserter
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.accumulator import Accumulators
@@ -15,6 +15,7 @@ from weft_hw.delay import delay
 from weft_hw.elementwise import Elementwise
 from weft_hw.feeder import Feeder
 from weft_hw.fill import Fill
+from weft_hw.host_port import HostPort, read_layout, write_layout
 from weft_hw.line_buffer import LineBuffer
 from weft_hw.output_lanes import OutputLanes
 from weft_hw.sequencer import RUN, Sequencer
@@ -26,21 +27,9 @@ from weft_hw.window import WindowFormer
 from weft_hw.window_program import WindowProgram
 from weft_hw.writer import Writer
 
-__all__ = ["ADDRESS", "Engine", "read_layout", "write_layout"]
+__all__ = ["RESET_CYCLES", "Engine"]
 
-ADDRESS = 20
-
-
-def write_layout(config: Config) -> data.StructLayout:
-    """One unit for one memory; ``data`` holds it from its least significant byte up."""
-    return data.StructLayout({
-        "region": 3, "address": ADDRESS, "data": 8 * max_unit_bytes(config),
-    })
-
-
-def read_layout() -> data.StructLayout:
-    """Which unit of which memory is asked for."""
-    return data.StructLayout({"region": 3, "address": ADDRESS})
+RESET_CYCLES = 128  # more than the longest way through the datapath, which a reset only empties
 
 
 class Engine(wiring.Component):
@@ -48,7 +37,11 @@ class Engine(wiring.Component):
 
     Between ``start`` and the fall of ``busy`` the host may still use every memory port: writes to
     activation memory wait for a cycle in which no result is written, reads for one in which no
-    operand is read. Writes take 1 cycle, reads 3. A read may overtake a write that waits.
+    operand is read (:class:`~weft_hw.host_port.HostPort`).
+
+    ``reset``, held for ``RESET_CYCLES``, stops everything. It resets whatever decides, and leaves
+    the datapath to run empty meanwhile: a reset of some 30,000 registers would reach across the
+    whole chip in one cycle. Memories keep their contents.
 
     Parameters
     ----------
@@ -57,9 +50,8 @@ class Engine(wiring.Component):
 
     Members
     -------
-    write : In(stream.Signature(write_layout(config)))
-    read : In(stream.Signature(read_layout())); data : Out(stream), its answers, in order;
-        one read may be under way
+    reset : In(1)
+    write, read, data : streams, as :class:`~weft_hw.host_port.HostPort`'s
     start : In(stream.Signature(RUN)), taken only when idle
     busy : Out(1); cycles : Out(32), of the run under way or of the last one
     """
@@ -72,6 +64,7 @@ class Engine(wiring.Component):
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
         super().__init__({
+            "reset": In(1),
             "write": In(stream.Signature(write_layout(config))),
             "read": In(stream.Signature(read_layout())),
             "data": Out(stream.Signature(8 * max_unit_bytes(config))),
@@ -83,22 +76,25 @@ class Engine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, tech = self.config, self.tech
-        m.submodules.sequencer = sequencer = Sequencer(config, tech)
+        sequencer, host = Sequencer(config, tech), HostPort(config)
+        fill, program, walker = Fill(config), WindowProgram(config, tech), Walker(config)
+        fetch, feeder, collector = TapFetch(config), Feeder(config), Collector(config)
+        elementwise, table, writer = Elementwise(config), TableLoader(config), Writer(config)
+        # Each has a reset register of its own, for short wires.
+        reset = self.reset
+        for name, part in [
+            ("sequencer", sequencer), ("fill", fill), ("program", program), ("walker", walker),
+            ("fetch", fetch), ("feeder", feeder), ("collector", collector),
+            ("elementwise", elementwise), ("table", table), ("writer", writer), ("host", host),
+        ]:  # fmt: skip
+            reset = delay(m, reset, 1, name=f"reset_{name}")
+            m.submodules[name] = ResetInserter(reset)(part)
         m.submodules.activations = activations = ActivationMemory(config, tech)
         m.submodules.lines = lines = LineBuffer(config, tech)
-        m.submodules.fill = fill = Fill(config)
-        m.submodules.program = program = WindowProgram(config, tech)
-        m.submodules.walker = walker = Walker(config)
-        m.submodules.fetch = fetch = TapFetch(config)
-        m.submodules.feeder = feeder = Feeder(config)
         m.submodules.window = window = WindowFormer(config)
         m.submodules.array = array = SystolicArray(config, tech)
         m.submodules.accumulators = accumulators = Accumulators(config)
-        m.submodules.collector = collector = Collector(config)
-        m.submodules.elementwise = elementwise = Elementwise(config)
-        m.submodules.table = table = TableLoader(config)
         m.submodules.lanes = output = OutputLanes(config, tech)
-        m.submodules.writer = writer = Writer(config)
 
         # Layers. The front half reads the input, the back half computes and writes.
         front, back = sequencer.front, sequencer.back
@@ -180,8 +176,10 @@ class Engine(wiring.Component):
                         table.read_address))),
         ]  # fmt: skip
 
-        self._connect_host_writes(m, activations, array, output, sequencer, program)
-        self._connect_host_reads(m, activations, sequencer)
+        wiring.connect(m, wiring.flipped(self.write), host.write)
+        wiring.connect(m, wiring.flipped(self.read), host.read)
+        wiring.connect(m, host.data, wiring.flipped(self.data))
+        self._connect_memories(m, host, activations, array, output, sequencer, program)
         return m
 
     def _order_reads(self, m, sequencer, fill, writer):
@@ -196,14 +194,7 @@ class Engine(wiring.Component):
         with m.Elif(sequencer.front.wait == Wait.ROW):
             m.d.comb += fill.rows_ready.eq(written)
 
-    def _connect_host_writes(self, m, activations, array, output, sequencer, program):
-        write = Signal(write_layout(self.config))
-        valid = Signal()
-        waits = valid & (write.region == Region.ACTIVATION) & ~activations.host_write_ready
-        m.d.comb += self.write.ready.eq(~waits)
-        with m.If(self.write.ready):
-            m.d.sync += [write.eq(self.write.payload), valid.eq(self.write.valid)]
-
+    def _connect_memories(self, m, host, activations, array, output, sequencer, program):
         for region, enable, address, word in [
             (Region.ACTIVATION, activations.host_write_enable, activations.host_write_address,
              activations.host_write_data),
@@ -215,34 +206,16 @@ class Engine(wiring.Component):
             (Region.WINDOW, program.load.enable, program.load.address, program.load.data),
         ]:  # fmt: skip
             m.d.comb += [
-                enable.eq(valid & (write.region == region)),
-                address.eq(write.address), word.eq(write.data),
+                enable.eq(host.store.enable[region]), address.eq(host.store.address),
+                word.eq(host.store.data),
             ]
-
-    def _connect_host_reads(self, m, activations, sequencer):
-        counter = self.read.p.region == Region.COUNTER
-        waiting, answered = Signal(), Signal()
         m.d.comb += [
-            activations.host_read_address.eq(self.read.p.address),
-            activations.host_read_enable.eq(
-                self.read.valid & ~waiting & (self.read.p.region == Region.ACTIVATION)),
-            sequencer.counter_address.eq(self.read.p.address),
-            self.read.ready.eq(~waiting & (
-                (self.read.p.region != Region.ACTIVATION) | activations.host_read_ready)),
-            self.data.valid.eq(answered),
+            host.store_ready.eq(activations.host_write_ready),
+            activations.host_read_address.eq(host.fetch_address),
+            activations.host_read_enable.eq(host.fetch_enable),
+            host.fetch_ready.eq(activations.host_read_ready),
+            host.fetch_valid.eq(activations.host_read_valid),
+            host.fetch_data.eq(activations.read_data),
+            sequencer.counter_address.eq(host.fetch_address),
+            host.counter_data.eq(sequencer.counter_data),
         ]
-        taken = self.read.valid & self.read.ready
-        counter_valid = delay(m, taken & counter, READ_LATENCY, name="counter_valid")
-        other_valid = delay(
-            m, taken & ~counter & (self.read.p.region != Region.ACTIVATION), READ_LATENCY,
-            name="other_valid")
-        with m.If(taken):
-            m.d.sync += waiting.eq(1)
-        with m.If(activations.host_read_valid | counter_valid | other_valid):
-            m.d.sync += [
-                answered.eq(1),
-                self.data.payload.eq(Mux(activations.host_read_valid, activations.read_data,
-                                         Mux(counter_valid, sequencer.counter_data, 0))),
-            ]  # fmt: skip
-        with m.If(answered & self.data.ready):
-            m.d.sync += [answered.eq(0), waiting.eq(0)]

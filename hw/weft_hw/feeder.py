@@ -115,10 +115,12 @@ class Feeder(wiring.Component):
             self.step.last_pixel.eq(current.last_pixel),
         ]
 
-        # Exit.
+        # Exit. A choice among constant multiples: yosys would make a `*` here a multiplier block.
         pixel_beats = Mux(current.final_group, self.last_beats, config.beats)
-        with m.If(output_done):
-            m.d.sync += cooling.eq(pixel_beats * (current.last_pixel + 1) - 1)
+        with m.If(output_done), m.Switch(current.last_pixel):
+            for last_pixel in range(config.pixels):
+                with m.Case(last_pixel):
+                    m.d.sync += cooling.eq(pixel_beats * (last_pixel + 1) - 1)
         with m.Elif(cooling != 0):
             m.d.sync += cooling.eq(cooling - 1)
 

@@ -1,6 +1,6 @@
 """The complete design behind a board's pins: serial port, accelerator and status lights."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -29,6 +29,9 @@ class System(wiring.Component):
     -------
     rx : In(1), tx : Out(1)
         Pins of the serial port; ``rx`` is synchronised here.
+    reset : In(1)
+        As after power-up, but for the memories; synchronous. The ``sync`` domain needs no reset of
+        its own, whose wires would reach every register.
     idle, busy, error : Out(1)
         For lights: the engine waits, runs; a frame or byte was dropped since the session began.
 
@@ -40,6 +43,7 @@ class System(wiring.Component):
 
     rx: Signal
     tx: Signal
+    reset: Signal
     idle: Signal
     busy: Signal
     error: Signal
@@ -48,16 +52,18 @@ class System(wiring.Component):
         self._uart = Uart(clock_hz=clock_hz, baud=baud)
         self._core = Core(config, tech, clock_hz=clock_hz, **options)
         super().__init__({
-            "rx": In(1, init=1), "tx": Out(1), "idle": Out(1), "busy": Out(1), "error": Out(1),
+            "rx": In(1, init=1), "tx": Out(1), "reset": In(1),
+            "idle": Out(1), "busy": Out(1), "error": Out(1),
         })  # fmt: skip
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.uart, m.submodules.core = uart, core = self._uart, self._core
+        uart, core = self._uart, self._core
+        m.submodules.uart, m.submodules.core = ResetInserter(self.reset)(uart), core
         wiring.connect(m, uart.received, core.rx)
         wiring.connect(m, core.tx, uart.sent)
         m.d.comb += [
-            uart.rx.eq(self.rx), self.tx.eq(uart.tx),
+            uart.rx.eq(self.rx), core.reset.eq(self.reset), self.tx.eq(uart.tx),
             self.idle.eq(~core.busy), self.busy.eq(core.busy), self.error.eq(core.error),
         ]  # fmt: skip
         return m

@@ -9,7 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region, max_unit_bytes, memory_map
-from weft_hw.engine import read_layout, write_layout
+from weft_hw.host_port import read_layout, write_layout
 from weft_hw.sequencer import RUN
 
 __all__ = ["CYCLES_PER_DESCRIPTOR", "MemoryEngine"]
@@ -30,6 +30,7 @@ class MemoryEngine(wiring.Component):
     config : Config
     """
 
+    reset: Signal
     write: stream.Interface
     read: stream.Interface
     data: stream.Interface
@@ -40,6 +41,7 @@ class MemoryEngine(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         super().__init__({
+            "reset": In(1),
             "write": In(stream.Signature(write_layout(config))),
             "read": In(stream.Signature(read_layout())),
             "data": Out(stream.Signature(8 * max_unit_bytes(config))),
@@ -83,7 +85,7 @@ class MemoryEngine(wiring.Component):
             with m.If(place.region == Region.COUNTER):
                 m.d.sync += self.data.payload.eq(
                     Mux(place.address < len(sums), sums[place.address[:3]], place.address))
-        with m.If(self.data.valid & self.data.ready):
+        with m.If((self.data.valid & self.data.ready) | self.reset):
             m.d.sync += self.data.valid.eq(0)
 
         left, endless = Signal(range(256 * CYCLES_PER_DESCRIPTOR)), Signal()
@@ -95,4 +97,6 @@ class MemoryEngine(wiring.Component):
                 left.eq(self.start.payload.count * CYCLES_PER_DESCRIPTOR), self.cycles.eq(0),
                 endless.eq(self.start.payload.first == self.config.descriptor_count - 1),
             ]  # fmt: skip
+        with m.If(self.reset):
+            m.d.sync += [left.eq(0), endless.eq(0), waiting.eq(0), self.cycles.eq(0)]
         return m

@@ -18,7 +18,7 @@ from weft_hw.contract.packet import (
     Status,
     field_bytes,
 )  # fmt: skip
-from weft_hw.engine import read_layout, write_layout
+from weft_hw.host_port import read_layout, write_layout
 from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck, layout_of
 from weft_hw.link.cobs import Framed
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter

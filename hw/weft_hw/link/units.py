@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import max_unit_bytes
-from weft_hw.engine import ADDRESS, read_layout, write_layout
+from weft_hw.host_port import ADDRESS_BITS, read_layout, write_layout
 from weft_hw.link.cobs import Framed
 
 __all__ = ["Transfer", "UnitReader", "UnitWriter"]
@@ -17,7 +17,7 @@ class Transfer(data.StructLayout):
 
     def __init__(self, config: Config):
         super().__init__({
-            "region": 3, "address": ADDRESS, "count": 16,
+            "region": 3, "address": ADDRESS_BITS, "count": 16,
             "unit_bytes": range(max_unit_bytes(config) + 1),
         })  # fmt: skip
 
