@@ -59,8 +59,8 @@ class Accumulators(wiring.Component):
                 larger = Signal(name=f"larger_p{p}_c{column}")
                 m.d.comb += larger.eq(
                     value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed())
-                kept = Mux(self.maximum & larger, 0, total)
-                added = Mux(self.maximum & ~larger, 0, value)
-                with m.If(self.step.valid):
-                    m.d.sync += total.eq(Mux(self.step.first, value, kept + added))
+                # A maximum is replaced or kept, so that only sums pass through the adder.
+                with m.If(self.step.valid & (self.step.first | ~self.maximum | larger)):
+                    m.d.sync += total.eq(
+                        Mux(self.step.first | self.maximum, value, total + value))
         return m

@@ -1,6 +1,6 @@
 """Activation memory: every feature map of the network, shared by engine and host."""
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,14 +8,18 @@ from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.tech.portable import READ_LATENCY, Portable
 
-__all__ = ["ActivationMemory"]
+__all__ = ["ACCESS_LATENCY", "ActivationMemory"]
+
+ACCESS_LATENCY = 1 + READ_LATENCY
 
 
 class ActivationMemory(wiring.Component):
     """One word read and one beat (or, from the host, one word) written per cycle.
 
     The engine goes first on both sides and never waits; the host waits for a free cycle. Data
-    come 2 cycles after their address.
+    come ``ACCESS_LATENCY`` cycles after their address, one of which is a register in front of the
+    blocks, which lie all over the chip. Writes have one too, so a read sees what was written in an
+    earlier cycle.
 
     Parameters
     ----------
@@ -51,31 +55,36 @@ class ActivationMemory(wiring.Component):
         m.submodules.memory = memory = self.tech.block_ram(
             width=config.columns * 8, depth=config.activation_words, granularity=8)
 
+        read_address = Signal.like(self.read_address)
+        m.d.sync += read_address.eq(
+            Mux(self.read_enable, self.read_address, self.host_read_address))
         m.d.comb += [
-            memory.read_address.eq(
-                Mux(self.read_enable, self.read_address, self.host_read_address)),
+            memory.read_address.eq(read_address), self.read_data.eq(memory.read_data),
             self.host_read_ready.eq(~self.read_enable),
-            self.read_data.eq(memory.read_data),
         ]
         taken = self.host_read_enable & self.host_read_ready
-        m.d.comb += self.host_read_valid.eq(delay(m, taken, READ_LATENCY, name="host_read"))
+        m.d.comb += self.host_read_valid.eq(delay(m, taken, ACCESS_LATENCY, name="host_read"))
 
+        write_enable, write_address = Signal(config.columns), Signal.like(self.read_address)
+        write_data = Signal(config.columns * 8)
+        m.d.comb += [
+            memory.write_enable.eq(write_enable), memory.write_address.eq(write_address),
+            memory.write_data.eq(write_data),
+            self.host_write_ready.eq(~self.beat_enable.any()),
+        ]
         beat_bits = config.beats.bit_length() - 1
-        m.d.comb += self.host_write_ready.eq(~self.beat_enable.any())
         with m.If(self.beat_enable.any()):
-            m.d.comb += [
-                memory.write_address.eq(self.beat_address[beat_bits:]),
-                memory.write_data.eq(self.beat.as_value().replicate(config.beats)),
+            m.d.sync += [
+                write_address.eq(self.beat_address[beat_bits:]),
+                write_data.eq(self.beat.as_value().replicate(config.beats)),
             ]
             with m.Switch(self.beat_address[:beat_bits]):
                 for index in range(config.beats):
                     with m.Case(index) if beat_bits else m.Default():
-                        m.d.comb += memory.write_enable.eq(
-                            self.beat_enable << (index * config.lanes))
+                        m.d.sync += write_enable.eq(self.beat_enable << (index * config.lanes))
         with m.Else():
-            m.d.comb += [
-                memory.write_address.eq(self.host_write_address),
-                memory.write_data.eq(self.host_write_data),
-                memory.write_enable.eq(self.host_write_enable.replicate(config.columns)),
+            m.d.sync += [
+                write_address.eq(self.host_write_address), write_data.eq(self.host_write_data),
+                write_enable.eq(self.host_write_enable.replicate(config.columns)),
             ]
         return m

@@ -82,7 +82,7 @@ class Core(wiring.Component):
         resetting, left = Signal(), Signal(range(RESET_CYCLES))
         reset_sender = delay(m, resetting, 1, name="reset_sender")
         reset_commands = delay(m, reset_sender, 1, name="reset_commands")
-        quiet = resetting | reset_sender | reset_commands
+        quiet = delay(m, resetting | reset_sender, 1, name="quiet")
         with m.If(reset | expired | self.reset):
             m.d.sync += [resetting.eq(1), left.eq(RESET_CYCLES - 1)]
         with m.Elif(left != 0):
@@ -110,20 +110,20 @@ class Core(wiring.Component):
         wiring.connect(m, commands.start, engine.start)
 
         greet, counters = Signal(), commands.counters
-        silence = Signal(range(self.watchdog_cycles + 1))
+        silence = Signal(range(self.watchdog_cycles + 2))
+        m.d.sync += expired.eq(silence == self.watchdog_cycles)
         m.d.comb += [
             reset.eq(receiver.reset), receiver.clear.eq(expired),
             commands.session.eq(receiver.session), commands.sequence.eq(receiver.sequence),
             engine.reset.eq(resetting),
-            commands.greet.eq(greet & ~quiet),
+            commands.greet.eq(greet & ~resetting & ~quiet),
             commands.lengths.payload.eq(receiver.lengths.payload),
             commands.lengths.valid.eq(receiver.lengths.valid & ~quiet),
             receiver.lengths.ready.eq(commands.lengths.ready & ~quiet),
             commands.busy.eq(engine.busy), commands.cycles.eq(engine.cycles),
             self.busy.eq(engine.busy),
-            self.active.eq(quiet | greet | engine.busy
+            self.active.eq(resetting | quiet | greet | engine.busy
                            | ~receiver.idle | ~commands.idle | ~sender.idle),
-            expired.eq(silence == self.watchdog_cycles),
         ]  # fmt: skip
 
         with m.If(reset):

@@ -4,10 +4,10 @@ from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from weft_hw.activation_memory import ACCESS_LATENCY
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT, beat_layout
-from weft_hw.tech.portable import READ_LATENCY
 
 __all__ = ["WIDE_SHIFT", "Elementwise"]
 
@@ -17,7 +17,7 @@ WIDE_SHIFT = 19  # TFLite's ADD works with 20 more bits, and halves
 class Elementwise(wiring.Component):
     """Reads a word of each operand and sends it on in beats.
 
-    A word takes ``max(operands, beats)`` cycles; the first beat is valid 4 cycles after the last
+    A word takes ``max(operands, beats)`` cycles; the first beat is valid 5 cycles after the last
     operand's address. Nothing stalls.
 
     Parameters
@@ -27,7 +27,7 @@ class Elementwise(wiring.Component):
     Members
     -------
     begin : In(1), starts the walk over ``word_count`` words; descriptor : In
-    read_enable, read_address : Out; read_data : In, 2 cycles later
+    read_enable, read_address : Out; read_data : In, 3 cycles later
     valid : Out(1); beat : Out(beat_layout(config))
     """
 
@@ -48,26 +48,28 @@ class Elementwise(wiring.Component):
         config, descriptor = self.config, self.descriptor
         period = Signal(range(max(2, config.beats) + 1))
         phase = Signal.like(period)
-        left = Signal.like(descriptor.word_count)
+        left, active = Signal.like(descriptor.word_count), Signal()
         word = Signal.like(self.read_address)
         m.d.comb += period.eq(Mux(descriptor.unary, config.beats, max(2, config.beats)))
 
         is_second, completes = phase == 1, Signal()
         m.d.comb += [
-            self.read_enable.eq((left != 0) & ((phase == 0) | (is_second & ~descriptor.unary))),
+            self.read_enable.eq(active & ((phase == 0) | (is_second & ~descriptor.unary))),
             self.read_address.eq(
                 Mux(is_second, descriptor.other_base, descriptor.in_base) + word),
             completes.eq(self.read_enable & Mux(descriptor.unary, phase == 0, is_second)),
         ]
-        with m.If(left != 0):
+        with m.If(active):
             m.d.sync += phase.eq(phase + 1)
             with m.If(phase == period - 1):
-                m.d.sync += [phase.eq(0), word.eq(word + 1), left.eq(left - 1)]
+                m.d.sync += [
+                    phase.eq(0), word.eq(word + 1), left.eq(left - 1), active.eq(left != 1)]
         with m.If(self.begin):
-            m.d.sync += [phase.eq(0), word.eq(0), left.eq(descriptor.word_count)]
+            m.d.sync += [
+                phase.eq(0), word.eq(0), left.eq(descriptor.word_count), active.eq(1)]
 
-        arrives_first = delay(m, self.read_enable & (phase == 0), READ_LATENCY, name="first")
-        arrives = delay(m, completes, READ_LATENCY, name="arrives")
+        arrives_first = delay(m, self.read_enable & (phase == 0), ACCESS_LATENCY, name="first")
+        arrives = delay(m, completes, ACCESS_LATENCY, name="arrives")
         first, a, b = (Signal(config.columns * 8, name=name) for name in ("first", "a", "b"))
         with m.If(arrives_first):
             m.d.sync += first.eq(self.read_data)

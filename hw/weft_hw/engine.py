@@ -111,7 +111,7 @@ class Engine(wiring.Component):
             program.base.eq(front.window_base), program.count.eq(front.window_count),
             feeder.enable.eq(sequencer.joined & ~sequencer.back_begin),
             sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
-            sequencer.done.eq(delay(m, writer.done, 1, name="written") | table.done),
+            sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
             sequencer.events.eq(Cat(
                 feeder.step.valid | elementwise.valid | table.enable,
                 ~feeder.step.valid & ~feeder.waits_output & (back.kind == Kind.MAC),

@@ -67,11 +67,14 @@ class Feeder(wiring.Component):
         window = Signal(window_layout(config))  # what is known of it
         running = Signal(window_layout(config))
         left = Signal(4)  # steps still to come of the running window
-        cooling = Signal(range(beats_most + 1))  # cycles until the next results may follow
+        # Cycles in which the results of the running output will leave, and still have to.
+        results, cooling = Signal(range(beats_most + 1)), Signal(range(beats_most + 1))
+        covers = Signal()  # the waiting window lasts as long as the results of the one before
 
         start, free = Signal(), Signal()
         m.d.comb += [
-            free.eq(~window.last | (cooling <= window.steps_minus_1)),
+            free.eq(~window.last
+                    | Mux(self.step.last, covers, cooling <= window.steps_minus_1)),
             start.eq(complete & (left == 0) & free & self.enable),
             self.empty.eq(~complete),
             self.columns.ready.eq(~complete | start),
@@ -102,8 +105,6 @@ class Feeder(wiring.Component):
             m.d.sync += [running.eq(window), left.eq(window.steps_minus_1)]
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
-        output_done = Signal()
-        m.d.comb += output_done.eq(stepping & final_step & current.last)
         m.d.sync += [
             self.start.eq(start),
             self.channels.eq(window.channels),
@@ -116,23 +117,29 @@ class Feeder(wiring.Component):
         ]
 
         # Exit. A choice among constant multiples: yosys would make a `*` here a multiplier block.
-        pixel_beats = Mux(current.final_group, self.last_beats, config.beats)
-        with m.If(output_done), m.Switch(current.last_pixel):
+        beats = Mux(window.final_group, self.last_beats, config.beats)
+        window_results = Signal.like(results)
+        with m.Switch(window.last_pixel):
             for last_pixel in range(config.pixels):
                 with m.Case(last_pixel):
-                    m.d.sync += cooling.eq(pixel_beats * (last_pixel + 1) - 1)
-        with m.Elif(cooling != 0):
-            m.d.sync += cooling.eq(cooling - 1)
+                    m.d.comb += window_results.eq(beats * (last_pixel + 1) - 1)
+        with m.If(start):
+            m.d.sync += results.eq(window_results)
+        with m.If(self.columns.valid & self.columns.ready):
+            m.d.sync += covers.eq(
+                Mux(start, window_results, results) <= column.window.steps_minus_1)
+        ended = self.step.last
+        leaving = Mux(ended, results, cooling)
+        m.d.sync += cooling.eq(Mux(leaving == 0, 0, leaving - 1))
 
         # Weights: a group's are read again for each column of the output row.
-        address, group = Signal.like(self.weight_base), Signal.like(self.weight_base)
-        m.d.sync += self.weight_address.eq(address)
-        with m.If(stepping):
+        address, group = self.weight_address, Signal.like(self.weight_base)
+        with m.If(self.step.valid):
             m.d.sync += address.eq(address + 1)
-        with m.If(output_done):
-            with m.If(~current.group_end):
+        with m.If(ended):
+            with m.If(~self.step.group_end):
                 m.d.sync += address.eq(group)
-            with m.Elif(current.final_group):
+            with m.Elif(self.step.final_group):
                 m.d.sync += [address.eq(self.weight_base), group.eq(self.weight_base)]
             with m.Else():
                 m.d.sync += group.eq(address + 1)

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from weft_hw.activation_memory import ACCESS_LATENCY
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT
-from weft_hw.tech.portable import READ_LATENCY
 
 __all__ = ["Fill"]
 
@@ -27,7 +27,7 @@ class Fill(wiring.Component):
     -------
     begin : In(1), a new layer; descriptor : In, constant until the next ``begin``
     low_row : In; rows_ready : In, input rows that exist in activation memory
-    read_enable, read_address : Out, to activation memory, whose data come 2 cycles later
+    read_enable, read_address : Out, to activation memory, whose data come 3 cycles later
     read_data : In
     enable, bank, address, data : Out, to the line buffer
     filled_rows : Out
@@ -90,13 +90,13 @@ class Fill(wiring.Component):
             place.bank.eq(row[:bank_bits]),
             place.address.eq(((row >> bank_bits) << descriptor.row_bits) | word),
         ]
-        arrived = delay(m, place, READ_LATENCY, name="place")
+        arrived = delay(m, place, ACCESS_LATENCY, name="place")
         m.d.comb += [
             self.enable.eq(arrived.enable), self.bank.eq(arrived.bank),
             self.address.eq(arrived.address), self.data.eq(self.read_data),
         ]
         # A row counts once its last word can be read back; one of the layer before never does.
-        ends = Signal(READ_LATENCY + 1)
+        ends = Signal(ACCESS_LATENCY + 1)
         m.d.sync += ends.eq(Mux(self.begin, 0, Cat(self.read_enable & last_word, ends[:-1])))
         with m.If(ends[-1]):
             m.d.sync += self.filled_rows.eq(self.filled_rows + 1)

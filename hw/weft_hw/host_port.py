@@ -29,8 +29,9 @@ def read_layout() -> data.StructLayout:
 class HostPort(wiring.Component):
     """Hands units to the memory that they are for, and fetches those that are asked for.
 
-    Writes take 1 cycle, reads 3, besides what the activation memory makes them wait. A read may
-    overtake a write that waits; one read may be under way.
+    A write every 2 cycles; a read takes 4 (5 from activation memory); both wait besides for cycles
+    in which the engine leaves the activation memory free. A read may overtake a write that waits;
+    one read may be under way.
 
     Parameters
     ----------
@@ -68,37 +69,43 @@ class HostPort(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        waits = self.store.enable[Region.ACTIVATION] & ~self.store_ready
-        m.d.comb += self.write.ready.eq(~waits)
+        # A unit waits in a register until its memory has taken it.
+        stores = Signal()
+        m.d.comb += self.write.ready.eq(~stores)
         with m.If(self.write.ready):
             m.d.sync += [
-                self.store.address.eq(self.write.p.address),
+                stores.eq(self.write.valid), self.store.address.eq(self.write.p.address),
                 self.store.data.eq(self.write.p.data),
             ]
             m.d.sync += [self.store.enable[region].eq(
                 self.write.valid & (self.write.p.region == region)) for region in Region]
+        with m.Elif(~self.store.enable[Region.ACTIVATION] | self.store_ready):
+            m.d.sync += [stores.eq(0), self.store.enable.eq(0)]
 
-        is_activation = self.read.p.region == Region.ACTIVATION
-        is_counter = self.read.p.region == Region.COUNTER
-        waiting, answered = Signal(), Signal()
+        # A read under way: its request waits, then it is on its way, then its answer waits.
+        asked = Signal(read_layout())
+        requested, waiting = Signal(), Signal()
+        is_activation = asked.region == Region.ACTIVATION
+        is_counter = asked.region == Region.COUNTER
+        taken = Signal()
         m.d.comb += [
-            self.fetch_address.eq(self.read.p.address),
-            self.fetch_enable.eq(self.read.valid & ~waiting & is_activation),
-            self.read.ready.eq(~waiting & (~is_activation | self.fetch_ready)),
-            self.data.valid.eq(answered),
+            self.read.ready.eq(~waiting), self.fetch_address.eq(asked.address),
+            self.fetch_enable.eq(requested & is_activation),
+            taken.eq(requested & (~is_activation | self.fetch_ready)),
         ]
-        taken = self.read.valid & self.read.ready
-        counter_valid, other_valid = (
-            delay(m, taken & chosen, READ_LATENCY, name=name) for name, chosen in [
-                ("counter_valid", is_counter), ("other_valid", ~is_counter & ~is_activation)])
-        with m.If(taken):
-            m.d.sync += waiting.eq(1)
-        with m.If(self.fetch_valid | counter_valid | other_valid):
+        other_valid = delay(m, taken & ~is_activation, READ_LATENCY, name="other_valid")
+        with m.If(self.read.ready):
             m.d.sync += [
-                answered.eq(1),
+                asked.eq(self.read.p), requested.eq(self.read.valid), waiting.eq(self.read.valid),
+            ]
+        with m.If(taken):
+            m.d.sync += requested.eq(0)
+        with m.If(self.fetch_valid | other_valid):
+            m.d.sync += [
+                self.data.valid.eq(1),
                 self.data.payload.eq(Mux(self.fetch_valid, self.fetch_data,
-                                         Mux(counter_valid, self.counter_data, 0))),
+                                         Mux(is_counter, self.counter_data, 0))),
             ]  # fmt: skip
-        with m.If(answered & self.data.ready):
-            m.d.sync += [answered.eq(0), waiting.eq(0)]
+        with m.If(self.data.valid & self.data.ready):
+            m.d.sync += [self.data.valid.eq(0), waiting.eq(0)]
         return m

@@ -4,10 +4,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from weft_hw.activation_memory import ACCESS_LATENCY
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT
-from weft_hw.tech.portable import READ_LATENCY
 
 __all__ = ["TABLE_ENTRIES", "TableLoader"]
 
@@ -16,7 +16,7 @@ _ENTRY_BITS = 32
 
 
 class TableLoader(wiring.Component):
-    """One 32-bit entry per cycle; ``done`` comes 259 cycles after ``begin``.
+    """One 32-bit entry per cycle; ``done`` comes 260 cycles after ``begin``.
 
     (Where a word has 2 bytes, an entry takes 2 cycles.)
 
@@ -27,7 +27,7 @@ class TableLoader(wiring.Component):
     Members
     -------
     begin : In(1); descriptor : In
-    read_enable, read_address : Out; read_data : In, 2 cycles later
+    read_enable, read_address : Out; read_data : In, 3 cycles later
     enable, address, data : Out, to the table of every lane
     done : Out(1), for one cycle, with the last entry
     """
@@ -67,7 +67,7 @@ class TableLoader(wiring.Component):
             m.d.sync += count.eq(0)
 
         shift = Signal(max(word_bits, _ENTRY_BITS))
-        arrives = delay(m, self.read_enable, READ_LATENCY, name="arrives")
+        arrives = delay(m, self.read_enable, ACCESS_LATENCY, name="arrives")
         if words == 1:
             m.d.sync += shift.eq(shift >> _ENTRY_BITS)
             with m.If(arrives):
@@ -79,8 +79,8 @@ class TableLoader(wiring.Component):
         complete = active & (count % words == words - 1)
         entry = count // words
         m.d.comb += [
-            self.enable.eq(delay(m, complete, READ_LATENCY + 1, name="complete")),
-            self.address.eq(delay(m, entry[:8], READ_LATENCY + 1, name="entry")),
+            self.enable.eq(delay(m, complete, ACCESS_LATENCY + 1, name="complete")),
+            self.address.eq(delay(m, entry[:8], ACCESS_LATENCY + 1, name="entry")),
             self.data.eq(shift),
             self.done.eq(self.enable & (self.address == TABLE_ENTRIES - 1)),
         ]

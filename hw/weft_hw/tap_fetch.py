@@ -1,6 +1,6 @@
 """Tap fetch: reads one column of taps from the line buffers, with padding."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -21,7 +21,7 @@ class TapFetch(wiring.Component):
 
     With ``every``, a word per pixel instead, all of the first tap row.
 
-    Latency is 7 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
+    Latency is 8 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
     ``room`` tells the walker whether the queue at the end has place for one more.
 
     Parameters
@@ -64,13 +64,15 @@ class TapFetch(wiring.Component):
         rows = [Signal.like(self.fetch.row, name=f"row_{i}") for i in range(config.fetch_rows)]
         step = Mux(self.fetch.every, descriptor.stride_y, descriptor.row_step)
         column_inside = Signal()
-        unit = Signal.like(self.fetch.unit)
+        place, quarter = Signal.like(self.fetch.unit), Signal(2)  # word in the row, where in it
         for i, row in enumerate(rows):
             m.d.sync += row.eq(self.fetch.row + i * step)
         m.d.sync += [
             column_inside.eq((self.fetch.column >= 0)
                              & (self.fetch.column < descriptor.in_width)),
-            unit.eq(self.fetch.unit),
+            place.eq(self.fetch.unit >> descriptor.packing),
+            quarter.eq(Mux(descriptor.packing == 0, 0, Mux(
+                descriptor.packing == 1, self.fetch.unit[:1] << 1, self.fetch.unit[:2]))),
         ]
 
         # Cycle 2: bank and address of each.
@@ -78,15 +80,13 @@ class TapFetch(wiring.Component):
             "address": len(self.read_address[0]), "bank": bank_bits, "inside": 1,
         })
         taps = [Signal(places, name=f"tap_{i}") for i in range(config.fetch_rows)]
-        part = Signal(2)
         for row, tap in zip(rows, taps, strict=True):
             slot = row[bank_bits:-1] << descriptor.row_bits
             m.d.sync += [
-                tap.address.eq(slot | (unit >> descriptor.packing)[:-1]),
+                tap.address.eq(slot | place[:-1]),
                 tap.bank.eq(row[:bank_bits]),
                 tap.inside.eq(column_inside & (row >= 0) & (row < descriptor.in_height)),
             ]
-        m.d.sync += part.eq(unit[:2] & ((1 << descriptor.packing) - 1)[:2])
 
         # Cycle 3: the address of each bank is that of the row that lies in it. Where two rows
         # share a bank (an even dilation), only the first is in use.
@@ -96,27 +96,26 @@ class TapFetch(wiring.Component):
                 chosen = Mux(tap.bank == bank, tap.address, chosen)
             m.d.sync += self.read_address[bank].eq(chosen)
 
-        # Cycles 4 and 5: the line buffers. Cycle 6: to the queue.
+        # Cycles 4 and 5: the line buffers. Cycle 6: each tap takes its bank's word. Cycle 7: the
+        # pixel's part of it, or padding, to the queue.
         behind = 1 + READ_LATENCY
-        arriving = delay(m, part, behind, name="part")
-        token = delay(m, self.fetch, 2 + behind, name="token")
-        valid = delay(m, self.valid, 2 + behind, name="valid")
-        packing = Signal.like(descriptor.packing)
+        arriving = delay(m, quarter, 2 + behind, name="quarter")
+        token = delay(m, self.fetch, 3 + behind, name="token")
+        valid = delay(m, self.valid, 3 + behind, name="valid")
         pad = Signal.like(descriptor.pad_value)
-        m.d.sync += [packing.eq(descriptor.packing), pad.eq(descriptor.pad_value)]
+        m.d.sync += pad.eq(descriptor.pad_value)
         column = Signal(column_layout(config))
         banks = Array(self.read_data[bank] for bank in range(config.line_banks))
         for i, tap in enumerate(taps):
             placed = delay(m, tap, behind, name=f"placed_{i}")
-            word = Signal(config.columns * 8, name=f"word_{i}")
-            m.d.comb += word.eq(banks[placed.bank] if bank_bits else banks[0])
+            word, inside = Signal(config.columns * 8, name=f"word_{i}"), Signal(name=f"inside_{i}")
+            m.d.sync += [word.eq(banks[placed.bank] if bank_bits else banks[0]),
+                         inside.eq(placed.inside)]
             m.d.comb += column.words[i].eq(
-                Mux(placed.inside, self._part(word, packing, arriving),
-                    pad.replicate(config.columns)))
+                Mux(inside, self._part(word, arriving), pad.replicate(config.columns)))
         m.d.comb += [
             column.pixel.eq(token.pixel), column.complete.eq(token.complete),
-            column.every.eq(token.every),
-            column.window.eq(token.window),
+            column.every.eq(token.every), column.window.eq(token.window),
         ]
 
         m.submodules.queue = queue = SyncFIFO(width=column.shape().size, depth=_DEPTH)
@@ -131,9 +130,8 @@ class TapFetch(wiring.Component):
         m.d.comb += [self.room.eq(free != 0), self.empty.eq(free == _DEPTH)]
         return m
 
-    def _part(self, word, packing, part):
-        """Move the pixel that ``part`` names, of 2 or 4 in a word, to the word's start."""
-        bits = self.config.columns * 8
-        halves = word >> (part[0] * (bits // 2))
-        quarters = word >> (part * (bits // 4))
-        return Mux(packing == 0, word, Mux(packing == 1, halves, quarters))[:bits]
+    def _part(self, word, quarter):
+        """Move the pixel that begins at ``quarter`` of a word to its start; the rest is free."""
+        bits = self.config.columns * 2
+        quarters = Array(word.word_select(k, bits) for k in range(4))
+        return Cat(quarters[quarter], Mux(quarter[1], quarters[3], quarters[1]), word[2 * bits:])

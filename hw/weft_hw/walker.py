@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape, window_layout
+from weft_hw.loop import Loop
 from weft_hw.window_program import ENTRY
 
 __all__ = ["UNIT", "Walker", "fetch_layout"]
@@ -35,8 +36,8 @@ class Walker(wiring.Component):
 
     One column of taps per cycle, or one word of every pixel in a channel feed (unless an even
     stride puts their rows in the same line buffer). Pixels below the output are skipped. An
-    output row starts when all rows that its windows cover are in the line buffers. Latency is 2
-    cycles from an entry to its fetch.
+    output row starts when all rows that its windows cover are in the line buffers; one cycle
+    passes between two of them. Latency is 3 cycles from an entry to its fetch.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class Walker(wiring.Component):
     filled_rows : In, rows of the input that the line buffers have taken
     enable : In(1), there is room for one more column (and those under way)
     valid : Out(1); fetch : Out(fetch_layout(config)), taken in the same cycle
-    issue : Out(1), a column was decided on; it is ``valid`` 2 cycles later
+    issue : Out(1), a column was decided on; it is ``valid`` 3 cycles later
     low_row : Out, the first input row that windows still need
     done : Out(1), from the last column on until the next ``begin``
     """
@@ -75,123 +76,145 @@ class Walker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, descriptor, entry = self.config, self.descriptor, self.entries.p
+        pixel_bits = config.pixels.bit_length() - 1
 
+        # How far the walk is. A block is the output rows of all pixels.
         done = Signal(init=1)
-        m.d.comb += self.done.eq(done)
-
-        # Where the walk is. Positions are those of the window's first row, column and unit.
-        x = Signal.like(descriptor.out_width)
-        group = Signal.like(descriptor.groups)
-        tap = Signal(2)
-        pixel, last_pixel = Signal(pixel_shape(config)), Signal(pixel_shape(config))
-        rows_left = Signal.like(descriptor.out_height)
-        row, pixel_row, column = Signal(POSITION), Signal(POSITION), Signal(POSITION)
-        unit, group_unit = Signal(UNIT), Signal(UNIT)
-        tap_column, tap_unit = Signal(6), Signal(14)  # of this column of taps in its window
-
+        block = Loop(m, (descriptor.out_height + config.pixels - 1) >> pixel_bits, "block")
+        group, x = Loop(m, descriptor.groups, "group"), Loop(m, descriptor.out_width, "x")
+        tap, pixel = Signal(2), Signal(pixel_shape(config))
+        moved = Signal()  # this window is not the first of its row
+        final_pixel, last_pixel = Signal.like(pixel), Signal.like(pixel)
         # The pixels' rows lie in different line buffers, so a channel feed reads all at once.
         distinct, every = Signal(), Signal()
-        m.d.sync += distinct.eq((config.pixels > 1) & descriptor.stride_y[0])
-        last = {name: Signal(name=f"last_{name}") for name in ("tap", "pixel", "x", "group", "y")}
+        m.d.sync += [
+            distinct.eq((config.pixels > 1) & descriptor.stride_y[0]),
+            final_pixel.eq((descriptor.out_height - 1)[:pixel_bits]),
+        ]
         m.d.comb += [
-            last["tap"].eq(tap == entry.window.columns - 1),
-            every.eq(entry.window.channels & distinct),
-            last["pixel"].eq(every | (pixel == last_pixel)),
-            last["x"].eq(x == descriptor.out_width - 1),
-            last["group"].eq(group == descriptor.groups - 1),
-            last["y"].eq(rows_left <= config.pixels),
-            last_pixel.eq(Mux(last["y"], rows_left - 1, config.pixels - 1)),
+            self.done.eq(done), every.eq(entry.window.channels & distinct),
+            last_pixel.eq(Mux(block.last, final_pixel, config.pixels - 1)),
         ]
 
-        # An output row waits for the last input row that it covers.
-        covered, ready = Signal(POSITION), Signal()
-        started = Signal(2)  # `covered`, then `ready` must catch up with a new row
+        # A block waits for the last input row that it covers.
+        covered, ready, started = Signal(POSITION), Signal(), Signal()
+        block_step = config.pixels * descriptor.stride_y
         m.d.sync += [
-            covered.eq(row + descriptor.span + (config.pixels - 1) * descriptor.stride_y),
             ready.eq((covered <= self.filled_rows.as_signed())
                      | (self.filled_rows >= descriptor.fill_rows)),
-            started.eq((started << 1) | 1),
+            started.eq(1),  # `ready` has seen this block
         ]
+        # ends[name]: this column of taps is the last of its row, window, output, row, group, block.
+        names = ("tap", "window", "output", "row", "block", "layer")
+        ends = {name: Signal(name=f"ends_{name}") for name in names}
         m.d.comb += [
-            self.issue.eq(self.entries.valid & self.enable & ready & started.all() & ~done),
-            self.entries.ready.eq(self.issue & last["tap"] & last["pixel"]),
+            ends["tap"].eq(tap == entry.window.columns - 1),
+            ends["window"].eq(ends["tap"] & (every | (pixel == last_pixel))),
+            ends["output"].eq(ends["window"] & entry.last),
+            ends["row"].eq(ends["output"] & x.last),
+            ends["block"].eq(ends["row"] & group.last),
+            ends["layer"].eq(ends["block"] & block.last),
+            self.issue.eq(self.entries.valid & self.enable & ready & started & ~done),
+            self.entries.ready.eq(self.issue & ends["window"]),
         ]
-        # Reads of the row before are still on their way to the line buffers for some cycles.
-        low_row = Signal.like(self.low_row)
-        m.d.comb += low_row.eq(Mux(row < 0, 0, row))
-        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY, name="low_row"))
-
-
-        def begin_window(moved):
-            """Return to the first column of taps, or the first that was not kept."""
-            kept = Mux(moved, descriptor.keep, 0)
-            return [
-                tap.eq(kept), tap_column.eq(kept),
-                tap_unit.eq(Mux(kept[1], descriptor.unit_step << 1,
-                                Mux(kept[0], descriptor.unit_step, 0))),
-            ]
-
-        moved = Signal()  # this window is not the first of its row
+        keeps = Mux(ends["output"], ~x.last, moved)  # the next window keeps columns of this one
         with m.If(self.issue):
-            m.d.sync += [
-                tap.eq(tap + 1), tap_column.eq(tap_column + descriptor.column_step),
-                tap_unit.eq(tap_unit + descriptor.unit_step),
-            ]
-            with m.If(last["tap"]):
-                m.d.sync += [pixel.eq(pixel + 1), pixel_row.eq(pixel_row + descriptor.stride_y)]
-                m.d.sync += begin_window(moved)
-                with m.If(last["pixel"]):
-                    m.d.sync += [pixel.eq(0), pixel_row.eq(row)]
-                    with m.If(entry.last):
-                        m.d.sync += [
-                            x.eq(x + 1), moved.eq(1), column.eq(column + descriptor.stride_x),
-                            unit.eq(unit + descriptor.unit_stride),
-                        ]
-                        m.d.sync += begin_window(~last["x"])
-                        with m.If(last["x"]):
-                            m.d.sync += [
-                                x.eq(0), moved.eq(0), column.eq(-descriptor.pad_left),
-                                group.eq(group + 1),
-                                group_unit.eq(group_unit + descriptor.group_step),
-                                unit.eq(group_unit + descriptor.group_step),
-                            ]
-                            with m.If(last["group"]):
-                                below = row + config.pixels * descriptor.stride_y
-                                m.d.sync += [
-                                    group.eq(0), group_unit.eq(descriptor.origin),
-                                    unit.eq(descriptor.origin),
-                                    rows_left.eq(rows_left - config.pixels),
-                                    row.eq(below), pixel_row.eq(below), started.eq(0),
-                                    done.eq(last["y"]),
-                                ]
+            m.d.sync += tap.eq(Mux(ends["tap"], Mux(keeps, descriptor.keep, 0), tap + 1))
+            with m.If(ends["tap"]):
+                m.d.sync += pixel.eq(Mux(ends["window"], 0, pixel + 1))
+            with m.If(ends["output"]):
+                m.d.sync += [*x.step(), moved.eq(~x.last)]
+            with m.If(ends["row"]):
+                m.d.sync += group.step()
+            with m.If(ends["block"]):
+                m.d.sync += [
+                    *block.step(), covered.eq(covered + block_step), started.eq(0),
+                    done.eq(block.last),
+                ]
         with m.If(self.begin):
             m.d.sync += [
-                rows_left.eq(descriptor.out_height), x.eq(0), group.eq(0), tap.eq(0),
-                pixel.eq(0), moved.eq(0),
+                tap.eq(0), pixel.eq(0), moved.eq(0), started.eq(0), done.eq(0),
+                covered.eq(descriptor.span + (config.pixels - 1) * descriptor.stride_y
+                           - descriptor.pad_top),
+                *block.restart(), *group.restart(), *x.restart(),
+            ]
+
+        # One cycle later: where that is.
+        issued = delay(m, self.issue, 1, name="issued")
+        ended = {name: delay(m, end, 1, name=f"ended_{name}") for name, end in ends.items()}
+        fetch = Signal.like(self.fetch)
+        m.d.sync += [
+            fetch.pixel.eq(pixel), fetch.every.eq(every), fetch.complete.eq(ends["window"]),
+            fetch.window.steps_minus_1.eq(entry.window.steps_minus_1),
+            fetch.window.channels.eq(entry.window.channels),
+            fetch.window.first.eq(entry.first), fetch.window.last.eq(entry.last),
+            fetch.window.last_pixel.eq(last_pixel),
+            fetch.window.group_end.eq(x.last), fetch.window.final_group.eq(group.last),
+        ]
+        offsets = delay(m, entry.window, 1, name="offsets")
+        kept = Mux(delay(m, keeps, 1, name="keeps"), descriptor.keep, 0)
+        place = self._follow(m, issued, ended, kept)
+
+        # Two more for additions.
+        half = Signal.like(self.fetch)
+        dx, offset = Signal.like(offsets.dx), Signal.like(offsets.offset)
+        m.d.sync += [
+            half.eq(fetch), half.row.eq(place["pixel_row"] + offsets.dy),
+            half.column.eq(place["column"] + place["tap_column"]),
+            half.unit.eq(place["unit"] + place["tap_unit"]),
+            dx.eq(offsets.dx), offset.eq(offsets.offset),
+            self.fetch.eq(half),
+            self.fetch.column.eq(half.column + dx), self.fetch.unit.eq(half.unit + offset),
+            self.valid.eq(delay(m, issued, 1, name="half_valid")),
+        ]
+        # Reads of the block before are still on their way to the line buffers for some cycles.
+        low_row = Signal.like(self.low_row)
+        m.d.comb += low_row.eq(Mux(place["row"] < 0, 0, place["row"]))
+        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY, name="low_row"))
+        return m
+
+    def _follow(self, m, issued, ended, kept):
+        """Return positions of the window's first row, column and unit, and of this one in it."""
+        config, descriptor = self.config, self.descriptor
+        row, pixel_row, column = (
+            Signal(POSITION, name=name) for name in ("row", "pixel_row", "column"))
+        unit, group_unit = Signal(UNIT), Signal(UNIT)
+        tap_column, tap_unit = Signal(6), Signal(14)
+
+        # The columns of taps that were not kept begin here.
+        kept_units = Mux(kept[1], descriptor.unit_step << 1, Mux(kept[0], descriptor.unit_step, 0))
+        below = Signal(POSITION)
+        m.d.comb += below.eq(row + config.pixels * descriptor.stride_y)
+        next_group = Signal(UNIT)
+        m.d.comb += next_group.eq(group_unit + descriptor.group_step)
+        with m.If(issued):
+            m.d.sync += [
+                tap_column.eq(Mux(ended["tap"], kept, tap_column + descriptor.column_step)),
+                tap_unit.eq(Mux(ended["tap"], kept_units, tap_unit + descriptor.unit_step)),
+            ]
+            with m.If(ended["tap"]):
+                m.d.sync += pixel_row.eq(pixel_row + descriptor.stride_y)
+            with m.If(ended["window"]):
+                m.d.sync += pixel_row.eq(row)
+            with m.If(ended["output"]):
+                m.d.sync += [
+                    column.eq(column + descriptor.stride_x),
+                    unit.eq(unit + descriptor.unit_stride),
+                ]
+            with m.If(ended["row"]):
+                m.d.sync += [
+                    column.eq(-descriptor.pad_left), unit.eq(next_group), group_unit.eq(next_group),
+                ]
+            with m.If(ended["block"]):
+                m.d.sync += [
+                    unit.eq(descriptor.origin), group_unit.eq(descriptor.origin),
+                    row.eq(below), pixel_row.eq(below),
+                ]
+        with m.If(self.begin):
+            m.d.sync += [
                 row.eq(-descriptor.pad_top), pixel_row.eq(-descriptor.pad_top),
                 column.eq(-descriptor.pad_left), unit.eq(descriptor.origin),
                 group_unit.eq(descriptor.origin), tap_column.eq(0), tap_unit.eq(0),
-                started.eq(0), done.eq(0),
             ]
-
-        # Two cycles of additions.
-        half = Signal.like(self.fetch)
-        dx, offset = Signal.like(entry.window.dx), Signal.like(entry.window.offset)
-        half_valid = Signal()
-        m.d.sync += [
-            half_valid.eq(self.issue), half.row.eq(pixel_row + entry.window.dy),
-            half.column.eq(column + tap_column), half.unit.eq(unit + tap_unit),
-            half.pixel.eq(pixel), half.every.eq(every),
-            half.complete.eq(last["tap"] & last["pixel"]),
-            dx.eq(entry.window.dx), offset.eq(entry.window.offset),
-            half.window.steps_minus_1.eq(entry.window.steps_minus_1),
-            half.window.channels.eq(entry.window.channels),
-            half.window.first.eq(entry.first), half.window.last.eq(entry.last),
-            half.window.last_pixel.eq(last_pixel),
-            half.window.group_end.eq(last["x"]), half.window.final_group.eq(last["group"]),
-        ]
-        m.d.sync += [
-            self.valid.eq(half_valid), self.fetch.eq(half),
-            self.fetch.column.eq(half.column + dx), self.fetch.unit.eq(half.unit + offset),
-        ]
-        return m
+        return {"row": row, "pixel_row": pixel_row, "column": column, "unit": unit,
+                "tap_column": tap_column, "tap_unit": tap_unit}  # fmt: skip

@@ -13,13 +13,13 @@ __all__ = ["ENTRY", "WindowProgram"]
 
 ENTRY = data.StructLayout({"window": WINDOW_LAYOUT, "first": 1, "last": 1})
 
-_DEPTH = 4  # reads in flight, plus one being used, for one entry per cycle
+_DEPTH = 4  # reads in flight, plus one on its way to the register, for one entry per cycle
 
 
 class WindowProgram(wiring.Component):
     """Entries ``base`` to ``base + count - 1``, cyclically, one per cycle once under way.
 
-    Latency is 4 cycles from ``begin`` to the first entry. ``begin`` drops what was read ahead.
+    Latency is 5 cycles from ``begin`` to the first entry. ``begin`` drops what was read ahead.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class WindowProgram(wiring.Component):
 
         # Read ahead while the queue has room for all that is under way.
         index = Signal.like(self.count)
-        room = Signal(range(_DEPTH + 1))
+        room = Signal(range(_DEPTH + 2))
         issue, last = Signal(), Signal()
         m.d.comb += [
             issue.eq((room != 0) & ~self.begin),
@@ -72,7 +72,7 @@ class WindowProgram(wiring.Component):
         ]
         taken = self.o.valid & self.o.ready
         with m.If(self.begin):
-            m.d.sync += [index.eq(0), room.eq(_DEPTH)]
+            m.d.sync += [index.eq(0), room.eq(_DEPTH + 1)]
         with m.Else():
             m.d.sync += room.eq(room + taken - issue)
             with m.If(issue):
@@ -93,7 +93,11 @@ class WindowProgram(wiring.Component):
         m.d.comb += [
             entry.window.eq(memory.read_data), entry.first.eq(marks[1]), entry.last.eq(marks[2]),
             queue.w_data.eq(entry), queue.w_en.eq(marks[0]),
-            self.o.payload.eq(queue.r_data), self.o.valid.eq(queue.r_rdy),
-            queue.r_en.eq(self.o.ready),
+            queue.r_en.eq(~self.o.valid | self.o.ready),
         ]
+        # The walker decides within a cycle; it gets the entry from a register.
+        with m.If(self.begin):
+            m.d.sync += self.o.valid.eq(0)
+        with m.Elif(queue.r_en):
+            m.d.sync += [self.o.payload.eq(queue.r_data), self.o.valid.eq(queue.r_rdy)]
         return m

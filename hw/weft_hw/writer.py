@@ -1,18 +1,19 @@
 """Writer: finds the place in activation memory for each beat of results."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape
+from weft_hw.loop import Loop
 
 __all__ = ["Writer"]
 
 
 class Writer(wiring.Component):
-    """Beats arrive in the order in which the walker made their windows, and leave 1 cycle later.
+    """Beats arrive in the order in which the walker made their windows, and leave 2 cycles later.
 
     Output rows, groups of channels, columns, pixels, beats: nested. An element-wise layer is one
     row of ``word_count`` columns, one word each.
@@ -50,77 +51,80 @@ class Writer(wiring.Component):
         config, descriptor = self.config, self.descriptor
         elementwise = descriptor.kind == Kind.ELEMENTWISE
 
-        # Sizes that do not change during the layer, out of the way of the counters.
-        columns = Signal.like(descriptor.word_count)
-        groups = Signal.like(descriptor.groups)
-        height = Signal.like(descriptor.out_height)
-        pixel_step = Signal.like(descriptor.out_pixel)
-        last_beats = Signal.like(descriptor.last_beats)
+        # Where the beat that arrives stands in its loops. A block is the output rows of all pixels.
+        height = descriptor.out_height
+        pixel_bits = config.pixels.bit_length() - 1
+        blocks = Mux(elementwise, 1, (height + config.pixels - 1) >> pixel_bits)
+        block = Loop(m, blocks, "block")
+        group = Loop(m, Mux(elementwise, 1, descriptor.groups), "group")
+        x = Loop(m, Mux(elementwise, descriptor.word_count, descriptor.out_width), "x")
+        pixel, beat = Signal(pixel_shape(config)), Signal(range(max(2, config.beats)))
+        final_beat, final_pixel = Signal.like(beat), Signal.like(pixel)
         m.d.sync += [
-            columns.eq(Mux(elementwise, descriptor.word_count, descriptor.out_width)),
-            groups.eq(Mux(elementwise, 1, descriptor.groups)),
-            height.eq(Mux(elementwise, 1, descriptor.out_height)),
-            pixel_step.eq(Mux(elementwise, config.beats, descriptor.out_pixel)),
-            last_beats.eq(Mux(elementwise, config.beats, descriptor.last_beats)),
+            final_beat.eq(Mux(elementwise, config.beats, descriptor.last_beats) - 1),
+            final_pixel.eq(Mux(elementwise, 0, (height - 1)[:pixel_bits])),
         ]
+        last_beat = beat == Mux(group.last, final_beat, config.beats - 1)
+        last_pixel = pixel == Mux(block.last, final_pixel, config.pixels - 1)
 
-        beat, pixel = Signal.like(last_beats), Signal(pixel_shape(config))
-        x, group, y = Signal.like(columns), Signal.like(groups), Signal.like(height)
-        # Address of this beat, and of where its pixel, column, group and row begin.
-        address, at_pixel, at_x, at_group, at_y = (
-            Signal.like(self.address, name=name)
-            for name in ("address", "at_pixel", "at_x", "at_group", "at_y"))
-
-        last = {name: Signal(name=f"last_{name}")
-                for name in ("beat", "pixel", "x", "group", "y")}
+        # ends[k]: the beat is the last of its pixel, column, group, block, layer.
+        ends = Signal(5)
         m.d.comb += [
-            last["group"].eq(group == groups - 1),
-            last["beat"].eq(beat == Mux(last["group"], last_beats, config.beats) - 1),
-            last["pixel"].eq((pixel == config.pixels - 1) | (y + pixel == height - 1)),
-            last["x"].eq(x == columns - 1),
-            last["y"].eq(y + config.pixels >= height),
-        ]
-
+            ends[0].eq(last_beat), ends[1].eq(ends[0] & last_pixel), ends[2].eq(ends[1] & x.last),
+            ends[3].eq(ends[2] & group.last), ends[4].eq(ends[3] & block.last),
+        ]  # fmt: skip
+        is_first_group = Signal()
         with m.If(self.valid):
-            m.d.sync += [beat.eq(beat + 1), address.eq(address + 1)]
-            with m.If(last["beat"]):
-                below = at_pixel + descriptor.out_row
-                m.d.sync += [
-                    beat.eq(0), pixel.eq(pixel + 1), address.eq(below), at_pixel.eq(below)]
-                with m.If(last["pixel"]):
-                    right = at_x + pixel_step
-                    m.d.sync += [
-                        pixel.eq(0), x.eq(x + 1),
-                        address.eq(right), at_pixel.eq(right), at_x.eq(right)]
-                    with m.If(last["x"]):
-                        deeper = at_group + config.beats
-                        m.d.sync += [
-                            x.eq(0), group.eq(group + 1), address.eq(deeper),
-                            at_pixel.eq(deeper), at_x.eq(deeper), at_group.eq(deeper)]
-                        with m.If(last["group"]):
-                            lower = (at_y + descriptor.out_row * config.pixels)[:len(at_y)]
-                            m.d.sync += [
-                                group.eq(0), y.eq(y + config.pixels), address.eq(lower),
-                                at_pixel.eq(lower), at_x.eq(lower), at_group.eq(lower),
-                                at_y.eq(lower), self.rows.eq(y + config.pixels)]
+            m.d.sync += beat.eq(Mux(ends[0], 0, beat + 1))
+            with m.If(ends[0]):
+                m.d.sync += pixel.eq(Mux(ends[1], 0, pixel + 1))
+            with m.If(ends[1]):
+                m.d.sync += x.step()
+            with m.If(ends[2]):
+                m.d.sync += [*group.step(), is_first_group.eq(ends[3])]
+            with m.If(ends[3]):
+                m.d.sync += block.step()
         with m.If(self.begin):
-            m.d.sync += [
-                start.eq(descriptor.out_base)
-                for start in (address, at_pixel, at_x, at_group, at_y)
-            ]
-            m.d.sync += [
-                counter.eq(0) for counter in (beat, pixel, x, group, y, self.rows)]
+            m.d.sync += [beat.eq(0), pixel.eq(0), is_first_group.eq(1)]
+            m.d.sync += [*block.restart(), *group.restart(), *x.restart()]
 
-        lanes = Signal.like(self.enable)
-        every = (1 << config.lanes) - 1
-        m.d.comb += lanes.eq(
-            Mux((group == 0) & (beat == 0), descriptor.first_mask, every)
-            & Mux(last["group"] & last["beat"], descriptor.last_mask, every))
+        # One cycle later: its address, and from how far the beat ends the next one's.
+        valid, ended, is_first, is_last = Signal(), Signal(5), Signal(), Signal()
+        values = Signal.like(self.values)
         m.d.sync += [
-            self.enable.eq(Mux(self.valid, Mux(elementwise, every, lanes), 0)),
-            self.address.eq(address),
-            self.beat.eq(self.values),
-            self.done.eq(self.valid & last["beat"] & last["pixel"] & last["x"] & last["group"]
-                         & last["y"]),
+            valid.eq(self.valid), ended.eq(ends), values.eq(self.values),
+            is_first.eq(is_first_group & (beat == 0)), is_last.eq(group.last & last_beat),
+        ]  # fmt: skip
+        # Address of this beat, and of where its pixel, column, group and block begin.
+        starts = [Signal.like(self.address, name=name)
+                  for name in ("address", "at_pixel", "at_x", "at_group", "at_block")]
+        pixel_step, block_step = Signal.like(self.address), Signal.like(self.address)
+        m.d.sync += [
+            pixel_step.eq(Mux(elementwise, config.beats, descriptor.out_pixel)),
+            block_step.eq(descriptor.out_row << pixel_bits),
         ]
+        steps = [1, descriptor.out_row, pixel_step, config.beats, block_step]
+        start, step = starts[0], Value.cast(steps[0])
+        for level, (outer, distance) in enumerate(zip(starts[1:], steps[1:], strict=True)):
+            start = Mux(ended[level], outer, start)
+            step = Mux(ended[level], distance, step)
+        following = Signal.like(self.address)
+        m.d.comb += following.eq(start + step)
+        with m.If(valid):
+            m.d.sync += starts[0].eq(following)
+            for level, outer in enumerate(starts[1:]):
+                with m.If(ended[level]):
+                    m.d.sync += outer.eq(following)
+            with m.If(ended[3]):
+                m.d.sync += self.rows.eq(self.rows + config.pixels)
+        with m.If(self.begin):
+            m.d.sync += [self.rows.eq(0), *(place.eq(descriptor.out_base) for place in starts)]
+
+        every = (1 << config.lanes) - 1
+        lanes = (Mux(is_first, descriptor.first_mask, every)
+                 & Mux(is_last, descriptor.last_mask, every))
+        m.d.sync += [
+            self.enable.eq(Mux(valid, Mux(elementwise, every, lanes), 0)),
+            self.address.eq(starts[0]), self.beat.eq(values), self.done.eq(valid & ended[4]),
+        ]  # fmt: skip
         return m

@@ -12,7 +12,7 @@ CONFIGS = [
     get_config("tiny"),
     Config(name="four", tap_rows=1, columns=8, lanes=2, tile=1, activation_words=37),
 ]
-LATENCY, CYCLES = 2, 500
+LATENCY, CYCLES = 3, 500
 
 
 @pytest.mark.parametrize("busy", [1.0, 0.5], ids=["streaming", "stalling"])

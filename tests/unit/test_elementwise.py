@@ -11,7 +11,7 @@ CONFIGS = [
     get_config("tiny"),
     Config(name="four", tap_rows=1, columns=4, lanes=1, tile=1, activation_words=64),
 ]
-READ_LATENCY, FIRST_BEAT = 2, 4
+READ_LATENCY, FIRST_BEAT = 3, 5
 
 
 @pytest.mark.parametrize("wide", [0, 1], ids=["narrow", "wide"])

@@ -10,7 +10,7 @@ SMALLEST = Config(
     name="smallest", tap_rows=1, columns=2, lanes=1, tile=1, line_words=4, activation_words=300)
 CONFIGS = [SMALLEST, get_config("tiny"),
            Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32)]
-LATENCY = 2
+LATENCY = 3
 
 
 class Lines:

@@ -10,7 +10,7 @@ CONFIGS = [
     Config(name=f"{columns}", tap_rows=1, columns=columns, lanes=1, tile=1, activation_words=600)
     for columns in (2, 4, 8, 16)
 ]
-READ_LATENCY = 2
+READ_LATENCY = 3
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
@@ -45,7 +45,7 @@ def test_loads_the_table(config):
             assert np.array_equal(table, expected)
             assert entries == 255 and reads == [*range(base, base + words)]
             if config.columns >= 4:  # an entry in each cycle
-                assert cycle == 259
+                assert cycle == 260
             for _ in range(5):
                 await ctx.tick()
                 assert not ctx.get(dut.enable) and not ctx.get(dut.done)

@@ -12,7 +12,7 @@ CONFIGS = [
     Config(name="pair", tap_rows=3, columns=8, lanes=1, tile=1, pixels=2, line_words=32),
     Config(name="four", tap_rows=2, columns=4, lanes=1, tile=1, pixels=4, line_words=32),
 ]
-READ_LATENCY, LATENCY, COUNT = 2, 7, 80
+READ_LATENCY, LATENCY, COUNT = 2, 8, 80
 
 
 class Layer:
@@ -92,7 +92,7 @@ class Bench:
 
     def __init__(self, dut):
         self.dut, self.layer, self.pipe = dut, None, []
-        self.issued = [0, 0]  # a decision is followed by its fetch 2 cycles later
+        self.issued = [0, 0]  # a decision is followed by its fetch 3 cycles later
 
     async def tick(self, ctx, fetch=None, issue=0):
         """One cycle; line buffers answer 2 cycles after their addresses."""
@@ -165,7 +165,7 @@ def test_latency_and_rate(config):
         for _ in range(3):
             await harness.tick(ctx)
         for cycle in range(42 + LATENCY):
-            # A new column every cycle, each decided on 2 cycles before.
+            # A new column every cycle, each decided on 3 cycles before.
             k = cycle - 2
             assert ctx.get(dut.room)
             if (n := k - LATENCY) >= 0:

@@ -8,8 +8,8 @@ from weft_sim import bench
 FOUR = Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, pixels=4, line_words=64)
 PAIR = Config(name="pair", tap_rows=2, columns=4, lanes=1, tile=1, pixels=2, line_words=64)
 CONFIGS = [get_config("tiny"), PAIR, FOUR]
-LATENCY = 2
-ROW_START = 4  # cycles at most before an output row's first column
+LATENCY = 3
+ROW_START = 2  # cycles at most before an output row's first column
 
 
 class Layer:

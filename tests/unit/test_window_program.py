@@ -9,7 +9,7 @@ from weft_hw.window_program import WindowProgram
 from weft_sim import bench
 
 CONFIG = get_config("tiny")
-LATENCY = 4
+LATENCY = 5
 
 
 def draw_entry(rng):

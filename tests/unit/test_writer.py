@@ -69,16 +69,23 @@ def test_every_beat_to_its_place(config, kind, most):
             ctx.set(dut.begin, 0)
             await ctx.tick()  # the first results come far later
             assert ctx.get(dut.rows) == 0
-            for k, (address, lanes, rows) in enumerate(layer.beats):
-                for _ in range(stall()):
-                    ctx.set(dut.values, rng.integers(0, 256, config.lanes).tolist())
-                    await ctx.tick()
-                    assert not ctx.get(dut.enable) and not ctx.get(dut.done)
-                values = rng.integers(0, 256, config.lanes).tolist()
-                ctx.set(dut.values, values)
-                ctx.set(dut.valid, 1)
-                await ctx.tick()  # latency is 1 cycle
+            def draw():
+                return rng.integers(0, 256, config.lanes).tolist()
+
+            given: list = [None]  # number and values of the beat of each cycle
+            for k in range(len(layer.beats)):
+                given += [None] * stall()
+                given.append((k, draw()))
+            for beat, before in zip([*given[1:], None, None], given, strict=False):
+                ctx.set(dut.values, beat[1] if beat else draw())
+                ctx.set(dut.valid, beat is not None)
+                await ctx.tick()  # results of the cycle before
                 ctx.set(dut.valid, 0)
+                if before is None:
+                    assert not ctx.get(dut.enable) and not ctx.get(dut.done)
+                    continue
+                k, values = before
+                address, lanes, rows = layer.beats[k]
                 assert ctx.get(dut.address) == address, k
                 assert ctx.get(dut.enable) == lanes, k
                 assert [*ctx.get(dut.beat)] == values

@@ -93,9 +93,12 @@ class CobsEncoder(wiring.Component):
     limit : Out(range(2 * depth))
         Address after the last finished byte; all from ``head`` to it may be sent.
     write_address : Out(range(depth)); write_data : Out(8); write_enable : Out(1)
+    idle : Out(1)
+        No frame is under way.
     """
 
     i: stream.Interface
+    idle: Signal
     head: Signal
     limit: Signal
     write_address: Signal
@@ -114,6 +117,7 @@ class CobsEncoder(wiring.Component):
             "write_address": Out(range(depth)),
             "write_data": Out(8),
             "write_enable": Out(1),
+            "idle": Out(1),
         })
 
     def elaborate(self, platform):
@@ -121,17 +125,17 @@ class CobsEncoder(wiring.Component):
         code = self.limit  # where the code byte of the block under way belongs
         length = Signal(8, init=1)  # the code byte's value so far
         end, has_room = Signal(code.shape()), Signal()
-        m.d.comb += [
-            end.eq(code + length),
-            has_room.eq(((end - self.head) & (2 * self.depth - 1)) < self.depth),
-        ]
+        m.d.comb += end.eq(code + length)
+        # Compared a cycle ahead, in which two bytes at most may be written.
+        m.d.sync += has_room.eq(((end - self.head) & (2 * self.depth - 1)) < self.depth - 2)
 
         def close_block(value):
             m.d.comb += [self.write_address.eq(code), self.write_data.eq(value)]
             m.d.comb += self.write_enable.eq(1)
             m.d.sync += [code.eq(end), length.eq(1)]
 
-        with m.FSM(init="DELIMIT"):
+        with m.FSM(init="DELIMIT") as fsm:
+            m.d.comb += self.idle.eq(fsm.ongoing("BYTES") & (length == 1))
             with m.State("DELIMIT"), m.If(has_room):
                 close_block(0)
                 m.next = "BYTES"

@@ -146,7 +146,15 @@ class Commands(wiring.Component):
             Request.WAIT: {"run": run, "cycles": self.cycles},
         }, expected)
         out, out_left = Signal(8 * _REPLY_BYTES), Signal(range(_REPLY_BYTES + 1))
-        has_data = Signal()
+        replying, has_data = Signal(), Signal()
+        # Composed anew in every cycle but while it leaves, which spares it a wide decision.
+        with m.If(~replying):
+            m.d.sync += [
+                out.eq(Cat(header.kind | REPLY, header.sequence, status_byte, body)),
+                out_left.eq(HEADER_BYTES + STATUS_BYTES + body_bytes),
+            ]
+        with m.Elif(self.reply.ready):
+            m.d.sync += [out.eq(out >> 8), out_left.eq(out_left - 1)]
         m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
 
         with m.FSM() as fsm:
@@ -159,7 +167,7 @@ class Commands(wiring.Component):
                         header.kind.eq(Request.RESET), header.sequence.eq(self.sequence),
                         is_open.eq(1), expected.eq(self.sequence + 1),
                     ]
-                    m.next = "COMPOSE"
+                    m.next = "GREET"
                 with m.Elif(self.lengths.valid):
                     m.d.comb += self.lengths.ready.eq(1)
                     m.d.sync += [length.eq(self.lengths.payload), left.eq(self.lengths.payload)]
@@ -178,22 +186,24 @@ class Commands(wiring.Component):
             with m.State("CHECK"):
                 m.d.sync += status.eq(check.status)
                 with m.If(check.done):
-                    m.next = "DISCARD"
-                    with m.If(check.status == Status.OK):
-                        m.next = "COMPOSE"
-                        with m.If(header.kind != Request.HELLO):
-                            m.d.sync += expected.eq(expected + 1)
-                        with m.Switch(header.kind):
-                            with m.Case(Request.WRITE):
-                                with m.If(place.region != Region.ACTIVATION):
-                                    m.d.sync += label.eq(0)
-                                m.next = "WRITE"
-                            with m.Case(Request.RUN):
-                                m.next = "START"
-                            with m.Case(Request.WAIT):
-                                m.next = "WAIT"
-                            with m.Case(Request.LABEL):
-                                m.d.sync += label.eq(header.fields.LABEL.label)
+                    m.next = "DECIDE"
+            with m.State("DECIDE"):
+                m.next = "DISCARD"
+                with m.If(status == Status.OK):
+                    m.next = "COMPOSE"
+                    with m.If(header.kind != Request.HELLO):
+                        m.d.sync += expected.eq(expected + 1)
+                    with m.Switch(header.kind):
+                        with m.Case(Request.WRITE):
+                            with m.If(place.region != Region.ACTIVATION):
+                                m.d.sync += label.eq(0)
+                            m.next = "WRITE"
+                        with m.Case(Request.RUN):
+                            m.next = "START"
+                        with m.Case(Request.WAIT):
+                            m.next = "WAIT"
+                        with m.Case(Request.LABEL):
+                            m.d.sync += label.eq(header.fields.LABEL.label)
             with m.State("WRITE"):
                 m.d.comb += [
                     writer.transfer.valid.eq(1), writer.i.valid.eq(self.bytes.valid),
@@ -212,23 +222,21 @@ class Commands(wiring.Component):
                 m.d.comb += self.bytes.ready.eq(left != 0)
                 with m.If(left == 0):
                     m.next = "COMPOSE"
+            with m.State("GREET"):
+                m.next = "COMPOSE"
             with m.State("COMPOSE"):
-                m.d.sync += [
-                    out.eq(Cat(header.kind | REPLY, header.sequence, status_byte, body)),
-                    out_left.eq(HEADER_BYTES + STATUS_BYTES + body_bytes),
-                ]
+                m.d.sync += replying.eq(1)
                 m.next = "REPLY"
             with m.State("REPLY"):
                 m.d.comb += [
                     self.reply.payload.data.eq(out[:8]), self.reply.valid.eq(1),
                     self.reply.payload.last.eq((out_left == 1) & ~has_data),
                 ]
-                with m.If(self.reply.ready):
-                    m.d.sync += [out.eq(out >> 8), out_left.eq(out_left - 1)]
-                    with m.If(out_left == 1):
-                        m.next = "IDLE"
-                        with m.If(has_data):
-                            m.next = "DATA"
+                with m.If(self.reply.ready & (out_left == 1)):
+                    m.d.sync += replying.eq(0)
+                    m.next = "IDLE"
+                    with m.If(has_data):
+                        m.next = "DATA"
             with m.State("DATA"):
                 m.d.comb += [
                     reader.transfer.valid.eq(1), self.reply.payload.eq(reader.o.payload),
@@ -240,15 +248,21 @@ class Commands(wiring.Component):
 
     @staticmethod
     def _reply_body(m: Module, header, status, values: dict, expected):
-        """Return the reply's body after its status byte, and its length in bytes."""
+        """Return the reply's body after its status byte, and its length in bytes.
+
+        They follow the request one cycle late, and what they show without delay.
+        """
         body, body_bytes = Signal(8 * _BODY_BYTES), Signal(range(_BODY_BYTES + 1))
-        with m.If(status == Status.SEQUENCE):
+        refused = Signal()
+        m.d.sync += refused.eq(status == Status.SEQUENCE)
+        with m.If(refused):
             m.d.comb += [body.eq(expected), body_bytes.eq(1)]
-        with m.Elif(status == Status.OK), m.Switch(header.kind):
-            for request, named in values.items():
-                layout = layout_of(REPLY_FIELDS[request])
-                view = data.View(layout, body[: layout.size])
-                with m.Case(request):
-                    m.d.comb += body_bytes.eq(field_bytes(REPLY_FIELDS[request]))
-                    m.d.comb += [view[name].eq(value) for name, value in named.items()]
+        for request, named in values.items():
+            layout = layout_of(REPLY_FIELDS[request])
+            view = data.View(layout, body[: layout.size])
+            chosen = Signal(name=f"answers_{request.name}")
+            m.d.sync += chosen.eq((status == Status.OK) & (header.kind == request))
+            with m.If(chosen):
+                m.d.comb += body_bytes.eq(field_bytes(REPLY_FIELDS[request]))
+                m.d.comb += [view[name].eq(value) for name, value in named.items()]
         return body, body_bytes

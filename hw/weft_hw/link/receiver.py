@@ -16,6 +16,7 @@ from weft_hw.contract.packet import (
 from weft_hw.link.cobs import CobsDecoder
 from weft_hw.link.crc import crc32
 from weft_hw.link.ring import RingReader
+from weft_hw.stream_buffer import StreamBuffer
 
 __all__ = ["Receiver"]
 
@@ -94,15 +95,17 @@ class Receiver(wiring.Component):
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
         reader, lengths = RingReader(depth=self.depth), SyncFIFO(
             width=self.lengths.payload.shape().width, depth=self.frames)
+        buffer = StreamBuffer(8)  # between the ring's counters and the command processor's
         m.submodules.reader = ResetInserter(forget)(reader)
         m.submodules.lengths = ResetInserter(forget)(lengths)
+        m.submodules.buffer = ResetInserter(forget)(buffer)
+        wiring.connect(m, reader.o, buffer.i)
+        wiring.connect(m, buffer.o, wiring.flipped(self.bytes))
 
         m.d.comb += [
             cobs.i.payload.eq(self.rx.payload), cobs.i.valid.eq(self.rx.valid),
             self.rx.ready.eq(1), cobs.o.ready.eq(1),
             memory.read_address.eq(reader.read_address), reader.read_data.eq(memory.read_data),
-            self.bytes.payload.eq(reader.o.payload), self.bytes.valid.eq(reader.o.valid),
-            reader.o.ready.eq(self.bytes.ready),
             self.lengths.payload.eq(lengths.r_data), self.lengths.valid.eq(lengths.r_rdy),
             lengths.r_en.eq(self.lengths.ready),
         ]  # fmt: skip
@@ -111,8 +114,11 @@ class Receiver(wiring.Component):
         token, valid = Signal.like(cobs.o.payload), Signal()
         m.d.sync += [token.eq(cobs.o.payload), valid.eq(cobs.o.valid)]
 
-        is_byte, is_end = Signal(), Signal()
-        m.d.comb += [is_byte.eq(valid & ~token.end), is_end.eq(valid & token.end)]
+        # Whether a frame is whole takes a comparison of 32 bits, so its end counts one cycle late.
+        # The first byte of the next frame comes later still, behind its code byte.
+        is_byte, is_end, is_whole = Signal(), Signal(), Signal()
+        m.d.comb += is_byte.eq(valid & ~token.end)
+        m.d.sync += is_end.eq(valid & token.end)
         m.d.comb += [crc.start.eq(is_end), crc.valid.eq(is_byte), crc.data.eq(token.data)]
 
         # Bytes reach the ring CRC_BYTES late, so that a frame's CRC never does.
@@ -141,17 +147,22 @@ class Receiver(wiring.Component):
         with m.If(is_byte & (index >= 1) & (index < HEADER_BYTES + _SESSION_BYTES)):
             m.d.sync += header.eq(Cat(header[8:], token.data))
 
-        whole, is_reset, fits = Signal(), Signal(), Signal()
-        m.d.comb += [
-            whole.eq(is_end & ~token.broken & crc.match_detected & (index >= OVERHEAD_BYTES)),
+        whole, is_reset, fits, is_broken = Signal(), Signal(), Signal(), Signal()
+        # Of two ends in a row, the second closes an empty frame.
+        m.d.sync += [
+            is_whole.eq(~token.broken & crc.match_detected & (index >= OVERHEAD_BYTES) & ~is_end),
             is_reset.eq((kind == Request.RESET) & (index == OVERHEAD_BYTES + _SESSION_BYTES)),
+            is_broken.eq(token.broken | ((index != 0) & ~is_end)),
+        ]
+        m.d.comb += [
+            whole.eq(is_end & is_whole),
             fits.eq(~dropped & lengths.w_rdy),
             self.alive.eq(whole), self.reset.eq(whole & is_reset),
-            self.broken.eq(is_end & ~whole & (token.broken | (index != 0))),
+            self.broken.eq(is_end & ~is_whole & is_broken),
             self.overrun.eq(whole & ~is_reset & ~fits),
             forget.eq(self.reset | self.clear),
             lengths.w_data.eq(end - start), lengths.w_en.eq(whole & ~is_reset & fits),
-            self.idle.eq(~valid & ~lengths.r_rdy & (reader.head == start)),
+            self.idle.eq(~valid & ~is_end & ~lengths.r_rdy & (reader.head == start)),
         ]  # fmt: skip
         with m.If(is_end):
             m.d.sync += [index.eq(0), dropped.eq(0), end.eq(start)]

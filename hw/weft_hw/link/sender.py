@@ -8,6 +8,7 @@ from weft_hw.contract.packet import CRC_BYTES
 from weft_hw.link.cobs import CobsEncoder, Framed
 from weft_hw.link.crc import crc32
 from weft_hw.link.ring import RingReader
+from weft_hw.stream_buffer import StreamBuffer
 
 __all__ = ["Sender"]
 
@@ -60,33 +61,37 @@ class Sender(wiring.Component):
             reader.o.ready.eq(self.tx.ready),
         ]  # fmt: skip
 
+        # Registers on both sides of what chooses the byte, so that no stall reaches through.
+        m.submodules.source, m.submodules.target = source, target = (
+            StreamBuffer(Framed()), StreamBuffer(Framed()))
+        wiring.connect(m, wiring.flipped(self.i), source.i)
+        wiring.connect(m, target.o, cobs.i)
+        frame, encoded = source.o, target.i
+
         index = Signal(range(CRC_BYTES))
         in_frame = Signal()
-        m.d.comb += self.idle.eq(~in_frame & (reader.head == cobs.limit))
+        m.d.comb += self.idle.eq(~in_frame & ~frame.valid & ~target.o.valid & cobs.idle
+                                 & (reader.head == cobs.limit))
         with m.FSM():
             with m.State("FRAME"):
                 m.d.comb += [
-                    cobs.i.payload.data.eq(self.i.payload.data), cobs.i.valid.eq(self.i.valid),
-                    self.i.ready.eq(cobs.i.ready),
-                    crc.data.eq(self.i.payload.data), crc.valid.eq(self.i.valid & cobs.i.ready),
+                    encoded.p.data.eq(frame.p.data), encoded.valid.eq(frame.valid),
+                    frame.ready.eq(encoded.ready),
+                    crc.data.eq(frame.p.data), crc.valid.eq(frame.valid & encoded.ready),
                 ]  # fmt: skip
                 with m.If(crc.valid):
                     m.d.sync += in_frame.eq(1)
-                    with m.If(self.i.payload.last):
+                    with m.If(frame.p.last):
                         m.next = "CRC"
             with m.State("CRC"):
                 m.d.comb += [
-                    cobs.i.payload.data.eq(crc.crc.word_select(index, 8)),
-                    cobs.i.payload.last.eq(index == CRC_BYTES - 1), cobs.i.valid.eq(1),
+                    encoded.p.data.eq(crc.crc.word_select(index, 8)),
+                    encoded.p.last.eq(index == CRC_BYTES - 1), encoded.valid.eq(1),
                 ]  # fmt: skip
-                with m.If(cobs.i.ready):
+                with m.If(encoded.ready):
                     m.d.sync += index.eq(index + 1)
-                    with m.If(cobs.i.payload.last):
-                        m.d.sync += index.eq(0)
+                    with m.If(encoded.p.last):
+                        m.d.sync += [index.eq(0), in_frame.eq(0)]
                         m.d.comb += crc.start.eq(1)
-                        m.next = "CLOSE"
-            # The encoder takes bytes again once the frame's last zero is written.
-            with m.State("CLOSE"), m.If(cobs.i.ready):
-                m.d.sync += in_frame.eq(0)
-                m.next = "FRAME"
+                        m.next = "FRAME"
         return m

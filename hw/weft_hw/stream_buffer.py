@@ -1,0 +1,43 @@
+"""Stream buffer: two places between producer and consumer, so that neither waits on the other."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["StreamBuffer"]
+
+
+class StreamBuffer(wiring.Component):
+    """Hands a stream on through registers, ``ready`` as well as ``valid``.
+
+    Latency is 1 cycle; one item per cycle.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        Of the items.
+
+    Members
+    -------
+    i : In(stream.Signature(shape)); o : Out(stream.Signature(shape))
+    """
+
+    i: stream.Interface
+    o: stream.Interface
+
+    def __init__(self, shape):
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+
+    def elaborate(self, platform):
+        m = Module()
+        spare, is_full = Signal.like(self.i.p, name="spare"), Signal()
+        m.d.comb += self.i.ready.eq(~is_full)
+        with m.If(self.o.ready | ~self.o.valid):
+            m.d.sync += self.o.valid.eq(self.i.valid | is_full)
+            with m.If(is_full):
+                m.d.sync += [self.o.p.eq(spare), is_full.eq(0)]
+            with m.Else():
+                m.d.sync += self.o.p.eq(self.i.p)
+        with m.Elif(self.i.valid & self.i.ready):
+            m.d.sync += [spare.eq(self.i.p), is_full.eq(1)]
+        return m
