@@ -33,7 +33,7 @@ class SystolicArray(wiring.Component):
     Members
     -------
     step : In(step_layout(config)); weight_address : In(range(weight_words))
-    depthwise : In(1), constant while steps are in flight
+    depthwise : In(1), constant while steps are in flight; handed from element to element like them
     own : In, activation of [pixel][row][column], of which column 0 also crosses the row
     o_step : Out(step_layout(config)); sums : Out, of [pixel][column]
     load : In, one column of one weight word: ``address`` (word * columns + column), ``weights``
@@ -71,13 +71,12 @@ class SystolicArray(wiring.Component):
         weights = delay(m, self.load.weights, 1, name="load_weights")
 
         # What enters tile 0; each row and each tile adds a cycle.
-        addresses = [self.weight_address]
+        addresses, depthwise = [self.weight_address], [self.depthwise]
         for row in range(1, config.rows):
             addresses.append(delay(m, addresses[-1], 1, name=f"address_r{row}"))
-        crossing = [
-            [delay(m, self.own[p][row][0], 1, name=f"crossing_p{p}_r{row}")
-             for row in range(config.rows)] for p in range(config.pixels)
-        ]  # fmt: skip
+            depthwise.append(delay(m, depthwise[-1], 1, name=f"depthwise_r{row}"))
+        crossing = [[self.own[p][row][0] for row in range(config.rows)]
+                    for p in range(config.pixels)]
 
         for tile in range(tiles):
             if tile:
@@ -85,6 +84,8 @@ class SystolicArray(wiring.Component):
                              for r, a in enumerate(addresses)]
                 crossing = [[delay(m, a, 1, name=f"crossing_p{p}_t{tile}_r{r}")
                              for r, a in enumerate(rows)] for p, rows in enumerate(crossing)]
+            depthwise = [delay(m, d, 1, name=f"depthwise_t{tile}_r{r}")
+                         for r, d in enumerate(depthwise)]
             for column in range(tile * config.tile, (tile + 1) * config.tile):
                 m.submodules[f"weights_{column}"] = memory = self.tech.weight_column(
                     rows=config.rows, depth=config.weight_words)
@@ -96,23 +97,24 @@ class SystolicArray(wiring.Component):
                 for row in range(config.rows):
                     m.d.comb += memory.read_address[row].eq(addresses[row])
                 for p in range(config.pixels):
-                    total = self._column(m, p, tile, column, crossing[p], memory)
+                    total = self._column(m, p, tile, column, crossing[p], depthwise, memory)
                     m.d.comb += self.sums[p][column].eq(
                         delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}"))
         return m
 
-    def _column(self, m, pixel, tile, column, crossing, memory):
+    def _column(self, m, pixel, tile, column, crossing, depthwise, memory):
         """Chain the elements of one column of one pixel; return the lowest one's sum."""
         config, total = self.config, 0
         for row in range(config.rows):
             index = (pixel * config.rows + row) * config.columns + column
             element = ProcessingElement(
                 config, self.tech, dsp=index < config.dsp_multipliers)
-            m.submodules[f"pe_p{pixel}_r{row}_c{column}"] = element
-            own = delay(m, self.own[pixel][row][column], tile + 1,
-                        name=f"own_p{pixel}_r{row}_c{column}")
+            name = f"p{pixel}_r{row}_c{column}"
+            m.submodules[f"pe_{name}"] = element
+            own = delay(m, self.own[pixel][row][column], tile, name=f"own_{name}")
+            activation = Mux(depthwise[row], own, crossing[row])
             m.d.comb += [
-                element.activation.eq(Mux(self.depthwise, own, crossing[row])),
+                element.activation.eq(delay(m, activation, 1, name=f"activation_{name}")),
                 element.weight.eq(memory.read_data[row]),
                 element.sum_in.eq(total),
             ]

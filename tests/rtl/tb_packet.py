@@ -146,6 +146,8 @@ async def drops_what_does_not_fit(dut):
                         ((5,) * 7, (5,) * FRAMES)]:  # fmt: skip
         contents = [bytes([3, *rng.randbytes(size - 1)]) for size in sizes]
         await send(dut, b"".join(encode(seal(content)) for content in contents))
+        for _ in range(3):  # a frame is judged 3 cycles after its end
+            await FallingEdge(dut.clk)
         queue = frames(dut, lambda: False)
         expected = [content for content in contents if len(content) in kept][: len(kept)]
         if len(sizes) == 4:
