@@ -23,6 +23,7 @@ from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck, layout_of
 from weft_hw.link.cobs import Framed
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
 from weft_hw.sequencer import RUN
+from weft_hw.stream_buffer import StreamBuffer
 
 __all__ = ["Commands", "LinkCounters"]
 
@@ -108,7 +109,10 @@ class Commands(wiring.Component):
         m.submodules.check = check = RequestCheck(self.config)
         m.submodules.writer = writer = UnitWriter(self.config)
         m.submodules.reader = reader = UnitReader(self.config)
-        wiring.connect(m, writer.o, wiring.flipped(self.write))
+        # A memory that lets a unit wait must not reach as far as the bytes behind it.
+        m.submodules.units = units = StreamBuffer(write_layout(self.config))
+        wiring.connect(m, writer.o, units.i)
+        wiring.connect(m, units.o, wiring.flipped(self.write))
         wiring.connect(m, reader.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.data), reader.data)
 
@@ -195,8 +199,6 @@ class Commands(wiring.Component):
                         m.d.sync += expected.eq(expected + 1)
                     with m.Switch(header.kind):
                         with m.Case(Request.WRITE):
-                            with m.If(place.region != Region.ACTIVATION):
-                                m.d.sync += label.eq(0)
                             m.next = "WRITE"
                         with m.Case(Request.RUN):
                             m.next = "START"
@@ -209,6 +211,8 @@ class Commands(wiring.Component):
                     writer.transfer.valid.eq(1), writer.i.valid.eq(self.bytes.valid),
                     self.bytes.ready.eq(writer.i.ready),
                 ]
+                with m.If(place.region != Region.ACTIVATION):
+                    m.d.sync += label.eq(0)
                 with m.If(writer.transfer.ready):
                     m.next = "COMPOSE"
             with m.State("START"):

@@ -30,7 +30,7 @@ class UnitWriter(wiring.Component):
     Members
     -------
     transfer : In(stream.Signature(Transfer))
-        Taken when the transfer is complete: hold it until then.
+        Taken when the transfer is complete: hold it until then, the payload from a cycle before on.
     i : In(stream.Signature(8))
     o : Out(stream.Signature(write_layout(config)))
     """
@@ -49,28 +49,28 @@ class UnitWriter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         transfer, unit = self.transfer.payload, self.o.payload
-        index = Signal(transfer.unit_bytes.shape())
-        gathered, written = Signal(16), Signal(16)  # whole units of this transfer
-        last_byte = Signal()
+        index, last_index = Signal(transfer.unit_bytes.shape()), Signal(transfer.unit_bytes.shape())
+        gathered = Signal(16)  # whole units of this transfer
+        last_unit, is_full = Signal(), Signal()
+        m.d.sync += last_index.eq(transfer.unit_bytes - 1)
         m.d.comb += [
             unit.region.eq(transfer.region),
-            last_byte.eq(index == transfer.unit_bytes - 1),
-            self.i.ready.eq(self.transfer.valid & (gathered != transfer.count)
-                            & (~self.o.valid | self.o.ready)),
-            self.transfer.ready.eq(written == transfer.count),
-        ]  # fmt: skip
+            self.i.ready.eq(self.transfer.valid & ~is_full & (~self.o.valid | self.o.ready)),
+            self.transfer.ready.eq(is_full & ~self.o.valid),
+        ]
 
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [self.o.valid.eq(0), written.eq(written + 1)]
+            m.d.sync += self.o.valid.eq(0)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [unit.data.word_select(index, 8).eq(self.i.payload), index.eq(index + 1)]
-            with m.If(last_byte):
+            with m.If(index == last_index):
                 m.d.sync += [
                     index.eq(0), gathered.eq(gathered + 1), self.o.valid.eq(1),
                     unit.address.eq(transfer.address + gathered),
+                    last_unit.eq(gathered + 2 == transfer.count), is_full.eq(last_unit),
                 ]  # fmt: skip
-        with m.If(self.transfer.valid & self.transfer.ready):
-            m.d.sync += [gathered.eq(0), written.eq(0)]
+        with m.If(~self.transfer.valid):
+            m.d.sync += [gathered.eq(0), last_unit.eq(transfer.count == 1), is_full.eq(0)]
         return m
 
 
