@@ -65,11 +65,7 @@ class SystolicArray(wiring.Component):
         column_bits = (config.columns - 1).bit_length()
         m.d.comb += self.o_step.eq(delay(m, self.step, self.latency, name="step"))
 
-        # Loading: one register for the fan-out to all columns.
-        enable = delay(m, self.load.enable, 1, name="load_enable")
-        address = delay(m, self.load.address, 1, name="load_address")
-        weights = delay(m, self.load.weights, 1, name="load_weights")
-
+        enable, address, weights = self.load.enable, self.load.address, self.load.weights
         # What enters tile 0; each row and each tile adds a cycle.
         addresses, depthwise = [self.weight_address], [self.depthwise]
         for row in range(1, config.rows):
@@ -86,6 +82,9 @@ class SystolicArray(wiring.Component):
                              for r, a in enumerate(rows)] for p, rows in enumerate(crossing)]
             depthwise = [delay(m, d, 1, name=f"depthwise_t{tile}_r{r}")
                          for r, d in enumerate(depthwise)]
+            enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
+            address = delay(m, address, 1, name=f"load_address_t{tile}")
+            weights = delay(m, weights, 1, name=f"load_weights_t{tile}")
             for column in range(tile * config.tile, (tile + 1) * config.tile):
                 m.submodules[f"weights_{column}"] = memory = self.tech.weight_column(
                     rows=config.rows, depth=config.weight_words)

@@ -46,7 +46,8 @@ class Collector(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        held = Signal.like(self.results)
+        held = Signal.like(self.results, reset_less=True)
+        out = Signal.like(self.beat, reset_less=True)
         step = Signal.like(self.done)
         busy = Signal()
         pixel = Signal(pixel_shape(config))
@@ -59,11 +60,12 @@ class Collector(wiring.Component):
             for h in range(config.beats) for lane in range(config.lanes)
         ])  # fmt: skip
         m.d.sync += self.valid.eq(busy)
-        m.d.sync += self.beat.parameter.eq(group + beat)
+        m.d.comb += self.beat.eq(out)
+        m.d.sync += out.parameter.eq(group + beat)
         index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
         for lane in range(config.lanes):
             choice = Array(position[k] for k in range(lane, len(position), config.lanes))
-            m.d.sync += self.beat.value[lane].eq(choice[index])
+            m.d.sync += out.value[lane].eq(choice[index])
 
         last_beat, last_pixel = Signal(), Signal()
         m.d.comb += last_beat.eq(

@@ -70,7 +70,9 @@ class Elementwise(wiring.Component):
 
         arrives_first = delay(m, self.read_enable & (phase == 0), ACCESS_LATENCY, name="first")
         arrives = delay(m, completes, ACCESS_LATENCY, name="arrives")
-        first, a, b = (Signal(config.columns * 8, name=name) for name in ("first", "a", "b"))
+        first, a, b = (Signal(config.columns * 8, name=name, reset_less=True)
+                       for name in ("first", "a", "b"))
+        out = Signal.like(self.beat, reset_less=True)
         with m.If(arrives_first):
             m.d.sync += first.eq(self.read_data)
         beat = Signal(range(config.beats + 1), init=config.beats)
@@ -83,14 +85,15 @@ class Elementwise(wiring.Component):
             ]
 
         m.d.sync += self.valid.eq(beat != config.beats)
-        m.d.sync += self.beat.parameter.eq(descriptor.parameter_base)
+        m.d.comb += self.beat.eq(out)
+        m.d.sync += out.parameter.eq(descriptor.parameter_base)
         for lane in range(config.lanes):
             positions = range(lane, config.columns, config.lanes)
             index = beat[: max(1, config.beats.bit_length() - 1)]
             value = Array(a.word_select(k, 8).as_signed() for k in positions)[index]
             operand = Array(b.word_select(k, 8).as_signed() for k in positions)[index]
             m.d.sync += [
-                self.beat.value[lane].eq(Mux(descriptor.wide, value << WIDE_SHIFT, value)),
-                self.beat.operand[lane].eq(operand),
+                out.value[lane].eq(Mux(descriptor.wide, value << WIDE_SHIFT, value)),
+                out.operand[lane].eq(operand),
             ]
         return m

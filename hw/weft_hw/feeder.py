@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.delay import delay
 from weft_hw.layouts import column_layout, step_layout, window_layout
 
 __all__ = ["Feeder"]
@@ -85,9 +86,9 @@ class Feeder(wiring.Component):
             self.waits_output.eq(complete & (left == 0) & ~free),
             self.push.eq(self.columns.valid & self.columns.ready),
             self.pixel.eq(column.pixel),
-            self.words.eq(column.words),
             self.every.eq(column.every),
         ]
+        m.d.comb += self.words.eq(delay(m, column.words, 1, name="words"))
         with m.If(start):
             m.d.sync += complete.eq(0)
         with m.If(self.columns.valid & self.columns.ready):

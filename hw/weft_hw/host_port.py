@@ -69,13 +69,21 @@ class HostPort(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # What the units hold needs no reset.
+        address, unit = (Signal.like(value, reset_less=True, name=name) for name, value in [
+            ("address", self.store.address), ("unit", self.store.data)])
+        answer = Signal.like(self.data.payload, reset_less=True, name="answer")
+        m.d.comb += [
+            self.store.address.eq(address), self.store.data.eq(unit), self.data.payload.eq(answer),
+        ]
+
         # A unit waits in a register until its memory has taken it.
         stores = Signal()
         m.d.comb += self.write.ready.eq(~stores)
         with m.If(self.write.ready):
             m.d.sync += [
-                stores.eq(self.write.valid), self.store.address.eq(self.write.p.address),
-                self.store.data.eq(self.write.p.data),
+                stores.eq(self.write.valid), address.eq(self.write.p.address),
+                unit.eq(self.write.p.data),
             ]
             m.d.sync += [self.store.enable[region].eq(
                 self.write.valid & (self.write.p.region == region)) for region in Region]
@@ -103,8 +111,8 @@ class HostPort(wiring.Component):
         with m.If(self.fetch_valid | other_valid):
             m.d.sync += [
                 self.data.valid.eq(1),
-                self.data.payload.eq(Mux(self.fetch_valid, self.fetch_data,
-                                         Mux(is_counter, self.counter_data, 0))),
+                answer.eq(Mux(self.fetch_valid, self.fetch_data,
+                              Mux(is_counter, self.counter_data, 0))),
             ]  # fmt: skip
         with m.If(self.data.valid & self.data.ready):
             m.d.sync += [self.data.valid.eq(0), waiting.eq(0)]

@@ -131,7 +131,8 @@ class OutputLanes(wiring.Component):
     one memory with one read port, so ``use_table`` and ``add_table`` exclude each other.
 
     Latency is ``LATENCY`` cycles whatever the control says, throughput one beat per cycle; nothing
-    stalls it. The producer must not change ``control``, nor write the entries in use, from the
+    stalls it. Writes reach the last lane ``lanes / 2`` cycles later than they are given. The
+    producer must not change ``control``, nor write the entries in use, from the
     cycle before a beat's arrival to its result.
 
     Parameters
@@ -181,9 +182,11 @@ class OutputLanes(wiring.Component):
         handed = [control]
         for cycle in range(_ADDRESS_WAIT):
             handed.append(delay(m, handed[-1], 1, name=f"control_{cycle}"))
-        write_parameter = delay(m, self.write_parameter, 1, name="write_parameter")
-        write_table = delay(m, self.write_table, 1, name="write_table")
+        write_parameter, write_table = self.write_parameter, self.write_table
         for index in range(self.config.lanes):
+            if index % 2 == 0:
+                write_parameter = delay(m, write_parameter, 1, name=f"write_parameter_{index}")
+                write_table = delay(m, write_table, 1, name=f"write_table_{index}")
             m.submodules[f"lane_{index}"] = lane = OutputLane(self.config, self.tech)
             chosen = write_parameter.address[:lane_bits] == index
             m.d.comb += [

@@ -81,7 +81,10 @@ class Sequencer(wiring.Component):
         ]
 
         # The next descriptor is shifted in, word by word, from `first` on.
-        ahead = Signal(DESCRIPTOR_WORDS * _WORD)
+        ahead = Signal(DESCRIPTOR_WORDS * _WORD, reset_less=True)
+        front, back = (Signal(DESCRIPTOR_LAYOUT, name=name, reset_less=True)
+                       for name in ("front", "back"))
+        m.d.comb += [self.front.eq(front), self.back.eq(back)]
         word = Signal(range(DESCRIPTOR_WORDS + 1))
         to_fetch, fetching, fetched = Signal(8), Signal(), Signal()
         address = Signal(range(self.config.descriptor_count * DESCRIPTOR_WORDS))
@@ -115,7 +118,7 @@ class Sequencer(wiring.Component):
         with m.FSM(name="front_half") as front_half:
             with m.State("FETCH"), m.If(fetched):
                 m.d.sync += [
-                    self.front.eq(ahead), self.front_begin.eq(1), fetched.eq(0),
+                    front.eq(ahead), self.front_begin.eq(1), fetched.eq(0),
                     self.joined.eq(0),
                 ]
                 m.next = "READ"
@@ -124,7 +127,7 @@ class Sequencer(wiring.Component):
         with m.FSM(name="back_half"):
             with m.State("JOIN"), m.If(front_half.ongoing("READ") & ~self.joined):
                 m.d.sync += [
-                    self.back.eq(self.front), self.back_begin.eq(1), self.joined.eq(1)]
+                    back.eq(front), self.back_begin.eq(1), self.joined.eq(1)]
                 m.next = "COMPUTE"
             with m.State("COMPUTE"), m.If(self.done):
                 m.d.comb += ends.eq(1)
@@ -144,8 +147,8 @@ class Sequencer(wiring.Component):
             counters.read_address.eq(self.counter_address),
             self.counter_data.eq(counters.read_data),
         ]
-        counts = [Signal(_WORD, name=field.name) for field in COUNTERS]
-        held = [Signal(_WORD, name=f"held_{field.name}") for field in COUNTERS]
+        counts = [Signal(_WORD, name=field.name, reset_less=True) for field in COUNTERS]
+        held = [Signal(_WORD, name=f"held_{field.name}", reset_less=True) for field in COUNTERS]
         storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
         held_layer = Signal.like(layer)
         for count, event in zip(counts, [self.busy, *self.events], strict=True):

@@ -30,14 +30,16 @@ class StreamBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        spare, is_full = Signal.like(self.i.p, name="spare"), Signal()
-        m.d.comb += self.i.ready.eq(~is_full)
+        first, spare = (Signal.like(self.i.p, name=name, reset_less=True)
+                        for name in ("first", "spare"))
+        is_full = Signal()
+        m.d.comb += [self.i.ready.eq(~is_full), self.o.p.eq(first)]
         with m.If(self.o.ready | ~self.o.valid):
             m.d.sync += self.o.valid.eq(self.i.valid | is_full)
             with m.If(is_full):
-                m.d.sync += [self.o.p.eq(spare), is_full.eq(0)]
+                m.d.sync += [first.eq(spare), is_full.eq(0)]
             with m.Else():
-                m.d.sync += self.o.p.eq(self.i.p)
+                m.d.sync += first.eq(self.i.p)
         with m.Elif(self.i.valid & self.i.ready):
             m.d.sync += [spare.eq(self.i.p), is_full.eq(1)]
         return m

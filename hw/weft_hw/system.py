@@ -52,7 +52,7 @@ class System(wiring.Component):
         self._uart = Uart(clock_hz=clock_hz, baud=baud)
         self._core = Core(config, tech, clock_hz=clock_hz, **options)
         super().__init__({
-            "rx": In(1, init=1), "tx": Out(1), "reset": In(1),
+            "rx": In(1), "tx": Out(1), "reset": In(1),
             "idle": Out(1), "busy": Out(1), "error": Out(1),
         })  # fmt: skip
 

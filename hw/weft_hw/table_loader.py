@@ -66,7 +66,7 @@ class TableLoader(wiring.Component):
         with m.If(self.begin):
             m.d.sync += count.eq(0)
 
-        shift = Signal(max(word_bits, _ENTRY_BITS))
+        shift = Signal(max(word_bits, _ENTRY_BITS), reset_less=True)
         arrives = delay(m, self.read_enable, ACCESS_LATENCY, name="arrives")
         if words == 1:
             m.d.sync += shift.eq(shift >> _ENTRY_BITS)

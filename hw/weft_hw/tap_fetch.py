@@ -61,7 +61,8 @@ class TapFetch(wiring.Component):
         bank_bits = config.line_banks.bit_length() - 1
 
         # Cycle 1: rows of the other tap rows (or pixels), and what is padding.
-        rows = [Signal.like(self.fetch.row, name=f"row_{i}") for i in range(config.fetch_rows)]
+        rows = [Signal.like(self.fetch.row, name=f"row_{i}", reset_less=True)
+                for i in range(config.fetch_rows)]
         step = Mux(self.fetch.every, descriptor.stride_y, descriptor.row_step)
         column_inside = Signal()
         place, quarter = Signal.like(self.fetch.unit), Signal(2)  # word in the row, where in it
@@ -79,7 +80,7 @@ class TapFetch(wiring.Component):
         places = data.StructLayout({
             "address": len(self.read_address[0]), "bank": bank_bits, "inside": 1,
         })
-        taps = [Signal(places, name=f"tap_{i}") for i in range(config.fetch_rows)]
+        taps = [Signal(places, name=f"tap_{i}", reset_less=True) for i in range(config.fetch_rows)]
         for row, tap in zip(rows, taps, strict=True):
             slot = row[bank_bits:-1] << descriptor.row_bits
             m.d.sync += [
@@ -102,15 +103,13 @@ class TapFetch(wiring.Component):
         arriving = delay(m, quarter, 2 + behind, name="quarter")
         token = delay(m, self.fetch, 3 + behind, name="token")
         valid = delay(m, self.valid, 3 + behind, name="valid")
-        pad = Signal.like(descriptor.pad_value)
-        m.d.sync += pad.eq(descriptor.pad_value)
+        pad = delay(m, descriptor.pad_value, 1, name="pad")
         column = Signal(column_layout(config))
         banks = Array(self.read_data[bank] for bank in range(config.line_banks))
         for i, tap in enumerate(taps):
             placed = delay(m, tap, behind, name=f"placed_{i}")
-            word, inside = Signal(config.columns * 8, name=f"word_{i}"), Signal(name=f"inside_{i}")
-            m.d.sync += [word.eq(banks[placed.bank] if bank_bits else banks[0]),
-                         inside.eq(placed.inside)]
+            word = delay(m, banks[placed.bank] if bank_bits else banks[0], 1, name=f"word_{i}")
+            inside = delay(m, placed.inside, 1, name=f"inside_{i}")
             m.d.comb += column.words[i].eq(
                 Mux(inside, self._part(word, arriving), pad.replicate(config.columns)))
         m.d.comb += [

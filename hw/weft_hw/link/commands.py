@@ -125,6 +125,7 @@ class Commands(wiring.Component):
         label = Signal(32, reset_less=True)  # memories outlive a reset, and so does their label
 
         place = header.fields.WRITE
+        touches_program = Signal()
         transfer = Signal(Transfer(self.config))
         m.d.comb += [
             check.header.eq(header), check.length.eq(length), check.data_bytes.eq(left),
@@ -161,8 +162,12 @@ class Commands(wiring.Component):
             m.d.sync += [out.eq(out >> 8), out_left.eq(out_left - 1)]
         m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
 
+        with m.If(touches_program):
+            m.d.sync += label.eq(0)
         with m.FSM() as fsm:
             m.d.comb += self.idle.eq(fsm.ongoing("IDLE"))
+            m.d.sync += touches_program.eq(
+                fsm.ongoing("WRITE") & (place.region != Region.ACTIVATION))
             with m.State("IDLE"):
                 m.d.sync += [header.eq(0), status.eq(Status.OK), index.eq(0)]
                 with m.If(self.greet):
@@ -211,8 +216,6 @@ class Commands(wiring.Component):
                     writer.transfer.valid.eq(1), writer.i.valid.eq(self.bytes.valid),
                     self.bytes.ready.eq(writer.i.ready),
                 ]
-                with m.If(place.region != Region.ACTIVATION):
-                    m.d.sync += label.eq(0)
                 with m.If(writer.transfer.ready):
                     m.next = "COMPOSE"
             with m.State("START"):
