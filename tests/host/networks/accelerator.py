@@ -1,5 +1,6 @@
 """Holds the simulated accelerator to the golden model on one random network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from weft.program import Program
 from weft_hw.contract.config import Config, get_config
 
 from networks.compare import onnx_network, random_input, tflite_network
+from networks.plan import SIDES
 
 __all__ = ["FORMS", "SMALL", "Boards", "DeviceOutcome", "imported"]
 
@@ -38,14 +40,16 @@ class DeviceOutcome:
     differences: list[tuple[str, int]] = field(default_factory=list)
 
 
-def imported(form: str, seed: int) -> tuple[Graph, np.ndarray] | None:
+def imported(
+    form: str, seed: int, sides: Sequence[int] = SIDES
+) -> tuple[Graph, np.ndarray] | None:
     """Return the graph of a random network, and an input; None if its file tells no scale."""
     rng = np.random.default_rng(seed)
     if form == "tflite":
-        plan, data, edge = tflite_network(seed)
+        plan, data, edge = tflite_network(seed, sides)
         graph = import_tflite(data, f"random {seed}", "reference")
     else:
-        plan, data, edge = onnx_network(seed, form)
+        plan, data, edge = onnx_network(seed, form, sides)
         if form == "qoperator" and all(x.kind in ("max_pool", "flatten") for x in plan.layers):
             return None
         graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")

@@ -1,5 +1,6 @@
 """Holds the golden model to the runtimes on one random network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ from weft.importers.tflite import import_tflite
 from networks import onnx_writer, tflite_writer
 from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter
 from networks.ort import ort_session, run_ort
-from networks.plan import Plan, random_plan
+from networks.plan import SIDES, Plan, random_plan
 
 __all__ = ["Outcome", "compare_onnx", "compare_tflite", "onnx_network", "tflite_network"]
 
@@ -46,9 +47,9 @@ def random_input(rng, shape, dtype, step) -> np.ndarray:
     return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
 
 
-def tflite_network(seed: int) -> tuple[Plan, bytes, str]:
+def tflite_network(seed: int, sides: Sequence[int] = SIDES) -> tuple[Plan, bytes, str]:
     """Return the plan, the file and the type of its edges."""
-    plan = random_plan(seed, tflite_writer.KINDS, fixed_steps=True)
+    plan = random_plan(seed, tflite_writer.KINDS, fixed_steps=True, sides=sides)
     edge = EDGES[seed % len(EDGES)]
     return plan, tflite_writer.write_tflite(plan, edge), edge
 
@@ -74,13 +75,16 @@ def compare_tflite(seed: int, rounding: str = "reference") -> Outcome:
     return outcome
 
 
-def onnx_network(seed: int, form: str) -> tuple[Plan, bytes, str]:
+def onnx_network(
+    seed: int, form: str, sides: Sequence[int] = SIDES
+) -> tuple[Plan, bytes, str]:
     """Return the plan, the file (form "qdq" or "qoperator") and the type of its edges."""
     unsigned = seed % 2 == 1
     kinds = onnx_writer.KINDS if form == "qdq" else onnx_writer.QOPERATOR_KINDS
     plan = random_plan(
-        seed, kinds, fixed_steps=False, bound=UNSIGNED_BOUND if unsigned else 127
-    )
+        seed, kinds, fixed_steps=False, bound=UNSIGNED_BOUND if unsigned else 127,
+        sides=sides,
+    )  # fmt: skip
     for layer in plan.layers:
         if layer.kind in ("max_pool", "flatten", "resize"):
             layer.step = plan.step_of(layer.inputs[0])

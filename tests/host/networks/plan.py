@@ -1,11 +1,15 @@
 """A random network as a list of layers, before it becomes a file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Layer", "Plan", "Step", "random_plan"]
+__all__ = ["LARGE", "SIDES", "Layer", "Plan", "Step", "random_plan"]
+
+SIDES = (1, 2, 3, 5, 7, 8, 11, 16)  # of the input
+LARGE = (16, 24, 32, 40)
 
 WINDOWED = ("conv", "depthwise", "grouped")
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
@@ -43,16 +47,16 @@ class Plan:
 class Planner:
     """Adds layers of which each format allows only some (``kinds``)."""
 
-    def __init__(self, seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127):
+    def __init__(self, seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127,
+                 sides: Sequence[int] = SIDES):  # fmt: skip
         self.rng = np.random.default_rng(seed)
         self.kinds = kinds
         # LiteRT demands the same scale around pools and concatenations, ONNX does not.
         self.fixed_steps = fixed_steps
         self.bound = bound
-        side = [1, 2, 3, 5, 7, 8, 11, 16]
         channels = [1, 2, 3, 4, 7, 8, 16, 17, 32]
         batch = 1 if self.rng.random() < 0.9 else 2
-        shape = (batch, self.pick(side), self.pick(side), self.pick(channels))
+        shape = (batch, self.pick(sides), self.pick(sides), self.pick(channels))
         if self.rng.random() < 0.1:
             shape = (batch, 1, self.pick([5, 16, 33]), self.pick(channels))
         self.plan = Plan(seed, shape, self.step(0.02), [])
@@ -136,15 +140,16 @@ class Planner:
 
 
 def random_plan(
-    seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127, length: int = 8
-) -> Plan:
+    seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127, length: int = 8,
+    sides: Sequence[int] = SIDES,
+) -> Plan:  # fmt: skip
     """Return a plan of about ``length`` layers; ``kinds`` weighs what is chosen.
 
-    Weights lie in -bound ... bound.
+    Weights lie in -bound ... bound; the input is as high and wide as one of ``sides``.
     """
     from networks.layers import extend, finish
 
-    planner = Planner(seed, kinds, fixed_steps=fixed_steps, bound=bound)
+    planner = Planner(seed, kinds, fixed_steps=fixed_steps, bound=bound, sides=sides)
     value = 0
     for _ in range(int(planner.rng.integers(1, length + 1))):
         value = extend(planner, value)

@@ -1,0 +1,194 @@
+"""Cycles of one MAC layer: when rows arrive, columns of taps are fetched and windows start.
+
+Each part of the engine is one recurrence in time, taken from its file in ``hw/weft_hw``; what
+they wait for each other is what the layer takes. Nothing is fitted: a cycle that is not
+explained here is a mistake, and the tests hold the sum to the simulation, cycle by cycle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Wait
+
+from weft.compiler.ir import Command
+
+__all__ = ["OUTPUT_LATENCY", "MacTimes", "array_latency", "mac_times"]
+
+# Latencies in cycles; tests/unit/test_cycle_model.py holds them to the gateware.
+OUTPUT_LATENCY = 24  # output lanes
+_FIRST_FETCH = 4  # from a layer's begin to its first window-program entry
+_ROW = 3  # from the last fetch of an output row to the first one of the next
+_FETCH = 9  # from a fetch to its column of taps at the feeder
+_FILLED = 4  # from the last word of an input row to the row's being counted
+_LOW_ROW = 6  # from the last fetch of an output row to its input rows' being free
+_QUEUE = 16  # columns of taps under way or queued
+_COLLECT = 3  # from the last step to the first beat, besides the array
+_STORE = 2  # from the last result to the end of the layer
+_ROWS_WRITTEN = 3  # from the last result of an output row to the row's being readable
+
+
+def array_latency(config: Config) -> int:
+    """Return the cycles from a step to its sums."""
+    return config.rows + config.columns // config.tile + 4
+
+
+@dataclass
+class MacTimes:
+    """When things happen in a layer, in cycles from the start of the run."""
+
+    last_start: int = 0  # of its last window
+    end: int = 0  # of the layer: its last result is written
+    busy: int = 0  # steps
+    rows_written: list[int] = field(default_factory=list)  # for each output row
+
+
+@dataclass(frozen=True)
+class _State:
+    """What one group of windows leaves to the next, in cycles from its first possible fetch."""
+
+    pops: tuple[int, ...]  # when the last columns left the queue
+    hold: int  # when the feeder may take another column
+    free: int  # when the array may start another window
+    exit: int  # when the last results have left
+
+
+def mac_times(
+    config: Config, command: Command, *, begin: int, join: int, written: Sequence[int] | None
+) -> MacTimes:
+    """Follow a layer through the engine.
+
+    Parameters
+    ----------
+    config : Config
+    command : Command
+    begin, join : int
+        Cycles in which its front half and its back half begin.
+    written : sequence of int, or None
+        When each output row of the layer before is written; None if that was no MAC layer.
+    """
+    fields = command.fields
+    rows = _Rows(config, command, begin, join, written)
+    walk = _Walk(config, command, join)
+    times = MacTimes()
+    now = begin + _FIRST_FETCH
+    drain = _COLLECT + array_latency(config) + OUTPUT_LATENCY
+    height, stride = fields["out_height"], fields["stride_y"]
+    for y in range(0, height, config.pixels):
+        top = y * stride - fields["pad_top"]
+        covered = top + fields["span"] + (config.pixels - 1) * stride
+        now = max(now, rows.filled(covered) + 1)
+        pixels = min(config.pixels, height - y)
+        last_fetch = walk.block(now, pixels)
+        beats = fields["last_beats"] * pixels
+        done = walk.last_step + drain + beats
+        times.rows_written += [done + _ROWS_WRITTEN] * pixels
+        times.end = done + _STORE
+        rows.use(max(0, top + config.pixels * stride), last_fetch + _LOW_ROW)
+        now = last_fetch + _ROW
+    times.last_start, times.busy = walk.last_start, walk.busy
+    return times
+
+
+class _Rows:
+    """Arrival of input rows in the line buffers."""
+
+    def __init__(self, config: Config, command: Command, begin: int, join: int,
+                 written: Sequence[int] | None):  # fmt: skip
+        fields = command.fields
+        self._words, self._count = fields["row_words"], fields["fill_rows"]
+        self._capacity = (config.line_banks * config.line_words) >> fields["row_bits"]
+        self._begin, self._join = begin, join
+        self._wait, self._written = fields["wait"], written
+        self._free: list[tuple[int, int]] = []  # (first row still needed, since when)
+        self._next, self._row, self._end = begin + 1, 0, begin
+
+    def use(self, low_row: int, time: int) -> None:
+        """Note that rows before ``low_row`` are needed no more from ``time`` on."""
+        self._free.append((low_row, time))
+
+    def filled(self, covered: int) -> int:
+        """Return when ``covered`` rows, or all, can be read from the line buffers."""
+        while self._row < min(covered, self._count):
+            start = max(self._next, self._exists(), self._room())
+            self._end = start + self._words + _FILLED
+            self._next = start + self._words + 1
+            self._row += 1
+        return self._end
+
+    def _exists(self) -> int:
+        """Return when the next row may be read from activation memory."""
+        if self._written is None or self._wait == Wait.LAYER:
+            return self._join
+        if self._wait == Wait.ROW:
+            return min(self._join, self._written[self._row])
+        return self._begin
+
+    def _room(self) -> int:
+        """Return when the row that the next one replaces is used up."""
+        low = self._row - self._capacity + 1
+        return next((time for row, time in self._free if row >= low), 0) if low > 0 else 0
+
+
+class _Walk:
+    """Fetches, windows and results, group of channels by group of channels."""
+
+    def __init__(self, config: Config, command: Command, join: int):
+        fields, self._config = command.fields, config
+        self._join, self._groups = join, fields["groups"]
+        self._width, self._keep = fields["out_width"], fields["keep"]
+        self._last_beats = fields["last_beats"]
+        distinct = config.pixels > 1 and fields["stride_y"] % 2 == 1
+        # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
+        self._entries = [(entry.columns, entry.channels and distinct, len(entry.taps))
+                         for entry in command.entries]  # fmt: skip
+        self._state = _State((-1,) * _QUEUE, 0, 0, 0)
+        self._known: dict = {}
+        self._moved = 0  # what the state's times count from
+        self.last_start = self.last_step = self.busy = 0
+
+    def block(self, now: int, pixels: int) -> int:
+        """Walk a block of output rows, whose first fetch may be ``now``; return the last fetch."""
+        fetch = now - 1
+        for group in range(self._groups):
+            beats = self._last_beats if group == self._groups - 1 else self._config.beats
+            fetch = self._group(fetch + 1, pixels, beats * pixels)
+        return fetch
+
+    def _group(self, now: int, pixels: int, leave: int) -> int:
+        state, shift = self._state, now - self._moved
+        state = _State(
+            tuple(max(-1, pop - shift) for pop in state.pops), max(0, state.hold - shift),
+            max(0, state.free - shift), max(0, state.exit - shift))  # fmt: skip
+        key = (state, max(0, self._join + 1 - now), pixels, leave)
+        if key not in self._known:
+            self._known[key] = self._follow(*key)
+        self._state, fetch, start, steps = self._known[key]
+        self._moved = now
+        self.last_start, self.last_step = now + start, now + start + steps - 1
+        self.busy += self._width * sum(entry[2] for entry in self._entries)
+        return now + fetch
+
+    def _follow(
+        self, state: _State, join: int, pixels: int, leave: int
+    ) -> tuple[_State, int, int, int]:
+        """Return the state after a group, its last fetch, and its last window's start and steps.
+
+        Times count from the first fetch that the group could make.
+        """
+        pops, hold, free, leaving = list(state.pops), state.hold, state.free, state.exit
+        fetch, pop, start, steps = -1, pops[-1], 0, 0
+        final = len(self._entries) - 1
+        for x in range(self._width):
+            kept = self._keep if x else 0
+            for number, (columns, every, steps) in enumerate(self._entries):
+                for _ in range((columns - kept) * (1 if every else pixels)):
+                    fetch = max(fetch + 1, pops[-_QUEUE] + 1)
+                    pop = max(fetch + _FETCH, pop + 1, hold)
+                    pops.append(pop)
+                start = max(pop + 1, free, join)
+                if number == final:
+                    start = max(start, leaving - steps)
+                    leaving = start + steps + leave
+                hold, free = start, start + steps
+        return _State(tuple(pops[-_QUEUE:]), hold, free, leaving), fetch, start, steps

@@ -1,0 +1,53 @@
+"""The cycle model explains every cycle that the simulated accelerator counts."""
+
+from itertools import islice
+
+import pytest
+
+pytest.importorskip("ai_edge_litert")
+pytest.importorskip("onnxruntime")
+
+from networks.accelerator import SMALL, Boards
+from networks.cycles import compare_cycles, random_graphs
+from networks.mlperf_tiny import MODELS, NAMES
+from weft.cli.feeds import random_feed
+from weft.graph import Graph
+from weft.loading import load
+
+pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+
+SEEDS = 15
+# Of those, how many fit and have layers of over 1000 cycles at least.
+LONG_LAYERS = {"tiny": 0, SMALL.name: 30, "ulx3s-85f": 20}
+
+
+@pytest.mark.parametrize("config", ["tiny", SMALL, "ulx3s-85f"], ids=LONG_LAYERS)
+def test_random_networks(config):
+    """50 networks for each configuration: ``python -m networks.cycles``."""
+    with Boards(config) as boards:
+        found = [compare_cycles(*network, boards) for network in islice(random_graphs(0), SEEDS)]
+    outcomes = [outcome for outcome in found if outcome is not None]
+    wrong = [
+        f"{outcome.name} {layer}: {predicted} predicted, {counted} counted"
+        for outcome in outcomes for layer, predicted, counted in outcome.layers
+        if predicted != counted
+    ]  # fmt: skip
+    assert not wrong
+    assert all(outcome.exact == outcome.descriptors for outcome in outcomes)
+    long_layers = sum(outcome.long_layers for outcome in outcomes)
+    print(f"{len(outcomes)} networks, {long_layers} layers over 1000 cycles")
+    assert long_layers >= LONG_LAYERS[boards.configs[0].name]
+
+
+@pytest.mark.parametrize("name", ["digits", *NAMES])
+def test_models(name):
+    path = MODELS / f"{name}.tflite"
+    if name != "digits" and not path.exists():
+        pytest.skip("WEFT_MODELS has no models")
+    graph = load(name if name == "digits" else path, "ulx3s-85f", None)
+    assert isinstance(graph, Graph)
+    with Boards("ulx3s-85f") as boards:
+        outcome = compare_cycles(name, graph, random_feed(graph, 0), boards)
+    assert outcome is not None
+    assert [predicted for _, predicted, _ in outcome.layers] == [
+        counted for *_, counted in outcome.layers]
