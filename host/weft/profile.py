@@ -28,8 +28,10 @@ class LayerProfile:
         What the cycle model says.
     multipliers : int
         In the array.
-    busy, wait_input, wait_output : int or None
-        Cycles in which the array worked, waited for input, and waited for results to leave.
+    busy, wait_input, wait_output, wait_setup : int or None
+        Cycles in which the array worked (or operands passed), waited for input, waited for
+        results to leave, and waited for the layer's descriptor or table; together ``cycles``.
+        Weights are resident, so that nothing waits for them.
     mismatches : int or None
         Values that differ from the golden model; None when not compared.
     """
@@ -46,6 +48,7 @@ class LayerProfile:
     busy: int | None = None
     wait_input: int | None = None
     wait_output: int | None = None
+    wait_setup: int | None = None
     mismatches: int | None = None
 
     @property

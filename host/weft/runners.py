@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import COUNTER_BYTES, COUNTERS, Region
+from weft_hw.contract.memory_map import COUNTER_BYTES, COUNTER_STRIDE, COUNTERS, Region
 
 from weft import reference
 from weft.analysis import layer_macs
@@ -128,6 +128,7 @@ class BoardRunner:
                     self.program.descriptors[n].predicted_cycles for n in layer.descriptors),
                 multipliers=self.config.multipliers, busy=total("busy"),
                 wait_input=total("wait_input"), wait_output=total("wait_output"),
+                wait_setup=total("wait_setup"),
                 mismatches=sum(compared) if compared else None))  # fmt: skip
         return rows
 
@@ -137,7 +138,7 @@ class BoardRunner:
 
     def _counters(self) -> dict[int, dict[str, int]]:
         """Return the counters of every descriptor that the last run executed."""
-        size = len(COUNTERS)
+        size = COUNTER_STRIDE
         names = [counter.name for counter in COUNTERS]
         result = {}
         for step in self.program.steps:
@@ -147,7 +148,7 @@ class BoardRunner:
                 words = [int.from_bytes(data[i : i + COUNTER_BYTES], "little")
                          for i in range(0, len(data), COUNTER_BYTES)]  # fmt: skip
                 for n in range(step.count):
-                    values = words[n * size : (n + 1) * size]
+                    values = words[n * size : n * size + len(names)]
                     result[step.first + n] = dict(zip(names, values, strict=True))
         return result
 

@@ -1,6 +1,6 @@
 """Activation memory: every feature map of the network, shared by engine and host."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,9 @@ ACCESS_LATENCY = 1 + READ_LATENCY
 class ActivationMemory(wiring.Component):
     """One word read and one beat (or, from the host, one word) written per cycle.
 
+    With ``fill_words`` = 2 a pair of words is read: ``read_address`` and its neighbour, the even
+    one first.
+
     The engine goes first on both sides and never waits; the host waits for a free cycle. Data
     come ``ACCESS_LATENCY`` cycles after their address, one of which is a register in front of the
     blocks, which lie all over the chip. Writes have one too, so a read sees what was written in an
@@ -28,7 +31,8 @@ class ActivationMemory(wiring.Component):
 
     Members
     -------
-    read_enable, read_address : In, from the engine; read_data : Out
+    read_enable, read_address : In, from the engine
+    read_data : Out, the word; read_words : Out, the group of ``fill_words`` that it lies in
     beat_enable : In, a bit per lane; beat_address : In, in beats; beat : In, of [lane]
     host_write_enable, host_write_address, host_write_data : In; host_write_ready : Out
     host_read_enable, host_read_address : In; host_read_ready : Out
@@ -40,6 +44,7 @@ class ActivationMemory(wiring.Component):
         address = range(config.activation_words)
         super().__init__({
             "read_enable": In(1), "read_address": In(address), "read_data": Out(config.columns * 8),
+            "read_words": Out(data.ArrayLayout(config.columns * 8, config.fill_words)),
             "beat_enable": In(config.lanes),
             "beat_address": In(range(config.activation_words * config.beats)),
             "beat": In(data.ArrayLayout(8, config.lanes)),
@@ -52,39 +57,50 @@ class ActivationMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
+        words = config.fill_words  # in a group, which is one word of the block RAM
+        word_bits = words.bit_length() - 1
         m.submodules.memory = memory = self.tech.block_ram(
-            width=config.columns * 8, depth=config.activation_words, granularity=8)
+            width=words * config.columns * 8, depth=-(-config.activation_words // words),
+            granularity=8)
 
-        read_address = Signal.like(self.read_address)
-        m.d.sync += read_address.eq(
-            Mux(self.read_enable, self.read_address, self.host_read_address))
+        address = Signal.like(self.read_address)
+        m.d.sync += address.eq(Mux(self.read_enable, self.read_address, self.host_read_address))
         m.d.comb += [
-            memory.read_address.eq(read_address), self.read_data.eq(memory.read_data),
+            memory.read_address.eq(address[word_bits:]),
             self.host_read_ready.eq(~self.read_enable),
+            self.read_words.eq(memory.read_data),
+            self.read_data.eq(self.read_words[0]),
         ]
+        if words > 1:
+            place = delay(m, address[:word_bits], READ_LATENCY, name="place")
+            m.d.comb += self.read_data.eq(self.read_words[place])
         taken = self.host_read_enable & self.host_read_ready
         m.d.comb += self.host_read_valid.eq(delay(m, taken, ACCESS_LATENCY, name="host_read"))
 
-        write_enable, write_address = Signal(config.columns), Signal.like(self.read_address)
-        write_data = Signal(config.columns * 8)
+        write_enable, write_data = Signal.like(memory.write_enable), Signal.like(memory.write_data)
+        write_address = Signal.like(memory.write_address)
         m.d.comb += [
             memory.write_enable.eq(write_enable), memory.write_address.eq(write_address),
             memory.write_data.eq(write_data),
             self.host_write_ready.eq(~self.beat_enable.any()),
         ]
-        beat_bits = config.beats.bit_length() - 1
+        beats = words * config.beats
+        beat_bits = beats.bit_length() - 1
         with m.If(self.beat_enable.any()):
             m.d.sync += [
                 write_address.eq(self.beat_address[beat_bits:]),
-                write_data.eq(self.beat.as_value().replicate(config.beats)),
+                write_data.eq(self.beat.as_value().replicate(beats)),
             ]
             with m.Switch(self.beat_address[:beat_bits]):
-                for index in range(config.beats):
+                for index in range(beats):
                     with m.Case(index) if beat_bits else m.Default():
                         m.d.sync += write_enable.eq(self.beat_enable << (index * config.lanes))
         with m.Else():
             m.d.sync += [
-                write_address.eq(self.host_write_address), write_data.eq(self.host_write_data),
-                write_enable.eq(self.host_write_enable.replicate(config.columns)),
+                write_address.eq(self.host_write_address[word_bits:]),
+                write_data.eq(self.host_write_data.replicate(words)),
+                write_enable.eq(Cat(
+                    (self.host_write_enable & (self.host_write_address[:word_bits] == index))
+                    .replicate(config.columns) for index in range(words))),
             ]
         return m

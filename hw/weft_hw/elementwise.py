@@ -28,6 +28,7 @@ class Elementwise(wiring.Component):
     -------
     begin : In(1), starts the walk over ``word_count`` words; descriptor : In
     read_enable, read_address : Out; read_data : In, 3 cycles later
+    drained : Out(1), no operand is left to be read
     valid : Out(1); beat : Out(beat_layout(config))
     """
 
@@ -39,6 +40,7 @@ class Elementwise(wiring.Component):
             "read_enable": Out(1),
             "read_address": Out(range(config.activation_words)),
             "read_data": In(config.columns * 8),
+            "drained": Out(1),
             "valid": Out(1),
             "beat": Out(beat_layout(config)),
         })
@@ -52,6 +54,7 @@ class Elementwise(wiring.Component):
         word = Signal.like(self.read_address)
         m.d.comb += period.eq(Mux(descriptor.unary, config.beats, max(2, config.beats)))
 
+        m.d.comb += self.drained.eq(left == 0)
         is_second, completes = phase == 1, Signal()
         m.d.comb += [
             self.read_enable.eq(active & ((phase == 0) | (is_second & ~descriptor.unary))),

@@ -1,6 +1,6 @@
 """Engine: memories, array and everything between them. Connections only."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -112,21 +112,18 @@ class Engine(wiring.Component):
             feeder.enable.eq(sequencer.joined & ~sequencer.back_begin),
             sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
             sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
-            sequencer.events.eq(Cat(
-                feeder.step.valid | elementwise.valid | table.enable,
-                ~feeder.step.valid & ~feeder.waits_output & (back.kind == Kind.MAC),
-                feeder.waits_output)),
         ]  # fmt: skip
+        self._count(m, sequencer, feeder, elementwise)
         self._order_reads(m, sequencer, fill, writer)
 
         # Activation memory to line buffers to window to array.
         wiring.connect(m, program.o, walker.entries)
         wiring.connect(m, fetch.o, feeder.columns)
+        for index in range(config.fill_words):
+            wiring.connect(m, fill.write[index], lines.write[index])
         m.d.comb += [
             fill.low_row.eq(walker.low_row),
-            fill.read_data.eq(activations.read_data),
-            lines.write.enable.eq(fill.enable), lines.write.bank.eq(fill.bank),
-            lines.write.address.eq(fill.address), lines.write.data.eq(fill.data),
+            fill.read_words.eq(activations.read_words),
             walker.filled_rows.eq(fill.filled_rows), walker.enable.eq(fetch.room),
             fetch.issue.eq(walker.issue), fetch.valid.eq(walker.valid),
             fetch.fetch.eq(walker.fetch),
@@ -181,6 +178,20 @@ class Engine(wiring.Component):
         wiring.connect(m, host.data, wiring.flipped(self.data))
         self._connect_memories(m, host, activations, array, output, sequencer, program)
         return m
+
+    def _count(self, m, sequencer, feeder, elementwise):
+        """Sort each cycle of a layer: at work, or what it waits for."""
+        busy, drained, setup = Signal(), Signal(), Signal()
+        m.d.comb += [
+            busy.eq(feeder.step.valid | elementwise.valid),
+            # Once the front half is done, or has gone on, only results are still on their way.
+            drained.eq(Mux(sequencer.back.kind == Kind.MAC,
+                           ~sequencer.joined | sequencer.front_done | feeder.waits_output,
+                           elementwise.drained)),
+            setup.eq(~sequencer.working | (sequencer.back.kind == Kind.TABLE)),
+            sequencer.events.eq(Cat(
+                busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup)),
+        ]  # fmt: skip
 
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""

@@ -8,16 +8,20 @@ from weft_hw.activation_memory import ACCESS_LATENCY
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT
+from weft_hw.line_buffer import line_write
 
 __all__ = ["Fill"]
 
 
 class Fill(wiring.Component):
-    """Each input word is read once, one per cycle, as soon as its row has room and exists.
+    """Each input word is read once, as soon as its row has room and exists.
+
+    One word per cycle or, with ``fill_words`` = 2, the words of a row that share a pair of
+    activation memory. Between rows one cycle passes.
 
     A row has room when the row that it replaces in the line buffer lies above ``low_row``, the
-    first row that windows still need. It exists when ``rows_ready`` says so. Between rows one
-    cycle passes. ``filled_rows`` counts rows that can be read from the line buffer.
+    first row that windows still need. It exists when ``rows_ready`` says so. ``filled_rows``
+    counts rows that can be read from the line buffer.
 
     Parameters
     ----------
@@ -28,8 +32,8 @@ class Fill(wiring.Component):
     begin : In(1), a new layer; descriptor : In, constant until the next ``begin``
     low_row : In; rows_ready : In, input rows that exist in activation memory
     read_enable, read_address : Out, to activation memory, whose data come 3 cycles later
-    read_data : In
-    enable, bank, address, data : Out, to the line buffer
+    read_words : In, of the group in which ``read_address`` lies
+    write : Out(line_write(config)), one for each of them
     filled_rows : Out
     """
 
@@ -43,11 +47,8 @@ class Fill(wiring.Component):
             "rows_ready": In(rows),
             "read_enable": Out(1),
             "read_address": Out(range(config.activation_words)),
-            "read_data": In(config.columns * 8),
-            "enable": Out(1),
-            "bank": Out(range(max(2, config.line_banks))),
-            "address": Out(range(config.line_words)),
-            "data": Out(config.columns * 8),
+            "read_words": In(data.ArrayLayout(config.columns * 8, config.fill_words)),
+            "write": Out(line_write(config)).array(config.fill_words),
             "filled_rows": Out(rows),
         })
 
@@ -58,8 +59,15 @@ class Fill(wiring.Component):
 
         row, word = Signal.like(self.low_row), Signal(range(config.line_words))
         address = Signal.like(self.read_address)
-        last_word = Signal()
-        m.d.comb += last_word.eq(word == descriptor.row_words - 1)
+        left = Signal.like(descriptor.row_words)  # words of the row that are not read yet
+
+        # Which words of the group at `address` are read now: the group's index of the first, and
+        # how many.
+        second, both = Signal(), Signal()
+        if config.fill_words > 1:
+            m.d.comb += [second.eq(address[0]), both.eq(~second & (left != 1))]
+        last = Signal()
+        m.d.comb += last.eq((left == 1) | (both & (left == 2)))
 
         capacity = Signal(range(config.line_banks * config.line_words + 1))
         m.d.sync += capacity.eq((config.line_banks * config.line_words) >> descriptor.row_bits)
@@ -73,35 +81,46 @@ class Fill(wiring.Component):
                 m.next = "COPY"
             with m.State("COPY"):
                 m.d.comb += self.read_enable.eq(1)
-                m.d.sync += [address.eq(address + 1), word.eq(word + 1)]
-                with m.If(last_word | self.begin):
-                    m.d.sync += [word.eq(0), row.eq(row + 1)]
+                m.d.sync += [
+                    address.eq(address + 1 + both), word.eq(word + 1 + both),
+                    left.eq(left - 1 - both),
+                ]
+                with m.If(last | self.begin):
+                    m.d.sync += [word.eq(0), left.eq(descriptor.row_words), row.eq(row + 1)]
                     m.next = "WAIT"
         m.d.comb += self.read_address.eq(address)
 
-        # Where the word goes, at the time it arrives.
-        place = Signal(data.StructLayout({
-            "enable": 1,
-            "bank": self.bank.shape(),
-            "address": self.address.shape(),
-        }))
-        m.d.comb += [
-            place.enable.eq(self.read_enable),
-            place.bank.eq(row[:bank_bits]),
-            place.address.eq(((row >> bank_bits) << descriptor.row_bits) | word),
-        ]
-        arrived = delay(m, place, ACCESS_LATENCY, name="place")
-        m.d.comb += [
-            self.enable.eq(arrived.enable), self.bank.eq(arrived.bank),
-            self.address.eq(arrived.address), self.data.eq(self.read_data),
-        ]
+        # Where the words go, at the time they arrive.
+        slot = (row >> bank_bits) << descriptor.row_bits
+        for index, (write, data_in) in enumerate(zip(self.write, self.read_words, strict=True)):
+            place = Signal(data.StructLayout({
+                "enable": 1, "bank": write.bank.shape(), "address": write.address.shape(),
+            }), name=f"place_{index}")
+            column = Signal.like(word, name=f"column_{index}")
+            m.d.comb += [
+                column.eq(word), place.enable.eq(self.read_enable & ~second),
+                place.bank.eq(row[:bank_bits]), place.address.eq(slot | column),
+            ]
+            if index:
+                m.d.comb += [
+                    column.eq(Mux(second, word, word + 1)),
+                    place.enable.eq(self.read_enable & (second | both)),
+                ]
+            if config.fill_words > 1:
+                m.d.comb += place.bank.eq(row[:bank_bits] ^ (column[0] << (bank_bits - 1)))
+            arrived = delay(m, place, ACCESS_LATENCY, name=f"arrived_{index}")
+            m.d.comb += [
+                write.enable.eq(arrived.enable), write.bank.eq(arrived.bank),
+                write.address.eq(arrived.address), write.data.eq(data_in),
+            ]
         # A row counts once its last word can be read back; one of the layer before never does.
         ends = Signal(ACCESS_LATENCY + 1)
-        m.d.sync += ends.eq(Mux(self.begin, 0, Cat(self.read_enable & last_word, ends[:-1])))
+        m.d.sync += ends.eq(Mux(self.begin, 0, Cat(self.read_enable & last, ends[:-1])))
         with m.If(ends[-1]):
             m.d.sync += self.filled_rows.eq(self.filled_rows + 1)
         with m.If(self.begin):
             m.d.sync += [
-                address.eq(descriptor.in_base), row.eq(0), word.eq(0), self.filled_rows.eq(0),
+                address.eq(descriptor.in_base), left.eq(descriptor.row_words), row.eq(0),
+                word.eq(0), self.filled_rows.eq(0),
             ]
         return m

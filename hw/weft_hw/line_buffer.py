@@ -7,11 +7,24 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
 from weft_hw.tech.portable import Portable
 
-__all__ = ["LineBuffer"]
+__all__ = ["LineBuffer", "line_write"]
+
+
+def line_write(config: Config) -> wiring.Signature:
+    """One word on its way to the line buffers, as its producer has it."""
+    return wiring.Signature({
+        "enable": Out(1),
+        "bank": Out(range(max(2, config.line_banks))),
+        "address": Out(range(config.line_words)),
+        "data": Out(config.columns * 8),
+    })
 
 
 class LineBuffer(wiring.Component):
     """``line_banks`` memories of ``line_words`` words; row ``y`` lies in bank ``y % line_banks``.
+
+    Where two words of a row are written at once (``fill_words`` = 2), the odd ones lie half of the
+    banks further on, so that both the words of a pair and the rows of a window differ in bank.
 
     One write and one read in every bank per cycle; data 2 cycles after its address.
 
@@ -22,34 +35,32 @@ class LineBuffer(wiring.Component):
 
     Members
     -------
-    write : In, ``enable``, ``bank``, ``address`` and ``data`` of one word
+    write : In(line_write(config)), as many as ``fill_words``, to different banks
     read_address, read_data : one per bank
     """
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        address, word = range(config.line_words), config.columns * 8
         super().__init__({
-            "write": In(wiring.Signature({
-                "enable": Out(1),
-                "bank": Out(range(max(2, config.line_banks))),
-                "address": Out(address),
-                "data": Out(word),
-            })),
+            "write": In(line_write(config)).array(config.fill_words),
             "read_address": In(data.ArrayLayout(
                 (config.line_words - 1).bit_length(), config.line_banks)),
-            "read_data": Out(data.ArrayLayout(word, config.line_banks)),
-        })  # fmt: skip
+            "read_data": Out(data.ArrayLayout(config.columns * 8, config.line_banks)),
+        })
 
     def elaborate(self, platform):
         m = Module()
         for index in range(self.config.line_banks):
             m.submodules[f"bank_{index}"] = bank = self.tech.block_ram(
                 width=self.config.columns * 8, depth=self.config.line_words)
+            for write in self.write:
+                hit = write.enable & (write.bank == index)
+                with m.If(hit):
+                    m.d.comb += bank.write_enable.eq(1)
+                with m.If(hit if len(self.write) > 1 else 1):
+                    m.d.comb += [
+                        bank.write_address.eq(write.address), bank.write_data.eq(write.data)]
             m.d.comb += [
-                bank.write_enable.eq(self.write.enable & (self.write.bank == index)),
-                bank.write_address.eq(self.write.address),
-                bank.write_data.eq(self.write.data),
                 bank.read_address.eq(self.read_address[index]),
                 self.read_data[index].eq(bank.read_data),
             ]

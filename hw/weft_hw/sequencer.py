@@ -7,7 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import COUNTERS, DESCRIPTOR_WORDS
+from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT
 from weft_hw.tech.portable import READ_LATENCY, Portable
@@ -37,13 +37,14 @@ class Sequencer(wiring.Component):
     front_begin, back_begin : Out(1), for one cycle
     front, back : Out, descriptors, constant from then on until the next
     joined : Out(1)
+    working : Out(1), the back half has a layer that is not done yet
     front_done : In(1), while the front half has nothing left to do
     done : In(1), for one cycle: the back half is done
     busy : Out(1); cycles : Out(32), of the run under way or, when idle, the last one
     events : In, conditions counted during a layer: one bit per counter but ``cycles``
     load : In, one descriptor word: ``enable``, ``address``, ``data``
-    counter_address : In, layer * counters + counter; counter_data : Out, 2 cycles later; a
-        layer's counters are in memory 5 cycles after its ``done``
+    counter_address : In, layer * COUNTER_STRIDE + counter; counter_data : Out, 2 cycles later; a
+        layer's counters are in memory 6 cycles after its ``done``
     """
 
     start: stream.Interface
@@ -56,6 +57,7 @@ class Sequencer(wiring.Component):
             "front": Out(DESCRIPTOR_LAYOUT),
             "front_done": In(1),
             "joined": Out(1),
+            "working": Out(1),
             "back_begin": Out(1),
             "back": Out(DESCRIPTOR_LAYOUT),
             "done": In(1),
@@ -67,7 +69,7 @@ class Sequencer(wiring.Component):
                 "address": Out(range(config.descriptor_count * DESCRIPTOR_WORDS)),
                 "data": Out(_WORD),
             })),
-            "counter_address": In(range(config.descriptor_count * len(COUNTERS))),
+            "counter_address": In(range(config.descriptor_count * COUNTER_STRIDE)),
             "counter_data": Out(_WORD),
         })  # fmt: skip
 
@@ -124,7 +126,8 @@ class Sequencer(wiring.Component):
                 m.next = "READ"
             with m.State("READ"), m.If(self.joined & self.front_done):
                 m.next = "FETCH"
-        with m.FSM(name="back_half"):
+        with m.FSM(name="back_half") as back_half:
+            m.d.comb += self.working.eq(back_half.ongoing("COMPUTE"))
             with m.State("JOIN"), m.If(front_half.ongoing("READ") & ~self.joined):
                 m.d.sync += [
                     back.eq(front), self.back_begin.eq(1), self.joined.eq(1)]
@@ -142,7 +145,7 @@ class Sequencer(wiring.Component):
     def _count(self, m, ends, layer):
         """Count each layer's events; its end moves the counts to memory, one a cycle."""
         m.submodules.counters = counters = self.tech.block_ram(
-            width=_WORD, depth=self.config.descriptor_count * len(COUNTERS))
+            width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE)
         m.d.comb += [
             counters.read_address.eq(self.counter_address),
             self.counter_data.eq(counters.read_data),
@@ -154,7 +157,7 @@ class Sequencer(wiring.Component):
         for count, event in zip(counts, [self.busy, *self.events], strict=True):
             m.d.sync += count.eq(Mux(self.busy & ~ends, count + event, 0))
         m.d.comb += [
-            counters.write_address.eq(held_layer * len(COUNTERS) + storing),
+            counters.write_address.eq(held_layer * COUNTER_STRIDE + storing),
             counters.write_data.eq(held[0]),
             counters.write_enable.eq(storing != len(COUNTERS)),
         ]

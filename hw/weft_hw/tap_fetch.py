@@ -81,11 +81,13 @@ class TapFetch(wiring.Component):
             "address": len(self.read_address[0]), "bank": bank_bits, "inside": 1,
         })
         taps = [Signal(places, name=f"tap_{i}", reset_less=True) for i in range(config.fetch_rows)]
+        # Odd words lie half of the banks further on where pairs are written.
+        odd = place[0] << (bank_bits - 1) if config.fill_words > 1 else 0
         for row, tap in zip(rows, taps, strict=True):
             slot = row[bank_bits:-1] << descriptor.row_bits
             m.d.sync += [
                 tap.address.eq(slot | place[:-1]),
-                tap.bank.eq(row[:bank_bits]),
+                tap.bank.eq(row[:bank_bits] ^ odd),
                 tap.inside.eq(column_inside & (row >= 0) & (row < descriptor.in_height)),
             ]
 

@@ -17,7 +17,7 @@ from weft.loading import load
 from weft.profile import LinkProfile
 from weft.program import RunStep
 from weft_hw.contract.config import get_config
-from weft_hw.contract.memory_map import COUNTERS, Region
+from weft_hw.contract.memory_map import COUNTER_STRIDE, Region
 from weft_sim.machine import Machine
 
 MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
@@ -42,7 +42,7 @@ class CountingMachine:
     def read(self, region, unit, count):
         if region is not Region.COUNTER:
             return self.machine.read(region, unit, count)
-        values = [self.counters.get(u // len(COUNTERS), 0) if u % len(COUNTERS) == 0 else u
+        values = [self.counters.get(u // COUNTER_STRIDE, 0) if u % COUNTER_STRIDE == 0 else u
                   for u in range(unit, unit + count)]  # fmt: skip
         return b"".join(value.to_bytes(4, "little") for value in values)
 

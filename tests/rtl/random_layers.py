@@ -217,7 +217,7 @@ def random_chain(config: Config, rng: np.random.Generator, macs_only: bool) -> C
             entries = rng.integers(-(1 << 26), 1 << 26, 256).astype("<i4")
             case.activations[base : case.used_words] = entries.view(np.uint8).reshape(
                 -1, config.columns)
-            case.add(256, "table", kind=Kind.TABLE, in_base=base)
+            case.add(0, "table", kind=Kind.TABLE, in_base=base)
             table = True
         written, by_mac = None, False  # what the layer before wrote
         for _ in range(_between(rng, 2, 5)):

@@ -1,5 +1,7 @@
 """The whole engine under Verilator against the architectural simulator, on random programs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pooling import average_pool, max_pool
@@ -14,7 +16,10 @@ PAIR = Config(
     name="pair", pixels=2, tap_rows=3, tap_columns=2, columns=4, lanes=1, tile=4,
     weight_words=512, activation_words=512, line_words=64, parameter_words=128,
     descriptor_count=16, window_count=128)  # fmt: skip
-CONFIGS = pytest.mark.parametrize("config", [TINY, PAIR], ids=lambda config: config.name)
+# Two words of input at a time.
+FILL_PAIRS = replace(PAIR, name="fill-pairs", pixels=4, tap_rows=2, fill_words=2, lanes=2)
+CONFIGS = pytest.mark.parametrize(
+    "config", [TINY, PAIR, FILL_PAIRS], ids=lambda config: config.name)
 
 
 def descriptors(cases):

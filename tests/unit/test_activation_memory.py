@@ -11,6 +11,10 @@ CONFIGS = [
     Config(name="smallest", tap_rows=1, columns=2, lanes=2, tile=1, activation_words=1),
     get_config("tiny"),
     Config(name="four", tap_rows=1, columns=8, lanes=2, tile=1, activation_words=37),
+    Config(name="pairs", tap_rows=2, columns=4, lanes=2, tile=1, activation_words=37,
+           fill_words=2),
+    Config(name="pairs-of-beats", tap_rows=2, columns=2, lanes=2, tile=1, activation_words=8,
+           fill_words=2),
 ]
 LATENCY, CYCLES = 3, 500
 
@@ -20,7 +24,8 @@ LATENCY, CYCLES = 3, 500
 def test_engine_and_host(config, busy):
     rng = bench.generator()
     words, columns, lanes = config.activation_words, config.columns, config.lanes
-    memory = np.zeros((words, columns), np.uint8)
+    size = config.fill_words
+    memory = np.zeros((words + 1, columns), np.uint8)  # the last group may not be whole
     dut = ActivationMemory(config, Portable())
     near = min(words, 6)  # few words, so that reads meet writes
 
@@ -28,8 +33,8 @@ def test_engine_and_host(config, busy):
         return int(rng.choice([*range(near), words - 1]))
 
     async def drive(ctx):
-        # (expected bytes or None, for the host) of each cycle
-        reads: list[tuple[np.ndarray | None, bool]] = [(None, False)] * LATENCY
+        # (expected bytes of a group or None, place in it, for the host) of each cycle
+        reads: list[tuple[np.ndarray | None, int, bool]] = [(None, 0, False)] * LATENCY
         refused = 0
         for _ in range(CYCLES):
             engine_reads, host_reads = rng.random() < busy, bool(rng.random() < 0.5)
@@ -58,8 +63,10 @@ def test_engine_and_host(config, busy):
             for_host = host_reads and not engine_reads
             place = places[0] if engine_reads else places[1] if for_host else None
             # A word that is written in the same cycle may come old or new.
-            known = place is not None and place != written
-            reads.append((memory[place].copy() if known else None, for_host))
+            group = None if place is None else place // size
+            known = group is not None and (written is None or group != written // size)
+            part = memory[group * size :][:size].copy() if known and group is not None else None
+            reads.append((part, (place or 0) % size, for_host))
             if beats:
                 for lane in range(lanes):
                     if lanes_written >> lane & 1:
@@ -67,11 +74,13 @@ def test_engine_and_host(config, busy):
             elif host_writes:
                 memory[places[3]] = row
             await ctx.tick()
-            expected, host = reads[-LATENCY]
+            expected, index, host = reads[-LATENCY]
             assert ctx.get(dut.host_read_valid) == host
             if expected is not None:
                 got = ctx.get(dut.read_data).to_bytes(columns, "little")
-                assert got == expected.tobytes()
+                assert got == expected[index].tobytes()
+                for word, wanted in zip(ctx.get(dut.read_words), expected, strict=True):
+                    assert word.to_bytes(columns, "little") == wanted.tobytes()
         assert refused > CYCLES // 10
 
     bench.run(dut, drive, deadline=CYCLES + 10)

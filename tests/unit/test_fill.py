@@ -9,7 +9,11 @@ from weft_sim import bench
 SMALLEST = Config(
     name="smallest", tap_rows=1, columns=2, lanes=1, tile=1, line_words=4, activation_words=300)
 CONFIGS = [SMALLEST, get_config("tiny"),
-           Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32)]
+           Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32),
+           Config(name="pairs", tap_rows=2, columns=2, lanes=1, tile=1, line_words=16,
+                  fill_words=2, activation_words=301),
+           Config(name="four-pairs", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32,
+                  fill_words=2)]  # fmt: skip
 LATENCY = 3
 
 
@@ -19,27 +23,45 @@ class Lines:
     def __init__(self, dut, rng):
         self.dut, self.config = dut, dut.config
         self.memory = [int.from_bytes(rng.bytes(self.config.columns), "little")
-                       for _ in range(self.config.activation_words)]
+                       for _ in range(self.config.activation_words + 1)]
         self.lines = np.full((self.config.line_banks, self.config.line_words), -1, object)
-        self.reads, self.pipe, self.cycle = [], [0] * LATENCY, 0
+        self.reads, self.cycle = [], 0
+        self.pipe = [[0] * self.config.fill_words] * LATENCY
 
     async def tick(self, ctx):
         dut = self.dut
         if ctx.get(dut.read_enable):
             self.reads.append((self.cycle, ctx.get(dut.read_address)))
-        self.pipe.append(self.memory[ctx.get(dut.read_address) % len(self.memory)])
-        if ctx.get(dut.enable):
-            place = ctx.get(dut.bank), ctx.get(dut.address)
-            self.lines[place] = ctx.get(dut.data)
+        size = self.config.fill_words
+        group = ctx.get(dut.read_address) // size * size % (len(self.memory) - size + 1)
+        self.pipe.append(self.memory[group : group + size])
+        banks = []
+        for write in dut.write:
+            if ctx.get(write.enable):
+                banks.append(ctx.get(write.bank))
+                self.lines[banks[-1], ctx.get(write.address)] = ctx.get(write.data)
+        assert len(set(banks)) == len(banks)
         await ctx.tick()
         self.cycle += 1
-        ctx.set(dut.read_data, self.pipe[-LATENCY])
+        ctx.set(dut.read_words, self.pipe[-LATENCY])
 
     def row(self, descriptor, row):
         """Words of input row ``row`` where the line buffers should hold it."""
-        bank, slot = row % self.config.line_banks, row // self.config.line_banks
-        start = (slot << descriptor["row_bits"]) % self.config.line_words
-        return self.lines[bank, start : start + descriptor["row_words"]].tolist()
+        config, result = self.config, []
+        bank, slot = row % config.line_banks, row // config.line_banks
+        start = (slot << descriptor["row_bits"]) % config.line_words
+        for word in range(descriptor["row_words"]):
+            # Odd words of a pair lie half of the banks further on.
+            odd = config.line_banks // 2 if config.fill_words > 1 and word % 2 else 0
+            result.append(self.lines[bank ^ odd, start + word])
+        return result
+
+    def groups(self, descriptor, row):
+        """Addresses at which the row is read, one a cycle."""
+        base, size = descriptor.get("in_base", 0), self.config.fill_words
+        words = range(base + row * descriptor["row_words"],
+                      base + (row + 1) * descriptor["row_words"])  # fmt: skip
+        return [a for a in words if a == words[0] or a % size == 0]
 
     def expected(self, descriptor, row):
         base = descriptor["in_base"] + row * descriptor["row_words"]
@@ -89,7 +111,8 @@ def test_fills_every_row(config, wait):
                     assert lines.row(descriptor, needed) == lines.expected(descriptor, needed)
                 # A whole row is asked for as soon as it exists and has room, not before.
                 allowed = min(rows, ready, low + room)
-                assert len(lines.reads) <= allowed * words
+                assert len(lines.reads) <= sum(
+                    len(lines.groups(descriptor, row)) for row in range(allowed))
                 if wait == "rows-come-late" and rng.random() < 0.1:
                     ready += 1
                 late = wait == "rows-leave-late" and rng.random() < 0.9
@@ -100,15 +123,15 @@ def test_fills_every_row(config, wait):
                 await lines.tick(ctx)
             for _ in range(words + 8):
                 await lines.tick(ctx)
-            base = descriptor["in_base"]
-            assert [a for _, a in lines.reads] == [*range(base, base + rows * words)]
+            assert [a for _, a in lines.reads] == [
+                a for row in range(rows) for a in lines.groups(descriptor, row)]
             assert ctx.get(dut.filled_rows) == rows
 
     bench.run(dut, drive, deadline=20_000)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
-def test_one_word_per_cycle_and_one_cycle_between_rows(config):
+def test_a_group_per_cycle_and_one_cycle_between_rows(config):
     rng = bench.generator(2)
     dut = Fill(config)
     lines = Lines(dut, rng)
@@ -123,8 +146,9 @@ def test_one_word_per_cycle_and_one_cycle_between_rows(config):
         while ctx.get(dut.filled_rows) < rows:
             await lines.tick(ctx)
         first = lines.reads[0][0]
+        reads = words // config.fill_words
         assert [cycle - first for cycle, _ in lines.reads] == [
-            row * (words + 1) + word for row in range(rows) for word in range(words)]
+            row * (reads + 1) + word for row in range(rows) for word in range(reads)]
         # A row counts from the cycle after its last word was written on.
         assert lines.cycle == lines.reads[-1][0] + LATENCY + 2
 

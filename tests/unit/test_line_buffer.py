@@ -1,4 +1,4 @@
-"""LineBuffer: banks are written one at a time and read all at once."""
+"""LineBuffer: one or two banks are written and all are read at once."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ CONFIGS = [
     Config(name="smallest", tap_rows=1, columns=2, lanes=1, tile=1, line_words=4),
     get_config("tiny"),
     Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, line_words=512),
+    Config(name="pairs", tap_rows=3, columns=4, lanes=1, tile=1, line_words=512, fill_words=2),
 ]
 LATENCY = 2
 
@@ -25,17 +26,20 @@ def test_reads_what_was_written(config):
 
     async def drive(ctx):
         for cycle in range(cycles):
-            bank, word = int(rng.integers(banks)), int(rng.integers(depth))
-            data = int.from_bytes(rng.bytes(config.columns), "little")
-            enable = bool(rng.random() < 0.7)
+            written = {}  # to different banks
+            for write, bank in zip(dut.write, rng.permutation(banks).tolist(), strict=False):
+                word, enable = int(rng.integers(depth)), bool(rng.random() < 0.7)
+                data = int.from_bytes(rng.bytes(config.columns), "little")
+                bench.assign(ctx, write, enable=enable, bank=bank, address=places[word], data=data)
+                if enable:
+                    written[bank, word] = data
             reads = rng.integers(0, depth, banks)
-            bench.assign(ctx, dut.write, enable=enable, bank=bank, address=places[word], data=data)
             ctx.set(dut.read_address, [places[r] for r in reads])
             # The word that is written in this cycle may give its old or its new content.
-            wanted.append([None if enable and b == bank and r == word else memory[b, r]
+            wanted.append([None if (b, r) in written else memory[b, r]
                            for b, r in enumerate(reads)])
-            if enable:
-                memory[bank, word] = data
+            for place, data in written.items():
+                memory[place] = data
             if cycle >= LATENCY:
                 got = [*ctx.get(dut.read_data)]
                 for value, expected in zip(got, wanted[cycle - LATENCY], strict=True):

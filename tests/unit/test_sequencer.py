@@ -3,7 +3,7 @@
 import pytest
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import DESCRIPTOR, encode_descriptor
-from weft_hw.contract.memory_map import COUNTERS, DESCRIPTOR_WORDS
+from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.sequencer import Sequencer
 from weft_hw.tech.portable import Portable
 from weft_sim import bench
@@ -63,6 +63,7 @@ async def run_layers(ctx, dut, rng, first, count, front_most, back_most):
             back_left = int(rng.integers(2, back_most + 3))
         # The front half's work ends only after the halves have joined.
         joined = ctx.get(dut.joined)
+        assert ctx.get(dut.working) == (back_left > 0)
         assert front < 0 or joined == (front == back)
         finished = bool(joined) and front_left <= 0
         ctx.set(dut.front_done, finished)
@@ -121,7 +122,7 @@ def test_layers_in_order(front_most, back_most):
                 await ctx.tick()
                 assert ctx.get(dut.cycles) == cycles
             for index, counter in ((i, k) for i in range(count) for k in range(len(COUNTERS))):
-                ctx.set(dut.counter_address, (first + index) * len(COUNTERS) + counter)
+                ctx.set(dut.counter_address, (first + index) * COUNTER_STRIDE + counter)
                 await ctx.tick()
                 await ctx.tick()
                 assert ctx.get(dut.counter_data) == events[index][counter], (index, counter)

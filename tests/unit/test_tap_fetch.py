@@ -11,6 +11,9 @@ CONFIGS = [
     SMALLEST, get_config("tiny"),
     Config(name="pair", tap_rows=3, columns=8, lanes=1, tile=1, pixels=2, line_words=32),
     Config(name="four", tap_rows=2, columns=4, lanes=1, tile=1, pixels=4, line_words=32),
+    Config(name="pairs", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32, fill_words=2),
+    Config(name="two-banks", tap_rows=1, columns=8, lanes=1, tile=1, pixels=2, line_words=32,
+           fill_words=2),
 ]
 READ_LATENCY, LATENCY, COUNT = 2, 8, 80
 
@@ -68,7 +71,9 @@ class Layer:
             elif bank not in banks:  # of two rows in one bank, the first is read
                 slot = (row // config.line_banks << self.row_bits) % config.line_words
                 word, part = divmod(fetch["unit"], 1 << self.packing)
-                known[:size] = self.banks[bank, slot + word][part * size :][:size].tolist()
+                # Odd words of a pair lie half of the banks further on.
+                odd = config.line_banks // 2 if config.fill_words > 1 and word % 2 else 0
+                known[:size] = self.banks[bank ^ odd, slot + word][part * size :][:size].tolist()
             banks.add(bank)
             result.append(known)
         return result

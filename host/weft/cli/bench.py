@@ -69,7 +69,7 @@ def bench(
 def print_profile(profile: "Profile") -> None:
     """Print a row per layer and a line for the whole inference."""
     columns = ["layer", "operator", "where", ">output", ">MACs", ">cycles", ">predicted",
-               ">use", ">wait in", ">wait out"]  # fmt: skip
+               ">use", ">busy", ">wait in", ">wait out", ">set-up"]  # fmt: skip
     checked = profile.bit_exact is not None
     rows = [_cells(layer, checked=checked) for layer in profile.layers]
     print_table(f"{profile.model} on {profile.config} ({profile.device})",
@@ -93,7 +93,8 @@ def _cells(layer: "LayerProfile", *, checked: bool) -> list[str]:
         layer_label(layer.name), operator_label(layer.operator), layer.where,
         shape_text(layer.output_shape), _number(layer.macs), _number(layer.cycles),
         _number(layer.predicted_cycles), percent(layer.utilization) if layer.macs else "",
-        _number(layer.wait_input), _number(layer.wait_output),
+        _number(layer.busy), _number(layer.wait_input), _number(layer.wait_output),
+        _number(layer.wait_setup),
     ]  # fmt: skip
     return [*cells, _verdict(layer.mismatches)] if checked else cells
 

@@ -98,6 +98,8 @@ class _Rows:
         fields = command.fields
         self._words, self._count = fields["row_words"], fields["fill_rows"]
         self._capacity = (config.line_banks * config.line_words) >> fields["row_bits"]
+        self._at_once = config.fill_words
+        self._address = command.source[0].base + command.source[1]
         self._begin, self._join = begin, join
         self._wait, self._written = fields["wait"], written
         self._free: list[tuple[int, int]] = []  # (first row still needed, since when)
@@ -111,8 +113,11 @@ class _Rows:
         """Return when ``covered`` rows, or all, can be read from the line buffers."""
         while self._row < min(covered, self._count):
             start = max(self._next, self._exists(), self._room())
-            self._end = start + self._words + _FILLED
-            self._next = start + self._words + 1
+            # Words that share a group of activation memory are read together.
+            reads = -(-(self._address % self._at_once + self._words) // self._at_once)
+            self._end = start + reads + _FILLED
+            self._next = start + reads + 1
+            self._address += self._words
             self._row += 1
         return self._end
 

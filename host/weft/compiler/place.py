@@ -38,28 +38,29 @@ def place_buffers(
     """Set ``base`` of every buffer; return the words used and whether ``edges`` lie alone.
 
     Constants come first and stay. The others go largest first or in order of time,
-    whichever needs less, each to the lowest place that is free for its lifetime. Where there is
-    room, what the host writes and reads (``edges``) shares its place with nothing, so that it
-    can do so while the accelerator works on another image.
+    whichever needs less, each to the lowest place that is free for its lifetime and aligned to
+    the words that are read at once. Where there is room, what the host writes and reads
+    (``edges``) shares its place with nothing, so that it can do so while the accelerator works on
+    another image.
 
     Raises
     ------
     CapacityError
         If activation memory is too small.
     """
-    start = 0
+    start, unit = 0, config.fill_words
     for buffer in constants:
         buffer.base = start
-        start += buffer.words
+        start += _aligned(buffer.words, unit)
     end = max((life.last for life in lifetimes), default=0)
     apart = [
         life.always(end) if any(life.buffer is edge for edge in edges) else life
         for life in lifetimes
     ]
-    used, bases = _best_fit(apart, start)
+    used, bases = _best_fit(apart, start, unit)
     exclusive = used <= config.activation_words
     if not exclusive:
-        used, bases = _best_fit(lifetimes, start)
+        used, bases = _best_fit(lifetimes, start, unit)
     for buffer, base in bases:
         buffer.base = base
     if used > config.activation_words:
@@ -69,15 +70,23 @@ def place_buffers(
     return used, exclusive
 
 
-def _best_fit(lifetimes: list[Lifetime], start: int) -> tuple[int, list[tuple[Buffer, int]]]:
+def _aligned(words: int, unit: int) -> int:
+    return -(-words // unit) * unit
+
+
+def _best_fit(
+    lifetimes: list[Lifetime], start: int, unit: int
+) -> tuple[int, list[tuple[Buffer, int]]]:
     orders = [
         sorted(lifetimes, key=lambda life: (-life.buffer.words, life.first)),
         sorted(lifetimes, key=lambda life: (life.first, -life.buffer.words)),
     ]
-    return min((_first_fit(order, start) for order in orders), key=lambda result: result[0])
+    return min((_first_fit(order, start, unit) for order in orders), key=lambda result: result[0])
 
 
-def _first_fit(order: list[Lifetime], start: int) -> tuple[int, list[tuple[Buffer, int]]]:
+def _first_fit(
+    order: list[Lifetime], start: int, unit: int
+) -> tuple[int, list[tuple[Buffer, int]]]:
     placed: list[tuple[Lifetime, int]] = []
     used = start
     for life in order:
@@ -87,7 +96,7 @@ def _first_fit(order: list[Lifetime], start: int) -> tuple[int, list[tuple[Buffe
         for other_base, words in taken:
             if other_base - base >= life.buffer.words:
                 break
-            base = max(base, other_base + words)
+            base = max(base, _aligned(other_base + words, unit))
         placed.append((life, base))
         used = max(used, base + life.buffer.words)
     return used, [(life.buffer, base) for life, base in placed]

@@ -34,6 +34,8 @@ class Config:
         Results requantised per cycle; a power of two that divides ``columns``.
     tile : int
         Columns that an activation reaches per cycle on its way across the array.
+    fill_words : int
+        Words of input that are read into the line buffers per cycle, 1 or 2.
     weight_words : int
         Depth of the weight memory; a word is one byte per processing element.
     activation_words, line_words : int
@@ -59,6 +61,7 @@ class Config:
     pixels: int = 1
     lanes: int = 8
     tile: int = 4
+    fill_words: int = 1
     weight_words: int = 2048
     activation_words: int = 4096
     line_words: int = 512
@@ -85,6 +88,8 @@ class Config:
                 is_power(self.lanes) and self.lanes <= self.columns)
         require("tile", "a power of two that divides columns",
                 is_power(self.tile) and self.tile <= self.columns)
+        require("fill_words", "1, or 2 where there are at least 2 line buffers",
+                1 <= self.fill_words <= min(2, self.line_banks))
         require("line_words", "a power of two from 4 to 512",
                 is_power(self.line_words) and 4 <= self.line_words <= 512)
         for field, limit in [("weight_words", 1 << 16), ("activation_words", 1 << 15),
@@ -125,7 +130,7 @@ class Config:
 
 CONFIGS = {config.name: config for config in [
     Config(name="ulx3s-85f", dsp_multipliers=144),
-    Config(name="ulx3s-85f-wide", pixels=4, dsp_multipliers=144),
+    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, dsp_multipliers=144),
     Config(
         name="tiny", tap_rows=1, tap_columns=3, columns=4, lanes=2, tile=2, weight_words=2048,
         activation_words=512, line_words=128, parameter_words=64, descriptor_count=16,

@@ -8,21 +8,24 @@ from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, WINDOW_BYTES
 from weft_hw.contract.fields import Field
 
 __all__ = [
-    "COUNTERS", "COUNTER_BYTES", "DESCRIPTOR_WORDS", "PARAMETER", "PARAMETER_BYTES", "Memory",
-    "Region", "max_unit_bytes", "memory_map",
+    "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "PARAMETER",
+    "PARAMETER_BYTES", "Memory", "Region", "max_unit_bytes", "memory_map",
 ]  # fmt: skip
 
 COUNTER_BYTES = 4
 DESCRIPTOR_WORD_BYTES = 4
 DESCRIPTOR_WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_WORD_BYTES
 
-# Per layer, one 32-bit counter each, in this order.
+# Per layer, one 32-bit counter each, in this order. Every cycle but for the first kind belongs to
+# exactly one of the others. There is none for weights: they are resident, a fresh word each cycle.
 COUNTERS = (
     Field("cycles", 32, "from the layer's start (or the one before's end) to its last result"),
-    Field("busy", 32, "cycles in which the array took a step, or a word or table entry passed"),
-    Field("wait_input", 32, "cycles without a step because no window was complete"),
-    Field("wait_output", 32, "cycles without a step because results were still leaving"),
+    Field("busy", 32, "cycles in which the array took a step, or element-wise operands passed"),
+    Field("wait_input", 32, "idle cycles: no window (or element-wise operand) has arrived"),
+    Field("wait_output", 32, "idle cycles: results still leave, or nothing is left to be done"),
+    Field("wait_setup", 32, "idle cycles: the layer's descriptor is on its way, or its table"),
 )
+COUNTER_STRIDE = 8  # units from one layer's counters to the next one's
 
 # What a lane needs to know about one output channel.
 PARAMETER = (
@@ -63,7 +66,7 @@ def memory_map(config: Config) -> dict[Region, Memory]:
 
     Unit addresses: ACTIVATION counts words. WEIGHT is ``word * columns + column``, each unit the
     ``rows`` int8 weights of one column. PARAMETER is ``entry * lanes + lane``. DESCRIPTOR and
-    WINDOW count 32-bit words. COUNTER is ``layer * len(COUNTERS) + counter``.
+    WINDOW count 32-bit words. COUNTER is ``layer * COUNTER_STRIDE + counter``.
     """
     return {
         Region.ACTIVATION: Memory(config.columns, config.activation_words, True, True),
@@ -74,7 +77,7 @@ def memory_map(config: Config) -> dict[Region, Memory]:
             DESCRIPTOR_WORD_BYTES, config.descriptor_count * DESCRIPTOR_WORDS, False, True),
         Region.WINDOW: Memory(WINDOW_BYTES, config.window_count, False, True),
         Region.COUNTER: Memory(
-            COUNTER_BYTES, config.descriptor_count * len(COUNTERS), True, False),
+            COUNTER_BYTES, config.descriptor_count * COUNTER_STRIDE, True, False),
     }  # fmt: skip
 
 

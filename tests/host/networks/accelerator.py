@@ -24,6 +24,7 @@ FORMS = ("tflite", "qdq", "qoperator")
 # Several pixels, an array that is no square, and memories for every random network.
 SMALL = Config(
     name="small-two-pixels", tap_rows=2, tap_columns=2, columns=4, pixels=2, lanes=2, tile=2,
+    fill_words=2,
     weight_words=1 << 15, activation_words=1 << 15, line_words=512, parameter_words=1 << 12,
     descriptor_count=256, window_count=1 << 12,
 )  # fmt: skip
