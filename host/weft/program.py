@@ -1,7 +1,7 @@
 """A compiled network: memory images, a plan of steps, and where every tensor lies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from weft.graph import Graph
 from weft.layout import Layout
 
 __all__ = [
-    "DescriptorInfo", "HostStep", "Image", "LayerInfo", "Program", "RunStep", "TensorPlace",
+    "DescriptorInfo", "HostStep", "Image", "LayerInfo", "Program", "RunStep", "StreamPlan",
+    "StreamSet", "TensorPlace",
 ]  # fmt: skip
 
 
@@ -82,6 +83,35 @@ class RunStep:
 
 
 @dataclass(frozen=True)
+class StreamSet:
+    """Descriptors from ``first`` on, whose tensors lie at ``bases`` where it is not their place."""
+
+    first: int
+    bases: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How the transfers of one image may overlap with the run of another.
+
+    Parameters
+    ----------
+    sets : tuple of StreamSet
+        Images take these in turn. With two sets, nothing that the host writes or reads for one is
+        touched by a run of the other. Empty where images cannot overlap.
+    cut : int
+        Unless 0, a run is two, the first of ``cut`` descriptors: what the host writes is touched
+        by the first alone, what it reads by the second alone.
+    note : str
+        Which of these it is, or why there is none.
+    """
+
+    sets: tuple[StreamSet, ...] = ()
+    cut: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class LayerInfo:
     """One layer of the model as imported.
 
@@ -121,10 +151,8 @@ class Program:
         Of the model as imported, in its order.
     usage : mapping
         Region name to (bytes used, bytes available).
-    exclusive_edges : bool
-        Whether tensors that the host writes or reads share their places with nothing: then the
-        next image may be written once its last reader has run, and results read while the next
-        image is worked on.
+    stream : StreamPlan
+        How images may overlap.
     """
 
     graph: Graph
@@ -136,7 +164,7 @@ class Program:
     descriptors: tuple[DescriptorInfo, ...]
     layers: tuple[LayerInfo, ...]
     usage: Mapping[str, tuple[int, int]]
-    exclusive_edges: bool = False
+    stream: StreamPlan = field(default_factory=StreamPlan)
 
     def save(self, path: str | Path) -> None:
         """Write a ``.weft`` file."""

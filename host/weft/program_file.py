@@ -28,12 +28,14 @@ from weft.program import (
     LayerInfo,
     Program,
     RunStep,
+    StreamPlan,
+    StreamSet,
     TensorPlace,
 )
 
 __all__ = ["FILE_VERSION", "load", "save"]
 
-FILE_VERSION = 1
+FILE_VERSION = 2
 _MANIFEST, _PROGRAM = "manifest.json", "program.json"
 _LARGEST_MEMBER = 1 << 28
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same program gives the same bytes
@@ -55,7 +57,7 @@ def save(program: Program, path: str | Path) -> None:
         "descriptors": [asdict(info) for info in program.descriptors],
         "layers": [asdict(info) for info in program.layers],
         "usage": program.usage,
-        "exclusive_edges": program.exclusive_edges,
+        "stream": asdict(program.stream),
     }
     for number, image in enumerate(program.images):
         members[f"images/{number}"] = image.data
@@ -133,7 +135,9 @@ def _program_in(members: Mapping[str, bytes]) -> Program:
         descriptors=tuple(DescriptorInfo(**_tuples(info)) for info in body["descriptors"]),
         layers=tuple(LayerInfo(**_tuples(info)) for info in body["layers"]),
         usage={name: (used, available) for name, (used, available) in body["usage"].items()},
-        exclusive_edges=bool(body["exclusive_edges"]),
+        stream=StreamPlan(
+            tuple(StreamSet(**item) for item in body["stream"]["sets"]), body["stream"]["cut"],
+            body["stream"]["note"]),
     )
 
 

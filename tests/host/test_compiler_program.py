@@ -207,18 +207,53 @@ def test_steps_are_in_order_and_complete(graphs):
     assert macs == 64 * (27 * 12 + 9 * 12 + 12 * 12) + 1920
 
 
-def test_edges_lie_alone_where_there_is_room(graphs):
+def touched(program, numbers):
+    """Return the words of activation memory that descriptors read and write."""
+    words = set()
+    beats = program.config.beats
+    for number in numbers:
+        fields = decode_descriptor(descriptor_bytes(program, number))
+        if fields["kind"] == Kind.MAC:
+            start, count = fields["in_base"], fields["fill_rows"] * fields["row_words"]
+            words |= set(range(start, start + count))
+            start, row = fields["out_base"] // beats, fields["out_row"] // beats
+            words |= set(range(start, start + fields["out_height"] * row))
+        elif fields["kind"] == Kind.ELEMENTWISE:
+            for start in (fields["in_base"], fields["other_base"], fields["out_base"] // beats):
+                words |= set(range(start, start + fields["word_count"]))
+        else:
+            words |= set(range(fields["in_base"], fields["in_base"] + 1024 // beats))
+    return words
+
+
+def descriptor_bytes(program, number):
+    image = next(x for x in program.images if x.region is Region.DESCRIPTOR)
+    return image.data[number * DESCRIPTOR_BYTES : (number + 1) * DESCRIPTOR_BYTES]
+
+
+@pytest.mark.parametrize(("words", "descriptors", "sets", "is_cut"), [
+    (4096, 64, 2, False), (4096, 6, 1, True), (380, 64, 1, True), (325, 64, 0, False),
+])  # fmt: skip
+def test_images_overlap_where_there_is_room(graphs, words, descriptors, sets, is_cut):
     """While one image is worked on, the next may be written and the last one's result read."""
-    for config, alone in [(PLAIN, True), (Config(name="small", activation_words=325), False)]:
-        program = compile_graph(network(graphs)[1], config)
-        assert program.exclusive_edges is alone
-        run = next(step for step in program.steps if isinstance(step, RunStep))
-        edges = set()
-        for name in (*run.loads, *run.reads):
-            place = program.places[name]
-            edges |= set(range(place.base, place.base + place.words))
-        others = [
-            set(range(place.base, place.base + place.words))
-            for name, place in program.places.items() if name not in (*run.loads, *run.reads)
-        ]
-        assert any(edges & words for words in others) is not alone
+    config = Config(name="some", activation_words=words, descriptor_count=descriptors)
+    program = compile_graph(network(graphs)[1], config)
+    run = next(step for step in program.steps if isinstance(step, RunStep))
+    stream = program.stream
+    assert len(stream.sets) == sets and bool(stream.cut) == is_cut
+    assert ("no room" in stream.note) == (sets == 0)
+
+    def place(name, images):
+        base = images.bases.get(name, program.places[name].base)
+        return set(range(base, base + program.places[name].words))
+
+    for index, images in enumerate(stream.sets):
+        numbers = range(images.first, images.first + run.count)
+        first = touched(program, numbers[: stream.cut] if is_cut else numbers)
+        second = touched(program, numbers[stream.cut :])
+        other = stream.sets[1 - index] if sets == 2 else images
+        for name in run.loads:
+            assert place(name, images) <= touched(program, numbers)
+            assert not place(name, other) & (second if is_cut else first)
+        for name in run.reads:
+            assert not place(name, other) & first

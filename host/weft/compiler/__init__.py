@@ -7,7 +7,7 @@ from weft_hw.contract.memory_map import Region
 from weft.compiler.emit import emit_images
 from weft.compiler.fold import fold_moves, fold_padding
 from weft.compiler.lower import lower
-from weft.compiler.place import place_buffers
+from weft.compiler.overlap import place_images
 from weft.compiler.report import describe_descriptors, describe_layers
 from weft.compiler.schedule import make_schedule
 from weft.graph import Graph
@@ -33,13 +33,10 @@ def compile_graph(graph: Graph, config: Config) -> Program:
     lowering, host = lower(graph, config)
     schedule = make_schedule(lowering)
     constants = list(lowering.constants.values())
-    lifetimes = [
-        life for life in schedule.lifetimes.values() if life.buffer.data is None
-    ]  # fmt: skip
-    edges = [lowering.places[name].buffer for step in schedule.steps
-             if isinstance(step, RunStep) for name in (*step.loads, *step.reads)]  # fmt: skip
-    used, exclusive = place_buffers(config, constants, lifetimes, edges, graph.name)
-    images, fields, usage = emit_images(config, lowering.commands, constants, graph.name)
+    used, overlap = place_images(lowering, schedule, constants)
+    images, fields, usage = emit_images(
+        config, lowering.commands, constants, graph.name, overlap.twins)
+    run = next((step for step in schedule.steps if isinstance(step, RunStep)), None)
     usage[Region.ACTIVATION.name] = (
         used * config.columns, config.activation_words * config.columns)  # fmt: skip
     return Program(
@@ -50,5 +47,6 @@ def compile_graph(graph: Graph, config: Config) -> Program:
             for name, place in lowering.places.items() if place.buffer.base >= 0
         },
         descriptors=describe_descriptors(model, lowering, schedule, fields),
-        layers=describe_layers(model, lowering, host), usage=usage, exclusive_edges=exclusive,
+        layers=describe_layers(model, lowering, host), usage=usage,
+        stream=overlap.plan(lowering, run),
     )  # fmt: skip

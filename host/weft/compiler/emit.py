@@ -1,6 +1,6 @@
 """Memory images: addresses are known now, so commands become descriptors, weights and tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from weft_hw.contract.config import Config
@@ -8,7 +8,7 @@ from weft_hw.contract.descriptor import encode_descriptor, encode_window
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region, memory_map
 
-from weft.compiler.ir import Command
+from weft.compiler.ir import Buffer, Command
 from weft.errors import CapacityError
 from weft.program import Image
 
@@ -30,9 +30,13 @@ class _Memory:
 
 
 def emit_images(
-    config: Config, commands: list[Command], constants: Iterable, model: str
+    config: Config, commands: list[Command], constants: Iterable, model: str,
+    twins: Mapping[int, Buffer],
 ) -> tuple[tuple[Image, ...], list[dict[str, int]], dict[str, tuple[int, int]]]:
     """Return the images, every descriptor's fields, and (used, available) bytes of memories.
+
+    Where there are ``twins`` (second buffers, by the identity of the first), the descriptors come
+    a second time, working on those.
 
     Raises
     ------
@@ -44,12 +48,7 @@ def emit_images(
     parameters = _Memory(PARAMETER_BYTES * config.lanes)
     descriptors, fields = bytearray(), []
     for command in commands:
-        values = dict(command.fields)
-        values["in_base"] = command.source[0].base + command.source[1]
-        if command.other is not None:
-            values["other_base"] = command.other[0].base + command.other[1]
-        if command.target is not None:
-            values["out_base"] = command.target[0].base * config.beats + command.target[1]
+        values = command.fields | _addresses(config, command, {})
         if command.entries:
             program = b"".join(encode_window(entry.fields) for entry in command.entries)
             values["window_base"] = windows.add(program)
@@ -65,14 +64,19 @@ def emit_images(
     }  # fmt: skip
     usage = {region.name: (len(data), memories[region].bytes) for region, data in used.items()}
     one = memories[Region.DESCRIPTOR].bytes // config.descriptor_count
-    usage[Region.DESCRIPTOR.name] = (len(commands) * one, memories[Region.DESCRIPTOR].bytes)
+    second = [
+        values | _addresses(config, command, twins)
+        for values, command in zip(fields, commands, strict=True) if twins
+    ]  # fmt: skip
+    count = len(fields) + len(second)
+    usage[Region.DESCRIPTOR.name] = (count * one, memories[Region.DESCRIPTOR].bytes)
     full = [
         f"{needed} bytes of {name.lower()} memory ({available} available)"
         for name, (needed, available) in usage.items() if needed > available
     ]  # fmt: skip
     if full:
         raise CapacityError(f"{model} does not fit {config.name}: it needs {', '.join(full)}")
-    for values in fields:
+    for values in fields + second:
         descriptors += encode_descriptor(values)
     used[Region.DESCRIPTOR] = bytes(descriptors)
     images = [Image(region, 0, data) for region, data in used.items() if data]
@@ -80,6 +84,21 @@ def emit_images(
         data = buffer.data.ljust(buffer.words * config.columns, b"\0")
         images.append(Image(Region.ACTIVATION, buffer.base, data))
     return tuple(images), fields, usage
+
+
+def _addresses(
+    config: Config, command: Command, twins: Mapping[int, Buffer]
+) -> dict[str, int]:
+    """Return the fields that say where operands and results lie."""
+    def base(buffer: Buffer) -> int:
+        return twins.get(id(buffer), buffer).base
+
+    values = {"in_base": base(command.source[0]) + command.source[1]}
+    if command.other is not None:
+        values["other_base"] = base(command.other[0]) + command.other[1]
+    if command.target is not None:
+        values["out_base"] = base(command.target[0]) * config.beats + command.target[1]
+    return values
 
 
 def _parameter_bytes(words: np.ndarray) -> bytes:

@@ -1,87 +1,91 @@
 """Where buffers lie in activation memory: first fit over their lifetimes."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 
 from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Buffer
 from weft.errors import CapacityError
 
-__all__ = ["Lifetime", "place_buffers"]
+__all__ = ["Lifetime", "place_buffers", "try_placing"]
 
 
 class Lifetime:
-    """From the first step that writes a buffer to the last one that reads it."""
+    """The steps at which a buffer is needed: from ``first`` to ``last``, and some others."""
 
-    def __init__(self, buffer: Buffer, step: int):
-        self.buffer, self.first, self.last = buffer, step, step
+    def __init__(self, buffer: Buffer, first: int, last: int | None = None):
+        self.buffer, self.first = buffer, first
+        self.last = first if last is None else last
+        self._others = 0
 
     def extend(self, step: int) -> None:
-        """Include ``step``."""
+        """Include ``step`` and all between."""
         self.first, self.last = min(self.first, step), max(self.last, step)
 
-    def always(self, end: int) -> "Lifetime":
-        """Return the same for a buffer that is needed at every step up to ``end``."""
-        life = Lifetime(self.buffer, 0)
-        life.extend(end)
+    def also(self, steps: range) -> "Lifetime":
+        """Return the same with further steps."""
+        life = Lifetime(self.buffer, self.first, self.last)
+        life._others = self._others | ((1 << len(steps)) - 1) << steps.start
         return life
+
+    @property
+    def _steps(self) -> int:
+        """A bit for each step."""
+        return ((1 << self.last - self.first + 1) - 1) << self.first | self._others
 
     def meets(self, other: "Lifetime") -> bool:
         """Whether both are needed at the same time."""
-        return self.first <= other.last and other.first <= self.last
+        return self._steps & other._steps != 0
 
 
 def place_buffers(
-    config: Config, constants: Iterable[Buffer], lifetimes: list[Lifetime],
-    edges: Collection[Buffer], model: str,
-) -> tuple[int, bool]:  # fmt: skip
-    """Set ``base`` of every buffer; return the words used and whether ``edges`` lie alone.
+    config: Config, constants: Iterable[Buffer], lifetimes: Sequence[Lifetime], model: str
+) -> int:
+    """Set ``base`` of every buffer; return the words used.
 
     Constants come first and stay. The others go largest first or in order of time,
     whichever needs less, each to the lowest place that is free for its lifetime and aligned to
-    the words that are read at once. Where there is room, what the host writes and reads
-    (``edges``) shares its place with nothing, so that it can do so while the accelerator works on
-    another image.
+    the words that are read at once.
 
     Raises
     ------
     CapacityError
         If activation memory is too small.
     """
-    start, unit = 0, config.fill_words
-    for buffer in constants:
-        buffer.base = start
-        start += _aligned(buffer.words, unit)
-    end = max((life.last for life in lifetimes), default=0)
-    apart = [
-        life.always(end) if any(life.buffer is edge for edge in edges) else life
-        for life in lifetimes
-    ]
-    used, bases = _best_fit(apart, start, unit)
-    exclusive = used <= config.activation_words
-    if not exclusive:
-        used, bases = _best_fit(lifetimes, start, unit)
-    for buffer, base in bases:
-        buffer.base = base
+    used = _place(config, constants, lifetimes)
     if used > config.activation_words:
         raise CapacityError(
             f"{model} needs {used * config.columns} bytes of activation memory; {config.name} has "
             f"{config.activation_words * config.columns}")  # fmt: skip
-    return used, exclusive
+    return used
 
 
-def _aligned(words: int, unit: int) -> int:
-    return -(-words // unit) * unit
+def try_placing(
+    config: Config, constants: Iterable[Buffer], lifetimes: Sequence[Lifetime]
+) -> int | None:
+    """Do as :func:`place_buffers`; return None if it does not fit."""
+    used = _place(config, constants, lifetimes)
+    return used if used <= config.activation_words else None
 
 
-def _best_fit(
-    lifetimes: list[Lifetime], start: int, unit: int
-) -> tuple[int, list[tuple[Buffer, int]]]:
+def _place(config: Config, constants: Iterable[Buffer], lifetimes: Sequence[Lifetime]) -> int:
+    start, unit = 0, config.fill_words
+    for buffer in constants:
+        buffer.base = start
+        start += _aligned(buffer.words, unit)
     orders = [
         sorted(lifetimes, key=lambda life: (-life.buffer.words, life.first)),
         sorted(lifetimes, key=lambda life: (life.first, -life.buffer.words)),
     ]
-    return min((_first_fit(order, start, unit) for order in orders), key=lambda result: result[0])
+    used, bases = min(
+        (_first_fit(order, start, unit) for order in orders), key=lambda result: result[0])
+    for buffer, base in bases:
+        buffer.base = base
+    return used
+
+
+def _aligned(words: int, unit: int) -> int:
+    return -(-words // unit) * unit
 
 
 def _first_fit(
