@@ -88,6 +88,13 @@ def test_misuse_is_refused_before_anything_is_sent(board, call, message):
     board.write(Region.ACTIVATION, 0, bytes(4))
 
 
+def test_nothing_is_left_behind_by_a_refused_exchange(board):
+    board.write(Region.ACTIVATION, 0, b"kept")
+    with pytest.raises(ValueError, match="not 15 to 16"):
+        board.execute([Block(Region.ACTIVATION, 0, b"lost")], (15, 2))
+    assert board.read(Region.ACTIVATION, 0, 1) == b"kept"
+
+
 def test_another_configuration_is_a_mismatch():
     with pytest.raises(DeviceMismatch, match=r"fingerprint [0-9a-f]{16}, but ulx3s-85f has"):
         Board(SimTransport(TINY, stand_in=True), get_config("ulx3s-85f"))

@@ -4,42 +4,21 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fields import unpack
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import Region, memory_map
-from weft_hw.contract.packet import (
-    MAX_PAYLOAD_BYTES,
-    OVERHEAD_BYTES,
-    REPLY_FIELDS,
-    REQUEST_FIELDS,
-    Request,
-    field_bytes,
-)
+from weft_hw.contract.memory_map import Region
+from weft_hw.contract.packet import REPLY_FIELDS, Request
 
-from weft.driver.link import Call, Link, LinkStatistics, ReplyLost
+from weft.driver.call import Call, ReplyLost
+from weft.driver.frames import LinkStatistics
+from weft.driver.link import Link
+from weft.driver.pieces import Block, Pieces, Place
 from weft.driver.transports.base import Transport
 from weft.errors import DeviceMismatch, LinkError
 
 __all__ = ["Block", "Board", "Place"]
-
-
-class Block(NamedTuple):
-    """Bytes for a memory, from a unit on."""
-
-    region: Region
-    address: int
-    data: bytes
-
-
-class Place(NamedTuple):
-    """Units of a memory."""
-
-    region: Region
-    address: int
-    units: int
 
 
 class Board:
@@ -57,6 +36,14 @@ class Board:
     run_timeout : float, optional
         Seconds that a run may take.
 
+    Attributes
+    ----------
+    session : int
+        Counts the sessions begun. Within one, nobody else has touched the board; after another
+        has begun its memories may hold anything.
+    clock_hz : int
+        Of the board; 0 in simulation.
+
     Raises
     ------
     LinkError
@@ -69,10 +56,10 @@ class Board:
                  retries: int = 8, run_timeout: float = 10.0):  # fmt: skip
         self.transport, self.config, self.run_timeout = transport, config, run_timeout
         self._link = Link(transport, timeout, retries)
-        self._memories = memory_map(config)
+        self._pieces = Pieces(config)
         self._lock = threading.RLock()
-        self._run = 0
-        self.clock_hz = 0
+        self._run, self._closed = 0, False
+        self.clock_hz = self.session = 0
         try:
             self.reset()
         except BaseException:
@@ -88,6 +75,8 @@ class Board:
     def _working(self):
         """Have the link to oneself, and open."""
         with self._lock:
+            if self._closed:
+                raise LinkError("the board was closed")
             start = time.monotonic()
             try:
                 if not self._link.is_open:
@@ -98,6 +87,7 @@ class Board:
 
     def _open(self):
         facts = self._link.open()
+        self.session += 1
         self.clock_hz = facts["clock_hz"]
         mine = fingerprint(self.config)
         if facts["fingerprint"] != mine:
@@ -174,8 +164,11 @@ class Board:
         """
         with self._working():
             # Everything is judged before anything is sent.
-            blocks = [piece for block in writes for piece in self._split_block(block)]
-            places = [self._split_place(place) for place in reads]
+            if run is not None:
+                self._pieces.check_run(*run)
+            payload = self._link.payload_bytes
+            blocks = [piece for block in writes for piece in self._pieces.of_block(block, payload)]
+            places = [self._pieces.of_place(place, payload) for place in reads]
             calls = [self._submit_write(block) for block in blocks]
             wait = None
             if run is not None:
@@ -204,9 +197,9 @@ class Board:
             self._link.finish(self._link.submit(Request.LABEL, {"label": value}))
 
     def close(self):
-        """Give the transport back."""
+        """Give the transport back; further calls raise :class:`LinkError`."""
         with self._lock:
-            self._link.is_open = False
+            self._closed, self._link.is_open = True, False
             self.transport.close()
 
     def __enter__(self):
@@ -215,51 +208,15 @@ class Board:
     def __exit__(self, *exception):
         self.close()
 
-    @property
-    def _payload_bytes(self) -> int:
-        """Data bytes per request, so that two requests fit the board's buffer."""
-        overhead = OVERHEAD_BYTES + field_bytes(REQUEST_FIELDS[Request.WRITE])
-        return min(MAX_PAYLOAD_BYTES, self._link.buffer_bytes // 2 - overhead)
-
-    def _check(self, region: Region, address: int, count: int):
-        memory = self._memories[region]
-        if count < 1 or address < 0 or address + count > memory.units:
-            raise ValueError(f"{region.name} has units 0 to {memory.units - 1}, not {address} to "
-                             f"{address + count - 1}")  # fmt: skip
-        return memory
-
-    def _split_block(self, block: Block) -> Iterable[Block]:
-        size = self._memories[block.region].unit_bytes
-        if len(block.data) % size:
-            raise ValueError(f"{block.region.name} takes units of {size} bytes, not "
-                             f"{len(block.data)} bytes")  # fmt: skip
-        memory = self._check(block.region, block.address, len(block.data) // size)
-        if not memory.writable:
-            raise ValueError(f"{block.region.name} cannot be written")
-        step = self._payload_bytes // size * size
-        for at in range(0, len(block.data), step):
-            yield Block(block.region, block.address + at // size, block.data[at : at + step])
-
-    def _split_place(self, place: Place) -> list[Place]:
-        memory = self._check(*place)
-        if not memory.readable:
-            raise ValueError(f"{place.region.name} cannot be read")
-        step = self._payload_bytes // memory.unit_bytes
-        return [Place(place.region, place.address + at, min(step, place.units - at))
-                for at in range(0, place.units, step)]  # fmt: skip
-
     def _submit_run(self, first: int, count: int) -> Call:
-        if count < 1 or first < 0 or first + count > self.config.descriptor_count:
-            raise ValueError(f"a run must stay within descriptors 0 to "
-                             f"{self.config.descriptor_count - 1}, not {first} to "
-                             f"{first + count - 1}")  # fmt: skip
+        self._pieces.check_run(first, count)
         self._run = (self._run + 1) % (1 << 16)
         return self._link.submit(Request.RUN, {"first": first, "count": count, "run": self._run})
 
     def _submit_write(self, block: Block) -> Call:
-        units = len(block.data) // self._memories[block.region].unit_bytes
-        return self._link.submit(Request.WRITE, self._fields(block.region, block.address, units),
-                                 block.data)  # fmt: skip
+        units = len(block.data) // self._pieces.unit_bytes(block.region)
+        fields = self._fields(block.region, block.address, units)
+        return self._link.submit(Request.WRITE, fields, block.data)
 
     def _submit_read(self, place: Place) -> Call:
         return self._link.submit(Request.READ, self._fields(*place))
@@ -281,7 +238,7 @@ class Board:
             return fields["cycles"]
 
     def _finish_read(self, place: Place, call: Call) -> bytes:
-        expected = place.units * self._memories[place.region].unit_bytes
+        expected = place.units * self._pieces.unit_bytes(place.region)
         while True:
             try:
                 data = self._link.finish(call, self.run_timeout)

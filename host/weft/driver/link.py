@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from weft_hw.contract.fields import pack, unpack
 from weft_hw.contract.packet import (
     HEADER_BYTES,
+    MAX_PAYLOAD_BYTES,
     OVERHEAD_BYTES,
     PROTOCOL_VERSION,
     REPLY,
@@ -22,65 +23,16 @@ from weft_hw.contract.packet import (
     Request,
     Status,
     field_bytes,
-    open_frame,
-    seal_frame,
 )
 
-from weft.driver import cobs
+from weft.driver.call import Call, ReplyLost
+from weft.driver.frames import Frames, LinkStatistics
 from weft.driver.transports.base import Transport
 from weft.errors import LinkError
 
-__all__ = ["Call", "Link", "LinkStatistics", "ReplyLost"]
+__all__ = ["Link"]
 
-_READ_BYTES = 1 << 16
 _ANSWERED = (Request.READ, Request.STATUS, Request.WAIT)  # what a lost reply takes with it
-
-
-class ReplyLost(LinkError):
-    """A request was carried out, but its reply was lost; asking again is up to the caller."""
-
-
-@dataclass
-class LinkStatistics:
-    """What went over a link: bytes each way, requests sent again, frames that came damaged."""
-
-    bytes_to_board: int = 0
-    bytes_from_board: int = 0
-    seconds: float = 0.0
-    retries: int = 0
-    damaged: int = 0
-
-
-@dataclass
-class Call:
-    """A request under way.
-
-    Attributes
-    ----------
-    kind : Request
-    content : bytes
-        Its fields and data.
-    sequence : int or None
-        Its number, from the moment it is first sent.
-    reply : bytes or None
-        The reply's fields and data once it has come; none if ``lost``.
-    """
-
-    kind: Request
-    content: bytes
-    sequence: int | None = None
-    reply: bytes | None = None
-    lost: bool = False
-
-    @property
-    def done(self) -> bool:
-        """Whether the board carried it out."""
-        return self.lost or self.reply is not None
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes in the board's buffer."""
-        return HEADER_BYTES + len(self.content)
 
 
 @dataclass
@@ -105,8 +57,7 @@ class Link:
     buffer_frames: int = 1
 
     def __post_init__(self):
-        self._received = bytearray()
-        self._frames: deque[bytes] = deque()
+        self._frames = Frames(self.transport, self.statistics)
         self._waiting: deque[Call] = deque()  # not sent yet
         self._window: deque[Call] = deque()  # sent, not known to be carried out
         self._next = 0
@@ -136,6 +87,12 @@ class Link:
         self._next, self._went_back_to, self._attempts = 1, None, 0
         self.is_open = True
         return facts
+
+    @property
+    def payload_bytes(self) -> int:
+        """Data bytes per request, so that two requests fit the board's buffer."""
+        overhead = OVERHEAD_BYTES + field_bytes(REQUEST_FIELDS[Request.WRITE])
+        return min(MAX_PAYLOAD_BYTES, self.buffer_bytes // 2 - overhead)
 
     def submit(self, kind: Request, fields: Mapping[str, int] | None = None,
                data: bytes = b"") -> Call:  # fmt: skip
@@ -193,33 +150,7 @@ class Link:
             return b""
         return call.reply
 
-    # One frame.
-
-    def _send(self, frames: list[bytes]):
-        data = b"".join(cobs.encode(seal_frame(content)) + b"\0" for content in frames)
-        self.statistics.bytes_to_board += len(data)
-        self.transport.write(data)
-
-    def _receive(self, timeout: float) -> bytes | None:
-        """Return the content of the next whole frame, or None if none comes in time."""
-        deadline = self.transport.now() + timeout
-        while not self._frames:
-            data = self.transport.read(_READ_BYTES, max(0.0, deadline - self.transport.now()))
-            if not data:
-                return None
-            self.statistics.bytes_from_board += len(data)
-            self._received += data
-            *whole, rest = self._received.split(b"\0")
-            self._received = bytearray(rest)
-            for raw in filter(None, whole):
-                content = open_frame(cobs.decode(bytes(raw)) or b"")
-                if content is None or len(content) <= HEADER_BYTES:
-                    self.statistics.damaged += 1
-                else:
-                    self._frames.append(content)
-            if not self._frames and self.transport.now() >= deadline:
-                return None
-        return self._frames.popleft()
+    # Without a session.
 
     def _ask(self, kind: Request, body: bytes, answer: bytes | None = None) -> bytes:
         """Return the reply to a request without a number, sent until it is answered."""
@@ -227,9 +158,10 @@ class Link:
             self.statistics.retries += attempt > 0
             # A zero ends whatever the last host, or noise, left unfinished.
             self.transport.write(b"\0")
-            self._send([bytes([kind, 0]) + body])
-            deadline = self.transport.now() + self.timeout
-            while (content := self._receive(max(0.0, deadline - self.transport.now()))) is not None:
+            self._frames.send([bytes([kind, 0]) + body])
+            now = self.transport.now
+            deadline = now() + self.timeout
+            while (content := self._frames.receive(max(0.0, deadline - now()))) is not None:
                 reply = content[HEADER_BYTES + 1 :]
                 fits = len(reply) == field_bytes(REPLY_FIELDS[kind]) and answer in (None, reply)
                 if content[:3] == bytes([kind | REPLY, 0, Status.OK]) and fits:
@@ -248,13 +180,13 @@ class Link:
             call = self._waiting.popleft()
             call.sequence, self._next = self._next, (self._next + 1) % 256
             self._window.append(call)
-            frames.append(bytes([call.kind, call.sequence]) + call.content)
+            frames.append(call.frame)
         if frames:
-            self._send(frames)
+            self._frames.send(frames)
 
     def _send_again(self):
         self.statistics.retries += 1
-        self._send([bytes([call.kind, call.sequence or 0]) + call.content for call in self._window])
+        self._frames.send([call.frame for call in self._window])
 
     def _patience(self) -> float:
         """Seconds to wait for the next reply before the window is sent again."""
@@ -264,7 +196,7 @@ class Link:
         return self.timeout + (2 * (under_way + replies) / rate if rate else 0.0)
 
     def _take_reply(self, deadline: float, attempts: int):
-        content = self._receive(self._patience())
+        content = self._frames.receive(self._patience())
         if content is None:
             late = self.transport.now() >= deadline
             if self._attempts >= attempts or (late and self._attempts >= self.retries):

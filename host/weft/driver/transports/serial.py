@@ -1,5 +1,6 @@
 """A board on a serial port."""
 
+import os
 from urllib.parse import parse_qs
 
 from weft.driver.lock import DeviceLock
@@ -35,7 +36,7 @@ class SerialTransport(Transport):
             raise LinkError("serial ports need pyserial: pip install pyserial") from None
         self._errors = (serial.SerialException, OSError)
         self._path = path
-        self._lock = DeviceLock(path)
+        self._lock = DeviceLock(os.path.realpath(path))
         try:
             self._port = serial.Serial(path, baud, write_timeout=_WRITE_SECONDS)
         except (*self._errors, ValueError) as error:

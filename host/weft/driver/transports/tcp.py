@@ -1,7 +1,9 @@
 """A board behind a TCP socket: served by ``weft serve-sim``, or by whatever stands beside it."""
 
 import socket
+from ipaddress import ip_address
 
+from weft.driver.lock import DeviceLock
 from weft.driver.transports.base import Transport
 from weft.errors import LinkError
 
@@ -18,14 +20,17 @@ class TcpTransport(Transport):
     Raises
     ------
     LinkError
-        If nobody listens there.
+        If nobody listens there, or another process of this machine has the board.
     """
 
     def __init__(self, host: str, port: int, *, timeout: float = 5.0):
         self._name = f"{host}:{port}"
+        # Before connecting: not every server spares the client that it has.
+        self._lock = DeviceLock(_common_name(host, port))
         try:
             self._socket = socket.create_connection((host, port), timeout)
         except OSError as error:
+            self._lock.release()
             reason = error.strerror or error
             raise LinkError(f"cannot connect to {self._name}: {reason}") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -69,3 +74,15 @@ class TcpTransport(Transport):
     def close(self):
         """Close the connection."""
         self._socket.close()
+        self._lock.release()
+
+
+def _common_name(host: str, port: int) -> str:
+    """Return what all names of a host on this machine have in common, for the lock."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return f"tcp:{host}:{port}"  # connecting will say why
+    addresses = sorted(str(entry[4][0]) for entry in found)
+    local = any(ip_address(address.partition("%")[0]).is_loopback for address in addresses)
+    return f"tcp:{'localhost' if local else addresses[0]}:{port}"

@@ -1,0 +1,75 @@
+"""What may be asked of a board's memories, and how it is cut into requests."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import Memory, Region, memory_map
+
+__all__ = ["Block", "Pieces", "Place"]
+
+
+class Block(NamedTuple):
+    """Bytes for a memory, from a unit on."""
+
+    region: Region
+    address: int
+    data: bytes
+
+
+class Place(NamedTuple):
+    """Units of a memory."""
+
+    region: Region
+    address: int
+    units: int
+
+
+class Pieces:
+    """Judge what is asked of the memories of ``config``, and cut it.
+
+    All methods raise ``ValueError`` for what the board would refuse.
+    """
+
+    def __init__(self, config: Config):
+        self._memories = memory_map(config)
+        self._descriptors = config.descriptor_count
+
+    def unit_bytes(self, region: Region) -> int:
+        """Return the bytes of a unit of ``region``."""
+        return self._memories[region].unit_bytes
+
+    def of_block(self, block: Block, payload: int) -> Iterable[Block]:
+        """Yield the parts of ``block``, each of whole units and at most ``payload`` bytes."""
+        size = self.unit_bytes(block.region)
+        if len(block.data) % size:
+            raise ValueError(f"{block.region.name} takes units of {size} bytes, not "
+                             f"{len(block.data)} bytes")  # fmt: skip
+        memory = self._check(block.region, block.address, len(block.data) // size)
+        if not memory.writable:
+            raise ValueError(f"{block.region.name} cannot be written")
+        step = payload // size * size
+        for at in range(0, len(block.data), step):
+            yield Block(block.region, block.address + at // size, block.data[at : at + step])
+
+    def of_place(self, place: Place, payload: int) -> list[Place]:
+        """Return the parts of ``place``, each of at most ``payload`` bytes."""
+        memory = self._check(*place)
+        if not memory.readable:
+            raise ValueError(f"{place.region.name} cannot be read")
+        step = payload // memory.unit_bytes
+        return [Place(place.region, place.address + at, min(step, place.units - at))
+                for at in range(0, place.units, step)]  # fmt: skip
+
+    def check_run(self, first: int, count: int):
+        """Raise unless there are ``count`` descriptors from ``first`` on."""
+        if count < 1 or first < 0 or first + count > self._descriptors:
+            raise ValueError(f"a run must stay within descriptors 0 to {self._descriptors - 1}, "
+                             f"not {first} to {first + count - 1}")  # fmt: skip
+
+    def _check(self, region: Region, address: int, count: int) -> Memory:
+        memory = self._memories[region]
+        if count < 1 or address < 0 or address + count > memory.units:
+            raise ValueError(f"{region.name} has units 0 to {memory.units - 1}, not {address} to "
+                             f"{address + count - 1}")  # fmt: skip
+        return memory
