@@ -1,8 +1,9 @@
 """Devices by name: everything that can be opened and asked to run descriptors."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
@@ -13,7 +14,24 @@ from weft.profile import LinkProfile
 if TYPE_CHECKING:
     from weft.driver.board import Board
 
-__all__ = ["OpenDevice", "open_device"]
+__all__ = ["Marks", "OpenDevice", "open_device"]
+
+
+class Marks(Protocol):
+    """A label that stays on a device for as long as its program does, and the link's session."""
+
+    @property
+    def session(self) -> int:
+        """Changes whenever others may have had the device in between."""
+        ...
+
+    def label(self) -> int:
+        """Return the label, 0 for none."""
+        ...
+
+    def set_label(self, value: int) -> None:
+        """Put one there."""
+        ...
 
 
 @dataclass(eq=False)
@@ -33,7 +51,16 @@ class OpenDevice:
     cycles : callable or None
         Returns the cycles of all runs since then, as the hardware counted them from accepting
         a start to the last result; None if only the layers' counters tell.
+    marks : Marks or None
+        What the device says about the program that it holds; None if it cannot tell.
     close : callable
+
+    Attributes
+    ----------
+    lock : RLock
+        To be held from the first write of an inference to the last read.
+    holder : object
+        Whose program this process loaded last.
     """
 
     name: str
@@ -42,6 +69,9 @@ class OpenDevice:
     traffic: Callable[[], LinkProfile] = LinkProfile
     cycles: Callable[[], int] | None = None
     close: Callable[[], Any] = field(default=lambda: None)
+    marks: "Marks | None" = None
+    lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+    holder: object = field(default=None, init=False)
 
 
 def open_device(
@@ -80,7 +110,8 @@ def open_device(
 
     memories = _BoardMemories(board)
     return OpenDevice(
-        name, config, memories, traffic, lambda: memories.cycles, board.close)  # fmt: skip
+        name, config, memories, traffic, lambda: memories.cycles, board.close,
+        _BoardMarks(board))  # fmt: skip
 
 
 class _BoardMemories:
@@ -102,3 +133,22 @@ class _BoardMemories:
         """Run descriptors and wait for their end."""
         self.cycles += self._board.execute(run=(first, count))[0]
 
+
+class _BoardMarks:
+    """The label that a board keeps (LABEL and STATUS in ``docs/protocol.md``)."""
+
+    def __init__(self, board: "Board"):
+        self._board = board
+
+    @property
+    def session(self) -> int:
+        """Number of the link's session."""
+        return self._board.session
+
+    def label(self) -> int:
+        """Return what STATUS tells."""
+        return self._board.status()["label"]
+
+    def set_label(self, value: int) -> None:
+        """Send LABEL."""
+        self._board.label(value)

@@ -14,7 +14,9 @@ from weft.errors import DeviceMismatch
 from weft.graph import Graph
 from weft.program import HostStep, Program, RunStep
 
-__all__ = ["Device", "load_program", "read_tensor", "run_program", "write_tensor"]
+__all__ = [
+    "Device", "check_device", "load_program", "read_tensor", "run_program", "write_tensor",
+]  # fmt: skip
 
 Values = dict[str, NDArray[Any]]
 Inspect = Callable[[int, Values], None]
@@ -36,6 +38,15 @@ class Device(Protocol):
         ...
 
 
+def check_device(program: Program, config: Config) -> None:
+    """Raise :class:`DeviceMismatch` unless ``program`` was compiled for a device of ``config``."""
+    if fingerprint(config) != program.fingerprint:
+        raise DeviceMismatch(
+            f"the program was compiled for {program.config.name} "
+            f"({program.fingerprint:016x}), the device is {config.name} "
+            f"({fingerprint(config):016x})")  # fmt: skip
+
+
 def load_program(program: Program, device: Device, config: Config) -> None:
     """Write a program's images into a device of ``config``.
 
@@ -44,11 +55,7 @@ def load_program(program: Program, device: Device, config: Config) -> None:
     DeviceMismatch
         If the program was compiled for another configuration or contract.
     """
-    if fingerprint(config) != program.fingerprint:
-        raise DeviceMismatch(
-            f"the program was compiled for {program.config.name} "
-            f"({program.fingerprint:016x}), the device is {config.name} "
-            f"({fingerprint(config):016x})")  # fmt: skip
+    check_device(program, config)
     for image in program.images:
         device.write(image.region, image.unit, image.data)
 

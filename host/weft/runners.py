@@ -11,10 +11,11 @@ from weft_hw.contract.memory_map import COUNTER_BYTES, COUNTER_STRIDE, COUNTERS,
 from weft import reference
 from weft.analysis import layer_macs
 from weft.devices import OpenDevice
-from weft.execute import load_program, run_program
+from weft.execute import run_program
 from weft.graph import Graph
 from weft.profile import LayerProfile, LinkProfile
 from weft.program import Program, RunStep
+from weft.resident import Resident
 
 __all__ = ["BoardRunner", "GoldenRunner", "Run", "Runner"]
 
@@ -69,7 +70,9 @@ class GoldenRunner:
 
 
 class BoardRunner:
-    """Runs a program on an accelerator; loads it when made.
+    """Runs a program on an accelerator; loads it when made, unless the board holds it already.
+
+    Several may share a device and take turns by the image; each finds its own program there.
 
     Raises
     ------
@@ -82,26 +85,32 @@ class BoardRunner:
     def __init__(self, program: Program, board: OpenDevice):
         self.program, self.board = program, board
         self.graph, self.config = program.graph, program.config
-        load_program(program, board.memories, board.config)
+        self._resident = Resident(program, board)
+        with board.lock:
+            self._resident.ensure()
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
         """Run one image."""
-        traffic = self.board.traffic()
-        cycles = self.board.cycles() if self.board.cycles else 0
-        values = run_program(self.program, self.board.memories, feeds)
-        link = self.board.traffic() - traffic
-        counters = self._counters()
-        if self.board.cycles:
-            cycles = self.board.cycles() - cycles
-        else:
-            cycles = sum(counter["cycles"] for counter in counters.values())
-        return Run(values, cycles, counters, link)
+        with self.board.lock:
+            self._resident.ensure()
+            traffic = self.board.traffic()
+            cycles = self.board.cycles() if self.board.cycles else 0
+            values = run_program(self.program, self.board.memories, feeds)
+            link = self.board.traffic() - traffic
+            counters = self._counters()
+            if self.board.cycles:
+                cycles = self.board.cycles() - cycles
+            else:
+                cycles = sum(counter["cycles"] for counter in counters.values())
+            return Run(values, cycles, counters, link)
 
     def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """Return every tensor of one image, its descriptors run one by one."""
         seen: Arrays = {}
-        values = run_program(
-            self.program, self.board.memories, feeds, lambda _, tensors: seen.update(tensors))
+        with self.board.lock:
+            self._resident.ensure()
+            values = run_program(
+                self.program, self.board.memories, feeds, lambda _, tensors: seen.update(tensors))
         return {**values, **seen}
 
     def expected(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:

@@ -1,5 +1,6 @@
 """A model ready to run on a device, in the shape of ONNX Runtime's API."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class TensorInfo:
 
 
 class InferenceSession:
-    """Runs a model on a device.
+    """Runs a model on a device. Threads may share it: images take turns.
 
     Parameters
     ----------
@@ -89,6 +90,7 @@ class InferenceSession:
         self.compared_values = 0
         self._check, self._keep = check, keep_tensors
         self._profile: Profile | None = None
+        self._lock = threading.RLock()
         runner = _make_runner(loaded, device, config, report)
         self._runner: Runner | FallbackRunner = (
             runner if outside is None else FallbackRunner(runner, outside))
@@ -100,8 +102,9 @@ class InferenceSession:
         self.close()
 
     def close(self) -> None:
-        """Let go of the device."""
-        self._runner.close()
+        """Let go of the device, once an image under way is done."""
+        with self._lock:
+            self._runner.close()
 
     @property
     def graph(self) -> Graph:
@@ -159,11 +162,18 @@ class InferenceSession:
                 raise ModelError(
                     f"the model has no output {name!r}, only {', '.join(self.graph.outputs)}")
         batch = self._validate(feeds)
+        with self._lock:
+            results = self._run_images(
+                [{name: array[index : index + 1] for name, array in feeds.items()}
+                 for index in range(batch)])  # fmt: skip
+        return [np.concatenate([values[name] for values in results]) for name in names]
+
+    def _run_images(self, images: Sequence[Arrays]) -> list[Arrays]:
+        """Run ``images``, compare them if that is asked for, and keep what describes them."""
         differences: dict[str, int] = {}
         self.compared_values = 0
         results = []
-        for index in range(batch):
-            image = {name: array[index : index + 1] for name, array in feeds.items()}
+        for image in images:
             start = time.perf_counter()
             run = self._runner.run(image)
             seconds = time.perf_counter() - start
@@ -173,7 +183,7 @@ class InferenceSession:
                 self._compare(image, run, differences)
             self._profile = self._describe(run, differences, seconds)
             results.append(run.values)
-        return [np.concatenate([values[name] for values in results]) for name in names]
+        return results
 
     def stream(
         self, images: Iterable[NDArray[Any] | Mapping[str, NDArray[Any]]]
