@@ -1,7 +1,8 @@
 """Devices by name: everything that can be opened and asked to run descriptors."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +15,39 @@ from weft.profile import LinkProfile
 if TYPE_CHECKING:
     from weft.driver.board import Board
 
-__all__ = ["Marks", "OpenDevice", "open_device"]
+__all__ = ["Marks", "OpenDevice", "Queue", "open_device"]
+
+
+class Queue(Protocol):
+    """Requests carried out in order, later than they are queued; see the driver's pipeline."""
+
+    def write(self, region: Region, unit: int, data: bytes) -> None:
+        """Queue a write of whole units."""
+        ...
+
+    def run(self, first: int, count: int) -> None:
+        """Queue a run; what follows is carried out while it is under way, but for another run."""
+        ...
+
+    def read(self, region: Region, unit: int, count: int) -> Any:
+        """Queue a read of units; return what :meth:`collect` takes."""
+        ...
+
+    def collect(self, ticket: Any) -> bytes | None:
+        """Return what was read, None if it got lost."""
+        ...
+
+    def settle(self) -> None:
+        """Wait until everything is carried out."""
+        ...
+
+
+class Flow(Protocol):
+    """Images under way on a device."""
+
+    def interrupt(self) -> None:
+        """Let the device finish what is under way; begin afresh next time."""
+        ...
 
 
 class Marks(Protocol):
@@ -54,11 +87,15 @@ class OpenDevice:
     marks : Marks or None
         What the device says about the program that it holds; None if it cannot tell.
     close : callable
+    queue : Queue or None
+        Takes requests ahead of the replies to those before; None if the device cannot.
 
     Attributes
     ----------
     lock : RLock
         To be held from the first write of an inference to the last read.
+    flow : Flow or None
+        Whose images are under way between two holds of the lock.
     holder : object
         Whose program this process loaded last.
     """
@@ -70,8 +107,18 @@ class OpenDevice:
     cycles: Callable[[], int] | None = None
     close: Callable[[], Any] = field(default=lambda: None)
     marks: "Marks | None" = None
+    queue: Queue | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     holder: object = field(default=None, init=False)
+    flow: Flow | None = field(default=None, init=False)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Have the device to oneself, with nothing under way."""
+        with self.lock:
+            if self.flow is not None:
+                self.flow.interrupt()
+            yield
 
 
 def open_device(
@@ -95,6 +142,7 @@ def open_device(
         If it was built for another configuration or contract.
     """
     from weft.driver.board import Board
+    from weft.driver.pipeline import Pipeline
     from weft.driver.transports import open_transport
 
     def stage(text: str) -> None:
@@ -111,7 +159,7 @@ def open_device(
     memories = _BoardMemories(board)
     return OpenDevice(
         name, config, memories, traffic, lambda: memories.cycles, board.close,
-        _BoardMarks(board))  # fmt: skip
+        _BoardMarks(board), Pipeline(board))  # fmt: skip
 
 
 class _BoardMemories:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import Region
+from weft_hw.contract.memory_map import COUNTER_BYTES, COUNTER_STRIDE, COUNTERS, Region
 
 from weft import reference
 from weft.errors import DeviceMismatch
@@ -15,7 +15,8 @@ from weft.graph import Graph
 from weft.program import HostStep, Program, RunStep
 
 __all__ = [
-    "Device", "check_device", "load_program", "read_tensor", "run_program", "write_tensor",
+    "Device", "check_device", "load_program", "read_counters", "read_tensor", "run_host",
+    "run_program", "write_tensor",
 ]  # fmt: skip
 
 Values = dict[str, NDArray[Any]]
@@ -90,13 +91,28 @@ def run_program(
     values: Values = dict(inputs)
     for step in program.steps:
         if isinstance(step, HostStep):
-            _run_host(program.graph, step, values)
+            run_host(program.graph, step, values)
         else:
             _run_device(program, device, step, values, inspect)
     return values
 
 
-def _run_host(graph: Graph, step: HostStep, values: Values) -> None:
+def read_counters(
+    device: Device, first: int, number: int, count: int
+) -> dict[int, dict[str, int]]:
+    """Return the counters of ``count`` descriptors from ``first`` on, as those of ``number`` on."""
+    size, names = COUNTER_STRIDE, [counter.name for counter in COUNTERS]
+    data = device.read(Region.COUNTER, first * size, count * size)
+    words = [int.from_bytes(data[i : i + COUNTER_BYTES], "little")
+             for i in range(0, len(data), COUNTER_BYTES)]  # fmt: skip
+    return {
+        number + n: dict(zip(names, words[n * size : n * size + len(names)], strict=True))
+        for n in range(count)
+    }  # fmt: skip
+
+
+def run_host(graph: Graph, step: HostStep, values: Values) -> None:
+    """Run nodes in golden arithmetic; their results join ``values``."""
     for index in step.nodes:
         node = graph.nodes[index]
         results = reference.run_node(graph, node, values)

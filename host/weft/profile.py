@@ -93,7 +93,11 @@ class Profile:
         From the cycle in which the hardware accepts the start of the inference to the cycle in
         which the result can be read.
     seconds : float
-        Wall-clock time of the inference on the host.
+        Wall-clock time on the host.
+    stream : str
+        How images overlap in a stream, or why they do not.
+    images : int
+        Those of a stream that ``link`` and ``seconds`` stand for.
     """
 
     model: str
@@ -105,6 +109,8 @@ class Profile:
     cycles: int | None
     link: LinkProfile
     seconds: float
+    stream: str = ""
+    images: int = 1
 
     @property
     def predicted_cycles(self) -> int:

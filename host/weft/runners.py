@@ -6,12 +6,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import COUNTER_BYTES, COUNTER_STRIDE, COUNTERS, Region
 
 from weft import reference
 from weft.analysis import layer_macs
 from weft.devices import OpenDevice
-from weft.execute import run_program
+from weft.execute import read_counters, run_program
+from weft.flow import ImageFlow
 from weft.graph import Graph
 from weft.profile import LayerProfile, LinkProfile
 from weft.program import Program, RunStep
@@ -47,6 +47,10 @@ class GoldenRunner:
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
         """Run one image."""
         return Run(reference.run(self.graph, feeds))
+
+    def flow(self) -> None:
+        """Return None: there is nothing to overlap."""
+        return None
 
     def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """Return every tensor of one image."""
@@ -86,12 +90,12 @@ class BoardRunner:
         self.program, self.board = program, board
         self.graph, self.config = program.graph, program.config
         self._resident = Resident(program, board)
-        with board.lock:
+        with board.taken():
             self._resident.ensure()
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
         """Run one image."""
-        with self.board.lock:
+        with self.board.taken():
             self._resident.ensure()
             traffic = self.board.traffic()
             cycles = self.board.cycles() if self.board.cycles else 0
@@ -107,7 +111,7 @@ class BoardRunner:
     def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """Return every tensor of one image, its descriptors run one by one."""
         seen: Arrays = {}
-        with self.board.lock:
+        with self.board.taken():
             self._resident.ensure()
             values = run_program(
                 self.program, self.board.memories, feeds, lambda _, tensors: seen.update(tensors))
@@ -145,20 +149,18 @@ class BoardRunner:
         """Let go of the device."""
         self.board.close()
 
+    def flow(self) -> ImageFlow | None:
+        """Return what lets images overlap; None if the program or the device does not."""
+        if not self.program.stream.sets or self.board.queue is None:
+            return None
+        return ImageFlow(self.program, self.board, self._resident)
+
     def _counters(self) -> dict[int, dict[str, int]]:
         """Return the counters of every descriptor that the last run executed."""
-        size = COUNTER_STRIDE
-        names = [counter.name for counter in COUNTERS]
         result = {}
         for step in self.program.steps:
             if isinstance(step, RunStep):
-                data = self.board.memories.read(
-                    Region.COUNTER, step.first * size, step.count * size)
-                words = [int.from_bytes(data[i : i + COUNTER_BYTES], "little")
-                         for i in range(0, len(data), COUNTER_BYTES)]  # fmt: skip
-                for n in range(step.count):
-                    values = words[n * size : n * size + len(names)]
-                    result[step.first + n] = dict(zip(names, values, strict=True))
+                result |= read_counters(self.board.memories, step.first, step.first, step.count)
         return result
 
 

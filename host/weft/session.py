@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from weft.compiler import compile_graph
 from weft.devices import OpenDevice, open_device
 from weft.errors import ModelError, WeftError
 from weft.fallback import FallbackRunner, Outside, load_in_parts
+from weft.flow import ImageFlow
 from weft.graph import Graph
 from weft.loading import find_model, get_config, load
 from weft.profile import Profile
@@ -188,7 +190,13 @@ class InferenceSession:
     def stream(
         self, images: Iterable[NDArray[Any] | Mapping[str, NDArray[Any]]]
     ) -> Iterator[NDArray[Any] | list[NDArray[Any]]]:
-        """Yield the result of each of ``images``, as they come.
+        """Yield the result of each of ``images``, in order.
+
+        Where program and device allow it, the next image goes to the device, and the result before
+        comes back, while the device computes: ``profile.stream`` says how, or why not. Up to
+        two images (of batches, too) are then taken before the result of an earlier one is given.
+        :meth:`run` may be called in between. The profile is that of the last image, once the
+        stream has ended.
 
         Parameters
         ----------
@@ -199,15 +207,62 @@ class InferenceSession:
         ------
         ndarray, or list of ndarray
             The output, or all of them where the model has several.
+
+        Raises
+        ------
+        ModelError, LinkError
+            As :meth:`run`; the results of the images before come first.
         """
-        for image in images:
-            if not isinstance(image, Mapping):
-                if len(self.graph.inputs) != 1:
-                    raise ModelError(
-                        f"the model has {len(self.graph.inputs)} inputs; stream feeds by name")
-                image = {self.graph.inputs[0]: image}
-            outputs = self.run(None, image)
-            yield outputs[0] if len(outputs) == 1 else outputs
+        flow = None if self._check or self._keep else self._runner.flow()
+        feeds = map(self._feed, images)
+        outputs = self.graph.outputs
+        results = (
+            (self.run(None, feed) for feed in feeds) if flow is None
+            else self._stream(flow, feeds))  # fmt: skip
+        for arrays in results:
+            yield arrays[0] if len(outputs) == 1 else arrays
+
+    def _feed(
+        self, image: NDArray[Any] | Mapping[str, NDArray[Any]]
+    ) -> Mapping[str, NDArray[Any]]:
+        if isinstance(image, Mapping):
+            return image
+        if len(self.graph.inputs) != 1:
+            raise ModelError(
+                f"the model has {len(self.graph.inputs)} inputs; stream feeds by name")
+        return {self.graph.inputs[0]: image}
+
+    def _stream(
+        self, flow: ImageFlow, feeds: Iterable[Mapping[str, NDArray[Any]]]
+    ) -> Iterator[list[NDArray[Any]]]:
+        """Yield the outputs of each of ``feeds``, whose images go through ``flow``."""
+        batches: deque[int] = deque()
+
+        def images() -> Iterator[Arrays]:
+            for feed in feeds:
+                batches.append(self._validate(feed))
+                for index in range(batches[-1]):
+                    yield {name: array[index : index + 1] for name, array in feed.items()}
+
+        done: list[Arrays] = []
+        count, start, traffic = 0, time.perf_counter(), flow.traffic()
+        results = flow.results(images())
+        try:
+            for values in results:
+                done.append(values)
+                count += 1
+                if len(done) == batches[0]:
+                    yield [np.concatenate([values[name] for values in done])
+                           for name in self.graph.outputs]  # fmt: skip
+                    batches.popleft()
+                    done.clear()
+        finally:
+            results.close()
+            if count and flow.counters:
+                cycles = sum(counter["cycles"] for counter in flow.counters.values())
+                run = Run({}, cycles, flow.counters, flow.traffic() - traffic)
+                profile = self._describe(run, {}, time.perf_counter() - start)
+                self._profile = replace(profile, images=count)
 
     def _validate(self, feeds: Mapping[str, NDArray[Any]]) -> int:
         """Return the batch; raise :class:`ModelError` where ``feeds`` do not fit the model."""
@@ -239,6 +294,11 @@ class InferenceSession:
                 differences[name] = differences.get(name, 0) + count
             self.compared_values += comparison.values
 
+    def _stream_note(self) -> str:
+        if self.program is None or (self.program.stream.sets and self._runner.flow() is None):
+            return f"one image after the other on device {self.device}"
+        return self.program.stream.note
+
     def _describe(self, run: Run, differences: Mapping[str, int], seconds: float) -> Profile:
         layers = self._runner.layers(run, differences)
         on_golden = self.program is None
@@ -246,7 +306,7 @@ class InferenceSession:
             model=self.name, config=self._runner.config.name, device=self.device, layers=layers,
             multipliers=self._runner.config.multipliers,
             macs=sum(row.macs for row in layers if on_golden or row.where == "accelerator"),
-            cycles=run.cycles, link=run.link, seconds=seconds,
+            cycles=run.cycles, link=run.link, seconds=seconds, stream=self._stream_note(),
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from weft.errors import CapacityError, DeviceMismatch, ModelError
 from weft.execute import load_program, run_program
 from weft.program import HostStep, Program, RunStep
 from weft_hw.contract.config import CONFIGS, Config
-from weft_hw.contract.descriptor import Kind, Wait
+from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind, Wait, decode_descriptor
 from weft_hw.contract.memory_map import Region
 from weft_sim.machine import Machine
 
@@ -222,7 +222,8 @@ def touched(program, numbers):
             for start in (fields["in_base"], fields["other_base"], fields["out_base"] // beats):
                 words |= set(range(start, start + fields["word_count"]))
         else:
-            words |= set(range(fields["in_base"], fields["in_base"] + 1024 // beats))
+            table = 1024 // program.config.columns
+            words |= set(range(fields["in_base"], fields["in_base"] + table))
     return words
 
 
@@ -232,7 +233,8 @@ def descriptor_bytes(program, number):
 
 
 @pytest.mark.parametrize(("words", "descriptors", "sets", "is_cut"), [
-    (4096, 64, 2, False), (4096, 6, 1, True), (380, 64, 1, True), (325, 64, 0, False),
+    (4096, 64, 2, False), (4096, 9, 1, True), (345, 64, 1, True), (325, 64, 1, True),
+    (320, 64, 0, False),
 ])  # fmt: skip
 def test_images_overlap_where_there_is_room(graphs, words, descriptors, sets, is_cut):
     """While one image is worked on, the next may be written and the last one's result read."""

@@ -181,6 +181,43 @@ class Board:
             return cycles, [b"".join(self._finish_read(place, call) for place, call in group)
                             for group in asked]  # fmt: skip
 
+    def queue(
+        self, writes: Iterable[Block] = (), run: tuple[int, int] | None = None,
+        reads: Sequence[Place] = (),
+    ) -> list[Call]:
+        """Queue requests in this order and return at once, with the calls of the reads.
+
+        Nothing waits for the end of the run; the reads see memory while it is under way.
+        """
+        with self._working():
+            if run is not None:
+                self._pieces.check_run(*run)
+            payload = self._link.payload_bytes
+            blocks = [piece for block in writes for piece in self._pieces.of_block(block, payload)]
+            places = [piece for place in reads for piece in self._pieces.of_place(place, payload)]
+            for block in blocks:
+                self._submit_write(block)
+            if run is not None:
+                self._submit_run(*run)
+            return [self._submit_read(place) for place in places]
+
+    def finish(self, call: Call) -> bytes:
+        """Wait for the reply to a call that :meth:`queue` returned.
+
+        Raises
+        ------
+        LinkError
+            If the board does not answer, or refused this or an earlier request.
+        ReplyLost
+            If the request was carried out, but the reply was lost.
+        """
+        with self._lock:
+            start = time.monotonic()
+            try:
+                return self._link.finish(call, self.run_timeout)
+            finally:
+                self.statistics.seconds += time.monotonic() - start
+
     def status(self) -> dict[str, int]:
         """Return the fields of the STATUS reply (``docs/protocol.md``)."""
         with self._working():

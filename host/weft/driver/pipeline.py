@@ -1,26 +1,29 @@
 """Requests sent ahead: a board that always has the next thing to do."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from weft_hw.contract.memory_map import Region
+
 from weft.driver.board import Block, Board, Place
-from weft.driver.link import Call, ReplyLost
+from weft.driver.call import Call, ReplyLost
+from weft.errors import LinkError
 
 __all__ = ["Pipeline", "Ticket"]
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """Reads under way: the calls of each place's pieces."""
+    """A read under way, and in which of the link's sessions."""
 
-    calls: tuple[tuple[Place, Call], ...]
+    session: int
+    calls: tuple[Call, ...]
 
 
 class Pipeline:
     """Queues requests on a board, which carries them out in order, and returns at once.
 
-    A run starts as soon as the run before has ended; what is queued behind it is carried out
-    while it is under way. So a read behind a run sees what the run *before* that one wrote.
+    A run begins when the run before has ended; what is queued behind it is carried out while it is
+    under way. So a read that is queued behind a run finds what the run *before* that one left.
 
     Parameters
     ----------
@@ -30,20 +33,21 @@ class Pipeline:
     def __init__(self, board: Board):
         self.board = board
 
-    def write(self, blocks: Iterable[Block]) -> None:
-        """Queue writes."""
-        self.board.queue(writes=blocks)
+    def write(self, region: Region, unit: int, data: bytes) -> None:
+        """Queue a write of whole units."""
+        self.board.queue(writes=[Block(region, unit, data)])
 
     def run(self, first: int, count: int) -> None:
         """Queue a run of descriptors."""
         self.board.queue(run=(first, count))
 
-    def read(self, places: Sequence[Place]) -> Ticket:
-        """Queue reads; :meth:`collect` gives what they bring."""
-        return Ticket(tuple(self.board.queue(reads=places)))
+    def read(self, region: Region, unit: int, count: int) -> Ticket:
+        """Queue a read; :meth:`collect` gives what it brings."""
+        calls = self.board.queue(reads=[Place(region, unit, count)])
+        return Ticket(self.board.session, tuple(calls))
 
     def collect(self, ticket: Ticket) -> bytes | None:
-        """Return all that was read, in one piece; None if a reply was lost.
+        """Return what was read; None if a reply was lost.
 
         The memory may have changed since, so that asking again is no way out.
 
@@ -52,11 +56,13 @@ class Pipeline:
         LinkError
             If the board does not answer, or refused anything that was queued before.
         """
+        if ticket.session != self.board.session:
+            raise LinkError("the link broke while images were under way")
         try:
-            return b"".join(self.board.finish(call) for _, call in ticket.calls)
+            return b"".join(self.board.finish(call) for call in ticket.calls)
         except ReplyLost:
             return None
 
-    def settle(self) -> int:
-        """Wait until everything is carried out; return the cycles of the last run."""
-        return self.board.wait()
+    def settle(self) -> None:
+        """Wait until everything is carried out."""
+        self.board.wait()

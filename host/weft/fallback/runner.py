@@ -32,6 +32,10 @@ class FallbackRunner:
         values = self._outside.run(feeds, middle)
         return replace(runs[0], values=values)
 
+    def flow(self) -> None:
+        """Return None: images do not overlap in a runtime."""
+        return None
+
     def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """Return every tensor of one image, those of the middle computed one by one."""
         return self._outside.run(feeds, self._inner.inspect)
