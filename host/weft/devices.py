@@ -14,8 +14,9 @@ from weft.profile import LinkProfile
 
 if TYPE_CHECKING:
     from weft.driver.board import Board
+    from weft.driver.transports.base import Transport
 
-__all__ = ["Marks", "OpenDevice", "Queue", "open_device"]
+__all__ = ["Marks", "OpenDevice", "Queue", "open_device", "open_over"]
 
 
 class Queue(Protocol):
@@ -141,14 +142,30 @@ def open_device(
     DeviceMismatch
         If it was built for another configuration or contract.
     """
-    from weft.driver.board import Board
-    from weft.driver.pipeline import Pipeline
     from weft.driver.transports import open_transport
 
     def stage(text: str) -> None:
         report(text)
 
-    board = Board(open_transport(name, config, progress=stage), config)
+    return open_over(open_transport(name, config, progress=stage), config, name=name)
+
+
+def open_over(transport: "Transport", config: Config, *, name: str, **options: Any) -> OpenDevice:
+    """Open the board behind ``transport``, which is closed with it.
+
+    Parameters
+    ----------
+    options
+        As for :class:`weft.driver.board.Board`.
+
+    Raises
+    ------
+    LinkError, DeviceMismatch
+    """
+    from weft.driver.board import Board
+    from weft.driver.pipeline import Pipeline
+
+    board = Board(transport, config, **options)
 
     def traffic() -> LinkProfile:
         done = board.statistics

@@ -7,32 +7,15 @@ from pathlib import Path
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 
+from weft_sim.simulated_board import SimulatedBoard
 from weft_sim.verilate import build_library
 
 __all__ = ["VirtualBoard"]
 
 _HARNESS = Path(__file__).with_suffix(".cpp")
-_OUT_BYTES = 1 << 16
 
 
-def _load(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
-    board, size = ctypes.c_void_p, ctypes.c_int64
-    for name, result, arguments in [
-        ("board_open", board, []),
-        ("board_close", None, [board]),
-        ("board_cycles", ctypes.c_uint64, [board]),
-        ("board_busy", ctypes.c_int, [board]),
-        ("board_active", ctypes.c_int, [board]),
-        ("board_exchange", size, [board, ctypes.c_char_p, size, ctypes.POINTER(size),
-                                  ctypes.c_char_p, size, ctypes.c_uint64]),
-    ]:  # fmt: skip
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
-class VirtualBoard:
+class VirtualBoard(SimulatedBoard):
     """A board made of software: bytes in, bytes out, one byte per cycle each way.
 
     Parameters
@@ -66,49 +49,16 @@ class VirtualBoard:
         key = f"{fingerprint(config):016x} {config!r} {watchdog_cycles}"
         if stand_in:
             key += Path(__file__).with_name("memory_engine.py").read_text()
-        self._library = _load(build_library(make, key, _HARNESS, progress))
-        self._board = ctypes.c_void_p(self._library.board_open())
-        self._out = ctypes.create_string_buffer(_OUT_BYTES)
-
-    def exchange(self, data: bytes, budget: int) -> tuple[int, bytes]:
-        """Advance until ``data`` was taken and an answer came, or nothing can come any more.
-
-        Parameters
-        ----------
-        data : bytes
-            Offered to the board, a byte per cycle.
-        budget : int
-            Cycles after which to return in any case.
-
-        Returns
-        -------
-        taken : int
-            Bytes of ``data`` that the board took.
-        answer : bytes
-            What the board sent meanwhile; at most 65,536 bytes at a time.
-        """
-        taken = ctypes.c_int64()
-        count = self._library.board_exchange(
-            self._board, data, len(data), ctypes.byref(taken), self._out, _OUT_BYTES, budget)
-        return taken.value, ctypes.string_at(self._out, count)
-
-    @property
-    def cycles(self) -> int:
-        """Clock cycles simulated so far."""
-        return self._library.board_cycles(self._board)
+        super().__init__(build_library(make, key, _HARNESS, progress), {
+            "board_busy": (ctypes.c_int, []), "board_active": (ctypes.c_int, []),
+        })  # fmt: skip
 
     @property
     def busy(self) -> bool:
         """Whether the engine runs."""
-        return bool(self._library.board_busy(self._board))
+        return bool(self._call("board_busy"))
 
     @property
     def active(self) -> bool:
         """Whether anything goes on that could lead to an answer."""
-        return bool(self._library.board_active(self._board))
-
-    def close(self):
-        """Free the board; further calls fail."""
-        if self._board:
-            self._library.board_close(self._board)
-            self._board = None
+        return bool(self._call("board_active"))

@@ -3,7 +3,9 @@
 import time
 from abc import ABC, abstractmethod
 
-__all__ = ["Transport"]
+__all__ = ["BITS_PER_BYTE", "Transport"]
+
+BITS_PER_BYTE = 10  # on a serial line, 8N1
 
 
 class Transport(ABC):

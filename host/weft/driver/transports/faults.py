@@ -56,7 +56,8 @@ class FaultyTransport(Transport):
     """Damage a part of the blocks that go through, each way.
 
     Besides the damages of :data:`FAULTS` there is ``delay``, which holds a block back until the
-    next one, and ``gone``, which makes the link fail once, as when a cable is pulled.
+    next one, ``gone``, which makes the link fail once, and ``reconnect``, which also loses
+    whatever is on its way, as when a cable is pulled and put back.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ class FaultyTransport(Transport):
     """
 
     def __init__(self, inner: Transport, *, seed: int, rate: float,
-                 kinds: tuple[str, ...] = (*FAULTS, "delay", "gone")):  # fmt: skip
+                 kinds: tuple[str, ...] = (*FAULTS, "delay", "gone", "reconnect")):  # fmt: skip
         self.inner, self.rate, self.kinds, self.count = inner, rate, kinds, 0
         self.bytes_per_second = inner.bytes_per_second
         self._rng = random.Random(seed)
@@ -88,7 +89,11 @@ class FaultyTransport(Transport):
             return data
         self.count += 1
         kind = self._rng.choice(self.kinds)
-        if kind == "gone":
+        if kind == "reconnect":
+            self._late = {"write": b"", "read": b""}
+            while self.inner.read(1 << 16, 0.0):
+                pass
+        if kind in ("gone", "reconnect"):
             raise LinkError("the link was cut (injected)")
         if kind == "delay":
             self._late[way] = data

@@ -4,13 +4,12 @@ import os
 from urllib.parse import parse_qs
 
 from weft.driver.lock import DeviceLock
-from weft.driver.transports.base import Transport
+from weft.driver.transports.base import BITS_PER_BYTE, Transport
 from weft.errors import LinkError
 
 __all__ = ["SerialTransport"]
 
 DEFAULT_BAUD = 3_000_000
-_BITS_PER_BYTE = 10  # 8N1
 _WRITE_SECONDS = 10.0
 
 
@@ -42,7 +41,7 @@ class SerialTransport(Transport):
         except (*self._errors, ValueError) as error:
             self._lock.release()
             raise LinkError(f"cannot open {path}: {error}") from None
-        self.bytes_per_second = baud / _BITS_PER_BYTE
+        self.bytes_per_second = baud / BITS_PER_BYTE
 
     @classmethod
     def from_name(cls, name: str) -> "SerialTransport":

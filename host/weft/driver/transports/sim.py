@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from weft_hw.contract.config import Config
 
-from weft.driver.transports.base import Transport
+from weft.driver.transports.base import BITS_PER_BYTE, Transport
 from weft.errors import LinkError
 
 __all__ = ["SimTransport"]
@@ -19,8 +19,17 @@ class SimTransport(Transport):
     Parameters
     ----------
     config : Config
+    uart : (int, int), optional
+        Clock and baud rate in hertz: go through the pins of the board's serial port, bit by bit
+        (:class:`weft_sim.pin_board.PinBoard`). Seconds are then those of this clock.
     options
         As for :class:`weft_sim.virtual_board.VirtualBoard`.
+
+    Attributes
+    ----------
+    board : SimulatedBoard
+    hz : int
+        Cycles of the simulated board in what counts as a second.
 
     Raises
     ------
@@ -29,14 +38,22 @@ class SimTransport(Transport):
     """
 
     def __init__(self, config: Config, *, progress: Callable[[str], None] = lambda stage: None,
-                 **options):  # fmt: skip
+                 uart: tuple[int, int] | None = None, **options):  # fmt: skip
         try:
+            from weft_sim.pin_board import PinBoard
             from weft_sim.tools import ToolError
             from weft_sim.virtual_board import VirtualBoard
         except ImportError as error:
             raise LinkError(f"the simulator needs {error.name}: pip install weft[sim]") from None
         try:
-            self.board = VirtualBoard(config, progress=progress, **options)
+            if uart is None:
+                self.hz = NOMINAL_HZ
+                self.board = VirtualBoard(config, progress=progress, **options)
+            else:
+                self.hz, baud = uart
+                self.bytes_per_second = baud / BITS_PER_BYTE
+                self.board = PinBoard(
+                    config, clock_hz=self.hz, baud=baud, progress=progress, **options)
         except ToolError as error:
             raise LinkError(f"cannot build the virtual board: {error}") from None
         self._outgoing, self._incoming = bytearray(), bytearray()
@@ -48,7 +65,7 @@ class SimTransport(Transport):
     def read(self, limit: int, timeout: float) -> bytes:
         """Simulate until an answer comes, nothing can come, or ``timeout`` has passed."""
         if not self._incoming:
-            budget = max(1, int(timeout * NOMINAL_HZ))
+            budget = max(1, int(timeout * self.hz))
             taken, answer = self.board.exchange(bytes(self._outgoing), budget)
             del self._outgoing[:taken]
             self._incoming += answer
@@ -61,5 +78,5 @@ class SimTransport(Transport):
         self.board.close()
 
     def now(self) -> float:
-        """Return simulated seconds at the nominal clock."""
-        return self.board.cycles / NOMINAL_HZ
+        """Return simulated seconds."""
+        return self.board.cycles / self.hz

@@ -1,0 +1,77 @@
+"""A board that was compiled into a shared library, called in batches of cycles."""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["SimulatedBoard"]
+
+_OUT_BYTES = 1 << 16
+_BOARD, _SIZE = ctypes.c_void_p, ctypes.c_int64
+_Signature = tuple[Any, Sequence[Any]]
+_FUNCTIONS: Mapping[str, _Signature] = {
+    "board_close": (None, []),
+    "board_cycles": (ctypes.c_uint64, []),
+    "board_exchange": (_SIZE, [ctypes.c_char_p, _SIZE, ctypes.POINTER(_SIZE), ctypes.c_char_p,
+                               _SIZE, ctypes.c_uint64]),
+}  # fmt: skip
+
+
+class SimulatedBoard:
+    """What boards made of software have in common: bytes in, bytes out, and a count of cycles.
+
+    Parameters
+    ----------
+    path : Path
+        The library.
+    more : mapping
+        Result and arguments, after the board, of its functions that not every board has.
+    """
+
+    def __init__(self, path: Path, more: Mapping[str, _Signature]):
+        self._library = ctypes.CDLL(str(path))
+        for name, (result, arguments) in {**_FUNCTIONS, **more}.items():
+            function = getattr(self._library, name)
+            function.restype, function.argtypes = result, [_BOARD, *arguments]
+        self._library.board_open.restype, self._library.board_open.argtypes = _BOARD, []
+        self._board = self._library.board_open()
+        self._out = ctypes.create_string_buffer(_OUT_BYTES)
+
+    def _call(self, name: str, *arguments: Any) -> Any:
+        if self._board is None:
+            raise ValueError("the simulated board was closed")
+        return getattr(self._library, name)(self._board, *arguments)
+
+    def exchange(self, data: bytes, budget: int) -> tuple[int, bytes]:
+        """Advance until ``data`` was taken and an answer came, or nothing can come any more.
+
+        Parameters
+        ----------
+        data : bytes
+            Offered to the board as fast as it takes them.
+        budget : int
+            Cycles after which to return in any case.
+
+        Returns
+        -------
+        taken : int
+            Bytes of ``data`` that the board took.
+        answer : bytes
+            What the board sent meanwhile; at most 65,536 bytes at a time.
+        """
+        taken = _SIZE()
+        count = self._call("board_exchange", data, len(data), ctypes.byref(taken), self._out,
+                           _OUT_BYTES, budget)  # fmt: skip
+        return taken.value, ctypes.string_at(self._out, count)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles simulated so far."""
+        return self._call("board_cycles")
+
+    def close(self):
+        """Free the board; further calls raise ``ValueError``."""
+        if self._board is not None:
+            self._call("board_close")
+            self._board = None
