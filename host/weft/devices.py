@@ -169,9 +169,11 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
 
     def traffic() -> LinkProfile:
         done = board.statistics
+        simulated_cycles, simulation_seconds = transport.simulated()
         return LinkProfile(
             bytes_to_board=done.bytes_to_board, bytes_from_board=done.bytes_from_board,
-            seconds=done.seconds, retries=done.retries)  # fmt: skip
+            seconds=done.seconds, retries=done.retries, simulated_cycles=simulated_cycles,
+            simulation_seconds=simulation_seconds)  # fmt: skip
 
     memories = _BoardMemories(board)
     return OpenDevice(

@@ -1,7 +1,7 @@
 """Images that overlap on a device: the next one comes, and the last result leaves, during a run."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,9 @@ class ImageFlow:
         if self._queue or self._turn:
             self._read_counters()
 
-    def results(self, feeds: Iterator[Mapping[str, NDArray[Any]]]) -> Iterator[Values]:
+    def results(
+        self, feeds: Iterator[Mapping[str, NDArray[Any]]]
+    ) -> Generator[Values, None, None]:
         """Yield all tensors that the host came to know of each image.
 
         Up to two further images are taken from ``feeds`` before a result is given.

@@ -65,12 +65,25 @@ class LayerProfile:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkProfile:
-    """What one inference sent and received (program excluded), and how long that took."""
+    """What one inference sent and received (program excluded), and how long that took.
+
+    Where the board is simulated, also its clock cycles (those of the link included) and the
+    seconds that simulating them took.
+    """
 
     bytes_to_board: int = 0
     bytes_from_board: int = 0
     seconds: float = 0.0
     retries: int = 0
+    simulated_cycles: int = 0
+    simulation_seconds: float = 0.0
+
+    @property
+    def simulated_hz(self) -> float | None:
+        """Cycles simulated per second; None where nothing is simulated."""
+        if not self.simulated_cycles or not self.simulation_seconds:
+            return None
+        return self.simulated_cycles / self.simulation_seconds
 
     def __sub__(self, before: "LinkProfile") -> "LinkProfile":
         """Return what came after ``before``."""
@@ -78,6 +91,8 @@ class LinkProfile:
             bytes_to_board=self.bytes_to_board - before.bytes_to_board,
             bytes_from_board=self.bytes_from_board - before.bytes_from_board,
             seconds=self.seconds - before.seconds, retries=self.retries - before.retries,
+            simulated_cycles=self.simulated_cycles - before.simulated_cycles,
+            simulation_seconds=self.simulation_seconds - before.simulation_seconds,
         )  # fmt: skip
 
 

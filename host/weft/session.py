@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -189,7 +189,7 @@ class InferenceSession:
 
     def stream(
         self, images: Iterable[NDArray[Any] | Mapping[str, NDArray[Any]]]
-    ) -> Iterator[NDArray[Any] | list[NDArray[Any]]]:
+    ) -> Generator[NDArray[Any] | list[NDArray[Any]], None, None]:
         """Yield the result of each of ``images``, in order.
 
         Where program and device allow it, the next image goes to the device, and the result before

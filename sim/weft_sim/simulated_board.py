@@ -1,6 +1,7 @@
 """A board that was compiled into a shared library, called in batches of cycles."""
 
 import ctypes
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ class SimulatedBoard:
         The library.
     more : mapping
         Result and arguments, after the board, of its functions that not every board has.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time spent on simulating ``cycles``.
     """
 
     def __init__(self, path: Path, more: Mapping[str, _Signature]):
@@ -37,6 +43,7 @@ class SimulatedBoard:
         self._library.board_open.restype, self._library.board_open.argtypes = _BOARD, []
         self._board = self._library.board_open()
         self._out = ctypes.create_string_buffer(_OUT_BYTES)
+        self.seconds = 0.0
 
     def _call(self, name: str, *arguments: Any) -> Any:
         if self._board is None:
@@ -60,9 +67,10 @@ class SimulatedBoard:
         answer : bytes
             What the board sent meanwhile; at most 65,536 bytes at a time.
         """
-        taken = _SIZE()
+        taken, start = _SIZE(), time.perf_counter()
         count = self._call("board_exchange", data, len(data), ctypes.byref(taken), self._out,
                            _OUT_BYTES, budget)  # fmt: skip
+        self.seconds += time.perf_counter() - start
         return taken.value, ctypes.string_at(self._out, count)
 
     @property

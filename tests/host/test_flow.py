@@ -27,12 +27,12 @@ class LateQueue:
     def write(self, region, unit, data):
         self.queue.append(("write", region, unit, data))
 
-    def run(self, first, number):
-        self.queue.append(("run", first, number))
+    def run(self, first, count):
+        self.queue.append(("run", first, count))
 
-    def read(self, region, unit, number):
+    def read(self, region, unit, count):
         ticket = next(self.tickets)
-        self.queue.append(("read", ticket, region, unit, number))
+        self.queue.append(("read", ticket, region, unit, count))
         return ticket
 
     def advance(self, steps):

@@ -51,3 +51,9 @@ def test_models(name):
     assert outcome is not None
     assert [predicted for _, predicted, _ in outcome.layers] == [
         counted for *_, counted in outcome.layers]
+    waits = ("wait_input", "wait_output", "wait_setup")
+    for layer in outcome.counters:
+        assert layer["busy"] + sum(layer[name] for name in waits) == layer["cycles"]
+    # The first descriptor takes 21 cycles to come, a table its load; the others come in time.
+    setup = [layer["wait_setup"] for layer in outcome.counters]
+    assert setup[0] == 21 and {1} <= set(setup[1:]) <= {1, 261}

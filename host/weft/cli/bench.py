@@ -83,6 +83,8 @@ def print_profile(profile: "Profile") -> None:
     if link.bytes_to_board:
         print(f"link: {link.bytes_to_board:,} bytes to the board, "
               f"{link.bytes_from_board:,} back, {link.seconds:.3f} s")  # fmt: skip
+    if link.simulated_hz:
+        print(f"simulation: {link.simulated_cycles:,} cycles, {link.simulated_hz:,.0f} a second")
     if checked:
         print("every value equals the golden model" if profile.bit_exact
               else f"{profile.mismatches:,} values differ from the golden model")  # fmt: skip

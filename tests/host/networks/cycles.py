@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class CycleOutcome:
     layers: list[tuple[str, int, int]] = field(default_factory=list)  # name, predicted, counted
     exact: int = 0  # descriptors predicted to the cycle
     descriptors: int = 0
+    counters: list[Mapping[str, int]] = field(default_factory=list)
 
     @property
     def predicted(self) -> int:
@@ -76,6 +77,7 @@ def compare_cycles(name: str, graph: Graph, feeds: dict, boards: Boards) -> Cycl
     for row in runner.layers(run, {}):
         if row.cycles:
             outcome.layers.append((f"{row.operator} {row.name}", row.predicted_cycles, row.cycles))
+    outcome.counters = list(run.counters.values())
     outcome.exact = sum(
         info.predicted_cycles == run.counters[number]["cycles"]
         for number, info in enumerate(program.descriptors))

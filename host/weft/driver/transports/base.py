@@ -43,6 +43,10 @@ class Transport(ABC):
     def close(self):
         """Give the link back; may be called twice."""
 
+    def simulated(self) -> tuple[int, float]:
+        """Return the cycles simulated and the seconds that took; zeros for real boards."""
+        return 0, 0.0
+
     def now(self) -> float:
         """Return the seconds that deadlines are measured in."""
         return time.monotonic()

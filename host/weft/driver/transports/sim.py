@@ -77,6 +77,10 @@ class SimTransport(Transport):
         """Free the virtual board."""
         self.board.close()
 
+    def simulated(self) -> tuple[int, float]:
+        """Return the cycles simulated and the seconds that took."""
+        return self.board.cycles, self.board.seconds
+
     def now(self) -> float:
         """Return simulated seconds."""
         return self.board.cycles / self.hz
