@@ -10,9 +10,12 @@ from networks.mlperf_tiny import MODELS
 from weft import reference
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
-from weft.devices import open_device
+from weft.devices import open_device, open_over
+from weft.digits import held_out_inputs
 from weft.driver.pipeline import Pipeline
+from weft.driver.transports.faults import FAULTS, FaultyTransport
 from weft.driver.transports.sim import SimTransport
+from weft.errors import LinkError
 from weft.graph import Graph
 from weft.loading import load
 from weft_hw.contract.config import get_config
@@ -90,3 +93,31 @@ def test_link_is_slower(size):
     rate = measure(pixels(size, size, 8, 4), "ulx3s-85f")
     assert rate.link > 1.5 * rate.compute
     assert rate.excess < LIMIT
+
+
+@pytest.mark.parametrize(("config", "note"), [("tiny", "cut"), ("ulx3s-85f", "two buffers")])
+def test_streams_over_a_faulty_link(config, note):
+    """Every result is right or the stream ends with an error; the next one goes on from there."""
+    images = held_out_inputs()[0][:200]
+    [expected] = weft.InferenceSession("digits").run(None, {"image": images})
+    kinds = (*FAULTS, "delay", "gone", "reconnect")
+    size = get_config(config)
+    transport = FaultyTransport(SimTransport(size), seed=5, rate=0, kinds=kinds)
+    device = open_over(transport, size, name="faulty", timeout=0.02, retries=6, run_timeout=0.2)
+    errors, done = 0, 0
+    with weft.InferenceSession("digits", device=device, config=config) as session:
+        assert session.program is not None and note in session.program.stream.note
+        while done < len(images):
+            # Every fourth stream runs without faults, so that the end is reached.
+            transport.rate = 0.15 if errors % 4 < 3 else 0
+            until = len(images) if transport.rate else min(done + 5, len(images))
+            try:
+                for scores in session.stream(image[None] for image in images[done:until]):
+                    assert np.array_equal(scores[0], expected[done]), f"image {done}"
+                    done += 1
+                errors += not transport.rate
+            except LinkError:
+                errors += 1
+    print(f"{transport.count} faults, {errors} streams, "
+          f"{device.traffic().retries} retries")  # fmt: skip
+    assert transport.count > 50 and errors > 5
