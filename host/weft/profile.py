@@ -156,7 +156,7 @@ class Profile:
             "predicted_cycles": self.predicted_cycles, "bit_exact": self.bit_exact,
             "mismatches": self.mismatches,
             "layers": [layer.as_dict() for layer in self.layers], "link": asdict(self.link),
-            "seconds": self.seconds,
+            "seconds": self.seconds, "stream": self.stream,
         }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def regroup_pixels(
     work = steps * -(-write.channels // config.columns)
     # The rows of the first block have to arrive before it begins.
     least = -(-read.height // config.pixels) * read.width * work
-    least += min(read.height, config.pixels) * read.row_words
+    least += min(read.height, config.pixels) * -(-read.row_words // config.fill_words)
     best = unchanged
     for height in range(1, total + 1):
         width = total // height
@@ -45,7 +45,7 @@ def regroup_pixels(
         b = write.reshaped(height, width, write.channels)
         if a is None or b is None:
             continue
-        cycles += min(height, config.pixels) * a.row_words + _LOST
+        cycles += min(height, config.pixels) * -(-a.row_words // config.fill_words) + _LOST
         try:
             check_line_room(config, row_words=a.row_words, rows=min(height, config.pixels))
         except TooLarge:

@@ -107,7 +107,7 @@ def main() -> int:
     config = SMALL if arguments.config == SMALL.name else arguments.config
     with Boards(config) as boards:
         for model in arguments.model:
-            graph = load(model, boards.configs[0].name, None)
+            graph = load(model)
             assert isinstance(graph, Graph)
             outcome = compare_cycles(Path(model).stem, graph, random_feed(graph, 0), boards)
             if outcome is None:
