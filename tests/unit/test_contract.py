@@ -83,6 +83,8 @@ def test_known_bytes_of_a_window_entry():
     ("lanes", 0, "a power of two that divides columns"),
     ("tile", 5, "a power of two that divides columns"),
     ("tile", 32, "a power of two that divides columns"),
+    ("fill_words", 0, "1, or 2 where there are at least 2 line buffers"),
+    ("fill_words", 3, "1, or 2 where there are at least 2 line buffers"),
     ("line_words", 2, "a power of two from 4 to 512"),
     ("line_words", 100, "a power of two from 4 to 512"),
     ("line_words", 1024, "a power of two from 4 to 512"),
@@ -97,11 +99,17 @@ def test_a_configuration_keeps_its_rules(field, value, rule):
         Config(name="x", **{field: value})
 
 
+def test_pairs_of_words_need_two_line_buffers():
+    with pytest.raises(ConfigError, match=r"^Config\.fill_words must be .*, not 2$"):
+        Config(name="x", tap_rows=1, fill_words=2)
+    Config(name="x", tap_rows=2, fill_words=2)
+
+
 def test_limits_are_allowed():
     for values in [{"tap_rows": 4, "tap_columns": 3, "columns": 16, "pixels": 4, "lanes": 16,
                     "tile": 16, "line_words": 512, "weight_words": 1 << 16,
                     "activation_words": 1 << 15, "parameter_words": 1 << 12,
-                    "descriptor_count": 256, "window_count": 1 << 12},
+                    "descriptor_count": 256, "window_count": 1 << 12, "fill_words": 2},
                    {"tap_rows": 1, "tap_columns": 1, "columns": 2, "lanes": 1, "tile": 1,
                     "line_words": 4, "weight_words": 1, "activation_words": 1,
                     "parameter_words": 1, "descriptor_count": 1, "window_count": 1}]:
@@ -134,7 +142,7 @@ def test_memories_follow_from_the_sizes():
     sizes = {region: (m.unit_bytes, m.units) for region, m in memory_map(config).items()}
     assert sizes == {
         Region.ACTIVATION: (8, 7), Region.WEIGHT: (4, 80), Region.PARAMETER: (9, 12),
-        Region.DESCRIPTOR: (4, 80), Region.WINDOW: (4, 6), Region.COUNTER: (4, 20)}  # fmt: skip
+        Region.DESCRIPTOR: (4, 80), Region.WINDOW: (4, 6), Region.COUNTER: (4, 40)}  # fmt: skip
     assert max_unit_bytes(config) == 9
     assert sum(field.width for field in PARAMETER) == 69
 
@@ -144,7 +152,7 @@ SIZES = {
     "weight_words": 1024, "activation_words": 1000, "line_words": 256, "parameter_words": 100,
     "descriptor_count": 32, "window_count": 100,
 }  # fmt: skip
-NO_MATTER = {"tile": 8, "dsp_multipliers": 7}
+NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "fill_words": 2}
 
 
 def test_any_size_changes_the_fingerprint():

@@ -13,9 +13,10 @@ __all__ = ["fingerprint"]
 def fingerprint(config: Config) -> int:
     """Return the 64-bit fingerprint of ``config`` together with every layout of the contract.
 
-    Two sides with equal fingerprints agree on descriptors, memories and sizes. The multipliers'
-    technology is left out: it changes no bit of what a program means.
+    Two sides with equal fingerprints agree on descriptors, memories and sizes. What only changes
+    how fast a program runs is left out.
     """
-    sizes = {k: v for k, v in asdict(config).items() if k not in ("dsp_multipliers", "tile")}
+    speed = ("dsp_multipliers", "tile", "fill_words")
+    sizes = {k: v for k, v in asdict(config).items() if k not in speed}
     text = repr((sizes, DESCRIPTOR, WINDOW, PARAMETER, COUNTERS, memory_map(config)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
