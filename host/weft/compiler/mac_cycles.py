@@ -17,15 +17,15 @@ __all__ = ["OUTPUT_LATENCY", "MacTimes", "array_latency", "mac_times"]
 
 # Latencies in cycles; tests/unit/test_cycle_model.py holds them to the gateware.
 OUTPUT_LATENCY = 24  # output lanes
-_FIRST_FETCH = 4  # from a layer's begin to its first window-program entry
-_ROW = 3  # from the last fetch of an output row to the first one of the next
-_FETCH = 9  # from a fetch to its column of taps at the feeder
-_FILLED = 4  # from the last word of an input row to the row's being counted
-_LOW_ROW = 6  # from the last fetch of an output row to its input rows' being free
+_FIRST_FETCH = 5  # from a layer's begin to its first window-program entry
+_ROW = 2  # from the last fetch of an output row to the first one of the next
+_FETCH = 11  # from a fetch to its column of taps at the feeder
+_FILLED = 5  # from the last word of an input row to the row's being counted
+_LOW_ROW = 7  # from the last fetch of an output row to its input rows' being free
 _QUEUE = 16  # columns of taps under way or queued
 _COLLECT = 3  # from the last step to the first beat, besides the array
-_STORE = 2  # from the last result to the end of the layer
-_ROWS_WRITTEN = 3  # from the last result of an output row to the row's being readable
+_STORE = 3  # from the last result to the end of the layer
+_ROWS_WRITTEN = 4  # from the last result of an output row to the row's being readable
 
 
 def array_latency(config: Config) -> int:
