@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from weft.compiler import compile_graph
 from weft.errors import CapacityError
 from weft.importers import load_model
 from weft_hw.contract.config import CONFIGS
@@ -63,3 +64,16 @@ def test_predicted_cycles(graphs, model, most):
     graph = load_model(Path(str(FOLDER)) / f"{model}.tflite")
     program = graphs.check(graph, CONFIGS["ulx3s-85f"], feeds(graph, 33))
     assert sum(info.predicted_cycles for info in program.descriptors) <= most
+
+
+@needs_models
+@pytest.mark.parametrize(("model", "counted"), [
+    ("ad_autoencoder_int8", 2_847), ("ic_resnet8_int8", 30_444), ("kws_dscnn_int8", 11_048),
+    ("vww_mobilenet_int8", 39_534),
+])  # fmt: skip
+def test_predicted_cycles_of_four_pixels(model, counted):
+    """The prediction is exact (tests/system/test_cycles.py), so this costs no simulation."""
+    graph = load_model(Path(str(FOLDER)) / f"{model}.tflite")
+    program = compile_graph(graph, CONFIGS["ulx3s-85f-wide"])
+    predicted = sum(info.predicted_cycles for info in program.descriptors)
+    assert predicted <= 1.01 * counted, "more than 1 % slower than it was"
