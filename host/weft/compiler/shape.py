@@ -4,10 +4,9 @@ import numpy as np
 from weft_hw.contract.config import Config
 
 from weft.compiler.context import Lowering
+from weft.compiler.copies import copy
 from weft.compiler.elementwise import emit_table, function_table
 from weft.compiler.ir import Buffer, Place, Unsupported
-from weft.compiler.kernel import dense_entries, depthwise_entries
-from weft.compiler.mac import Sums, Window, mac_command
 from weft.graph import Graph, Node
 from weft.layout import default_layout, feature_map
 
@@ -34,37 +33,6 @@ def lower_reshape(lowering: Lowering, index: int) -> None:
             raise Unsupported("the new shape lies differently in memory")
         layout = source.layout
     lowering.places[name] = Place(source.buffer, layout)
-
-
-def copy(
-    lowering: Lowering, index: int, source: Place, target: Place, *, pad: tuple[int, int] = (0, 0),
-    pad_value: int = 0, use_table: bool = False, outputs: tuple[str, ...] = (),
-) -> None:  # fmt: skip
-    """Emit a 1x1 window that writes ``source`` into ``target``, through the table if asked."""
-    read, write, config = source.layout, target.layout, lowering.config
-    channels = read.channels
-    shift = read.first % config.columns
-    depthwise = write.first >= shift and (write.first - shift) % config.lanes == 0
-    depthwise &= shift <= config.lanes
-    window = Window(
-        kernel=(1, 1), stride=(1, 1), out_size=(write.height, write.width), top=pad[0],
-        left=pad[1], pad_value=pad_value,
-    )  # fmt: skip
-    if depthwise:
-        entries = depthwise_entries(config, read, (1, 1), (1, 1))
-        weights = np.ones((channels, 1), np.int8)
-    else:
-        entries = dense_entries(config, read, (1, 1), (1, 1), times=window.times(config))
-        weights = np.eye(channels, dtype=np.int8)
-    sums = Sums(
-        entries=entries, weights=weights, bias=np.zeros(channels, np.int64),
-        multipliers=Sums.identity(channels), zero_point=0, low=-128, high=127,
-        depthwise=depthwise,
-    )  # fmt: skip
-    command = mac_command(lowering, index, source, target, window, sums)
-    command.fields["use_table"] = int(use_table)
-    command.outputs = outputs
-    lowering.emit(command)
 
 
 def lower_pad(lowering: Lowering, index: int) -> None:

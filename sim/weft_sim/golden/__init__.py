@@ -32,6 +32,8 @@ from weft_sim.golden.mean import mean_fixed_point, mean_multiplier, sums
 from weft_sim.golden.onnx_runtime import (
     add_float32,
     average_pool_float32,
+    float32_average,
+    float32_sums,
     multiply_float32,
     softmax_table,
 )
@@ -63,6 +65,8 @@ __all__ = [
     "dequantize",
     "double_rounding",
     "elu",
+    "float32_average",
+    "float32_sums",
     "fully_connected",
     "gelu",
     "hard_swish_fixed_point",
