@@ -17,6 +17,7 @@ from weft.compiler.shape import (
     lower_concatenation,
     lower_pad,
     lower_reshape,
+    lower_slice,
     place_concatenations,
 )
 from weft.errors import CapacityError
@@ -34,10 +35,11 @@ LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     "CONCATENATION": lower_concatenation,
     "PAD": lower_pad,
     "RESHAPE": lower_reshape,
+    "SLICE": lower_slice,
     **dict.fromkeys(("ADD", "SUB", "MUL"), lower_binary),
     **dict.fromkeys((
         "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1", "SILU",
-        "LEAKY_RELU", "GELU", "QUANTIZE",
+        "LEAKY_RELU", "GELU", "TABLE", "QUANTIZE",
     ), lower_function),
 }  # fmt: skip
 

@@ -10,10 +10,12 @@ from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.graph import Graph, Node
 from weft.layout import default_layout, feature_map
 
-__all__ = ["lower_concatenation", "lower_pad", "lower_reshape", "place_concatenations"]
+__all__ = [
+    "lower_concatenation", "lower_pad", "lower_reshape", "lower_slice", "place_concatenations",
+]  # fmt: skip
 
 _BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
-_SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD")
+_SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD", "SLICE")
 
 
 def lower_reshape(lowering: Lowering, index: int) -> None:
@@ -47,6 +49,18 @@ def lower_pad(lowering: Lowering, index: int) -> None:
         pad=(paddings[1][0], paddings[2][0]), pad_value=lowering.zero_point(tensor),
         outputs=node.outputs,
     )  # fmt: skip
+
+
+def lower_slice(lowering: Lowering, index: int) -> None:
+    """Lower SLICE: a copy of some rows, columns and channels."""
+    node = lowering.graph.nodes[index]
+    tensor = lowering.tensor(node, 0)
+    source, target = lowering.place(tensor), lowering.target(node)
+    if len(tensor.shape) > 4:
+        raise Unsupported("it has more than 4 dimensions")
+    top, left, first = (0, 0, 0, *node.attributes["begin"][1:])[-3:]
+    part = Place(source.buffer, source.layout.slice(first, target.layout.channels))
+    copy(lowering, index, part, target, pad=(-top, -left), outputs=node.outputs)
 
 
 def place_concatenations(

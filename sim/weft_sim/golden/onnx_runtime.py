@@ -14,7 +14,7 @@ from weft_sim.golden.pool import Padding, Pair, window_counts, windows
 
 __all__ = [
     "add_float32", "average_pool_float32", "float32_average", "float32_sums", "multiply_float32",
-    "softmax_table",
+    "softmax_table", "subtract_float32",
 ]  # fmt: skip
 
 Edge = tuple[np.float32, int]
@@ -48,6 +48,15 @@ def add_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
     part = _fused((b_values.astype(np.int64) + offset).astype(np.float32), ratio_b, fixed)
     total = _fused((a_values.astype(np.int64) + offset).astype(np.float32), ratio_a, part)
     return _store(total, 0, offset)
+
+
+def subtract_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
+    """Return Sub, for which there is no integer kernel: real numbers in float32, then quantised."""
+    (a_values, a_scale, a_zero), (b_values, b_scale, b_zero) = a, b
+    real_a = np.float32(a_scale) * (a_values.astype(np.int64) - a_zero).astype(np.float32)
+    real_b = np.float32(b_scale) * (b_values.astype(np.int64) - b_zero).astype(np.float32)
+    steps = np.rint((real_a - real_b) / np.float32(y[0]))
+    return _store(steps, y[1], 0)
 
 
 def multiply_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
