@@ -181,7 +181,11 @@ def onnx_model(nodes, inputs, initializers=(), shape=(1, 3, 4, 4)) -> bytes:
 def test_float_onnx(tmp_path):
     weights = numpy_helper.from_array(np.zeros((2, 3, 1, 1), np.float32), "w")
     data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"], name="c")], ["x"], [weights])
-    refused(write(tmp_path, data), r"cannot import m: y: the result of Conv is not quantised")
+    refused(
+        write(tmp_path, data),
+        r"cannot import m: y: the result of Conv is not quantised; quantise these layers too, "
+        r"with all their operands, for ONNX by onnxruntime\.quantization\.quantize_static",
+    )
 
 
 def test_every_unsupported_onnx_operator_is_listed(tmp_path):
@@ -203,7 +207,8 @@ def test_external_data(tmp_path):
     data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"])], ["x"], [weights])
     refused(
         write(tmp_path, data),
-        r"cannot import m: w: initialiser w lies in another file, which is not supported",
+        r"cannot import m: w: initialiser w lies in another file, which is not supported; "
+        r"save the model in one file",
     )
 
 
