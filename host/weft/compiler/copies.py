@@ -14,12 +14,13 @@ __all__ = ["copy", "spread"]
 def copy(
     lowering: Lowering, index: int, source: Place, target: Place, *, pad: tuple[int, int] = (0, 0),
     pad_value: int = 0, use_table: bool = False, outputs: tuple[str, ...] = (),
-    stride: tuple[int, int] = (1, 1),
+    stride: tuple[int, int] = (1, 1), before: int | None = None,
 ) -> None:  # fmt: skip
     """Emit a 1x1 window that writes ``source`` into ``target``, through the table if asked.
 
-    With a stride of 0 the window stays where it is: the only row or column is repeated. A single
-    channel is repeated where the target has more.
+    With a stride of 0 the window stays where it is: the only row or column is repeated. Where the
+    target has more channels, those from ``before`` on are the source's and the others
+    ``pad_value``; without ``before`` a single channel is repeated.
     """
     read, write, config = source.layout, target.layout, lowering.config
     channels = write.channels
@@ -35,10 +36,11 @@ def copy(
         weights = np.ones((channels, 1), np.int8)
     else:
         entries = dense_entries(config, read, (1, 1), (1, 1), times=window.times(config))
-        one = channels == read.channels
-        weights = np.eye(channels, dtype=np.int8) if one else np.ones((channels, 1), np.int8)
+        weights = np.ones((channels, 1), np.int8)
+        if channels == read.channels or before is not None:
+            weights = np.eye(channels, read.channels, -(before or 0), dtype=np.int8)
     sums = Sums(
-        entries=entries, weights=weights, bias=np.zeros(channels, np.int64),
+        entries=entries, weights=weights, bias=np.where(weights.any(axis=1), 0, pad_value),
         multipliers=Sums.identity(channels), zero_point=0, low=-128, high=127,
         depthwise=depthwise,
     )  # fmt: skip

@@ -80,7 +80,7 @@ def _litert_mean(lowering: Lowering, node: Node, count: int, channels: int) -> M
         raise Unsupported("it is not quantised")
     scale = float(scales[0].scale[0]) / float(scales[1].scale[0])
     multiplier, exponent = golden_multiplier(scale, count)
-    # An exponent above 0 would shift the sum left before it is multiplied.
-    if exponent > 0 or 31 - exponent > 63:
+    # An exponent above 0 shifts the sum left before it is multiplied, within 32 bits.
+    if not 1 <= 31 - exponent <= 63 or 255 * count << max(exponent, 0) >= 1 << 31:
         raise Unsupported("its output's scale is out of the requantiser's range")
     return Multipliers.uniform(channels, Rounding.DOUBLE, multiplier, 31 - exponent)

@@ -41,13 +41,13 @@ def lower_pad(lowering: Lowering, index: int) -> None:
     """Lower a PAD that no convolution took over: a copy with padding."""
     node = lowering.graph.nodes[index]
     tensor = lowering.tensor(node, 0)
-    paddings = [tuple(int(v) for v in pair) for pair in node.attributes["paddings"]]
-    if len(paddings) != 4 or any(paddings[0]) or any(paddings[3]):
-        raise Unsupported("it pads batch or channels")
+    if len(tensor.shape) > 4 or any(node.attributes["paddings"][0]):
+        raise Unsupported("it pads the batch, or has more than 4 dimensions")
+    paddings = ((0, 0), (0, 0), *node.attributes["paddings"][1:])[-3:]
+    (top, _), (left, _), (before, _) = paddings
     copy(
-        lowering, index, lowering.place(tensor), lowering.target(node),
-        pad=(paddings[1][0], paddings[2][0]), pad_value=lowering.zero_point(tensor),
-        outputs=node.outputs,
+        lowering, index, lowering.place(tensor), lowering.target(node), pad=(top, left),
+        pad_value=lowering.zero_point(tensor), outputs=node.outputs, before=before,
     )  # fmt: skip
 
 

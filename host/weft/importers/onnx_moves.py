@@ -179,6 +179,8 @@ def pad(
     )
     if value.layout == "flat":
         value = builder.plain(value)
+    elif rank == 4:
+        value = builder.channels_last(value)
     shape = tuple(size + sum(pair) for size, pair in zip(value.shape, pairs, strict=True))
     if value.layout == "channels_last":
         channels = pairs[1]
