@@ -102,6 +102,27 @@ def test_every_unsupported_operator_is_listed(tmp_path):
     )
 
 
+def test_everything_wrong_is_said_at_once(tmp_path):
+    """An operator, a scale and a type, in layers apart from each other."""
+
+    def change(model):
+        model.operatorCodes[0].builtinCode = schema.BuiltinOperator.COS
+        model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.COS
+        tensors = model.subgraphs[0].tensors
+        tensors[2].quantization.scale = [0.0]
+        tensors[4].type = schema.TensorType.FLOAT32
+
+    plan = one_layer()
+    for kind in ("tanh", "relu6", "logistic"):
+        plan.layers.append(Layer(kind, (len(plan.layers),), plan.shape, plan.step))
+    refused(
+        write(tmp_path, edited(plan, change)),
+        r"cannot import m: value1: operator COS is not supported; "
+        r"value2: every scale must be a positive number; "
+        r"value4: tensor value4 is float32; quantise the model to int8 first" + ADVICE,
+    )
+
+
 def test_float_tflite(tmp_path):
     def change(model):
         for tensor in model.subgraphs[0].tensors:

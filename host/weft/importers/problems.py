@@ -33,6 +33,11 @@ class Problems:
         self._found: list[str] = []
         self._layers: list[str] = []
 
+    @property
+    def found(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self._found)
+
     @contextmanager
     def layer(self, name: str) -> Iterator[None]:
         """Turn a :class:`ModelError` raised inside into an entry of the list."""
