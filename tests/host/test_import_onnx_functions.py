@@ -38,6 +38,16 @@ def test_every_value(operator, unsigned):
 
 
 @pytest.mark.parametrize("unsigned", [False, True])
+def test_another_scale(unsigned):
+    """Behind a pool the runtime goes from one quantisation to the next by way of real numbers."""
+    for seed in range(60):
+        net = one_function(seed, unsigned)
+        net.node("MaxPool", [net.x], "y", kernel_shape=[1, 1])
+        factor = (0.5, 1.5, 2.0, 3.0, 0.77)[seed % 5]
+        exact(net, "y", net.scale * factor, seed, x=every_value(net))
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
 def test_tanh_approximation_of_gelu(unsigned):
     for seed in range(20):
         net = one_function(seed, unsigned)
