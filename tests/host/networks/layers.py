@@ -6,6 +6,10 @@ from networks.plan import ACTIVATIONS, Planner, Step
 
 __all__ = ["extend", "finish"]
 
+# With a finer step 6.0 exceeds 32 bits. LiteRT's convolutions refuse that; its pools go on with
+# bounds that were never set.
+SMALLEST = 3e-9
+
 
 def extend(p: Planner, value: int) -> int:
     """Append one layer (or a small block) after ``value``; return the value it computes."""
@@ -145,6 +149,8 @@ def pool(p: Planner, value: int, kind: str) -> int | None:
     if kind == "average_pool" and not p.fixed_steps and p.rng.random() < 0.7:
         step = p.step(step.scale * 0.7)
     options["activation"] = activation(p) if p.fixed_steps else "NONE"
+    if step.scale < SMALLEST:
+        options["activation"] = "NONE"
     return p.add(kind, (value,), (batch, rows, columns, depth), step, **options)
 
 
