@@ -14,10 +14,12 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     LOGISTIC, TANH, ELU, HARD_SWISH, RELU, RELU6, RELU_N1_TO_1, SILU   none
     LEAKY_RELU               alpha
     GELU                     approximate
+    TABLE                    table: 256 int8 values, at the index ``input & 255``
     SOFTMAX                  beta                             over the last axis
     PAD                      paddings ((before, after), ...)  filled with the zero point
     RESHAPE                  none: the output tensor's shape, batch kept
     TRANSPOSE                permutation
+    SLICE                    begin, size                      of each dimension
     RESIZE_NEAREST_NEIGHBOR  align_corners, half_pixel_centers
     ARG_MAX                  axis                             output int32 or int64
     QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
@@ -60,10 +62,12 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "SILU": (),
     "LEAKY_RELU": ("alpha",),
     "GELU": ("approximate",),
+    "TABLE": ("table",),
     "SOFTMAX": ("beta",),
     "PAD": ("paddings",),
     "RESHAPE": (),
     "TRANSPOSE": ("permutation",),
+    "SLICE": ("begin", "size"),
     "RESIZE_NEAREST_NEIGHBOR": ("align_corners", "half_pixel_centers"),
     "ARG_MAX": ("axis",),
     "QUANTIZE": (),

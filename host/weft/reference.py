@@ -27,6 +27,7 @@ _FUNCTIONS: dict[str, Callable[[Context], NDArray[Any]]] = {
     "PAD": shape.pad,
     "RESHAPE": shape.reshape,
     "TRANSPOSE": shape.transpose,
+    "SLICE": shape.slice_tensor,
     "RESIZE_NEAREST_NEIGHBOR": shape.resize,
     "ARG_MAX": shape.arg_max,
     "QUANTIZE": edges.quantize,

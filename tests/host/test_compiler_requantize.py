@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from weft.compiler.average import mean_multiplier
 from weft.compiler.ir import Unsupported
-from weft.compiler.pool import mean_multiplier
 from weft.compiler.requantize import choose_multipliers
 from weft_hw.contract.descriptor import Rounding
 from weft_sim.golden import OutputStage, Rule

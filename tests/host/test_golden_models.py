@@ -5,7 +5,9 @@ import time
 import numpy as np
 import pytest
 from weft import reference
+from weft.compiler import compile_graph
 from weft.importers import load_model
+from weft_hw.contract.config import CONFIGS
 
 pytest.importorskip("ai_edge_litert")
 
@@ -50,16 +52,21 @@ def test_outputs_equal_litert_on_200_random_inputs(name, rounding):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_import_and_inference_are_quick(name):
+def test_import_compile_and_inference_are_quick(name):
     path = MODELS / f"{name}.tflite"
     load_model(path)
-    started = time.perf_counter()
-    graph = load_model(path)
-    imported = time.perf_counter()
-    x = np.zeros(graph.tensors[graph.inputs[0]].shape, np.int8)
-    reference.run(graph, {graph.inputs[0]: x})
-    assert imported - started < 1.0
-    assert time.perf_counter() - imported < 1.0
+    times = []
+    for _ in range(2):  # what else the machine does counts only once
+        started = time.perf_counter()
+        graph = load_model(path)
+        compile_graph(graph, CONFIGS["ulx3s-85f"])
+        compiled = time.perf_counter()
+        x = np.zeros(graph.tensors[graph.inputs[0]].shape, np.int8)
+        reference.run(graph, {graph.inputs[0]: x})
+        times.append((compiled - started, time.perf_counter() - compiled))
+    print(f"import and compile, inference: {times} s")
+    assert min(first for first, _ in times) < (4.0 if name.startswith("vww") else 2.0)
+    assert min(second for _, second in times) < 1.0
 
 
 def test_real_inputs_are_classified_as_published():

@@ -102,6 +102,27 @@ def test_every_unsupported_operator_is_listed(tmp_path):
     )
 
 
+def test_everything_wrong_is_said_at_once(tmp_path):
+    """An operator, a scale and a type, in layers apart from each other."""
+
+    def change(model):
+        model.operatorCodes[0].builtinCode = schema.BuiltinOperator.COS
+        model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.COS
+        tensors = model.subgraphs[0].tensors
+        tensors[2].quantization.scale = [0.0]
+        tensors[4].type = schema.TensorType.FLOAT32
+
+    plan = one_layer()
+    for kind in ("tanh", "relu6", "logistic"):
+        plan.layers.append(Layer(kind, (len(plan.layers),), plan.shape, plan.step))
+    refused(
+        write(tmp_path, edited(plan, change)),
+        r"cannot import m: value1: operator COS is not supported; "
+        r"value2: every scale must be a positive number; "
+        r"value4: tensor value4 is float32; quantise the model to int8 first" + ADVICE,
+    )
+
+
 def test_float_tflite(tmp_path):
     def change(model):
         for tensor in model.subgraphs[0].tensors:
@@ -181,7 +202,11 @@ def onnx_model(nodes, inputs, initializers=(), shape=(1, 3, 4, 4)) -> bytes:
 def test_float_onnx(tmp_path):
     weights = numpy_helper.from_array(np.zeros((2, 3, 1, 1), np.float32), "w")
     data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"], name="c")], ["x"], [weights])
-    refused(write(tmp_path, data), r"cannot import m: y: the result of Conv is not quantised")
+    refused(
+        write(tmp_path, data),
+        r"cannot import m: y: the result of Conv is not quantised; quantise these layers too, "
+        r"with all their operands, for ONNX by onnxruntime\.quantization\.quantize_static",
+    )
 
 
 def test_every_unsupported_onnx_operator_is_listed(tmp_path):
@@ -203,7 +228,8 @@ def test_external_data(tmp_path):
     data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"])], ["x"], [weights])
     refused(
         write(tmp_path, data),
-        r"cannot import m: w: initialiser w lies in another file, which is not supported",
+        r"cannot import m: w: initialiser w lies in another file, which is not supported; "
+        r"save the model in one file",
     )
 
 

@@ -2,93 +2,11 @@
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from weft import reference
-from weft.importers.onnx import import_onnx
+from onnx import TensorProto, helper
 
 pytest.importorskip("onnxruntime")
 
-from networks.ort import ort_session, run_ort
-
-SEED = 21
-
-
-class Net:
-    """A QDQ model of one operator: float32 edges, int8 or uint8 in between."""
-
-    def __init__(self, shape, *, unsigned=False, scale=0.03, zero_point=-7):
-        self.unsigned = unsigned
-        self.nodes, self.tensors = [], []
-        self.shape, self.scale, self.zero_point = shape, scale, zero_point
-        self.x = self.quantized("x", scale, zero_point)
-
-    def constant(self, name, data):
-        self.tensors.append(numpy_helper.from_array(np.array(data, order="C"), name))
-        return name
-
-    def node(self, operator, inputs, output, **attributes):
-        domain = attributes.pop("domain", "")
-        self.nodes.append(
-            helper.make_node(operator, inputs, [output], name=output, domain=domain, **attributes)
-        )
-        return output
-
-    def quantized(self, name, scale, zero_point):
-        dtype = np.uint8 if self.unsigned else np.int8
-        zero_point += 128 if self.unsigned else 0
-        parameters = [
-            self.constant(f"{name}.s", np.float32(scale)),
-            self.constant(f"{name}.z", np.array(zero_point, dtype)),
-        ]
-        self.node("QuantizeLinear", [name, *parameters], f"{name}.q")
-        return self.node("DequantizeLinear", [f"{name}.q", *parameters], f"{name}.f")
-
-    def weights(self, name, data, scale=0.01):
-        parameters = [
-            self.constant(f"{name}.s", np.float32(scale)),
-            self.constant(f"{name}.z", np.array(0, data.dtype)),
-        ]
-        values = self.constant(name, data)
-        return self.node("DequantizeLinear", [values, *parameters], f"{name}.f")
-
-    def bytes(self, output, kind=TensorProto.FLOAT, opset=20):
-        graph = helper.make_graph(
-            self.nodes, "one",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
-            [helper.make_tensor_value_info(output, kind, None)], self.tensors,
-        )  # fmt: skip
-        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
-
-    def difference(self, output, kind=TensorProto.FLOAT, opset=20, x=None):
-        """Return how many outputs differ from ONNX Runtime's, and of how many."""
-        data = self.bytes(output, kind, opset)
-        graph = import_onnx(data, "one", "onnxruntime", source="one")
-        session, names = ort_session(data)
-        if x is None:
-            rng = np.random.default_rng(SEED)
-            low, high = (-128 - self.zero_point) * self.scale, (127 - self.zero_point) * self.scale
-            x = np.asarray(rng.uniform(low, high, self.shape), np.float32)
-        expected = run_ort(session, x)[names[0]]
-        actual = reference.run(graph, {graph.inputs[0]: x})[graph.outputs[0]]
-        assert actual.shape == expected.shape and actual.dtype == expected.dtype
-        return int(np.count_nonzero(actual != expected)), expected.size
-
-
-def every_value(net: Net) -> np.ndarray:
-    values = np.arange(-128, 128, dtype=np.float32) - np.float32(net.zero_point)
-    return np.multiply(values, np.float32(net.scale)).reshape(net.shape)
-
-
-def exact(net: Net, name: str, scale=0.05, zero_point=11, **arguments) -> None:
-    assert net.difference(net.quantized(name, scale, zero_point), **arguments)[0] == 0
-
-
-IMAGE = (1, 6, 9, 7)
-
-
-def pass_through(net: Net, name: str, **arguments) -> None:
-    exact(net, name, net.scale, net.zero_point, **arguments)
+from networks.onnx_net import IMAGE, SEED, Net, exact, pass_through
 
 
 @pytest.mark.parametrize("attributes", [
@@ -205,6 +123,86 @@ def test_pad():
     pass_through(net, "y")
 
 
+@pytest.mark.parametrize("axes", [[2, 3], [3, 2], [-1]])
+def test_pad_of_some_axes(axes):
+    net = Net(IMAGE)
+    pads = net.constant("p", np.array([1, 2, 0, 3][: 2 * len(axes)], np.int64))
+    net.node("Pad", [net.x, pads, "", net.constant("a", np.array(axes, np.int64))], "y")
+    pass_through(net, "y")
+
+
+@pytest.mark.parametrize(("axis", "sizes"), [(1, [1, 2, 3]), (1, None), (-1, [3, 4]), (2, [9, 0])])
+def test_split(axis, sizes):
+    net = Net(IMAGE)
+    if sizes == [9, 0]:
+        sizes = [4, 5]
+    inputs = [net.x] + ([net.constant("s", np.array(sizes, np.int64))] if sizes else [])
+    count = len(sizes) if sizes else 2
+    parts = [f"part{i}" for i in range(count)]
+    attributes = {} if sizes else {"num_outputs": count}
+    net.nodes.append(helper.make_node("Split", inputs, parts, axis=axis, **attributes))
+    for part in parts[:-1]:
+        net.quantized(part, net.scale, net.zero_point)
+    exact(net, parts[-1], net.scale, net.zero_point)
+
+
+@pytest.mark.parametrize(("starts", "ends", "axes"), [
+    ([1, 2], [5, 1000], [1, 2]), ([-3], [-1], [-1]), ([0, 0], [9, 4], [0, 3]),
+])  # fmt: skip
+def test_slice(starts, ends, axes):
+    net = Net(IMAGE)
+    operands = [net.constant(n, np.array(v, np.int64))
+                for n, v in (("s", starts), ("e", ends), ("a", axes))]  # fmt: skip
+    net.node("Slice", [net.x, *operands], "y")
+    pass_through(net, "y")
+
+
+def test_global_max_pool():
+    net = Net(IMAGE)
+    net.node("GlobalMaxPool", [net.x], "y")
+    pass_through(net, "y")
+
+
+def test_shape_computed_from_the_batch():
+    """What an export with an open batch writes for x.view(x.size(0), -1)."""
+    net = Net(IMAGE)
+    net.node("Shape", [net.x], "shape")
+    net.node("Gather", ["shape", net.constant("zero", np.array(0, np.int64))], "batch", axis=0)
+    net.node("Unsqueeze", ["batch", net.constant("axes", np.array([0], np.int64))], "first")
+    net.node("Concat", ["first", net.constant("rest", np.array([-1], np.int64))], "target", axis=0)
+    net.node("Reshape", [net.x, "target"], "y")
+    pass_through(net, "y")
+
+
+@pytest.mark.parametrize(("group", "attributes"), [
+    (1, {"strides": [2, 2]}), (2, {"strides": [1, 3], "pads": [1, 0, 0, 1]}),
+    (3, {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+])  # fmt: skip
+def test_transposed_convolution(group, attributes):
+    net = Net(IMAGE)
+    rng = np.random.default_rng(SEED)
+    weights = rng.integers(-127, 128, (6, 6 // group, 3, 3)).astype(np.int8)
+    bias = net.weights("b", rng.integers(-9000, 9000, 6).astype(np.int32), 0.01 * 0.03)
+    net.node("ConvTranspose", [net.x, net.weights("w", weights), bias], "y", group=group,
+             **attributes)  # fmt: skip
+    exact(net, "y", 0.2)
+
+
+def test_transposed_convolution_in_one_dimension():
+    net = Net((1, 4, 9))
+    weights = np.random.default_rng(SEED).integers(-127, 128, (4, 5, 3)).astype(np.int8)
+    net.node("ConvTranspose", [net.x, net.weights("w", weights)], "y", strides=[2], pads=[1, 0])
+    exact(net, "y", 0.2)
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_difference(unsigned):
+    net = Net(IMAGE, unsigned=unsigned)
+    net.node("LeakyRelu", [net.x], "l", alpha=0.3)
+    net.node("Sub", [net.quantized("l", 0.011, 40), net.x], "y")
+    exact(net, "y", 0.04, 3)
+
+
 @pytest.mark.parametrize("keepdims", [0, 1])
 def test_arg_max(keepdims):
     net = Net((4, 12))
@@ -219,34 +217,6 @@ def test_concatenation_of_different_scales(axis):
     other = net.quantized("l", 0.011, 40)
     net.node("Concat", [net.x, other], "y", axis=axis)
     exact(net, "y", 0.04, 3)
-
-
-@pytest.mark.parametrize("unsigned", [False, True])
-@pytest.mark.parametrize("seed", range(8))
-def test_every_value_of_sigmoid_and_leaky_relu(unsigned, seed):
-    rng = np.random.default_rng(seed)
-    scale = float(np.float32(np.exp(rng.normal(-3, 1))))
-    zero_point = int(rng.integers(-128, 128))
-    for operator, out in (("Sigmoid", 1 / 255), ("LeakyRelu", scale * 0.9)):
-        net = Net((1, 1, 1, 256), unsigned=unsigned, scale=scale, zero_point=zero_point)
-        net.node(operator, [net.x], "y")
-        exact(net, "y", out, -128 if operator == "Sigmoid" else 5, x=every_value(net))
-
-
-@pytest.mark.parametrize("operator", ["Tanh", "Elu", "HardSwish", "Gelu", "Relu"])
-def test_float_activations_differ_in_ties_at_most(operator):
-    # ONNX Runtime computes these in float32; what it rounds at a tie depends on its polynomials.
-    different, total = 0, 0
-    for seed in range(10):
-        rng = np.random.default_rng(seed)
-        scale = float(np.float32(np.exp(rng.normal(-3, 1))))
-        net = Net((1, 1, 1, 256), scale=scale, zero_point=int(rng.integers(-128, 128)))
-        net.node(operator, [net.x], "y")
-        out = 1 / 127 if operator == "Tanh" else scale * 0.8
-        count, size = net.difference(net.quantized("y", out, 0), x=every_value(net))
-        different, total = different + count, total + size
-    print(f"{operator}: {different} of {total} differ")
-    assert different <= 2
 
 
 def test_reduce_mean_is_a_global_average_pool():

@@ -27,12 +27,15 @@ CYCLES = {
 INTERPRETERS = {"reference": reference_interpreter, "xnnpack": xnnpack_interpreter}
 
 
+IMAGES = {"reference": 20, "xnnpack": 20}  # random ones, besides the real ones
+
+
 @pytest.mark.parametrize("rounding", INTERPRETERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_to_litert_on_real_and_random_inputs(name, rounding):
     path = MODELS / f"{name}.tflite"
     graph = load_model(path, rounding=rounding)
-    x = inputs_of(graph, name, 20 if rounding == "reference" else 4)
+    x = inputs_of(graph, name, IMAGES[rounding])
     interpreter = INTERPRETERS[rounding](str(path))
     [output] = graph.outputs
     with weft.InferenceSession(path, device="sim", rounding=rounding) as session:
@@ -41,4 +44,11 @@ def test_equal_to_litert_on_real_and_random_inputs(name, rounding):
             [got] = session.run(None, {session.get_inputs()[0].name: image[None]})
             assert np.array_equal(got, expected)
         cycles = session.profile.cycles
+    # The descriptors one by one, every tensor that they leave against the golden model.
+    with weft.InferenceSession(path, device="sim", rounding=rounding, check=True) as session:
+        session.run(None, {session.get_inputs()[0].name: x[:1]})
+        layers = session.profile.layers
+        on_accelerator = [layer for layer in layers if layer.where == "accelerator"]
+        assert on_accelerator and all(layer.mismatches == 0 for layer in on_accelerator)
+        assert not any(layer.mismatches for layer in layers) and session.compared_values > 500
         assert cycles is not None and cycles <= CYCLES[name], "more than 1 % slower than it was"

@@ -22,19 +22,21 @@ __all__ = ["linear_sums", "lower_convolution", "lower_depthwise", "weights_and_b
 
 def weights_and_bias(
     lowering: Lowering, node: Node
-) -> tuple[NDArray[np.int8], NDArray[np.int64] | int]:
-    """Return a node's constant weights (zero point 0) and bias."""
+) -> tuple[NDArray[np.integer], NDArray[np.int64] | int]:
+    """Return a node's constant weights, less their zero point, and bias."""
     weights, bias = lowering.constant(node, 1), lowering.constant(node, 2)
     quantization = lowering.tensor(node, 1).quantization
     if weights is None or weights.dtype != np.int8:
         raise Unsupported("its weights are not constant int8")
     if quantization is not None and np.any(quantization.zero_point):
-        raise Unsupported("its weights have a zero point")
+        along = [1] * weights.ndim
+        along[quantization.axis] = -1
+        weights = weights.astype(np.int64) - quantization.zero_point.reshape(along)
     return weights, 0 if bias is None else bias.astype(np.int64)
 
 
 def linear_sums(
-    stage: OutputStage, zero_point: int, weights: NDArray[np.int8], bias: Any, **changes: Any
+    stage: OutputStage, zero_point: int, weights: NDArray[np.integer], bias: Any, **changes: Any
 ) -> Sums:
     """Return sums over taps (weights (out, taps)) with the zero point folded into the bias."""
     wide = weights.astype(np.int64)
@@ -96,7 +98,7 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
     per_group = out // groups
     aligned = groups > 1 and depth % config.columns == 0 and per_group % config.lanes == 0
     if groups > 1 and not aligned:
-        dense = np.zeros((out, kernel_h, kernel_w, groups * depth), np.int8)
+        dense = np.zeros((out, kernel_h, kernel_w, groups * depth), weights.dtype)
         for group in range(groups):
             rows = slice(group * per_group, (group + 1) * per_group)
             dense[rows, ..., group * depth : (group + 1) * depth] = weights[rows]
@@ -139,7 +141,7 @@ def lower_depthwise(lowering: Lowering, index: int) -> None:
 
 def _lower_per_channel(
     lowering: Lowering, index: int, source: Place, target: Place, window: Window,
-    stage: OutputStage, weights: NDArray[np.int8], bias: Any, multiplier: int, macs: int,
+    stage: OutputStage, weights: NDArray[np.integer], bias: Any, multiplier: int, macs: int,
 ) -> None:  # fmt: skip
     """Lower a convolution whose output channel o reads input channel o // multiplier alone.
 
@@ -150,7 +152,7 @@ def _lower_per_channel(
     out, taps = weights.shape
     channels = out // multiplier
     if multiplier > 1 or _misaligned(lowering, source, target):
-        dense = np.zeros((out, taps, channels), np.int8)
+        dense = np.zeros((out, taps, channels), weights.dtype)
         dense[np.arange(out), :, np.arange(out) // multiplier] = weights
         entries = dense_entries(
             config, source.layout, window.kernel, window.dilation, times=window.times(config))

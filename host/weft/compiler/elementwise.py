@@ -8,16 +8,18 @@ from weft_hw.contract.descriptor import Kind, Rounding
 
 from weft import reference
 from weft.compiler.context import Lowering
-from weft.compiler.ir import Command, Place, TooLarge, Unsupported
+from weft.compiler.decisions import fit_function
+from weft.compiler.ir import Command, Unsupported
 from weft.compiler.mac import Sums
-from weft.compiler.pairs import VALUES, fit_product, fit_sum
+from weft.compiler.operands import place_operands
+from weft.compiler.pair_sum import fit_sum
+from weft.compiler.pairs import VALUES
 from weft.compiler.requantize import parameter_words
-from weft.graph import Node, Tensor
+from weft.graph import Node
 from weft.layout import Layout
 
 __all__ = ["emit_table", "function_table", "lower_binary", "lower_function", "pair_table"]
 
-_CONSTANT_SHARE = 8  # of the activation memory that a constant operand may take
 _BYTES = np.arange(256, dtype=np.uint8).view(np.int8)  # the value of each table index
 
 
@@ -77,7 +79,8 @@ def _variable_input(lowering: Lowering, node: Node) -> int:
             continue
         data = lowering.graph.tensors[name].data
         if data is None:
-            variable.append(i)
+            if name not in node.inputs[:i]:
+                variable.append(i)
         elif data.size != 1:
             raise Unsupported("its constant operand is not a single number")
     if len(variable) != 1:
@@ -95,13 +98,14 @@ def _require_whole(*layouts: Layout) -> None:
 
 
 def lower_binary(lowering: Lowering, index: int) -> None:
-    """Lower ADD, SUB or MUL of two tensors of one shape, or of a tensor and a number."""
+    """Lower ADD, SUB or MUL of two tensors, of one with itself, or of a tensor and a number."""
     node = lowering.graph.nodes[index]
     tensors = [lowering.tensor(node, 0), lowering.tensor(node, 1)]
-    if any(tensor.data is not None and tensor.data.size == 1 for tensor in tensors):
+    single = any(tensor.data is not None and tensor.data.size == 1 for tensor in tensors)
+    if single or tensors[0].name == tensors[1].name:
         lower_function(lowering, index)
         return
-    a, b = _operands(lowering, node, tensors)
+    a, b = place_operands(lowering, index, node, tensors)
     target = lowering.target(node, layout=a.layout)
     _require_whole(a.layout, target.layout)
     stage = reference.output_stage(lowering.graph, node)
@@ -109,7 +113,7 @@ def lower_binary(lowering: Lowering, index: int) -> None:
     results = pair_table(lowering, node).astype(np.int64)
     if node.operator == "MUL":
         a_values, b_values = VALUES - zeros[0], VALUES - zeros[1]
-        fit = fit_product(stage, np.multiply.outer(a_values, b_values), results)
+        fit = fit_function(stage, np.multiply.outer(a_values, b_values), results)
         fields = {"multiply": 1, "in_zero": zeros[0], "other_zero": zeros[1]}
     else:
         scales = [_scale(lowering, node, i) for i in (0, 1)]
@@ -118,40 +122,17 @@ def lower_binary(lowering: Lowering, index: int) -> None:
                                     sign)  # fmt: skip
         emit_table(lowering, index, table)
         a, b = (a, b) if first == 0 else (b, a)
-        fields = {"wide": 1}
-    rounding, multiplier, shift = fit
+        fields = {"wide": int(fit.wide)}
     lowering.emit(Command(
         index,
         {
-            **_fields(a.layout), **fields, "rounding": int(rounding),
-            "zero_point": stage.zero_point, "low": stage.low, "high": stage.high,
+            **_fields(a.layout), **fields, "rounding": int(fit.rounding),
+            "zero_point": fit.zero_point, "low": stage.low, "high": stage.high,
         },
         (a.buffer, 0), (target.buffer, 0), (b.buffer, 0),
-        parameters=np.broadcast_to(np.array([0, multiplier, shift]), (1, lanes, 3)),
+        parameters=np.broadcast_to(np.array([fit.bias, fit.multiplier, fit.shift]), (1, lanes, 3)),
         outputs=node.outputs,
     ))  # fmt: skip
-
-
-def _operands(lowering: Lowering, node: Node, tensors: list[Tensor]) -> tuple[Place, Place]:
-    """Return where both operands lie, in the same layout; a constant one is put into memory."""
-    shape = lowering.graph.tensors[node.outputs[0]].shape
-    variable = [tensor for tensor in tensors if tensor.data is None]
-    if not variable or any(tensor.shape != shape for tensor in variable):
-        raise Unsupported("its operands differ in shape")
-    layout = lowering.place(variable[0]).layout
-    places = []
-    for tensor in tensors:
-        if tensor.data is None:
-            places.append(lowering.place(tensor))
-            continue
-        lowering.zero_point(tensor)
-        if layout.words > lowering.config.activation_words // _CONSTANT_SHARE:
-            raise TooLarge("its constant operand would take too much activation memory")
-        data = layout.pack(np.broadcast_to(tensor.data, (1, *shape[1:])))
-        places.append(Place(lowering.constant_buffer(tensor.name, data), layout))
-    if places[0].layout != places[1].layout:
-        raise Unsupported("its operands lie differently in memory")
-    return places[0], places[1]
 
 
 def pair_table(lowering: Lowering, node: Node) -> NDArray[np.int8]:
@@ -162,8 +143,6 @@ def pair_table(lowering: Lowering, node: Node) -> NDArray[np.int8]:
         tensors[name] = replace(tensors[name], shape=(1, 256, 256), data=None)
     a, b = np.meshgrid(_BYTES, _BYTES, indexing="ij")
     feeds = dict(zip(names, (a[None], b[None]), strict=True))
-    if len(feeds) < 2:
-        raise Unsupported("both of its operands are the same tensor")
     [result] = reference.run_node(graph.replace(tensors=tensors), node, feeds)
     return result.reshape(256, 256)
 

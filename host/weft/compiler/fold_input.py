@@ -22,8 +22,8 @@ _GROWTH = 1.1  # or this much more than the tensor takes as it is
 
 
 def fold_input(
-    lowering: Lowering, index: int, tensor: Tensor, weights: NDArray[np.int8], window: Window
-) -> tuple[Place, NDArray[np.int8], Window] | None:
+    lowering: Lowering, index: int, tensor: Tensor, weights: NDArray[np.integer], window: Window
+) -> tuple[Place, NDArray[np.integer], Window] | None:
     """Return a folded input with the weights and window for it, or None.
 
     Taps of a kernel row become channels, and where the vertical stride allows, those of several
@@ -32,7 +32,7 @@ def fold_input(
 
     Parameters
     ----------
-    weights : ndarray, int8, shape (out, kernel_h, kernel_w, channels)
+    weights : ndarray, integers, shape (out, kernel_h, kernel_w, channels)
     """
     if not _is_free(lowering, index, tensor):
         return None
@@ -127,8 +127,8 @@ def _cycles(config: Config, layout: Layout, window: Window) -> int:
 
 
 def _fold_weights(
-    weights: NDArray[np.int8], fold: Fold, folded: Window
-) -> NDArray[np.int8]:
+    weights: NDArray[np.integer], fold: Fold, folded: Window
+) -> NDArray[np.integer]:
     """Return weights (out, kernel_h, kernel_w, channels) of the folded window."""
     out, kernel_h, kernel_w, channels = weights.shape
     height, width = folded.kernel

@@ -1,20 +1,23 @@
 """Decides node by node between accelerator and host, and lowers what the accelerator runs."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from weft_hw.contract.config import Config
 
+from weft.compiler.average import lower_average_pool
 from weft.compiler.context import Lowering
 from weft.compiler.convolution import lower_convolution, lower_depthwise
 from weft.compiler.elementwise import lower_binary, lower_function
 from weft.compiler.fully_connected import lower_fully_connected
 from weft.compiler.ir import Misplaced, TooLarge, Unsupported
 from weft.compiler.order import order_nodes
-from weft.compiler.pool import lower_average_pool, lower_max_pool, lower_mean
+from weft.compiler.pool import lower_max_pool, lower_mean
 from weft.compiler.shape import (
     lower_concatenation,
     lower_pad,
     lower_reshape,
+    lower_slice,
     place_concatenations,
 )
 from weft.errors import CapacityError
@@ -32,10 +35,11 @@ LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     "CONCATENATION": lower_concatenation,
     "PAD": lower_pad,
     "RESHAPE": lower_reshape,
+    "SLICE": lower_slice,
     **dict.fromkeys(("ADD", "SUB", "MUL"), lower_binary),
     **dict.fromkeys((
         "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1", "SILU",
-        "LEAKY_RELU", "GELU", "QUANTIZE",
+        "LEAKY_RELU", "GELU", "TABLE", "QUANTIZE",
     ), lower_function),
 }  # fmt: skip
 
@@ -85,8 +89,21 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
                 too_large += [index] if isinstance(error, TooLarge) else []
                 break
         else:
+            if (pool := _most_pieces(lowering)) is not None:
+                host[pool] = "the descriptor memory has no room for its regions"
+                continue
             _require_room(lowering, host, too_large)
             return lowering, host
+
+
+def _most_pieces(lowering: Lowering) -> int | None:
+    """Return the pool that takes the most descriptors, if there are too many descriptors."""
+    nodes, commands = lowering.graph.nodes, lowering.commands
+    if len(commands) <= lowering.config.descriptor_count:
+        return None
+    pieces = Counter(c.node for c in commands if nodes[c.node].operator == "AVERAGE_POOL_2D")
+    found = pieces.most_common(1)
+    return found[0][0] if found and found[0][1] > 1 else None
 
 
 def _require_room(lowering: Lowering, host: dict[int, str], too_large: list[int]) -> None:

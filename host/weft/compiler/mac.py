@@ -1,6 +1,6 @@
 """MAC descriptors: geometry, weights and parameters of one sliding window."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,9 @@ __all__ = ["Sums", "Window", "mac_command"]
 class Window:
     """How a window moves over a feature map.
 
-    ``top`` and ``left`` are rows and columns of padding, or (negative) of input skipped;
-    ``target`` the (y, x) at which the first result lies in the output.
+    A stride of 0 repeats a row or column. ``top`` and ``left`` are rows and columns of padding,
+    or (negative) of input skipped; ``target`` the (y, x) at which the first result lies in the
+    output.
     """
 
     kernel: tuple[int, int]
@@ -47,11 +48,12 @@ class Window:
 class Sums:
     """What is summed (or of what the maximum is taken) and how it becomes int8.
 
-    ``weights`` int8 (out channels, taps); ``bias`` int64 (out channels,) as the hardware adds it.
+    ``weights`` (out channels, taps) are int8, or wider integers: those take a step for each 8
+    bits of which they are the sum. ``bias`` int64 (out channels,) as the hardware adds it.
     """
 
     entries: list[Entry]
-    weights: NDArray[np.int8]
+    weights: NDArray[np.integer]
     bias: NDArray[np.int64]
     multipliers: Multipliers
     zero_point: int
@@ -77,6 +79,25 @@ def check_line_room(config: Config, *, row_words: int, rows: int) -> int:
             f"its window needs {rows} rows of {row_words * config.columns} bytes in the line "
             f"buffers ({needed} bytes; available: {available})")  # fmt: skip
     return row_bits
+
+
+def split_weights(
+    weights: NDArray[np.integer], entries: list[Entry]
+) -> tuple[NDArray[np.int8], list[Entry]]:
+    """Return int8 weights, and entries that pass over their taps once for each part of a weight.
+
+    Weights with a zero point have up to 9 bits and a sign: every tap then enters the array twice.
+    """
+    parts, rest = [], weights.astype(np.int64)
+    while not parts or rest.any():
+        parts.append(np.clip(rest, -128, 127))
+        rest = rest - parts[-1]
+    taps = weights.shape[1]
+    every = [
+        replace(entry, taps=np.where(entry.taps < 0, -1, entry.taps + number * taps))
+        for number in range(len(parts)) for entry in entries
+    ]  # fmt: skip
+    return np.concatenate(parts, axis=1).astype(np.int8), every
 
 
 def mac_command(
@@ -108,10 +129,12 @@ def mac_command(
     # Rows and columns of input that no window reaches are skipped, as padding is never negative.
     skip_rows, skip_columns = max(0, -window.top), max(0, -window.left)
     units = read.pixel_units
+    weights = np.where(sums.multipliers.constant[:, None], 0, sums.weights)
+    weights, entries = split_weights(weights, sums.entries)
     entries = [
-        Entry(e.dy, e.dx + skip_columns, e.offset + skip_columns * units, e.columns, e.channels,
-              e.taps) for e in sums.entries
-    ]  # fmt: skip
+        replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units)
+        for e in entries
+    ]
     top, left, in_height = max(0, window.top), max(0, window.left), read.height - skip_rows
     span, (out_height, out_width) = window.span, window.out_size
     # A single window does not move, so a stride that no field holds does no harm.
@@ -123,7 +146,7 @@ def mac_command(
         rows=min(fill, span + (config.pixels - 1) * stride_y))  # fmt: skip
     dilation_x = window.dilation[1] if window.kernel[1] > 1 else 1
     keep = 0
-    if len(entries) == 1 and not entries[0].channels and dilation_x == 1:
+    if len(entries) == 1 and not entries[0].channels and dilation_x == 1 and stride_x:
         keep = max(0, entries[0].columns - stride_x)
     y, x = window.target
     beat = y * write.row_words * config.beats + (x * write.pixel_bytes + start) // config.lanes
@@ -146,7 +169,6 @@ def mac_command(
         "first_mask": every & ~((1 << shift) - 1),
         "last_mask": every if write.whole else ragged,
     }  # fmt: skip
-    weights = np.where(sums.multipliers.constant[:, None], 0, sums.weights).astype(np.int8)
     return Command(
         index, fields, (source.buffer, skip_rows * read.row_words), (target.buffer, beat),
         entries=entries,

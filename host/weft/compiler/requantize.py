@@ -14,6 +14,7 @@ __all__ = ["Multipliers", "choose_multipliers", "parameter_words"]
 Int64 = NDArray[np.int64]
 
 _FLOAT32_EXACT = 1 << 24
+_SATURATED = 257
 _UNITY = (1 << 30, 30)  # multiplier and shift that change nothing, in every mode
 
 
@@ -131,7 +132,8 @@ def _direct(
     if rule is Rule.FLOAT32:
         mantissa, exponent = np.frexp(scale.astype(np.float32))
         multiplier = (mantissa.astype(np.float64) * (1 << 24)).astype(np.int64) << 7
-        exact = bound <= _FLOAT32_EXACT
+        # Beyond, both sides saturate where the product there has a whole part of 256 or more.
+        exact = (bound <= _FLOAT32_EXACT) | (scale * _FLOAT32_EXACT >= _SATURATED)
         rounding = Rounding.FLOAT32
     else:
         pairs = [quantize_multiplier(float(value)) for value in scale]

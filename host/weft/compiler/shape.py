@@ -4,17 +4,18 @@ import numpy as np
 from weft_hw.contract.config import Config
 
 from weft.compiler.context import Lowering
+from weft.compiler.copies import copy
 from weft.compiler.elementwise import emit_table, function_table
 from weft.compiler.ir import Buffer, Place, Unsupported
-from weft.compiler.kernel import dense_entries, depthwise_entries
-from weft.compiler.mac import Sums, Window, mac_command
 from weft.graph import Graph, Node
 from weft.layout import default_layout, feature_map
 
-__all__ = ["lower_concatenation", "lower_pad", "lower_reshape", "place_concatenations"]
+__all__ = [
+    "lower_concatenation", "lower_pad", "lower_reshape", "lower_slice", "place_concatenations",
+]  # fmt: skip
 
 _BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
-_SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD")
+_SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD", "SLICE")
 
 
 def lower_reshape(lowering: Lowering, index: int) -> None:
@@ -36,49 +37,30 @@ def lower_reshape(lowering: Lowering, index: int) -> None:
     lowering.places[name] = Place(source.buffer, layout)
 
 
-def copy(
-    lowering: Lowering, index: int, source: Place, target: Place, *, pad: tuple[int, int] = (0, 0),
-    pad_value: int = 0, use_table: bool = False, outputs: tuple[str, ...] = (),
-) -> None:  # fmt: skip
-    """Emit a 1x1 window that writes ``source`` into ``target``, through the table if asked."""
-    read, write, config = source.layout, target.layout, lowering.config
-    channels = read.channels
-    shift = read.first % config.columns
-    depthwise = write.first >= shift and (write.first - shift) % config.lanes == 0
-    depthwise &= shift <= config.lanes
-    window = Window(
-        kernel=(1, 1), stride=(1, 1), out_size=(write.height, write.width), top=pad[0],
-        left=pad[1], pad_value=pad_value,
-    )  # fmt: skip
-    if depthwise:
-        entries = depthwise_entries(config, read, (1, 1), (1, 1))
-        weights = np.ones((channels, 1), np.int8)
-    else:
-        entries = dense_entries(config, read, (1, 1), (1, 1), times=window.times(config))
-        weights = np.eye(channels, dtype=np.int8)
-    sums = Sums(
-        entries=entries, weights=weights, bias=np.zeros(channels, np.int64),
-        multipliers=Sums.identity(channels), zero_point=0, low=-128, high=127,
-        depthwise=depthwise,
-    )  # fmt: skip
-    command = mac_command(lowering, index, source, target, window, sums)
-    command.fields["use_table"] = int(use_table)
-    command.outputs = outputs
-    lowering.emit(command)
-
-
 def lower_pad(lowering: Lowering, index: int) -> None:
     """Lower a PAD that no convolution took over: a copy with padding."""
     node = lowering.graph.nodes[index]
     tensor = lowering.tensor(node, 0)
-    paddings = [tuple(int(v) for v in pair) for pair in node.attributes["paddings"]]
-    if len(paddings) != 4 or any(paddings[0]) or any(paddings[3]):
-        raise Unsupported("it pads batch or channels")
+    if len(tensor.shape) > 4 or any(node.attributes["paddings"][0]):
+        raise Unsupported("it pads the batch, or has more than 4 dimensions")
+    paddings = ((0, 0), (0, 0), *node.attributes["paddings"][1:])[-3:]
+    (top, _), (left, _), (before, _) = paddings
     copy(
-        lowering, index, lowering.place(tensor), lowering.target(node),
-        pad=(paddings[1][0], paddings[2][0]), pad_value=lowering.zero_point(tensor),
-        outputs=node.outputs,
+        lowering, index, lowering.place(tensor), lowering.target(node), pad=(top, left),
+        pad_value=lowering.zero_point(tensor), outputs=node.outputs, before=before,
     )  # fmt: skip
+
+
+def lower_slice(lowering: Lowering, index: int) -> None:
+    """Lower SLICE: a copy of some rows, columns and channels."""
+    node = lowering.graph.nodes[index]
+    tensor = lowering.tensor(node, 0)
+    source, target = lowering.place(tensor), lowering.target(node)
+    if len(tensor.shape) > 4:
+        raise Unsupported("it has more than 4 dimensions")
+    top, left, first = (0, 0, 0, *node.attributes["begin"][1:])[-3:]
+    part = Place(source.buffer, source.layout.slice(first, target.layout.channels))
+    copy(lowering, index, part, target, pad=(-top, -left), outputs=node.outputs)
 
 
 def place_concatenations(

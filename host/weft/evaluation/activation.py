@@ -15,7 +15,7 @@ __all__ = ["TABLES", "apply_table", "softmax", "table"]
 
 TABLES = (
     "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "GELU", "SILU", "LEAKY_RELU", "RELU", "RELU6",
-    "RELU_N1_TO_1",
+    "RELU_N1_TO_1", "TABLE",
 )  # fmt: skip
 
 Real = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -36,19 +36,21 @@ def _clamp(low: float, high: float, x: NDArray[np.float32]) -> NDArray[np.float3
 
 def _real(context: Context) -> Real:
     """Return the function on real numbers that a node computes."""
-    operator = context.node.operator
+    operator, onnx = context.node.operator, context.graph.rounding == "onnxruntime"
+    logistic = golden.logistic_mlas if onnx else golden.logistic
     functions: dict[str, Real] = {
-        "LOGISTIC": golden.logistic,
-        "TANH": golden.tanh,
-        "ELU": golden.elu,
+        "LOGISTIC": logistic,
+        "TANH": golden.tanh_mlas if onnx else golden.tanh,
+        "ELU": partial(golden.elu_eigen, alpha=1.0) if onnx else golden.elu,
         "HARD_SWISH": _hard_swish,
-        "SILU": lambda x: x * golden.logistic(x),
+        "SILU": lambda x: x * logistic(x),
         "RELU": partial(_clamp, 0.0, np.inf),
         "RELU6": partial(_clamp, 0.0, 6.0),
         "RELU_N1_TO_1": partial(_clamp, -1.0, 1.0),
     }
     if operator == "GELU":
-        return partial(golden.gelu, approximate=context.attributes["approximate"])
+        gelu = golden.gelu_mlas if onnx else golden.gelu
+        return partial(gelu, approximate=context.attributes["approximate"])
     if operator == "LEAKY_RELU":
         return partial(_leaky, context.attributes["alpha"])
     return functions[operator]
@@ -59,6 +61,8 @@ def table(context: Context) -> NDArray[np.int8]:
     x = (context.scale(0), context.zero_point(0))
     y = (context.output_scale, context.output_zero_point)
     operator = context.node.operator
+    if operator == "TABLE":
+        return np.array(context.attributes["table"], np.int8)
     if context.graph.rounding == "onnxruntime":
         return golden.table_onnx(_real(context), x, y)
     if operator in ("RELU", "RELU6", "RELU_N1_TO_1"):

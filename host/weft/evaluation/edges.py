@@ -27,12 +27,12 @@ def quantize(context: Context) -> NDArray[Any]:
         limits = np.iinfo(output.dtype)
         value = golden.rescale_8bit(x, x_edge, (scale, zero_point))
         return np.clip(value, limits.min, limits.max).astype(output.dtype)
-    reference = context.graph.rounding != "onnxruntime"
-    ratio = float(context.scale(0)) / float(scale)
+    if context.graph.rounding == "onnxruntime":  # which dequantises and quantises
+        real = golden.dequantize(x, scale=x_edge[0], zero_point=x_edge[1])
+        return golden.quantize_even(real, scale=scale, zero_point=zero_point, dtype=output.dtype)
     return golden.requantize_tensor(
         x, zero_point=context.zero_point(0), output_zero_point=zero_point, dtype=output.dtype,
-        scale=ratio if reference else float(context.scale(0) / scale),
-        rule=golden.Rule.DOUBLE if reference else golden.Rule.FLOAT32,
+        scale=float(context.scale(0)) / float(scale), rule=golden.Rule.DOUBLE,
     )  # fmt: skip
 
 

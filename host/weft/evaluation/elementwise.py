@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_sim import golden
 
-from weft.errors import ModelError
 from weft.evaluation.context import Context
 from weft.evaluation.stage import output_stage
 
@@ -21,9 +20,9 @@ def _in_onnx_runtime(context: Context) -> NDArray[Any]:
     a, b = _operand(context, 0), _operand(context, 1)
     y = (context.output_scale, context.output_zero_point)
     unsigned = bool(context.attributes.get("unsigned", False))
-    if context.node.operator == "SUB":
-        raise ModelError(f"{context.node.name}: SUB is not supported in ONNX models")
-    function = golden.add_float32 if context.node.operator == "ADD" else golden.multiply_float32
+    function = {
+        "ADD": golden.add_float32, "SUB": golden.subtract_float32, "MUL": golden.multiply_float32,
+    }[context.node.operator]  # fmt: skip
     stage = output_stage(context)
     return np.clip(function(a, b, y, unsigned=unsigned), stage.low, stage.high)
 

@@ -19,12 +19,17 @@ def accumulate(context: Context) -> NDArray[np.int64]:
     x, weights = context.value(0), context.value(1)
     bias = context.value(2) if context.has(2) else None
     attributes, zero_point = context.attributes, context.zero_point(0)
+    quantization = context.tensor(1).quantization
+    weight_zero_point = 0 if quantization is None else quantization.zero_point
     operator = context.node.operator
     if operator == "FULLY_CONNECTED":
         rows = x.reshape(-1, weights.shape[1])
-        return context.shaped(golden.fully_connected(rows, weights, bias, zero_point=zero_point))
+        return context.shaped(golden.fully_connected(
+            rows, weights, bias, zero_point=zero_point, weight_zero_point=weight_zero_point,
+        ))  # fmt: skip
     window: dict[str, Any] = {
         "zero_point": zero_point,
+        "weight_zero_point": weight_zero_point,
         "stride": attributes["stride"],
         "padding": attributes["padding"],
     }

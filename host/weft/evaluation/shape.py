@@ -8,7 +8,7 @@ from weft_sim import golden
 
 from weft.evaluation.context import Context
 
-__all__ = ["arg_max", "concatenation", "pad", "reshape", "resize", "transpose"]
+__all__ = ["arg_max", "concatenation", "pad", "reshape", "resize", "slice_tensor", "transpose"]
 
 
 def reshape(context: Context) -> NDArray[Any]:
@@ -19,6 +19,13 @@ def reshape(context: Context) -> NDArray[Any]:
 def transpose(context: Context) -> NDArray[Any]:
     """Return the values with their dimensions in another order."""
     return np.ascontiguousarray(context.value(0).transpose(context.attributes["permutation"]))
+
+
+def slice_tensor(context: Context) -> NDArray[Any]:
+    """Return a part along every dimension but the batch."""
+    begin, size = context.attributes["begin"], context.attributes["size"]
+    part = tuple(slice(b, b + n) for b, n in zip(begin[1:], size[1:], strict=True))
+    return np.ascontiguousarray(context.value(0)[(slice(None), *part)])
 
 
 def pad(context: Context) -> NDArray[Any]:

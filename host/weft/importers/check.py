@@ -1,6 +1,7 @@
 """Holds an imported graph to the rules of the graph form, so that nothing fails later."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -15,33 +16,49 @@ __all__ = ["check"]
 _MAX_ELEMENTS = 1 << 28
 
 
-def check(graph: Graph) -> None:
+def check(
+    graph: Graph, problems: Problems | None = None, *, elsewhere: Iterable[str] = (),
+    failed: Iterable[str] = (),
+) -> None:  # fmt: skip
     """Check order, types, quantisation and shapes of every node.
+
+    Parameters
+    ----------
+    graph : Graph
+        Perhaps only what an importer could translate.
+    problems : Problems, optional
+        What the importer found already.
+    elsewhere : names of tensors that layers compute which could not be translated
+    failed : names of tensors that could not be read
 
     Raises
     ------
     ModelError
         Naming every layer that breaks a rule.
     """
-    problems = Problems(graph.name)
-    if not graph.nodes or not graph.inputs or not graph.outputs:
+    problems = problems or Problems(graph.name)
+    if not problems.found and not (graph.nodes and graph.inputs and graph.outputs):
         raise ModelError(f"cannot import {graph.name}: it has no layers, inputs or outputs")
-    known = set(graph.inputs)
+    failed = set(failed)
+    known = {*graph.inputs, *elsewhere}
     for tensor in graph.tensors.values():
+        failed.add(tensor.name)
         with problems.layer(tensor.name):
             _check_tensor(tensor)
+            failed.discard(tensor.name)
         if tensor.data is not None:
             known.add(tensor.name)
-    problems.finish()
     for name in graph.inputs:
         with problems.layer(name):
-            if graph.tensors[name].data is not None:
+            if name not in failed and graph.tensors[name].data is not None:
                 raise ModelError("an input cannot be a constant")
-            if not graph.tensors[name].shape or 0 in graph.tensors[name].shape:
+            if name not in failed and 0 in (graph.tensors[name].shape or (0,)):
                 raise ModelError(f"an input cannot have shape {graph.tensors[name].shape}")
     for node in graph.nodes:
-        with problems.layer(node.name):
-            _check_node(graph, node, known)
+        # What is wrong with a tensor was said; nothing can be said of layers that touch it.
+        if not failed & {*node.inputs, *node.outputs}:
+            with problems.layer(node.name):
+                _check_node(graph, node, known)
         known.update(node.outputs)
     for name in graph.outputs:
         with problems.layer(name):

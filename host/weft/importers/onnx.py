@@ -10,8 +10,15 @@ from weft.graph import Graph, Quantization
 from weft.importers.check import check
 from weft.importers.onnx_builder import Builder
 from weft.importers.onnx_floats import PENDING, clip_kind, finish
+from weft.importers.onnx_functions import is_function
 from weft.importers.onnx_moves import MOVES, move
 from weft.importers.onnx_qoperators import QOPERATORS, as_quantized, quantized_constant
+from weft.importers.onnx_shapes import (
+    SHAPE_ARITHMETIC,
+    compute_shape,
+    is_shape_arithmetic,
+)
+from weft.importers.onnx_slices import split
 from weft.importers.onnx_values import (
     Activation,
     Constant,
@@ -98,7 +105,7 @@ class _Importer:
 
     @staticmethod
     def _known(operator: str) -> bool:
-        others = ("QuantizeLinear", "DequantizeLinear", "Constant")
+        others = ("QuantizeLinear", "DequantizeLinear", "Constant", "Split", *SHAPE_ARITHMETIC)
         return operator in (*PENDING, *MOVES, *others, *QOPERATORS)
 
     def _input(self, value: Any) -> None:
@@ -161,19 +168,39 @@ class _Importer:
             return
         operands = tuple(self._operand(name) for name in node.input)
         output = node.output[0]
-        if operator == "QuantizeLinear":
+        if is_shape_arithmetic(operator, operands):
+            result = compute_shape(operator, attributes, operands)
+        elif operator == "Split":
+            self._split(node, label, attributes, operands)
+            return
+        elif operator == "QuantizeLinear":
             result = self._quantize(operands, label, output)
         elif operator == "DequantizeLinear":
             result = self._dequantize(operands, attributes)
         elif operator in QOPERATORS:
             result = QOPERATORS[operator](self._builder, label, attributes, operands, output)
-        elif operator in ("Relu", "Clip") and isinstance(first := take(operands, 0), Pending):
+        elif (
+            operator in ("Relu", "Clip") and isinstance(first := take(operands, 0), Pending)
+            and not is_function(first)
+        ):  # fmt: skip
             result = self._fused(operator, attributes, operands, first)
         elif operator in MOVES:
             result = move(self._builder, operator, label, attributes, operands, output)
-        else:
+        elif operator in PENDING:
             result = Pending(operator, label, attributes, operands)
+        else:
+            raise ModelError(f"operator {operator} is not supported")
         self._values[output] = result
+
+    def _split(
+        self, node: Any, label: str, attributes: dict[str, Any],
+        operands: tuple[Value | None, ...],
+    ) -> None:  # fmt: skip
+        value = take(operands, 0)
+        if not isinstance(value, Activation) or not all(node.output):
+            raise ModelError("the input of Split is not quantised, or an output is missing")
+        parts = split(self._builder, label, attributes, operands, value, tuple(node.output))
+        self._values.update(zip(node.output, parts, strict=True))
 
     def _quantize(
         self, operands: tuple[Value | None, ...], label: str, output: str

@@ -5,6 +5,8 @@ from typing import Any
 from weft.errors import ModelError
 from weft.importers import onnx_elementwise, onnx_moves, onnx_windows
 from weft.importers.onnx_builder import Builder
+from weft.importers.onnx_functions import FUNCTIONS, tabulate
+from weft.importers.onnx_transposed import transposed_convolution
 from weft.importers.onnx_values import (
     Activation,
     Constant,
@@ -24,8 +26,8 @@ UNARY = {
 }  # fmt: skip
 # Every float operator whose result must be quantised next.
 PENDING = (
-    "Conv", "AveragePool", "GlobalAveragePool", *BINARY, *UNARY, "Gemm", "MatMul", "Concat",
-    "Softmax", "ReduceMean",
+    "Conv", "ConvTranspose", "AveragePool", "GlobalAveragePool", "Gemm", "MatMul", "Concat",
+    "Softmax", "ReduceMean", *FUNCTIONS,
 )  # fmt: skip
 
 
@@ -43,7 +45,11 @@ def finish(
         return onnx_elementwise.fully_connected(
             builder, name, operator, attributes, operands, step, output, activation
         )
-    if operator in BINARY:
+    if operator == "ConvTranspose":
+        return transposed_convolution(
+            builder, name, attributes, operands, step, output, activation
+        )
+    if operator in BINARY and _on_tensors(operands):
         return onnx_elementwise.binary(
             builder, name, operator, operands, step, output, activation
         )
@@ -63,16 +69,34 @@ def finish(
     if operator == "Softmax":
         axis = attributes.get("axis", -1 if opset >= 13 else 1)
         return onnx_elementwise.softmax(builder, name, axis, first, step, output)
-    kind, extra = UNARY[operator], {}
-    if operator == "Clip":
-        kind = clip_kind(attributes, operands)
-    elif operator == "LeakyRelu":
+    kind, extra = _kind(operator, attributes, operands)
+    if not kind or isinstance(first, Pending):
+        return tabulate(builder, pending, step, output)
+    return onnx_elementwise.unary(builder, name, kind, extra, first, step, output)
+
+
+def _on_tensors(operands: tuple[Value | None, ...]) -> bool:
+    """Whether a kernel on quantised operands runs, or float arithmetic on them."""
+    return all(isinstance(x, Activation | QuantizedConstant) for x in operands)
+
+
+def _kind(
+    operator: str, attributes: dict[str, Any], operands: tuple[Value | None, ...]
+) -> tuple[str, dict[str, Any]]:
+    """Return the graph form's name and attributes of a function; none if it has no own."""
+    extra: dict[str, Any] = {}
+    if operator == "LeakyRelu":
         extra = {"alpha": attributes.get("alpha", 0.01)}
     elif operator == "Gelu":
         extra = {"approximate": attributes.get("approximate", "none") == "tanh"}
     elif operator == "Elu" and attributes.get("alpha", 1.0) != 1.0:
-        raise ModelError("Elu with alpha other than 1 is not supported")
-    return onnx_elementwise.unary(builder, name, kind, extra, first, step, output)
+        return "", {}
+    elif operator == "Clip":
+        try:
+            return clip_kind(attributes, operands), {}
+        except ModelError:
+            return "", {}
+    return UNARY.get(operator, ""), extra
 
 
 def _reduce_mean(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:

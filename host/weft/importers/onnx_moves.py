@@ -9,6 +9,7 @@ import numpy as np
 from weft.errors import ModelError
 from weft.importers.onnx_builder import Builder
 from weft.importers.onnx_resize import resize
+from weft.importers.onnx_slices import slice_tensor
 from weft.importers.onnx_values import (
     Activation,
     Constant,
@@ -23,8 +24,8 @@ from weft.importers.onnx_windows import max_pool
 __all__ = ["MOVES", "mean_axes", "move"]
 
 MOVES = (
-    "MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Pad", "Resize",
-    "ArgMax", "Identity", "Dropout",
+    "MaxPool", "GlobalMaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Pad",
+    "Resize", "Slice", "ArgMax", "Identity", "Dropout",
 )  # fmt: skip
 
 Attributes = dict[str, Any]
@@ -44,6 +45,12 @@ def move(
         return value
     if operator == "MaxPool":
         return max_pool(builder, label, attributes, value, output)
+    if operator == "GlobalMaxPool":
+        if len(value.shape) not in (3, 4):
+            raise ModelError(f"GlobalMaxPool of shape {value.shape} is not supported")
+        return max_pool(builder, label, {"kernel_shape": value.shape[2:]}, value, output)
+    if operator == "Slice":
+        return slice_tensor(builder, label, attributes, operands, value, output)
     if operator == "Transpose":
         return transpose(builder, label, attributes, value, output)
     if operator == "Pad":
@@ -160,13 +167,20 @@ def pad(
     if attributes.get("value", 0.0) != 0.0 or not _is_zero(filler, value):
         raise ModelError("Pad with another value than 0 is not supported")
     rank = len(value.shape)
-    if len(operands) > 3 and take(operands, 3) is not None:
-        raise ModelError("Pad with axes is not supported")
-    if len(pads) != 2 * rank:
-        raise ModelError(f"pads {pads} do not fit {rank} dimensions")
-    pairs = tuple((pads[axis], pads[axis + rank]) for axis in range(rank))
+    axes = tuple(range(rank))
+    if take(operands, 3) is not None:
+        axes = integers(take(operands, 3), "the axes of Pad")
+        axes = tuple(axis + (rank if axis < 0 else 0) for axis in axes)
+    if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or not set(axes) <= {*range(rank)}:
+        raise ModelError(f"pads {pads} of axes {axes} do not fit {rank} dimensions")
+    pairs = tuple(
+        (pads[axes.index(i)], pads[axes.index(i) + len(axes)]) if i in axes else (0, 0)
+        for i in range(rank)
+    )
     if value.layout == "flat":
         value = builder.plain(value)
+    elif rank == 4:
+        value = builder.channels_last(value)
     shape = tuple(size + sum(pair) for size, pair in zip(value.shape, pairs, strict=True))
     if value.layout == "channels_last":
         channels = pairs[1]

@@ -21,12 +21,15 @@ _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12:
 
 # What the attributes that are read must be, whichever operator has them.
 _KINDS = {
-    tuple: ("axes", "dilations", "kernel_shape", "pads", "perm", "strides"),
-    int: (
-        "allowzero", "axis", "ceil_mode", "channels_last", "count_include_pad", "group", "keepdims",
-        "opset", "select_last_index", "transA", "transB",
+    tuple: (
+        "axes", "dilations", "ends", "kernel_shape", "output_padding", "pads", "perm", "split",
+        "starts", "steps", "strides",
     ),
-    float: ("alpha", "beta", "max", "min"),
+    int: (
+        "allowzero", "axis", "ceil_mode", "channels_last", "count_include_pad", "end", "group",
+        "keepdims", "opset", "select_last_index", "start", "to", "transA", "transB",
+    ),
+    float: ("alpha", "beta", "gamma", "max", "min"),
     str: (
         "approximate", "auto_pad", "coordinate_transformation_mode", "mode", "nearest_mode",
     ),

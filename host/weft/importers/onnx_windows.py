@@ -17,19 +17,23 @@ from weft.importers.onnx_values import (
     take,
 )
 
-__all__ = ["average_pool", "bias_tensor", "convolution", "global_average_pool", "max_pool"]
+__all__ = [
+    "MAX_SIDE", "average_pool", "bias_tensor", "convolution", "global_average_pool", "image_of",
+    "max_pool", "pair_of",
+]  # fmt: skip
 
 Attributes = dict[str, Any]
-_MAX_SIDE = 1 << 16
+MAX_SIDE = 1 << 16
 
 
-def _image(builder: Builder, value: Value | None, operator: str) -> tuple[Activation, Step]:
+def image_of(builder: Builder, value: Value | None, operator: str) -> tuple[Activation, Step]:
+    """Return a quantised operand with its channels last, and its quantisation."""
     if not isinstance(value, Activation) or value.step is None:
         raise ModelError(f"the input of {operator} is not quantised")
     return builder.channels_last(value), value.step
 
 
-def _pair(values: tuple[int, ...], operator: str) -> tuple[int, int]:
+def pair_of(values: tuple[int, ...], operator: str) -> tuple[int, int]:
     """Two spatial values; a 1-D operator's second one is its only one."""
     if len(values) == 1:
         return 1, values[0]
@@ -41,14 +45,14 @@ def _pair(values: tuple[int, ...], operator: str) -> tuple[int, int]:
 def _window(
     attributes: Attributes, size: tuple[int, int], kernel: tuple[int, int], operator: str,
 ) -> Attributes:  # fmt: skip
-    stride = _pair(attributes.get("strides", (1, 1)), operator)
-    dilation = _pair(attributes.get("dilations", (1, 1)), operator)
+    stride = pair_of(attributes.get("strides", (1, 1)), operator)
+    dilation = pair_of(attributes.get("dilations", (1, 1)), operator)
     pads = attributes.get("pads", (0,) * 4)
     if len(pads) == 2:
         pads = (0, pads[0], 0, pads[1])
-    if len(pads) != 4 or min(pads) < 0 or max(pads) > _MAX_SIDE:
+    if len(pads) != 4 or min(pads) < 0 or max(pads) > MAX_SIDE:
         raise ModelError(f"pads {pads} of {operator} are not supported")
-    if min(*stride, *dilation, *kernel) < 1 or max(*stride, *dilation, *kernel) > _MAX_SIDE:
+    if min(*stride, *dilation, *kernel) < 1 or max(*stride, *dilation, *kernel) > MAX_SIDE:
         raise ModelError(f"kernel {kernel}, stride {stride} and dilation {dilation} of {operator}")
     padding = [pads[0], pads[2], pads[1], pads[3]]
     automatic = attributes.get("auto_pad", "NOTSET")
@@ -94,7 +98,7 @@ def convolution(
     step: Step, output: str, activation: str,
 ) -> Activation:  # fmt: skip
     """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D."""
-    image, x_step = _image(builder, take(operands, 0), "Conv")
+    image, x_step = image_of(builder, take(operands, 0), "Conv")
     weights = take(operands, 1)
     if not isinstance(weights, QuantizedConstant):
         raise ModelError("the weights of Conv must be quantised constants")
@@ -136,7 +140,7 @@ def convolution(
 def _pool_window(
     attributes: Attributes, image: Activation, operator: str
 ) -> tuple[Attributes, tuple[int, int]]:
-    kernel = _pair(attributes.get("kernel_shape", ()), operator)
+    kernel = pair_of(attributes.get("kernel_shape", ()), operator)
     _, height, width, _ = nhwc_shape(image.shape)
     window = _window(attributes, (height, width), kernel, operator)
     if window.pop("dilation") != (1, 1):
@@ -175,7 +179,7 @@ def max_pool(
     builder: Builder, name: str, attributes: Attributes, x: Value | None, output: str
 ) -> Activation:
     """Add MAX_POOL_2D."""
-    image, step = _image(builder, x, "MaxPool")
+    image, step = image_of(builder, x, "MaxPool")
     window, _ = _pool_window(attributes, image, "MaxPool")
     tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), output, window, step=step)
     return _pooled(builder, image, tensor, step)
@@ -185,7 +189,7 @@ def average_pool(
     builder: Builder, name: str, attributes: Attributes, x: Value | None, step: Step, output: str
 ) -> Activation:
     """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it."""
-    image, x_step = _image(builder, x, "AveragePool")
+    image, x_step = image_of(builder, x, "AveragePool")
     window, kernel = _pool_window(attributes, image, "AveragePool")
     padding = window["padding"]
     if kernel == nhwc_shape(image.shape)[1:3] and not any(padding):
@@ -209,7 +213,7 @@ def global_average_pool(
     builder: Builder, name: str, x: Value | None, step: Step, output: str
 ) -> Activation:
     """Add MEAN over both spatial dimensions."""
-    image, _ = _image(builder, x, "GlobalAveragePool")
+    image, _ = image_of(builder, x, "GlobalAveragePool")
     if math.prod(image.shape) == 0:
         raise ModelError("GlobalAveragePool of an empty tensor")
     attributes = {"axes": (1, 2), "keep_dims": True}

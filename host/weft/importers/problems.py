@@ -9,10 +9,19 @@ from weft.errors import ModelError
 __all__ = ["ADVICE", "Problems"]
 
 _SHOWN = 1000
-_UNSUPPORTED = re.compile(r"\boperator .* is not supported")
 ADVICE = (
     "; replace these layers by supported ones before quantisation or, if they are at the head or "
     "tail of the network, have them run on the host by --fallback (in Python fallback=True)"
+)
+# What to do instead, by what is wrong; only the first that applies is said of an entry.
+_ADVICE = (
+    (re.compile(r"lies in another file"), "; save the model in one file"),
+    (re.compile(r"\bnot supported|is not a function of"), ADVICE),
+    (
+        re.compile(r"\bnot quantised|must be (a )?quantised"),
+        "; quantise these layers too, with all their operands, for ONNX by "
+        "onnxruntime.quantization.quantize_static",
+    ),
 )
 
 
@@ -23,6 +32,11 @@ class Problems:
         self._model = model
         self._found: list[str] = []
         self._layers: list[str] = []
+
+    @property
+    def found(self) -> bool:
+        """Whether anything is wrong."""
+        return bool(self._found)
 
     @contextmanager
     def layer(self, name: str) -> Iterator[None]:
@@ -39,6 +53,9 @@ class Problems:
             more = len(self._found) - _SHOWN
             shown = self._found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
             text = f"cannot import {self._model}: " + "; ".join(shown)
-            if any(_UNSUPPORTED.search(entry) for entry in self._found):
-                text += ADVICE
+            said = [
+                next((advice for pattern, advice in _ADVICE if pattern.search(entry)), "")
+                for entry in self._found
+            ]
+            text += "".join(dict.fromkeys(said))
             raise ModelError(text, self._layers)

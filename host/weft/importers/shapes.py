@@ -178,6 +178,16 @@ def _transpose(graph: Graph, node: Node) -> Shape:
     return tuple(shape[axis] for axis in permutation)
 
 
+def _slice(graph: Graph, node: Node) -> Shape:
+    shape, begin, size = _input(graph, node), node.attributes["begin"], node.attributes["size"]
+    if not shape or not len(shape) == len(begin) == len(size) or any(
+        not 0 <= first <= first + count <= length or count < 1
+        for first, count, length in zip(begin[1:], size[1:], shape[1:], strict=True)
+    ) or (begin[0], size[0]) != (0, shape[0]):  # fmt: skip
+        raise ModelError(f"a slice of {size} from {begin} on does not fit shape {shape}")
+    return tuple(size)
+
+
 def _resize(graph: Graph, node: Node) -> Shape:
     image, given = _image(graph, node), _given(graph, node)
     if len(given) != 4:
@@ -214,6 +224,7 @@ _RULES: dict[str, Callable[[Graph, Node], Shape]] = {
     "PAD": _pad,
     "RESHAPE": _reshape,
     "TRANSPOSE": _transpose,
+    "SLICE": _slice,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
     "ARG_MAX": _arg_max,
     "SOFTMAX": _softmax,

@@ -28,16 +28,20 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
     """
     model = read_model(data)
     problems = Problems(name)
-    nodes = []
+    nodes: list[Node] = []
     names: set[str] = set()
+    elsewhere: set[str] = set()  # what layers compute that could not be translated
+    failed: set[str] = set()  # tensors that could not be read
     for index, operator in enumerate(model.operators):
         label = _label(model, operator, index, names)
         if _is_shape_arithmetic(model, operator):
             continue
         # Options are read from the file only now.
         with problems.layer(label), well_formed():
+            outputs = {model.tensors[i].name for i in operator.outputs if i >= 0}
+            elsewhere |= outputs
             nodes.append(_node(model, operator, label))
-    problems.finish()
+            elsewhere -= outputs
     used = {t for node in nodes for t in (*node.inputs, *node.outputs) if t is not None}
     inputs = tuple(model.tensors[i].name for i in model.inputs if i >= 0)
     outputs = tuple(model.tensors[i].name for i in model.outputs if i >= 0)
@@ -45,11 +49,12 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
     tensors = {}
     for raw in model.tensors:
         if raw.name in used:
+            failed.add(raw.name)
             with problems.layer(raw.name):
                 tensors[raw.name] = _tensor(raw)
-    problems.finish()
+                failed.discard(raw.name)
     graph = Graph(name, tuple(nodes), tensors, inputs, outputs, rounding)
-    check(graph)
+    check(graph, problems, elsewhere=elsewhere, failed=failed)
     return graph
 
 

@@ -12,7 +12,7 @@ _FLOAT32 = np.dtype(np.float32)
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _ANY_TYPE = ("RESHAPE", "TRANSPOSE")
 # Values pass through unchanged or are compared, so both sides must mean the same numbers.
-_SAME_QUANTIZATION = ("MAX_POOL_2D", "PAD", "RESIZE_NEAREST_NEIGHBOR")
+_SAME_QUANTIZATION = ("MAX_POOL_2D", "PAD", "RESIZE_NEAREST_NEIGHBOR", "SLICE")
 _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
 
@@ -40,6 +40,10 @@ def check_types(graph: Graph, node: Node) -> None:
         if x.dtype != y.dtype:
             raise ModelError(f"its input is {x.dtype}, its output {y.dtype}")
         return
+    if node.operator == "TABLE":
+        table = node.attributes["table"]
+        if len(table) != 256 or not all(-128 <= value < 128 for value in table):
+            raise ModelError("a table must have 256 int8 values")
     weighted = node.operator in _WEIGHTED
     for name in node.inputs[:1] if weighted else node.inputs:
         if name is None:
@@ -87,8 +91,6 @@ def _check_runtime(graph: Graph, node: Node) -> None:
     if x.quantization is None or y.quantization is None:
         return
     if graph.rounding == "onnxruntime":
-        if node.operator == "SUB":
-            raise ModelError("SUB is not supported with the rounding of ONNX Runtime")
         return
     scale = y.quantization.scale[0]
     if node.operator == "SOFTMAX" and (
@@ -121,7 +123,8 @@ def _check_weights(graph: Graph, node: Node) -> None:
     quantization = weights.quantization
     if quantization is None:
         raise ModelError(f"weights {weights.name} have no scale")
-    if np.any(quantization.zero_point != 0):
+    # ONNX Runtime's kernels subtract it; LiteRT's leave it out.
+    if graph.rounding != "onnxruntime" and np.any(quantization.zero_point != 0):
         raise ModelError(f"weights {weights.name} must be symmetric (zero point 0)")
     axis = 3 if node.operator == "DEPTHWISE_CONV_2D" else 0
     channels = weights.shape[axis] if axis < len(weights.shape) else 0

@@ -29,11 +29,22 @@ from weft_sim.golden.edges import (
 from weft_sim.golden.elementwise import add, multiply_tensors
 from weft_sim.golden.layout import arg_max, pad, resize_nearest
 from weft_sim.golden.mean import mean_fixed_point, mean_multiplier, sums
+from weft_sim.golden.mlas import (
+    elu_eigen,
+    erf_mlas,
+    exp_mlas,
+    gelu_mlas,
+    logistic_mlas,
+    tanh_mlas,
+)
 from weft_sim.golden.onnx_runtime import (
     add_float32,
     average_pool_float32,
+    float32_average,
+    float32_sums,
     multiply_float32,
     softmax_table,
+    subtract_float32,
 )
 from weft_sim.golden.pool import average_pool2d, max_pool2d, window_counts, window_sums
 from weft_sim.golden.requantize import (
@@ -63,12 +74,19 @@ __all__ = [
     "dequantize",
     "double_rounding",
     "elu",
+    "elu_eigen",
+    "erf_mlas",
+    "exp_mlas",
+    "float32_average",
+    "float32_sums",
     "fully_connected",
     "gelu",
+    "gelu_mlas",
     "hard_swish_fixed_point",
     "leaky_relu_8bit",
     "leaky_relu_fixed_point",
     "logistic",
+    "logistic_mlas",
     "lookup",
     "max_pool2d",
     "mean_fixed_point",
@@ -89,10 +107,12 @@ __all__ = [
     "round_away",
     "softmax_fixed_point",
     "softmax_table",
+    "subtract_float32",
     "sums",
     "table_litert",
     "table_onnx",
     "tanh",
+    "tanh_mlas",
     "transpose_conv2d",
     "window_counts",
     "window_sums",

@@ -128,6 +128,7 @@ def fully_connected(
 def transpose_conv2d(
     x: NDArray[np.int8], weights: NDArray[np.int8], bias: NDArray[np.integer] | None = None, *,
     zero_point: int, stride: Pair, padding: Padding, output_shape: Pair,
+    weight_zero_point: NDArray[np.integer] | int = 0,
 ) -> Int64:  # fmt: skip
     """Return the accumulators of a transposed convolution.
 
@@ -142,10 +143,13 @@ def transpose_conv2d(
     full_w = max((width - 1) * stride[1] + kernel_w, left + output_shape[1])
     acc = np.zeros((batch, full_h, full_w, out), np.float64)
     values = x.astype(np.float64) - zero_point
+    matrix = weights.astype(np.float64) - np.reshape(
+        np.asarray(weight_zero_point, np.float64), (-1, 1, 1, 1)
+    )
     for i in range(kernel_h):
         for j in range(kernel_w):
             rows = slice(i, i + (height - 1) * stride[0] + 1, stride[0])
             columns = slice(j, j + (width - 1) * stride[1] + 1, stride[1])
-            acc[:, rows, columns] += values @ weights[:, i, j].T.astype(np.float64)
+            acc[:, rows, columns] += values @ matrix[:, i, j].T
     inside = acc[:, top : top + output_shape[0], left : left + output_shape[1]]
     return _checked(inside, bias)

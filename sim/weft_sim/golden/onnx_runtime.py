@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from weft_sim.golden.elementwise import Operand
 from weft_sim.golden.pool import Padding, Pair, window_counts, windows
 
-__all__ = ["add_float32", "average_pool_float32", "multiply_float32", "softmax_table"]
+__all__ = [
+    "add_float32", "average_pool_float32", "float32_average", "float32_sums", "multiply_float32",
+    "softmax_table", "subtract_float32",
+]  # fmt: skip
 
 Edge = tuple[np.float32, int]
 Int8 = NDArray[np.int8]
@@ -47,6 +50,15 @@ def add_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
     return _store(total, 0, offset)
 
 
+def subtract_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
+    """Return Sub, for which there is no integer kernel: real numbers in float32, then quantised."""
+    (a_values, a_scale, a_zero), (b_values, b_scale, b_zero) = a, b
+    real_a = np.float32(a_scale) * (a_values.astype(np.int64) - a_zero).astype(np.float32)
+    real_b = np.float32(b_scale) * (b_values.astype(np.int64) - b_zero).astype(np.float32)
+    steps = np.rint((real_a - real_b) / np.float32(y[0]))
+    return _store(steps, y[1], 0)
+
+
 def multiply_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
     """Return QLinearMul: ``rint((a - a0) * (b - b0) * (sa * sb / sy) + y0)`` in float32."""
     offset = 128 if unsigned else 0
@@ -62,7 +74,6 @@ def average_pool_float32(
     unsigned: bool,
 ) -> Int8:  # fmt: skip
     """Return QLinearAveragePool: float32 sums in row order, divided, divided by the scale."""
-    offset = 128 if unsigned else 0
     real = np.float32(x_edge[0]) * (x.astype(np.int64) - x_edge[1]).astype(np.float32)
     view: NDArray[Any] = windows(real, kernel, stride, (1, 1), padding, 0)
     total = np.zeros(view.shape[:4], np.float32)
@@ -70,8 +81,37 @@ def average_pool_float32(
         for j in range(kernel[1]):
             total = total + view[..., i, j]
     counts = window_counts(x.shape[1:3], kernel=kernel, stride=stride, padding=padding)  # type: ignore
-    mean = total / counts.astype(np.float32)
+    return float32_average(total, counts.astype(np.float32), y_edge, unsigned=unsigned)
+
+
+def float32_average(
+    total: NDArray[np.float32], count: NDArray[np.float32] | int, y_edge: Edge, *, unsigned: bool
+) -> Int8:
+    """Return the last steps of QLinearAveragePool: what it makes of float32 sums."""
+    offset = 128 if unsigned else 0
+    mean = total / np.float32(count)
     return _store(mean / np.float32(y_edge[0]) + np.float32(y_edge[1] + offset), 0, offset)
+
+
+def float32_sums(
+    count: int, scale: np.float32, zero_point: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the least and the greatest float32 sum of ``count`` values, for each integer sum.
+
+    Entry ``k`` belongs to values q with ``sum q = k - 128 * count``. Float32 addition is
+    monotonic, so the extremes of ``k`` terms follow from those of ``k - 1``.
+    """
+    real = np.float32(scale) * (np.arange(-128, 128) - zero_point).astype(np.float32)
+    least, most = real, real
+    for terms in range(2, count + 1):
+        size = 255 * terms + 1
+        low, high = np.full(size, np.inf, np.float32), np.full(size, -np.inf, np.float32)
+        for index, value in enumerate(real):
+            part = slice(index, index + len(least))
+            np.minimum(low[part], least + value, out=low[part])
+            np.maximum(high[part], most + value, out=high[part])
+        least, most = low, high
+    return least, most
 
 
 def softmax_table(x: Int8, x_scale: np.float32, y: Edge, *, unsigned: bool) -> Int8:

@@ -47,7 +47,7 @@ def imported(
     """Return the graph of a random network, and an input; None if its file tells no scale."""
     rng = np.random.default_rng(seed)
     if form == "tflite":
-        plan, data, edge = tflite_network(seed, sides)
+        plan, data, edge = tflite_network(seed, sides, every=True)
         graph = import_tflite(data, f"random {seed}", "reference")
     else:
         plan, data, edge = onnx_network(seed, form, sides)

@@ -47,16 +47,22 @@ def random_input(rng, shape, dtype, step) -> np.ndarray:
     return rng.integers(limits.min, limits.max + 1, shape).astype(dtype)
 
 
-def tflite_network(seed: int, sides: Sequence[int] = SIDES) -> tuple[Plan, bytes, str]:
-    """Return the plan, the file and the type of its edges."""
-    plan = random_plan(seed, tflite_writer.KINDS, fixed_steps=True, sides=sides)
+def tflite_network(
+    seed: int, sides: Sequence[int] = SIDES, *, every: bool = False
+) -> tuple[Plan, bytes, str]:
+    """Return the plan, the file and the type of its edges.
+
+    ``every`` kind of layer, or only what LiteRT's reference kernels run.
+    """
+    kinds = tflite_writer.ALL_KINDS if every else tflite_writer.KINDS
+    plan = random_plan(seed, kinds, fixed_steps=True, sides=sides)
     edge = EDGES[seed % len(EDGES)]
     return plan, tflite_writer.write_tflite(plan, edge), edge
 
 
 def compare_tflite(seed: int, rounding: str = "reference") -> Outcome:
     """Compare with LiteRT: every tensor, or for ``"xnnpack"`` the final one."""
-    plan, data, edge = tflite_network(seed)
+    plan, data, edge = tflite_network(seed, every=rounding == "xnnpack")
     outcome = Outcome()
     make = reference_interpreter if rounding == "reference" else xnnpack_interpreter
     try:
@@ -86,7 +92,7 @@ def onnx_network(
         sides=sides,
     )  # fmt: skip
     for layer in plan.layers:
-        if layer.kind in ("max_pool", "flatten", "resize"):
+        if layer.kind in ("max_pool", "flatten", "resize", "pad"):
             layer.step = plan.step_of(layer.inputs[0])
     if form == "qdq":
         return plan, onnx_writer.write_qdq(plan, unsigned), "float32"

@@ -6,6 +6,10 @@ from networks.plan import ACTIVATIONS, Planner, Step
 
 __all__ = ["extend", "finish"]
 
+# With a finer step 6.0 exceeds 32 bits. LiteRT's convolutions refuse that; its pools go on with
+# bounds that were never set.
+SMALLEST = 3e-9
+
 
 def extend(p: Planner, value: int) -> int:
     """Append one layer (or a small block) after ``value``; return the value it computes."""
@@ -38,6 +42,8 @@ def conv(p: Planner, value: int, kind: str) -> int | None:
         outputs = groups * p.pick([1, 2, 3])
     else:
         outputs, groups = p.pick([1, 3, 4, 7, 8, 16, 17, 24, 40]), 1
+        if p.rng.random() < 0.01:
+            outputs = 255
     kernel = options["kernel"]
     options["groups"] = groups
     if kind == "depthwise" and p.fixed_steps:
@@ -48,6 +54,8 @@ def conv(p: Planner, value: int, kind: str) -> int | None:
     options["scales"] = p.weight_scales(outputs)
     options["bias"] = p.bias(outputs, reduction, optional=not p.fixed_steps)
     options["activation"] = activation(p)
+    if p.explicit and p.rng.random() < 0.1:
+        options["weight_zero"] = p.pick([-128, 127, *p.rng.integers(-30, 31, 4).tolist()])
     step = p.linear_step(value, options["scales"], reduction)
     return p.add(kind, (value,), (batch, rows, columns, outputs), step, **options)
 
@@ -56,7 +64,7 @@ def residual(p: Planner, value: int, kind: str) -> int | None:
     """Two branches that meet in an addition, product or concatenation."""
     left = extend_same(p, value)
     right = extend_same(p, value) if p.rng.random() < 0.5 else value
-    meet = {"residual": "add", "branch": "concat", "gate": "mul"}[kind]
+    meet = {"residual": "add", "branch": "concat", "gate": "mul", "difference": "sub"}[kind]
     if meet == "concat":
         return join(p, left, right)
     return pair(p, (left, right), meet)
@@ -77,8 +85,29 @@ def extend_same(p: Planner, value: int) -> int:
     )  # fmt: skip
 
 
+def squeeze(p: Planner, value: int, kind: str) -> int | None:
+    """Squeeze and excitation: each channel times (or plus) what its mean becomes."""
+    shape = p.plan.shape_of(value)
+    small = mean(p, value, "mean")
+    if small is None:
+        return None
+    if p.rng.random() < 0.5:
+        small = extend_same(p, small)
+    if p.rng.random() < 0.5:
+        step = Step(1 / 256, -128)
+        small = p.add("logistic", (small,), (shape[0], 1, 1, shape[3]), step)
+    values = (value, small) if p.rng.random() < 0.7 else (small, value)
+    return pair(p, values, p.pick(["mul", "mul", "add"]))
+
+
+def silu(p: Planner, value: int, kind: str) -> int:
+    """x * sigmoid(x), as exports write SiLU."""
+    gate = p.add("logistic", (value,), p.plan.shape_of(value), Step(1 / 256, -128))
+    return pair(p, (value, gate), "mul")
+
+
 def pair(p: Planner, values, kind: str, constant=None) -> int:
-    shape = p.plan.shape_of(values[0])
+    shape = np.broadcast_shapes(*(p.plan.shape_of(value) for value in values))
     scales = [p.plan.step_of(v).scale for v in values]
     if constant is not None:
         scales.append(constant[1].scale)
@@ -111,9 +140,8 @@ def join(p: Planner, left: int, right: int) -> int:
 
 def pool(p: Planner, value: int, kind: str) -> int | None:
     batch, height, width, depth = p.plan.shape_of(value)
-    options, (rows, columns) = p.window(height, width, limit=4)
-    if options["dilation"] != (1, 1):
-        return None
+    limit = 4 if p.rng.random() < 0.9 else 8
+    options, (rows, columns) = p.window(height, width, limit=limit, dilate=False)
     kernel, padding = options["kernel"], options["padding"]
     if max(padding[:2]) >= kernel[0] or max(padding[2:]) >= kernel[1]:
         return None
@@ -121,6 +149,8 @@ def pool(p: Planner, value: int, kind: str) -> int | None:
     if kind == "average_pool" and not p.fixed_steps and p.rng.random() < 0.7:
         step = p.step(step.scale * 0.7)
     options["activation"] = activation(p) if p.fixed_steps else "NONE"
+    if step.scale < SMALLEST:
+        options["activation"] = "NONE"
     return p.add(kind, (value,), (batch, rows, columns, depth), step, **options)
 
 
@@ -221,7 +251,8 @@ def never(p: Planner, value: int, kind: str) -> None:
 
 LAYERS = {
     "conv": conv, "depthwise": conv, "grouped": conv, "residual": residual, "branch": residual,
-    "gate": residual, "max_pool": pool, "average_pool": pool, "mean": mean, "pad": pad,
+    "gate": residual, "difference": residual, "squeeze": squeeze, "silu": silu,
+    "max_pool": pool, "average_pool": pool, "mean": mean, "pad": pad,
     "add_constant": with_constant, "mul_constant": with_constant, "sub_constant": with_constant,
     "logistic": unary, "tanh": unary, "leaky_relu": unary, "elu": unary, "hard_swish": unary,
     "gelu": unary, "relu": same_scale, "relu6": same_scale, "requantize": same_scale,

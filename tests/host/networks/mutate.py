@@ -11,6 +11,7 @@ from weft.graph import Graph
 from weft.importers import load_model
 
 from networks.compare import onnx_network, tflite_network
+from networks.menagerie import menagerie
 
 __all__ = ["base_files", "mutate", "outcome_of"]
 
@@ -22,7 +23,7 @@ MAX_WORK = 3e7
 
 def base_files(count: int) -> list[bytes]:
     """Valid files of every format, to be damaged."""
-    files = []
+    files = [menagerie()]
     for seed in range(count):
         files.append(tflite_network(seed)[1])
         files.append(onnx_network(seed, "qdq")[1])

@@ -13,9 +13,15 @@ __all__ = ["KINDS", "QOPERATOR_KINDS", "nchw", "write_qdq", "write_qoperator"]
 KINDS = {
     "conv": 8, "depthwise": 5, "grouped": 1, "residual": 3, "branch": 2, "max_pool": 2,
     "average_pool": 2, "mean": 2, "add_constant": 1, "gate": 1, "mul_constant": 1, "logistic": 1,
-    "leaky_relu": 1, "resize": 1, "softmax": 1,
+    "leaky_relu": 1, "resize": 1, "softmax": 1, "squeeze": 1, "silu": 1, "difference": 1,
+    "tanh": 1, "elu": 1, "hard_swish": 1, "gelu": 1, "pad": 1, "transpose_conv": 1,
 }  # fmt: skip
-QOPERATOR_KINDS = {name: weight for name, weight in KINDS.items() if name not in ("resize",)}
+# What has no operator on quantised tensors is float between them, in QDQ models alone.
+FLOATS = {"tanh": "Tanh", "elu": "Elu", "hard_swish": "HardSwish", "gelu": "Gelu"}
+QOPERATOR_KINDS = {
+    name: weight for name, weight in KINDS.items()
+    if name not in (*FLOATS, "resize", "difference", "pad", "transpose_conv")
+}
 
 CLIPS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
 
@@ -55,12 +61,12 @@ class Writer:
             self.constant(f"{name}/zero_point", np.array(zero_point, self.dtype)),
         ]
 
-    def scales(self, name: str, scales: list[float]) -> list[str]:
+    def scales(self, name: str, scales: list[float], zero: int = 0) -> list[str]:
         scalar = len(scales) == 1
         data = np.array(scales[0] if scalar else scales, np.float32)
         return [
             self.constant(f"{name}/scale", data),
-            self.constant(f"{name}/zero_point", np.zeros(data.shape, np.int8)),
+            self.constant(f"{name}/zero_point", np.full(data.shape, zero, np.int8)),
         ]
 
     def operand(self, layer: Layer) -> np.ndarray:
@@ -74,8 +80,10 @@ class Writer:
 
     def model(self, inputs, outputs) -> bytes:
         graph = helper.make_graph(self.nodes, "random", inputs, outputs, self.initializers)
-        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        # Gelu came with opset 20.
+        opset = 20 if any(node.op_type == "Gelu" for node in self.nodes) else 17
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
         onnx.checker.check_model(model)
         return model.SerializeToString()
 
@@ -111,8 +119,11 @@ def write_qdq(plan: Plan, unsigned: bool) -> bytes:
 
 def _dequantized_weights(w: Writer, plan: Plan, layer: Layer, name: str) -> list[str]:
     data, scales = onnx_weights(layer), layer.options["scales"]
-    parameters = w.scales(f"{name}/w", scales)
-    axis: dict[str, Any] = {"axis": 0} if len(scales) > 1 else {}
+    parameters = w.scales(f"{name}/w", scales, layer.options.get("weight_zero", 0))
+    transposed = layer.kind == "transpose_conv"
+    if transposed:
+        data = np.ascontiguousarray(data.transpose(1, 0, 2, 3))
+    axis: dict[str, Any] = {"axis": int(transposed)} if len(scales) > 1 else {}
     kernel = w.constant(f"{name}/weights", data)
     result = [w.node("DequantizeLinear", [kernel, *parameters], f"{name}/wf", **axis)]
     bias = layer.options["bias"]
@@ -123,8 +134,9 @@ def _dequantized_weights(w: Writer, plan: Plan, layer: Layer, name: str) -> list
         scale_name = w.constant(f"{name}/bias_scale", np.array(products, np.float32))
         zero = w.constant(f"{name}/bias_zero", np.zeros(np.shape(products), np.int32))
         values = w.constant(f"{name}/bias", bias)
+        along: dict[str, Any] = {"axis": 0} if len(scales) > 1 else {}
         result.append(
-            w.node("DequantizeLinear", [values, scale_name, zero], f"{name}/bf", **axis)
+            w.node("DequantizeLinear", [values, scale_name, zero], f"{name}/bf", **along)
         )
     return result
 
@@ -137,7 +149,23 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
     elif kind == "fully_connected":
         inputs = [*sources, *_dequantized_weights(w, plan, layer, name)]
         result = w.node("Gemm", inputs, name, transB=1)
-    elif kind in ("add", "mul"):
+    elif kind == "transpose_conv":
+        inputs = [*sources, *_dequantized_weights(w, plan, layer, name)]
+        top, bottom, left, right = _transposed_pads(plan, layer)
+        result = w.node(
+            "ConvTranspose", inputs, name, strides=list(options["stride"]),
+            pads=[top, left, bottom, right],
+        )  # fmt: skip
+    elif kind == "pad":
+        pairs = options["paddings"]
+        pads = [0, 0, pairs[1][0], pairs[2][0], 0, 0, pairs[1][1], pairs[2][1]]
+        result = w.node("Pad", [*sources, w.constant(f"{name}/p", np.array(pads))], name)
+    elif kind == "gelu":
+        approximate = "tanh" if options["approximate"] else "none"
+        result = w.node("Gelu", sources, name, approximate=approximate)
+    elif kind in FLOATS:
+        result = w.node(FLOATS[kind], sources, name)
+    elif kind in ("add", "mul", "sub"):
         if "constant" in options:
             data = w.constant(f"{name}/c", w.operand(layer))
             parameters = w.step(f"{name}/cs", options["constant_step"])
@@ -174,6 +202,16 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
     return result
 
 
+def _transposed_pads(plan: Plan, layer: Layer) -> list[int]:
+    """Padding that cuts a transposed convolution to the plan's size."""
+    padding = []
+    for axis in (0, 1):
+        full = (plan.shape_of(layer.inputs[0])[1 + axis] - 1) * layer.options["stride"][axis]
+        total = full + layer.options["kernel"][axis] - layer.shape[1 + axis]
+        padding += [total // 2, total - total // 2]
+    return padding
+
+
 def write_qoperator(plan: Plan, unsigned: bool) -> bytes:
     """Return a model whose edges have the model's own 8-bit type; value k is ``q{k}``."""
     w = Writer(plan, unsigned)
@@ -194,7 +232,8 @@ def _quantized_layer(w: Writer, plan: Plan, layer: Layer, index: int, steps) -> 
     own = steps[index]
     if kind in ("conv", "grouped", "depthwise", "fully_connected"):
         data = w.constant(f"{name}/weights", onnx_weights(layer))
-        weights = [data, *w.scales(f"{name}/w", options["scales"])]
+        zero = options.get("weight_zero", 0)
+        weights = [data, *w.scales(f"{name}/w", options["scales"], zero)]
         bias = options["bias"]
         values = [w.constant(f"{name}/bias", bias)] if bias is not None else []
         if kind == "fully_connected":

@@ -53,8 +53,10 @@ class Planner:
         self.kinds = kinds
         # LiteRT demands the same scale around pools and concatenations, ONNX does not.
         self.fixed_steps = fixed_steps
+        # ONNX has padding of any kind and weights with a zero point, .tflite has neither.
+        self.explicit = not fixed_steps
         self.bound = bound
-        channels = [1, 2, 3, 4, 7, 8, 16, 17, 32]
+        channels = [1, 2, 3, 4, 7, 8, 16, 17, 32, *([255] if seed % 16 == 5 else [])]
         batch = 1 if self.rng.random() < 0.9 else 2
         shape = (batch, self.pick(sides), self.pick(sides), self.pick(channels))
         if self.rng.random() < 0.1:
@@ -88,7 +90,7 @@ class Planner:
     def linear_step(self, value: int, scales: list[float], depth: int) -> Step:
         # Inputs and weights are about uniform; this puts most outputs inside of int8.
         spread = 73 * 40 * np.sqrt(depth) * self.plan.step_of(value).scale * np.median(scales)
-        wide = self.pick([40.0, 40.0, 40.0, 10.0, 200.0])
+        wide = self.pick([40.0, 40.0, 40.0, 10.0, 200.0, 2000.0])
         return self.step(float(spread) / wide)
 
     def weights(self, shape) -> np.ndarray:
@@ -104,37 +106,44 @@ class Planner:
         bound = int(73 * 40 * np.sqrt(depth)) + 1
         return self.rng.integers(-bound, bound, outputs).astype(np.int32)
 
-    def window(self, height: int, width: int, limit: int = 7):
+    def window(self, height: int, width: int, limit: int = 7, dilate: bool = True):
         """Kernel, stride, dilation and padding with at least one window."""
-        rng = self.rng
-        kernel = [int(rng.integers(1, limit + 1)), int(rng.integers(1, limit + 1))]
-        if rng.random() < 0.5:
-            kernel[1] = kernel[0] = self.pick([1, 3, 3, 5])
-        if rng.random() < 0.03:
-            kernel[int(rng.integers(2))] = 16
-        stride = (self.pick([1, 1, 1, 2, 3, 4]),) * 2
+        size, rng = (height, width), self.rng
+        kernel = [int(k) for k in rng.integers(1, limit + 1, 2)]
+        if rng.random() < 0.45:
+            kernel[1] = kernel[0] = self.pick([1, 3, 3, min(5, limit)])
+        elif rng.random() < 0.1:
+            kernel[int(rng.integers(2))] = int(rng.integers(8, 17))
+        if rng.random() < 0.01:
+            kernel = [int(k) for k in rng.integers(10, 17, 2)]
+        stride = (1, 1) if rng.random() < 0.5 else (self.pick([1, 2, 3, 4]),) * 2
         if rng.random() < 0.2:
-            stride = (self.pick([1, 2, 3]), self.pick([1, 2, 4]))
-        dilation = (self.pick([2, 3, 8]), self.pick([1, 2])) if rng.random() < 0.15 else (1, 1)
-        if dilation != (1, 1):
-            stride = (1, 1)
-        same = rng.random() < 0.6
+            stride = (self.pick([1, 2, 3, 4]), self.pick([1, 2, 3, 4]))
+        dilation = (1, 1)
+        if dilate and rng.random() < 0.15:
+            dilation = tuple(int(d) for d in rng.integers(1, 9, 2))
+            stride = stride if rng.random() < 0.3 else (1, 1)
+        kind = "same" if rng.random() < 0.5 else "valid"
+        if self.explicit and rng.random() < 0.35:
+            kind = "explicit"
         extent = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-        if not same and (extent[0] > height or extent[1] > width):
+        if kind == "valid" and (extent[0] > height or extent[1] > width):
             kernel, dilation = [min(kernel[0], height), min(kernel[1], width)], (1, 1)
             extent = kernel
         outputs, padding = [], []
-        for size, e, s in zip((height, width), extent, stride, strict=True):
-            if same:
-                outputs.append(-(-size // s))
-                total = max(0, (outputs[-1] - 1) * s + e - size)
-                padding += [total // 2, total - total // 2]
-            else:
-                outputs.append((size - e) // s + 1)
-                padding += [0, 0]
+        for n, k, e, s in zip(size, kernel, extent, stride, strict=True):
+            before = after = 0
+            if kind == "same":
+                total = max(0, (-(-n // s) - 1) * s + e - n)
+                before, after = total // 2, total - total // 2
+            elif kind == "explicit":
+                before, after = (int(x) for x in rng.integers(0, k, 2))
+                after = max(after, e - n - before)
+            padding += [before, after]
+            outputs.append((n + before + after - e) // s + 1)
         options = {
-            "kernel": tuple(kernel), "stride": stride, "dilation": dilation, "same": same,
-            "padding": tuple(padding),
+            "kernel": tuple(kernel), "stride": stride, "dilation": dilation,
+            "same": kind == "same", "padding": tuple(padding),
         }  # fmt: skip
         return options, outputs
 

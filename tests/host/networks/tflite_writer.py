@@ -8,15 +8,18 @@ from ai_edge_litert import schema_py_generated as schema
 
 from networks.plan import Layer, Plan, Step
 
-__all__ = ["KINDS", "write_tflite"]
+__all__ = ["ALL_KINDS", "KINDS", "write_tflite"]
 
 KINDS = {
     "conv": 8, "depthwise": 5, "grouped": 1, "residual": 3, "branch": 2, "gate": 1, "max_pool": 2,
     "average_pool": 2, "mean": 1, "pad": 1, "add_constant": 1, "mul_constant": 1,
     "sub_constant": 1, "logistic": 1, "tanh": 1, "leaky_relu": 1, "hard_swish": 1,
     "gelu": 1, "relu": 1, "relu6": 1, "requantize": 1, "resize": 1, "transpose_conv": 1,
-    "softmax": 1, "arg_max": 1,
+    "softmax": 1, "arg_max": 1, "squeeze": 1, "silu": 1, "difference": 1,
 }  # fmt: skip
+
+# LiteRT's set of reference kernels has no ELU.
+ALL_KINDS = {**KINDS, "elu": 1}
 
 OPERATORS = {
     "conv": "CONV_2D", "grouped": "CONV_2D", "depthwise": "DEPTHWISE_CONV_2D",
