@@ -1,5 +1,7 @@
 """Single ONNX operators between quantised tensors, against ONNX Runtime."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
@@ -139,7 +141,7 @@ def test_split(axis, sizes):
     inputs = [net.x] + ([net.constant("s", np.array(sizes, np.int64))] if sizes else [])
     count = len(sizes) if sizes else 2
     parts = [f"part{i}" for i in range(count)]
-    attributes = {} if sizes else {"num_outputs": count}
+    attributes: dict[str, Any] = {} if sizes else {"num_outputs": count}
     net.nodes.append(helper.make_node("Split", inputs, parts, axis=axis, **attributes))
     for part in parts[:-1]:
         net.quantized(part, net.scale, net.zero_point)
