@@ -151,11 +151,17 @@ def test_split(axis, sizes):
 @pytest.mark.parametrize(("starts", "ends", "axes"), [
     ([1, 2], [5, 1000], [1, 2]), ([-3], [-1], [-1]), ([0, 0], [9, 4], [0, 3]),
 ])  # fmt: skip
-def test_slice(starts, ends, axes):
+@pytest.mark.parametrize("image", [False, True])
+def test_slice(starts, ends, axes, image):
+    """Of a tensor as it comes in, and of one whose channels are last by then."""
     net = Net(IMAGE)
+    x = net.x
+    if image:
+        net.node("LeakyRelu", [x], "l", alpha=0.3)
+        x = net.quantized("l", net.scale, net.zero_point)
     operands = [net.constant(n, np.array(v, np.int64))
                 for n, v in (("s", starts), ("e", ends), ("a", axes))]  # fmt: skip
-    net.node("Slice", [net.x, *operands], "y")
+    net.node("Slice", [x, *operands], "y")
     pass_through(net, "y")
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Graph, Quantization
+from weft.graph import Graph
 from weft.importers.check import check
 from weft.importers.onnx_builder import Builder
 from weft.importers.onnx_floats import PENDING, clip_kind, finish
 from weft.importers.onnx_functions import is_function
 from weft.importers.onnx_moves import MOVES, move
+from weft.importers.onnx_output import add_output
 from weft.importers.onnx_qoperators import QOPERATORS, as_quantized, quantized_constant
 from weft.importers.onnx_shapes import (
     SHAPE_ARITHMETIC,
@@ -20,6 +21,7 @@ from weft.importers.onnx_shapes import (
 )
 from weft.importers.onnx_slices import split
 from weft.importers.onnx_values import (
+    ELEMENT_TYPES,
     Activation,
     Constant,
     Pending,
@@ -33,8 +35,6 @@ from weft.importers.onnx_values import (
 from weft.importers.problems import Problems
 
 __all__ = ["import_onnx"]
-
-_ELEMENT_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
 
 
 def import_onnx(data: bytes, name: str, rounding: str, *, source: str) -> Graph:
@@ -97,7 +97,9 @@ class _Importer:
         outputs = []
         for value in self._graph.output:
             with problems.layer(value.name):
-                outputs.append(self._output(value.name))
+                declared = value.type.tensor_type.elem_type
+                found = self._values.get(value.name)
+                outputs.append(add_output(self._builder, value.name, declared, found))
         problems.finish()
         graph = self._builder.graph(tuple(self._inputs), tuple(outputs))
         check(graph)
@@ -110,7 +112,7 @@ class _Importer:
 
     def _input(self, value: Any) -> None:
         kind = value.type.tensor_type
-        dtype = _ELEMENT_TYPES.get(kind.elem_type)
+        dtype = ELEMENT_TYPES.get(kind.elem_type)
         if dtype not in (np.float32, np.uint8, np.int8):
             raise ModelError(f"an input of type {kind.elem_type} is not supported")
         shape = []
@@ -246,33 +248,3 @@ class _Importer:
         if pending.activation != "NONE":
             raise ModelError(f"{operator} after another activation is not supported")
         return replace(pending, activation=kind)
-
-    def _output(self, name: str) -> str:
-        """Add what turns an activation into the model's output; return that tensor's name."""
-        value, builder = self._values.get(name), self._builder
-        if isinstance(value, Pending):
-            raise ModelError(f"the result of {value.operator} is not quantised")
-        if not isinstance(value, Activation):
-            raise ModelError("no layer computes this output")
-        value = builder.plain(value)
-        if value.step is None:
-            return value.tensor
-        return self._edge(name, value)
-
-    def _edge(self, name: str, value: Activation) -> str:
-        """Convert int8 to the type that the file declares for output ``name``."""
-        builder, step = self._builder, value.step
-        declared = {x.name: x.type.tensor_type.elem_type for x in self._graph.output}[name]
-        dtype = np.dtype(_ELEMENT_TYPES.get(declared, np.float32))
-        if dtype == np.int8 or step is None:
-            return value.tensor
-        label = f"{name}/output" if name in builder.tensors else name
-        if dtype == np.float32:
-            return builder.emit("DEQUANTIZE", label, (value.tensor,), label, dtype=dtype)
-        if dtype != np.uint8:
-            raise ModelError(f"an output of type {dtype} is not supported")
-        tensor = builder.emit("QUANTIZE", label, (value.tensor,), label, dtype=dtype)
-        zero_point = np.array([step.zero_point + 128])
-        quantization = Quantization(np.array([step.scale], np.float32), zero_point)
-        builder.tensors[tensor] = replace(builder.tensors[tensor], quantization=quantization)
-        return tensor

@@ -11,9 +11,12 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 
 __all__ = [
-    "Activation", "Constant", "Pending", "QuantizedConstant", "Step", "Value",
+    "ELEMENT_TYPES", "Activation", "Constant", "Pending", "QuantizedConstant", "Step", "Value",
     "attributes_of", "constant_of", "integers", "step_of", "take",
 ]  # fmt: skip
+
+# Types of tensors by their number in the file.
+ELEMENT_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
 
 _MAX_ELEMENTS = 1 << 28
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8}
