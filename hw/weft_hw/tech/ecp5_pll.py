@@ -1,0 +1,72 @@
+"""EHXPLLL of Lattice ECP5; limits from the family's data sheet (FPGA-DS-02012, sysCLOCK PLL)."""
+
+from amaranth.hdl import Const, Instance, Module, Signal
+from amaranth.lib import io
+
+from weft_hw.tech.pll import Pll, PllSettings, choose
+
+__all__ = ["Ecp5Pll", "ecp5_pll_settings"]
+
+_INPUT_HZ = (8e6, 400e6)
+_DETECTOR_HZ = (10e6, 400e6)
+_OSCILLATOR_HZ = (400e6, 800e6)
+_OUTPUT_HZ = (3.125e6, 400e6)
+_DIVISORS = range(1, 129)
+
+
+def ecp5_pll_settings(input_hz: float, wanted_hz: float) -> PllSettings:
+    """Return the divisors for the clock nearest to ``wanted_hz`` that is not above it.
+
+    The output ``CLKOP`` is the feedback: ``CLKOP = input * CLKFB_DIV / CLKI_DIV``, and the
+    oscillator inside runs ``CLKOP_DIV`` times as fast.
+
+    Raises
+    ------
+    ValueError
+        If the PLL cannot do it.
+    """
+    def within(value: float, limits: tuple[float, float]) -> bool:
+        return limits[0] <= value <= limits[1]
+
+    candidates = []
+    for divide in _DIVISORS:
+        detector = input_hz / divide
+        if not (within(detector, _DETECTOR_HZ) and within(input_hz, _INPUT_HZ)):
+            continue
+        for multiply in _DIVISORS:
+            output = detector * multiply
+            # The middle of the oscillator's range is furthest from both limits.
+            middle = round(sum(_OSCILLATOR_HZ) / 2 / output)
+            if within(output, _OUTPUT_HZ) and middle in _DIVISORS \
+                    and within(output * middle, _OSCILLATOR_HZ):
+                candidates.append(PllSettings(
+                    divide=divide, multiply=multiply, output_divide=middle, detector_hz=detector,
+                    oscillator_hz=output * middle, output_hz=output))
+    return choose(candidates, input_hz, wanted_hz)
+
+
+class Ecp5Pll(Pll):
+    """:class:`Pll` in one EHXPLLL."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.pin = pin = io.Buffer("i", self.port)
+        settings = self.settings
+        clock = Signal()
+        low = {f"i_{name}": Const(0, 1) for name in (
+            "PHASESEL0", "PHASESEL1", "PHASEDIR", "PHASESTEP", "PHASELOADREG",
+            "STDBY", "PLLWAKESYNC", "RST", "ENCLKOP")}
+        m.submodules.pll = Instance(
+            "EHXPLLL", **low,
+            p_CLKI_DIV=settings.divide, p_CLKFB_DIV=settings.multiply,
+            p_CLKOP_DIV=settings.output_divide, p_CLKOP_CPHASE=settings.output_divide // 2,
+            p_CLKOP_FPHASE=0, p_CLKOP_ENABLE="ENABLED", p_FEEDBK_PATH="CLKOP",
+            p_PLLRST_ENA="DISABLED", p_INTFB_WAKE="DISABLED", p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED", p_OUTDIVIDER_MUXA="DIVA",
+            i_CLKI=pin.i, i_CLKFB=clock, o_CLKOP=clock, o_LOCK=self.locked,
+            # Loop filter as Lattice's tools and ecppll set it.
+            a_ICP_CURRENT="12", a_LPF_RESISTOR="8", a_MFG_ENABLE_FILTEROPAMP="1",
+            a_MFG_GMCREF_SEL="2",
+        )
+        m.d.comb += self.clock.eq(clock)
+        return m
