@@ -34,6 +34,8 @@ class OpenDevice:
         Returns the cycles of all runs since then, as the hardware counted them from accepting
         a start to the last result; None if only the layers' counters tell.
     close : callable
+    clock_hz : int
+        What the device says of its clock; 0 where there is none.
     """
 
     name: str
@@ -42,6 +44,7 @@ class OpenDevice:
     traffic: Callable[[], LinkProfile] = LinkProfile
     cycles: Callable[[], int] | None = None
     close: Callable[[], Any] = field(default=lambda: None)
+    clock_hz: int = 0
 
 
 def open_device(
@@ -80,7 +83,8 @@ def open_device(
 
     memories = _BoardMemories(board)
     return OpenDevice(
-        name, config, memories, traffic, lambda: memories.cycles, board.close)  # fmt: skip
+        name, config, memories, traffic, lambda: memories.cycles, board.close,
+        board.clock_hz)  # fmt: skip
 
 
 class _BoardMemories:

@@ -91,6 +91,8 @@ class Profile:
         which the result can be read.
     seconds : float
         Wall-clock time of the inference on the host.
+    clock_hz : int
+        What the board says of its clock; 0 in simulation.
     """
 
     model: str
@@ -102,6 +104,12 @@ class Profile:
     cycles: int | None
     link: LinkProfile
     seconds: float
+    clock_hz: int = 0
+
+    @property
+    def milliseconds(self) -> float | None:
+        """What ``cycles`` take at the board's clock; None without a clock."""
+        return 1000 * self.cycles / self.clock_hz if self.cycles and self.clock_hz else None
 
     @property
     def predicted_cycles(self) -> int:
@@ -132,7 +140,7 @@ class Profile:
             "predicted_cycles": self.predicted_cycles, "bit_exact": self.bit_exact,
             "mismatches": self.mismatches,
             "layers": [layer.as_dict() for layer in self.layers], "link": asdict(self.link),
-            "seconds": self.seconds,
+            "seconds": self.seconds, "clock_hz": self.clock_hz, "milliseconds": self.milliseconds,
         }  # fmt: skip
 
 

@@ -236,7 +236,7 @@ class InferenceSession:
             model=self.name, config=self._runner.config.name, device=self.device, layers=layers,
             multipliers=self._runner.config.multipliers,
             macs=sum(row.macs for row in layers if on_golden or row.where == "accelerator"),
-            cycles=run.cycles, link=run.link, seconds=seconds,
+            cycles=run.cycles, link=run.link, seconds=seconds, clock_hz=run.clock_hz,
         )  # fmt: skip
 
 
