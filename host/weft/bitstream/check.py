@@ -4,6 +4,8 @@ import ctypes.util
 import sys
 from pathlib import Path
 
+from weft_hw.boards import BOARDS
+
 from weft.bitstream.loader import find_loader
 from weft.bitstream.programs import find_program
 from weft.errors import BuildError
@@ -48,8 +50,6 @@ def _program(name: str) -> str | None:
 
 
 def _usb_chips() -> list[str]:
-    from weft_hw.boards import BOARDS
-
     return sorted({board.usb for board in BOARDS.values()})
 
 

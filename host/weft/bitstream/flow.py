@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from weft_hw.boards import Board, get_board
+
 from weft.bitstream.programs import Program, find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
 from weft.errors import BuildError
@@ -28,8 +30,8 @@ _BITSTREAMS = {"ecp5": f"{_TOP}.bit", "ice40": f"{_TOP}.bin"}
 
 
 def build_bitstream(
-    board_name: str, *, out: Path, seeds: Sequence[int] = (1,), allow_timing_fail: bool = False,
-    progress: Progress = lambda stage: None,
+    board: str | Board, *, out: Path, seeds: Sequence[int] = (1,),
+    allow_timing_fail: bool = False, progress: Progress = lambda stage: None,
 ) -> BuildResult:
     """Build the complete design for a board.
 
@@ -39,7 +41,8 @@ def build_bitstream(
 
     Parameters
     ----------
-    board_name : str
+    board : str or Board
+        One of the table's, or one like it.
     out : Path
     seeds : sequence of int
         Of the placer, one run each.
@@ -53,12 +56,11 @@ def build_bitstream(
     BuildError
         If there is no such board, a program is missing, a stage fails, or the clock is missed.
     """
-    from weft_hw.boards import get_board
-
-    try:
-        board = get_board(board_name)
-    except KeyError as error:
-        raise BuildError(error.args[0]) from None
+    if isinstance(board, str):
+        try:
+            board = get_board(board)
+        except KeyError as error:
+            raise BuildError(error.args[0]) from None
     if not seeds:
         raise BuildError("a build needs at least one seed")
     out.mkdir(parents=True, exist_ok=True)
@@ -114,7 +116,7 @@ def build_bitstream(
     return result
 
 
-def _elaborate(board, work: Path) -> tuple[str, int, list[list[str]]]:
+def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     """Write the platform's files; return the part, the clock in Hz and the platform's commands."""
     from weft_hw.boards.constraints import constraints_of
     from weft_hw.boards.top import BoardTop, clock_hz, platform_of

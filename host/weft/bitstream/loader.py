@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from weft_hw.boards import get_board
+
 from weft.errors import BuildError, LinkError
 
 __all__ = ["find_loader", "load_bitstream"]
@@ -37,8 +39,6 @@ def load_bitstream(board_name: str, bitstream: Path | None = None, *, flash: boo
     LinkError
         If the loader fails.
     """
-    from weft_hw.boards import get_board
-
     try:
         board = get_board(board_name)
     except KeyError as error:

@@ -9,5 +9,5 @@ ICEPI_ZERO = Board(
     platform="amaranth_boards.icepi_zero:IcepiZero1_3Platform",
     config="icepi-zero", family="ecp5", oscillator_hz=50_000_000, clock_hz=75_000_000,
     baud=3_000_000, idle=("led", 0), busy=("led", 1), error=("led", 2), reset=("button", 0),
-    loader="icepi-zero", usb="0403:6015",
+    buffer_bytes=2048, loader="icepi-zero", usb="0403:6015",
 )

@@ -126,9 +126,9 @@ class Config:
 CONFIGS = {config.name: config for config in [
     Config(name="ulx3s-85f", dsp_multipliers=144),
     Config(name="ulx3s-85f-wide", pixels=4, dsp_multipliers=144),
+    # 56 block RAMs, all of them used, and 28 multipliers.
     *(Config(
-        name=name, columns=8, lanes=2, weight_words=512, activation_words=4096,
-        parameter_words=256, descriptor_count=64, window_count=512,
+        name=name, columns=4, lanes=2, weight_words=2048, activation_words=4096,
         dsp_multipliers=28,
     ) for name in ("ulx3s-12f", "icepi-zero")),
     Config(
