@@ -59,7 +59,7 @@ class BoardTop(Elaboratable):
         m.submodules.pll = pll = tech.pll(
             port((platform.default_clk, 0)), input_hz=board.oscillator_hz,
             wanted_hz=board.clock_hz)
-        m.submodules.button = button = io.Buffer("i", port(board.reset))
+        m.submodules.button = button = io.Buffer(io.Direction.Input, port(board.reset))
         m.domains.sync = ClockDomain()
         m.d.comb += ClockSignal().eq(pll.clock)
         m.submodules.reset = ResetSynchronizer(~pll.locked | button.i)
@@ -68,12 +68,12 @@ class BoardTop(Elaboratable):
             get_config(board.config), tech, clock_hz=clock_hz(board), baud=board.baud,
             buffer_bytes=board.buffer_bytes, buffer_frames=board.buffer_frames)
         uart = port(board.uart)
-        m.submodules.rx = rx = io.Buffer("i", uart.rx)
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
         m.d.comb += system.rx.eq(rx.i)
         for name, pin, value in [
             ("tx", uart.tx, system.tx), ("idle", port(board.idle), system.idle),
             ("busy", port(board.busy), system.busy), ("error", port(board.error), system.error),
         ]:  # fmt: skip
-            m.submodules[name] = buffer = io.Buffer("o", pin)
+            m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
             m.d.comb += buffer.o.eq(value)
         return m

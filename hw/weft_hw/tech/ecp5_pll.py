@@ -59,7 +59,7 @@ class Ecp5Pll(Pll):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.pin = pin = io.Buffer("i", self.port)
+        m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
         settings = self.settings
         feedback, feedback_divide = Signal(), _feedback(settings.multiply)
         low = {f"i_{name}": Const(0, 1) for name in (
