@@ -1,4 +1,4 @@
-# make demo | test | fuzz N=1000 FIRST=0 | lint | docs | clean
+# make demo | test | fuzz N=1000 FIRST=0 | lint | docs | synth BOARD=ulx3s-85f SEEDS=1 | clean
 # Each creates .venv with what it needs; a second run installs nothing unless pyproject.toml changed.
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ FIRST ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: demo test fuzz lint docs clean compiler
+.PHONY: demo test fuzz lint docs synth clean compiler
 
 demo: compiler .venv/sim.installed
 	$(BIN)/weft demo
@@ -33,6 +33,11 @@ docs: .venv/docs.installed
 	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 	@echo "build/docs/index.html"
 
+BOARD ?= ulx3s-85f
+SEEDS ?= 1
+synth: .venv/build.installed
+	$(BIN)/weft build $(BOARD) --seeds $(SEEDS)
+
 clean:
 	rm -rf .venv build dist
 
@@ -55,7 +60,11 @@ $(BIN)/python:
 
 .venv/dev.installed: pyproject.toml | $(BIN)/python
 	$(PIP) "pip>=25.1" # the first that knows --group
-	$(PIP) --editable ".[sim]" --group dev
+	$(PIP) --editable ".[build]" --group dev
+	@touch $@ .venv/sim.installed .venv/build.installed
+
+.venv/build.installed: pyproject.toml | $(BIN)/python
+	$(PIP) --editable ".[build]"
 	@touch $@ .venv/sim.installed
 
 .venv/docs.installed: pyproject.toml | $(BIN)/python

@@ -90,6 +90,8 @@ class OpenDevice:
     close : callable
     queue : Queue or None
         Takes requests ahead of the replies to those before; None if the device cannot.
+    clock_hz : int
+        What the device says of its clock; 0 where there is none.
 
     Attributes
     ----------
@@ -109,6 +111,7 @@ class OpenDevice:
     close: Callable[[], Any] = field(default=lambda: None)
     marks: "Marks | None" = None
     queue: Queue | None = None
+    clock_hz: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     holder: object = field(default=None, init=False)
     flow: Flow | None = field(default=None, init=False)
@@ -178,7 +181,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
     memories = _BoardMemories(board)
     return OpenDevice(
         name, config, memories, traffic, lambda: memories.cycles, board.close,
-        _BoardMarks(board), Pipeline(board))  # fmt: skip
+        _BoardMarks(board), Pipeline(board), board.clock_hz)  # fmt: skip
 
 
 class _BoardMemories:

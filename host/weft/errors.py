@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 __all__ = [
-    "CapacityError", "ConfigError", "DeviceMismatch", "LinkError", "ModelError", "WeftError",
+    "BuildError", "CapacityError", "ConfigError", "DeviceMismatch", "LinkError", "ModelError",
+    "WeftError",
 ]  # fmt: skip
 
 
@@ -39,3 +40,7 @@ class LinkError(WeftError):
 
 class DeviceMismatch(WeftError):
     """Program and board were built for different configurations; both fingerprints are given."""
+
+
+class BuildError(WeftError):
+    """No bitstream came about; the message says at which stage, and where its log is."""

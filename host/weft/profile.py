@@ -113,6 +113,8 @@ class Profile:
         How images overlap in a stream, or why they do not.
     images : int
         Those of a stream that ``link`` and ``seconds`` stand for.
+    clock_hz : int
+        What the board says of its clock; 0 in simulation.
     """
 
     model: str
@@ -126,6 +128,12 @@ class Profile:
     seconds: float
     stream: str = ""
     images: int = 1
+    clock_hz: int = 0
+
+    @property
+    def milliseconds(self) -> float | None:
+        """What ``cycles`` take at the board's clock; None without a clock."""
+        return 1000 * self.cycles / self.clock_hz if self.cycles and self.clock_hz else None
 
     @property
     def predicted_cycles(self) -> int:
@@ -157,6 +165,7 @@ class Profile:
             "mismatches": self.mismatches,
             "layers": [layer.as_dict() for layer in self.layers], "link": asdict(self.link),
             "seconds": self.seconds, "stream": self.stream,
+            "clock_hz": self.clock_hz, "milliseconds": self.milliseconds,
         }  # fmt: skip
 
 

@@ -27,13 +27,14 @@ class Run:
     """One inference: the tensors that the host came to know, and the counters read afterwards.
 
     ``counters`` maps descriptor numbers to the contract's counters by name; ``cycles`` are those
-    of all runs together, None where nothing counts.
+    of all runs together, None where nothing counts; ``clock_hz`` is 0 where there is no clock.
     """
 
     values: Arrays
     cycles: int | None = None
     counters: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     link: LinkProfile = field(default_factory=LinkProfile)
+    clock_hz: int = 0
 
 
 class GoldenRunner:
@@ -106,7 +107,7 @@ class BoardRunner:
                 cycles = self.board.cycles() - cycles
             else:
                 cycles = sum(counter["cycles"] for counter in counters.values())
-            return Run(values, cycles, counters, link)
+            return Run(values, cycles, counters, link, self.board.clock_hz)
 
     def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
         """Return every tensor of one image, its descriptors run one by one."""

@@ -307,6 +307,7 @@ class InferenceSession:
             multipliers=self._runner.config.multipliers,
             macs=sum(row.macs for row in layers if on_golden or row.where == "accelerator"),
             cycles=run.cycles, link=run.link, seconds=seconds, stream=self._stream_note(),
+            clock_hz=run.clock_hz,
         )  # fmt: skip
 
 

@@ -85,23 +85,25 @@ class SystolicArray(wiring.Component):
             enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
             address = delay(m, address, 1, name=f"load_address_t{tile}")
             weights = delay(m, weights, 1, name=f"load_weights_t{tile}")
-            for column in range(tile * config.tile, (tile + 1) * config.tile):
-                m.submodules[f"weights_{column}"] = memory = self.tech.weight_column(
-                    rows=config.rows, depth=config.weight_words)
-                m.d.comb += [
-                    memory.write_enable.eq(enable & (address[:column_bits] == column)),
-                    memory.write_address.eq(address[column_bits:]),
-                    memory.write_data.eq(weights),
-                ]
-                for row in range(config.rows):
-                    m.d.comb += memory.read_address[row].eq(addresses[row])
+            first = tile * config.tile
+            m.submodules[f"weights_{tile}"] = memory = self.tech.weight_column(
+                rows=config.rows, depth=config.weight_words, columns=config.tile)
+            m.d.comb += [
+                memory.write_address.eq(address[column_bits:]), memory.write_data.eq(weights),
+            ]
+            for row in range(config.rows):
+                m.d.comb += memory.read_address[row].eq(addresses[row])
+            for column in range(first, first + config.tile):
+                m.d.comb += memory.write_enable[column - first].eq(
+                    enable & (address[:column_bits] == column))
+                words = memory.read_data[(column - first) * config.rows:][:config.rows]
                 for p in range(config.pixels):
-                    total = self._column(m, p, tile, column, crossing[p], depthwise, memory)
+                    total = self._column(m, p, tile, column, crossing[p], depthwise, words)
                     m.d.comb += self.sums[p][column].eq(
                         delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}"))
         return m
 
-    def _column(self, m, pixel, tile, column, crossing, depthwise, memory):
+    def _column(self, m, pixel, tile, column, crossing, depthwise, weights):
         """Chain the elements of one column of one pixel; return the lowest one's sum."""
         config, total = self.config, 0
         for row in range(config.rows):
@@ -114,7 +116,7 @@ class SystolicArray(wiring.Component):
             activation = Mux(depthwise[row], own, crossing[row])
             m.d.comb += [
                 element.activation.eq(delay(m, activation, 1, name=f"activation_{name}")),
-                element.weight.eq(memory.read_data[row]),
+                element.weight.eq(weights[row]),
                 element.sum_in.eq(total),
             ]
             total = element.sum_out

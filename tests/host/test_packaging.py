@@ -87,7 +87,8 @@ def test_who_imports_whom():
     for path in sources("host"):
         for module, eager in imports(path):
             first = module.split(".")[0]
-            if first == "weft_hw" and not module.startswith("weft_hw.contract") and eager:
+            light = module.startswith("weft_hw.contract") or module == "weft_hw.boards"
+            if first == "weft_hw" and not light and eager:
                 wrong.append((path, module))
             if first in HEAVY:
                 wrong.append((path, module))
@@ -99,6 +100,14 @@ def test_the_contract_imports_only_the_standard_library():
         for module, _ in imports(path):
             first = module.split(".")[0]
             assert first in sys.stdlib_module_names or module.startswith("weft_hw.contract"), path
+
+
+def test_the_table_of_boards_imports_neither_amaranth_nor_a_platform():
+    for path in sources("hw/weft_hw/boards"):
+        for module, eager in imports(path):
+            if eager and path.name != "top.py":
+                first = module.split(".")[0]
+                assert first in sys.stdlib_module_names or module.startswith("weft_hw.boards"), path
 
 
 def test_every_dependency_has_its_reason_and_a_bound():

@@ -17,6 +17,7 @@ class Case:
     depth: int = 0
     granularity: int = 0
     rows: int = 0
+    columns: int = 1
     a: tuple[int, bool] = (0, False)
     b: tuple[int, bool] = (0, False)
 
@@ -30,7 +31,8 @@ class Case:
                 return tech.block_ram(
                     width=self.width, depth=self.depth, granularity=self.granularity or None)
             case _:
-                return tech.weight_column(rows=self.rows, depth=self.depth)
+                return tech.weight_column(
+                    rows=self.rows, depth=self.depth, columns=self.columns)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,10 @@ CASES = [
       for width, depth, granularity in [
           (69, 512, 0), (32, 600, 8), (32, 4096, 8), (24, 513, 12), (36, 1100, 0), (1, 2, 0),
           (8, 5000, 0), (18, 1024, 9), (27, 300, 9), (3, 16384, 0)]),
-    *({"kind": "weight_column", "rows": rows, "depth": depth}
-      for rows, depth in [(9, 2048), (3, 64), (12, 600), (9, 2049)]),
+    *({"kind": "weight_column", "rows": rows, "depth": depth, "columns": columns}
+      for rows, depth, columns in [
+          (9, 2048, 1), (3, 64, 1), (12, 600, 1), (9, 2049, 1), (9, 1024, 2), (9, 512, 4),
+          (4, 300, 4)]),
 ]
 
 

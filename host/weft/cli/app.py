@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 
 from weft import __version__
-from weft.cli import bench, compile, demo, devices, doctor, explain, run, serve_sim
+from weft.cli import (
+    bench,
+    build,
+    compile,
+    demo,
+    devices,
+    doctor,
+    explain,
+    program,
+    run,
+    serve_sim,
+)  # fmt: skip
 from weft.errors import DeviceMismatch, LinkError, WeftError
 
 __all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "main"]
@@ -38,7 +49,7 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for command in (explain, run, bench, compile, demo, serve_sim, devices, doctor):
+for command in (explain, run, bench, compile, demo, serve_sim, build, program, devices, doctor):
     command.register(app)
 
 
@@ -77,7 +88,8 @@ def _sentence(error: Exception) -> str:
     elif isinstance(error, WeftError):
         text = str(error)
     elif isinstance(error, ModuleNotFoundError):
-        text = f"Python module {error.name} is missing; install it with pip install 'weft[sim]'"
+        extra = "build" if error.name == "amaranth_boards" else "sim"
+        text = f"Python module {error.name} is missing; install it with pip install 'weft[{extra}]'"
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     elif isinstance(error, MemoryError):

@@ -78,6 +78,8 @@ def print_profile(profile: "Profile") -> None:
     if profile.cycles is not None:
         total += f", {profile.cycles:,} counted: {percent(profile.utilization)} of "
         total += f"{profile.multipliers} multipliers"
+        if profile.milliseconds is not None:
+            total += f", {profile.milliseconds:.3g} ms at {profile.clock_hz / 1e6:g} MHz"
     print(total)
     link = profile.link
     if link.bytes_to_board:

@@ -131,6 +131,11 @@ class Config:
 CONFIGS = {config.name: config for config in [
     Config(name="ulx3s-85f", dsp_multipliers=144),
     Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, dsp_multipliers=144),
+    # 56 block RAMs, all of them used, and 28 multipliers.
+    *(Config(
+        name=name, columns=4, lanes=2, weight_words=2048, activation_words=4096,
+        dsp_multipliers=28,
+    ) for name in ("ulx3s-12f", "icepi-zero")),
     Config(
         name="tiny", tap_rows=1, tap_columns=3, columns=4, lanes=2, tile=2, weight_words=2048,
         activation_words=512, line_words=128, parameter_words=64, descriptor_count=16,

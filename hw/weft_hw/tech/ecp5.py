@@ -7,6 +7,7 @@ memory (FPGA-TN-02204).
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Shape, Signal, Value
 
 from weft_hw.tech.ecp5_memory import Ecp5BlockRam, Ecp5WeightColumn
+from weft_hw.tech.ecp5_pll import Ecp5Pll, ecp5_pll_settings
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.portable import FabricMultiplier, Multiplier, Portable
 
@@ -90,10 +91,14 @@ class Ecp5(Portable):
         """Return a memory of DP16KD blocks."""
         return Ecp5BlockRam(width=width, depth=depth, granularity=granularity)
 
-    def weight_column(self, *, rows: int, depth: int) -> Ecp5WeightColumn:
+    def weight_column(self, *, rows: int, depth: int, columns: int = 1) -> Ecp5WeightColumn:
         """Return a weight memory that keeps every ninth row in the parity bits of eight others."""
-        return Ecp5WeightColumn(rows=rows, depth=depth)
+        return Ecp5WeightColumn(rows=rows, depth=depth, columns=columns)
 
     def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
         """Return a multiplier of carry chains."""
         return TreeMultiplier(a, b, carry_gated_sum)
+
+    def pll(self, port, *, input_hz: float, wanted_hz: float) -> Ecp5Pll:
+        """Return the PLL that makes ``wanted_hz`` or a little less from the oscillator's pin."""
+        return Ecp5Pll(port, ecp5_pll_settings(input_hz, wanted_hz))

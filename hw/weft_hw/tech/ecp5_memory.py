@@ -152,35 +152,41 @@ class Ecp5WeightColumn(WeightColumn):
     """:class:`WeightColumn` that stores every ninth row in the parity bits of the eight before.
 
     Bit ``k`` of the ninth row's weight lies beside row ``k``'s, comes out together with it, and
-    waits the ``8 - k`` cycles by which the ninth row's address is later.
+    waits the ``8 - k`` cycles by which the ninth row's address is later. Where a block is deeper
+    than ``depth``, a row of 2 or 4 columns shares it.
     """
 
     @property
     def blocks(self) -> int:
         """DP16KD blocks used."""
-        layouts = [_layout(width, self.depth, width) for width in self._widths().values()]
+        layouts = [_layout(width * self.columns, self.depth, width)
+                   for width in self._widths().values()]
         return sum(len(columns) * banks for _, columns, banks in layouts)
 
     def _widths(self) -> dict[int, int]:
-        """Return the bits that each row with a memory of its own keeps there."""
+        """Return the bits of a column that each row with a memory of its own keeps there."""
         return {row: 9 if row - row % 9 + 8 < self.rows else 8
                 for row in range(self.rows) if row % 9 < 8}
 
     def elaborate(self, platform):
         m = Module()
         for row, width in self._widths().items():
-            m.submodules[f"row_{row}"] = ram = Ecp5BlockRam(width=width, depth=self.depth)
+            m.submodules[f"row_{row}"] = ram = Ecp5BlockRam(
+                width=width * self.columns, depth=self.depth, granularity=width)
             data = self.write_data.word_select(row, 8)
+            ninth, bit = row - row % 9 + 8, row % 9
             if width == 9:
-                ninth, bit = row - row % 9 + 8, row % 9
                 data = Cat(data, self.write_data[ninth * 8 + bit])
-                m.d.comb += self.read_data[ninth][bit].eq(
-                    delay(m, ram.read_data[8], 8 - bit, name=f"parity_{row}"))
             m.d.comb += [
                 ram.read_address.eq(self.read_address[row]),
-                self.read_data[row].eq(ram.read_data[:8]),
                 ram.write_address.eq(self.write_address),
-                ram.write_data.eq(data),
+                ram.write_data.eq(data.replicate(self.columns)),
                 ram.write_enable.eq(self.write_enable),
             ]
+            for column in range(self.columns):
+                read, start = ram.read_data[column * width:(column + 1) * width], column * self.rows
+                m.d.comb += self.read_data[start + row].eq(read[:8])
+                if width == 9:
+                    m.d.comb += self.read_data[start + ninth][bit].eq(
+                        delay(m, read[8], 8 - bit, name=f"parity_{column}_{row}"))
         return m

@@ -6,6 +6,7 @@ Port and parameter names are those of Lattice's "DSP Function Usage Guide for iC
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Shape, Signal
 
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
+from weft_hw.tech.ice40_pll import Ice40Pll, ice40_pll_settings
 from weft_hw.tech.portable import FabricMultiplier, Multiplier, Portable
 
 __all__ = ["Ice40", "Ice40Multiplier"]
@@ -52,3 +53,7 @@ class Ice40(Portable):
     def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
         """Return a multiplier of carry chains."""
         return TreeMultiplier(a, b)
+
+    def pll(self, port, *, input_hz: float, wanted_hz: float) -> Ice40Pll:
+        """Return the PLL that makes ``wanted_hz`` or a little less from the oscillator's pin."""
+        return Ice40Pll(port, ice40_pll_settings(input_hz, wanted_hz))

@@ -143,21 +143,26 @@ class BlockRam(wiring.Component):
 
 
 class WeightColumn(wiring.Component):
-    """Weights of one column of the array: a byte per row, each row read at its own address.
+    """Weights of neighbouring columns of the array: a byte per row, read at the row's own address.
 
     Data come 2 cycles after their address; one word is read and one written per cycle. The
     producer keeps the addresses staggered: row ``r`` is given what row 0 was given ``r`` cycles
-    before. (A family may lean on that to store several rows together; this one does not.)
+    before. (A family may lean on that to store several rows together, and on the columns' common
+    address to store several columns together; this one does neither.)
 
     Parameters
     ----------
     rows, depth : int
-        Bytes in a word, number of words.
+        Bytes in a column's word, number of words.
+    columns : int
+        Columns that are read at the same addresses.
 
     Members
     -------
-    read_address : In(range(depth)).array(rows); read_data : Out(signed(8)).array(rows)
-    write_address : In(range(depth)); write_data : In(rows * 8), row 0 lowest; write_enable : In(1)
+    read_address : In(range(depth)).array(rows)
+    read_data : Out(signed(8)).array(columns * rows), at ``column * rows + row``
+    write_address : In(range(depth)); write_data : In(rows * 8), row 0 lowest
+    write_enable : In(columns)
     """
 
     read_address: list[Signal]
@@ -166,27 +171,28 @@ class WeightColumn(wiring.Component):
     write_data: Signal
     write_enable: Signal
 
-    def __init__(self, *, rows: int, depth: int):
-        self.rows, self.depth = rows, depth
+    def __init__(self, *, rows: int, depth: int, columns: int = 1):
+        self.rows, self.depth, self.columns = rows, depth, columns
         address = unsigned(max(1, ceil_log2(depth)))
         super().__init__({
             "read_address": In(address).array(rows),
-            "read_data": Out(signed(8)).array(rows),
+            "read_data": Out(signed(8)).array(columns * rows),
             "write_address": In(address),
             "write_data": In(rows * 8),
-            "write_enable": In(1),
+            "write_enable": In(columns),
         })
 
     def elaborate(self, platform):
         m = Module()
-        for row in range(self.rows):
-            m.submodules[f"row_{row}"] = ram = BlockRam(width=8, depth=self.depth)
+        for index in range(self.columns * self.rows):
+            column, row = divmod(index, self.rows)
+            m.submodules[f"row_{index}"] = ram = BlockRam(width=8, depth=self.depth)
             m.d.comb += [
                 ram.read_address.eq(self.read_address[row]),
-                self.read_data[row].eq(ram.read_data),
+                self.read_data[index].eq(ram.read_data),
                 ram.write_address.eq(self.write_address),
                 ram.write_data.eq(self.write_data.word_select(row, 8)),
-                ram.write_enable.eq(self.write_enable),
+                ram.write_enable.eq(self.write_enable[column]),
             ]
         return m
 
@@ -207,9 +213,9 @@ class Portable:
         """Return a memory with the ports and latency of :class:`BlockRam`."""
         return BlockRam(width=width, depth=depth, granularity=granularity)
 
-    def weight_column(self, *, rows: int, depth: int) -> WeightColumn:
+    def weight_column(self, *, rows: int, depth: int, columns: int = 1) -> WeightColumn:
         """Return a weight memory with the ports and latency of :class:`WeightColumn`."""
-        return WeightColumn(rows=rows, depth=depth)
+        return WeightColumn(rows=rows, depth=depth, columns=columns)
 
     def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
         """Return a multiplier with the ports and latency of :class:`FabricMultiplier`."""

@@ -1,0 +1,1 @@
+"""From a board's name to a bitstream: synthesis, place and route, packing."""

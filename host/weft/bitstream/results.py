@@ -1,0 +1,100 @@
+"""What a build found out: resources, and the clock that each seed reached."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.errors import BuildError
+
+__all__ = ["BuildResult", "Resource", "SeedResult", "read_report"]
+
+# What nextpnr calls a resource; a logic cell of iCE40 holds a LUT, a flip-flop, or both.
+_NAMES = {
+    "ecp5": {"lut4": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D",
+             "block_ram": "DP16KD"},
+    "ice40": {"lut4": "ICESTORM_LC", "ff": "", "dsp": "ICESTORM_DSP",
+              "block_ram": "ICESTORM_RAM"},
+}  # fmt: skip
+_SAME_CLOCK = 0.001  # relative difference between a constraint and the clock that it is for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """How many of one resource are used, and how many the part has."""
+
+    used: int
+    available: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedResult:
+    """One run of place and route."""
+
+    seed: int
+    fmax_mhz: float
+    target_mhz: float
+    met: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """What ``weft build`` reports; ``bitstream`` is None where no seed met the clock."""
+
+    board: str
+    config: str
+    device: str
+    seeds: tuple[SeedResult, ...]
+    resources: Mapping[str, Resource]
+    bitstream: Path | None
+    tools: Mapping[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what ``build --json`` prints."""
+        return {**asdict(self), "seeds": [asdict(seed) for seed in self.seeds],
+                "bitstream": str(self.bitstream) if self.bitstream else None}  # fmt: skip
+
+
+def read_report(
+    path: Path, *, family: str, seed: int, target_mhz: float, flip_flops: int
+) -> tuple[SeedResult, dict[str, Resource]]:
+    """Return what nextpnr's JSON report says of one run.
+
+    Parameters
+    ----------
+    path : Path
+        The file written by ``--report``.
+    family : str
+    seed : int
+    target_mhz : float
+        Clock of the design.
+    flip_flops : int
+        Counted after synthesis, for a family whose report has none.
+
+    Raises
+    ------
+    BuildError
+        If the design's clock has no constraint: then its timing was not checked.
+    """
+    report = json.loads(path.read_text())
+    clocks = report["fmax"].values()
+    ours = [clock["achieved"] for clock in clocks
+            if abs(clock["constraint"] - target_mhz) <= _SAME_CLOCK * target_mhz]
+    if not ours:
+        known = ", ".join(f"{clock['constraint']:g} MHz" for clock in clocks) or "none"
+        raise BuildError(
+            f"nextpnr knows no constraint of {target_mhz:g} MHz (only {known}), so the clock was "
+            f"not checked")  # fmt: skip
+    met = all(clock["achieved"] >= clock["constraint"] for clock in clocks)
+    found = report["utilization"]
+    resources = {}
+    for name, theirs in _NAMES[family].items():
+        if theirs:
+            used, available = (int(found[theirs][key]) for key in ("used", "available"))
+        else:  # one in each logic cell
+            used, available = flip_flops, int(found["ICESTORM_LC"]["available"])
+        resources[name] = Resource(used=used, available=available)
+    result = SeedResult(
+        seed=seed, fmax_mhz=round(min(ours), 2), target_mhz=round(target_mhz, 3), met=met)
+    return result, resources

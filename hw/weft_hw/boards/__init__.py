@@ -1,0 +1,22 @@
+"""Boards: one file each, and this table. Importing it imports no platform and no Amaranth."""
+
+from weft_hw.boards.board import Board
+from weft_hw.boards.icepi_zero import ICEPI_ZERO
+from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_85F
+
+__all__ = ["BOARDS", "Board", "get_board"]
+
+BOARDS = {board.name: board for board in [ULX3S_85F, ULX3S_12F, ICEPI_ZERO]}
+
+
+def get_board(name: str) -> Board:
+    """Return the board called ``name``.
+
+    Raises
+    ------
+    KeyError
+        With one sentence that lists the choices.
+    """
+    if name not in BOARDS:
+        raise KeyError(f"there is no board {name!r}; choose from {', '.join(BOARDS)}")
+    return BOARDS[name]

@@ -1,0 +1,59 @@
+"""What Weft needs to know about a board."""
+
+from dataclasses import dataclass
+
+__all__ = ["Board"]
+
+Resource = tuple[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board that people own, and how the complete design is put on it.
+
+    Parameters
+    ----------
+    name : str
+        What users type.
+    title : str
+        What its makers call it.
+    platform : str
+        Module and class of its platform file, joined by a colon; imported when it is needed.
+    extra_resources : str, optional
+        Attribute of the platform whose resources are added to it: a part that may be broken off.
+    config : str
+        Name of the accelerator's configuration.
+    family : str
+        ``"ecp5"`` or ``"ice40"``: whose primitives are used.
+    oscillator_hz, clock_hz : int
+        Of the board, and what the design runs at, as near as the family's PLL comes.
+    baud : int
+        Rate of the serial port; at least 4 clock cycles per bit.
+    uart, idle, busy, error, reset : (str, int)
+        Resources of the platform file: serial port, lights, button.
+    buffer_bytes, buffer_frames : int
+        As for :class:`~weft_hw.core.Core`.
+    loader : str
+        What openFPGALoader calls the board.
+    usb : str
+        Vendor and product number of its USB chip, as udev writes them.
+    """
+
+    name: str
+    title: str
+    platform: str
+    extra_resources: str = ""
+    config: str
+    family: str
+    oscillator_hz: int
+    clock_hz: int
+    baud: int
+    uart: Resource = ("uart", 0)
+    idle: Resource
+    busy: Resource
+    error: Resource
+    reset: Resource
+    buffer_bytes: int = 4096
+    buffer_frames: int = 16
+    loader: str
+    usb: str

@@ -1,0 +1,79 @@
+"""The complete design on a board: clock, reset, pins, and the system behind them."""
+
+import importlib
+
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module
+from amaranth.lib import io
+from amaranth.lib.cdc import ResetSynchronizer
+
+from weft_hw.boards.board import Board
+from weft_hw.contract.config import get_config
+from weft_hw.system import System
+from weft_hw.tech.ecp5 import Ecp5
+from weft_hw.tech.ecp5_pll import ecp5_pll_settings
+from weft_hw.tech.ice40 import Ice40
+from weft_hw.tech.ice40_pll import ice40_pll_settings
+
+__all__ = ["BoardTop", "clock_hz", "platform_of"]
+
+_FAMILIES = {"ecp5": (Ecp5, ecp5_pll_settings), "ice40": (Ice40, ice40_pll_settings)}
+
+
+def platform_of(board: Board):
+    """Return a new instance of the board's platform."""
+    module, _, name = board.platform.partition(":")
+    platform = getattr(importlib.import_module(module), name)()
+    if board.extra_resources:
+        platform.add_resources(getattr(platform, board.extra_resources))
+    return platform
+
+
+def clock_hz(board: Board) -> int:
+    """Return the clock that the board's PLL really makes, in whole Hz."""
+    _, settings = _FAMILIES[board.family]
+    return round(settings(board.oscillator_hz, board.clock_hz).output_hz)
+
+
+class BoardTop(Elaboratable):
+    """A :class:`~weft_hw.system.System` in a ``sync`` domain of its own, on the board's pins.
+
+    The domain is reset until the PLL has locked, and while the button is pressed: asserted at
+    once, released with the clock.
+
+    Parameters
+    ----------
+    board : Board
+    """
+
+    def __init__(self, board: Board):
+        self.board = board
+
+    def elaborate(self, platform):
+        m = Module()
+        board = self.board
+        tech = _FAMILIES[board.family][0]()
+
+        def port(resource):
+            return platform.request(*resource, dir="-")
+
+        m.submodules.pll = pll = tech.pll(
+            port((platform.default_clk, 0)), input_hz=board.oscillator_hz,
+            wanted_hz=board.clock_hz)
+        m.submodules.button = button = io.Buffer(io.Direction.Input, port(board.reset))
+        m.domains.sync = ClockDomain()
+        m.d.comb += ClockSignal().eq(pll.clock)
+        m.submodules.reset = ResetSynchronizer(~pll.locked | button.i)
+
+        m.submodules.system = system = System(
+            get_config(board.config), tech, clock_hz=clock_hz(board), baud=board.baud,
+            buffer_bytes=board.buffer_bytes, buffer_frames=board.buffer_frames)
+        uart = port(board.uart)
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
+        m.d.comb += system.rx.eq(rx.i)
+        for name, pin, value in [
+            ("tx", uart.tx, system.tx), ("idle", port(board.idle), system.idle),
+            ("busy", port(board.busy), system.busy), ("error", port(board.error), system.error),
+        ]:  # fmt: skip
+            m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
+            m.d.comb += buffer.o.eq(value)
+        return m

@@ -1,0 +1,18 @@
+"""ULX3S: Lattice ECP5 on a board of Radiona, with an FT231X as its serial port."""
+
+from weft_hw.boards.board import Board
+
+__all__ = ["ULX3S_12F", "ULX3S_85F"]
+
+_COMMON = {
+    "family": "ecp5", "oscillator_hz": 25_000_000, "baud": 3_000_000,
+    "idle": ("led", 0), "busy": ("led", 1), "error": ("led", 2), "reset": ("button_fire", 0),
+    "loader": "ulx3s", "usb": "0403:6015",
+}  # fmt: skip
+
+ULX3S_85F = Board(
+    name="ulx3s-85f", title="ULX3S 85F", platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
+    config="ulx3s-85f", clock_hz=75_000_000, **_COMMON)
+ULX3S_12F = Board(
+    name="ulx3s-12f", title="ULX3S 12F", platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
+    config="ulx3s-12f", clock_hz=75_000_000, buffer_bytes=2048, **_COMMON)

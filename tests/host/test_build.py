@@ -1,0 +1,186 @@
+"""weft build and weft program, with stand-ins for the tools: errors, seeds, what is published."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from weft.bitstream import check, flow, programs
+from weft.bitstream.flow import build_bitstream
+from weft.cli import main
+from weft.errors import BuildError
+
+BOARD, TARGET_MHZ = "ulx3s-12f", 50.0
+COMMANDS = [
+    ["yosys", "top.ys"],
+    ["nextpnr-ecp5", "--json", "top.json", "--textcfg", "top.config", "--report", "report.json"],
+    ["ecppack", "--input", "top.config", "--bit", "top.bit"],
+]
+# What each stand-in does; `seed` and `speeds` (MHz by seed) steer place and route.
+PROGRAM = """#!{python}
+import json, pathlib, sys
+if "--version" in sys.argv:
+    print("{name} 1.2"); sys.exit()
+speeds, failing = {speeds!r}, {failing!r}
+if failing:
+    print("Info: so far so good"); print("ERROR: no room for the " + failing + "."); sys.exit(1)
+if "{name}" == "yosys":
+    stat = dict(design=dict(num_cells_by_type=dict(TRELLIS_FF=7, SB_DFFE=2)))
+    pathlib.Path("stat.json").write_text(json.dumps(stat))
+elif "{name}" == "nextpnr-ecp5":
+    speed = speeds[int(sys.argv[sys.argv.index("--seed") + 1]) - 1]
+    used = lambda n: dict(used=n, available=100)
+    pathlib.Path("report.json").write_text(json.dumps(dict(
+        fmax=dict(clk=dict(achieved=speed, constraint={constraint})),
+        utilization=dict(TRELLIS_COMB=used(40), TRELLIS_FF=used(30), MULT18X18D=used(20),
+                         DP16KD=used(10)))))
+    pathlib.Path("top.config").write_text(f"{{speed}}")
+else:
+    pathlib.Path("top.bit").write_text("bits of " + pathlib.Path("top.config").read_text())
+"""
+
+
+@pytest.fixture
+def tools(monkeypatch, tmp_path):
+    """Put stand-ins first on PATH; returns a function that makes them."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(flow, "_elaborate", lambda board, work: (
+        "LFE5U-12F", int(TARGET_MHZ * 1e6), [list(command) for command in COMMANDS]))
+
+    def make(speeds=(60.0,), constraint=TARGET_MHZ, failing=None, missing=()):
+        for name in ("yosys", "nextpnr-ecp5", "ecppack"):
+            path = folder / name
+            if name in missing:
+                continue
+            path.write_text(PROGRAM.format(
+                python=sys.executable, name=name, speeds=list(speeds), constraint=constraint,
+                failing=(failing or {}).get(name, "")))
+            path.chmod(0o755)
+
+    return make
+
+
+def test_the_fastest_seed_is_published(tools, tmp_path):
+    tools(speeds=(55.0, 61.5, 52.0))
+    stages = []
+    result = build_bitstream(BOARD, out=tmp_path / "out", seeds=(1, 2, 3), progress=stages.append)
+    assert result.bitstream is not None and result.bitstream.read_text() == "bits of 61.5"
+    assert [seed.fmax_mhz for seed in result.seeds] == [55.0, 61.5, 52.0]
+    assert sum("place and route" in stage for stage in stages) == 3
+    assert any("synthesis" in stage for stage in stages) and "packing seed 2" in stages[-1]
+    # Nothing but the bitstream, the report and the logs is left.
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) \
+        == ["log", "report.json", "ulx3s-12f.bit"]
+
+
+def test_json_is_as_documented(tools, tmp_path, capsys):
+    tools()
+    assert main(["build", BOARD, "--out", str(tmp_path / "out"), "--json"]) == 0
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    assert set(report) == {"board", "config", "device", "seeds", "resources", "bitstream", "tools"}
+    assert report["seeds"] == [
+        {"seed": 1, "fmax_mhz": 60.0, "target_mhz": TARGET_MHZ, "met": True}]
+    assert report["resources"] == {
+        "lut4": {"used": 40, "available": 100}, "ff": {"used": 30, "available": 100},
+        "dsp": {"used": 20, "available": 100}, "block_ram": {"used": 10, "available": 100}}
+    assert report["tools"] == {"yosys": "yosys 1.2", "nextpnr-ecp5": "nextpnr-ecp5 1.2",
+                               "ecppack": "ecppack 1.2"}  # fmt: skip
+    assert (report["board"], report["device"]) == (BOARD, "LFE5U-12F")
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
+    assert "synthesis (yosys 1.2)" in printed.err
+
+
+def test_a_missed_clock_is_an_error_and_publishes_nothing(tools, tmp_path, capsys):
+    tools(speeds=(49.0, 41.0))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "ulx3s-12f.bit").write_text("of yesterday")
+    assert main(["build", BOARD, "--out", str(out), "--seeds", "2"]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "no seed reaches the 50 MHz at which ulx3s-12f runs" in message
+    assert "the best, 1, reaches 49.0 MHz" in message and "--allow-timing-fail" in message
+    assert not (out / "ulx3s-12f.bit").exists()
+    report = json.loads((out / "report.json").read_text())
+    assert report["bitstream"] is None and not report["seeds"][0]["met"]
+
+    assert main(["build", BOARD, "--out", str(out), "--allow-timing-fail", "--seeds", "2"]) == 0
+    assert (out / "ulx3s-12f.bit").read_text() == "bits of 49.0"
+
+
+@pytest.mark.parametrize("name, log", [
+    ("yosys", "synthesis.log"), ("nextpnr-ecp5", "place-seed1.log"), ("ecppack", "pack.log")])
+def test_a_failing_stage_says_its_last_message(tools, tmp_path, capsys, name, log):
+    tools(failing={name: "thing"})
+    out = tmp_path / "out"
+    assert main(["build", BOARD, "--out", str(out)]) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message == f"weft: {name} failed: no room for the thing; see {out / 'log' / log}"
+    assert (out / "log" / log).read_text().startswith("Info: so far so good")
+    assert [p.name for p in out.iterdir()] == ["log"]
+
+
+def test_an_unconstrained_clock_is_an_error(tools, tmp_path):
+    tools(constraint=12.0)
+    with pytest.raises(BuildError, match=r"no constraint of 50 MHz \(only 12 MHz\)"):
+        build_bitstream(BOARD, out=tmp_path / "out")
+
+
+def test_an_unknown_board_is_one_sentence(tmp_path, capsys):
+    for command in (["build", "de10", "--out", str(tmp_path / "out")], ["program", "de10"]):
+        assert main(command) == 2
+        [message] = capsys.readouterr().err.splitlines()
+        assert message.startswith("weft: there is no board 'de10'; choose from ulx3s-85f, ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_tool_says_what_installs_it(tools, tmp_path, monkeypatch):
+    tools(missing=("nextpnr-ecp5",))
+    monkeypatch.setattr(programs.sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(BuildError, match=r"nextpnr-ecp5 is missing: pip install 'weft\[build\]'"):
+        build_bitstream(BOARD, out=tmp_path / "out")
+
+
+def test_program_starts_the_loader(tools, tmp_path, monkeypatch, capsys):
+    tools()
+    monkeypatch.chdir(tmp_path)
+    assert main(["program", BOARD]) == 2
+    assert "weft build ulx3s-12f makes one" in capsys.readouterr().err
+    loader = tmp_path / "bin" / "openFPGALoader"
+    loader.write_text(f"#!{sys.executable}\nimport sys\nprint(*sys.argv[1:])\n"
+                      "print('unable to open ftdi device'); print('JTAG init failed')\n"
+                      "sys.exit('bad' in sys.argv[-1])\n")  # fmt: skip
+    loader.chmod(0o755)
+    for name, code in [("good.bit", 0), ("bad.bit", 3)]:
+        (tmp_path / name).write_text("bits")
+        assert main(["program", BOARD, "--bitstream", name]) == code
+    assert "openFPGALoader: JTAG init failed; weft doctor" in capsys.readouterr().err
+
+
+def test_doctor_names_what_boards_need(monkeypatch, tmp_path):
+    found = {finding.name: finding for finding in check.examine_boards()}
+    assert {"yosys", "nextpnr-ecp5", "openFPGALoader", "libusb-1.0", "libftdi1"} <= set(found)
+    if sys.platform == "linux":
+        rules = tmp_path / "rules"
+        rules.mkdir()
+        monkeypatch.setattr(check, "_RULE_FOLDERS", (str(rules),))
+        before = {f.name: f for f in check.examine_boards()}["udev rule 0403:6015"]
+        assert before.found is None and "sudo tee -a" in before.repair
+        # The repair's own text is a rule that is then found.
+        rule = before.repair.split("'")[1]
+        (rules / "70-weft.rules").write_text(rule + "\n")
+        after = {f.name: f for f in check.examine_boards()}["udev rule 0403:6015"]
+        assert after.found == str(rules / "70-weft.rules")
+
+
+def test_make_synth_starts_a_build():
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        ["/usr/bin/env", "make", "-n", "synth", "BOARD=icepi-zero"], cwd=root, text=True,
+        capture_output=True, check=False)
+    if done.returncode == 127:
+        pytest.skip("make is missing")
+    assert "weft build icepi-zero --seeds 1" in done.stdout

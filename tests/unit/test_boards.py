@@ -1,0 +1,93 @@
+"""Boards: the table, their clocks, and that each one elaborates with its platform."""
+
+import importlib
+import re
+
+import pytest
+from weft_hw.boards import BOARDS, get_board
+from weft_hw.boards.constraints import constraints_of
+from weft_hw.boards.top import BoardTop, clock_hz, platform_of
+from weft_hw.contract.config import get_config
+from weft_hw.tech.ecp5_pll import ecp5_pll_settings
+from weft_hw.tech.ice40_pll import filter_range, ice40_pll_settings
+
+EACH = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+CONSTRAINT_FILES = {"ecp5": (".lpf", "top.lpf"), "ice40": (".pcf", "top.pcf")}
+
+
+@pytest.mark.parametrize("input_hz, wanted_hz", [
+    (25e6, 75e6), (25e6, 80e6), (25e6, 62.5e6), (25e6, 110e6), (50e6, 75e6), (12e6, 48e6),
+    (100e6, 33e6), (25e6, 25e6), (10e6, 20e6),
+])  # fmt: skip
+def test_ecp5_pll_stays_within_the_data_sheet(input_hz, wanted_hz):
+    s = ecp5_pll_settings(input_hz, wanted_hz)
+    assert 1 <= s.divide <= 128 and 1 <= s.output_divide <= 128
+    assert s.detector_hz == input_hz / s.divide and 10e6 <= s.detector_hz <= 400e6
+    assert s.oscillator_hz == pytest.approx(input_hz * s.multiply / s.divide)
+    assert s.output_hz == pytest.approx(s.oscillator_hz / s.output_divide)
+    assert any(s.multiply % k == 0 and s.multiply // k <= 128 for k in range(2, 129))
+    assert 400e6 <= s.oscillator_hz <= 800e6
+    assert 0.95 * wanted_hz <= s.output_hz <= wanted_hz * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("input_hz, wanted_hz, exact", [
+    (12e6, 16e6, False), (12e6, 24e6, True), (12e6, 48e6, True), (100e6, 60e6, True),
+    (12e6, 20.25e6, True),
+])  # fmt: skip
+def test_ice40_pll_stays_within_the_data_sheet(input_hz, wanted_hz, exact):
+    s = ice40_pll_settings(input_hz, wanted_hz) if exact else ice40_pll_settings(
+        input_hz, wanted_hz * 1.02)
+    assert 1 <= s.divide <= 16 and 1 <= s.multiply <= 128
+    assert s.output_divide in (2, 4, 8, 16, 32, 64)
+    assert 10e6 <= s.detector_hz <= 133e6 and 533e6 <= s.oscillator_hz <= 1066e6
+    assert s.output_hz == pytest.approx(input_hz * s.multiply / s.divide / s.output_divide)
+    assert 16e6 <= s.output_hz <= 275e6
+    if exact:
+        assert s.output_hz == pytest.approx(wanted_hz)
+
+
+def test_filter_range_of_the_phase_detector():
+    assert [filter_range(f) for f in (10e6, 16.9e6, 17e6, 26e6, 44e6, 66e6, 101e6, 133e6)] \
+        == [1, 1, 2, 3, 4, 5, 6, 6]
+
+
+@pytest.mark.parametrize("settings, input_hz, wanted_hz, text", [
+    (ecp5_pll_settings, 25e6, 1e6, "a PLL cannot make 1 MHz of 25 MHz"),
+    (ecp5_pll_settings, 25e6, 500e6, "a PLL cannot make 500 MHz of 25 MHz"),
+    (ecp5_pll_settings, 5e6, 50e6, "a PLL cannot make 50 MHz of 5 MHz"),
+    (ice40_pll_settings, 12e6, 8e6, "a PLL cannot make 8 MHz of 12 MHz"),
+])  # fmt: skip
+def test_impossible_clocks_are_refused(settings, input_hz, wanted_hz, text):
+    with pytest.raises(ValueError, match=re.escape(text)):
+        settings(input_hz, wanted_hz)
+
+
+def test_unknown_board_is_one_sentence():
+    with pytest.raises(KeyError) as caught:
+        get_board("de10")
+    assert caught.value.args[0] == (
+        f"there is no board 'de10'; choose from {', '.join(BOARDS)}")
+
+
+def test_table_is_consistent():
+    for name, board in BOARDS.items():
+        assert board.name == name
+        config = get_config(board.config)
+        assert config.name == board.config
+        assert clock_hz(board) >= 4 * board.baud
+        assert 0.95 * board.clock_hz <= clock_hz(board) <= board.clock_hz
+
+
+@EACH
+def test_elaborates_with_its_platform(board):
+    importlib.import_module(board.platform.partition(":")[0])
+    platform = platform_of(board)
+    assert platform.default_clk_frequency == board.oscillator_hz
+    suffix, constraints = CONSTRAINT_FILES[board.family]
+    plan = platform.prepare(BoardTop(board), "top", emit_src=False)
+    rtlil, pins = plan.files["top.il"], plan.files[constraints]
+    for resource, number in (board.uart, board.idle, board.busy, board.error, board.reset):
+        assert f"{resource}_{number}__" in pins
+    pll = {"ecp5": r"cell \EHXPLLL", "ice40": r"cell \SB_PLL40_PAD"}[board.family]
+    assert rtlil.count(pll) == 1
+    assert constraints_of(board.name, suffix), "a board states its constraints"

@@ -1,0 +1,96 @@
+"""Clock-domain crossings of every board: a synchronised pin, a reset, and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+from amaranth.back import rtlil
+from amaranth.hdl import ClockDomain, Module, Signal
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.fifo import AsyncFIFO
+from weft_hw.boards import BOARDS
+from weft_hw.boards.top import BoardTop, platform_of
+from weft_sim.crossings import find_crossings
+
+pytestmark = pytest.mark.rtl
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+def test_a_board_samples_one_pin_and_one_reset(board):
+    # The array's size changes nothing at the pins.
+    small = replace(board, config="tiny")
+    plan = platform_of(small).prepare(BoardTop(small), "top", emit_src=False)
+    found = find_crossings(plan.files["top.il"])
+    assert found.unsafe == []
+    assert len(found.clocks) == 1
+    assert found.synchronizers == ["system.uart.receiver.synchronizer.rx"]
+    assert len(found.resets) == 1
+
+
+def crossings_of(build):
+    m = Module()
+    ports = build(m)
+    m.domains.sync = sync = ClockDomain(reset_less=True)
+    return find_crossings(rtlil.convert(m, name="top", ports=[sync.clk, *ports], emit_src=False))
+
+
+def test_synchronisers_pass():
+    def build(m):
+        pin, led, inner = Signal(), Signal(), Signal()
+        m.submodules.cdc = FFSynchronizer(pin, inner)
+        m.d.sync += led.eq(led ^ inner)
+        return pin, led
+
+    found = crossings_of(build)
+    assert len(found.synchronizers) == 1 and found.unsafe == []
+
+
+@pytest.mark.parametrize("mistake", ["plain", "logic", "one stage", "fan-out", "twice"])
+def test_mistakes_are_found(mistake):
+    def build(m):
+        pin, other, led, inner = (Signal(name=n) for n in ("pin", "other", "led", "inner"))
+        again = Signal()
+        first = Signal(reset_less=True)
+        match mistake:
+            case "plain":
+                m.d.sync += led.eq(led ^ pin)
+            case "logic":
+                m.submodules.cdc = FFSynchronizer(pin & other, inner)
+            case "one stage":
+                m.d.sync += [first.eq(pin), led.eq(led ^ first)]
+            case "fan-out":
+                m.d.sync += [first.eq(pin), inner.eq(first), led.eq(first)]
+            case "twice":
+                m.submodules.cdc = FFSynchronizer(pin, inner)
+                m.submodules.cdc_again = FFSynchronizer(pin, again)
+        if mistake in ("logic", "twice"):
+            m.d.sync += led.eq(inner ^ again)
+        return pin, other, led, inner
+
+    unsafe = crossings_of(build).unsafe
+    expected = "sampled 2 times" if mistake == "twice" else "without a synchroniser"
+    assert unsafe and all(expected in sentence for sentence in unsafe)
+
+
+def test_another_clock_needs_a_synchroniser_too():
+    def build(m):
+        m.domains.other = other = ClockDomain(reset_less=True)
+        flag, led = Signal(), Signal()
+        m.d.other += flag.eq(~flag)
+        m.d.sync += led.eq(led ^ flag)
+        return other.clk, led
+
+    found = crossings_of(build)
+    assert any("(other_clk) is sampled by led" in sentence for sentence in found.unsafe)
+
+
+def test_asynchronous_fifo_passes():
+    def build(m):
+        m.domains.other = other = ClockDomain(reset_less=True)
+        m.submodules.fifo = fifo = AsyncFIFO(width=8, depth=4, w_domain="other", r_domain="sync")
+        data, out = Signal(8), Signal(8)
+        m.d.comb += [fifo.w_data.eq(data), fifo.w_en.eq(1), fifo.r_en.eq(1), out.eq(fifo.r_data)]
+        return other.clk, data, out
+
+    found = crossings_of(build)
+    assert not [s for s in found.unsafe if not s.startswith("fifo.w_port__data (asynchronous)")]
+    assert len(found.memories) == 1 and found.synchronizers
