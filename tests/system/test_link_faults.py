@@ -88,6 +88,9 @@ def test_faulted_inferences():
                 outcomes["right in spite of faults"] += transport.count > faults
                 retries += session.profile.link.retries
             slowest = max(slowest, transport.now() - start)
+            if number % 5_000 == 4_999:
+                print(f"{number + 1} inferences, {transport.count} faults: {dict(outcomes)}",
+                      flush=True)  # fmt: skip
     print(f"{transport.count} faults: {dict(outcomes)}; {retries} retries in the profiles, slowest "
           f"{slowest:.2f} simulated s, {time.monotonic() - begin:.0f} s in all")  # fmt: skip
     assert slowest < LIMIT
