@@ -8,7 +8,17 @@ from collections.abc import Sequence
 import typer
 
 from weft import __version__
-from weft.cli import bench, compile, demo, devices, doctor, explain, run, serve_sim
+from weft.cli import (
+    bench,
+    compile,
+    demo,
+    devices,
+    doctor,
+    explain,
+    models,
+    run,
+    serve_sim,
+)
 from weft.errors import DeviceMismatch, LinkError, WeftError
 
 __all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "main"]
@@ -38,7 +48,7 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for command in (explain, run, bench, compile, demo, serve_sim, devices, doctor):
+for command in (explain, run, bench, compile, demo, serve_sim, devices, doctor, models):
     command.register(app)
 
 
