@@ -16,6 +16,7 @@ from weft.cli import (
     doctor,
     explain,
     models,
+    report,
     run,
     serve_sim,
 )
@@ -48,7 +49,9 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for command in (explain, run, bench, compile, demo, serve_sim, devices, doctor, models):
+for command in (
+    explain, run, bench, report, compile, demo, serve_sim, devices, doctor, models,
+):  # fmt: skip
     command.register(app)
 
 
