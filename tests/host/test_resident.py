@@ -110,7 +110,7 @@ def test_threads_share_a_session_and_sessions_share_a_device(programs, images):
     device = device_of(LabelledMachine())
     sessions = [weft.InferenceSession(program, device=device) for program in programs]
     expected = [scores(session, images) for session in sessions]
-    assert not np.array_equal(*expected)
+    assert not np.array_equal(expected[0], expected[1])
     wrong, ran = [], []
 
     def work(number):

@@ -42,7 +42,7 @@ def kill_one(seconds, *arguments):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
-@pytest.mark.timeout(300 + 5 * KILLS)
+@pytest.mark.timeout(900 + 5 * KILLS)
 @pytest.mark.parametrize("how", ["tcp", "pty"])
 def test_a_killed_host_leaves_a_board_that_works(how):
     seed = 51
