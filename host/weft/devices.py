@@ -56,7 +56,10 @@ class Marks(Protocol):
 
     @property
     def session(self) -> int:
-        """Changes whenever others may have had the device in between."""
+        """Number of the session, begun if the last one ended.
+
+        Another one means that others may have had the device in between.
+        """
         ...
 
     def label(self) -> int:
@@ -212,7 +215,7 @@ class _BoardMarks:
 
     @property
     def session(self) -> int:
-        """Number of the link's session."""
+        """Number of the link's session, which is begun if there is none."""
         return self._board.session
 
     def label(self) -> int:

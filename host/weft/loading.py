@@ -21,7 +21,7 @@ def find_model(model: str | Path) -> Path:
     """Return the file that ``model`` names.
 
     A path of its own comes first, then the bundled model ``digits``, then a file in the folder
-    ``WEFT_MODELS``, with or without its suffix.
+    ``WEFT_MODELS``, with or without its suffix, then what ``weft models get`` has fetched.
 
     Raises
     ------
@@ -43,6 +43,12 @@ def find_model(model: str | Path) -> Path:
             candidate = Path(folder, path.name + suffix)
             if candidate.is_file():
                 return candidate
+    from weft.public_models import PUBLIC_MODELS, locate
+
+    if public := PUBLIC_MODELS.get(str(model)):
+        if found := locate(public):
+            return found
+        raise ModelError(f"{model} is not here yet: weft models get {model}")
     raise ModelError(f"there is no model {model}")
 
 

@@ -1,16 +1,16 @@
 """Activation maps as PNG pictures: every channel of a tensor as a tile."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.graph import Graph
+from weft.graph import Graph, Node
 
-__all__ = ["save_maps", "tiles"]
+__all__ = ["pictures", "save_maps", "tiles"]
 
 _GAP = 1
 _LONG_SIDE = 640
@@ -42,27 +42,36 @@ def tiles(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.rint(picture).astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
 
 
+def pictures(
+    graph: Graph, tensors: Mapping[str, NDArray[Any]]
+) -> Iterator[tuple[int, Node, str, NDArray[np.uint8]]]:
+    """Yield number, node, tensor name and :func:`tiles` for each output that ``tensors`` has.
+
+    Shows the first image of a batch; tensors of more than three dimensions besides the batch are
+    left out.
+    """
+    for number, node in enumerate(graph.nodes):
+        for name in node.outputs:
+            values = tensors.get(name)
+            image = None if values is None or values.size == 0 else _first_image(values)
+            if image is not None:
+                yield number, node, name, tiles(image)
+
+
 def save_maps(graph: Graph, tensors: Mapping[str, NDArray[Any]], folder: Path) -> list[Path]:
     """Write a PNG for the output of each node of ``graph`` that ``tensors`` has; return the paths.
 
-    Shows the first image of a batch. Names are numbered in the graph's order.
+    Names are numbered in the graph's order.
     """
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for number, node in enumerate(graph.nodes):
-        for name in node.outputs:
-            values = tensors.get(name)
-            if values is None or values.size == 0:
-                continue
-            image = _first_image(values)
-            if image is None:
-                continue
-            label = re.sub(r"[^A-Za-z0-9]+", "_", node.name).strip("_")[:40].rstrip("_")
-            path = folder / f"{number:02d}_{node.operator.lower()}_{label}.png"
-            Image.fromarray(tiles(image)).save(path)
-            paths.append(path)
+    for number, node, _, picture in pictures(graph, tensors):
+        label = re.sub(r"[^A-Za-z0-9]+", "_", node.name).strip("_")[:40].rstrip("_")
+        path = folder / f"{number:02d}_{node.operator.lower()}_{label}.png"
+        Image.fromarray(picture).save(path)
+        paths.append(path)
     return paths
 
 

@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,11 @@ from weft.loading import find_model, get_config, load
 from weft.profile import Profile
 from weft.program import Program
 from weft.runners import BoardRunner, GoldenRunner, Run, Runner
+from weft.signature import TensorInfo, batch_of
 
 __all__ = ["InferenceSession", "TensorInfo"]
 
 Arrays = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """An input or output: its name, NumPy dtype, and shape as the model declares it."""
-
-    name: str
-    type: str
-    shape: list[int]
 
 
 class InferenceSession:
@@ -133,11 +125,11 @@ class InferenceSession:
 
     def get_inputs(self) -> list[TensorInfo]:
         """Return the model's inputs."""
-        return [_info(self.graph, name) for name in self.graph.inputs]
+        return [TensorInfo.of(self.graph, name) for name in self.graph.inputs]
 
     def get_outputs(self) -> list[TensorInfo]:
         """Return the model's outputs."""
-        return [_info(self.graph, name) for name in self.graph.outputs]
+        return [TensorInfo.of(self.graph, name) for name in self.graph.outputs]
 
     def run(
         self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]
@@ -163,7 +155,7 @@ class InferenceSession:
             if name not in self.graph.outputs:
                 raise ModelError(
                     f"the model has no output {name!r}, only {', '.join(self.graph.outputs)}")
-        batch = self._validate(feeds)
+        batch = batch_of(self.graph, feeds)
         with self._lock:
             results = self._run_images(
                 [{name: array[index : index + 1] for name, array in feeds.items()}
@@ -240,7 +232,7 @@ class InferenceSession:
 
         def images() -> Iterator[Arrays]:
             for feed in feeds:
-                batches.append(self._validate(feed))
+                batches.append(batch_of(self.graph, feed))
                 for index in range(batches[-1]):
                     yield {name: array[index : index + 1] for name, array in feed.items()}
 
@@ -263,26 +255,6 @@ class InferenceSession:
                 run = Run({}, cycles, flow.counters, flow.traffic() - traffic)
                 profile = self._describe(run, {}, time.perf_counter() - start)
                 self._profile = replace(profile, images=count)
-
-    def _validate(self, feeds: Mapping[str, NDArray[Any]]) -> int:
-        """Return the batch; raise :class:`ModelError` where ``feeds`` do not fit the model."""
-        graph, batches = self.graph, set()
-        for name in feeds:
-            if name not in graph.inputs:
-                raise ModelError(f"the model has no input {name!r}, only {', '.join(graph.inputs)}")
-        for name in graph.inputs:
-            if name not in feeds:
-                raise ModelError(f"input {name} is missing")
-            tensor, array = graph.tensors[name], np.asarray(feeds[name])
-            if array.dtype != tensor.dtype:
-                raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
-            shape = tuple(tensor.shape)
-            if array.ndim != len(shape) or array.shape[1:] != shape[1:] or array.size == 0:
-                raise ModelError(f"input {name} must have shape {shape}, not {array.shape}")
-            batches.add(len(array))
-        if len(batches) > 1:
-            raise ModelError(f"inputs have different batches: {sorted(batches)}")
-        return batches.pop()
 
     def _compare(self, image: Arrays, run: Run, differences: dict[str, int]) -> None:
         """Add to ``differences`` how both runs of ``image`` differ from the golden model."""
@@ -336,8 +308,3 @@ def _name(model: str | Path | Graph | Program, loaded: Graph | Program) -> str:
     if isinstance(model, str | Path):
         return Path(model).stem
     return loaded.name if isinstance(loaded, Graph) else loaded.graph.name
-
-
-def _info(graph: Graph, name: str) -> TensorInfo:
-    tensor = graph.tensors[name]
-    return TensorInfo(name, str(tensor.dtype), list(tensor.shape))

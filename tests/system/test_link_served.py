@@ -1,63 +1,36 @@
 """The virtual board served to other processes: over TCP, and as a serial port."""
 
 import os
-import signal
-import subprocess
-import sys
+import socket
 import time
 
 import pytest
+from links.served import serving
 from weft.driver.board import Block, Board, Place
-from weft.driver.transports import open_transport
+from weft.driver.transports import open_transport, tcp
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
-SERVER = """
-import sys
-from weft_hw.contract.config import get_config
-from weft_sim.serve import serve_pty, serve_tcp
-from weft_sim.virtual_board import VirtualBoard
-board = VirtualBoard(get_config("tiny"), stand_in=True)
-announce = lambda name: print(name, flush=True)
-if sys.argv[1] == "pty":
-    serve_pty(board, announce=announce)
-else:
-    serve_tcp(board, 0, announce=announce)
-"""
-CLIENT = """
-import sys
-from weft.driver.board import Board
-from weft.driver.transports import open_transport
-from weft_hw.contract.config import get_config
-from weft_hw.contract.memory_map import Region
-config = get_config("tiny")
-board = Board(open_transport(sys.argv[1], config), config)
-print("open", flush=True)
-while True:
-    board.execute([(Region.ACTIVATION, 0, bytes(2048))], (0, 3), [(Region.ACTIVATION, 0, 512)])
-"""
 
 
-def start(source, *arguments):
-    paths = os.pathsep.join(path for path in sys.path if path)
-    return subprocess.Popen([sys.executable, "-c", source, *arguments], stdout=subprocess.PIPE,
-                            text=True, env=os.environ | {"PYTHONPATH": paths})
+class NoLock:
+    """A lock on another machine does not count on this one."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def release(self):
+        pass
 
 
 @pytest.fixture(params=["tcp", "pty"])
 def device(request):
-    server = start(SERVER, request.param)
-    assert server.stdout is not None
-    try:
-        yield server.stdout.readline().strip()
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
+    with serving(request.param) as server:
+        yield server.device
 
 
 def infer(board, seed):
@@ -74,26 +47,43 @@ def test_one_client_after_another(device):
             assert board.statistics.retries == 0
 
 
-def test_two_owners(device):
+def test_a_second_owner_is_told_who_the_first_is(device):
     with Board(open_transport(device, TINY), TINY) as board:
+        for name in (device, device.replace("127.0.0.1", "localhost")):
+            with pytest.raises(LinkError, match=f"is in use by process {os.getpid()}$"):
+                open_transport(name, TINY)
+        infer(board, 1)
+    Board(open_transport(device, TINY), TINY).close()
+
+
+def test_a_server_refuses_whoever_asks_no_lock(monkeypatch):
+    """As from another machine: a sentence in good time, and the first client is not disturbed."""
+    with serving("tcp") as server, Board(open_transport(server.device, TINY), TINY) as board:
+        monkeypatch.setattr(tcp, "DeviceLock", NoLock)
         begin = time.monotonic()
-        with pytest.raises(LinkError, match=r"in use by process \d+|serves another client"):
-            Board(open_transport(device, TINY), TINY)
+        with pytest.raises(LinkError, match="refuses: this board serves another client already"):
+            Board(open_transport(server.device, TINY), TINY)
         assert time.monotonic() - begin < 5
         infer(board, 1)
 
 
-def test_killed_hosts_leave_the_board_usable(device):
-    for round_ in range(6):
-        client = start(CLIENT, device)
-        assert client.stdout is not None
-        assert client.stdout.readline() == "open\n"
-        time.sleep(0.01 * round_)
-        client.send_signal(signal.SIGKILL)
-        client.wait()
-        client.stdout.close()
-        with Board(open_transport(device, TINY), TINY) as board:
-            infer(board, round_)
+def test_a_server_that_says_nothing_costs_no_more_than_the_limits():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        name = f"tcp:127.0.0.1:{silent.getsockname()[1]}"
+        begin = time.monotonic()
+        with pytest.raises(LinkError, match=r"the board does not answer \(tried 4 times\)"):
+            Board(open_transport(name, TINY), TINY, timeout=0.1, retries=3)
+        assert 0.3 < time.monotonic() - begin < 3
+
+
+def test_a_serial_port_is_asked_not_to_wait_for_more(monkeypatch):
+    serial = pytest.importorskip("serial")
+    asked = []
+    monkeypatch.setattr(serial.Serial, "set_low_latency_mode",
+                        lambda port, value: asked.append(value), raising=False)
+    with serving("pty") as server:
+        open_transport(server.device, TINY).close()
+    assert asked == [True]
 
 
 @pytest.mark.parametrize("device, message", [
@@ -105,5 +95,6 @@ def test_killed_hosts_leave_the_board_usable(device):
     ("carrier-pigeon", "there is no device 'carrier-pigeon'"),
 ])  # fmt: skip
 def test_devices_that_do_not_open(device, message):
-    with pytest.raises(LinkError, match=message):
-        open_transport(device, TINY)
+    for _ in range(2):  # whatever was locked is free again
+        with pytest.raises(LinkError, match=message):
+            open_transport(device, TINY)

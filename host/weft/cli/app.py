@@ -16,7 +16,9 @@ from weft.cli import (
     devices,
     doctor,
     explain,
+    models,
     program,
+    report,
     run,
     serve_sim,
 )  # fmt: skip
@@ -49,7 +51,9 @@ def _options(
     """Take the options that stand before a command."""
 
 
-for command in (explain, run, bench, compile, demo, serve_sim, build, program, devices, doctor):
+for command in (
+    explain, run, bench, report, compile, demo, serve_sim, build, program, devices, doctor, models,
+):  # fmt: skip
     command.register(app)
 
 

@@ -1,6 +1,5 @@
 """``weft explain``: what each layer is, costs, and where it runs; nothing is run."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +22,6 @@ from weft.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from weft.analysis import LayerFacts
     from weft.graph import Graph
     from weft.program import Program
 
@@ -46,11 +44,11 @@ def explain(
     )] = False,
 ):  # fmt: skip
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
-    from weft.analysis import analyse
     from weft.compiler import compile_graph
     from weft.errors import CapacityError
     from weft.fallback import load_in_parts
     from weft.graph import Graph
+    from weft.layer_table import layer_rows, memory_use
     from weft.loading import find_model, get_config, load
 
     outside, problem = None, None
@@ -66,13 +64,8 @@ def explain(
             program, problem = None, str(error)
     else:
         graph, size, program = loaded.graph, loaded.config, loaded
-    facts = {node.outputs[0]: fact
-             for node, fact in zip(graph.nodes, analyse(graph), strict=True)}  # fmt: skip
-    rows = [_row(fact, program, output, size.multipliers) for output, fact in facts.items()]
-    memory = None
-    if program is not None:
-        memory = {name.lower(): {"used": used, "available": available}
-                  for name, (used, available) in program.usage.items()}  # fmt: skip
+    rows = layer_rows(graph, program, size.multipliers)
+    memory = memory_use(program)
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
     elsewhere = [] if outside is None else [
@@ -133,23 +126,6 @@ def _stages(loaded: "Graph | Program") -> list[dict[str, Any]]:
     if not isinstance(loaded, Graph):
         raise ModelError("--passes needs the model file; a program is what the passes ended in")
     return [{"pass": name, **graph_as_dict(graph)} for name, graph in trace_passes(loaded)]
-
-
-def _row(
-    fact: "LayerFacts", program: "Program | None", output: str, multipliers: int
-) -> dict[str, Any]:
-    row = asdict(fact)
-    layer = None
-    if program is not None:
-        layer = next((layer for layer in program.layers if layer.outputs[0] == output), None)
-    row["where"] = layer.where if layer else None
-    row["reason"] = layer.reason if layer else None
-    cycles = None
-    if program is not None and layer is not None:
-        cycles = sum(program.descriptors[n].predicted_cycles for n in layer.descriptors)
-    row["predicted_cycles"] = cycles
-    row["utilization"] = fact.macs / (multipliers * cycles) if cycles else None
-    return row
 
 
 def _cells(row: dict[str, Any]) -> list[object]:

@@ -38,9 +38,6 @@ class Board:
 
     Attributes
     ----------
-    session : int
-        Counts the sessions begun. Within one, nobody else has touched the board; after another
-        has begun its memories may hold anything.
     clock_hz : int
         Of the board; 0 in simulation.
 
@@ -59,7 +56,7 @@ class Board:
         self._pieces = Pieces(config)
         self._lock = threading.RLock()
         self._run, self._closed = 0, False
-        self.clock_hz = self.session = 0
+        self.clock_hz = self._session = 0
         try:
             self.reset()
         except BaseException:
@@ -70,6 +67,16 @@ class Board:
     def statistics(self) -> LinkStatistics:
         """What went over the link since the board was opened."""
         return self._link.statistics
+
+    @property
+    def session(self) -> int:
+        """Number of the session, which is begun if there is none.
+
+        Within one nobody else touches the board, and it does not lose power. When another one
+        has begun, its memories may hold anything.
+        """
+        with self._working():
+            return self._session
 
     @contextmanager
     def _working(self):
@@ -87,7 +94,7 @@ class Board:
 
     def _open(self):
         facts = self._link.open()
-        self.session += 1
+        self._session += 1
         self.clock_hz = facts["clock_hz"]
         mine = fingerprint(self.config)
         if facts["fingerprint"] != mine:

@@ -1,6 +1,7 @@
 """A board on a serial port."""
 
 import os
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 from weft.driver.lock import DeviceLock
@@ -38,6 +39,9 @@ class SerialTransport(Transport):
         self._lock = DeviceLock(os.path.realpath(path))
         try:
             self._port = serial.Serial(path, baud, write_timeout=_WRITE_SECONDS)
+            # FTDI's adapters otherwise keep short replies for 16 ms, more than the credit lasts.
+            with suppress(ValueError, AttributeError):  # other ports, other systems
+                self._port.set_low_latency_mode(True)
         except (*self._errors, ValueError) as error:
             self._lock.release()
             raise LinkError(f"cannot open {path}: {error}") from None

@@ -1,0 +1,51 @@
+"""``weft report``: one self-contained page about a model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weft.cli.options import ConfigOption, DeviceOption, ModelArgument, RoundingOption
+from weft.cli.output import progress
+from weft.errors import WeftError
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command()(report)
+
+
+def report(
+    model: ModelArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html")],
+    inputs: Annotated[list[Path] | None, typer.Option(
+        "--input", "-i", metavar="FILE",
+        help="A .npy array or a picture; of several the first counts. Without it the input is "
+        "random (seed 0).")] = None,
+    device: DeviceOption = "golden",
+    config: ConfigOption = None,
+    rounding: RoundingOption = None,
+):  # fmt: skip
+    """Write a page about MODEL: layers, cycles, utilisation, memory, activation maps."""
+    from weft.cli.feeds import gather_feeds
+    from weft.report import subject
+    from weft.report_page import render
+
+    if output.suffix not in (".html", ".htm"):
+        raise WeftError(f"{output}: a report's name ends in .html")
+    if not output.parent.is_dir():
+        raise WeftError(f"{output.parent} is no directory")
+    with progress("compiling") as step:
+        about = subject(model, config, rounding)
+        label, feed = gather_feeds(about.graph, inputs or [])[0]
+        step(f"running on {device}")
+        page = render(about.report(device, feed, label))
+    partial = output.with_name(output.name + ".part")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"wrote {output}: {output.stat().st_size:,} bytes")

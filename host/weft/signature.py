@@ -1,0 +1,49 @@
+"""What goes into a model and comes out of it: names, dtypes, shapes, and whether feeds fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.errors import ModelError
+from weft.graph import Graph
+
+__all__ = ["TensorInfo", "batch_of"]
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output: its name, NumPy dtype, and shape as the model declares it."""
+
+    name: str
+    type: str
+    shape: list[int]
+
+    @classmethod
+    def of(cls, graph: Graph, name: str) -> "TensorInfo":
+        """Describe the tensor called ``name``."""
+        tensor = graph.tensors[name]
+        return cls(name, str(tensor.dtype), list(tensor.shape))
+
+
+def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
+    """Return the batch; raise :class:`ModelError` where ``feeds`` do not fit the model."""
+    batches = set()
+    for name in feeds:
+        if name not in graph.inputs:
+            raise ModelError(f"the model has no input {name!r}, only {', '.join(graph.inputs)}")
+    for name in graph.inputs:
+        if name not in feeds:
+            raise ModelError(f"input {name} is missing")
+        tensor, array = graph.tensors[name], np.asarray(feeds[name])
+        if array.dtype != tensor.dtype:
+            raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
+        shape = tuple(tensor.shape)
+        if array.ndim != len(shape) or array.shape[1:] != shape[1:] or array.size == 0:
+            raise ModelError(f"input {name} must have shape {shape}, not {array.shape}")
+        batches.add(len(array))
+    if len(batches) > 1:
+        raise ModelError(f"inputs have different batches: {sorted(batches)}")
+    return batches.pop()

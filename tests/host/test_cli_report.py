@@ -1,0 +1,139 @@
+"""A report is one page that holds everything and asks for nothing."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import weft.report
+from PIL import Image
+from weft.cli import main
+from weft.devices import OpenDevice
+from weft.digits import held_out_inputs
+from weft_hw.contract.memory_map import COUNTERS, Region
+from weft_sim.machine import Machine
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """What a browser would load and show."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.sources, self.text = [], [], [], ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.sources += [value for name, value in attrs if name in ("src", "href", "srcset")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += f" {data}"
+
+
+@pytest.fixture
+def simulated(monkeypatch):
+    """Device ``sim`` is the architectural simulator; its counters are 0, 1000, 2000 and so on."""
+
+    class Counting(Machine):
+        def read(self, region, unit, count):
+            if region is Region.COUNTER:
+                return b"".join(
+                    (1000 * (u // len(COUNTERS))).to_bytes(4, "little") for u in
+                    range(unit, unit + count))
+            return super().read(region, unit, count)
+
+    monkeypatch.setattr(weft.session, "open_device",
+                        lambda name, config, report=None: OpenDevice(name, config,
+                                                                     Counting(config)))
+
+
+def write(tmp_path, *arguments):
+    path = tmp_path / "report.html"
+    assert main(["report", *map(str, arguments), "-o", str(path)]) == 0
+    assert [each.name for each in tmp_path.glob("report*")] == ["report.html"]
+    page = Page(path.read_text("utf-8"))
+    assert page.open == [] and not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert "url(" not in path.read_text("utf-8") and "@import" not in path.read_text("utf-8")
+    return page
+
+
+def pictures(page):
+    for source in page.sources:
+        assert source.startswith("data:image/png;base64,")
+        with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+            yield picture.size
+
+
+def test_a_page_from_the_device(simulated, tmp_path, capsys):
+    images, labels = held_out_inputs()
+    np.save(tmp_path / "one.npy", images[:1])
+    page = write(tmp_path, "digits", "-d", "sim", "-c", "tiny", "-i", tmp_path / "one.npy")
+    assert capsys.readouterr().out.startswith(f"wrote {tmp_path / 'report.html'}: ")
+    assert "digits_int8 on tiny" in page.text and "91,456" in page.text  # MACs
+    layers = weft.compile("digits", config="tiny").layers
+    for layer in layers:
+        assert layer.name in page.text and layer.operator in page.text
+    for words in ("cycles predicted", "cycles counted", "utilisation", "4,000", "waits for input",
+                  "weight", "activation", "bytes used", "runs on the host"):
+        assert words in page.text, words
+    assert re.search(rf"highest: +{labels[0]} ", page.text)
+    assert len(list(pictures(page))) >= 5
+
+
+def test_a_page_from_the_golden_model(tmp_path):
+    page = write(tmp_path, "digits")
+    assert "digits_int8 on ulx3s-85f" in page.text and "random input, seed 0" in page.text
+    assert "cycles predicted" in page.text and "cycles counted" not in page.text
+    assert len(list(pictures(page))) >= 8
+
+
+def test_a_program_is_shown_as_well(tmp_path):
+    weft.compile("digits", config="tiny").save(tmp_path / "digits.weft")
+    page = write(tmp_path, tmp_path / "digits.weft")
+    assert "digits on tiny" in page.text and "cycles predicted" in page.text
+
+
+def test_a_model_that_does_not_fit(tmp_path, monkeypatch):
+    def full(graph, config):
+        raise weft.CapacityError("it needs 9 bytes; there are <8>")
+
+    monkeypatch.setattr(weft.report, "compile_graph", full)
+    page = write(tmp_path, "digits")
+    assert "it needs 9 bytes; there are <8>" in page.text
+    assert "cycles predicted" not in page.text and "Memory" not in page.text
+    assert main(["report", "digits", "-d", "sim", "-o", str(tmp_path / "b.html")]) == 2
+    assert not (tmp_path / "b.html").exists()
+
+
+def test_names_are_not_markup(tmp_path):
+    (tmp_path / "<b>").mkdir()
+    np.save(tmp_path / "<b>" / "&.npy", held_out_inputs()[0][:1])
+    page = write(tmp_path, "digits", "-i", tmp_path / "<b>" / "&.npy")
+    assert "<b>/&.npy" in page.text
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["digits"], "Missing option '--output'"),
+    (["digits", "-o", "page.pdf"], "page.pdf: a report's name ends in .html"),
+    (["digits", "-o", "/nonexistent/a.html"], "/nonexistent is no directory"),
+    (["nothing.onnx", "-o", "a.html"], "there is no model nothing.onnx"),
+    (["digits", "-o", "a.html", "-i", "nothing.npy"], "nothing.npy does not exist"),
+    (["digits", "-o", "a.html", "-c", "huge"], "no configuration 'huge'"),
+])  # fmt: skip
+def test_bad_usage(arguments, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", *arguments]) == 2
+    output = capsys.readouterr()
+    [line] = output.err.splitlines()
+    assert message in line and output.out == "" and list(tmp_path.iterdir()) == []

@@ -1,0 +1,115 @@
+"""What a link carries: small inferences ahead of their replies, and tensor bytes over TCP."""
+
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+from links.latency import LateTransport
+from links.served import serving
+from weft.driver.board import Block, Board, Place
+from weft.driver.link import Link
+from weft.driver.transports import open_transport
+from weft.driver.transports.base import BITS_PER_BYTE
+from weft.driver.transports.sim import SimTransport
+from weft_hw.contract.config import get_config
+from weft_hw.contract.memory_map import Region
+from weft_hw.contract.packet import Request
+from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR
+from weft_sim.pin_board import PinBoard
+
+pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+TINY = get_config("tiny")
+LATENCIES = pytest.mark.parametrize("latency", [0.0, 0.001])
+AHEAD = 3  # inferences under way at once: 12 of the 16 requests that the board holds
+
+
+def open_line(latency):
+    """Return a transport through the pins of a serial port at 3 Mbaud, and the board behind it."""
+    transport = SimTransport(TINY, stand_in=True, uart=(25_000_000, 3_000_000))
+    assert isinstance(transport.board, PinBoard)
+    return LateTransport(transport, latency), transport.board
+
+
+def share_of_line(line, count, begin):
+    """Return how much of the line's capacity ``count`` bytes took since cycle ``begin``."""
+    return count * BITS_PER_BYTE / line.baud / ((line.cycles - begin) / line.clock_hz)
+
+
+@LATENCIES
+def test_weights_use_the_line_rate(latency):
+    transport, line = open_line(latency)
+    data = np.random.default_rng(34).bytes(TINY.rows * 8192)
+    with Board(transport, TINY) as board:
+        begin = line.cycles
+        board.write(Region.WEIGHT, 0, data)
+        share = share_of_line(line, len(data), begin)
+        print(f"{share:.1%} of the line rate")
+        assert share >= 0.95
+
+
+@LATENCIES
+def test_reading_uses_the_line_rate(latency):
+    transport, line = open_line(latency)
+    units = TINY.activation_words
+    with Board(transport, TINY) as board:
+        board.write(Region.ACTIVATION, 0, bytes(4 * units))
+        begin = line.cycles
+        board.execute(reads=16 * [Place(Region.ACTIVATION, 0, units)])
+        share = share_of_line(line, 64 * units, begin)
+        print(f"{share:.1%} of the line rate")
+        assert share >= 0.95
+
+
+@LATENCIES
+def test_small_inferences_ahead_of_their_replies_keep_the_line_busy(latency):
+    """An 8x8 image in, 10 scores out: the requests fill 90 % of the time that the line has."""
+    transport, line = open_line(latency)
+    link = Link(transport)
+    link.open()
+    images, runs = np.random.default_rng(41).integers(0, 256, (60, 64), np.uint8), deque()
+
+    def start(number):
+        place = {"region": Region.ACTIVATION, "address": 16 * (number % 4)}
+        link.submit(Request.WRITE, {**place, "count": 16}, images[number].tobytes())
+        link.submit(Request.RUN, {"first": 0, "count": 5, "run": number})
+        wait = link.submit(Request.WAIT)
+        runs.append((number, wait, link.submit(Request.READ, {**place, "count": 3})))
+
+    def finish():
+        number, wait, read = runs.popleft()
+        run, cycles = link.finish(wait, 1.0)[:2], link.finish(wait, 1.0)[2:]
+        assert int.from_bytes(run, "little") == number
+        assert int.from_bytes(cycles, "little") == 5 * CYCLES_PER_DESCRIPTOR
+        assert link.finish(read, 1.0) == images[number, :12].tobytes()
+
+    begin, sent = line.cycles, link.statistics.bytes_to_board
+    for number in range(len(images)):
+        start(number)
+        if len(runs) > AHEAD:
+            finish()
+    while runs:
+        finish()
+    share = share_of_line(line, link.statistics.bytes_to_board - sent, begin)
+    rate = len(images) / ((line.cycles - begin) / line.clock_hz)
+    print(f"{share:.1%} of the line rate, {rate:.0f} inferences/s")
+    assert share >= 0.90 and link.statistics.retries == 0
+    transport.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts CPU time in /proc")
+def test_tcp_carries_a_megabyte_a_second_on_one_core():
+    """Both processes and the simulation of the link, in CPU time: other work does not count."""
+    data = np.random.default_rng(42).bytes(TINY.columns * TINY.activation_words)
+    with serving("tcp") as server, Board(open_transport(server.device, TINY), TINY) as board:
+        begin, cpu = time.monotonic(), time.process_time() + server.cpu_seconds()
+        for _ in range(10):
+            _, got = board.execute([Block(Region.ACTIVATION, 0, data)] * 50, None,
+                                   [Place(Region.ACTIVATION, 0, TINY.activation_words)] * 50)
+            assert got == [data] * 50
+        cpu = time.process_time() + server.cpu_seconds() - cpu
+        size = 10 * 100 * len(data)
+        print(f"{size / 1e6 / cpu:.2f} MB/s of CPU time, "
+              f"{size / 1e6 / (time.monotonic() - begin):.2f} MB/s by the clock")  # fmt: skip
+        assert size / cpu >= 1e6 and board.statistics.retries == 0
