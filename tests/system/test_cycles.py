@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
 
 SEEDS = 15
 # Of those, how many fit and have layers of over 1000 cycles at least.
-LONG_LAYERS = {"tiny": 0, SMALL.name: 30, "ulx3s-85f": 20}
+LONG_LAYERS = {"tiny": 0, SMALL.name: 20, "ulx3s-85f": 15}
 
 
 @pytest.mark.parametrize("config", ["tiny", SMALL, "ulx3s-85f"], ids=LONG_LAYERS)
@@ -56,4 +56,4 @@ def test_models(name):
         assert layer["busy"] + sum(layer[name] for name in waits) == layer["cycles"]
     # The first descriptor takes 21 cycles to come, a table its load; the others come in time.
     setup = [layer["wait_setup"] for layer in outcome.counters]
-    assert setup[0] == 21 and {1} <= set(setup[1:]) <= {1, 261}
+    assert setup[0] == 21 and {1} <= set(setup[1:]) <= {1, 263}

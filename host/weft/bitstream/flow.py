@@ -21,7 +21,7 @@ _TOP = "top"
 _STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
 _FAMILY_OPTIONS = {
-    "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router2"},
+    "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router1"},
     "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS, "synth_opts": "-dsp"},
 }
 _STATISTICS = "tee -q -o stat.json stat -json"
