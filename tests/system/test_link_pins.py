@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 import weft
+from graph_builder import Builder
 from links.exercise import UNITS, Exerciser
+from weft import reference
+from weft.cli.feeds import random_feed
+from weft.compiler import compile_graph
 from weft.devices import open_over
 from weft.digits import held_out_inputs
 from weft.driver.board import Board
+from weft.driver.transports.base import BITS_PER_BYTE
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
@@ -99,3 +104,25 @@ def test_digits_through_the_pins():
         assert line.disturbances > 5
         line.disturb(0, 0)
         assert np.array_equal(session.run(None, {"image": images[:1]})[0], expected[:1])
+
+
+def test_a_stream_keeps_the_line_busy():
+    """A network with little work for its input: the line, not the engine, sets the pace."""
+    builder = Builder(3)
+    x = builder.conv(builder.input(8, 8, 4), 4, kernel=(2, 2), stride=(4, 4))
+    graph = builder.build(x)
+    transport, line = open_line()
+    device = open_over(transport, TINY, name="pins")
+    feeds = [random_feed(graph, seed) for seed in range(12)]
+    with weft.InferenceSession(compile_graph(graph, TINY), device=device) as session:
+        times, sent = [], []
+        for feed, result in zip(feeds, session.stream(feeds), strict=True):
+            assert np.array_equal(result, reference.run(graph, feed)[graph.outputs[0]])
+            times.append(line.cycles)
+            sent.append(device.traffic().bytes_to_board)
+        assert session.profile.link.retries == 0
+    # From the first result to the last but two, three images are on their way.
+    seconds = (times[-3] - times[0]) / line.clock_hz
+    share = (sent[-3] - sent[0]) * BITS_PER_BYTE / line.baud / seconds
+    print(f"{share:.1%} of the line rate")
+    assert share >= 0.90
