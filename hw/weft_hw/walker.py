@@ -104,8 +104,8 @@ class Walker(wiring.Component):
                      | (self.filled_rows >= descriptor.fill_rows)),
             started.eq(1),  # `ready` has seen this block
         ]
-        # ends[name]: this column of taps is the last of its row, window, output, row, group, block.
-        names = ("tap", "window", "output", "row", "block", "layer")
+        # ends[name]: this column of taps is the last of its tap row, window, output, row, block.
+        names = ("tap", "window", "output", "row", "block")
         ends = {name: Signal(name=f"ends_{name}") for name in names}
         m.d.comb += [
             ends["tap"].eq(tap == entry.window.columns - 1),
@@ -113,7 +113,6 @@ class Walker(wiring.Component):
             ends["output"].eq(ends["window"] & entry.last),
             ends["row"].eq(ends["output"] & x.last),
             ends["block"].eq(ends["row"] & group.last),
-            ends["layer"].eq(ends["block"] & block.last),
             self.issue.eq(self.entries.valid & self.enable & ready & started & ~done),
             self.entries.ready.eq(self.issue & ends["window"]),
         ]

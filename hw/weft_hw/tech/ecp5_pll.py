@@ -3,7 +3,7 @@
 from amaranth.hdl import Const, Instance, Module, Signal
 from amaranth.lib import io
 
-from weft_hw.tech.pll import Pll, PllSettings, choose
+from weft_hw.tech.pll import Pll, PllSettings, choose, within
 
 __all__ = ["Ecp5Pll", "ecp5_pll_settings"]
 
@@ -26,9 +26,6 @@ def ecp5_pll_settings(input_hz: float, wanted_hz: float) -> PllSettings:
     ValueError
         If the PLL cannot do it.
     """
-    def within(value: float, limits: tuple[float, float]) -> bool:
-        return limits[0] <= value <= limits[1]
-
     candidates = []
     for divide in _DIVISORS:
         detector = input_hz / divide

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Const, Instance, Module
 
-from weft_hw.tech.pll import Pll, PllSettings, choose
+from weft_hw.tech.pll import Pll, PllSettings, choose, within
 
 __all__ = ["Ice40Pll", "filter_range", "ice40_pll_settings"]
 
@@ -28,9 +28,6 @@ def ice40_pll_settings(input_hz: float, wanted_hz: float) -> PllSettings:
     ValueError
         If the PLL cannot do it.
     """
-    def within(value: float, limits: tuple[float, float]) -> bool:
-        return limits[0] <= value <= limits[1]
-
     candidates = []
     for divide in range(1, 17):
         detector = input_hz / divide

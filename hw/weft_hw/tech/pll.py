@@ -7,7 +7,7 @@ from amaranth.hdl import Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-__all__ = ["Pll", "PllSettings", "choose"]
+__all__ = ["Pll", "PllSettings", "choose", "within"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,11 @@ class PllSettings:
     detector_hz: float
     oscillator_hz: float
     output_hz: float
+
+
+def within(value: float, limits: tuple[float, float]) -> bool:
+    """Return whether ``value`` lies between two limits, which belong to the range."""
+    return limits[0] <= value <= limits[1]
 
 
 def choose(candidates: list[PllSettings], input_hz: float, wanted_hz: float) -> PllSettings:
