@@ -10,9 +10,9 @@ from weft_hw.contract.fingerprint import fingerprint
 from weft_sim.simulated_board import SimulatedBoard
 from weft_sim.verilate import build_library
 
-__all__ = ["PinBoard"]
+__all__ = ["HARNESS", "PinBoard"]
 
-_HARNESS = Path(__file__).with_suffix(".cpp")
+HARNESS = Path(__file__).with_suffix(".cpp")
 
 
 class PinBoard(SimulatedBoard):
@@ -37,8 +37,6 @@ class PinBoard(SimulatedBoard):
     def __init__(self, config: Config, *, clock_hz: int, baud: int, stand_in: bool = False,
                  watchdog_cycles: int = 1 << 27,
                  progress: Callable[[str], None] = lambda stage: None):  # fmt: skip
-        self.clock_hz, self.baud = clock_hz, baud
-
         def make():
             # Amaranth takes a while to import, and a cached library does without.
             from weft_hw.system import System
@@ -53,12 +51,16 @@ class PinBoard(SimulatedBoard):
         key = f"{fingerprint(config):016x} {config!r} {clock_hz} {baud} {watchdog_cycles}"
         if stand_in:
             key += Path(__file__).with_name("memory_engine.py").read_text()
-        super().__init__(build_library(make, key, _HARNESS, progress), {
+        self._open(build_library(make, key, HARNESS, progress), clock_hz, baud)
+
+    def _open(self, library: Path, clock_hz: int, baud: int):
+        super().__init__(library, {
             "board_error": (ctypes.c_int, []),
             "board_rates": (None, [ctypes.c_double, ctypes.c_double]),
             "board_noise": (None, [ctypes.c_uint64, ctypes.c_double, ctypes.c_int]),
             "board_disturbances": (ctypes.c_uint64, []),
         })  # fmt: skip
+        self.clock_hz, self.baud = clock_hz, baud
         self.set_host(0.0)
 
     def set_host(self, error: float):

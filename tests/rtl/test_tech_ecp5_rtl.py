@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from weft_hw.tech.ecp5 import Ecp5
+from weft_sim.netlist_board import ECP5_CELLS
 from weft_sim.rtl import run_cocotb
 
 HERE = Path(__file__).parent
@@ -32,4 +33,4 @@ def test_like_portable(tmp_path, monkeypatch):
 
     cases = Cases(cases=CASES)
     run_cocotb(TechPairs(cases, Ecp5()), config=cases, test_module="tb_tech", build_dir=tmp_path,
-               models=[HERE / "models" / "ecp5.v"])
+               models=[ECP5_CELLS, HERE / "models" / "ccu2c.v"])

@@ -1,11 +1,15 @@
 """The virtual board in this process."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from weft_hw.contract.config import Config
 
 from weft.driver.transports.base import BITS_PER_BYTE, Transport
 from weft.errors import LinkError
+
+if TYPE_CHECKING:
+    from weft_sim.pin_board import PinBoard
 
 __all__ = ["SimTransport"]
 
@@ -22,6 +26,8 @@ class SimTransport(Transport):
     uart : (int, int), optional
         Clock and baud rate in hertz: go through the pins of the board's serial port, bit by bit
         (:class:`weft_sim.pin_board.PinBoard`). Seconds are then those of this clock.
+    pins : PinBoard, optional
+        Go through the pins of this board, which was built already.
     options
         As for :class:`weft_sim.virtual_board.VirtualBoard`.
 
@@ -38,7 +44,8 @@ class SimTransport(Transport):
     """
 
     def __init__(self, config: Config, *, progress: Callable[[str], None] = lambda stage: None,
-                 uart: tuple[int, int] | None = None, **options):  # fmt: skip
+                 uart: tuple[int, int] | None = None, pins: "PinBoard | None" = None,
+                 **options):  # fmt: skip
         try:
             from weft_sim.pin_board import PinBoard
             from weft_sim.tools import ToolError
@@ -46,14 +53,15 @@ class SimTransport(Transport):
         except ImportError as error:
             raise LinkError(f"the simulator needs {error.name}: pip install weft[sim]") from None
         try:
-            if uart is None:
+            if uart is not None:
+                pins = PinBoard(
+                    config, clock_hz=uart[0], baud=uart[1], progress=progress, **options)
+            if pins is None:
                 self.hz = NOMINAL_HZ
                 self.board = VirtualBoard(config, progress=progress, **options)
             else:
-                self.hz, baud = uart
-                self.bytes_per_second = baud / BITS_PER_BYTE
-                self.board = PinBoard(
-                    config, clock_hz=self.hz, baud=baud, progress=progress, **options)
+                self.hz, self.board = pins.clock_hz, pins
+                self.bytes_per_second = pins.baud / BITS_PER_BYTE
         except ToolError as error:
             raise LinkError(f"cannot build the virtual board: {error}") from None
         self._outgoing, self._incoming = bytearray(), bytearray()
