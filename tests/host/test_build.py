@@ -28,6 +28,7 @@ if failing:
 if "{name}" == "yosys":
     stat = dict(design=dict(num_cells_by_type=dict(TRELLIS_FF=7, SB_DFFE=2)))
     pathlib.Path("stat.json").write_text(json.dumps(stat))
+    pathlib.Path("netlist.v").write_text("module top; endmodule")
 elif "{name}" == "nextpnr-ecp5":
     speed = speeds[int(sys.argv[sys.argv.index("--seed") + 1]) - 1]
     used = lambda n: dict(used=n, available=100)
@@ -74,6 +75,7 @@ def test_the_fastest_seed_is_published(tools, tmp_path):
     # Nothing but the bitstream, the report and the logs is left.
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) \
         == ["log", "report.json", "ulx3s-12f.bit"]
+    assert (tmp_path / "out" / "log" / "netlist.v").read_text() == "module top; endmodule"
 
 
 def test_json_is_as_documented(tools, tmp_path, capsys):

@@ -24,7 +24,8 @@ _FAMILY_OPTIONS = {
     "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router1"},
     "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS, "synth_opts": "-dsp"},
 }
-_STATISTICS = "tee -q -o stat.json stat -json"
+_NETLIST = "netlist.v"
+_AFTER_SYNTHESIS = f"tee -q -o stat.json stat -json\nwrite_verilog -noattr {_NETLIST}"
 _FRAGMENTS = {"ecp5": (".lpf", "add_preferences"), "ice40": (".pcf", "add_constraints")}
 _BITSTREAMS = {"ecp5": f"{_TOP}.bit", "ice40": f"{_TOP}.bin"}
 
@@ -35,9 +36,9 @@ def build_bitstream(
 ) -> BuildResult:
     """Build the complete design for a board.
 
-    ``out`` receives the bitstream (of the fastest seed), ``report.json`` and ``log/``; the
-    bitstream appears whole or not at all, and one of an earlier build is gone from the
-    moment this one starts.
+    ``out`` receives the bitstream (of the fastest seed), ``report.json`` and ``log/``, where the
+    synthesised netlist is too, for simulation at gate level. The bitstream appears whole or not at
+    all, and one of an earlier build is gone from the moment this one starts.
 
     Parameters
     ----------
@@ -81,6 +82,7 @@ def build_bitstream(
         progress(f"synthesis ({programs[synthesise[0]].version})")
         _run(programs, synthesise, work, log / "synthesis.log")
         flip_flops = _flip_flops(work / "stat.json")
+        (work / _NETLIST).replace(log / _NETLIST)
 
         runs: list[tuple[SeedResult, dict[str, Resource], Path]] = []
         for seed in seeds:
@@ -125,7 +127,7 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     suffix, override = _FRAGMENTS[board.family]
     fragment = constraints_of(board.name, suffix)
     plan = platform.prepare(
-        BoardTop(board), _TOP, emit_src=False, script_after_synth=_STATISTICS,
+        BoardTop(board), _TOP, emit_src=False, script_after_synth=_AFTER_SYNTHESIS,
         **_FAMILY_OPTIONS[board.family], **({override: fragment} if fragment else {}))
     for name, content in plan.files.items():
         data = content.encode() if isinstance(content, str) else content
