@@ -196,13 +196,17 @@ class Engine(wiring.Component):
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""
         written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
-        with m.If(sequencer.joined):
+        # Another kind of layer uses the read port itself. Registered, because all of it stands
+        # still from the cycle after the front half's begin until both halves are joined.
+        at_once, by_rows = Signal(), Signal()
+        back_is_mac = sequencer.back.kind == Kind.MAC
+        m.d.sync += [
+            at_once.eq(back_is_mac & (sequencer.front.wait == Wait.NOTHING)),
+            by_rows.eq(back_is_mac & (sequencer.front.wait == Wait.ROW)),
+        ]
+        with m.If(sequencer.joined | at_once):
             m.d.comb += fill.rows_ready.eq(-1)
-        with m.Elif(sequencer.back.kind != Kind.MAC):
-            pass  # it uses the read port itself
-        with m.Elif(sequencer.front.wait == Wait.NOTHING):
-            m.d.comb += fill.rows_ready.eq(-1)
-        with m.Elif(sequencer.front.wait == Wait.ROW):
+        with m.Elif(by_rows):
             m.d.comb += fill.rows_ready.eq(written)
 
     def _connect_memories(self, m, host, activations, array, output, sequencer, program):

@@ -23,6 +23,7 @@ _FETCH = 11  # from a fetch to its column of taps at the feeder
 _FILLED = 5  # from the last word of an input row to the row's being counted
 _LOW_ROW = 7  # from the last fetch of an output row to its input rows' being free
 _QUEUE = 16  # columns of taps under way or queued
+_PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
 _COLLECT = 3  # from the last step to the first beat, besides the array
 _STORE = 3  # from the last result to the end of the layer
 _ROWS_WRITTEN = 4  # from the last result of an output row to the row's being readable
@@ -188,7 +189,7 @@ class _Walk:
             kept = self._keep if x else 0
             for number, (columns, every, steps) in enumerate(self._entries):
                 for _ in range((columns - kept) * (1 if every else pixels)):
-                    fetch = max(fetch + 1, pops[-_QUEUE] + 1)
+                    fetch = max(fetch + 1, pops[-_QUEUE] + _PLACE)
                     pop = max(fetch + _FETCH, pop + 1, hold)
                     pops.append(pop)
                 start = max(pop + 1, free, join)
