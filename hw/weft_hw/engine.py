@@ -137,7 +137,10 @@ class Engine(wiring.Component):
             array.depthwise.eq(back.depthwise), array.own.eq(window.own),
         ]  # fmt: skip
 
-        # Array to accumulators to lanes, or operands to lanes, to activation memory.
+        # Array to accumulators to lanes, or operands to lanes, to activation memory. A register on
+        # the way to the lanes, which lie all over the chip.
+        valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
+        beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
         m.d.comb += [
             accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),
             accumulators.maximum.eq(back.maximum),
@@ -146,8 +149,7 @@ class Engine(wiring.Component):
             collector.parameter_base.eq(back.parameter_base),
             elementwise.read_data.eq(activations.read_data),
             table.read_data.eq(activations.read_data),
-            output.valid.eq(collector.valid | elementwise.valid),
-            output.beat.eq(Mux(elementwise.valid, elementwise.beat, collector.beat)),
+            output.valid.eq(valid), output.beat.eq(beat),
             output.control.rescale.rounding.eq(back.rounding),
             output.control.rescale.zero_point.eq(back.zero_point),
             output.control.rescale.low.eq(back.low),

@@ -24,7 +24,7 @@ _FILLED = 5  # from the last word of an input row to the row's being counted
 _LOW_ROW = 7  # from the last fetch of an output row to its input rows' being free
 _QUEUE = 16  # columns of taps under way or queued
 _PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
-_COLLECT = 3  # from the last step to the first beat, besides the array
+_COLLECT = 4  # from the last step to the lanes' first beat, besides the array
 _STORE = 3  # from the last result to the end of the layer
 _ROWS_WRITTEN = 4  # from the last result of an output row to the row's being readable
 
