@@ -148,7 +148,7 @@ class _Walk:
         # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
         self._entries = [(entry.columns, entry.channels and distinct, len(entry.taps))
                          for entry in command.entries]  # fmt: skip
-        self._state = _State((-1,) * _QUEUE, 0, 0, 0)
+        self._state = _State((-_PLACE,) * _QUEUE, 0, 0, 0)
         self._known: dict = {}
         self._moved = 0  # what the state's times count from
         self.last_start = self.last_step = self.busy = 0
@@ -164,7 +164,7 @@ class _Walk:
     def _group(self, now: int, pixels: int, leave: int) -> int:
         state, shift = self._state, now - self._moved
         state = _State(
-            tuple(max(-1, pop - shift) for pop in state.pops), max(0, state.hold - shift),
+            tuple(max(-_PLACE, pop - shift) for pop in state.pops), max(0, state.hold - shift),
             max(0, state.free - shift), max(0, state.exit - shift))  # fmt: skip
         key = (state, max(0, self._join + 1 - now), pixels, leave)
         if key not in self._known:
