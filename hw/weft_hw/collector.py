@@ -67,9 +67,10 @@ class Collector(wiring.Component):
             choice = Array(position[k] for k in range(lane, len(position), config.lanes))
             m.d.sync += out.value[lane].eq(choice[index])
 
-        last_beat, last_pixel = Signal(), Signal()
+        last_beat, last_pixel, final_beat = Signal(), Signal(), Signal.like(self.last_beats)
+        m.d.sync += final_beat.eq(self.last_beats - 1)
         m.d.comb += last_beat.eq(
-            beat == Mux(step.final_group, self.last_beats - 1, config.beats - 1))
+            beat == Mux(step.final_group, final_beat, config.beats - 1))
         m.d.comb += last_pixel.eq(pixel == step.last_pixel)
         with m.If(busy):
             m.d.sync += beat.eq(beat + 1)

@@ -1,6 +1,6 @@
 """The accelerator as every board instantiates it: link and engine between two byte streams."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -131,19 +131,22 @@ class Core(wiring.Component):
         with m.Elif(commands.greeted | self.reset):
             m.d.sync += greet.eq(0)
 
-        with m.If(~self.active | receiver.alive | expired):
+        stirs = Signal()
+        m.d.sync += stirs.eq(~self.active | receiver.alive | expired)
+        with m.If(stirs):
             m.d.sync += silence.eq(0)
         with m.Else():
             m.d.sync += silence.eq(silence + 1)
 
         link = Signal.like(counters)
         m.d.comb += counters.eq(link)
+        events = delay(m, Cat(receiver.broken, receiver.overrun, expired), 1, name="events")
         m.d.sync += [
-            link.frame_errors.eq(link.frame_errors + receiver.broken),
-            link.overruns.eq(link.overruns + receiver.overrun),
-            link.expirations.eq(link.expirations + expired),
+            link.frame_errors.eq(link.frame_errors + events[0]),
+            link.overruns.eq(link.overruns + events[1]),
+            link.expirations.eq(link.expirations + events[2]),
         ]
-        with m.If(receiver.broken | receiver.overrun | expired):
+        with m.If(events.any()):
             m.d.sync += self.error.eq(1)
         with m.Elif(reset | self.reset):
             m.d.sync += self.error.eq(0)

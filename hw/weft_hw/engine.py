@@ -137,7 +137,10 @@ class Engine(wiring.Component):
             array.depthwise.eq(back.depthwise), array.own.eq(window.own),
         ]  # fmt: skip
 
-        # Array to accumulators to lanes, or operands to lanes, to activation memory.
+        # Array to accumulators to lanes, or operands to lanes, to activation memory. A register on
+        # the way to the lanes, which lie all over the chip.
+        valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
+        beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
         m.d.comb += [
             accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),
             accumulators.maximum.eq(back.maximum),
@@ -146,8 +149,7 @@ class Engine(wiring.Component):
             collector.parameter_base.eq(back.parameter_base),
             elementwise.read_data.eq(activations.read_data),
             table.read_data.eq(activations.read_data),
-            output.valid.eq(collector.valid | elementwise.valid),
-            output.beat.eq(Mux(elementwise.valid, elementwise.beat, collector.beat)),
+            output.valid.eq(valid), output.beat.eq(beat),
             output.control.rescale.rounding.eq(back.rounding),
             output.control.rescale.zero_point.eq(back.zero_point),
             output.control.rescale.low.eq(back.low),
@@ -196,13 +198,17 @@ class Engine(wiring.Component):
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""
         written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
-        with m.If(sequencer.joined):
+        # Another kind of layer uses the read port itself. Registered, because all of it stands
+        # still from the cycle after the front half's begin until both halves are joined.
+        at_once, by_rows = Signal(), Signal()
+        back_is_mac = sequencer.back.kind == Kind.MAC
+        m.d.sync += [
+            at_once.eq(back_is_mac & (sequencer.front.wait == Wait.NOTHING)),
+            by_rows.eq(back_is_mac & (sequencer.front.wait == Wait.ROW)),
+        ]
+        with m.If(sequencer.joined | at_once):
             m.d.comb += fill.rows_ready.eq(-1)
-        with m.Elif(sequencer.back.kind != Kind.MAC):
-            pass  # it uses the read port itself
-        with m.Elif(sequencer.front.wait == Wait.NOTHING):
-            m.d.comb += fill.rows_ready.eq(-1)
-        with m.Elif(sequencer.front.wait == Wait.ROW):
+        with m.Elif(by_rows):
             m.d.comb += fill.rows_ready.eq(written)
 
     def _connect_memories(self, m, host, activations, array, output, sequencer, program):

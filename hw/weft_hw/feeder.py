@@ -68,6 +68,7 @@ class Feeder(wiring.Component):
         window = Signal(window_layout(config))  # what is known of it
         running = Signal(window_layout(config))
         left = Signal(4)  # steps still to come of the running window
+        idle = Signal(init=1)  # there are none
         # Cycles in which the results of the running output will leave, and still have to.
         results, cooling = Signal(range(beats_most + 1)), Signal(range(beats_most + 1))
         covers = Signal()  # the waiting window lasts as long as the results of the one before
@@ -76,14 +77,14 @@ class Feeder(wiring.Component):
         m.d.comb += [
             free.eq(~window.last
                     | Mux(self.step.last, covers, cooling <= window.steps_minus_1)),
-            start.eq(complete & (left == 0) & free & self.enable),
+            start.eq(complete & idle & free & self.enable),
             self.empty.eq(~complete),
             self.columns.ready.eq(~complete | start),
         ]
 
         # Columns.
         m.d.sync += [
-            self.waits_output.eq(complete & (left == 0) & ~free),
+            self.waits_output.eq(complete & idle & ~free),
             self.push.eq(self.columns.valid & self.columns.ready),
             self.pixel.eq(column.pixel),
             self.every.eq(column.every),
@@ -95,7 +96,7 @@ class Feeder(wiring.Component):
             m.d.sync += [window.eq(column.window), complete.eq(column.complete)]
 
         # Steps.
-        stepping = start | (left != 0)
+        stepping = start | ~idle
         current = Signal.like(window)
         final_step = Signal()
         m.d.comb += [
@@ -103,9 +104,12 @@ class Feeder(wiring.Component):
             final_step.eq(Mux(start, window.steps_minus_1 == 0, left == 1)),
         ]
         with m.If(start):
-            m.d.sync += [running.eq(window), left.eq(window.steps_minus_1)]
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [
+                running.eq(window), left.eq(window.steps_minus_1),
+                idle.eq(window.steps_minus_1 == 0),
+            ]
+        with m.Elif(~idle):
+            m.d.sync += [left.eq(left - 1), idle.eq(left == 1)]
         m.d.sync += [
             self.start.eq(start),
             self.channels.eq(window.channels),

@@ -44,7 +44,7 @@ class Sequencer(wiring.Component):
     events : In, conditions counted during a layer: one bit per counter but ``cycles``
     load : In, one descriptor word: ``enable``, ``address``, ``data``
     counter_address : In, layer * COUNTER_STRIDE + counter; counter_data : Out, 2 cycles later; a
-        layer's counters are in memory 6 cycles after its ``done``
+        layer's counters are in memory 7 cycles after its ``done``
     """
 
     start: stream.Interface
@@ -143,7 +143,12 @@ class Sequencer(wiring.Component):
         return m
 
     def _count(self, m, ends, layer):
-        """Count each layer's events; its end moves the counts to memory, one a cycle."""
+        """Count each layer's events; its end moves the counts to memory, one a cycle.
+
+        All of it happens a cycle late, which keeps the decisions off the adders.
+        """
+        events = delay(m, Cat(self.busy, self.events), 1, name="events")
+        ends, layer = delay(m, ends, 1, name="ends"), delay(m, layer, 1, name="counted")
         m.submodules.counters = counters = self.tech.block_ram(
             width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE)
         m.d.comb += [
@@ -154,8 +159,8 @@ class Sequencer(wiring.Component):
         held = [Signal(_WORD, name=f"held_{field.name}", reset_less=True) for field in COUNTERS]
         storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
         held_layer = Signal.like(layer)
-        for count, event in zip(counts, [self.busy, *self.events], strict=True):
-            m.d.sync += count.eq(Mux(self.busy & ~ends, count + event, 0))
+        for count, event in zip(counts, events, strict=True):
+            m.d.sync += count.eq(Mux(events[0] & ~ends, count + event, 0))
         m.d.comb += [
             counters.write_address.eq(held_layer * COUNTER_STRIDE + storing),
             counters.write_data.eq(held[0]),
@@ -163,7 +168,7 @@ class Sequencer(wiring.Component):
         ]
         with m.If(ends):
             m.d.sync += [kept.eq(count + event) for kept, count, event in zip(
-                held, counts, [1, *self.events], strict=True)]
+                held, counts, events, strict=True)]
             m.d.sync += [storing.eq(0), held_layer.eq(layer)]
         with m.Elif(storing != len(COUNTERS)):
             m.d.sync += storing.eq(storing + 1)

@@ -46,7 +46,7 @@ class TapFetch(wiring.Component):
         super().__init__({
             "descriptor": In(DESCRIPTOR_LAYOUT),
             "issue": In(1),
-            "room": Out(1),
+            "room": Out(1, init=1),
             "empty": Out(1),
             "valid": In(1),
             "fetch": In(fetch_layout(config)),
@@ -127,8 +127,13 @@ class TapFetch(wiring.Component):
             queue.r_en.eq(self.o.ready),
         ]
         free = Signal(range(_DEPTH + 1), init=_DEPTH)
-        m.d.sync += free.eq(free + (self.o.valid & self.o.ready) - self.issue)
-        m.d.comb += [self.room.eq(free != 0), self.empty.eq(free == _DEPTH)]
+        # A place counts as free a cycle late: the feeder decides too late to be counted at once.
+        taken = Signal()
+        m.d.sync += [
+            taken.eq(self.o.valid & self.o.ready), free.eq(free + taken - self.issue),
+            self.room.eq(taken | ((free != 0) & ~((free == 1) & self.issue))),  # free != 0, ahead
+        ]
+        m.d.comb += self.empty.eq(free + taken == _DEPTH)
         return m
 
     def _part(self, word, quarter):

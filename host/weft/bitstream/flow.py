@@ -1,10 +1,12 @@
 """The stages of a build: elaborate, synthesise, place and route for each seed, pack, publish."""
 
 import json
+import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from weft_hw.boards import Board, get_board
@@ -46,11 +48,11 @@ def build_bitstream(
         One of the table's, or one like it.
     out : Path
     seeds : sequence of int
-        Of the placer, one run each.
+        Of the placer, one run each, as many at a time as there are processors.
     allow_timing_fail : bool
         Publish a bitstream even if no seed meets the clock.
     progress : callable
-        Called with a sentence as each stage begins.
+        Called with a sentence as each stage begins, also from other threads.
 
     Raises
     ------
@@ -84,17 +86,23 @@ def build_bitstream(
         flip_flops = _flip_flops(work / "stat.json")
         (work / _NETLIST).replace(log / _NETLIST)
 
-        runs: list[tuple[SeedResult, dict[str, Resource], Path]] = []
-        for seed in seeds:
+        inputs = [path for path in work.iterdir() if path.is_file()]
+
+        def route(seed: int) -> tuple[SeedResult, dict[str, Resource], Path]:
             progress(f"place and route, seed {seed} ({programs[place[0]].version})")
-            _run(programs, [*place, "--seed", str(seed)], work, log / f"place-seed{seed}.log")
+            folder = work / f"seed{seed}"
+            folder.mkdir()
+            for path in inputs:
+                os.link(path, folder / path.name)
+            _run(programs, [*place, "--seed", str(seed)], folder, log / f"place-seed{seed}.log")
             result, resources = read_report(
-                work / "report.json", family=board.family, seed=seed,
+                folder / "report.json", family=board.family, seed=seed,
                 target_mhz=clock_hz / 1e6, flip_flops=flip_flops)
             progress(f"seed {seed}: {result.fmax_mhz:.1f} MHz of {result.target_mhz:g} MHz wanted")
-            routed = work / f"seed{seed}"
-            (work / _option(place, "--textcfg", "--asc")).replace(routed)
-            runs.append((result, resources, routed))
+            return result, resources, folder / _option(place, "--textcfg", "--asc")
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            runs = list(pool.map(route, seeds))
 
         best, resources, routed = max(runs, key=lambda run: (run[0].met, run[0].fmax_mhz))
         bitstream = None

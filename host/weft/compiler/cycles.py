@@ -17,7 +17,7 @@ _JOIN = 2  # from the end of a layer to the next one's back half
 _NEXT_FRONT = 2  # from a front half with nothing left to do to the next one
 _TABLE_ENTRIES, _TABLE_BYTES = 256, 4
 _TABLE = 5  # from the last read of a table to its end
-_OPERANDS = 5 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
+_OPERANDS = 6 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
 
 
 def predict_cycles(config: Config, commands: Sequence[Command]) -> list[int]:

@@ -23,7 +23,8 @@ _FETCH = 11  # from a fetch to its column of taps at the feeder
 _FILLED = 5  # from the last word of an input row to the row's being counted
 _LOW_ROW = 7  # from the last fetch of an output row to its input rows' being free
 _QUEUE = 16  # columns of taps under way or queued
-_COLLECT = 3  # from the last step to the first beat, besides the array
+_PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
+_COLLECT = 4  # from the last step to the lanes' first beat, besides the array
 _STORE = 3  # from the last result to the end of the layer
 _ROWS_WRITTEN = 4  # from the last result of an output row to the row's being readable
 
@@ -147,7 +148,7 @@ class _Walk:
         # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
         self._entries = [(entry.columns, entry.channels and distinct, len(entry.taps))
                          for entry in command.entries]  # fmt: skip
-        self._state = _State((-1,) * _QUEUE, 0, 0, 0)
+        self._state = _State((-_PLACE,) * _QUEUE, 0, 0, 0)
         self._known: dict = {}
         self._moved = 0  # what the state's times count from
         self.last_start = self.last_step = self.busy = 0
@@ -163,7 +164,7 @@ class _Walk:
     def _group(self, now: int, pixels: int, leave: int) -> int:
         state, shift = self._state, now - self._moved
         state = _State(
-            tuple(max(-1, pop - shift) for pop in state.pops), max(0, state.hold - shift),
+            tuple(max(-_PLACE, pop - shift) for pop in state.pops), max(0, state.hold - shift),
             max(0, state.free - shift), max(0, state.exit - shift))  # fmt: skip
         key = (state, max(0, self._join + 1 - now), pixels, leave)
         if key not in self._known:
@@ -188,7 +189,7 @@ class _Walk:
             kept = self._keep if x else 0
             for number, (columns, every, steps) in enumerate(self._entries):
                 for _ in range((columns - kept) * (1 if every else pixels)):
-                    fetch = max(fetch + 1, pops[-_QUEUE] + 1)
+                    fetch = max(fetch + 1, pops[-_QUEUE] + _PLACE)
                     pop = max(fetch + _FETCH, pop + 1, hold)
                     pops.append(pop)
                 start = max(pop + 1, free, join)

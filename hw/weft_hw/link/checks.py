@@ -41,7 +41,7 @@ class RequestCheck(wiring.Component):
     """Judge a request: the first rule that it breaks gives its status.
 
     ``WRITE`` must bring ``count * unit_bytes`` bytes of data, every other request none; the product
-    is summed bit by bit, so a verdict takes 2 cycles and one for each bit of ``unit_bytes``.
+    is summed bit by bit, so a verdict takes 3 cycles and one for each bit of ``unit_bytes``.
 
     Parameters
     ----------
@@ -98,24 +98,27 @@ class RequestCheck(wiring.Component):
         end, last_run = Signal(25), Signal(9)
         m.d.sync += [end.eq(place.address + place.count), last_run.eq(run.first + run.count)]
 
+        # What the verdict is made of, registered too: each is a wide comparison.
         in_order, in_range, exact, known = Signal(), Signal(), Signal(), Signal()
         needed = Signal(16 + len(self.unit_bytes))
-        m.d.comb += in_order.eq(self.header.sequence == self.expected)
+        m.d.sync += [
+            in_order.eq(self.header.sequence == self.expected), known.eq(0), in_range.eq(1),
+        ]
         with m.Switch(kind):
             for request, table in REQUEST_FIELDS.items():
                 with m.Case(request):
                     size = HEADER_BYTES + field_bytes(table)
-                    m.d.comb += [known.eq(1), in_range.eq(1), exact.eq(self.length == size)]
+                    m.d.sync += [known.eq(1), exact.eq(self.length == size)]
                     if request in (Request.WRITE, Request.READ):
-                        m.d.comb += in_range.eq(allowed & (place.count != 0) & (end <= units))
+                        m.d.sync += in_range.eq(allowed & (place.count != 0) & (end <= units))
                     if request == Request.WRITE:
-                        m.d.comb += exact.eq(
+                        m.d.sync += exact.eq(
                             (self.length >= size) & (~allowed | (self.data_bytes == needed)))
                     if request == Request.RUN:
-                        m.d.comb += in_range.eq(
+                        m.d.sync += in_range.eq(
                             (run.count != 0) & (last_run <= self.config.descriptor_count))
                     if request in (Request.HELLO, Request.RESET):
-                        m.d.comb += in_order.eq(1)
+                        m.d.sync += in_order.eq(1)
 
         with m.If(~known):
             m.d.comb += self.status.eq(Status.TYPE)
@@ -128,18 +131,24 @@ class RequestCheck(wiring.Component):
         with m.Elif(~in_range):
             m.d.comb += self.status.eq(Status.RANGE)
 
-        bit = Signal(range(len(self.unit_bytes)))
+        # Of the product: what its next bit adds, and the bits still to come.
+        addend, bits = Signal.like(needed), Signal.like(self.unit_bytes)
+        bit = Signal(range(len(bits)))
         with m.FSM():
             with m.State("LOOK-UP"):
-                m.d.sync += [needed.eq(0), bit.eq(0)]
+                m.d.sync += [
+                    needed.eq(0), bit.eq(0), addend.eq(place.count), bits.eq(self.unit_bytes),
+                ]
                 with m.If(self.start):
                     m.next = "MULTIPLY"
             with m.State("MULTIPLY"):
-                m.d.sync += bit.eq(bit + 1)
-                with m.If(self.unit_bytes.bit_select(bit, 1)):
-                    m.d.sync += needed.eq(needed + (place.count << bit))
-                with m.If(bit == len(self.unit_bytes) - 1):
-                    m.next = "DONE"
+                m.d.sync += [bit.eq(bit + 1), addend.eq(addend << 1), bits.eq(bits >> 1)]
+                with m.If(bits[0]):
+                    m.d.sync += needed.eq(needed + addend)
+                with m.If(bit == len(bits) - 1):
+                    m.next = "JUDGE"
+            with m.State("JUDGE"):
+                m.next = "DONE"
             with m.State("DONE"):
                 m.d.comb += self.done.eq(1)
                 m.next = "LOOK-UP"

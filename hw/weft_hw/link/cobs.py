@@ -124,8 +124,9 @@ class CobsEncoder(wiring.Component):
         m = Module()
         code = self.limit  # where the code byte of the block under way belongs
         length = Signal(8, init=1)  # the code byte's value so far
-        end, has_room = Signal(code.shape()), Signal()
-        m.d.comb += end.eq(code + length)
+        end, has_room = Signal(code.shape(), init=1), Signal()  # end is code + length
+        with m.If(self.write_enable):
+            m.d.sync += end.eq(end + 1)
         # Compared a cycle ahead, in which two bytes at most may be written.
         m.d.sync += has_room.eq(((end - self.head) & (2 * self.depth - 1)) < self.depth - 2)
 

@@ -18,6 +18,7 @@ from weft_hw.contract.packet import (
     Status,
     field_bytes,
 )  # fmt: skip
+from weft_hw.delay import delay
 from weft_hw.host_port import read_layout, write_layout
 from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck, layout_of
 from weft_hw.link.cobs import Framed
@@ -111,6 +112,8 @@ class Commands(wiring.Component):
         m.submodules.reader = reader = UnitReader(self.config)
         # A memory that lets a unit wait must not reach as far as the bytes behind it.
         m.submodules.units = units = StreamBuffer(write_layout(self.config))
+        m.submodules.content = content = StreamBuffer(8)
+        wiring.connect(m, content.o, writer.i)
         wiring.connect(m, writer.o, units.i)
         wiring.connect(m, units.o, wiring.flipped(self.write))
         wiring.connect(m, reader.request, wiring.flipped(self.read))
@@ -120,7 +123,7 @@ class Commands(wiring.Component):
         m.d.comb += status_byte.eq(status)
         index = Signal(range(HEADER_BYTES + FIELD_BYTES + 1))  # bytes of the header that came
         length = Signal(self.lengths.payload.shape())
-        left = Signal.like(length)  # bytes of the request that are still queued
+        left, more = Signal.like(length), Signal()  # bytes of the request still queued; some are
         is_open, expected, run = Signal(), Signal(8), Signal(16)
         label = Signal(32, reset_less=True)  # memories outlive a reset, and so does their label
 
@@ -133,12 +136,19 @@ class Commands(wiring.Component):
             transfer.region.eq(place.region), transfer.address.eq(place.address),
             transfer.count.eq(place.count), transfer.unit_bytes.eq(check.unit_bytes),
             writer.transfer.payload.eq(transfer), reader.transfer.payload.eq(transfer),
-            writer.i.payload.eq(self.bytes.payload),
+            content.i.payload.eq(self.bytes.payload),
             self.start.payload.first.eq(header.fields.RUN.first),
             self.start.payload.count.eq(header.fields.RUN.count),
         ]  # fmt: skip
         taken = self.bytes.valid & self.bytes.ready
-        m.d.sync += left.eq(left - taken)
+        with m.If(taken):
+            m.d.sync += [left.eq(left - 1), more.eq(left != 1)]
+        # Bytes of the header are sorted a cycle late, for the clock's sake.
+        sorts, byte = Signal(), delay(m, self.bytes.payload, 1, name="byte")
+        place_of_byte = delay(m, index, 1, name="place_of_byte")
+        m.d.sync += sorts.eq(0)
+        with m.If(sorts):
+            m.d.sync += header.as_value().word_select(place_of_byte, 8).eq(byte)
 
         body, body_bytes = self._reply_body(m, header, status, {
             Request.HELLO: self._hello,
@@ -179,19 +189,21 @@ class Commands(wiring.Component):
                     m.next = "GREET"
                 with m.Elif(self.lengths.valid):
                     m.d.comb += self.lengths.ready.eq(1)
-                    m.d.sync += [length.eq(self.lengths.payload), left.eq(self.lengths.payload)]
+                    m.d.sync += [
+                        length.eq(self.lengths.payload), left.eq(self.lengths.payload),
+                        more.eq(self.lengths.payload != 0),
+                    ]
                     m.next = "HEADER"
             with m.State("HEADER"):
-                with m.If((left == 0) | (index == HEADER_BYTES + FIELD_BYTES)):
-                    m.d.comb += check.start.eq(1)
-                    m.next = "CHECK"
+                with m.If(~more | (index == HEADER_BYTES + FIELD_BYTES)):
+                    m.next = "SORTED"
                 with m.Else():
                     m.d.comb += self.bytes.ready.eq(1)
                     with m.If(taken):
-                        m.d.sync += [
-                            header.as_value().word_select(index, 8).eq(self.bytes.payload),
-                            index.eq(index + 1),
-                        ]
+                        m.d.sync += [index.eq(index + 1), sorts.eq(1)]
+            with m.State("SORTED"):
+                m.d.comb += check.start.eq(1)
+                m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.sync += status.eq(check.status)
                 with m.If(check.done):
@@ -213,8 +225,8 @@ class Commands(wiring.Component):
                             m.d.sync += label.eq(header.fields.LABEL.label)
             with m.State("WRITE"):
                 m.d.comb += [
-                    writer.transfer.valid.eq(1), writer.i.valid.eq(self.bytes.valid),
-                    self.bytes.ready.eq(writer.i.ready),
+                    writer.transfer.valid.eq(1), content.i.valid.eq(self.bytes.valid & more),
+                    self.bytes.ready.eq(content.i.ready & more),
                 ]
                 with m.If(writer.transfer.ready):
                     m.next = "COMPOSE"
@@ -226,8 +238,8 @@ class Commands(wiring.Component):
             with m.State("WAIT"), m.If(~self.busy):
                 m.next = "COMPOSE"
             with m.State("DISCARD"):
-                m.d.comb += self.bytes.ready.eq(left != 0)
-                with m.If(left == 0):
+                m.d.comb += self.bytes.ready.eq(more)
+                with m.If(~more):
                     m.next = "COMPOSE"
             with m.State("GREET"):
                 m.next = "COMPOSE"

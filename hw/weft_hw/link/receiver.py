@@ -125,17 +125,20 @@ class Receiver(wiring.Component):
         index = Signal(range(16))  # of the byte at hand; stays at the top of its range
         held = Signal(8 * CRC_BYTES)
         start, end = reader.limit, Signal(reader.limit.shape())
-        full, dropped = Signal(), Signal()
-        m.d.comb += [
-            full.eq(((end - reader.head) & (2 * self.depth - 1)) == self.depth),
+        full, dropped, stores = Signal(), Signal(), Signal()
+        queued = (end - reader.head) & (2 * self.depth - 1)
+        m.d.comb += stores.eq(is_byte & (index >= CRC_BYTES) & ~full)
+        m.d.sync += [
+            # Known a cycle ahead; a byte that the reader takes meanwhile makes room a cycle late.
+            full.eq((queued == self.depth) | (stores & (queued == self.depth - 1))),
             memory.write_address.eq(end), memory.write_data.eq(held[:8]),
-            memory.write_enable.eq(is_byte & (index >= CRC_BYTES) & ~full),
-        ]  # fmt: skip
+            memory.write_enable.eq(stores),
+        ]
         kind = Signal(8)
         with m.If(is_byte):
             m.d.sync += index.eq(Mux(index == 15, 15, index + 1))
             m.d.sync += held.eq(Cat(held[8:], token.data))
-            with m.If(memory.write_enable):
+            with m.If(stores):
                 m.d.sync += end.eq(end + 1)
             with m.Elif(index >= CRC_BYTES):
                 m.d.sync += dropped.eq(1)
@@ -148,6 +151,7 @@ class Receiver(wiring.Component):
             m.d.sync += header.eq(Cat(header[8:], token.data))
 
         whole, is_reset, fits, is_broken = Signal(), Signal(), Signal(), Signal()
+        resets = Signal()
         # Of two ends in a row, the second closes an empty frame.
         m.d.sync += [
             is_whole.eq(~token.broken & crc.match_detected & (index >= OVERHEAD_BYTES) & ~is_end),
@@ -157,19 +161,21 @@ class Receiver(wiring.Component):
         m.d.comb += [
             whole.eq(is_end & is_whole),
             fits.eq(~dropped & lengths.w_rdy),
-            self.alive.eq(whole), self.reset.eq(whole & is_reset),
+            self.alive.eq(whole), resets.eq(whole & is_reset),
             self.broken.eq(is_end & ~is_whole & is_broken),
             self.overrun.eq(whole & ~is_reset & ~fits),
             forget.eq(self.reset | self.clear),
             lengths.w_data.eq(end - start), lengths.w_en.eq(whole & ~is_reset & fits),
-            self.idle.eq(~valid & ~is_end & ~lengths.r_rdy & (reader.head == start)),
+            self.idle.eq(~valid & ~is_end & ~self.reset & ~lengths.r_rdy & (reader.head == start)),
         ]  # fmt: skip
+        m.d.sync += self.reset.eq(resets)
         with m.If(is_end):
             m.d.sync += [index.eq(0), dropped.eq(0), end.eq(start)]
             with m.If(lengths.w_en):
                 m.d.sync += [start.eq(end), end.eq(end)]
-            with m.If(self.reset):
+            with m.If(resets):
                 m.d.sync += Cat(self.sequence, self.session).eq(header)
+        # Of a frame that has begun, bytes may be lost; its first one is still held.
         with m.If(forget):
-            m.d.sync += [start.eq(0), end.eq(0), dropped.eq(~is_end & (is_byte | (index != 0)))]
+            m.d.sync += [start.eq(0), end.eq(0), dropped.eq(~is_end & (index != 0))]
         return m

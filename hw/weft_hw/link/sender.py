@@ -53,25 +53,28 @@ class Sender(wiring.Component):
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
         m.submodules.reader = reader = RingReader(depth=self.depth)
         m.d.comb += [
-            memory.write_address.eq(cobs.write_address), memory.write_data.eq(cobs.write_data),
-            memory.write_enable.eq(cobs.write_enable),
             memory.read_address.eq(reader.read_address), reader.read_data.eq(memory.read_data),
-            reader.limit.eq(cobs.limit), cobs.head.eq(reader.head),
-            self.tx.payload.eq(reader.o.payload), self.tx.valid.eq(reader.o.valid),
-            reader.o.ready.eq(self.tx.ready),
-        ]  # fmt: skip
+            cobs.head.eq(reader.head),
+        ]
+        m.d.sync += [
+            memory.write_address.eq(cobs.write_address), memory.write_data.eq(cobs.write_data),
+            memory.write_enable.eq(cobs.write_enable), reader.limit.eq(cobs.limit),
+        ]
 
-        # Registers on both sides of what chooses the byte, so that no stall reaches through.
-        m.submodules.source, m.submodules.target = source, target = (
-            StreamBuffer(Framed()), StreamBuffer(Framed()))
+        # Registers on both sides of what chooses the byte, and behind the ring, so that no stall
+        # reaches through.
+        m.submodules.source, m.submodules.target, m.submodules.buffer = source, target, buffer = (
+            StreamBuffer(Framed()), StreamBuffer(Framed()), StreamBuffer(8))
         wiring.connect(m, wiring.flipped(self.i), source.i)
         wiring.connect(m, target.o, cobs.i)
+        wiring.connect(m, reader.o, buffer.i)
+        wiring.connect(m, buffer.o, wiring.flipped(self.tx))
         frame, encoded = source.o, target.i
 
         index = Signal(range(CRC_BYTES))
         in_frame = Signal()
         m.d.comb += self.idle.eq(~in_frame & ~frame.valid & ~target.o.valid & cobs.idle
-                                 & (reader.head == cobs.limit))
+                                 & (reader.head == cobs.limit) & ~buffer.o.valid)
         with m.FSM():
             with m.State("FRAME"):
                 m.d.comb += [

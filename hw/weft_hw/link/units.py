@@ -83,7 +83,7 @@ class UnitReader(wiring.Component):
     Members
     -------
     transfer : In(stream.Signature(Transfer))
-        Taken with the last byte: hold it until then.
+        Taken with the last byte: hold it until then, the payload from a cycle before on.
     request : Out(stream.Signature(read_layout()))
     data : In(stream.Signature(8 * max_unit_bytes))
     o : Out(stream.Signature(Framed))
@@ -107,29 +107,37 @@ class UnitReader(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         transfer = self.transfer.payload
-        asked, answered = Signal(16), Signal(16)
-        waiting = Signal()  # for an answer
+        # What is asked for; every question waits for the answer to the one before.
+        asked = Signal(16)
+        more, last_question, waiting = Signal(), Signal(), Signal()
+        # What is handed out: some of a unit's bytes, its last one, of the last unit.
         unit, left = Signal(unsigned(self._width)), Signal(transfer.unit_bytes.shape())
+        some, last_byte, last_unit = Signal(), Signal(), Signal()
         m.d.comb += [
             self.request.payload.region.eq(transfer.region),
             self.request.payload.address.eq(transfer.address + asked),
-            self.request.valid.eq(self.transfer.valid & (asked != transfer.count) & ~waiting),
-            self.data.ready.eq((left == 0) | ((left == 1) & self.o.ready)),
-            self.o.payload.data.eq(unit[:8]),
-            self.o.payload.last.eq((left == 1) & (answered == transfer.count)),
-            self.o.valid.eq(left != 0),
+            self.request.valid.eq(self.transfer.valid & more & ~waiting),
+            self.data.ready.eq(~some | (last_byte & self.o.ready)),
+            self.o.payload.data.eq(unit[:8]), self.o.payload.last.eq(last_byte & last_unit),
+            self.o.valid.eq(some),
             self.transfer.ready.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
 
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [left.eq(left - 1), unit.eq(unit >> 8)]
+            m.d.sync += [
+                unit.eq(unit >> 8), left.eq(left - 1), some.eq(~last_byte),
+                last_byte.eq(left == 2),
+            ]
         with m.If(self.data.valid & self.data.ready):
             m.d.sync += [
-                unit.eq(self.data.payload), left.eq(transfer.unit_bytes),
-                answered.eq(answered + 1), waiting.eq(0),
-            ]  # fmt: skip
+                unit.eq(self.data.payload), left.eq(transfer.unit_bytes), some.eq(1),
+                last_byte.eq(transfer.unit_bytes == 1), last_unit.eq(~more), waiting.eq(0),
+            ]
         with m.If(self.request.valid & self.request.ready):
-            m.d.sync += [asked.eq(asked + 1), waiting.eq(1)]
-        with m.If(self.transfer.ready):
-            m.d.sync += [asked.eq(0), answered.eq(0)]
+            m.d.sync += [
+                asked.eq(asked + 1), more.eq(~last_question),
+                last_question.eq(asked + 2 == transfer.count), waiting.eq(1),
+            ]
+        with m.If(~self.transfer.valid):
+            m.d.sync += [asked.eq(0), more.eq(1), last_question.eq(transfer.count == 1)]
         return m
