@@ -185,8 +185,8 @@ class _Walk:
     def _is_first_stage(self, name: str, bit: int) -> bool:
         """Whether a foreign bit goes straight in, and straight on to one more flip-flop."""
         cell, driver = self.cells[name], self.drivers.get(bit)
-        straight = driver is None or self.cells[driver]["type"] in _FLIP_FLOPS \
-            or self.cells[driver]["type"] in (*_BUFFERS, *_PLLS)
+        straight = driver is None or self.cells[driver]["type"] in (
+            *_FLIP_FLOPS, *_BUFFERS, *_PLLS, "$not")  # an inverter makes no glitches
         if not straight or cell["type"] != "$dff":
             return False
         output = cell["connections"]["Q"][cell["connections"]["D"].index(bit)]

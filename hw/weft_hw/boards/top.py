@@ -2,9 +2,9 @@
 
 import importlib
 
-from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, Signal
 from amaranth.lib import io
-from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.cdc import FFSynchronizer
 
 from weft_hw.boards.board import Board
 from weft_hw.contract.config import get_config
@@ -37,8 +37,8 @@ def clock_hz(board: Board) -> int:
 class BoardTop(Elaboratable):
     """A :class:`~weft_hw.system.System` in a ``sync`` domain of its own, on the board's pins.
 
-    The domain is reset until the PLL has locked, and while the button is pressed: asserted at
-    once, released with the clock.
+    The system is reset until the PLL has locked, and while the button is pressed. The domain has
+    no reset of its own, whose wires would reach every register and pull the placement together.
 
     Parameters
     ----------
@@ -60,16 +60,18 @@ class BoardTop(Elaboratable):
             port((platform.default_clk, 0)), input_hz=board.oscillator_hz,
             wanted_hz=board.clock_hz)
         m.submodules.button = button = io.Buffer(io.Direction.Input, port(board.reset))
-        m.domains.sync = ClockDomain()
+        m.domains.sync = ClockDomain(reset_less=True)
         m.d.comb += ClockSignal().eq(pll.clock)
-        m.submodules.reset = ResetSynchronizer(~pll.locked | button.i)
+        locked, pressed = Signal(), Signal()
+        m.submodules.lock_synchronizer = FFSynchronizer(pll.locked, locked)
+        m.submodules.button_synchronizer = FFSynchronizer(button.i, pressed)
 
         m.submodules.system = system = System(
             get_config(board.config), tech, clock_hz=clock_hz(board), baud=board.baud,
             buffer_bytes=board.buffer_bytes, buffer_frames=board.buffer_frames)
         uart = port(board.uart)
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
-        m.d.comb += system.rx.eq(rx.i)
+        m.d.comb += [system.rx.eq(rx.i), system.reset.eq(~locked | pressed)]
         for name, pin, value in [
             ("tx", uart.tx, system.tx), ("idle", port(board.idle), system.idle),
             ("busy", port(board.busy), system.busy), ("error", port(board.error), system.error),
