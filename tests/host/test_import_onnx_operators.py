@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 pytest.importorskip("onnxruntime")
 
-from networks.onnx_net import IMAGE, SEED, Net, exact, pass_through
+from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
 
 
 @pytest.mark.parametrize("attributes", [
@@ -254,6 +254,22 @@ def test_constants_of_every_shape(operator, shape):
     constant = np.random.default_rng(SEED).integers(-128, 128, shape).astype(np.int8)
     net.node(operator, [net.x, net.weights("w", constant, 0.017)], "y")
     exact(net, "y")
+
+
+@pytest.mark.parametrize("constant_first", [False, True])
+@pytest.mark.parametrize(("shape", "constant_shape"), [
+    ((1, 256), (256, 1)), ((1, 256, 1), (256,)), ((1, 1, 256, 1), (256, 1, 1)),
+    ((1, 256, 1, 1), (1, 256, 1)),
+])  # fmt: skip
+def test_order_of_a_sum_that_repeats_an_operand(shape, constant_shape, constant_first):
+    """All pairs of values; the order of ONNX Runtime's float32 sum decides some of them."""
+    net = Net((1, 1, 256, 1), scale=0.5, zero_point=-41)
+    net.node("Reshape", [net.x, net.constant("r", np.array(shape))], "moved")
+    x = net.quantized("moved", 0.5, -41)
+    values = np.arange(-128, 128).astype(np.int8).reshape(constant_shape)
+    constant = net.weights("w", values, 0.7)
+    net.node("Add", [constant, x] if constant_first else [x, constant], "y")
+    exact(net, "y", 1, 17, x=every_value(net))
 
 
 def test_integer_edges():
