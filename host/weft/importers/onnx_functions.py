@@ -18,7 +18,7 @@ from weft.importers.onnx_values import (
     Value,
 )
 
-__all__ = ["FUNCTIONS", "is_function", "tabulate"]
+__all__ = ["FUNCTIONS", "is_function", "operators_of", "tabulate"]
 
 Float32 = NDArray[Any]
 Attributes = dict[str, Any]
@@ -147,6 +147,18 @@ def _leaves(value: Value | None, depth: int = 0) -> list[Value]:
     if len(found) > _DEEPEST:
         raise ModelError(f"{value.operator} and what is before it are too large an expression")
     return found
+
+
+def operators_of(value: Pending) -> set[str]:
+    """Return the names of ``value`` and of the float functions of which it is computed."""
+    names, waiting = {value.name}, [value]
+    while waiting:
+        pending = waiting.pop()
+        inner = [x for x in pending.operands if isinstance(x, Pending)]
+        if pending.operator in FUNCTIONS:
+            waiting += [x for x in inner if x.name not in names]
+            names.update(x.name for x in inner)
+    return names
 
 
 def is_function(value: Value | None) -> bool:

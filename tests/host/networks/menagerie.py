@@ -1,7 +1,7 @@
 """One QDQ model of ONNX operators that the random networks do not have, to be damaged."""
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import helper
 
 from networks.onnx_net import Net
 
@@ -41,4 +41,4 @@ def menagerie() -> bytes:
     net.node("Unsqueeze", ["batch", net.constant("front", np.array([0]))], "first")
     net.node("Concat", ["first", net.constant("rest", np.array([3, -1]))], "target", axis=0)
     net.node("Reshape", [x, "target"], "y")
-    return net.bytes(net.quantized("y", 0.05, 2), TensorProto.FLOAT)
+    return net.bytes(net.quantized("y", 0.05, 2))
