@@ -25,6 +25,9 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
     DEQUANTIZE               none: int8 or uint8 to float32
 
+Two attributes are optional: ``dilation`` of MAX_POOL_2D, and ``value`` of PAD, an int8 number
+with which it fills in place of the zero point.
+
 An attribute ``unsigned`` may come on top in graphs with ``"onnxruntime"`` rounding: the file's
 tensors are uint8, whose zero points are 128 higher than the graph's. ONNX Runtime works on ADD,
 MUL and AVERAGE_POOL_2D in float32, where that can decide a tie.

@@ -17,9 +17,10 @@ def test_padding_of_channels(graphs, channels):
     """What a residual connection to more channels writes; pixels are padded as well."""
     b = graphs.Builder(25)
     x = b.conv(b.input(4, 4, 2), 6, kernel=(1, 1))
-    out = b.node("PAD", (x,), (1, 7, 4, 6 + sum(channels)), b.tensors[x].quantization,
-                 paddings=((0, 0), (1, 2), (0, 0), channels))  # fmt: skip
-    check_all_on_accelerator(graphs, b, out)
+    for value in ({}, {"value": 101}):
+        out = b.node("PAD", (x,), (1, 7, 4, 6 + sum(channels)), b.tensors[x].quantization,
+                     paddings=((0, 0), (1, 2), (0, 0), channels), **value)  # fmt: skip
+        check_all_on_accelerator(graphs, b, out)
 
 
 @pytest.mark.parametrize("config", [PLAIN, WIDE, TINY], ids=lambda c: c.name)

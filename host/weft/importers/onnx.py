@@ -16,6 +16,7 @@ from weft.importers.onnx_functions import is_function, operators_of
 from weft.importers.onnx_inputs import add_input, live_nodes, stand_in
 from weft.importers.onnx_moves import MOVES, move
 from weft.importers.onnx_output import add_output
+from weft.importers.onnx_pad import is_real_pad
 from weft.importers.onnx_qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx_shapes import SHAPE_ARITHMETIC, compute_shape, is_shape_arithmetic
 from weft.importers.onnx_slices import split
@@ -180,12 +181,10 @@ class _Importer:
             and not is_function(first)
         ):  # fmt: skip
             result = self._fused(operator, attributes, operands, first)
-        elif operator in MOVES:
+        elif operator in MOVES and not (operator == "Pad" and is_real_pad(attributes, operands)):
             result = move(self._builder, operator, label, attributes, operands, output)
-        elif operator in PENDING:
-            result = Pending(operator, label, attributes, operands)
         else:
-            raise ModelError(f"operator {operator} is not supported")
+            result = Pending(operator, label, attributes, operands)
         self._values[output] = result
 
     def _split(
@@ -202,21 +201,13 @@ class _Importer:
         self, operands: tuple[Value | None, ...], label: str, output: str
     ) -> Value:
         step = step_of(take(operands, 1), take(operands, 2))
-        value, builder = take(operands, 0), self._builder
+        value = take(operands, 0)
         if isinstance(value, Pending):
             self._quantized.update(operators_of(value))
-            return finish(builder, value, step, output, self._opset)
+            return finish(self._builder, value, step, output, self._opset)
         if not isinstance(value, Activation):
             raise ModelError("QuantizeLinear of a constant is not supported")
-        if value.step is not None and (
-            value.step.scale == step.scale and value.step.zero_point == step.zero_point
-        ):
-            return value
-        if value.step is None and builder.tensors[value.tensor].dtype != np.float32:
-            raise ModelError("QuantizeLinear of integers is not supported")
-        attributes = {"unsigned": step.unsigned}
-        tensor = builder.emit("QUANTIZE", label, (value.tensor,), output, attributes, step=step)
-        return replace(value, tensor=tensor, step=step)
+        return self._builder.quantized(value, step, label, output)
 
     def _dequantize(
         self, operands: tuple[Value | None, ...], attributes: dict[str, Any]

@@ -141,7 +141,8 @@ def join(p: Planner, left: int, right: int) -> int:
 def pool(p: Planner, value: int, kind: str) -> int | None:
     batch, height, width, depth = p.plan.shape_of(value)
     limit = 4 if p.rng.random() < 0.9 else 8
-    options, (rows, columns) = p.window(height, width, limit=limit, dilate=False)
+    dilate = kind == "max_pool" and p.explicit
+    options, (rows, columns) = p.window(height, width, limit=limit, dilate=dilate)
     kernel, padding = options["kernel"], options["padding"]
     if max(padding[:2]) >= kernel[0] or max(padding[2:]) >= kernel[1]:
         return None
@@ -166,7 +167,8 @@ def pad(p: Planner, value: int, kind: str) -> int:
     shape = p.plan.shape_of(value)
     pairs = ((0, 0), *(tuple(p.rng.integers(0, 3, 2).tolist()) for _ in range(2)), (0, 0))
     size = [s + sum(pair) for s, pair in zip(shape, pairs, strict=True)]
-    return p.add(kind, (value,), size, p.plan.step_of(value), paddings=pairs)
+    number = int(p.rng.integers(-128, 128)) if p.rng.random() < 0.4 else None
+    return p.add(kind, (value,), size, p.plan.step_of(value), paddings=pairs, value=number)
 
 
 def unary(p: Planner, value: int, kind: str) -> int:
