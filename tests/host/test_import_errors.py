@@ -190,6 +190,24 @@ def test_asymmetric_weights(tmp_path):
     )
 
 
+def test_bounds_beyond_32_bits(tmp_path):
+    """LiteRT's pools and products take what comes of the overflow for bounds."""
+    plan = one_layer("max_pool", kernel=(1, 1), stride=(1, 1), same=True, activation="RELU6")
+    plan.step = plan.layers[0].step = Step(6 / 2**31, 0)
+    message = r"cannot import m: value1: the output scale of MAX_POOL_2D is too fine for RELU6"
+    refused(write(tmp_path, write_tflite(plan)), message)
+    plan.step = plan.layers[0].step = Step(6.1 / 2**31, 0)
+    load_model(write(tmp_path, write_tflite(plan)))
+
+
+@pytest.mark.parametrize("rounding", ["reference", "xnnpack"])
+def test_change_of_scale_beyond_every_shift(tmp_path, rounding):
+    plan = one_layer("requantize")
+    plan.layers[0].step = Step(plan.step.scale / 2**30, 0)
+    message = r"cannot import m: value1: its scales differ by a factor of 1\.07e\+09"
+    refused(write(tmp_path, write_tflite(plan)), message, rounding=rounding)
+
+
 def onnx_model(nodes, inputs, initializers=(), shape=(1, 3, 4, 4)) -> bytes:
     graph = helper.make_graph(
         nodes, "g",

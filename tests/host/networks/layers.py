@@ -6,9 +6,8 @@ from networks.plan import ACTIVATIONS, Planner, Step
 
 __all__ = ["extend", "finish"]
 
-# With a finer step 6.0 exceeds 32 bits. LiteRT's convolutions refuse that; its pools go on with
-# bounds that were never set.
-SMALLEST = 3e-9
+# For a greater ratio of steps LiteRT would shift by more bits than it has.
+COARSEST = 1 << 29
 
 
 def extend(p: Planner, value: int) -> int:
@@ -128,10 +127,12 @@ def with_constant(p: Planner, value: int, kind: str) -> int:
     return pair(p, (value,), kind.split("_")[0], (data, step))
 
 
-def join(p: Planner, left: int, right: int) -> int:
+def join(p: Planner, left: int, right: int) -> int | None:
     a, b = p.plan.shape_of(left), p.plan.shape_of(right)
     step = p.plan.step_of(left)
     if p.fixed_steps:
+        if p.plan.step_of(right).scale / step.scale > COARSEST:
+            return None
         right = p.add("requantize", (right,), b, step)
     elif p.rng.random() < 0.7:
         step = p.step(max(step.scale, p.plan.step_of(right).scale))
@@ -150,8 +151,6 @@ def pool(p: Planner, value: int, kind: str) -> int | None:
     if kind == "average_pool" and not p.fixed_steps and p.rng.random() < 0.7:
         step = p.step(step.scale * 0.7)
     options["activation"] = activation(p) if p.fixed_steps else "NONE"
-    if step.scale < SMALLEST:
-        options["activation"] = "NONE"
     return p.add(kind, (value,), (batch, rows, columns, depth), step, **options)
 
 
