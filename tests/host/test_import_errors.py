@@ -196,6 +196,9 @@ def test_bounds_beyond_32_bits(tmp_path):
     plan.step = plan.layers[0].step = Step(6 / 2**31, 0)
     message = r"cannot import m: value1: the output scale of MAX_POOL_2D is too fine for RELU6"
     refused(write(tmp_path, write_tflite(plan)), message)
+    alone = one_layer("relu6")
+    alone.layers[0].step = plan.step
+    refused(write(tmp_path, write_tflite(alone)), message.replace("MAX_POOL_2D", "RELU6"))
     plan.step = plan.layers[0].step = Step(6.1 / 2**31, 0)
     load_model(write(tmp_path, write_tflite(plan)))
 

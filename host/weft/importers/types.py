@@ -95,7 +95,7 @@ def _check_runtime(graph: Graph, node: Node) -> None:
     if graph.rounding == "onnxruntime":
         return
     scale = y.quantization.scale[0]
-    activation = node.attributes.get("activation", "NONE")
+    activation = node.attributes.get("activation", node.operator)
     # LiteRT computes the bounds in 32 bits; some of its kernels do not notice that they overflow.
     if np.float32(_LARGEST.get(activation, 0)) / scale >= 1 << 31:
         raise ModelError(f"the output scale of {node.operator} is too fine for {activation}")

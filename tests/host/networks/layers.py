@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from networks.plan import ACTIVATIONS, Planner, Step
+from networks.plan import ACTIVATIONS, FINEST, Planner, Step
 
 __all__ = ["extend", "finish"]
 
@@ -185,8 +185,11 @@ def unary(p: Planner, value: int, kind: str) -> int:
     return p.add(kind, (value,), p.plan.shape_of(value), step, **options)
 
 
-def same_scale(p: Planner, value: int, kind: str) -> int:
-    return p.add(kind, (value,), p.plan.shape_of(value), p.step(p.plan.step_of(value).scale))
+def same_scale(p: Planner, value: int, kind: str) -> int | None:
+    step = p.step(p.plan.step_of(value).scale)
+    if kind == "relu6" and step.scale < FINEST:
+        return None
+    return p.add(kind, (value,), p.plan.shape_of(value), step)
 
 
 def resize(p: Planner, value: int, kind: str) -> int | None:
