@@ -14,7 +14,8 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     LOGISTIC, TANH, ELU, HARD_SWISH, RELU, RELU6, RELU_N1_TO_1, SILU   none
     LEAKY_RELU               alpha
     GELU                     approximate
-    TABLE                    table: 256 int8 values, at the index ``input & 255``
+    TABLE                    table: 256 int8 values, at the index ``input & 255``, or 256 for
+                             each channel
     SOFTMAX                  beta                             over the last axis
     PAD                      paddings ((before, after), ...)  filled with the zero point
     RESHAPE                  none: the output tensor's shape, batch kept

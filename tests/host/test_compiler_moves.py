@@ -75,3 +75,12 @@ def test_accumulators_that_a_runtime_shifts_out_of_32_bits(graphs):
         b.tensors[out] = replace(b.tensors[out], quantization=b.quantization(fine))
         program = graphs.check(b.build(out), PLAIN, b.feeds())
         assert program.layers[-1].where == where
+
+
+def test_table_for_each_channel(graphs):
+    """No layer of the accelerator: the host looks it up, and all around it stays there."""
+    b = graphs.Builder(31, "onnxruntime")
+    x = b.conv(b.input(4, 4, 3), 9, kernel=(1, 1))
+    y = b.unary("TABLE", x, table=tuple(int(v) for v in b.rng.integers(-128, 128, 9 * 256)))
+    program = graphs.check(b.build(b.conv(y, 4)), PLAIN, b.feeds())
+    assert [layer.where for layer in program.layers] == ["accelerator", "host", "accelerator"]

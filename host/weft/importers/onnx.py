@@ -12,7 +12,6 @@ from weft.graph import Graph
 from weft.importers.check import check
 from weft.importers.onnx_builder import Builder
 from weft.importers.onnx_floats import PENDING, clip_kind, finish
-from weft.importers.onnx_functions import is_function, operators_of
 from weft.importers.onnx_inputs import add_input, live_nodes, stand_in
 from weft.importers.onnx_moves import MOVES, move
 from weft.importers.onnx_output import add_output
@@ -20,6 +19,7 @@ from weft.importers.onnx_pad import is_real_pad
 from weft.importers.onnx_qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx_shapes import SHAPE_ARITHMETIC, compute_shape, is_shape_arithmetic
 from weft.importers.onnx_slices import split
+from weft.importers.onnx_tables import is_function, operators_of
 from weft.importers.onnx_values import (
     Activation,
     Constant,

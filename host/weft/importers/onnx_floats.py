@@ -5,7 +5,8 @@ from typing import Any
 from weft.errors import ModelError
 from weft.importers import onnx_elementwise, onnx_moves, onnx_pad, onnx_windows
 from weft.importers.onnx_builder import Builder
-from weft.importers.onnx_functions import FUNCTIONS, tabulate
+from weft.importers.onnx_functions import FUNCTIONS
+from weft.importers.onnx_tables import tabulate
 from weft.importers.onnx_transposed import transposed_convolution
 from weft.importers.onnx_values import (
     Activation,

@@ -44,8 +44,9 @@ def check_types(graph: Graph, node: Node) -> None:
         return
     if node.operator == "TABLE":
         table = node.attributes["table"]
-        if len(table) != 256 or not all(-128 <= value < 128 for value in table):
-            raise ModelError("a table must have 256 int8 values")
+        sizes = (256, 256 * (1, *y.shape)[-1])
+        if len(table) not in sizes or not all(-128 <= value < 128 for value in table):
+            raise ModelError("a table must have 256 int8 values, or 256 for each channel")
     weighted = node.operator in _WEIGHTED
     for name in node.inputs[:1] if weighted else node.inputs:
         if name is None:
