@@ -98,7 +98,9 @@ def _check_runtime(graph: Graph, node: Node) -> None:
     scale = y.quantization.scale[0]
     activation = node.attributes.get("activation", node.operator)
     # LiteRT computes the bounds in 32 bits; some of its kernels do not notice that they overflow.
-    if np.float32(_LARGEST.get(activation, 0)) / scale >= 1 << 31:
+    with np.errstate(over="ignore"):
+        bound = np.float32(_LARGEST.get(activation, 0)) / scale
+    if bound >= 1 << 31:
         raise ModelError(f"the output scale of {node.operator} is too fine for {activation}")
     if node.operator == "SOFTMAX" and (
         abs(scale * 256 - 1) > 1e-3 or y.quantization.zero_point[0] != -128
