@@ -98,26 +98,29 @@ def test_elaborates_with_its_platform(board):
 
 
 @pytest.mark.rtl
-def test_floorplan_names_each_multiplier_and_weight_memory_once(tmp_path):
+def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path):
     board = get_board("ulx3s-85f")
+    assert board.floorplan is not None
     places = list(board.floorplan(get_config(board.config)))
     plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
     (tmp_path / "top.il").write_text(plan.files["top.il"])
+    memories = " ".join(f"c:*.engine.{part}.U$* %u" for part in (
+        "array.weights_*.row_*", "lanes.lane_*.parameters", "activations.memory", "lines.bank_*"))
     (tmp_path / "names.ys").write_text("\n".join([
         "read_rtlil top.il", "hierarchy -top top", "flatten",
-        "tee -o names.txt select -list t:MULT18X18D c:*.array.weights_*.row_*.U$* %u"]))
+        f"tee -o names.txt select -list t:MULT18X18D {memories} t:MULT18X18D t:DP16KD %u %i"]))
     run_tool([*yosys(), "-q", "-s", "names.ys"], cwd=tmp_path)
     found = {line.partition("/")[2] for line in (tmp_path / "names.txt").read_text().splitlines()}
     assert Counter(cell for cell, _ in places) == Counter(found)
-    # Rows of sites as Project Trellis has them: three of multipliers, a memory row below each.
-    assert len({site for _, site in places}) == len(places) == 144 + 128
+    # Rows of sites as Project Trellis has them: three of multipliers, four of memories.
+    assert len({site for _, site in places}) == len(places) == 144 + 128 + 16 + 32 + 16
     for cell, site in places:
         kind, rows = ("MULT18_[0145]", "10|34|58") if cell.endswith(".dsp") else (
-            "EBR[0-3]", "22|46|70")
-        x, = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site).groups()
-        assert 8 <= int(x) <= 118
+            "EBR[0-3]", "22|46|70|82")
+        place = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site)
+        assert place and 8 <= int(place[1]) <= 118
 
 
 def test_floorplan_of_another_array_is_refused():
-    with pytest.raises(ValueError, match="for a 9x16 array, not 9x4"):
+    with pytest.raises(ValueError, match="needs columns = 16, not 4"):
         list(lfe5u_85f_floorplan(replace(get_config("ulx3s-85f"), columns=4, lanes=2)))

@@ -1,61 +1,72 @@
-"""Where the array lies on the chip: what the placer does not find by itself.
+"""Where the array and the memories around it lie on a chip that they fill.
 
 All pins of a board may lie at one edge. The analytic placer begins by drawing every cell to the
-pins, and from there does not find back to an even spread; the array's multipliers and
-weights, put where their columns belong, hold it in place.
+pins, and does not find back to an even spread when nearly every memory of the chip is in use.
+Multipliers and memories, put where their columns belong, hold the rest in place.
 """
 
 from collections.abc import Iterator
-from itertools import count, islice
 
 from weft_hw.contract.config import Config
 
 __all__ = ["lfe5u_85f_floorplan"]
 
-_ARRAY = "system.core.engine.array"
-_SITES = 52  # of either kind in a row of the LFE5U-85F
-_GROUP_STEP, _GAP_AFTER, _GAP = 9, 6, 2  # groups of four sites, wider apart in the middle
-_MULTIPLIER_ROWS, _MULTIPLIER_SITES = (10, 34, 58), ((4, 0), (5, 1), (8, 4), (9, 5))
-_MEMORY_ROWS, _MEMORY_SITES = (22, 46, 70), ((4, 0), (6, 1), (8, 2), (10, 3))
-_COLUMNS, _ROWS = 16, 9
-_FIRST = 2  # sites left free at either end
+_ENGINE = "system.core.engine"
+# Rows and sites of the LFE5U-85F, as Project Trellis numbers them. Sites come in groups of four,
+# 9 columns apart, with 2 more between the seventh group and the eighth.
+_GROUPS = [9 * group + (2 if group > 6 else 0) for group in range(13)]
+_MULTIPLIERS = [f"X{left + x}/Y{{}}/MULT18_{z}" for left in _GROUPS
+                for x, z in ((4, 0), (5, 1), (8, 4), (9, 5))]
+_MEMORIES = [f"X{left + 4 + 2 * z}/Y{{}}/EBR{z}" for left in _GROUPS for z in range(4)]
+_MULTIPLIER_ROWS, _MEMORY_ROWS, _LAST_MEMORY_ROW = (10, 34, 58), (22, 46, 70), 82
+_MARGIN = 2  # sites left free at either end of a row
+
+_SIZES = {"rows": 9, "columns": 16, "lanes": 8, "line_banks": 4, "line_words": 512,
+          "weight_words": 2048, "activation_words": 4096, "parameter_words": 512}  # fmt: skip
+_QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
+_ACTIVATION_BLOCKS = 8  # for a quarter of a word, 4 bits each
 
 
 def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield (cell, site) for the 9x16 array on an LFE5U-85F, names as after flattening.
+    """Yield (cell, site) for a 9x16 array on an LFE5U-85F; cells are named as after flattening.
 
-    The chip has three rows of 52 multipliers, with memories below each. A row of it takes three
-    rows of the array, column beside column, so that a column's sums go straight down. The weights
-    of the ninth row lie in the parity bits of the other eight.
-
-    Sites are nextpnr's names for the part (Project Trellis).
+    The chip has three rows of 52 multipliers, each with a row of memories below, and one more row
+    of memories. A row of multipliers takes three rows of the array, column beside column, so that
+    sums go straight down; the weights lie below, the ninth row's in the parity bits of the others.
+    That leaves room in the third row of memories for the lanes' parameters. The last row has
+    the activations, a quarter of a word beside the same quarter of each line buffer.
 
     Raises
     ------
     ValueError
-        If the array has another shape.
+        If the configuration has another array, or memories of other sizes.
     """
-    if (config.rows, config.columns) != (_ROWS, _COLUMNS):
-        raise ValueError(f"the floorplan is for a {_ROWS}x{_COLUMNS} array, "
-                         f"not {config.rows}x{config.columns}")  # fmt: skip
-    multipliers = _sites(_MULTIPLIER_SITES, "MULT18_{}")
-    memories = _sites(_MEMORY_SITES, "EBR{}")
-    for column in range(_COLUMNS):
+    for name, size in _SIZES.items():
+        if getattr(config, name) != size:
+            raise ValueError(f"the floorplan of the LFE5U-85F needs {name} = {size}, "
+                             f"not {getattr(config, name)}")  # fmt: skip
+    yield from _array(config)
+    for lane in range(config.lanes):
+        for block in range(2):
+            site = _MEMORIES[_MARGIN + 3 * (2 * lane + block) + 2]
+            yield f"{_ENGINE}.lanes.lane_{lane}.parameters.U${block}", site.format(_MEMORY_ROWS[2])
+    for quarter in range(_QUARTERS):
+        half, first = _ACTIVATION_BLOCKS // 2, quarter * _ACTIVATION_BLOCKS
+        cells = [f"{_ENGINE}.activations.memory.U${first + k}" for k in range(_ACTIVATION_BLOCKS)]
+        cells[half:half] = [f"{_ENGINE}.lines.bank_{bank}.U${quarter}"
+                            for bank in range(config.line_banks)]
+        start = _MARGIN + quarter * len(cells)
+        for cell, site in zip(cells, _MEMORIES[start:start + len(cells)], strict=True):
+            yield cell, site.format(_LAST_MEMORY_ROW)
+
+
+def _array(config: Config) -> Iterator[tuple[str, str]]:
+    for column in range(config.columns):
         tile, place = divmod(column, config.tile)
-        for row in range(_ROWS):
-            third, site = row // 3, _FIRST + 3 * column + row % 3
-            yield (f"{_ARRAY}.pe_p0_r{row}_c{column}.multiplier.dsp",
-                   multipliers[site].format(_MULTIPLIER_ROWS[third]))
-            if row < _ROWS - 1:
-                yield (f"{_ARRAY}.weights_{tile}.row_{row}.U${place}",
-                       memories[site].format(_MEMORY_ROWS[third]))
-
-
-def _sites(group: tuple[tuple[int, int], ...], name: str) -> list[str]:
-    """Return the sites of a row from left to right, with a place for the row's number."""
-    def sites():
-        for number in count():
-            left = _GROUP_STEP * number + (_GAP if number > _GAP_AFTER else 0)
-            for x, index in group:
-                yield f"X{x + left}/Y{{}}/{name.format(index)}"
-    return list(islice(sites(), _SITES))
+        for row in range(config.rows):
+            third, site = row // 3, _MARGIN + 3 * column + row % 3
+            yield (f"{_ENGINE}.array.pe_p0_r{row}_c{column}.multiplier.dsp",
+                   _MULTIPLIERS[site].format(_MULTIPLIER_ROWS[third]))
+            if row < config.rows - 1:
+                yield (f"{_ENGINE}.array.weights_{tile}.row_{row}.U${place}",
+                       _MEMORIES[site].format(_MEMORY_ROWS[third]))

@@ -8,6 +8,7 @@ from amaranth.lib.cdc import FFSynchronizer
 
 from weft_hw.boards.board import Board
 from weft_hw.contract.config import get_config
+from weft_hw.delay import delay
 from weft_hw.system import System
 from weft_hw.tech.ecp5 import Ecp5
 from weft_hw.tech.ecp5_pll import ecp5_pll_settings
@@ -77,5 +78,5 @@ class BoardTop(Elaboratable):
             ("busy", port(board.busy), system.busy), ("error", port(board.error), system.error),
         ]:  # fmt: skip
             m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
-            m.d.comb += buffer.o.eq(value)
+            m.d.comb += buffer.o.eq(delay(m, value, 1, name=f"pin_{name}"))
         return m
