@@ -2,12 +2,12 @@
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT, column_layout
+from weft_hw.queue import Queue
 from weft_hw.tech.portable import READ_LATENCY
 from weft_hw.walker import fetch_layout
 
@@ -119,21 +119,19 @@ class TapFetch(wiring.Component):
             column.every.eq(token.every), column.window.eq(token.window),
         ]
 
-        m.submodules.queue = queue = SyncFIFO(width=column.shape().size, depth=_DEPTH)
-        queued = delay(m, column, 1, name="queued")
-        m.d.comb += [queue.w_data.eq(queued), queue.w_en.eq(delay(m, valid, 1, name="queue"))]
+        m.submodules.queue = queue = Queue(column.shape(), depth=_DEPTH)
         m.d.comb += [
-            self.o.valid.eq(queue.r_rdy), self.o.payload.eq(queue.r_data),
-            queue.r_en.eq(self.o.ready),
+            queue.item.eq(delay(m, column, 1, name="queued")),
+            queue.put.eq(delay(m, valid, 1, name="queue")),
         ]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
         free = Signal(range(_DEPTH + 1), init=_DEPTH)
         # A place counts as free a cycle late: the feeder decides too late to be counted at once.
-        taken = Signal()
         m.d.sync += [
-            taken.eq(self.o.valid & self.o.ready), free.eq(free + taken - self.issue),
-            self.room.eq(taken | ((free != 0) & ~((free == 1) & self.issue))),  # free != 0, ahead
+            free.eq(free + queue.taken - self.issue),
+            self.room.eq(queue.taken | ((free != 0) & ~((free == 1) & self.issue))),  # free != 0, ahead
         ]
-        m.d.comb += self.empty.eq(free + taken == _DEPTH)
+        m.d.comb += self.empty.eq(free + queue.taken == _DEPTH)
         return m
 
     def _part(self, word, quarter):
