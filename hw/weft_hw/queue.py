@@ -42,8 +42,8 @@ class Queue(wiring.Component):
         m = Module()
         m.submodules.memory = memory = Memory(shape=self.item.shape(), depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        first, last, level = Signal.like(read.addr), Signal.like(write.addr), Signal(
-            range(self.depth + 1))  # of the cycle before last, as far as items left
+        first, last = Signal.like(read.addr), Signal.like(write.addr)
+        level = Signal(range(self.depth + 2))  # items, and the one that left in the cycle before
         m.d.comb += [
             write.addr.eq(last), write.data.eq(self.item), write.en.eq(self.put),
             read.addr.eq(first), self.o.payload.eq(read.data),

@@ -46,7 +46,7 @@ class TapFetch(wiring.Component):
         super().__init__({
             "descriptor": In(DESCRIPTOR_LAYOUT),
             "issue": In(1),
-            "room": Out(1, init=1),
+            "room": Out(1, init=1),  # pyright: ignore[reportCallIssue]
             "empty": Out(1),
             "valid": In(1),
             "fetch": In(fetch_layout(config)),
@@ -129,7 +129,8 @@ class TapFetch(wiring.Component):
         # A place counts as free a cycle late: the feeder decides too late to be counted at once.
         m.d.sync += [
             free.eq(free + queue.taken - self.issue),
-            self.room.eq(queue.taken | ((free != 0) & ~((free == 1) & self.issue))),  # free != 0, ahead
+            # Whether a place is free, a cycle ahead.
+            self.room.eq(queue.taken | ((free != 0) & ~((free == 1) & self.issue))),
         ]
         m.d.comb += self.empty.eq(free + queue.taken == _DEPTH)
         return m
