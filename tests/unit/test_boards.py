@@ -2,14 +2,18 @@
 
 import importlib
 import re
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 from weft_hw.boards import BOARDS, get_board
 from weft_hw.boards.constraints import constraints_of
+from weft_hw.boards.floorplan import lfe5u_85f_floorplan
 from weft_hw.boards.top import BoardTop, clock_hz, platform_of
 from weft_hw.contract.config import get_config
 from weft_hw.tech.ecp5_pll import ecp5_pll_settings
 from weft_hw.tech.ice40_pll import filter_range, ice40_pll_settings
+from weft_sim.tools import run_tool, yosys
 
 EACH = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 CONSTRAINT_FILES = {"ecp5": (".lpf", "top.lpf"), "ice40": (".pcf", "top.pcf")}
@@ -91,3 +95,29 @@ def test_elaborates_with_its_platform(board):
     pll = {"ecp5": r"cell \EHXPLLL", "ice40": r"cell \SB_PLL40_PAD"}[board.family]
     assert rtlil.count(pll) == 1
     assert constraints_of(board.name, suffix), "a board states its constraints"
+
+
+@pytest.mark.rtl
+def test_floorplan_names_each_multiplier_and_weight_memory_once(tmp_path):
+    board = get_board("ulx3s-85f")
+    places = list(board.floorplan(get_config(board.config)))
+    plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
+    (tmp_path / "top.il").write_text(plan.files["top.il"])
+    (tmp_path / "names.ys").write_text("\n".join([
+        "read_rtlil top.il", "hierarchy -top top", "flatten",
+        "tee -o names.txt select -list t:MULT18X18D c:*.array.weights_*.row_*.U$* %u"]))
+    run_tool([*yosys(), "-q", "-s", "names.ys"], cwd=tmp_path)
+    found = {line.partition("/")[2] for line in (tmp_path / "names.txt").read_text().splitlines()}
+    assert Counter(cell for cell, _ in places) == Counter(found)
+    # Rows of sites as Project Trellis has them: three of multipliers, a memory row below each.
+    assert len({site for _, site in places}) == len(places) == 144 + 128
+    for cell, site in places:
+        kind, rows = ("MULT18_[0145]", "10|34|58") if cell.endswith(".dsp") else (
+            "EBR[0-3]", "22|46|70")
+        x, = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site).groups()
+        assert 8 <= int(x) <= 118
+
+
+def test_floorplan_of_another_array_is_refused():
+    with pytest.raises(ValueError, match="for a 9x16 array, not 9x4"):
+        list(lfe5u_85f_floorplan(replace(get_config("ulx3s-85f"), columns=4, lanes=2)))

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from weft_hw.boards import Board, get_board
+from weft_hw.contract.config import get_config
 
 from weft.bitstream.programs import Program, find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
@@ -134,8 +135,11 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     platform = platform_of(board)
     suffix, override = _FRAGMENTS[board.family]
     fragment = constraints_of(board.name, suffix)
+    places = board.floorplan(get_config(board.config)) if board.floorplan else ()
+    after_synthesis = [f'setattr -set BEL "{site}" c:{cell}' for cell, site in places]
     plan = platform.prepare(
-        BoardTop(board), _TOP, emit_src=False, script_after_synth=_AFTER_SYNTHESIS,
+        BoardTop(board), _TOP, emit_src=False,
+        script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
         **_FAMILY_OPTIONS[board.family], **({override: fragment} if fragment else {}))
     for name, content in plan.files.items():
         data = content.encode() if isinstance(content, str) else content

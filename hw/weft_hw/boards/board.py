@@ -1,6 +1,9 @@
 """What Weft needs to know about a board."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from weft_hw.contract.config import Config
 
 __all__ = ["Board"]
 
@@ -33,6 +36,8 @@ class Board:
         Resources of the platform file: serial port, lights, button.
     buffer_bytes, buffer_frames : int
         As for :class:`~weft_hw.core.Core`.
+    floorplan : callable, optional
+        Gives (cell, site) for cells that the placer is not to move, from the configuration.
     loader : str
         What openFPGALoader calls the board.
     usb : str
@@ -55,5 +60,6 @@ class Board:
     reset: Resource
     buffer_bytes: int = 4096
     buffer_frames: int = 16
+    floorplan: Callable[[Config], Iterable[tuple[str, str]]] | None = None
     loader: str
     usb: str
