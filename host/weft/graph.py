@@ -14,7 +14,8 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     LOGISTIC, TANH, ELU, HARD_SWISH, RELU, RELU6, RELU_N1_TO_1, SILU   none
     LEAKY_RELU               alpha
     GELU                     approximate
-    TABLE                    table: 256 int8 values, at the index ``input & 255``
+    TABLE                    table: 256 int8 values, at the index ``input & 255``, or 256 for
+                             each channel
     SOFTMAX                  beta                             over the last axis
     PAD                      paddings ((before, after), ...)  filled with the zero point
     RESHAPE                  none: the output tensor's shape, batch kept
@@ -24,6 +25,9 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     ARG_MAX                  axis                             output int32 or int64
     QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
     DEQUANTIZE               none: int8 or uint8 to float32
+
+Two attributes are optional: ``dilation`` of MAX_POOL_2D, and ``value`` of PAD, an int8 number
+with which it fills in place of the zero point.
 
 An attribute ``unsigned`` may come on top in graphs with ``"onnxruntime"`` rounding: the file's
 tensors are uint8, whose zero points are 128 higher than the graph's. ONNX Runtime works on ADD,

@@ -90,12 +90,14 @@ class Builder:
             "FULLY_CONNECTED", x, self._weights(out, features), features, (1, out), 0,
             per_channel=False)  # fmt: skip
 
-    def pool(self, operator, x, kernel=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0)) -> str:
+    def pool(self, operator, x, kernel=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0),
+             dilation=(1, 1)) -> str:  # fmt: skip
         height, width, channels = self.tensors[x].shape[1:]
-        size = out_size((height, width), kernel, stride, padding, (1, 1))
+        size = out_size((height, width), kernel, stride, padding, dilation)
+        optional = {"dilation": dilation} if dilation != (1, 1) else {}
         return self.node(
             operator, (x,), (1, *size, channels), self.tensors[x].quantization,
-            kernel=kernel, stride=stride, padding=padding,
+            kernel=kernel, stride=stride, padding=padding, **optional,
             activation=str(self.rng.choice(ACTIVATIONS)))  # fmt: skip
 
     def binary(self, operator, a, b) -> str:
@@ -126,12 +128,12 @@ class Builder:
     def reshape(self, x, *shape) -> str:
         return self.node("RESHAPE", (x,), (1, *shape), self.tensors[x].quantization)
 
-    def pad(self, x, rows, columns) -> str:
+    def pad(self, x, rows, columns, **attributes) -> str:
         height, width, channels = self.tensors[x].shape[1:]
         shape = (1, height + sum(rows), width + sum(columns), channels)
         return self.node(
             "PAD", (x,), shape, self.tensors[x].quantization,
-            paddings=((0, 0), rows, columns, (0, 0)))  # fmt: skip
+            paddings=((0, 0), rows, columns, (0, 0)), **attributes)  # fmt: skip
 
     def build(self, *outputs) -> Graph:
         return Graph(

@@ -1,5 +1,7 @@
 """PAD of channels, SLICE, TABLE, and sums at the limits of what a rounding can express."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from weft_hw.contract.config import CONFIGS
@@ -17,9 +19,10 @@ def test_padding_of_channels(graphs, channels):
     """What a residual connection to more channels writes; pixels are padded as well."""
     b = graphs.Builder(25)
     x = b.conv(b.input(4, 4, 2), 6, kernel=(1, 1))
-    out = b.node("PAD", (x,), (1, 7, 4, 6 + sum(channels)), b.tensors[x].quantization,
-                 paddings=((0, 0), (1, 2), (0, 0), channels))  # fmt: skip
-    check_all_on_accelerator(graphs, b, out)
+    for value in ({}, {"value": 101}):
+        out = b.node("PAD", (x,), (1, 7, 4, 6 + sum(channels)), b.tensors[x].quantization,
+                     paddings=((0, 0), (1, 2), (0, 0), channels), **value)  # fmt: skip
+        check_all_on_accelerator(graphs, b, out)
 
 
 @pytest.mark.parametrize("config", [PLAIN, WIDE, TINY], ids=lambda c: c.name)
@@ -59,3 +62,25 @@ def test_mean_with_a_finer_scale(graphs):
     out = b.node("MEAN", (x,), (1, 1, 1, 18), b.quantization(b.scale(x) / 40), axes=(1, 2),
                  keep_dims=True)  # fmt: skip
     check_all_on_accelerator(graphs, b, out)
+
+
+def test_accumulators_that_a_runtime_shifts_out_of_32_bits(graphs):
+    """The host does what wraps in the runtime; the accelerator, what does not."""
+    for bits, where in ((18, "host"), (3, "accelerator")):
+        b = graphs.Builder(30)
+        x = b.conv(b.input(4, 4, 3), 8, kernel=(1, 1))
+        out = b.conv(x, 5, kernel=(1, 1))
+        weights = b.tensors[b.nodes[-1].inputs[1]].quantization
+        fine = b.scale(x) * weights.scale.min() / 2**bits
+        b.tensors[out] = replace(b.tensors[out], quantization=b.quantization(fine))
+        program = graphs.check(b.build(out), PLAIN, b.feeds())
+        assert program.layers[-1].where == where
+
+
+def test_table_for_each_channel(graphs):
+    """No layer of the accelerator: the host looks it up, and all around it stays there."""
+    b = graphs.Builder(31, "onnxruntime")
+    x = b.conv(b.input(4, 4, 3), 9, kernel=(1, 1))
+    y = b.unary("TABLE", x, table=tuple(int(v) for v in b.rng.integers(-128, 128, 9 * 256)))
+    program = graphs.check(b.build(b.conv(y, 4)), PLAIN, b.feeds())
+    assert [layer.where for layer in program.layers] == ["accelerator", "host", "accelerator"]

@@ -175,6 +175,17 @@ def test_pools(graphs, operator, kernel, stride, padding):
     check_all_on_accelerator(graphs, b, b.pool(operator, x, kernel, stride, padding))
 
 
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), [
+    ((3, 2), (1, 1), (0, 0, 0, 0), (2, 3)), ((2, 3), (2, 3), (1, 1, 2, 0), (5, 2)),
+    ((2, 2), (1, 1), (0, 0, 0, 0), (8, 9)),
+])  # fmt: skip
+def test_dilated_pool(graphs, kernel, stride, padding, dilation):
+    b = graphs.Builder(17)
+    x = b.conv(b.input(11, 13, 2), 18, kernel=(1, 1))
+    out = b.pool("MAX_POOL_2D", x, kernel, stride, padding, dilation)
+    check_all_on_accelerator(graphs, b, out)
+
+
 @pytest.mark.parametrize("rounding", ["reference", "onnxruntime"])
 @pytest.mark.parametrize("axes", [(1, 2), (1,), (2,)])
 def test_mean(graphs, rounding, axes):
@@ -190,7 +201,8 @@ def test_padding_alone_and_folded(graphs):
     x = b.conv(b.input(4, 4, 2), 6, kernel=(1, 1))
     alone = b.pad(x, (1, 2), (0, 3))
     folded = b.conv(b.pad(x, (2, 1), (1, 0)), 4)
-    program = check_all_on_accelerator(graphs, b, alone, folded)
+    other = b.conv(b.pad(x, (2, 1), (1, 0), value=-77), 4)  # not the zero point
+    program = check_all_on_accelerator(graphs, b, alone, folded, other)
     assert [layer.where for layer in program.layers].count("fused") == 1
 
 

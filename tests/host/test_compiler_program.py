@@ -124,11 +124,17 @@ def test_program_for_another_configuration(graphs):
     ("parameter_words", 4, r"needs \d+ bytes of parameter memory \(288 available\)"),
     ("window_count", 5, r"needs \d+ bytes of window memory \(20 available\)"),
     ("descriptor_count", 3, r"needs \d+ bytes of descriptor memory \(192 available\)"),
-    ("activation_words", 100, r"needs \d+ bytes of activation memory; small has 1600"),
+    ("activation_words", 100, r"needs \d+ bytes of activation memory \(1600 available\)"),
 ])  # fmt: skip
 def test_capacities(graphs, field, size, message):
     config = Config(**{"name": "small", field: size})
     with pytest.raises(CapacityError, match=message):
+        compile_graph(network(graphs)[1], config)
+
+
+def test_every_memory_that_is_too_small_is_named(graphs):
+    config = Config(name="small", weight_words=20, descriptor_count=3, activation_words=100)
+    with pytest.raises(CapacityError, match=r"weight memory .*descriptor memory .*activation mem"):
         compile_graph(network(graphs)[1], config)
 
 

@@ -94,6 +94,8 @@ def test_random_network(graphs, config, seed):
 def test_line_buffers_too_small(graphs):
     """No convolution fits the line buffers: the model does not fit the configuration."""
     b = graphs.Builder(3)
-    out = b.conv(b.input(4, 300, 16), 4, padding=(1, 1, 1, 1))
-    with pytest.raises(CapacityError, match=r"\d+ bytes.*available"):
+    first = b.conv(b.input(4, 300, 16), 24, padding=(1, 1, 1, 1))
+    out = b.conv(first, 4, kernel=(3, 1))
+    message = r"conv_2d0: .*\d+ bytes.*available.*; conv_2d1: .*available"
+    with pytest.raises(CapacityError, match=message):
         graphs.check(b.build(out), CONFIGS["tiny"], b.feeds())

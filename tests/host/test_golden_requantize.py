@@ -100,5 +100,5 @@ def test_multiplier_of_zero_tiny_and_huge_scales():
 
 def test_output_stage_clamps_after_the_zero_point():
     stage = golden.OutputStage(Rule.DOUBLE, np.array([1.0]), 100, -20, 110)
-    acc = np.array([[-1000], [-130], [0], [9], [11], [1 << 30]])
+    acc = np.array([[-1000], [-130], [0], [9], [11], [1 << 29]])
     assert stage(acc)[:, 0].tolist() == [-20, -20, 100, 109, 110, 110]

@@ -17,6 +17,7 @@ pytest.importorskip("onnxruntime")
 from ai_edge_litert import schema_py_generated as schema
 from networks.compare import onnx_network, tflite_network
 from networks.mutate import base_files, mutate, outcome_of
+from networks.onnx_net import Net
 from networks.plan import Layer, Plan, Step
 from networks.tflite_writer import write_tflite
 
@@ -189,6 +190,27 @@ def test_asymmetric_weights(tmp_path):
     )
 
 
+def test_bounds_beyond_32_bits(tmp_path):
+    """LiteRT's pools and products take what comes of the overflow for bounds."""
+    plan = one_layer("max_pool", kernel=(1, 1), stride=(1, 1), same=True, activation="RELU6")
+    plan.step = plan.layers[0].step = Step(6 / 2**31, 0)
+    message = r"cannot import m: value1: the output scale of MAX_POOL_2D is too fine for RELU6"
+    refused(write(tmp_path, write_tflite(plan)), message)
+    alone = one_layer("relu6")
+    alone.layers[0].step = plan.step
+    refused(write(tmp_path, write_tflite(alone)), message.replace("MAX_POOL_2D", "RELU6"))
+    plan.step = plan.layers[0].step = Step(6.1 / 2**31, 0)
+    load_model(write(tmp_path, write_tflite(plan)))
+
+
+@pytest.mark.parametrize("rounding", ["reference", "xnnpack"])
+def test_change_of_scale_beyond_every_shift(tmp_path, rounding):
+    plan = one_layer("requantize")
+    plan.layers[0].step = Step(plan.step.scale / 2**30, 0)
+    message = r"cannot import m: value1: its scales differ by a factor of 1\.07e\+09"
+    refused(write(tmp_path, write_tflite(plan)), message, rounding=rounding)
+
+
 def onnx_model(nodes, inputs, initializers=(), shape=(1, 3, 4, 4)) -> bytes:
     graph = helper.make_graph(
         nodes, "g",
@@ -204,7 +226,7 @@ def test_float_onnx(tmp_path):
     data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"], name="c")], ["x"], [weights])
     refused(
         write(tmp_path, data),
-        r"cannot import m: y: the result of Conv is not quantised; quantise these layers too, "
+        r"cannot import m: c: the result of Conv is not quantised; quantise these layers too, "
         r"with all their operands, for ONNX by onnxruntime\.quantization\.quantize_static",
     )
 
@@ -220,6 +242,51 @@ def test_every_unsupported_onnx_operator_is_listed(tmp_path):
         r"cannot import m: first: operator Sin is not supported; "
         r"second: operator GRU is not supported" + ADVICE,
     )
+
+
+def test_branches_of_an_onnx_model_are_all_examined(tmp_path):
+    """An operator, two float layers in a row, a type and an attribute, none behind another."""
+    net = Net((1, 2, 4, 4))
+    weights = np.ones((2, 2, 1, 1))
+    parts = [net.node("Det", [net.x], "det")]
+    float_weights = net.constant("v", weights.astype(np.float32))
+    net.node("Conv", [net.x, float_weights], "bare")
+    parts.append(net.node("Conv", ["bare", float_weights], "behind"))
+    net.node("Conv", [net.x, net.weights("w", weights.astype(np.int8))], "fine")
+    parts.append(net.quantized("fine", 1e-35, 0))
+    parts.append(net.node("Pad", [net.x, net.constant("p", np.ones(8, int))], "pad", mode="edge"))
+    net.node("Relu", ["pad"], "silent")
+    parts.append(net.quantized("silent", 1, 0))
+    refused(
+        write(tmp_path, net.bytes(*parts)),
+        r"cannot import m: det: operator Det is not supported; "
+        r"pad: Pad with mode edge is not supported; "
+        r"bare: the result of Conv is not quantised; behind: the result of Conv is not quantised; "
+        r"fine: its scales differ by a factor of .*",
+    )
+
+
+def test_what_lies_behind_a_bad_layer_of_onnx_is_examined(tmp_path):
+    """As far as the file tells the shapes of quantised tensors."""
+    net = Net((1, 2, 4, 4))
+    for name in ("one", "two", "three"):
+        net.node("Pad", [net.x, net.constant(name, np.ones(8, int))], f"{name}.p", mode="edge")
+        net.x = net.quantized(f"{name}.p", 1, 0)
+    proto = onnx.ModelProto.FromString(net.bytes(net.x))
+    shape = helper.make_tensor_value_info("one.p", TensorProto.FLOAT, (1, 4, 6, 6))
+    proto.graph.value_info.append(shape)
+    refused(
+        write(tmp_path, proto.SerializeToString()),
+        r"cannot import m: one\.p: Pad with mode edge is not supported; "
+        r"two\.p: Pad with mode edge is not supported" + ADVICE,
+    )
+
+
+def test_onnx_layers_that_nothing_reads_do_not_matter(tmp_path):
+    net = Net((1, 2, 4, 4))
+    net.node("Det", [net.x], "unread")
+    net.node("Relu", ["unread"], "unread too")
+    assert load_model(write(tmp_path, net.bytes(net.x))).nodes
 
 
 def test_external_data(tmp_path):

@@ -64,6 +64,27 @@ def test_arithmetic_with_a_number(operator):
         exact(net, "y", net.scale * 1.3, 4, x=every_value(net))
 
 
+@pytest.mark.parametrize("operator", ["Add", "Sub", "Mul", "Div", "PRelu", "Max"])
+@pytest.mark.parametrize(("image", "shape"), [
+    ((1, 3, 16, 16), (3, 1, 1)), ((2, 3, 8, 8), (1, 3, 1, 1)), ((1, 3, 256), (3, 1)),
+    ((1, 7), (7,)), ((1, 7), (1, 7)),
+])  # fmt: skip
+def test_arithmetic_with_a_number_for_each_channel(operator, image, shape):
+    rng = np.random.default_rng(7)
+    net = Net(image, scale=0.04, zero_point=9)
+    numbers = net.constant("c", rng.uniform(-2, 2, shape).astype(np.float32))
+    net.node(operator, [net.x, numbers], "y")
+    exact(net, "y", 0.07, 4)
+
+
+def test_quantised_slopes_for_each_channel():
+    rng = np.random.default_rng(8)
+    net = Net((1, 6, 9, 9))
+    slopes = net.weights("s", rng.integers(-128, 128, (6, 1, 1)).astype(np.int8))
+    net.node("PRelu", [net.x, slopes], "y")
+    exact(net, "y", 0.02, 4)
+
+
 def test_several_functions_become_one_table():
     """GELU as PyTorch exports it below opset 20, with nothing quantised in between."""
     for seed in range(10):

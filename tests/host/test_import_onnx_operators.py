@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 pytest.importorskip("onnxruntime")
 
-from networks.onnx_net import IMAGE, SEED, Net, exact, pass_through
+from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
 
 
 @pytest.mark.parametrize("attributes", [
@@ -53,6 +53,17 @@ def test_float_bias_and_relu6():
 def test_pools(operator, attributes):
     net = Net(IMAGE)
     net.node(operator, [net.x], "y", **attributes)
+    pass_through(net, "y", opset=17)
+
+
+@pytest.mark.parametrize("attributes", [
+    {"kernel_shape": [3, 2], "dilations": [2, 3]},
+    {"kernel_shape": [2, 3], "dilations": [4, 2], "strides": [2, 2], "pads": [1, 2, 0, 1]},
+    {"kernel_shape": [2, 2], "dilations": [3, 1], "strides": [3, 2], "ceil_mode": 1},
+])  # fmt: skip
+def test_dilated_max_pool(attributes):
+    net = Net(IMAGE)
+    net.node("MaxPool", [net.x], "y", **attributes)
     pass_through(net, "y", opset=17)
 
 
@@ -123,6 +134,34 @@ def test_pad():
     pads = net.constant("p", np.array([0, 0, 1, 2, 0, 1, 0, 3], np.int64))
     net.node("Pad", [net.x, pads], "y")
     pass_through(net, "y")
+
+
+@pytest.mark.parametrize("step", [(0.03, -7), (0.05, 100)])
+@pytest.mark.parametrize("value", [0.9, 0.0151, 1e9, -np.inf])
+def test_pad_with_a_number(value, step):
+    """Quantised with the result, which may have another step than the tensor."""
+    net = Net(IMAGE)
+    pads = net.constant("p", np.array([0, 1, 1, 2, 0, 0, 0, 3], np.int64))
+    net.node("Pad", [net.x, pads, net.constant("v", np.float32(value))], "y")
+    exact(net, "y", *step)
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_pad_with_a_quantised_number(unsigned):
+    net = Net(IMAGE, unsigned=unsigned)
+    pads = net.constant("p", np.array([0, 0, 1, 2, 0, 1, 0, 3], np.int64))
+    value = net.constant("v", np.array(100, np.uint8 if unsigned else np.int8))
+    net.node("Pad", ["x.q", pads, value], "y.q")
+    net.node("DequantizeLinear", ["y.q", "x.s", "x.z"], "y")
+    assert net.difference("y")[0] == 0
+
+
+def test_pad_before_anything_is_quantised():
+    net = Net(IMAGE)
+    net.nodes.clear()
+    pads = net.constant("p", np.array([0, 0, 1, 2, 0, 1, 0, 3], np.int64))
+    net.node("Pad", ["x", pads, net.constant("v", np.float32(0.4))], "y")
+    exact(net, "y")
 
 
 @pytest.mark.parametrize("axes", [[2, 3], [3, 2], [-1]])
@@ -254,6 +293,22 @@ def test_constants_of_every_shape(operator, shape):
     constant = np.random.default_rng(SEED).integers(-128, 128, shape).astype(np.int8)
     net.node(operator, [net.x, net.weights("w", constant, 0.017)], "y")
     exact(net, "y")
+
+
+@pytest.mark.parametrize("constant_first", [False, True])
+@pytest.mark.parametrize(("shape", "constant_shape"), [
+    ((1, 256), (256, 1)), ((1, 256, 1), (256,)), ((1, 1, 256, 1), (256, 1, 1)),
+    ((1, 256, 1, 1), (1, 256, 1)),
+])  # fmt: skip
+def test_order_of_a_sum_that_repeats_an_operand(shape, constant_shape, constant_first):
+    """All pairs of values; the order of ONNX Runtime's float32 sum decides some of them."""
+    net = Net((1, 1, 256, 1), scale=0.5, zero_point=-41)
+    net.node("Reshape", [net.x, net.constant("r", np.array(shape))], "moved")
+    x = net.quantized("moved", 0.5, -41)
+    values = np.arange(-128, 128).astype(np.int8).reshape(constant_shape)
+    constant = net.weights("w", values, 0.7)
+    net.node("Add", [constant, x] if constant_first else [x, constant], "y")
+    exact(net, "y", 1, 17, x=every_value(net))
 
 
 def test_integer_edges():

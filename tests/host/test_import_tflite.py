@@ -123,3 +123,20 @@ def test_difference_of_a_tensor_and_itself():
     plan = Plan(1, (1, 2, 2, 4), STEP, [
         Layer("sub", (0, 0), (1, 2, 2, 4), STEP, {"activation": "NONE"})])  # fmt: skip
     check(write_tflite(plan), plan)
+
+
+@pytest.mark.parametrize("bits", [16, 20, 24])
+@pytest.mark.parametrize("kind", ["requantize", "leaky_relu", "conv"])
+def test_scales_that_shift_beyond_32_bits(kind, bits):
+    """Above 1, LiteRT shifts an accumulator left before it multiplies; 32 bits wrap."""
+    options: dict[str, Any] = {"alpha": 0.3}
+    if kind == "conv":
+        options = {
+            "kernel": (1, 1), "stride": (1, 1), "dilation": (1, 1), "same": True, "scales": [0.5],
+            "weights": np.random.default_rng(3).integers(-127, 128, (3, 1, 1, 8)).astype(np.int8),
+            "bias": np.zeros(3, np.int32), "activation": "NONE",
+        }  # fmt: skip
+    shape = (1, 4, 4, 3 if kind == "conv" else 8)
+    step = Step(STEP.scale / 2.0**bits, 5)
+    plan = Plan(1, (1, 4, 4, 8), STEP, [Layer(kind, (0,), shape, step, options)])
+    check(write_tflite(plan), plan)

@@ -34,6 +34,9 @@ def features(plan: Plan) -> set[str]:
             found.add("concatenation of differing scales")
         if layer.kind in ("add", "mul", "sub") and len(shapes) > 1:
             found.add("broadcasting")
+        found |= {"padding with a value"} if layer.options.get("value") is not None else set()
+        if layer.kind == "max_pool" and layer.options["dilation"] != (1, 1):
+            found.add("dilated pool")
         if layer.kind not in WINDOWED:
             continue
         options = layer.options
@@ -67,7 +70,9 @@ EVERY = {
     *(f"kernel {k}" for k in range(1, 17)), *(f"stride {s}" for s in range(1, 5)),
     *(f"dilation {d}" for d in range(1, 9)), *(f"channels {c}" for c in (1, 3, 7, 17, 255)),
 }  # fmt: skip
-ONNX = {"explicit", "weights with a zero point", "concatenation of differing scales"}
+ONNX = {
+    "explicit", "weights with a zero point", "concatenation of differing scales", "dilated pool",
+}
 NETWORKS = {
     "tflite": lambda seed: tflite_network(seed, every=True),
     "qdq": lambda seed: onnx_network(seed, "qdq"),
@@ -76,9 +81,11 @@ NETWORKS = {
 EXPECTED = {
     "tflite": {
         *EVERY, *TABLES, "sub", "pad", "resize", "transpose_conv", "arg_max", "requantize", "relu",
-        "relu6",
+        "relu6", "padding with a value",
     },
-    "qdq": {*EVERY, *ONNX, *TABLES, "sub", "pad", "resize", "transpose_conv"},
+    "qdq": {
+        *EVERY, *ONNX, *TABLES, "sub", "pad", "padding with a value", "resize", "transpose_conv",
+    },
     "qoperator": {*EVERY, *ONNX, "logistic", "leaky_relu"},
 }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import Region
 
 from weft.compiler.emit import emit_images
 from weft.compiler.fold import fold_moves, fold_padding
@@ -25,7 +24,7 @@ def compile_graph(graph: Graph, config: Config) -> Program:
     Raises
     ------
     CapacityError
-        If a memory is too small; the message gives needed and available bytes.
+        If memories are too small; the message gives needed and available bytes of each.
     """
     model = graph
     for graph_pass in PASSES:
@@ -35,10 +34,8 @@ def compile_graph(graph: Graph, config: Config) -> Program:
     constants = list(lowering.constants.values())
     used, overlap = place_images(lowering, schedule, constants)
     images, fields, usage = emit_images(
-        config, lowering.commands, constants, graph.name, overlap.twins)
+        config, lowering.commands, constants, graph.name, overlap.twins, used)
     run = next((step for step in schedule.steps if isinstance(step, RunStep)), None)
-    usage[Region.ACTIVATION.name] = (
-        used * config.columns, config.activation_words * config.columns)  # fmt: skip
     return Program(
         graph=graph, config=config, fingerprint=fingerprint(config), images=images,
         steps=tuple(schedule.steps),

@@ -52,6 +52,8 @@ def emit_table(lowering: Lowering, index: int, values: NDArray[np.int64]) -> Non
 def lower_function(lowering: Lowering, index: int) -> None:
     """Lower an element-wise function of one tensor: values pass through a table."""
     node = lowering.graph.nodes[index]
+    if len(node.attributes.get("table", ())) > 256:
+        raise Unsupported("it has a table for each channel")
     variable = _variable_input(lowering, node)
     source = lowering.place(lowering.tensor(node, variable))
     target = lowering.target(node, layout=source.layout)

@@ -31,12 +31,12 @@ class _Memory:
 
 def emit_images(
     config: Config, commands: list[Command], constants: Iterable, model: str,
-    twins: Mapping[int, Buffer],
+    twins: Mapping[int, Buffer], activation_words: int,
 ) -> tuple[tuple[Image, ...], list[dict[str, int]], dict[str, tuple[int, int]]]:
     """Return the images, every descriptor's fields, and (used, available) bytes of memories.
 
     Where there are ``twins`` (second buffers, by the identity of the first), the descriptors come
-    a second time, working on those.
+    a second time, working on those. ``activation_words`` are used by what was placed.
 
     Raises
     ------
@@ -70,6 +70,8 @@ def emit_images(
     ]  # fmt: skip
     count = len(fields) + len(second)
     usage[Region.DESCRIPTOR.name] = (count * one, memories[Region.DESCRIPTOR].bytes)
+    usage[Region.ACTIVATION.name] = (
+        activation_words * config.columns, config.activation_words * config.columns)
     full = [
         f"{needed} bytes of {name.lower()} memory ({available} available)"
         for name, (needed, available) in usage.items() if needed > available

@@ -32,6 +32,7 @@ def _foldable(graph: Graph, node: Node) -> bool:
     if a is None or b is None or len(paddings) != 4 or any(paddings[0]) or any(paddings[3]):
         return False
     alike = (a.scale[0], a.zero_point[0]) == (b.scale[0], b.zero_point[0])
+    alike &= node.attributes.get("value", a.zero_point[0]) == a.zero_point[0]
     readers = graph.consumers(result.name)
     return (
         alike and bool(readers) and result.name not in graph.outputs

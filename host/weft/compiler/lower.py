@@ -111,7 +111,6 @@ def _require_room(lowering: Lowering, host: dict[int, str], too_large: list[int]
     nodes = lowering.graph.nodes
     linear = [i for i, node in enumerate(nodes) if node.operator in LINEAR]
     if too_large and all(index in host for index in linear):
-        first = too_large[0]
+        layers = "; ".join(f"{nodes[index].name}: {host[index]}" for index in too_large)
         raise CapacityError(
-            f"{lowering.graph.name} does not fit {lowering.config.name}: "
-            f"{nodes[first].name}: {host[first]}")  # fmt: skip
+            f"{lowering.graph.name} does not fit {lowering.config.name}: {layers}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from weft.compiler.context import Lowering
 from weft.compiler.cycles import predict_cycles
 from weft.compiler.ir import Buffer
-from weft.compiler.place import Lifetime, place_buffers, try_placing
+from weft.compiler.place import Lifetime, place_buffers
 from weft.compiler.schedule import Schedule
 from weft.program import RunStep, StreamPlan, StreamSet
 
@@ -48,25 +48,20 @@ def place_images(
     Best is a second buffer for all that the host writes and reads, with a second set of
     descriptors. Without room for that, the run is cut in two: what the host writes then shares
     its place with nothing that is needed in the second part, what it reads with nothing that is
-    needed in the first.
-
-    Raises
-    ------
-    CapacityError
-        If activation memory is too small even for a single image.
+    needed in the first. The words may be more than there are.
     """
-    config, name = lowering.config, lowering.graph.name
+    config = lowering.config
     lifetimes = [life for life in schedule.lifetimes.values() if life.buffer.data is None]
     runs = [step for step in schedule.steps if isinstance(step, RunStep)]
     if len(runs) == 1:
         for lives, overlap in _overlaps(lowering, runs[0], lifetimes):
-            used = try_placing(config, constants, lives)
-            if used is not None:
+            used = place_buffers(config, constants, lives)
+            if used <= config.activation_words:
                 return used, overlap
         note = "no room for the next image during a run"
     else:
         note = "layers on the host lie between those on the accelerator" if runs else ""
-    return place_buffers(config, constants, lifetimes, name), Overlap(note=note)
+    return place_buffers(config, constants, lifetimes), Overlap(note=note)
 
 
 def _overlaps(

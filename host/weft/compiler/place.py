@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Buffer
-from weft.errors import CapacityError
 
-__all__ = ["Lifetime", "place_buffers", "try_placing"]
+__all__ = ["Lifetime", "place_buffers"]
 
 
 class Lifetime:
@@ -39,36 +38,14 @@ class Lifetime:
 
 
 def place_buffers(
-    config: Config, constants: Iterable[Buffer], lifetimes: Sequence[Lifetime], model: str
+    config: Config, constants: Iterable[Buffer], lifetimes: Sequence[Lifetime]
 ) -> int:
-    """Set ``base`` of every buffer; return the words used.
+    """Set ``base`` of every buffer; return the words used, perhaps more than there are.
 
     Constants come first and stay. The others go largest first or in order of time,
     whichever needs less, each to the lowest place that is free for its lifetime and aligned to
     the words that are read at once.
-
-    Raises
-    ------
-    CapacityError
-        If activation memory is too small.
     """
-    used = _place(config, constants, lifetimes)
-    if used > config.activation_words:
-        raise CapacityError(
-            f"{model} needs {used * config.columns} bytes of activation memory; {config.name} has "
-            f"{config.activation_words * config.columns}")  # fmt: skip
-    return used
-
-
-def try_placing(
-    config: Config, constants: Iterable[Buffer], lifetimes: Sequence[Lifetime]
-) -> int | None:
-    """Do as :func:`place_buffers`; return None if it does not fit."""
-    used = _place(config, constants, lifetimes)
-    return used if used <= config.activation_words else None
-
-
-def _place(config: Config, constants: Iterable[Buffer], lifetimes: Sequence[Lifetime]) -> int:
     start, unit = 0, config.fill_words
     for buffer in constants:
         buffer.base = start

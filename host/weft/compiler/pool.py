@@ -25,7 +25,8 @@ def pool_window(lowering: Lowering, node: Node, pad_value: int) -> Window:
     top, _, left, _ = node.attributes["padding"]
     return Window(
         kernel=node.attributes["kernel"], stride=node.attributes["stride"],
-        out_size=(height, width), top=top, left=left, pad_value=pad_value,
+        dilation=node.attributes.get("dilation", (1, 1)), out_size=(height, width), top=top,
+        left=left, pad_value=pad_value,
     )  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def lower_max_pool(lowering: Lowering, index: int) -> None:
     stage = reference.output_stage(lowering.graph, node)
     channels, window = source.layout.channels, pool_window(lowering, node, -128)
     sums = Sums(
-        entries=maximum_entries(config, source.layout, window.kernel, (1, 1)),
+        entries=maximum_entries(config, source.layout, window.kernel, window.dilation),
         weights=np.ones((channels, window.kernel[0] * window.kernel[1]), np.int8),
         bias=np.zeros(channels, np.int64), multipliers=Sums.identity(channels), zero_point=0,
         low=stage.low, high=stage.high, depthwise=True, maximum=True,

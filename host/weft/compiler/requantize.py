@@ -75,6 +75,8 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
     scale = np.broadcast_to(np.asarray(stage.scale, np.float64), (channels,))
     if not (np.isfinite(scale).all() and (scale >= 0).all()):
         raise Unsupported("a scale is negative or not finite")
+    if stage.rule is Rule.DOUBLE and (_largest(low, high) * scale >= 1 << 30).any():
+        raise Unsupported("its scale shifts accumulators out of 32 bits, which wraps")
     at_low, at_high = stage(low).astype(np.int64), stage(high).astype(np.int64)
     # Rounding is monotonic, so a channel that agrees at both ends is constant.
     constant = at_low == at_high
@@ -93,6 +95,10 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
         rounding, np.where(folded, _UNITY[0], multiplier), np.where(folded, _UNITY[1], shift),
         folded, at_low - stage.zero_point, offset,
     )  # fmt: skip
+
+
+def _largest(low: Int64, high: Int64) -> Int64:
+    return np.maximum(np.abs(low), np.abs(high))
 
 
 def _move_decision(
@@ -128,7 +134,7 @@ def _direct(
     rule: Rule, scale: NDArray[np.float64], low: Int64, high: Int64
 ) -> tuple[Rounding, Int64, Int64, NDArray[np.bool_]]:
     """Return the runtime's own numbers, and for which channels the hardware treats them alike."""
-    bound = np.maximum(np.abs(low), np.abs(high))
+    bound = _largest(low, high)
     if rule is Rule.FLOAT32:
         mantissa, exponent = np.frexp(scale.astype(np.float32))
         multiplier = (mantissa.astype(np.float64) * (1 << 24)).astype(np.int64) << 7
@@ -139,7 +145,7 @@ def _direct(
         pairs = [quantize_multiplier(float(value)) for value in scale]
         multiplier = np.array([m for m, _ in pairs], np.int64)
         exponent = np.array([e for _, e in pairs], np.int64)
-        # A left shift of the accumulator must not leave 32 bits.
+        # Beyond, the runtime's left shift of the accumulator would leave 32 bits.
         exact = (exponent <= 0) | (bound < 1 << 31 - np.clip(exponent, 0, 31))
         rounding = Rounding.DOUBLE if rule is Rule.DOUBLE else Rounding.HALF_UP
     shift = 31 - exponent.astype(np.int64)

@@ -45,9 +45,10 @@ def lower_pad(lowering: Lowering, index: int) -> None:
         raise Unsupported("it pads the batch, or has more than 4 dimensions")
     paddings = ((0, 0), (0, 0), *node.attributes["paddings"][1:])[-3:]
     (top, _), (left, _), (before, _) = paddings
+    value = node.attributes.get("value", lowering.zero_point(tensor))
     copy(
         lowering, index, lowering.place(tensor), lowering.target(node), pad=(top, left),
-        pad_value=lowering.zero_point(tensor), outputs=node.outputs, before=before,
+        pad_value=value, outputs=node.outputs, before=before,
     )  # fmt: skip
 
 

@@ -57,12 +57,13 @@ def _real(context: Context) -> Real:
 
 
 def table(context: Context) -> NDArray[np.int8]:
-    """Return the 256 outputs of an activation function, at the index ``input & 255``."""
+    """Return what :func:`golden.lookup` takes: the outputs of an activation function."""
     x = (context.scale(0), context.zero_point(0))
     y = (context.output_scale, context.output_zero_point)
     operator = context.node.operator
     if operator == "TABLE":
-        return np.array(context.attributes["table"], np.int8)
+        values = np.array(context.attributes["table"], np.int8)
+        return values if values.size == 256 else values.reshape(-1, 256)
     if context.graph.rounding == "onnxruntime":
         return golden.table_onnx(_real(context), x, y)
     if operator in ("RELU", "RELU6", "RELU_N1_TO_1"):

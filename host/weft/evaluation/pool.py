@@ -20,7 +20,10 @@ def _window(context: Context) -> dict[str, Any]:
 def max_pool(context: Context) -> NDArray[Any]:
     """Return the maxima of windows."""
     stage = output_stage(context)
-    return golden.max_pool2d(context.value(0), **_window(context), low=stage.low, high=stage.high)
+    return golden.max_pool2d(
+        context.value(0), **_window(context), dilation=context.attributes.get("dilation", (1, 1)),
+        low=stage.low, high=stage.high,
+    )  # fmt: skip
 
 
 def average_pool(context: Context) -> NDArray[Any]:

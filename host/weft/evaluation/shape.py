@@ -29,8 +29,9 @@ def slice_tensor(context: Context) -> NDArray[Any]:
 
 
 def pad(context: Context) -> NDArray[Any]:
-    """Return the values with zero points around them."""
-    return golden.pad(context.value(0), context.attributes["paddings"], context.zero_point(0))
+    """Return the values with zero points, or another value, around them."""
+    value = context.attributes.get("value", context.zero_point(0))
+    return golden.pad(context.value(0), context.attributes["paddings"], value)
 
 
 def resize(context: Context) -> NDArray[Any]:

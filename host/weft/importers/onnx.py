@@ -1,5 +1,7 @@
 """ONNX models as ``onnxruntime.quantization`` writes them, into the graph form."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,22 +12,18 @@ from weft.graph import Graph
 from weft.importers.check import check
 from weft.importers.onnx_builder import Builder
 from weft.importers.onnx_floats import PENDING, clip_kind, finish
-from weft.importers.onnx_functions import is_function
+from weft.importers.onnx_inputs import add_input, live_nodes, stand_in
 from weft.importers.onnx_moves import MOVES, move
 from weft.importers.onnx_output import add_output
-from weft.importers.onnx_qoperators import QOPERATORS, as_quantized, quantized_constant
-from weft.importers.onnx_shapes import (
-    SHAPE_ARITHMETIC,
-    compute_shape,
-    is_shape_arithmetic,
-)
+from weft.importers.onnx_pad import is_real_pad
+from weft.importers.onnx_qoperators import QOPERATORS, quantized_constant
+from weft.importers.onnx_shapes import SHAPE_ARITHMETIC, compute_shape, is_shape_arithmetic
 from weft.importers.onnx_slices import split
+from weft.importers.onnx_tables import is_function, operators_of
 from weft.importers.onnx_values import (
-    ELEMENT_TYPES,
     Activation,
     Constant,
     Pending,
-    Step,
     Value,
     attributes_of,
     constant_of,
@@ -58,7 +56,11 @@ def import_onnx(data: bytes, name: str, rounding: str, *, source: str) -> Graph:
 
 
 class _Importer:
-    """Walks the nodes once, in the order in which the file must have them."""
+    """Walks the nodes once, in the order in which the file must have them.
+
+    Where a node fails, what it computes is unknown. Nothing is said of nodes that read it, but
+    all others are examined, those behind the next QuantizeLinear too if the file tells its shape.
+    """
 
     def __init__(self, model: Any, name: str, rounding: str):
         self._graph, self._name = model.graph, name
@@ -67,84 +69,77 @@ class _Importer:
         )
         self._builder = Builder(name, rounding)
         self._values: dict[str, Value] = {}
-        self._inputs: list[str] = []
+        self._unknown: set[str] = set()
+        self._quantized: set[str] = set()  # float operators whose result is
+        self._problems = Problems(name)
 
     def run(self) -> Graph:
-        problems = Problems(self._name)
         for initializer in self._graph.initializer:
-            with problems.layer(initializer.name):
+            with self._layer(initializer.name, initializer.name):
                 self._values[initializer.name] = constant_of(initializer)
-        problems.finish()
+        inputs = []
         for value in self._graph.input:
-            with problems.layer(value.name):
-                if value.name not in self._values:
-                    self._input(value)
-        problems.finish()
-        failed: set[str] = set()
-        for index, node in enumerate(self._graph.node):
-            label = node.name or f"{node.op_type} {index}"
-            if any(x in failed for x in node.input) and self._known(node.op_type):
-                # What is wrong was said where it began.
-                failed.update(node.output)
-                continue
-            with problems.layer(label):
-                try:
+            if value.name not in self._values:
+                with self._layer(value.name, value.name):
+                    added = add_input(self._builder, self._graph, value, self._values)
+                    self._values[value.name] = added
+                    inputs.append(value.name)
+        stand_ins = []
+        for index, node in live_nodes(self._graph):
+            label = self._label(node, index)
+            if not self._known(node.op_type) or not self._unknown & {*node.input}:
+                with self._layer(label, *node.output):
                     self._node(node, label)
-                except ModelError:
-                    failed.update(node.output)
-                    raise
-        problems.finish()
+                    continue
+            self._unknown.update(node.output)
+            if (value := stand_in(self._builder, self._graph, node, self._values)) is not None:
+                self._values[node.output[0]] = value
+                self._unknown.remove(node.output[0])
+                stand_ins.append(value.tensor)
+        self._require_quantized()
         outputs = []
         for value in self._graph.output:
-            with problems.layer(value.name):
-                declared = value.type.tensor_type.elem_type
-                found = self._values.get(value.name)
-                outputs.append(add_output(self._builder, value.name, declared, found))
-        problems.finish()
-        graph = self._builder.graph(tuple(self._inputs), tuple(outputs))
-        check(graph)
+            if value.name not in self._unknown:
+                with self._layer(value.name):
+                    declared = value.type.tensor_type.elem_type
+                    found = self._values.get(value.name)
+                    outputs.append(add_output(self._builder, value.name, declared, found))
+        graph = self._builder.graph(tuple(inputs), tuple(outputs))
+        check(graph, self._problems, elsewhere=stand_ins)
         return graph
+
+    @contextmanager
+    def _layer(self, label: str, *outputs: str) -> Iterator[None]:
+        """Put a :class:`ModelError` into the list; ``outputs`` are unknown from there on."""
+        with self._problems.layer(label):
+            try:
+                yield
+            except ModelError:
+                self._unknown.update(outputs)
+                raise
+
+    def _label(self, node: Any, index: int) -> str:
+        """Return a node's name; where a float operator's result is quantised, that one's."""
+        value = self._values.get(node.input[0]) if node.input else None
+        if node.op_type == "QuantizeLinear" and isinstance(value, Pending):
+            return value.name
+        return node.name or f"{node.op_type} {index}"
+
+    def _require_quantized(self) -> None:
+        """Name the float operators whose result is never quantised."""
+        bare = {
+            name: value for name, value in self._values.items()
+            if isinstance(value, Pending) and value.name not in self._quantized
+        }  # fmt: skip
+        for value in {value.name: value for value in bare.values()}.values():
+            with self._layer(value.name):
+                raise ModelError(f"the result of {value.operator} is not quantised")
+        self._unknown.update(bare)
 
     @staticmethod
     def _known(operator: str) -> bool:
         others = ("QuantizeLinear", "DequantizeLinear", "Constant", "Split", *SHAPE_ARITHMETIC)
         return operator in (*PENDING, *MOVES, *others, *QOPERATORS)
-
-    def _input(self, value: Any) -> None:
-        kind = value.type.tensor_type
-        dtype = ELEMENT_TYPES.get(kind.elem_type)
-        if dtype not in (np.float32, np.uint8, np.int8):
-            raise ModelError(f"an input of type {kind.elem_type} is not supported")
-        shape = []
-        for axis, dim in enumerate(kind.shape.dim):
-            if dim.HasField("dim_value") and dim.dim_value > 0:
-                shape.append(int(dim.dim_value))
-            elif axis == 0:
-                shape.append(1)
-            else:
-                raise ModelError(f"dimension {axis} of input {value.name} must be a number")
-        if not shape or np.prod(np.array(shape, np.float64)) > 1 << 28:
-            raise ModelError(f"input {value.name} has the impossible shape {tuple(shape)}")
-        name = self._builder.add_tensor(value.name, tuple(shape), dtype)
-        self._inputs.append(name)
-        activation = Activation(name, tuple(shape), "plain", None)
-        if dtype != np.float32:
-            activation = as_quantized(self._builder, activation, self._input_step(value.name))
-        self._values[value.name] = activation
-
-    def _input_step(self, name: str) -> Step:
-        """Scale and zero point of an 8-bit input: those with which it is first read."""
-        names = {name}
-        for node in self._graph.node:
-            reads = [i for i, x in enumerate(node.input) if x in names]
-            if not reads:
-                continue
-            if node.op_type in MOVES:
-                names.update(node.output[:1])
-            elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
-                operands = tuple(self._values.get(x) for x in node.input)
-                return step_of(take(operands, reads[0] + 1), take(operands, reads[0] + 2))
-        raise ModelError("no layer tells the scale of this input")
 
     def _operand(self, name: str) -> Value | None:
         if not name:
@@ -156,10 +151,10 @@ class _Importer:
 
     def _node(self, node: Any, label: str) -> None:
         operator = node.op_type
-        if not node.output or not node.output[0] or (not node.input and operator != "Constant"):
-            raise ModelError(f"{operator} must have inputs and an output")
         if not self._known(operator):
             raise ModelError(f"operator {operator} is not supported")
+        if not node.output or not node.output[0] or (not node.input and operator != "Constant"):
+            raise ModelError(f"{operator} must have inputs and an output")
         if any(output in self._values for output in node.output if output):
             raise ModelError(f"its output {node.output[0]} is computed twice")
         attributes = attributes_of(node)
@@ -186,12 +181,10 @@ class _Importer:
             and not is_function(first)
         ):  # fmt: skip
             result = self._fused(operator, attributes, operands, first)
-        elif operator in MOVES:
+        elif operator in MOVES and not (operator == "Pad" and is_real_pad(attributes, operands)):
             result = move(self._builder, operator, label, attributes, operands, output)
-        elif operator in PENDING:
-            result = Pending(operator, label, attributes, operands)
         else:
-            raise ModelError(f"operator {operator} is not supported")
+            result = Pending(operator, label, attributes, operands)
         self._values[output] = result
 
     def _split(
@@ -208,20 +201,13 @@ class _Importer:
         self, operands: tuple[Value | None, ...], label: str, output: str
     ) -> Value:
         step = step_of(take(operands, 1), take(operands, 2))
-        value, builder = take(operands, 0), self._builder
+        value = take(operands, 0)
         if isinstance(value, Pending):
-            return finish(builder, value, step, output, self._opset)
+            self._quantized.update(operators_of(value))
+            return finish(self._builder, value, step, output, self._opset)
         if not isinstance(value, Activation):
             raise ModelError("QuantizeLinear of a constant is not supported")
-        if value.step is not None and (
-            value.step.scale == step.scale and value.step.zero_point == step.zero_point
-        ):
-            return value
-        if value.step is None and builder.tensors[value.tensor].dtype != np.float32:
-            raise ModelError("QuantizeLinear of integers is not supported")
-        attributes = {"unsigned": step.unsigned}
-        tensor = builder.emit("QUANTIZE", label, (value.tensor,), output, attributes, step=step)
-        return replace(value, tensor=tensor, step=step)
+        return self._builder.quantized(value, step, label, output)
 
     def _dequantize(
         self, operands: tuple[Value | None, ...], attributes: dict[str, Any]

@@ -90,6 +90,18 @@ class Builder:
         self.nodes.append(node)
         return output
 
+    def quantized(self, value: Activation, step: Step, name: str, output: str) -> Activation:
+        """Return ``value`` quantised by ``step``, if need be by a node that makes ``output``."""
+        if value.step is not None and (
+            value.step.scale == step.scale and value.step.zero_point == step.zero_point
+        ):
+            return value
+        if value.step is None and self.tensors[value.tensor].dtype != np.float32:
+            raise ModelError("QuantizeLinear of integers is not supported")
+        attributes = {"unsigned": step.unsigned}
+        tensor = self.emit("QUANTIZE", name, (value.tensor,), output, attributes, step=step)
+        return replace(value, tensor=tensor, step=step)
+
     def channels_last(self, value: Activation) -> Activation:
         """Return ``value`` (3 or 4 dimensions) with its channels last."""
         if value.layout == "channels_last":

@@ -81,6 +81,9 @@ def binary(
         shape = tuple(np.broadcast_shapes(*shapes))
     except ValueError:
         raise ModelError(f"shapes {shapes[0]} and {shapes[1]} do not fit each other") from None
+    if operator == "Add" and _is_repeated(*shapes):
+        # The order decides the last bit of the sum in float32.
+        operands, images = operands[::-1], images[::-1]
     last = all(len(x.shape) == len(shape) and x.layout != "flat" for x in images) and (
         len(shape) == 4 or any(x.layout == "channels_last" for x in images)
     )
@@ -105,6 +108,18 @@ def binary(
     )  # fmt: skip
     layout = "channels_last" if last else "flat" if flat else "plain"
     return Activation(tensor, shape, layout, step)
+
+
+def _is_repeated(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether ONNX Runtime reads one value of ``shape`` for many of ``other``.
+
+    Its kernels then exchange the operands. Single values count as repeated.
+    """
+    for axis in range(-1, -1 - max(min(len(shape), len(other)), 1), -1):
+        sizes = (1, *shape)[axis], (1, *other)[axis]
+        if max(sizes) > 1:
+            return sizes[0] == 1
+    return True
 
 
 def _constant(

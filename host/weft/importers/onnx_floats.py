@@ -3,9 +3,10 @@
 from typing import Any
 
 from weft.errors import ModelError
-from weft.importers import onnx_elementwise, onnx_moves, onnx_windows
+from weft.importers import onnx_elementwise, onnx_moves, onnx_pad, onnx_windows
 from weft.importers.onnx_builder import Builder
-from weft.importers.onnx_functions import FUNCTIONS, tabulate
+from weft.importers.onnx_functions import FUNCTIONS
+from weft.importers.onnx_tables import tabulate
 from weft.importers.onnx_transposed import transposed_convolution
 from weft.importers.onnx_values import (
     Activation,
@@ -56,6 +57,8 @@ def finish(
     if activation != "NONE":
         raise ModelError(f"{operator} with a fused activation is not supported")
     first = take(operands, 0)
+    if operator == "Pad":
+        return onnx_pad.pad(builder, name, attributes, operands, output, step)
     if operator == "AveragePool":
         return onnx_windows.average_pool(builder, name, attributes, first, step, output)
     if operator == "GlobalAveragePool":

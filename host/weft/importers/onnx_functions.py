@@ -1,31 +1,20 @@
-"""Float functions of one quantised tensor, alone or one after the other, as a table."""
+"""ONNX's float functions, as ONNX Runtime computes them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.importers.onnx_builder import Builder
-from weft.importers.onnx_values import (
-    Activation,
-    Constant,
-    Pending,
-    QuantizedConstant,
-    Step,
-    Value,
-)
 
-__all__ = ["FUNCTIONS", "is_function", "tabulate"]
+__all__ = ["FUNCTIONS", "OPERANDS", "Float32"]
 
 Float32 = NDArray[Any]
 Attributes = dict[str, Any]
 Function = Callable[[Attributes, list[Any]], Float32]
 
 _ONE = np.float32(1)
-_DEEPEST = 64
 
 
 def _number(attributes: Attributes, name: str, default: float) -> np.float32:
@@ -133,86 +122,4 @@ FUNCTIONS: dict[str, Function] = {
     "Tanh": _golden("tanh_mlas"),
 }  # fmt: skip
 # Operators that need more than one operand.
-_OPERANDS = {"Add": 2, "Div": 2, "Max": 2, "Min": 2, "Mul": 2, "Pow": 2, "PRelu": 2, "Sub": 2}
-
-
-def _leaves(value: Value | None, depth: int = 0) -> list[Value]:
-    if value is None:
-        return []
-    if not isinstance(value, Pending):
-        return [value]
-    if value.operator not in FUNCTIONS or depth > _DEEPEST:
-        raise ModelError(f"the result of {value.operator} is not quantised")
-    found = [leaf for operand in value.operands for leaf in _leaves(operand, depth + 1)]
-    if len(found) > _DEEPEST:
-        raise ModelError(f"{value.operator} and what is before it are too large an expression")
-    return found
-
-
-def is_function(value: Value | None) -> bool:
-    """Whether ``value`` is a float function of one quantised tensor and of numbers."""
-    if not isinstance(value, Pending) or value.activation != "NONE":
-        return False
-    try:
-        leaves = _leaves(value)
-    except ModelError:
-        return False
-    variable = {x.tensor for x in leaves if isinstance(x, Activation) and x.step is not None}
-    return len(variable) == 1 and all(
-        x.step is not None if isinstance(x, Activation)
-        else isinstance(x, Constant | QuantizedConstant) and x.data.size == 1 for x in leaves
-    )  # fmt: skip
-
-
-def _evaluate(value: Value | None, real: Float32) -> Any:
-    """Return what a leaf or function is for each of the 256 values of the tensor."""
-    if value is None:
-        return None
-    if isinstance(value, Activation):
-        return real
-    if isinstance(value, Constant):
-        return np.float32(value.data.reshape(-1)[0])
-    if isinstance(value, QuantizedConstant):
-        step = value.quantization
-        return step.scale[0] * np.float32(int(value.data.reshape(-1)[0]) - step.zero_point[0])
-    operands = [_evaluate(operand, real) for operand in value.operands]
-    wanted = _OPERANDS.get(value.operator, 1)
-    if len(operands) < wanted or any(x is None for x in operands[:wanted]):
-        raise ModelError(f"{value.operator} must have {wanted} operands")
-    with np.errstate(all="ignore"):
-        return np.asarray(FUNCTIONS[value.operator](value.attributes, operands), np.float32)
-
-
-def tabulate(
-    builder: Builder, pending: Pending, step: Step, output: str
-) -> Activation:
-    """Add TABLE for a float function whose result is quantised by ``step`` now.
-
-    Raises
-    ------
-    ModelError
-        If it depends on more than one quantised tensor, or on constants that are no numbers.
-    """
-    if not is_function(pending):
-        _leaves(pending)
-        raise ModelError(f"{pending.operator} is not a function of one quantised tensor alone")
-    source = next(x for x in _leaves(pending) if isinstance(x, Activation))
-    before = source.step
-    if before is None:
-        raise ModelError(f"the input of {pending.operator} is not quantised")
-    if len(source.shape) == 4:
-        source = builder.channels_last(source)
-    values = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
-    real = before.scale * (values - before.zero_point).astype(np.float32)
-    result = np.broadcast_to(np.asarray(_evaluate(pending, real)), (256,))
-    with np.errstate(all="ignore"):
-        steps = np.rint(result / step.scale).astype(np.float64)
-    # Not-a-number becomes zero, as where a tensor is quantised.
-    steps = np.clip(np.nan_to_num(steps, nan=0.0), -1e9, 1e9)
-    table = np.clip(steps + step.zero_point, -128, 127).astype(np.int64)
-    tensor = builder.emit(
-        "TABLE", pending.name, (source.tensor,), output, {"table": tuple(table.tolist())},
-        step=step,
-    )  # fmt: skip
-    return replace(source, tensor=tensor, step=step)
-
+OPERANDS = {"Add": 2, "Div": 2, "Max": 2, "Min": 2, "Mul": 2, "Pow": 2, "PRelu": 2, "Sub": 2}

@@ -8,17 +8,10 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.onnx_builder import Builder
+from weft.importers.onnx_pad import pad
 from weft.importers.onnx_resize import resize
 from weft.importers.onnx_slices import slice_tensor
-from weft.importers.onnx_values import (
-    Activation,
-    Constant,
-    Pending,
-    QuantizedConstant,
-    Value,
-    integers,
-    take,
-)
+from weft.importers.onnx_values import Activation, Pending, Value, integers, take
 from weft.importers.onnx_windows import max_pool
 
 __all__ = ["MOVES", "mean_axes", "move"]
@@ -54,7 +47,7 @@ def move(
     if operator == "Transpose":
         return transpose(builder, label, attributes, value, output)
     if operator == "Pad":
-        return pad(builder, label, attributes, operands, value, output)
+        return pad(builder, label, attributes, operands, output)
     if operator == "Resize":
         return resize(builder, label, attributes, operands, value, output)
     if operator == "ArgMax":
@@ -151,57 +144,6 @@ def transpose(
         dtype=builder.tensors[plain.tensor].dtype,
     )  # fmt: skip
     return Activation(tensor, shape, "plain", value.step)
-
-
-def pad(
-    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
-    value: Activation, output: str,
-) -> Activation:  # fmt: skip
-    """Add PAD; only zeros can be padded with."""
-    if attributes.get("mode", "constant") != "constant":
-        raise ModelError(f"Pad with mode {attributes['mode']} is not supported")
-    pads = attributes.get("pads")
-    if pads is None:
-        pads = integers(take(operands, 1), "the pads of Pad")
-    filler = take(operands, 2)
-    if attributes.get("value", 0.0) != 0.0 or not _is_zero(filler, value):
-        raise ModelError("Pad with another value than 0 is not supported")
-    rank = len(value.shape)
-    axes = tuple(range(rank))
-    if take(operands, 3) is not None:
-        axes = integers(take(operands, 3), "the axes of Pad")
-        axes = tuple(axis + (rank if axis < 0 else 0) for axis in axes)
-    if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or not set(axes) <= {*range(rank)}:
-        raise ModelError(f"pads {pads} of axes {axes} do not fit {rank} dimensions")
-    pairs = tuple(
-        (pads[axes.index(i)], pads[axes.index(i) + len(axes)]) if i in axes else (0, 0)
-        for i in range(rank)
-    )
-    if value.layout == "flat":
-        value = builder.plain(value)
-    elif rank == 4:
-        value = builder.channels_last(value)
-    shape = tuple(size + sum(pair) for size, pair in zip(value.shape, pairs, strict=True))
-    if value.layout == "channels_last":
-        channels = pairs[1]
-        pairs = (pairs[0], *(((0, 0),) if rank == 3 else ()), *pairs[2:], channels)
-    tensor = builder.emit(
-        "PAD", name, (value.tensor,), output, {"paddings": pairs}, step=value.step
-    )
-    return replace(value, tensor=tensor, shape=shape)
-
-
-def _is_zero(filler: Value | None, value: Activation) -> bool:
-    if filler is None:
-        return True
-    if isinstance(filler, QuantizedConstant):
-        return bool(np.all(filler.data == filler.quantization.zero_point))
-    if not isinstance(filler, Constant) or value.step is None:
-        return False
-    if filler.data.dtype == np.float32:
-        return bool(np.all(filler.data == 0))
-    offset = 128 if value.step.unsigned else 0
-    return bool(np.all(filler.data.astype(np.int64) == value.step.zero_point + offset))
 
 
 def mean_axes(

@@ -143,10 +143,12 @@ def _pool_window(
     kernel = pair_of(attributes.get("kernel_shape", ()), operator)
     _, height, width, _ = nhwc_shape(image.shape)
     window = _window(attributes, (height, width), kernel, operator)
-    if window.pop("dilation") != (1, 1):
-        raise ModelError(f"{operator} with dilation is not supported")
     if attributes.get("ceil_mode", 0):
         window["padding"] = _ceiling(window, (height, width), kernel)
+    dilation = window["dilation"] if operator == "MaxPool" else window.pop("dilation")
+    # Of SAME, ONNX Runtime's pools leave the dilation out.
+    if dilation != (1, 1) and (operator != "MaxPool" or "SAME" in attributes.get("auto_pad", "")):
+        raise ModelError(f"{operator} with dilation {dilation} is not supported")
     window["kernel"] = kernel
     window["activation"] = "NONE"
     return window, kernel
@@ -159,12 +161,13 @@ def _ceiling(
     padding = list(window["padding"])
     for axis in (0, 1):
         stride = window["stride"][axis]
+        extent = (kernel[axis] - 1) * window["dilation"][axis] + 1
         padded = size[axis] + padding[2 * axis] + padding[2 * axis + 1]
-        outputs = -(-(padded - kernel[axis]) // stride) + 1
+        outputs = -(-(padded - extent) // stride) + 1
         # A window that would start in the padding behind the image is left out.
         if (outputs - 1) * stride >= size[axis] + padding[2 * axis]:
             outputs -= 1
-        padding[2 * axis + 1] += max(0, (outputs - 1) * stride + kernel[axis] - padded)
+        padding[2 * axis + 1] += max(0, (outputs - 1) * stride + extent - padded)
     return tuple(padding)
 
 

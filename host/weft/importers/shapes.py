@@ -116,7 +116,7 @@ def _fully_connected(graph: Graph, node: Node) -> Shape:
 
 def _pool(graph: Graph, node: Node) -> Shape:
     image, kernel = _image(graph, node), node.attributes["kernel"]
-    rows, columns = _slide(node, image[1:3], kernel)
+    rows, columns = _slide(node, image[1:3], kernel, node.attributes.get("dilation", (1, 1)))
     padding = node.attributes["padding"]
     if max(padding[:2]) >= kernel[0] or max(padding[2:]) >= kernel[1]:
         raise ModelError(f"padding {padding} must be smaller than the kernel {kernel}")

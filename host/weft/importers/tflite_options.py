@@ -170,6 +170,13 @@ def _pad(_: Any, operator: Operator, tensors: Tensors) -> dict[str, Any]:
     return {"paddings": tuple((int(before), int(after)) for before, after in pairs)}
 
 
+def _pad_with(_: Any, operator: Operator, tensors: Tensors) -> dict[str, Any]:
+    value = _constant(operator, tensors, 2)
+    if value.size != 1 or value.dtype != np.int8:
+        raise ModelError(f"the value of {operator.name} must be one int8 number")
+    return {**_pad(_, operator, tensors), "value": int(value.reshape(-1)[0])}
+
+
 def _transpose(_: Any, operator: Operator, tensors: Tensors) -> dict[str, Any]:
     return {"permutation": tuple(int(i) for i in _constant(operator, tensors, 1).reshape(-1))}
 
@@ -212,6 +219,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "CONCATENATION": Translation("CONCATENATION", 1 << 30, _concatenation),
     "MEAN": Translation("MEAN", 1, _mean),
     "PAD": Translation("PAD", 1, _pad),
+    "PADV2": Translation("PAD", 1, _pad_with),
     "RESHAPE": Translation("RESHAPE", 1, _nothing),
     "SQUEEZE": Translation("RESHAPE", 1, _nothing),
     "EXPAND_DIMS": Translation("RESHAPE", 1, _nothing),

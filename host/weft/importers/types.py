@@ -14,6 +14,7 @@ _ANY_TYPE = ("RESHAPE", "TRANSPOSE")
 # Values pass through unchanged or are compared, so both sides must mean the same numbers.
 _SAME_QUANTIZATION = ("MAX_POOL_2D", "PAD", "RESIZE_NEAREST_NEIGHBOR", "SLICE")
 _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+_LARGEST = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
 
 
 def check_types(graph: Graph, node: Node) -> None:
@@ -27,9 +28,10 @@ def check_types(graph: Graph, node: Node) -> None:
     if node.operator == "QUANTIZE":
         _one_of(x, (_FLOAT32, _INT8, _UINT8))
         _one_of(y, (_INT8, _UINT8))
+        _per_tensor(y)
         if x.dtype != _FLOAT32:
             _per_tensor(x)
-        _per_tensor(y)
+            _check_rescaling(graph, x, y)
         return
     if node.operator == "DEQUANTIZE":
         _one_of(x, (_INT8, _UINT8))
@@ -42,8 +44,9 @@ def check_types(graph: Graph, node: Node) -> None:
         return
     if node.operator == "TABLE":
         table = node.attributes["table"]
-        if len(table) != 256 or not all(-128 <= value < 128 for value in table):
-            raise ModelError("a table must have 256 int8 values")
+        sizes = (256, 256 * (1, *y.shape)[-1])
+        if len(table) not in sizes or not all(-128 <= value < 128 for value in table):
+            raise ModelError("a table must have 256 int8 values, or 256 for each channel")
     weighted = node.operator in _WEIGHTED
     for name in node.inputs[:1] if weighted else node.inputs:
         if name is None:
@@ -93,12 +96,27 @@ def _check_runtime(graph: Graph, node: Node) -> None:
     if graph.rounding == "onnxruntime":
         return
     scale = y.quantization.scale[0]
+    activation = node.attributes.get("activation", node.operator)
+    # LiteRT computes the bounds in 32 bits; some of its kernels do not notice that they overflow.
+    with np.errstate(over="ignore"):
+        bound = np.float32(_LARGEST.get(activation, 0)) / scale
+    if bound >= 1 << 31:
+        raise ModelError(f"the output scale of {node.operator} is too fine for {activation}")
     if node.operator == "SOFTMAX" and (
         abs(scale * 256 - 1) > 1e-3 or y.quantization.zero_point[0] != -128
     ):
         raise ModelError("the output of SOFTMAX must have scale 1/256 and zero point -128")
     if node.operator == "HARD_SWISH" and x.quantization.scale[0] / np.float32(128) > scale:
         raise ModelError("the output scale of HARD_SWISH is too fine")
+
+
+def _check_rescaling(graph: Graph, x: Tensor, y: Tensor) -> None:
+    """Refuse a change of scale for which LiteRT shifts by more bits than it has."""
+    if graph.rounding == "onnxruntime" or x.quantization is None or y.quantization is None:
+        return
+    ratio = float(x.quantization.scale[0]) / float(y.quantization.scale[0])
+    if ratio >= 1 << 30:
+        raise ModelError(f"its scales differ by a factor of {ratio:.3g}")
 
 
 def _check_scales(tensors: list[Tensor]) -> None:

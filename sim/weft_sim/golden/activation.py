@@ -23,7 +23,12 @@ ALL_INT8 = np.arange(256).astype(np.uint8).view(np.int8)
 
 
 def lookup(x: NDArray[np.int8], table: Table) -> NDArray[np.int8]:
-    """Return ``table[x & 255]``; ``x`` is int8 of any shape, ``table`` int8 (256,)."""
+    """Return ``table[x & 255]``; ``x`` is int8 of any shape.
+
+    ``table`` is int8 (256,), or (channels, 256) for the last dimension of ``x``.
+    """
+    if table.ndim == 2:
+        return table[np.arange(len(table)), x.view(np.uint8)]
     return table[x.view(np.uint8)]
 
 

@@ -7,10 +7,10 @@ __all__ = ["arg_max", "pad", "resize_nearest"]
 
 
 def pad(
-    x: NDArray[np.int8], paddings: tuple[tuple[int, int], ...], zero_point: int
+    x: NDArray[np.int8], paddings: tuple[tuple[int, int], ...], value: int
 ) -> NDArray[np.int8]:
-    """Return ``x`` with ``(before, after)`` zero points added to each dimension."""
-    return np.pad(x, paddings, constant_values=zero_point)
+    """Return ``x`` with ``value`` added ``(before, after)`` times to each dimension."""
+    return np.pad(x, paddings, constant_values=value)
 
 
 def _source(length: int, target: int, *, align_corners: bool, half_pixel: bool) -> np.ndarray:

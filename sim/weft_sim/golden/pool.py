@@ -9,11 +9,11 @@ __all__ = ["average_pool2d", "max_pool2d", "window_counts", "window_sums"]
 
 
 def max_pool2d(
-    x: NDArray[np.int8], *, kernel: Pair, stride: Pair, padding: Padding = (0, 0, 0, 0),
-    low: int = -128, high: int = 127,
+    x: NDArray[np.int8], *, kernel: Pair, stride: Pair, dilation: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0), low: int = -128, high: int = 127,
 ) -> NDArray[np.int8]:  # fmt: skip
     """Return the largest value of each window, clamped; ``x`` is int8 NHWC."""
-    view = windows(x, kernel, stride, (1, 1), padding, -128)
+    view = windows(x, kernel, stride, dilation, padding, -128)
     return np.clip(view.max((-1, -2)), low, high).astype(np.int8)
 
 

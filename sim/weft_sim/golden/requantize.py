@@ -55,8 +55,8 @@ def double_rounding(
     whose ties go away from zero. ``acc`` int64 holding 32 bits; the others as
     :func:`quantize_multiplier` gives them, broadcast against it.
     """
-    # The left shift of a scale above 1 happens in int32, before the multiplication.
-    shifted = acc << np.maximum(exponent, 0)
+    # The left shift of a scale above 1 happens in int32, before the multiplication, and wraps.
+    shifted = (acc << np.maximum(exponent, 0)).astype(np.int32).astype(np.int64)
     high = (shifted * multiplier + (1 << 30)) >> 31
     right = np.maximum(-exponent, 0)
     mask = (np.int64(1) << right) - 1

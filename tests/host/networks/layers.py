@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from networks.plan import ACTIVATIONS, Planner, Step
+from networks.plan import ACTIVATIONS, FINEST, Planner, Step
 
 __all__ = ["extend", "finish"]
 
-# With a finer step 6.0 exceeds 32 bits. LiteRT's convolutions refuse that; its pools go on with
-# bounds that were never set.
-SMALLEST = 3e-9
+# For a greater ratio of steps LiteRT would shift by more bits than it has.
+COARSEST = 1 << 29
 
 
 def extend(p: Planner, value: int) -> int:
@@ -128,10 +127,12 @@ def with_constant(p: Planner, value: int, kind: str) -> int:
     return pair(p, (value,), kind.split("_")[0], (data, step))
 
 
-def join(p: Planner, left: int, right: int) -> int:
+def join(p: Planner, left: int, right: int) -> int | None:
     a, b = p.plan.shape_of(left), p.plan.shape_of(right)
     step = p.plan.step_of(left)
     if p.fixed_steps:
+        if p.plan.step_of(right).scale / step.scale > COARSEST:
+            return None
         right = p.add("requantize", (right,), b, step)
     elif p.rng.random() < 0.7:
         step = p.step(max(step.scale, p.plan.step_of(right).scale))
@@ -141,7 +142,8 @@ def join(p: Planner, left: int, right: int) -> int:
 def pool(p: Planner, value: int, kind: str) -> int | None:
     batch, height, width, depth = p.plan.shape_of(value)
     limit = 4 if p.rng.random() < 0.9 else 8
-    options, (rows, columns) = p.window(height, width, limit=limit, dilate=False)
+    dilate = kind == "max_pool" and p.explicit
+    options, (rows, columns) = p.window(height, width, limit=limit, dilate=dilate)
     kernel, padding = options["kernel"], options["padding"]
     if max(padding[:2]) >= kernel[0] or max(padding[2:]) >= kernel[1]:
         return None
@@ -149,8 +151,6 @@ def pool(p: Planner, value: int, kind: str) -> int | None:
     if kind == "average_pool" and not p.fixed_steps and p.rng.random() < 0.7:
         step = p.step(step.scale * 0.7)
     options["activation"] = activation(p) if p.fixed_steps else "NONE"
-    if step.scale < SMALLEST:
-        options["activation"] = "NONE"
     return p.add(kind, (value,), (batch, rows, columns, depth), step, **options)
 
 
@@ -166,7 +166,8 @@ def pad(p: Planner, value: int, kind: str) -> int:
     shape = p.plan.shape_of(value)
     pairs = ((0, 0), *(tuple(p.rng.integers(0, 3, 2).tolist()) for _ in range(2)), (0, 0))
     size = [s + sum(pair) for s, pair in zip(shape, pairs, strict=True)]
-    return p.add(kind, (value,), size, p.plan.step_of(value), paddings=pairs)
+    number = int(p.rng.integers(-128, 128)) if p.rng.random() < 0.4 else None
+    return p.add(kind, (value,), size, p.plan.step_of(value), paddings=pairs, value=number)
 
 
 def unary(p: Planner, value: int, kind: str) -> int:
@@ -184,8 +185,11 @@ def unary(p: Planner, value: int, kind: str) -> int:
     return p.add(kind, (value,), p.plan.shape_of(value), step, **options)
 
 
-def same_scale(p: Planner, value: int, kind: str) -> int:
-    return p.add(kind, (value,), p.plan.shape_of(value), p.step(p.plan.step_of(value).scale))
+def same_scale(p: Planner, value: int, kind: str) -> int | None:
+    step = p.step(p.plan.step_of(value).scale)
+    if kind == "relu6" and step.scale < FINEST:
+        return None
+    return p.add(kind, (value,), p.plan.shape_of(value), step)
 
 
 def resize(p: Planner, value: int, kind: str) -> int | None:

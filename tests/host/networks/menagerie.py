@@ -1,7 +1,7 @@
 """One QDQ model of ONNX operators that the random networks do not have, to be damaged."""
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import helper
 
 from networks.onnx_net import Net
 
@@ -33,12 +33,12 @@ def menagerie() -> bytes:
     weights = rng.integers(-127, 128, (2, 3, 2, 2)).astype(np.int8)
     net.node("ConvTranspose", [x, net.weights("w", weights)], "larger", strides=[2, 2])
     x = net.quantized("larger", 0.05, 2)
-    pads = net.constant("pads", np.array([1, 0, 0, 2]))
-    net.node("Pad", [x, pads, "", net.constant("sides", np.array([2, -1]))], "padded")
+    pads, fill = net.constant("pads", np.array([1, 0, 0, 2])), net.constant("f", np.float32(0.3))
+    net.node("Pad", [x, pads, fill, net.constant("sides", np.array([2, -1]))], "padded")
     x = net.quantized("padded", 0.05, 2)
     net.node("Shape", [x], "shape")
     net.node("Gather", ["shape", net.constant("zero", np.array(0))], "batch", axis=0)
     net.node("Unsqueeze", ["batch", net.constant("front", np.array([0]))], "first")
     net.node("Concat", ["first", net.constant("rest", np.array([3, -1]))], "target", axis=0)
     net.node("Reshape", [x, "target"], "y")
-    return net.bytes(net.quantized("y", 0.05, 2), TensorProto.FLOAT)
+    return net.bytes(net.quantized("y", 0.05, 2))

@@ -50,18 +50,19 @@ class Net:
         values = self.constant(name, data)
         return self.node("DequantizeLinear", [values, *parameters], f"{name}.f")
 
-    def bytes(self, output, kind=TensorProto.FLOAT, opset=20):
+    def bytes(self, *outputs, kind=TensorProto.FLOAT, opset=20):
         graph = helper.make_graph(
             self.nodes, "one",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
-            [helper.make_tensor_value_info(output, kind, None)], self.tensors,
+            [helper.make_tensor_value_info(output, kind, None) for output in outputs],
+            self.tensors,
         )  # fmt: skip
         opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
 
     def difference(self, output, kind=TensorProto.FLOAT, opset=20, x=None):
         """Return how many outputs differ from ONNX Runtime's, and of how many."""
-        data = self.bytes(output, kind, opset)
+        data = self.bytes(output, kind=kind, opset=opset)
         graph = import_onnx(data, "one", "onnxruntime", source="one")
         session, names = ort_session(data)
         if x is None:

@@ -159,7 +159,11 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
     elif kind == "pad":
         pairs = options["paddings"]
         pads = [0, 0, pairs[1][0], pairs[2][0], 0, 0, pairs[1][1], pairs[2][1]]
-        result = w.node("Pad", [*sources, w.constant(f"{name}/p", np.array(pads))], name)
+        inputs = [*sources, w.constant(f"{name}/p", np.array(pads))]
+        if options["value"] is not None:
+            real = (options["value"] - layer.step.zero_point) * layer.step.scale
+            inputs.append(w.constant(f"{name}/value", np.array(real, np.float32)))
+        result = w.node("Pad", inputs, name)
     elif kind == "gelu":
         approximate = "tanh" if options["approximate"] else "none"
         result = w.node("Gelu", sources, name, approximate=approximate)

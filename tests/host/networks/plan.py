@@ -13,6 +13,8 @@ LARGE = (16, 24, 32, 40)
 
 WINDOWED = ("conv", "depthwise", "grouped")
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+# With a finer step 6.0 exceeds 32 bits, which LiteRT refuses, or does not notice.
+FINEST = 3e-9
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Planner:
         return Step(float(np.float32(scale)), int(zero_point))
 
     def add(self, kind, inputs, shape, step, **options) -> int:
+        if self.fixed_steps and step.scale < FINEST and "activation" in options:
+            options["activation"] = "NONE"
         self.plan.layers.append(Layer(kind, inputs, tuple(shape), step, options))
         return len(self.plan.layers)
 

@@ -25,7 +25,7 @@ OPERATORS = {
     "conv": "CONV_2D", "grouped": "CONV_2D", "depthwise": "DEPTHWISE_CONV_2D",
     "fully_connected": "FULLY_CONNECTED", "add": "ADD", "mul": "MUL", "sub": "SUB",
     "concat": "CONCATENATION", "max_pool": "MAX_POOL_2D", "average_pool": "AVERAGE_POOL_2D",
-    "mean": "MEAN", "pad": "PAD", "logistic": "LOGISTIC", "tanh": "TANH",
+    "mean": "MEAN", "pad": "PAD", "pad_with": "PADV2", "logistic": "LOGISTIC", "tanh": "TANH",
     "leaky_relu": "LEAKY_RELU", "elu": "ELU", "hard_swish": "HARD_SWISH", "gelu": "GELU",
     "relu": "RELU", "relu6": "RELU6", "requantize": "QUANTIZE", "resize": "RESIZE_NEAREST_NEIGHBOR",
     "transpose_conv": "TRANSPOSE_CONV", "flatten": "RESHAPE", "softmax": "SOFTMAX",
@@ -205,6 +205,10 @@ def _layer(writer: Writer, plan: Plan, layer: Layer, index: int, values: list[in
     elif kind == "pad":
         pairs = np.array(options["paddings"])
         inputs.append(writer.tensor(f"{name}/paddings", pairs.shape, np.int32, data=pairs))
+        if options["value"] is not None:
+            kind, value = "pad_with", np.array(options["value"])
+            scale, zero = [layer.step.scale], [layer.step.zero_point]
+            inputs.append(writer.tensor(f"{name}/value", (), np.int8, scale, zero, 0, value))
     elif kind == "flatten":
         shape = np.array([layer.shape[0], -1])
         inputs.append(writer.tensor(f"{name}/shape", (2,), np.int32, data=shape))
