@@ -146,6 +146,17 @@ def test_a_missing_tool_says_what_installs_it(tools, tmp_path, monkeypatch):
         build_bitstream(BOARD, out=tmp_path / "out")
 
 
+@pytest.mark.parametrize("printed, version", [
+    ('"nextpnr-ecp5" -- Place and Route (Version )', "native, of unknown version"),
+    ('"nextpnr-ecp5" (Version 0.9)', '"nextpnr-ecp5" (Version 0.9)')])
+def test_a_native_program_may_tell_no_version(tmp_path, monkeypatch, printed, version):
+    path = tmp_path / "nextpnr-ecp5"
+    path.write_text(f"#!{sys.executable}\nprint('{printed}')\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert programs.find_program("nextpnr-ecp5").version == version
+
+
 def test_program_starts_the_loader(tools, tmp_path, monkeypatch, capsys):
     tools()
     monkeypatch.chdir(tmp_path)

@@ -25,8 +25,8 @@ LAYERS = {
 
 
 @pytest.fixture(scope="module")
-def device(small_build):
-    netlist = small_build[0] / "log" / "netlist.v"
+def device(small_builds):
+    netlist = small_builds[0][0] / "log" / "netlist.v"
     text = netlist.read_text()
     for cell in ("MULT18X18D", "DP16KD", "EHXPLLL", "TRELLIS_FF", "TRELLIS_DPR16X4", "CCU2C"):
         assert f" {cell} " in text, f"the netlist has no {cell}"

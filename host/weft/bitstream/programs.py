@@ -66,7 +66,8 @@ def _native_version(path: str) -> str:
                 [path, flag], capture_output=True, text=True, timeout=30, check=False)
         except (OSError, subprocess.TimeoutExpired):
             continue
+        # A version has a digit, but so may the program's own name.
         if lines := [line.strip() for line in (done.stdout + done.stderr).splitlines()
-                     if any(c.isdigit() for c in line)]:
+                     if any(c.isdigit() for c in line.replace(Path(path).name, ""))]:
             return lines[0]
-    return "unknown"
+    return "native, of unknown version"
