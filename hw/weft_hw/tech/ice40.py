@@ -1,4 +1,4 @@
-"""Lattice iCE40 UltraPlus: SB_MAC16 behind the portable signatures; memories are inferred.
+"""Lattice iCE40 UltraPlus: SB_MAC16 and SB_RAM40_4K behind the portable signatures.
 
 Port and parameter names are those of Lattice's "DSP Function Usage Guide for iCE40 Devices".
 """
@@ -6,8 +6,9 @@ Port and parameter names are those of Lattice's "DSP Function Usage Guide for iC
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Shape, Signal
 
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
+from weft_hw.tech.ice40_memory import Ice40BlockRam
 from weft_hw.tech.ice40_pll import Ice40Pll, ice40_pll_settings
-from weft_hw.tech.portable import FabricMultiplier, Multiplier, Portable
+from weft_hw.tech.portable import FabricMultiplier, Multiplier, Portable, WeightColumn
 
 __all__ = ["Ice40", "Ice40Multiplier"]
 
@@ -49,6 +50,14 @@ class Ice40(Portable):
     def multiplier(self, *, dsp: bool = True) -> Multiplier:
         """Return the upper half of an SB_MAC16, or with ``dsp`` off a fabric multiplier."""
         return Ice40Multiplier() if dsp else TreeMultiplierByte()
+
+    def block_ram(self, *, width: int, depth: int, granularity: int | None = None) -> Ice40BlockRam:
+        """Return a memory of SB_RAM40_4K blocks."""
+        return Ice40BlockRam(width=width, depth=depth, granularity=granularity)
+
+    def weight_column(self, *, rows: int, depth: int, columns: int = 1) -> WeightColumn:
+        """Return a weight memory of one such memory for each byte."""
+        return WeightColumn(rows=rows, depth=depth, columns=columns, block_ram=self.block_ram)
 
     def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
         """Return a multiplier of carry chains."""

@@ -156,6 +156,8 @@ class WeightColumn(wiring.Component):
         Bytes in a column's word, number of words.
     columns : int
         Columns that are read at the same addresses.
+    block_ram : callable, optional
+        Builds the memory of a byte; :class:`BlockRam` by default.
 
     Members
     -------
@@ -171,8 +173,8 @@ class WeightColumn(wiring.Component):
     write_data: Signal
     write_enable: Signal
 
-    def __init__(self, *, rows: int, depth: int, columns: int = 1):
-        self.rows, self.depth, self.columns = rows, depth, columns
+    def __init__(self, *, rows: int, depth: int, columns: int = 1, block_ram=BlockRam):
+        self.rows, self.depth, self.columns, self._block_ram = rows, depth, columns, block_ram
         address = unsigned(max(1, ceil_log2(depth)))
         super().__init__({
             "read_address": In(address).array(rows),
@@ -186,7 +188,7 @@ class WeightColumn(wiring.Component):
         m = Module()
         for index in range(self.columns * self.rows):
             column, row = divmod(index, self.rows)
-            m.submodules[f"row_{index}"] = ram = BlockRam(width=8, depth=self.depth)
+            m.submodules[f"row_{index}"] = ram = self._block_ram(width=8, depth=self.depth)
             m.d.comb += [
                 ram.read_address.eq(self.read_address[row]),
                 self.read_data[index].eq(ram.read_data),

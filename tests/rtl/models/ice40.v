@@ -27,3 +27,32 @@ module SB_MAC16 #(
                   & TOPADDSUB_UPPERINPUT) || TOPADDSUB_LOWERINPUT != 1 || TOPOUTPUT_SELECT != 1)
         $fatal(1, "SB_MAC16: this mode is not modelled");
 endmodule
+
+// After Lattice's "Memory Usage Guide for iCE40 Devices": narrow modes use every second, fourth or
+// eighth data pin, and a mask in the widest mode only.
+module SB_RAM40_4K #(
+    parameter [1:0] READ_MODE = 0, parameter [1:0] WRITE_MODE = 0
+) (
+    input RCLK, RCLKE, RE, input [10:0] RADDR, output [15:0] RDATA,
+    input WCLK, WCLKE, WE, input [10:0] WADDR, input [15:0] MASK, WDATA
+);
+    localparam STEP = 1 << READ_MODE, FIRST = STEP - 1 >> 1;
+    reg [15:0] words [0:255], word;
+    reg [2:0] part;
+    integer pin;
+    always @(posedge RCLK)
+        if (RCLKE & RE) begin
+            word <= words[RADDR[7:0]];
+            part <= RADDR[10:8];
+        end
+    always @(posedge WCLK)
+        if (WCLKE & WE)
+            for (pin = 0; pin < 16; pin = pin + STEP)
+                if (READ_MODE != 0 || !MASK[pin])
+                    words[WADDR[7:0]][pin + (WADDR[10:8] & STEP - 1)] <= WDATA[pin + FIRST];
+    generate
+        for (genvar k = 0; k < 16; k = k + 1)
+            assign RDATA[k] = k % STEP == FIRST ? word[k - FIRST + (part & STEP - 1)] : 1'b0;
+    endgenerate
+    initial if (READ_MODE != WRITE_MODE) $fatal(1, "SB_RAM40_4K: this mode is not modelled");
+endmodule
