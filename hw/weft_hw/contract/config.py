@@ -47,6 +47,9 @@ class Config:
         Layers in a program, and window-program entries of all its layers together.
     dsp_multipliers : int
         Processing elements whose multiplier is a vendor DSP; the rest are built from fabric.
+    compact : bool
+        Smallest instead of fastest: one layer, one column of taps and, in each lane, one result
+        after the other, and no ELEMENTWISE or TABLE layers.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class Config:
     descriptor_count: int = 64
     window_count: int = 512
     dsp_multipliers: int = 0
+    compact: bool = False
 
     def __post_init__(self):
         def require(field: str, rule: str, holds: bool):
@@ -92,6 +96,8 @@ class Config:
                 1 <= self.fill_words <= min(2, self.line_banks))
         require("line_words", "a power of two from 4 to 512",
                 is_power(self.line_words) and 4 <= self.line_words <= 512)
+        require("compact", "False where there are several pixels or fill words",
+                not self.compact or self.pixels == self.fill_words == 1)
         for field, limit in [("weight_words", 1 << 16), ("activation_words", 1 << 15),
                              ("parameter_words", 1 << 12), ("descriptor_count", 256),
                              ("window_count", 1 << 12)]:
