@@ -8,7 +8,7 @@ from weft_hw.contract.descriptor import DESCRIPTOR, WINDOW
 from weft_hw.contract.fields import Field
 
 __all__ = [
-    "DESCRIPTOR_LAYOUT", "WINDOW_LAYOUT", "beat_layout", "column_layout", "layout_of",
+    "DESCRIPTOR_LAYOUT", "LANE_CYCLES", "WINDOW_LAYOUT", "beat_layout", "column_layout", "layout_of",
     "pixel_shape", "step_layout", "window_layout",
 ]  # fmt: skip
 
@@ -23,6 +23,8 @@ def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
 
 DESCRIPTOR_LAYOUT = layout_of(DESCRIPTOR)
 WINDOW_LAYOUT = layout_of(WINDOW)
+LANE_CYCLES = 161  # from one value of a compact configuration's lane to the next
+
 
 def pixel_shape(config: Config) -> Shape:
     """Return the shape of a pixel's number; one bit even where there is only one."""

@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.delay import delay
 from weft_hw.layouts import DESCRIPTOR_LAYOUT
@@ -25,6 +26,9 @@ class Sequencer(wiring.Component):
     writes. A layer's front half begins when the one before needs its own no more, its back half
     2 cycles after all results of the layer before are written; ``joined`` says that both halves
     are at work on the same layer. The descriptor after that is fetched meanwhile.
+
+    A compact configuration has one descriptor, for both halves, which is fetched when the layer
+    before has ended; its kind is MAC, whatever it says.
 
     Parameters
     ----------
@@ -83,10 +87,13 @@ class Sequencer(wiring.Component):
         ]
 
         # The next descriptor is shifted in, word by word, from `first` on.
+        compact, may_fetch = self.config.compact, Signal(init=1)
         ahead = Signal(DESCRIPTOR_WORDS * _WORD, reset_less=True)
         front, back = (Signal(DESCRIPTOR_LAYOUT, name=name, reset_less=True)
                        for name in ("front", "back"))
         m.d.comb += [self.front.eq(front), self.back.eq(back)]
+        if compact:
+            m.d.comb += [front.eq(ahead), front.kind.eq(Kind.MAC), back.eq(front)]
         word = Signal(range(DESCRIPTOR_WORDS + 1))
         to_fetch, fetching, fetched = Signal(8), Signal(), Signal()
         address = Signal(range(self.config.descriptor_count * DESCRIPTOR_WORDS))
@@ -97,11 +104,15 @@ class Sequencer(wiring.Component):
         arrives = delay(m, reading, READ_LATENCY, name="arrives")
         arrives_last = delay(
             m, reading & (word == DESCRIPTOR_WORDS - 1), READ_LATENCY, name="arrives_last")
+        place = delay(m, word[:-1], READ_LATENCY, name="place")
         with m.If(arrives):
-            m.d.sync += ahead.eq(Cat(ahead[_WORD:], memory.read_data))
+            if compact:
+                m.d.sync += ahead.word_select(place, _WORD).eq(memory.read_data)
+            else:
+                m.d.sync += ahead.eq(Cat(ahead[_WORD:], memory.read_data))
         with m.If(arrives_last):
             m.d.sync += [fetched.eq(1), fetching.eq(0)]
-        with m.If(~fetching & ~fetched & (to_fetch != 0)):
+        with m.If(~fetching & ~fetched & may_fetch & (to_fetch != 0)):
             m.d.sync += [fetching.eq(1), word.eq(0), to_fetch.eq(to_fetch - 1)]
 
         # Layers.
@@ -119,18 +130,18 @@ class Sequencer(wiring.Component):
         m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]
         with m.FSM(name="front_half") as front_half:
             with m.State("FETCH"), m.If(fetched):
-                m.d.sync += [
-                    front.eq(ahead), self.front_begin.eq(1), fetched.eq(0),
-                    self.joined.eq(0),
-                ]
+                m.d.sync += [self.front_begin.eq(1), fetched.eq(0), self.joined.eq(0)]
+                if not compact:
+                    m.d.sync += front.eq(ahead)
                 m.next = "READ"
             with m.State("READ"), m.If(self.joined & self.front_done):
                 m.next = "FETCH"
         with m.FSM(name="back_half") as back_half:
             m.d.comb += self.working.eq(back_half.ongoing("COMPUTE"))
             with m.State("JOIN"), m.If(front_half.ongoing("READ") & ~self.joined):
-                m.d.sync += [
-                    back.eq(front), self.back_begin.eq(1), self.joined.eq(1)]
+                m.d.sync += [self.back_begin.eq(1), self.joined.eq(1)]
+                if not compact:
+                    m.d.sync += back.eq(front)
                 m.next = "COMPUTE"
             with m.State("COMPUTE"), m.If(self.done):
                 m.d.comb += ends.eq(1)
@@ -139,6 +150,8 @@ class Sequencer(wiring.Component):
                     m.d.sync += self.busy.eq(0)
                 m.next = "JOIN"
 
+        if compact:
+            m.d.comb += may_fetch.eq(front_half.ongoing("FETCH") & back_half.ongoing("JOIN"))
         self._count(m, ends, layer)
         return m
 

@@ -9,12 +9,12 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES
 from weft_hw.delay import delay
-from weft_hw.layouts import layout_of
+from weft_hw.layouts import LANE_CYCLES, layout_of
 from weft_hw.output_lanes import write_layout
 from weft_hw.requantize import RESCALE
 from weft_hw.tech.portable import Portable
 
-__all__ = ["LANE_CYCLES", "SerialLanes"]
+__all__ = ["SerialLanes"]
 
 _WORD = 32
 _SHIFTS = 64
@@ -24,8 +24,7 @@ _NUDGE_BIT = 30  # of the product, where gemmlowp's second rounding adds one
 _WHOLE_BITS = 8
 _RUN_MOST = 25  # fraction bits below the half that decide on a float32 tie
 
-# From one value of a lane to the next.
-LANE_CYCLES = _ROUND + 1
+assert LANE_CYCLES == _ROUND + 1
 
 
 class _Dropped:

@@ -39,6 +39,9 @@ class Walker(wiring.Component):
     output row starts when all rows that its windows cover are in the line buffers; one cycle
     passes between two of them. Latency is 3 cycles from an entry to its fetch.
 
+    In a compact configuration a fetch is valid, and stands still, until ``enable`` says that its
+    column has been taken; then follows the next.
+
     Parameters
     ----------
     config : Config
@@ -76,6 +79,9 @@ class Walker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, descriptor, entry = self.config, self.descriptor, self.entries.p
+        # Where only one fetch is under way, nothing of it has to be kept in registers.
+        stage, cycle = (m.d.comb, 0) if config.compact else (m.d.sync, 1)
+        stands = Signal()
         pixel_bits = config.pixels.bit_length() - 1
 
         # How far the walk is. A block is the output rows of all pixels.
@@ -113,7 +119,8 @@ class Walker(wiring.Component):
             ends["output"].eq(ends["window"] & entry.last),
             ends["row"].eq(ends["output"] & x.last),
             ends["block"].eq(ends["row"] & group.last),
-            self.issue.eq(self.entries.valid & self.enable & ready & started & ~done),
+            stands.eq(self.entries.valid & ready & started & ~done),
+            self.issue.eq(stands & self.enable),
             self.entries.ready.eq(self.issue & ends["window"]),
         ]
         keeps = Mux(ends["output"], ~x.last, moved)  # the next window keeps columns of this one
@@ -139,10 +146,10 @@ class Walker(wiring.Component):
             ]
 
         # One cycle later: where that is.
-        issued = delay(m, self.issue, 1, name="issued")
-        ended = {name: delay(m, end, 1, name=f"ended_{name}") for name, end in ends.items()}
+        issued = delay(m, self.issue, cycle, name="issued")
+        ended = {name: delay(m, end, cycle, name=f"ended_{name}") for name, end in ends.items()}
         fetch = Signal.like(self.fetch)
-        m.d.sync += [
+        stage += [
             fetch.pixel.eq(pixel), fetch.every.eq(every), fetch.complete.eq(ends["window"]),
             fetch.window.steps_minus_1.eq(entry.window.steps_minus_1),
             fetch.window.channels.eq(entry.window.channels),
@@ -150,26 +157,26 @@ class Walker(wiring.Component):
             fetch.window.last_pixel.eq(last_pixel),
             fetch.window.group_end.eq(x.last), fetch.window.final_group.eq(group.last),
         ]
-        offsets = delay(m, entry.window, 1, name="offsets")
-        kept = Mux(delay(m, keeps, 1, name="keeps"), descriptor.keep, 0)
+        offsets = delay(m, entry.window, cycle, name="offsets")
+        kept = Mux(delay(m, keeps, cycle, name="keeps"), descriptor.keep, 0)
         place = self._follow(m, issued, ended, kept)
 
         # Two more for additions.
         half = Signal.like(self.fetch)
         dx, offset = Signal.like(offsets.dx), Signal.like(offsets.offset)
-        m.d.sync += [
+        stage += [
             half.eq(fetch), half.row.eq(place["pixel_row"] + offsets.dy),
             half.column.eq(place["column"] + place["tap_column"]),
             half.unit.eq(place["unit"] + place["tap_unit"]),
             dx.eq(offsets.dx), offset.eq(offsets.offset),
             self.fetch.eq(half),
             self.fetch.column.eq(half.column + dx), self.fetch.unit.eq(half.unit + offset),
-            self.valid.eq(delay(m, issued, 1, name="half_valid")),
+            self.valid.eq(stands if config.compact else delay(m, issued, 1, name="half_valid")),
         ]
         # Reads of the block before are still on their way to the line buffers for some cycles.
         low_row = Signal.like(self.low_row)
         m.d.comb += low_row.eq(Mux(place["row"] < 0, 0, place["row"]))
-        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY, name="low_row"))
+        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY * cycle, name="low_row"))
         return m
 
     def _follow(self, m, issued, ended, kept):

@@ -9,6 +9,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind, Rounding, encode_descriptor, encode_window
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region
+from weft_hw.layouts import LANE_CYCLES
 from weft_sim.machine import Machine
 
 __all__ = ["Case", "Tensor", "machine_result", "save_cases"]
@@ -88,7 +89,7 @@ class Case:
     @property
     def deadline(self) -> int:
         """Cycles that no correct engine exceeds."""
-        exits = self.config.beats * self.config.pixels + 8
+        exits = self.config.beats * self.config.pixels * (LANE_CYCLES if self.config.compact else 1) + 8
         return 1000 * len(self.busy) + sum(self.busy) * exits + 20 * self.used_words
 
 
