@@ -10,7 +10,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT
+from weft_hw.layouts import descriptor_layout
 from weft_hw.tech.portable import READ_LATENCY, Portable
 
 __all__ = ["RUN", "Sequencer"]
@@ -58,12 +58,12 @@ class Sequencer(wiring.Component):
         super().__init__({
             "start": In(stream.Signature(RUN)),
             "front_begin": Out(1),
-            "front": Out(DESCRIPTOR_LAYOUT),
+            "front": Out(descriptor_layout(config)),
             "front_done": In(1),
             "joined": Out(1),
             "working": Out(1),
             "back_begin": Out(1),
-            "back": Out(DESCRIPTOR_LAYOUT),
+            "back": Out(descriptor_layout(config)),
             "done": In(1),
             "busy": Out(1),
             "cycles": Out(32),
@@ -89,7 +89,7 @@ class Sequencer(wiring.Component):
         # The next descriptor is shifted in, word by word, from `first` on.
         compact, may_fetch = self.config.compact, Signal(init=1)
         ahead = Signal(DESCRIPTOR_WORDS * _WORD, reset_less=True)
-        front, back = (Signal(DESCRIPTOR_LAYOUT, name=name, reset_less=True)
+        front, back = (Signal(descriptor_layout(self.config), name=name, reset_less=True)
                        for name in ("front", "back"))
         m.d.comb += [self.front.eq(front), self.back.eq(back)]
         if compact:

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, column_layout
+from weft_hw.layouts import column_layout, descriptor_layout
 from weft_hw.tech.portable import READ_LATENCY
 from weft_hw.walker import fetch_layout
 
@@ -47,7 +47,7 @@ class TapFetch(wiring.Component):
         self.config = config
         address = (config.line_words - 1).bit_length()
         super().__init__({
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "issue": In(1),
             "room": Out(1),
             "empty": Out(1),
@@ -94,7 +94,7 @@ class TapFetch(wiring.Component):
         for row, tap in zip(rows, taps, strict=True):
             slot = row[bank_bits:-1] << descriptor.row_bits
             stage += [
-                tap.address.eq(slot | place[:-1]),
+                tap.address.eq(slot | place[:-1] if place.shape().signed else slot | place),
                 tap.bank.eq(row[:bank_bits] ^ odd),
                 tap.inside.eq(column_inside & (row >= 0) & (row < descriptor.in_height)),
             ]

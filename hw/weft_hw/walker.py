@@ -1,29 +1,31 @@
 """Walker: steps through the windows of a layer and says which column of taps is next."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape, window_layout
+from weft_hw.layouts import descriptor_layout, pixel_shape, position_shape, window_layout
 from weft_hw.loop import Loop
 from weft_hw.window_program import ENTRY
 
-__all__ = ["UNIT", "Walker", "fetch_layout"]
+__all__ = ["Walker", "fetch_layout"]
 
 _READS_UNDER_WAY = 4
 
-POSITION = signed(15)  # a row or column of the input, padding included
-UNIT = signed(16)  # a unit in a row, padding included
+
+def unit_shape(config: Config) -> Shape:
+    """Return the shape of a unit in a row, padding included; of ``line_words``, modulo its bits."""
+    return unsigned(descriptor_layout(config)["origin"].shape.width) if config.compact else signed(16)
 
 
 def fetch_layout(config: Config) -> data.StructLayout:
     """One column of taps to be fetched: where it lies, and what it is for."""
     return data.StructLayout({
-        "row": POSITION,  # of the first tap row
-        "column": POSITION,
-        "unit": UNIT,
+        "row": position_shape(config),  # of the first tap row
+        "column": position_shape(config),
+        "unit": unit_shape(config),
         "every": 1,
         "pixel": pixel_shape(config),
         "complete": 1,
@@ -62,10 +64,10 @@ class Walker(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        rows = DESCRIPTOR_LAYOUT["in_height"].shape
+        rows = descriptor_layout(config)["in_height"].shape
         super().__init__({
             "begin": In(1),
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "entries": In(stream.Signature(ENTRY)),
             "filled_rows": In(rows),
             "enable": In(1),
@@ -83,11 +85,13 @@ class Walker(wiring.Component):
         stage, cycle = (m.d.comb, 0) if config.compact else (m.d.sync, 1)
         stands = Signal()
         pixel_bits = config.pixels.bit_length() - 1
+        position = position_shape(config)
 
         # How far the walk is. A block is the output rows of all pixels.
         done = Signal(init=1)
-        block = Loop(m, (descriptor.out_height + config.pixels - 1) >> pixel_bits, "block")
-        group, x = Loop(m, descriptor.groups, "group"), Loop(m, descriptor.out_width, "x")
+        block, group, x = (Loop(m, count, name, settled=config.compact) for count, name in [
+            ((descriptor.out_height + config.pixels - 1) >> pixel_bits, "block"),
+            (descriptor.groups, "group"), (descriptor.out_width, "x")])
         tap, pixel = Signal(2), Signal(pixel_shape(config))
         moved = Signal()  # this window is not the first of its row
         final_pixel, last_pixel = Signal.like(pixel), Signal.like(pixel)
@@ -103,7 +107,7 @@ class Walker(wiring.Component):
         ]
 
         # A block waits for the last input row that it covers.
-        covered, ready, started = Signal(POSITION), Signal(), Signal()
+        covered, ready, started = Signal(position), Signal(), Signal()
         block_step = config.pixels * descriptor.stride_y
         m.d.sync += [
             ready.eq((covered <= self.filled_rows.as_signed())
@@ -183,15 +187,16 @@ class Walker(wiring.Component):
         """Return positions of the window's first row, column and unit, and of this one in it."""
         config, descriptor = self.config, self.descriptor
         row, pixel_row, column = (
-            Signal(POSITION, name=name) for name in ("row", "pixel_row", "column"))
-        unit, group_unit = Signal(UNIT), Signal(UNIT)
-        tap_column, tap_unit = Signal(6), Signal(14)
+            Signal(position_shape(config), name=name) for name in ("row", "pixel_row", "column"))
+        unit, group_unit = (
+            Signal(unit_shape(config), name=name) for name in ("unit", "group_unit"))
+        tap_column, tap_unit = Signal(6), Signal(min(14, len(unit)))
 
         # The columns of taps that were not kept begin here.
         kept_units = Mux(kept[1], descriptor.unit_step << 1, Mux(kept[0], descriptor.unit_step, 0))
-        below = Signal(POSITION)
+        below = Signal.like(row)
         m.d.comb += below.eq(row + config.pixels * descriptor.stride_y)
-        next_group = Signal(UNIT)
+        next_group = Signal.like(unit)
         m.d.comb += next_group.eq(group_unit + descriptor.group_step)
         with m.If(issued):
             m.d.sync += [

@@ -1,12 +1,12 @@
 """Writer: finds the place in activation memory for each beat of results."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape
+from weft_hw.layouts import descriptor_layout, pixel_shape
 from weft_hw.loop import Loop
 
 __all__ = ["Writer"]
@@ -36,28 +36,31 @@ class Writer(wiring.Component):
         beat = data.ArrayLayout(8, config.lanes)
         super().__init__({
             "begin": In(1),
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "valid": In(1),
             "values": In(beat),
             "enable": Out(config.lanes),
             "address": Out(range(config.activation_words * config.beats)),
             "beat": Out(beat),
-            "rows": Out(DESCRIPTOR_LAYOUT["out_height"].shape),
+            "rows": Out(descriptor_layout(config)["out_height"].shape),
             "done": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         config, descriptor = self.config, self.descriptor
-        elementwise = descriptor.kind == Kind.ELEMENTWISE
+        elementwise = Const(0, 1) if config.compact else descriptor.kind == Kind.ELEMENTWISE
 
         # Where the beat that arrives stands in its loops. A block is the output rows of all pixels.
         height = descriptor.out_height
         pixel_bits = config.pixels.bit_length() - 1
         blocks = Mux(elementwise, 1, (height + config.pixels - 1) >> pixel_bits)
-        block = Loop(m, blocks, "block")
-        group = Loop(m, Mux(elementwise, 1, descriptor.groups), "group")
-        x = Loop(m, Mux(elementwise, descriptor.word_count, descriptor.out_width), "x")
+        columns = descriptor.out_width
+        if not config.compact:
+            columns = Mux(elementwise, descriptor.word_count, columns)
+        block, group, x = (Loop(m, count, name, settled=config.compact) for count, name in [
+            (blocks, "block"), (Mux(elementwise, 1, descriptor.groups), "group"),
+            (columns, "x")])
         pixel, beat = Signal(pixel_shape(config)), Signal(range(max(2, config.beats)))
         final_beat, final_pixel = Signal.like(beat), Signal.like(pixel)
         m.d.sync += [
