@@ -25,6 +25,8 @@ class Sender(wiring.Component):
         Where the block RAM comes from.
     depth : int
         Bytes in the ring, a power of two above 256. A frame may be longer.
+    compact : bool, optional
+        As for :class:`~weft_hw.link.ring.RingReader`.
 
     Members
     -------
@@ -38,8 +40,8 @@ class Sender(wiring.Component):
     tx: stream.Interface
     idle: Signal
 
-    def __init__(self, tech, *, depth: int = 512):
-        self.tech, self.depth = tech, depth
+    def __init__(self, tech, *, depth: int = 512, compact: bool = False):
+        self.tech, self.depth, self._compact = tech, depth, compact
         super().__init__({
             "i": In(stream.Signature(Framed())),
             "tx": Out(stream.Signature(8)),
@@ -51,7 +53,8 @@ class Sender(wiring.Component):
         m.submodules.crc = crc = crc32()
         m.submodules.cobs = cobs = CobsEncoder(depth=self.depth)
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
-        m.submodules.reader = reader = RingReader(depth=self.depth)
+        m.submodules.reader = reader = RingReader(
+            depth=self.depth, compact=self._compact)
         m.d.comb += [
             memory.write_address.eq(cobs.write_address), memory.write_data.eq(cobs.write_data),
             memory.write_enable.eq(cobs.write_enable),
@@ -62,15 +65,18 @@ class Sender(wiring.Component):
         ]  # fmt: skip
 
         # Registers on both sides of what chooses the byte, so that no stall reaches through.
-        m.submodules.source, m.submodules.target = source, target = (
-            StreamBuffer(Framed()), StreamBuffer(Framed()))
-        wiring.connect(m, wiring.flipped(self.i), source.i)
-        wiring.connect(m, target.o, cobs.i)
-        frame, encoded = source.o, target.i
+        if self._compact:
+            frame, encoded = self.i, cobs.i
+        else:
+            m.submodules.source, m.submodules.target = source, target = (
+                StreamBuffer(Framed()), StreamBuffer(Framed()))
+            wiring.connect(m, wiring.flipped(self.i), source.i)
+            wiring.connect(m, target.o, cobs.i)
+            frame, encoded = source.o, target.i
 
         index = Signal(range(CRC_BYTES))
         in_frame = Signal()
-        m.d.comb += self.idle.eq(~in_frame & ~frame.valid & ~target.o.valid & cobs.idle
+        m.d.comb += self.idle.eq(~in_frame & ~frame.valid & ~cobs.i.valid & cobs.idle
                                  & (reader.head == cobs.limit))
         with m.FSM():
             with m.State("FRAME"):
