@@ -99,7 +99,7 @@ class Engine(wiring.Component):
         m.submodules.lines = lines = LineBuffer(config, tech)
         m.submodules.window = window = WindowFormer(config)
         m.submodules.array = array = SystolicArray(config, tech)
-        m.submodules.accumulators = accumulators = Accumulators(config)
+        m.submodules.accumulators = accumulators = Accumulators(config, tech)
         lanes = SerialLanes if config.compact else OutputLanes
         m.submodules.lanes = output = lanes(config, tech)
 
@@ -234,6 +234,9 @@ class Engine(wiring.Component):
 
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""
+        if self.config.compact:
+            m.d.comb += fill.rows_ready.eq(-1)
+            return
         written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
         with m.If(sequencer.joined):
             m.d.comb += fill.rows_ready.eq(-1)

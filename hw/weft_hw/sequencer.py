@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,6 +16,7 @@ from weft_hw.tech.portable import READ_LATENCY, Portable
 __all__ = ["RUN", "Sequencer"]
 
 _WORD = 32
+_COMPACT_BITS, _SETUP_BITS = 24, 6  # of a compact configuration's counters
 RUN = data.StructLayout({"first": 8, "count": 8})
 
 
@@ -163,6 +164,9 @@ class Sequencer(wiring.Component):
             counters.read_address.eq(self.counter_address),
             self.counter_data.eq(counters.read_data),
         ]
+        if self.config.compact:
+            self._store_counts(m, ends, layer, counters)
+            return
         counts = [Signal(_WORD, name=field.name, reset_less=True) for field in COUNTERS]
         held = [Signal(_WORD, name=f"held_{field.name}", reset_less=True) for field in COUNTERS]
         storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
@@ -181,3 +185,25 @@ class Sequencer(wiring.Component):
         with m.Elif(storing != len(COUNTERS)):
             m.d.sync += storing.eq(storing + 1)
             m.d.sync += [a.eq(b) for a, b in pairwise(held)]
+
+    def _store_counts(self, m, ends, layer, counters):
+        """Count in few bits and store without a copy: as that goes on, only set-up is counted."""
+        storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
+        stores = storing != len(COUNTERS)
+        counts = [Signal(_SETUP_BITS if field.name == "wait_setup" else _COMPACT_BITS,
+                         name=field.name) for field in COUNTERS]  # fmt: skip
+        # The cycle of `ends` belongs to the layer before.
+        for count, event, field in zip(counts, [self.busy, *self.events], COUNTERS, strict=True):
+            with m.If(stores & (storing == len(COUNTERS) - 1) | ~self.busy & ~stores):
+                counted = field.name in ("cycles", "wait_setup")
+                m.d.sync += count.eq(Mux(self.busy, len(COUNTERS) * counted, 0))
+            with m.Elif(~stores):
+                m.d.sync += count.eq(count + event)
+        m.d.comb += [
+            counters.write_address.eq((layer - 1) * COUNTER_STRIDE + storing),
+            counters.write_data.eq(Array(counts)[storing]), counters.write_enable.eq(stores),
+        ]
+        with m.If(ends):
+            m.d.sync += storing.eq(0)
+        with m.Elif(stores):
+            m.d.sync += storing.eq(storing + 1)

@@ -103,7 +103,8 @@ class Walker(wiring.Component):
         ]
         m.d.comb += [
             self.done.eq(done), every.eq(entry.window.channels & distinct),
-            last_pixel.eq(Mux(block.last, final_pixel, config.pixels - 1)),
+            last_pixel.eq(
+                Mux(block.last, final_pixel, config.pixels - 1) if config.pixels > 1 else 0),
         ]
 
         # A block waits for the last input row that it covers.
@@ -119,7 +120,8 @@ class Walker(wiring.Component):
         ends = {name: Signal(name=f"ends_{name}") for name in names}
         m.d.comb += [
             ends["tap"].eq(tap == entry.window.columns - 1),
-            ends["window"].eq(ends["tap"] & (every | (pixel == last_pixel))),
+            ends["window"].eq(
+                ends["tap"] & (every | (pixel == last_pixel) if config.pixels > 1 else 1)),
             ends["output"].eq(ends["window"] & entry.last),
             ends["row"].eq(ends["output"] & x.last),
             ends["block"].eq(ends["row"] & group.last),

@@ -142,6 +142,12 @@ CONFIGS = {config.name: config for config in [
         name=name, columns=4, lanes=2, weight_words=2048, activation_words=4096,
         dsp_multipliers=28,
     ) for name in ("ulx3s-12f", "icepi-zero")),
+    # 8 SB_MAC16: six elements and two accumulators; weights in SPRAM.
+    Config(
+        name="icebreaker", tap_rows=1, tap_columns=3, columns=2, lanes=1, tile=2,
+        weight_words=4096, activation_words=2048, line_words=256, parameter_words=256,
+        descriptor_count=16, window_count=256, dsp_multipliers=6, compact=True,
+    ),
     Config(
         name="tiny", tap_rows=1, tap_columns=3, columns=4, lanes=2, tile=2, weight_words=2048,
         activation_words=512, line_words=128, parameter_words=64, descriptor_count=16,

@@ -1,16 +1,17 @@
-"""Memories of Lattice iCE40 UltraPlus: SB_RAM40_4K blocks in any width and depth.
+"""Memories of Lattice iCE40 UltraPlus: SB_RAM40_4K in any width and depth, SB_SPRAM256KA for weights.
 
-Port and parameter names are those of Lattice's "Memory Usage Guide for iCE40 Devices" (TN1250).
+Port and parameter names are those of Lattice's usage guides: "Memory Usage Guide for iCE40 Devices"
+(TN1250) and "iCE40 SPRAM Usage Guide" (TN1314).
 """
 
 from typing import NamedTuple
 
-from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal, Value
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 
 from weft_hw.delay import delay
-from weft_hw.tech.portable import BlockRam
+from weft_hw.tech.portable import BlockRam, WeightColumn
 
-__all__ = ["Ice40BlockRam"]
+__all__ = ["Ice40BlockRam", "Ice40SpramColumn"]
 
 _PINS = 16  # data pins of a block
 _ADDRESS_PINS = 11
@@ -112,3 +113,32 @@ def _block(
         i_MASK=Cat(*mask), o_RDATA=data_out,
     )
     return Cat(data_out[shape.pin(bit)] for bit in range(len(write_data)))
+
+
+class Ice40SpramColumn(WeightColumn):
+    """:class:`WeightColumn` of two columns, each row in an SB_SPRAM256KA of 16,384 words.
+
+    The blocks have one port: what is read in the cycle of a write is undefined, in every row. So
+    weights must not be written while the array works.
+    """
+
+    DEPTH = 16384
+
+    def elaborate(self, platform):
+        m = Module()
+        writes = self.write_enable.any()
+        enable, write, data = (delay(m, value, 1, name=name) for name, value in [
+            ("enable", self.write_enable), ("write", writes), ("data", self.write_data)])
+        for row in range(self.rows):
+            address, out = Signal(14, name=f"address_{row}"), Signal(16, name=f"out_{row}")
+            m.d.sync += address.eq(Mux(writes, self.write_address, self.read_address[row]))
+            m.submodules[f"row_{row}"] = Instance(
+                "SB_SPRAM256KA", i_CLOCK=ClockSignal(), i_ADDRESS=address,
+                i_DATAIN=data.word_select(row, 8).replicate(2),
+                i_MASKWREN=Cat(enable[0].replicate(2), enable[1].replicate(2)), i_WREN=write,
+                i_CHIPSELECT=Const(1, 1), i_STANDBY=Const(0, 1), i_SLEEP=Const(0, 1),
+                i_POWEROFF=Const(1, 1), o_DATAOUT=out)
+            for column in range(2):
+                m.d.comb += self.read_data[column * self.rows + row].eq(
+                    out.word_select(column, 8))
+        return m
