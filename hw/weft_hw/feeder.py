@@ -5,8 +5,9 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import LANE_CYCLES
 from weft_hw.delay import delay
-from weft_hw.layouts import LANE_CYCLES, column_layout, step_layout, window_layout
+from weft_hw.layouts import column_layout, step_layout, window_layout
 
 __all__ = ["Feeder"]
 

@@ -8,7 +8,7 @@ from weft_hw.contract.descriptor import DESCRIPTOR, DESCRIPTOR_BYTES, WINDOW, fi
 from weft_hw.contract.fields import Field, offsets
 
 __all__ = [
-    "LANE_CYCLES", "WINDOW_LAYOUT", "beat_layout", "column_layout", "descriptor_layout", "layout_of",
+    "WINDOW_LAYOUT", "beat_layout", "column_layout", "descriptor_layout", "layout_of",
     "pixel_shape", "position_shape", "step_layout", "window_layout",
 ]  # fmt: skip
 
@@ -22,7 +22,6 @@ def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
 
 
 WINDOW_LAYOUT = layout_of(WINDOW)
-LANE_CYCLES = 161  # from one value of a compact configuration's lane to the next
 
 
 def descriptor_layout(config: Config) -> data.Layout:

@@ -7,9 +7,9 @@ from amaranth.utils import ceil_log2
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Rounding
-from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES
+from weft_hw.contract.memory_map import LANE_CYCLES, PARAMETER, PARAMETER_BYTES
 from weft_hw.delay import delay
-from weft_hw.layouts import LANE_CYCLES, layout_of
+from weft_hw.layouts import layout_of
 from weft_hw.output_lanes import write_layout
 from weft_hw.requantize import RESCALE
 from weft_hw.tech.portable import Portable

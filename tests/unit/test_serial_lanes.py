@@ -7,8 +7,7 @@ import pytest
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.contract.fields import pack
-from weft_hw.contract.memory_map import PARAMETER
-from weft_hw.layouts import LANE_CYCLES
+from weft_hw.contract.memory_map import LANE_CYCLES, PARAMETER
 from weft_hw.serial_lanes import SerialLanes
 from weft_hw.tech.portable import Portable
 from weft_sim import bench
