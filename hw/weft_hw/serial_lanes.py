@@ -17,14 +17,11 @@ from weft_hw.tech.portable import Portable
 __all__ = ["SerialLanes"]
 
 _WORD = 32
-_SHIFTS = 64
 _ADD, _MULTIPLY, _SHIFT = _WORD, 2 * _WORD, 3 * _WORD  # phases that follow the first
-_ROUND = _SHIFT + _SHIFTS
+_ROUND = LANE_CYCLES - 1
 _NUDGE_BIT = 30  # of the product, where gemmlowp's second rounding adds one
 _WHOLE_BITS = 8
 _RUN_MOST = 25  # fraction bits below the half that decide on a float32 tie
-
-assert LANE_CYCLES == _ROUND + 1
 
 
 class _Dropped:

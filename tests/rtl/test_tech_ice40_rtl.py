@@ -18,6 +18,10 @@ CASES = [
           (8, 5000, 0), (32, 256, 4), (38, 128, 0), (4, 1024, 0), (2, 2048, 0), (8, 512, 0)]),
     *({"kind": "weight_column", "rows": rows, "depth": depth, "columns": columns}
       for rows, depth, columns in [(9, 2048, 1), (3, 64, 2)]),
+    *({"kind": "loaded_column", "rows": rows, "depth": depth, "columns": 2}
+      for rows, depth in [(3, 4096), (4, 16384)]),
+    *({"kind": kind, "a": (width, True)}
+      for kind in ("multiply_add", "accumulator") for width in (16, 18, 20)),
 ]
 
 
