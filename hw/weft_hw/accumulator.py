@@ -64,7 +64,8 @@ class Accumulators(wiring.Component):
                 larger = Signal(name=f"larger_p{p}_c{column}")
                 # A maximum is replaced or kept, so that only sums pass through the adder.
                 m.d.comb += [
-                    larger.eq(value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed()),
+                    larger.eq(
+                        value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed()),
                     accumulator.value.eq(value),
                     accumulator.enable.eq(
                         self.step.valid & (self.step.first | ~self.maximum | larger)),

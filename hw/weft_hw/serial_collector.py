@@ -14,9 +14,9 @@ __all__ = ["SerialCollector"]
 class SerialCollector(wiring.Component):
     """``lanes`` results at a time, each with the index of its parameters.
 
-    The first beat begins 1 cycle after ``done``, the others when ``ready``; there are ``last_beats``
-    of them in the final group of channels and ``columns / lanes`` in the others. The feeder must
-    leave as many times ``LANE_CYCLES`` between two ``done``.
+    The first beat begins 1 cycle after ``done``, the others when ``ready``; there are
+    ``last_beats`` of them in the final group of channels and ``columns / lanes`` in the others. The
+    feeder must leave as many times ``LANE_CYCLES`` between two ``done``.
 
     Parameters
     ----------

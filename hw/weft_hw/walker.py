@@ -17,7 +17,9 @@ _READS_UNDER_WAY = 4
 
 def unit_shape(config: Config) -> Shape:
     """Return the shape of a unit in a row, padding included; of ``line_words``, modulo its bits."""
-    return unsigned(descriptor_layout(config)["origin"].shape.width) if config.compact else signed(16)
+    if config.compact:
+        return unsigned(descriptor_layout(config)["origin"].shape.width)
+    return signed(16)
 
 
 def fetch_layout(config: Config) -> data.StructLayout:

@@ -13,8 +13,9 @@ __all__ = ["Writer"]
 
 
 class Writer(wiring.Component):
-    """Beats arrive in the order in which the walker made their windows, and leave 2 cycles later
-    (in a compact configuration at once).
+    """Beats arrive in the order in which the walker made their windows, and leave 2 cycles later.
+
+    In a compact configuration they leave in the same cycle.
 
     Output rows, groups of channels, columns, pixels, beats: nested. An element-wise layer is one
     row of ``word_count`` columns, one word each.

@@ -88,7 +88,8 @@ class Case:
     @property
     def deadline(self) -> int:
         """Cycles that no correct engine exceeds."""
-        exits = self.config.beats * self.config.pixels * (LANE_CYCLES if self.config.compact else 1) + 8
+        beat_cycles = LANE_CYCLES if self.config.compact else 1
+        exits = self.config.beats * self.config.pixels * beat_cycles + 8
         return 1000 * len(self.busy) + sum(self.busy) * exits + 20 * self.used_words
 
 

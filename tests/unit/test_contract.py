@@ -113,7 +113,7 @@ def test_limits_are_allowed():
                    {"tap_rows": 1, "tap_columns": 1, "columns": 2, "lanes": 1, "tile": 1,
                     "line_words": 4, "weight_words": 1, "activation_words": 1,
                     "parameter_words": 1, "descriptor_count": 1, "window_count": 1}]:
-        Config(name="x", **values)
+        replace(Config(name="x"), **values)
 
 
 def test_unknown_names_come_with_the_choices():

@@ -41,7 +41,8 @@ class RequestCheck(wiring.Component):
     """Judge a request: the first rule that it breaks gives its status.
 
     ``WRITE`` must bring ``count * unit_bytes`` bytes of data, every other request none; the product
-    is summed bit by bit, from the top, so a verdict takes 2 cycles and one for each bit of ``unit_bytes``.
+    is summed bit by bit, from the top, so a verdict takes 2 cycles and one for each bit of
+    ``unit_bytes``.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The command processor: one queued request after the other, checked, carried out, answered."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
@@ -19,7 +19,7 @@ from weft_hw.contract.packet import (
     field_bytes,
 )  # fmt: skip
 from weft_hw.host_port import read_layout, write_layout
-from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck, layout_of
+from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
 from weft_hw.sequencer import RUN
@@ -143,18 +143,19 @@ class Commands(wiring.Component):
                 place.count[:unit_bits].eq(place.count[:unit_bits] - 1),
             ]
 
-        # A reply's fields leave byte by byte; of a number that counts on, the first byte keeps the rest.
+        # A reply's fields leave byte by byte; the first byte of `cycles`, which may count on, keeps
+        # the others.
         position, end = Signal(range(_REPLY_BYTES + 1)), Signal(range(_REPLY_BYTES + 1))
         out, out_valid, out_last = Signal(8), Signal(), Signal()
         cycles_rest = Signal(24)
-        source = {
+        sources = {
             "kind": header.kind | REPLY, "sequence": header.sequence, "status": status_byte,
             "expected": expected, "session": self.session, "busy": self.busy, "run": run,
             "cycles": Cat(self.cycles[:8], cycles_rest), "label": label,
             "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
             "expirations": self.counters.expirations,
         }  # fmt: skip
-        chosen, keeps_rest = self._choose(m, header, status, position, end, source)
+        chosen, keeps_rest = self._choose(m, header, status, position, end, sources)
         has_data = Signal()
         m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
         with m.If(keeps_rest):
@@ -256,60 +257,50 @@ class Commands(wiring.Component):
                     m.next = "IDLE"
         return m
 
-    def _choose(self, m: Module, header, status, position, end, source: dict):
+    def _choose(self, m: Module, header, status, position, end, sources: dict[str, Value]):
         """Return the reply's byte at ``position``, and whether that is the first one of ``cycles``.
 
         ``end`` becomes the last byte's position. What a reply consists of is decided a cycle late.
         """
-        answer = Signal(range(len(Request) + 2))
-        names = [field.name for fields in REPLY_FIELDS.values() for field in fields]
-        head = ["kind", "sequence", "status"]
-        places = {name: [Cat(Value.cast(value), Const(0, 8))[8 * k:8 * k + 8]
-                         for k in range(-(-len(Value.cast(value)) // 8))]
-                  for name, value in source.items()}  # fmt: skip
-        numbers = {}  # of each byte of each source
-        for name, parts in places.items():
-            for k in range(len(parts)):
-                numbers[name, k] = len(numbers)
-        del names
-        number, constant = Signal(range(len(numbers) + 1)), Signal(8)
-        chosen = Signal(8)
-        replies = {request: [] for request in Request}
-        for request, fields in REPLY_FIELDS.items():
-            for field in fields:
-                replies[request] += [(field.name, k) for k in range(field.width // 8)]
-        replies[0] = [("expected", 0)]
+        # Every byte that is no constant has a number, so that one multiplexer serves all replies.
+        values = {(name, k): value[8 * k:8 * k + 8] for name, value in sources.items()
+                  for k in range(-(-len(value) // 8))}  # fmt: skip
+        numbers = {place: number for number, place in enumerate(values)}
+        number, constant, chosen = Signal(range(len(numbers) + 1)), Signal(8), Signal(8)
+        head = [("kind", 0), ("sequence", 0), ("status", 0)]
+        refused, failed = 0, len(Request) + 1  # besides the requests themselves
+        bodies = {refused: [("expected", 0)], failed: []} | {
+            request: [(field.name, k) for field in fields for k in range(field.width // 8)]
+            for request, fields in REPLY_FIELDS.items()
+        }  # fmt: skip
+
+        answer = Signal(range(failed + 1))
         with m.If(status == Status.SEQUENCE):
-            m.d.sync += answer.eq(0)
+            m.d.sync += answer.eq(refused)
         with m.Elif(status != Status.OK):
-            m.d.sync += answer.eq(len(Request) + 1)
+            m.d.sync += answer.eq(failed)
         with m.Else():
             m.d.sync += answer.eq(header.kind)
         with m.Switch(position):
-            for k, name in enumerate(head):
-                with m.Case(k):
-                    m.d.comb += number.eq(numbers[name, 0])
+            for at, place in enumerate(head):
+                with m.Case(at):
+                    m.d.comb += number.eq(numbers[place])
             with m.Default(), m.Switch(answer):
-                for request, parts in replies.items():
+                for request, body in bodies.items():
                     with m.Case(request), m.Switch(position):
-                        for k, (name, part) in enumerate(parts):
-                            with m.Case(len(head) + k):
-                                if (name, part) in numbers:
-                                    m.d.comb += number.eq(numbers[name, part])
-                                else:
-                                    m.d.comb += [
-                                        number.eq(len(numbers)),
-                                        constant.eq(self._hello[name] >> 8 * part & 0xFF),
-                                    ]
+                        for at, (name, k) in enumerate(body, start=len(head)):
+                            with m.Case(at):
+                                m.d.comb += number.eq(numbers.get((name, k), len(numbers)))
+                                if name in self._hello:
+                                    m.d.comb += constant.eq(self._hello[name] >> 8 * k & 0xFF)
         with m.Switch(answer):
-            m.d.comb += end.eq(len(head) - 1)
-            for request, parts in replies.items():
+            for request, body in bodies.items():
                 with m.Case(request):
-                    m.d.comb += end.eq(len(head) - 1 + len(parts))
+                    m.d.comb += end.eq(len(head) + len(body) - 1)
         with m.Switch(number):
-            for (name, part), value in numbers.items():
-                with m.Case(value):
-                    m.d.comb += chosen.eq(places[name][part])
+            for place, value in values.items():
+                with m.Case(numbers[place]):
+                    m.d.comb += chosen.eq(value)
             with m.Default():
                 m.d.comb += chosen.eq(constant)
         return chosen, number == numbers["cycles", 0]

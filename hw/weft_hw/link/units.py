@@ -25,8 +25,8 @@ class Transfer(data.StructLayout):
 class UnitWriter(wiring.Component):
     """Gather bytes into units and write them to consecutive addresses.
 
-    One byte per cycle, also across units of 2 bytes and more while ``o`` is ready; 2 cycles more per
-    transfer.
+    One byte per cycle, also across units of 2 bytes and more while ``o`` is ready; 2 cycles more
+    per transfer.
 
     Members
     -------

@@ -1,4 +1,4 @@
-"""Lattice iCE40 UltraPlus: SB_MAC16, SB_RAM40_4K and SB_SPRAM256KA behind the portable signatures.
+"""Lattice iCE40 UltraPlus: SB_MAC16, block RAM and SPRAM behind the portable signatures.
 
 Port and parameter names are those of Lattice's "DSP Function Usage Guide for iCE40 Devices".
 """
@@ -44,7 +44,7 @@ class Ice40Multiplier(Multiplier):
 
 
 def _block(**given) -> tuple[Instance, Signal]:
-    """Return an SB_MAC16 whose inputs are 0 and its enable 1 but for those given, and its output."""
+    """Return an SB_MAC16, whose inputs are 0 but for its enable and those given, and its output."""
     low = {name: Const(0, 1) for name in (
         "i_AHOLD", "i_BHOLD", "i_CHOLD", "i_DHOLD", "i_IRSTTOP", "i_IRSTBOT", "i_ORSTTOP",
         "i_ORSTBOT", "i_OLOADTOP", "i_OLOADBOT", "i_ADDSUBTOP", "i_ADDSUBBOT", "i_OHOLDTOP",
@@ -69,7 +69,7 @@ def _halves(value: Signal) -> tuple[Value, Value]:
 
 
 class Ice40MultiplyAdd(MultiplyAdd):
-    """:class:`MultiplyAdd` in one SB_MAC16: a 16x16 multiplier with all its registers, and adder."""
+    """:class:`MultiplyAdd` in one SB_MAC16: a 16x16 multiplier, all its registers, an adder."""
 
     def elaborate(self, platform):
         m = Module()
@@ -123,7 +123,7 @@ class Ice40(Portable):
         return Ice40BlockRam(width=width, depth=depth, granularity=granularity)
 
     def weight_column(self, *, rows: int, depth: int, columns: int = 1) -> WeightColumn:
-        """Return a weight memory of such blocks or, for two columns of many words, of SPRAM."""
+        """Return a memory of such blocks or, for two columns of many words, of SPRAM."""
         if columns == 2 and rows <= _SPRAMS and _BLOCK_WORDS < depth <= Ice40SpramColumn.DEPTH:
             return Ice40SpramColumn(rows=rows, depth=depth, columns=columns)
         return WeightColumn(rows=rows, depth=depth, columns=columns, block_ram=self.block_ram)

@@ -1,4 +1,4 @@
-"""Memories of Lattice iCE40 UltraPlus: SB_RAM40_4K in any width and depth, SB_SPRAM256KA for weights.
+"""Memories of Lattice iCE40 UltraPlus: block RAM in any width and depth, SPRAM for weights.
 
 Port and parameter names are those of Lattice's usage guides: "Memory Usage Guide for iCE40 Devices"
 (TN1250) and "iCE40 SPRAM Usage Guide" (TN1314).
@@ -25,7 +25,7 @@ class _Shape(NamedTuple):
     depth: int
 
     def pin(self, bit: int) -> int:
-        """Data pin of a bit: the middle one of those that it has for itself."""
+        """Return the data pin of a bit: the middle one of those that it has for itself."""
         return bit * (_PINS // self.width) + (_PINS // self.width - 1) // 2
 
 
@@ -96,7 +96,9 @@ def _block(
     Bit ``k`` is written where ``chosen`` and ``enables[enable_of[k]]``.
     """
     zero, one = Const(0, 1), Const(1, 1)
-    data_in, mask, data_out = [zero] * _PINS, [zero] * _PINS, Signal(_PINS)
+    data_in: list[Value] = [zero] * _PINS
+    mask: list[Value] = [zero] * _PINS
+    data_out = Signal(_PINS)
     for bit, enable in enumerate(enable_of):
         data_in[shape.pin(bit)] = write_data[bit]
         if len(enables) > 1:

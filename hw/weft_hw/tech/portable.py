@@ -1,5 +1,7 @@
 """Behavioural multipliers and memories; the reference for every family's primitives."""
 
+from collections.abc import Callable
+
 from amaranth.hdl import Const, Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
@@ -237,7 +239,8 @@ class WeightColumn(wiring.Component):
     write_data: Signal
     write_enable: Signal
 
-    def __init__(self, *, rows: int, depth: int, columns: int = 1, block_ram=BlockRam):
+    def __init__(self, *, rows: int, depth: int, columns: int = 1,
+                 block_ram: Callable[..., BlockRam] = BlockRam):  # fmt: skip
         self.rows, self.depth, self.columns, self._block_ram = rows, depth, columns, block_ram
         address = unsigned(max(1, ceil_log2(depth)))
         super().__init__({
