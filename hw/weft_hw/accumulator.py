@@ -1,12 +1,13 @@
 """Accumulators: one 32-bit register per column and pixel below the array."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.layouts import step_layout
 from weft_hw.pe import sum_shape
+from weft_hw.tech.portable import Portable
 
 __all__ = ["Accumulators", "results_layout"]
 
@@ -28,6 +29,7 @@ class Accumulators(wiring.Component):
     Parameters
     ----------
     config : Config
+    tech : Portable
 
     Members
     -------
@@ -37,8 +39,8 @@ class Accumulators(wiring.Component):
     results : Out, of [pixel][column]
     """
 
-    def __init__(self, config: Config):
-        self.config = config
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
         sums = data.ArrayLayout(
             data.ArrayLayout(sum_shape(config), config.columns), config.pixels)
         super().__init__({
@@ -55,12 +57,19 @@ class Accumulators(wiring.Component):
         m.d.sync += self.done.valid.eq(self.step.valid & self.step.last)
         for p in range(self.config.pixels):
             for column in range(self.config.columns):
-                total, value = self.results[p][column], self.sums[p][column]
+                value = self.sums[p][column]
+                m.submodules[f"p{p}_c{column}"] = accumulator = self.tech.accumulator(
+                    sum_shape(self.config), dsp=self.config.compact)
+                total = accumulator.total
                 larger = Signal(name=f"larger_p{p}_c{column}")
-                m.d.comb += larger.eq(
-                    value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed())
                 # A maximum is replaced or kept, so that only sums pass through the adder.
-                with m.If(self.step.valid & (self.step.first | ~self.maximum | larger)):
-                    m.d.sync += total.eq(
-                        Mux(self.step.first | self.maximum, value, total + value))
+                m.d.comb += [
+                    larger.eq(
+                        value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed()),
+                    accumulator.value.eq(value),
+                    accumulator.enable.eq(
+                        self.step.valid & (self.step.first | ~self.maximum | larger)),
+                    accumulator.add.eq(~self.step.first & ~self.maximum),
+                    self.results[p][column].eq(total),
+                ]
         return m

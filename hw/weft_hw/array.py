@@ -82,9 +82,10 @@ class SystolicArray(wiring.Component):
                              for r, a in enumerate(rows)] for p, rows in enumerate(crossing)]
             depthwise = [delay(m, d, 1, name=f"depthwise_t{tile}_r{r}")
                          for r, d in enumerate(depthwise)]
-            enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
-            address = delay(m, address, 1, name=f"load_address_t{tile}")
-            weights = delay(m, weights, 1, name=f"load_weights_t{tile}")
+            if not config.compact:  # whose weights stand at the host port long enough
+                enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
+                address = delay(m, address, 1, name=f"load_address_t{tile}")
+                weights = delay(m, weights, 1, name=f"load_weights_t{tile}")
             first = tile * config.tile
             m.submodules[f"weights_{tile}"] = memory = self.tech.weight_column(
                 rows=config.rows, depth=config.weight_words, columns=config.tile)

@@ -90,11 +90,13 @@ class Core(wiring.Component):
         with m.Else():
             m.d.sync += resetting.eq(0)
         engine = self._engine or Engine(self.config, self.tech)
-        receiver = Receiver(self.tech, depth=self.buffer_bytes, frames=self.buffer_frames)
+        compact = self.config.compact
+        receiver = Receiver(
+            self.tech, depth=self.buffer_bytes, frames=self.buffer_frames, compact=compact)
         commands = Commands(
             self.config, buffer_bytes=self.buffer_bytes, buffer_frames=self.buffer_frames,
             clock_hz=self.clock_hz, watchdog_cycles=self.watchdog_cycles)
-        sender = Sender(self.tech)
+        sender = Sender(self.tech, compact=compact)
         m.submodules.receiver = ResetInserter(self.reset)(receiver)
         m.submodules.commands = ResetInserter(reset_commands)(commands)
         m.submodules.sender = ResetInserter(reset_sender)(sender)

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.activation_memory import ACCESS_LATENCY
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, beat_layout
+from weft_hw.layouts import beat_layout, descriptor_layout
 
 __all__ = ["WIDE_SHIFT", "Elementwise"]
 
@@ -36,7 +36,7 @@ class Elementwise(wiring.Component):
         self.config = config
         super().__init__({
             "begin": In(1),
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "read_enable": Out(1),
             "read_address": Out(range(config.activation_words)),
             "read_data": In(config.columns * 8),

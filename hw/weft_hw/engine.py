@@ -1,6 +1,6 @@
 """Engine: memories, array and everything between them. Connections only."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,6 +19,8 @@ from weft_hw.host_port import HostPort, read_layout, write_layout
 from weft_hw.line_buffer import LineBuffer
 from weft_hw.output_lanes import OutputLanes
 from weft_hw.sequencer import RUN, Sequencer
+from weft_hw.serial_collector import SerialCollector
+from weft_hw.serial_lanes import SerialLanes
 from weft_hw.table_loader import TableLoader
 from weft_hw.tap_fetch import TapFetch
 from weft_hw.tech.portable import READ_LATENCY, Portable
@@ -78,14 +80,18 @@ class Engine(wiring.Component):
         config, tech = self.config, self.tech
         sequencer, host = Sequencer(config, tech), HostPort(config)
         fill, program, walker = Fill(config), WindowProgram(config, tech), Walker(config)
-        fetch, feeder, collector = TapFetch(config), Feeder(config), Collector(config)
-        elementwise, table, writer = Elementwise(config), TableLoader(config), Writer(config)
+        fetch, feeder, writer = TapFetch(config), Feeder(config), Writer(config)
+        if config.compact:
+            others = {"collector": SerialCollector(config)}
+        else:
+            others = {"collector": Collector(config), "elementwise": Elementwise(config),
+                      "table": TableLoader(config)}
         # Each has a reset register of its own, for short wires.
         reset = self.reset
         for name, part in [
             ("sequencer", sequencer), ("fill", fill), ("program", program), ("walker", walker),
-            ("fetch", fetch), ("feeder", feeder), ("collector", collector),
-            ("elementwise", elementwise), ("table", table), ("writer", writer), ("host", host),
+            ("fetch", fetch), ("feeder", feeder), ("writer", writer), ("host", host),
+            *others.items(),
         ]:  # fmt: skip
             reset = delay(m, reset, 1, name=f"reset_{name}")
             m.submodules[name] = ResetInserter(reset)(part)
@@ -93,8 +99,9 @@ class Engine(wiring.Component):
         m.submodules.lines = lines = LineBuffer(config, tech)
         m.submodules.window = window = WindowFormer(config)
         m.submodules.array = array = SystolicArray(config, tech)
-        m.submodules.accumulators = accumulators = Accumulators(config)
-        m.submodules.lanes = output = OutputLanes(config, tech)
+        m.submodules.accumulators = accumulators = Accumulators(config, tech)
+        lanes = SerialLanes if config.compact else OutputLanes
+        m.submodules.lanes = output = lanes(config, tech)
 
         # Layers. The front half reads the input, the back half computes and writes.
         front, back = sequencer.front, sequencer.back
@@ -102,18 +109,26 @@ class Engine(wiring.Component):
         m.d.comb += [
             self.busy.eq(sequencer.busy), self.cycles.eq(sequencer.cycles),
             *(part.descriptor.eq(front) for part in (fill, walker, fetch)),
-            *(part.descriptor.eq(back) for part in (elementwise, table, writer)),
+            writer.descriptor.eq(back),
             *(part.begin.eq(sequencer.front_begin & (front.kind == Kind.MAC))
               for part in (fill, program, walker)),
-            *(part.begin.eq(sequencer.back_begin) for part in (feeder, collector, writer)),
-            elementwise.begin.eq(sequencer.back_begin & (back.kind == Kind.ELEMENTWISE)),
-            table.begin.eq(sequencer.back_begin & (back.kind == Kind.TABLE)),
+            *(part.begin.eq(sequencer.back_begin)
+              for part in (feeder, others["collector"], writer)),
             program.base.eq(front.window_base), program.count.eq(front.window_count),
             feeder.enable.eq(sequencer.joined & ~sequencer.back_begin),
             sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
-            sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
         ]  # fmt: skip
-        self._count(m, sequencer, feeder, elementwise)
+        if config.compact:
+            self._connect_serial(m, sequencer, others["collector"], output, writer)
+            m.d.comb += [
+                activations.read_enable.eq(fill.read_enable),
+                activations.read_address.eq(fill.read_address),
+            ]
+            operands, drained = Const(0, 1), Const(0, 1)
+        else:
+            self._connect_lanes(m, sequencer, activations, fill, output, writer, **others)
+            operands, drained = others["elementwise"].valid, others["elementwise"].drained
+        self._count(m, sequencer, feeder, operands, drained)
         self._order_reads(m, sequencer, fill, writer)
 
         # Activation memory to line buffers to window to array.
@@ -137,23 +152,42 @@ class Engine(wiring.Component):
             array.depthwise.eq(back.depthwise), array.own.eq(window.own),
         ]  # fmt: skip
 
-        # Array to accumulators to lanes, or operands to lanes, to activation memory. A register on
-        # the way to the lanes, which lie all over the chip.
-        valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
-        beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
+        # Array to accumulators, results to activation memory.
         m.d.comb += [
             accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),
             accumulators.maximum.eq(back.maximum),
-            collector.done.eq(accumulators.done), collector.results.eq(accumulators.results),
-            collector.last_beats.eq(back.last_beats),
-            collector.parameter_base.eq(back.parameter_base),
+            others["collector"].done.eq(accumulators.done),
+            others["collector"].results.eq(accumulators.results),
+            others["collector"].last_beats.eq(back.last_beats),
+            others["collector"].parameter_base.eq(back.parameter_base),
+            writer.valid.eq(output.result_valid), writer.values.eq(output.results),
+            activations.beat_enable.eq(writer.enable),
+            activations.beat_address.eq(writer.address), activations.beat.eq(writer.beat),
+        ]  # fmt: skip
+
+        wiring.connect(m, wiring.flipped(self.write), host.write)
+        wiring.connect(m, wiring.flipped(self.read), host.read)
+        wiring.connect(m, host.data, wiring.flipped(self.data))
+        self._connect_memories(m, host, activations, array, output, sequencer, program)
+        return m
+
+    def _connect_lanes(
+        self, m, sequencer, activations, fill, output, writer, *, collector, elementwise, table
+    ):
+        """Connect results, or operands, to the output lanes; operands take the read port."""
+        back = sequencer.back
+        # A register on the way to the lanes, which lie all over the chip.
+        valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
+        beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
+        m.d.comb += [
+            elementwise.descriptor.eq(back), table.descriptor.eq(back),
+            elementwise.begin.eq(sequencer.back_begin & (back.kind == Kind.ELEMENTWISE)),
+            table.begin.eq(sequencer.back_begin & (back.kind == Kind.TABLE)),
+            sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
             elementwise.read_data.eq(activations.read_data),
             table.read_data.eq(activations.read_data),
             output.valid.eq(valid), output.beat.eq(beat),
-            output.control.rescale.rounding.eq(back.rounding),
-            output.control.rescale.zero_point.eq(back.zero_point),
-            output.control.rescale.low.eq(back.low),
-            output.control.rescale.high.eq(back.high),
+            *self._rescale(output.control.rescale, back),
             output.control.use_table.eq(back.use_table),
             output.control.in_zero.eq(back.in_zero),
             output.control.other_zero.eq(back.other_zero),
@@ -164,9 +198,6 @@ class Engine(wiring.Component):
             output.write_table.enable.eq(table.enable),
             output.write_table.address.eq(table.address),
             output.write_table.data.eq(table.data),
-            writer.valid.eq(output.result_valid), writer.values.eq(output.results),
-            activations.beat_enable.eq(writer.enable),
-            activations.beat_address.eq(writer.address), activations.beat.eq(writer.beat),
             activations.read_enable.eq(
                 fill.read_enable | elementwise.read_enable | table.read_enable),
             activations.read_address.eq(
@@ -175,21 +206,29 @@ class Engine(wiring.Component):
                         table.read_address))),
         ]  # fmt: skip
 
-        wiring.connect(m, wiring.flipped(self.write), host.write)
-        wiring.connect(m, wiring.flipped(self.read), host.read)
-        wiring.connect(m, host.data, wiring.flipped(self.data))
-        self._connect_memories(m, host, activations, array, output, sequencer, program)
-        return m
+    def _connect_serial(self, m, sequencer, collector, output, writer):
+        """Connect results to serial lanes."""
+        m.d.comb += [
+            sequencer.done.eq(delay(m, writer.done, 1, name="written")),
+            collector.ready.eq(output.ready), output.begin.eq(collector.start),
+            collector.takes.eq(output.takes), output.bits.eq(collector.bits),
+            output.parameter.eq(collector.parameter),
+            *self._rescale(output.rescale, sequencer.back),
+        ]
 
-    def _count(self, m, sequencer, feeder, elementwise):
+    @staticmethod
+    def _rescale(rescale, back):
+        return [rescale[name].eq(back[name]) for name in ("rounding", "zero_point", "low", "high")]
+
+    def _count(self, m, sequencer, feeder, operands, operands_drained):
         """Sort each cycle of a layer: at work, or what it waits for."""
         busy, drained, setup = Signal(), Signal(), Signal()
         m.d.comb += [
-            busy.eq(feeder.step.valid | elementwise.valid),
+            busy.eq(feeder.step.valid | operands),
             # Once the front half is done, or has gone on, only results are still on their way.
             drained.eq(Mux(sequencer.back.kind == Kind.MAC,
                            ~sequencer.joined | sequencer.front_done | feeder.waits_output,
-                           elementwise.drained)),
+                           operands_drained)),
             setup.eq(~sequencer.working | (sequencer.back.kind == Kind.TABLE)),
             sequencer.events.eq(Cat(
                 busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup)),
@@ -197,6 +236,9 @@ class Engine(wiring.Component):
 
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""
+        if self.config.compact:
+            m.d.comb += fill.rows_ready.eq(-1)
+            return
         written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
         # Another kind of layer uses the read port itself. Registered, because all of it stands
         # still from the cycle after the front half's begin until both halves are joined.

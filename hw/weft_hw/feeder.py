@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import LANE_CYCLES
 from weft_hw.delay import delay
 from weft_hw.layouts import column_layout, step_layout, window_layout
 
@@ -62,7 +63,8 @@ class Feeder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, column = self.config, self.columns.p
-        beats_most = config.pixels * config.beats
+        beat_cycles = LANE_CYCLES if config.compact else 1
+        most = config.pixels * config.beats * beat_cycles
 
         complete = Signal()  # the window former holds a whole window that waits for its start
         window = Signal(window_layout(config))  # what is known of it
@@ -70,7 +72,7 @@ class Feeder(wiring.Component):
         left = Signal(4)  # steps still to come of the running window
         idle = Signal(init=1)  # there are none
         # Cycles in which the results of the running output will leave, and still have to.
-        results, cooling = Signal(range(beats_most + 1)), Signal(range(beats_most + 1))
+        results, cooling = Signal(range(most + 1)), Signal(range(most + 1))
         covers = Signal()  # the waiting window lasts as long as the results of the one before
 
         start, free = Signal(), Signal()
@@ -124,10 +126,16 @@ class Feeder(wiring.Component):
         # Exit. A choice among constant multiples: yosys would make a `*` here a multiplier block.
         beats = Mux(window.final_group, self.last_beats, config.beats)
         window_results = Signal.like(results)
-        with m.Switch(window.last_pixel):
-            for last_pixel in range(config.pixels):
-                with m.Case(last_pixel):
-                    m.d.comb += window_results.eq(beats * (last_pixel + 1) - 1)
+        if config.compact:
+            with m.Switch(beats):
+                for count in range(1, config.beats + 1):
+                    with m.Case(count):
+                        m.d.comb += window_results.eq(count * LANE_CYCLES - 1)
+        else:
+            with m.Switch(window.last_pixel):
+                for last_pixel in range(config.pixels):
+                    with m.Case(last_pixel):
+                        m.d.comb += window_results.eq(beats * (last_pixel + 1) - 1)
         with m.If(start):
             m.d.sync += results.eq(window_results)
         with m.If(self.columns.valid & self.columns.ready):

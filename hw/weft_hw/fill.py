@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.activation_memory import ACCESS_LATENCY
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT
+from weft_hw.layouts import descriptor_layout
 from weft_hw.line_buffer import line_write
 
 __all__ = ["Fill"]
@@ -39,10 +39,10 @@ class Fill(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        rows = DESCRIPTOR_LAYOUT["in_height"].shape
+        rows = descriptor_layout(config)["in_height"].shape
         super().__init__({
             "begin": In(1),
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "low_row": In(rows),
             "rows_ready": In(rows),
             "read_enable": Out(1),

@@ -4,12 +4,12 @@ from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import DESCRIPTOR, WINDOW
-from weft_hw.contract.fields import Field
+from weft_hw.contract.descriptor import DESCRIPTOR, DESCRIPTOR_BYTES, WINDOW, field_widths
+from weft_hw.contract.fields import Field, offsets
 
 __all__ = [
-    "DESCRIPTOR_LAYOUT", "WINDOW_LAYOUT", "beat_layout", "column_layout", "layout_of",
-    "pixel_shape", "step_layout", "window_layout",
+    "WINDOW_LAYOUT", "beat_layout", "column_layout", "descriptor_layout", "layout_of",
+    "pixel_shape", "position_shape", "step_layout", "window_layout",
 ]  # fmt: skip
 
 
@@ -21,8 +21,22 @@ def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
     })
 
 
-DESCRIPTOR_LAYOUT = layout_of(DESCRIPTOR)
 WINDOW_LAYOUT = layout_of(WINDOW)
+
+
+def descriptor_layout(config: Config) -> data.Layout:
+    """Return the layout of a descriptor as the gateware of ``config`` reads it."""
+    widths, places = field_widths(config), offsets(DESCRIPTOR)
+    return data.FlexibleLayout(8 * DESCRIPTOR_BYTES, {
+        field.name: data.Field(Shape(widths[field.name], field.signed), places[field.name])
+        for field in DESCRIPTOR
+    })
+
+
+def position_shape(config: Config) -> Shape:
+    """Return the shape of a row or column of the input, padding and windows included."""
+    return signed(descriptor_layout(config)["in_height"].shape.width + 3)
+
 
 def pixel_shape(config: Config) -> Shape:
     """Return the shape of a pixel's number; one bit even where there is only one."""

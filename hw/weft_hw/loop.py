@@ -17,6 +17,8 @@ class Loop:
     count : Value
         Passes, at least 1; constant while the loop runs.
     name : str
+    settled : bool, optional
+        ``count`` has been constant for some cycles when the loop restarts.
 
     Attributes
     ----------
@@ -24,8 +26,8 @@ class Loop:
         This is the last pass.
     """
 
-    def __init__(self, m: Module, count: Value, name: str):
-        self._count = count
+    def __init__(self, m: Module, count: Value, name: str, *, settled: bool = False):
+        self._count, self._settled = count, settled
         self._left = Signal.like(count, name=f"{name}_left")  # passes after this one
         self.last = Signal(name=f"{name}_last")
         self._most, self._single = Signal.like(count, name=f"{name}_most"), Signal()
@@ -33,6 +35,8 @@ class Loop:
 
     def restart(self) -> list:
         """Return the statements that begin the first pass; ``count`` may be new."""
+        if self._settled:
+            return [self._left.eq(self._most), self.last.eq(self._single)]
         return [self._left.eq(self._count - 1), self.last.eq(self._count == 1)]
 
     def step(self) -> list:

@@ -49,7 +49,10 @@ class ProcessingElement(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.multiplier = multiplier = self.tech.multiplier(dsp=self.dsp)
-        m.d.comb += [multiplier.a.eq(self.activation), multiplier.b.eq(self.weight)]
-        m.d.sync += self.sum_out.eq(self.sum_in + multiplier.o)
+        m.submodules.multiplier = multiplier = self.tech.multiply_add(
+            self.sum_in.shape(), dsp=self.dsp)
+        m.d.comb += [
+            multiplier.a.eq(self.activation), multiplier.b.eq(self.weight),
+            multiplier.addend.eq(self.sum_in), self.sum_out.eq(multiplier.o),
+        ]
         return m

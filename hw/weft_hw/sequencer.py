@@ -2,19 +2,21 @@
 
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT
+from weft_hw.layouts import descriptor_layout
 from weft_hw.tech.portable import READ_LATENCY, Portable
 
 __all__ = ["RUN", "Sequencer"]
 
 _WORD = 32
+_COMPACT_BITS, _SETUP_BITS = 24, 6  # of a compact configuration's counters
 RUN = data.StructLayout({"first": 8, "count": 8})
 
 
@@ -25,6 +27,9 @@ class Sequencer(wiring.Component):
     writes. A layer's front half begins when the one before needs its own no more, its back half
     2 cycles after all results of the layer before are written; ``joined`` says that both halves
     are at work on the same layer. The descriptor after that is fetched meanwhile.
+
+    A compact configuration has one descriptor, for both halves, which is fetched when the layer
+    before has ended; its kind is MAC, whatever it says.
 
     Parameters
     ----------
@@ -54,12 +59,12 @@ class Sequencer(wiring.Component):
         super().__init__({
             "start": In(stream.Signature(RUN)),
             "front_begin": Out(1),
-            "front": Out(DESCRIPTOR_LAYOUT),
+            "front": Out(descriptor_layout(config)),
             "front_done": In(1),
             "joined": Out(1),
             "working": Out(1),
             "back_begin": Out(1),
-            "back": Out(DESCRIPTOR_LAYOUT),
+            "back": Out(descriptor_layout(config)),
             "done": In(1),
             "busy": Out(1),
             "cycles": Out(32),
@@ -83,10 +88,13 @@ class Sequencer(wiring.Component):
         ]
 
         # The next descriptor is shifted in, word by word, from `first` on.
+        compact, may_fetch = self.config.compact, Signal(init=1)
         ahead = Signal(DESCRIPTOR_WORDS * _WORD, reset_less=True)
-        front, back = (Signal(DESCRIPTOR_LAYOUT, name=name, reset_less=True)
+        front, back = (Signal(descriptor_layout(self.config), name=name, reset_less=True)
                        for name in ("front", "back"))
         m.d.comb += [self.front.eq(front), self.back.eq(back)]
+        if compact:
+            m.d.comb += [front.eq(ahead), front.kind.eq(Kind.MAC), back.eq(front)]
         word = Signal(range(DESCRIPTOR_WORDS + 1))
         to_fetch, fetching, fetched = Signal(8), Signal(), Signal()
         address = Signal(range(self.config.descriptor_count * DESCRIPTOR_WORDS))
@@ -97,11 +105,15 @@ class Sequencer(wiring.Component):
         arrives = delay(m, reading, READ_LATENCY, name="arrives")
         arrives_last = delay(
             m, reading & (word == DESCRIPTOR_WORDS - 1), READ_LATENCY, name="arrives_last")
+        place = delay(m, word[:-1], READ_LATENCY, name="place")
         with m.If(arrives):
-            m.d.sync += ahead.eq(Cat(ahead[_WORD:], memory.read_data))
+            if compact:
+                m.d.sync += ahead.word_select(place, _WORD).eq(memory.read_data)
+            else:
+                m.d.sync += ahead.eq(Cat(ahead[_WORD:], memory.read_data))
         with m.If(arrives_last):
             m.d.sync += [fetched.eq(1), fetching.eq(0)]
-        with m.If(~fetching & ~fetched & (to_fetch != 0)):
+        with m.If(~fetching & ~fetched & may_fetch & (to_fetch != 0)):
             m.d.sync += [fetching.eq(1), word.eq(0), to_fetch.eq(to_fetch - 1)]
 
         # Layers.
@@ -119,18 +131,18 @@ class Sequencer(wiring.Component):
         m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]
         with m.FSM(name="front_half") as front_half:
             with m.State("FETCH"), m.If(fetched):
-                m.d.sync += [
-                    front.eq(ahead), self.front_begin.eq(1), fetched.eq(0),
-                    self.joined.eq(0),
-                ]
+                m.d.sync += [self.front_begin.eq(1), fetched.eq(0), self.joined.eq(0)]
+                if not compact:
+                    m.d.sync += front.eq(ahead)
                 m.next = "READ"
             with m.State("READ"), m.If(self.joined & self.front_done):
                 m.next = "FETCH"
         with m.FSM(name="back_half") as back_half:
             m.d.comb += self.working.eq(back_half.ongoing("COMPUTE"))
             with m.State("JOIN"), m.If(front_half.ongoing("READ") & ~self.joined):
-                m.d.sync += [
-                    back.eq(front), self.back_begin.eq(1), self.joined.eq(1)]
+                m.d.sync += [self.back_begin.eq(1), self.joined.eq(1)]
+                if not compact:
+                    m.d.sync += back.eq(front)
                 m.next = "COMPUTE"
             with m.State("COMPUTE"), m.If(self.done):
                 m.d.comb += ends.eq(1)
@@ -139,6 +151,8 @@ class Sequencer(wiring.Component):
                     m.d.sync += self.busy.eq(0)
                 m.next = "JOIN"
 
+        if compact:
+            m.d.comb += may_fetch.eq(front_half.ongoing("FETCH") & back_half.ongoing("JOIN"))
         self._count(m, ends, layer)
         return m
 
@@ -155,6 +169,9 @@ class Sequencer(wiring.Component):
             counters.read_address.eq(self.counter_address),
             self.counter_data.eq(counters.read_data),
         ]
+        if self.config.compact:
+            self._store_counts(m, ends, layer, counters)
+            return
         counts = [Signal(_WORD, name=field.name, reset_less=True) for field in COUNTERS]
         held = [Signal(_WORD, name=f"held_{field.name}", reset_less=True) for field in COUNTERS]
         storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
@@ -173,3 +190,25 @@ class Sequencer(wiring.Component):
         with m.Elif(storing != len(COUNTERS)):
             m.d.sync += storing.eq(storing + 1)
             m.d.sync += [a.eq(b) for a, b in pairwise(held)]
+
+    def _store_counts(self, m, ends, layer, counters):
+        """Count in few bits and store without a copy: as that goes on, only set-up is counted."""
+        storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
+        stores = storing != len(COUNTERS)
+        counts = [Signal(_SETUP_BITS if field.name == "wait_setup" else _COMPACT_BITS,
+                         name=field.name) for field in COUNTERS]  # fmt: skip
+        # The cycle of `ends` belongs to the layer before.
+        for count, event, field in zip(counts, [self.busy, *self.events], COUNTERS, strict=True):
+            with m.If(stores & (storing == len(COUNTERS) - 1) | ~self.busy & ~stores):
+                counted = field.name in ("cycles", "wait_setup")
+                m.d.sync += count.eq(Mux(self.busy, len(COUNTERS) * counted, 0))
+            with m.Elif(~stores):
+                m.d.sync += count.eq(count + event)
+        m.d.comb += [
+            counters.write_address.eq((layer - 1) * COUNTER_STRIDE + storing),
+            counters.write_data.eq(Array(counts)[storing]), counters.write_enable.eq(stores),
+        ]
+        with m.If(ends):
+            m.d.sync += storing.eq(0)
+        with m.Elif(stores):
+            m.d.sync += storing.eq(storing + 1)

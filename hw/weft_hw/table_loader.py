@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.activation_memory import ACCESS_LATENCY
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT
+from weft_hw.layouts import descriptor_layout
 
 __all__ = ["TABLE_ENTRIES", "TableLoader"]
 
@@ -36,7 +36,7 @@ class TableLoader(wiring.Component):
         self.config = config
         super().__init__({
             "begin": In(1),
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "read_enable": Out(1),
             "read_address": Out(range(config.activation_words)),
             "read_data": In(config.columns * 8),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, column_layout
+from weft_hw.layouts import column_layout, descriptor_layout
 from weft_hw.queue import Queue
 from weft_hw.tech.portable import READ_LATENCY
 from weft_hw.walker import fetch_layout
@@ -23,6 +23,9 @@ class TapFetch(wiring.Component):
 
     Latency is 8 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
     ``room`` tells the walker whether the queue at the end has place for one more.
+
+    In a compact configuration ``valid`` lasts, with the same fetch, until ``room``: a column is
+    offered 2 cycles later and the walker moves on when it is taken; there is no queue.
 
     Parameters
     ----------
@@ -44,7 +47,7 @@ class TapFetch(wiring.Component):
         self.config = config
         address = (config.line_words - 1).bit_length()
         super().__init__({
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "issue": In(1),
             "room": Out(1, init=1),  # pyright: ignore[reportCallIssue]
             "empty": Out(1),
@@ -59,6 +62,11 @@ class TapFetch(wiring.Component):
         m = Module()
         config, descriptor = self.config, self.descriptor
         bank_bits = config.line_banks.bit_length() - 1
+        # Where only one fetch is under way, it stands still, and needs no registers.
+        stage = m.d.comb if config.compact else m.d.sync
+
+        def late(value, cycles, *, name):
+            return value if config.compact else delay(m, value, cycles, name=name)
 
         # Cycle 1: rows of the other tap rows (or pixels), and what is padding.
         rows = [Signal.like(self.fetch.row, name=f"row_{i}", reset_less=True)
@@ -67,8 +75,8 @@ class TapFetch(wiring.Component):
         column_inside = Signal()
         place, quarter = Signal.like(self.fetch.unit), Signal(2)  # word in the row, where in it
         for i, row in enumerate(rows):
-            m.d.sync += row.eq(self.fetch.row + i * step)
-        m.d.sync += [
+            stage += row.eq(self.fetch.row + i * step)
+        stage += [
             column_inside.eq((self.fetch.column >= 0)
                              & (self.fetch.column < descriptor.in_width)),
             place.eq(self.fetch.unit >> descriptor.packing),
@@ -85,8 +93,8 @@ class TapFetch(wiring.Component):
         odd = place[0] << (bank_bits - 1) if config.fill_words > 1 else 0
         for row, tap in zip(rows, taps, strict=True):
             slot = row[bank_bits:-1] << descriptor.row_bits
-            m.d.sync += [
-                tap.address.eq(slot | place[:-1]),
+            stage += [
+                tap.address.eq(slot | place[:-1] if place.shape().signed else slot | place),
                 tap.bank.eq(row[:bank_bits] ^ odd),
                 tap.inside.eq(column_inside & (row >= 0) & (row < descriptor.in_height)),
             ]
@@ -97,21 +105,20 @@ class TapFetch(wiring.Component):
             chosen = taps[-1].address
             for tap in reversed(taps[:-1]):
                 chosen = Mux(tap.bank == bank, tap.address, chosen)
-            m.d.sync += self.read_address[bank].eq(chosen)
+            stage += self.read_address[bank].eq(chosen)
 
         # Cycles 4 and 5: the line buffers. Cycle 6: each tap takes its bank's word. Cycle 7: the
         # pixel's part of it, or padding, to the queue.
         behind = 1 + READ_LATENCY
-        arriving = delay(m, quarter, 2 + behind, name="quarter")
-        token = delay(m, self.fetch, 3 + behind, name="token")
-        valid = delay(m, self.valid, 3 + behind, name="valid")
-        pad = delay(m, descriptor.pad_value, 1, name="pad")
+        arriving = late(quarter, 2 + behind, name="quarter")
+        token = late(self.fetch, 3 + behind, name="token")
+        pad = late(descriptor.pad_value, 1, name="pad")
         column = Signal(column_layout(config))
         banks = Array(self.read_data[bank] for bank in range(config.line_banks))
         for i, tap in enumerate(taps):
-            placed = delay(m, tap, behind, name=f"placed_{i}")
-            word = delay(m, banks[placed.bank] if bank_bits else banks[0], 1, name=f"word_{i}")
-            inside = delay(m, placed.inside, 1, name=f"inside_{i}")
+            placed = late(tap, behind, name=f"placed_{i}")
+            word = late(banks[placed.bank] if bank_bits else banks[0], 1, name=f"word_{i}")
+            inside = late(placed.inside, 1, name=f"inside_{i}")
             m.d.comb += column.words[i].eq(
                 Mux(inside, self._part(word, arriving), pad.replicate(config.columns)))
         m.d.comb += [
@@ -119,6 +126,23 @@ class TapFetch(wiring.Component):
             column.every.eq(token.every), column.window.eq(token.window),
         ]
 
+        if config.compact:
+            self._offer(m, column)
+        else:
+            self._queue(m, column, delay(m, self.valid, 3 + behind, name="valid"))
+        return m
+
+    def _offer(self, m, column):
+        """Offer the column once its reads have come back."""
+        settled = Signal(READ_LATENCY)
+        m.d.sync += settled.eq(Mux(self.issue, 0, Cat(self.valid, settled[:-1])))
+        m.d.comb += [
+            self.o.payload.eq(column), self.o.valid.eq(self.valid & settled[-1]),
+            self.room.eq(self.o.ready & settled[-1]), self.empty.eq(1),
+        ]
+
+    def _queue(self, m, column, valid):
+        """Queue the columns that arrive."""
         m.submodules.queue = queue = Queue(column.shape(), depth=_DEPTH)
         m.d.comb += [
             queue.item.eq(delay(m, column, 1, name="queued")),
@@ -133,7 +157,6 @@ class TapFetch(wiring.Component):
             self.room.eq(queue.taken | ((free != 0) & ~((free == 1) & self.issue))),
         ]
         m.d.comb += self.empty.eq(free + queue.taken == _DEPTH)
-        return m
 
     def _part(self, word, quarter):
         """Move the pixel that begins at ``quarter`` of a word to its start; the rest is free."""

@@ -1,29 +1,33 @@
 """Walker: steps through the windows of a layer and says which column of taps is next."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape, window_layout
+from weft_hw.layouts import descriptor_layout, pixel_shape, position_shape, window_layout
 from weft_hw.loop import Loop
 from weft_hw.window_program import ENTRY
 
-__all__ = ["UNIT", "Walker", "fetch_layout"]
+__all__ = ["Walker", "fetch_layout"]
 
 _READS_UNDER_WAY = 4
 
-POSITION = signed(15)  # a row or column of the input, padding included
-UNIT = signed(16)  # a unit in a row, padding included
+
+def unit_shape(config: Config) -> Shape:
+    """Return the shape of a unit in a row, padding included; of ``line_words``, modulo its bits."""
+    if config.compact:
+        return unsigned(descriptor_layout(config)["origin"].shape.width)
+    return signed(16)
 
 
 def fetch_layout(config: Config) -> data.StructLayout:
     """One column of taps to be fetched: where it lies, and what it is for."""
     return data.StructLayout({
-        "row": POSITION,  # of the first tap row
-        "column": POSITION,
-        "unit": UNIT,
+        "row": position_shape(config),  # of the first tap row
+        "column": position_shape(config),
+        "unit": unit_shape(config),
         "every": 1,
         "pixel": pixel_shape(config),
         "complete": 1,
@@ -38,6 +42,9 @@ class Walker(wiring.Component):
     stride puts their rows in the same line buffer). Pixels below the output are skipped. An
     output row starts when all rows that its windows cover are in the line buffers; one cycle
     passes between two of them. Latency is 3 cycles from an entry to its fetch.
+
+    In a compact configuration a fetch is valid, and stands still, until ``enable`` says that its
+    column has been taken; then follows the next.
 
     Parameters
     ----------
@@ -59,10 +66,10 @@ class Walker(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        rows = DESCRIPTOR_LAYOUT["in_height"].shape
+        rows = descriptor_layout(config)["in_height"].shape
         super().__init__({
             "begin": In(1),
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "entries": In(stream.Signature(ENTRY)),
             "filled_rows": In(rows),
             "enable": In(1),
@@ -76,12 +83,17 @@ class Walker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, descriptor, entry = self.config, self.descriptor, self.entries.p
+        # Where only one fetch is under way, nothing of it has to be kept in registers.
+        stage, cycle = (m.d.comb, 0) if config.compact else (m.d.sync, 1)
+        stands = Signal()
         pixel_bits = config.pixels.bit_length() - 1
+        position = position_shape(config)
 
         # How far the walk is. A block is the output rows of all pixels.
         done = Signal(init=1)
-        block = Loop(m, (descriptor.out_height + config.pixels - 1) >> pixel_bits, "block")
-        group, x = Loop(m, descriptor.groups, "group"), Loop(m, descriptor.out_width, "x")
+        block, group, x = (Loop(m, count, name, settled=config.compact) for count, name in [
+            ((descriptor.out_height + config.pixels - 1) >> pixel_bits, "block"),
+            (descriptor.groups, "group"), (descriptor.out_width, "x")])
         tap, pixel = Signal(2), Signal(pixel_shape(config))
         moved = Signal()  # this window is not the first of its row
         final_pixel, last_pixel = Signal.like(pixel), Signal.like(pixel)
@@ -93,11 +105,12 @@ class Walker(wiring.Component):
         ]
         m.d.comb += [
             self.done.eq(done), every.eq(entry.window.channels & distinct),
-            last_pixel.eq(Mux(block.last, final_pixel, config.pixels - 1)),
+            last_pixel.eq(
+                Mux(block.last, final_pixel, config.pixels - 1) if config.pixels > 1 else 0),
         ]
 
         # A block waits for the last input row that it covers.
-        covered, ready, started = Signal(POSITION), Signal(), Signal()
+        covered, ready, started = Signal(position), Signal(), Signal()
         block_step = config.pixels * descriptor.stride_y
         m.d.sync += [
             ready.eq((covered <= self.filled_rows.as_signed())
@@ -109,11 +122,13 @@ class Walker(wiring.Component):
         ends = {name: Signal(name=f"ends_{name}") for name in names}
         m.d.comb += [
             ends["tap"].eq(tap == entry.window.columns - 1),
-            ends["window"].eq(ends["tap"] & (every | (pixel == last_pixel))),
+            ends["window"].eq(
+                ends["tap"] & (every | (pixel == last_pixel) if config.pixels > 1 else 1)),
             ends["output"].eq(ends["window"] & entry.last),
             ends["row"].eq(ends["output"] & x.last),
             ends["block"].eq(ends["row"] & group.last),
-            self.issue.eq(self.entries.valid & self.enable & ready & started & ~done),
+            stands.eq(self.entries.valid & ready & started & ~done),
+            self.issue.eq(stands & self.enable),
             self.entries.ready.eq(self.issue & ends["window"]),
         ]
         keeps = Mux(ends["output"], ~x.last, moved)  # the next window keeps columns of this one
@@ -139,10 +154,10 @@ class Walker(wiring.Component):
             ]
 
         # One cycle later: where that is.
-        issued = delay(m, self.issue, 1, name="issued")
-        ended = {name: delay(m, end, 1, name=f"ended_{name}") for name, end in ends.items()}
+        issued = delay(m, self.issue, cycle, name="issued")
+        ended = {name: delay(m, end, cycle, name=f"ended_{name}") for name, end in ends.items()}
         fetch = Signal.like(self.fetch)
-        m.d.sync += [
+        stage += [
             fetch.pixel.eq(pixel), fetch.every.eq(every), fetch.complete.eq(ends["window"]),
             fetch.window.steps_minus_1.eq(entry.window.steps_minus_1),
             fetch.window.channels.eq(entry.window.channels),
@@ -150,41 +165,42 @@ class Walker(wiring.Component):
             fetch.window.last_pixel.eq(last_pixel),
             fetch.window.group_end.eq(x.last), fetch.window.final_group.eq(group.last),
         ]
-        offsets = delay(m, entry.window, 1, name="offsets")
-        kept = Mux(delay(m, keeps, 1, name="keeps"), descriptor.keep, 0)
+        offsets = delay(m, entry.window, cycle, name="offsets")
+        kept = Mux(delay(m, keeps, cycle, name="keeps"), descriptor.keep, 0)
         place = self._follow(m, issued, ended, kept)
 
         # Two more for additions.
         half = Signal.like(self.fetch)
         dx, offset = Signal.like(offsets.dx), Signal.like(offsets.offset)
-        m.d.sync += [
+        stage += [
             half.eq(fetch), half.row.eq(place["pixel_row"] + offsets.dy),
             half.column.eq(place["column"] + place["tap_column"]),
             half.unit.eq(place["unit"] + place["tap_unit"]),
             dx.eq(offsets.dx), offset.eq(offsets.offset),
             self.fetch.eq(half),
             self.fetch.column.eq(half.column + dx), self.fetch.unit.eq(half.unit + offset),
-            self.valid.eq(delay(m, issued, 1, name="half_valid")),
+            self.valid.eq(stands if config.compact else delay(m, issued, 1, name="half_valid")),
         ]
         # Reads of the block before are still on their way to the line buffers for some cycles.
         low_row = Signal.like(self.low_row)
         m.d.comb += low_row.eq(Mux(place["row"] < 0, 0, place["row"]))
-        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY, name="low_row"))
+        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY * cycle, name="low_row"))
         return m
 
     def _follow(self, m, issued, ended, kept):
         """Return positions of the window's first row, column and unit, and of this one in it."""
         config, descriptor = self.config, self.descriptor
         row, pixel_row, column = (
-            Signal(POSITION, name=name) for name in ("row", "pixel_row", "column"))
-        unit, group_unit = Signal(UNIT), Signal(UNIT)
-        tap_column, tap_unit = Signal(6), Signal(14)
+            Signal(position_shape(config), name=name) for name in ("row", "pixel_row", "column"))
+        unit, group_unit = (
+            Signal(unit_shape(config), name=name) for name in ("unit", "group_unit"))
+        tap_column, tap_unit = Signal(6), Signal(min(14, len(unit)))
 
         # The columns of taps that were not kept begin here.
         kept_units = Mux(kept[1], descriptor.unit_step << 1, Mux(kept[0], descriptor.unit_step, 0))
-        below = Signal(POSITION)
+        below = Signal.like(row)
         m.d.comb += below.eq(row + config.pixels * descriptor.stride_y)
-        next_group = Signal(UNIT)
+        next_group = Signal.like(unit)
         m.d.comb += next_group.eq(group_unit + descriptor.group_step)
         with m.If(issued):
             m.d.sync += [

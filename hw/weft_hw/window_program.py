@@ -1,6 +1,6 @@
 """Window program: reads a layer's entries over and over, ahead of their use."""
 
-from amaranth.hdl import Module, ResetInserter, Signal
+from amaranth.hdl import Module, Mux, ResetInserter, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -20,6 +20,9 @@ class WindowProgram(wiring.Component):
     """Entries ``base`` to ``base + count - 1``, cyclically, one per cycle once under way.
 
     Latency is 5 cycles from ``begin`` to the first entry. ``begin`` drops what was read ahead.
+
+    A compact configuration reads nothing ahead: an entry comes 3 cycles after ``begin`` or after
+    the one before was taken.
 
     Parameters
     ----------
@@ -53,13 +56,36 @@ class WindowProgram(wiring.Component):
         m = Module()
         m.submodules.memory = memory = self.tech.block_ram(
             width=WINDOW_LAYOUT.size, depth=self.config.window_count)
-        m.submodules.queue = queue = ResetInserter(self.begin)(
-            SyncFIFO(width=ENTRY.size, depth=_DEPTH))
         m.d.comb += [
             memory.write_enable.eq(self.load.enable),
             memory.write_address.eq(self.load.address),
             memory.write_data.eq(self.load.data),
         ]
+        if self.config.compact:
+            self._read_one(m, memory)
+        else:
+            self._read_ahead(m, memory)
+        return m
+
+    def _read_one(self, m, memory):
+        """Offer the entry at ``index`` until it is taken."""
+        index, settled = Signal.like(self.count), Signal(READ_LATENCY)
+        last = index == self.count - 1
+        m.d.comb += [
+            memory.read_address.eq(self.base + index), self.o.valid.eq(settled[-1]),
+            self.o.p.window.eq(memory.read_data), self.o.p.first.eq(index == 0),
+            self.o.p.last.eq(last),
+        ]  # fmt: skip
+        m.d.sync += settled.eq((settled << 1) | 1)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [settled.eq(0), index.eq(Mux(last, 0, index + 1))]
+        with m.If(self.begin):
+            m.d.sync += [settled.eq(0), index.eq(0)]
+
+    def _read_ahead(self, m, memory):
+        """Offer entries from a queue that is kept full."""
+        m.submodules.queue = queue = ResetInserter(self.begin)(
+            SyncFIFO(width=ENTRY.size, depth=_DEPTH))
 
         # Read ahead while the queue has room for all that is under way.
         index = Signal.like(self.count)
@@ -100,4 +126,3 @@ class WindowProgram(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.Elif(queue.r_en):
             m.d.sync += [self.o.payload.eq(queue.r_data), self.o.valid.eq(queue.r_rdy)]
-        return m

@@ -1,12 +1,12 @@
 """Writer: finds the place in activation memory for each beat of results."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
-from weft_hw.layouts import DESCRIPTOR_LAYOUT, pixel_shape
+from weft_hw.layouts import descriptor_layout, pixel_shape
 from weft_hw.loop import Loop
 
 __all__ = ["Writer"]
@@ -14,6 +14,8 @@ __all__ = ["Writer"]
 
 class Writer(wiring.Component):
     """Beats arrive in the order in which the walker made their windows, and leave 2 cycles later.
+
+    In a compact configuration they leave in the same cycle.
 
     Output rows, groups of channels, columns, pixels, beats: nested. An element-wise layer is one
     row of ``word_count`` columns, one word each.
@@ -36,28 +38,33 @@ class Writer(wiring.Component):
         beat = data.ArrayLayout(8, config.lanes)
         super().__init__({
             "begin": In(1),
-            "descriptor": In(DESCRIPTOR_LAYOUT),
+            "descriptor": In(descriptor_layout(config)),
             "valid": In(1),
             "values": In(beat),
             "enable": Out(config.lanes),
             "address": Out(range(config.activation_words * config.beats)),
             "beat": Out(beat),
-            "rows": Out(DESCRIPTOR_LAYOUT["out_height"].shape),
+            "rows": Out(descriptor_layout(config)["out_height"].shape),
             "done": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         config, descriptor = self.config, self.descriptor
-        elementwise = descriptor.kind == Kind.ELEMENTWISE
+        # Where beats are far apart, everything is decided in the cycle of the beat.
+        stage = m.d.comb if config.compact else m.d.sync
+        elementwise = Const(0, 1) if config.compact else descriptor.kind == Kind.ELEMENTWISE
 
         # Where the beat that arrives stands in its loops. A block is the output rows of all pixels.
         height = descriptor.out_height
         pixel_bits = config.pixels.bit_length() - 1
         blocks = Mux(elementwise, 1, (height + config.pixels - 1) >> pixel_bits)
-        block = Loop(m, blocks, "block")
-        group = Loop(m, Mux(elementwise, 1, descriptor.groups), "group")
-        x = Loop(m, Mux(elementwise, descriptor.word_count, descriptor.out_width), "x")
+        columns = descriptor.out_width
+        if not config.compact:
+            columns = Mux(elementwise, descriptor.word_count, columns)
+        block, group, x = (Loop(m, count, name, settled=config.compact) for count, name in [
+            (blocks, "block"), (Mux(elementwise, 1, descriptor.groups), "group"),
+            (columns, "x")])
         pixel, beat = Signal(pixel_shape(config)), Signal(range(max(2, config.beats)))
         final_beat, final_pixel = Signal.like(beat), Signal.like(pixel)
         m.d.sync += [
@@ -65,7 +72,9 @@ class Writer(wiring.Component):
             final_pixel.eq(Mux(elementwise, 0, (height - 1)[:pixel_bits])),
         ]
         last_beat = beat == Mux(group.last, final_beat, config.beats - 1)
-        last_pixel = pixel == Mux(block.last, final_pixel, config.pixels - 1)
+        last_pixel = Const(1, 1)
+        if config.pixels > 1:
+            last_pixel = pixel == Mux(block.last, final_pixel, config.pixels - 1)
 
         # ends[k]: the beat is the last of its pixel, column, group, block, layer.
         ends = Signal(5)
@@ -91,40 +100,45 @@ class Writer(wiring.Component):
         # One cycle later: its address, and from how far the beat ends the next one's.
         valid, ended, is_first, is_last = Signal(), Signal(5), Signal(), Signal()
         values = Signal.like(self.values)
-        m.d.sync += [
+        stage += [
             valid.eq(self.valid), ended.eq(ends), values.eq(self.values),
             is_first.eq(is_first_group & (beat == 0)), is_last.eq(group.last & last_beat),
         ]  # fmt: skip
         # Address of this beat, and of where its pixel, column, group and block begin.
-        starts = [Signal.like(self.address, name=name)
-                  for name in ("address", "at_pixel", "at_x", "at_group", "at_block")]
+        address = Signal.like(self.address)
         pixel_step, block_step = Signal.like(self.address), Signal.like(self.address)
-        m.d.sync += [
+        stage += [
             pixel_step.eq(Mux(elementwise, config.beats, descriptor.out_pixel)),
             block_step.eq(descriptor.out_row << pixel_bits),
         ]
-        steps = [1, descriptor.out_row, pixel_step, config.beats, block_step]
-        start, step = starts[0], Value.cast(steps[0])
-        for level, (outer, distance) in enumerate(zip(starts[1:], steps[1:], strict=True)):
-            start = Mux(ended[level], outer, start)
-            step = Mux(ended[level], distance, step)
+        steps = {"pixel": descriptor.out_row, "x": pixel_step, "group": config.beats,
+                 "block": block_step}  # fmt: skip
+        starts = {name: (ended[level], Signal.like(address, name=f"at_{name}"))
+                  for level, name in enumerate(steps) if name != "pixel" or config.pixels > 1}
+        start, step = address, Value.cast(1)
+        for name, (past, outer) in starts.items():
+            start = Mux(past, outer, start)
+            step = Mux(past, steps[name], step)
         following = Signal.like(self.address)
         m.d.comb += following.eq(start + step)
         with m.If(valid):
-            m.d.sync += starts[0].eq(following)
-            for level, outer in enumerate(starts[1:]):
-                with m.If(ended[level]):
+            m.d.sync += address.eq(following)
+            for past, outer in starts.values():
+                with m.If(past):
                     m.d.sync += outer.eq(following)
             with m.If(ended[3]):
                 m.d.sync += self.rows.eq(self.rows + config.pixels)
         with m.If(self.begin):
-            m.d.sync += [self.rows.eq(0), *(place.eq(descriptor.out_base) for place in starts)]
+            m.d.sync += [
+                self.rows.eq(0), address.eq(descriptor.out_base),
+                *(outer.eq(descriptor.out_base) for _, outer in starts.values()),
+            ]
 
         every = (1 << config.lanes) - 1
         lanes = (Mux(is_first, descriptor.first_mask, every)
                  & Mux(is_last, descriptor.last_mask, every))
-        m.d.sync += [
+        stage += [
             self.enable.eq(Mux(valid, Mux(elementwise, every, lanes), 0)),
-            self.address.eq(starts[0]), self.beat.eq(values), self.done.eq(valid & ended[4]),
+            self.address.eq(address), self.beat.eq(values), self.done.eq(valid & ended[4]),
         ]  # fmt: skip
         return m

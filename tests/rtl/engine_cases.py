@@ -8,7 +8,7 @@ import numpy as np
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind, Rounding, encode_descriptor, encode_window
 from weft_hw.contract.fields import pack
-from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region
+from weft_hw.contract.memory_map import LANE_CYCLES, PARAMETER, PARAMETER_BYTES, Region
 from weft_sim.machine import Machine
 
 __all__ = ["Case", "Tensor", "machine_result", "save_cases"]
@@ -88,7 +88,8 @@ class Case:
     @property
     def deadline(self) -> int:
         """Cycles that no correct engine exceeds."""
-        exits = self.config.beats * self.config.pixels + 8
+        beat_cycles = LANE_CYCLES if self.config.compact else 1
+        exits = self.config.beats * self.config.pixels * beat_cycles + 8
         return 1000 * len(self.busy) + sum(self.busy) * exits + 20 * self.used_words
 
 

@@ -25,7 +25,7 @@ class Pair:
         return getattr(self.dut, f"p{self.index}__{name}")
 
     def outputs(self, side):
-        if self.case.kind == "weight_column":
+        if self.case.kind.endswith("_column"):
             return [int(self.port(f"{side}__{index}").value)
                     for index in range(self.case.columns * self.case.rows)]
         return [int(self.port(side).value)]
@@ -76,6 +76,32 @@ async def multiplies(dut):
         MULTIPLIER_LATENCY, fabric_latency(Shape(*case.b)))), drive)
 
 
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def adds(dut):
+    rng = random.Random(cocotb.RANDOM_SEED)
+
+    def drive(pair):
+        addend = pair.port("addend")
+        addend.value = operand(rng, pair.case.a[0])
+        pair.port("a").value, pair.port("b").value = operand(rng, 8), operand(rng, 8)
+
+    await run(dut, pairs_of(dut, "multiply_add", settle=lambda case: MULTIPLIER_LATENCY + 1), drive)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def accumulates(dut):
+    rng = random.Random(cocotb.RANDOM_SEED)
+    begun = set()
+
+    def drive(pair):
+        pair.port("value").value = operand(rng, pair.case.a[0])
+        pair.port("enable").value = rng.random() < 0.8 or pair.index not in begun
+        pair.port("add").value = rng.random() < 0.9 and pair.index in begun
+        begun.add(pair.index)
+
+    await run(dut, pairs_of(dut, "accumulator", settle=lambda case: 1), drive)
+
+
 def addresses(rng, depth):
     """A few words everywhere, so that most reads find what was written."""
     edges = (0, 1, 511, 512, 1023, 1024, 2047, 2048, 4095, 4096, depth - 1)
@@ -118,3 +144,34 @@ async def keeps_rows_staggered(dut):
 
     await run(dut, pairs_of(dut, "weight_column", settle=lambda case: case.rows + READ_LATENCY),
               drive)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def keeps_rows_between_loads(dut):
+    """Memories of one port: written and read in turns, compared while they are read."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    pairs = pairs_of(dut, "loaded_column", settle=lambda case: 0)
+    columns = {pair.index: (addresses(rng, pair.case.depth), [0] * pair.case.rows)
+               for pair in pairs}
+    dut.rst.value = 1
+    if pairs:
+        Clock(dut.clk, 10, unit="ns").start()
+    for cycle in range(CYCLES if pairs else 0):
+        dut.rst.value = 0
+        phase = cycle % 100
+        for pair in pairs:
+            places, recent = columns[pair.index]
+            recent[:] = [rng.choice(places), *recent[:-1]]
+            for row in range(pair.case.rows):
+                pair.port(f"read_address__{row}").value = recent[row]
+            loads = phase < 50
+            # Each word is written whole before anything is compared.
+            pair.port("write_address").value = places[phase % len(places)]
+            pair.port("write_data").value = rng.getrandbits(pair.case.rows * 8)
+            pair.port("write_enable").value = loads * (
+                3 if phase < len(places) else rng.getrandbits(2))
+        await FallingEdge(dut.clk)
+        for pair in pairs:
+            if phase > 50 + READ_LATENCY:
+                pair.check(1)
+    assert all(len(pair.distinct) > 50 for pair in pairs)

@@ -27,6 +27,10 @@ class Case:
                 return tech.multiplier(dsp=self.kind == "dsp")
             case "fabric_multiplier":
                 return tech.fabric_multiplier(Shape(*self.a), Shape(*self.b))
+            case "multiply_add":
+                return tech.multiply_add(Shape(*self.a))
+            case "accumulator":
+                return tech.accumulator(Shape(*self.a), dsp=True)
             case "block_ram":
                 return tech.block_ram(
                     width=self.width, depth=self.depth, granularity=self.granularity or None)

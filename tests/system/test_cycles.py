@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
 
-from networks.accelerator import SMALL, Boards
+from networks.accelerator import SMALL, SMALL_COMPACT, Boards
 from networks.cycles import compare_cycles, random_graphs
 from networks.mlperf_tiny import MODELS, NAMES
 from weft.cli.feeds import random_feed
@@ -18,10 +18,11 @@ pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
 
 SEEDS = 15
 # Of those, how many fit and have layers of over 1000 cycles at least.
-LONG_LAYERS = {"tiny": 0, SMALL.name: 20, "ulx3s-85f": 15}
+LONG_LAYERS = {"tiny": 0, SMALL.name: 20, SMALL_COMPACT.name: 20, "ulx3s-85f": 15}
 
 
-@pytest.mark.parametrize("config", ["tiny", SMALL, "ulx3s-85f"], ids=LONG_LAYERS)
+@pytest.mark.parametrize(
+    "config", ["tiny", SMALL, SMALL_COMPACT, "ulx3s-85f"], ids=LONG_LAYERS)
 def test_random_networks(config):
     """50 networks for each configuration: ``python -m networks.cycles``."""
     with Boards(config) as boards:
@@ -57,3 +58,15 @@ def test_models(name):
     # The first descriptor takes 21 cycles to come, a table its load; the others come in time.
     setup = [layer["wait_setup"] for layer in outcome.counters]
     assert setup[0] == 21 and {1} <= set(setup[1:]) <= {1, 263}
+
+
+def test_digits_on_a_compact_configuration():
+    graph = load("digits", "icebreaker", None)
+    assert isinstance(graph, Graph)
+    with Boards("icebreaker") as boards:
+        outcome = compare_cycles("digits", graph, random_feed(graph, 0), boards)
+    assert outcome is not None
+    assert [predicted for _, predicted, _ in outcome.layers] == [
+        counted for *_, counted in outcome.layers]
+    # Each layer waits for its own descriptor.
+    assert {layer["wait_setup"] for layer in outcome.counters} == {21}

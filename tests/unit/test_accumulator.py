@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from weft_hw.accumulator import Accumulators
 from weft_hw.contract.config import Config, get_config
+from weft_hw.tech.portable import Portable
 from weft_sim import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)
@@ -23,7 +24,7 @@ def outputs(rng, count, steps_most):
 
 def run(config, steps, sums, maximum, pause):
     """Drive ``steps``; return what ``done`` and ``results`` showed after each of them."""
-    dut, seen = Accumulators(config), []
+    dut, seen = Accumulators(config, Portable()), []
 
     async def drive(ctx):
         ctx.set(dut.maximum, maximum)

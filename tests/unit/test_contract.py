@@ -113,7 +113,7 @@ def test_limits_are_allowed():
                    {"tap_rows": 1, "tap_columns": 1, "columns": 2, "lanes": 1, "tile": 1,
                     "line_words": 4, "weight_words": 1, "activation_words": 1,
                     "parameter_words": 1, "descriptor_count": 1, "window_count": 1}]:
-        Config(name="x", **values)
+        replace(Config(name="x"), **values)
 
 
 def test_unknown_names_come_with_the_choices():
@@ -150,7 +150,7 @@ def test_memories_follow_from_the_sizes():
 SIZES = {
     "name": "other", "tap_rows": 2, "tap_columns": 2, "columns": 8, "pixels": 2, "lanes": 4,
     "weight_words": 1024, "activation_words": 1000, "line_words": 256, "parameter_words": 100,
-    "descriptor_count": 32, "window_count": 100,
+    "descriptor_count": 32, "window_count": 100, "compact": True,
 }  # fmt: skip
 NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "fill_words": 2}
 

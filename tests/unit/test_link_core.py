@@ -2,6 +2,7 @@
 
 import random
 import zlib
+from dataclasses import replace
 
 import pytest
 from weft_hw.contract.config import get_config
@@ -13,6 +14,7 @@ from weft_sim.bench import run
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR, MemoryEngine
 
 TINY = get_config("tiny")
+COMPACT = replace(TINY, compact=True)
 
 
 def encode(data: bytes) -> bytes:
@@ -97,8 +99,8 @@ class Host:
         assert await self.ask(Request.RESET, body) == (Status.OK, body)
 
 
-def make_core(buffer_bytes=256, **options):
-    return Core(TINY, engine=MemoryEngine(TINY), buffer_bytes=buffer_bytes, buffer_frames=4,
+def make_core(config=TINY, buffer_bytes=256, **options):
+    return Core(config, engine=MemoryEngine(config), buffer_bytes=buffer_bytes, buffer_frames=4,
                 **options)
 
 
@@ -112,15 +114,17 @@ def simulate(bench, *, stalls=(0,), deadline=20_000, **options):
     run(core, host_bench, deadline=deadline)
 
 
+CONFIGS = pytest.mark.parametrize("config", [TINY, COMPACT], ids=["tiny", "compact"])
 STALLS = pytest.mark.parametrize("stalls", [(0,), (0, 0, 1, 5)], ids=["streaming", "stalling"])
 
 
 @STALLS
-def test_every_request(stalls):
+@CONFIGS
+def test_every_request(stalls, config):
     async def bench(host):
         status, body = await host.ask(Request.HELLO)
         assert status == Status.OK
-        assert body == little((1, 1), (fingerprint(TINY), 8), (256, 2), (4, 1), (7, 4), (999, 4))
+        assert body == little((1, 1), (fingerprint(config), 8), (256, 2), (4, 1), (7, 4), (999, 4))
         await host.reset()
         data = bytes(range(4, 16)) + b"\0\0\xff\0"
         assert await host.ask(Request.WRITE, place(Region.ACTIVATION, 508, 4) + data) == (0, b"")
@@ -135,10 +139,11 @@ def test_every_request(stalls):
         await host.ask(Request.WRITE, place(Region.PARAMETER, 0, 1) + bytes(9))
         assert (await host.ask(Request.STATUS))[1][-4:] == bytes(4)
 
-    simulate(bench, stalls=stalls, clock_hz=7, watchdog_cycles=999)
+    simulate(bench, config=config, stalls=stalls, clock_hz=7, watchdog_cycles=999)
 
 
-def test_refusals_change_nothing_and_stop_what_follows():
+@CONFIGS
+def test_refusals_change_nothing_and_stop_what_follows(config):
     async def bench(host):
         activation, read, write = Region.ACTIVATION, Request.READ, Request.WRITE
         assert await host.ask(Request.STATUS, sequence=0) == (Status.SESSION, b"")
@@ -172,10 +177,11 @@ def test_refusals_change_nothing_and_stop_what_follows():
                     Status.SEQUENCE, bytes([here]))
         assert await host.ask(read, place(activation, 0, 2)) == (0, b"unharmed")
 
-    simulate(bench)
+    simulate(bench, config=config)
 
 
-def test_garbage_and_damage_are_counted_and_harmless():
+@CONFIGS
+def test_garbage_and_damage_are_counted_and_harmless(config):
     async def bench(host):
         await host.send(b"\x05abc\0\0\0\xff" + bytes(range(1, 60)) + b"\0")
         await host.reset()
@@ -190,7 +196,7 @@ def test_garbage_and_damage_are_counted_and_harmless():
         status, body = await host.ask(Request.READ, place(Region.ACTIVATION, 0, 1))
         assert (status, body) == (0, b"good")
 
-    simulate(bench)
+    simulate(bench, config=config)
 
 
 def test_overrun_drops_whole_frames():
@@ -209,8 +215,9 @@ def test_overrun_drops_whole_frames():
     simulate(bench)
 
 
+@CONFIGS
 @pytest.mark.parametrize("state", ["mid-frame", "endless run", "full queue", "mid-reply"])
-def test_reset_from_any_state(state):
+def test_reset_from_any_state(state, config):
     async def bench(host):
         await host.reset()
         await host.ask(Request.WRITE, place(Region.ACTIVATION, 0, 40) + bytes(160))
@@ -234,7 +241,7 @@ def test_reset_from_any_state(state):
         host.sequence = 201
         assert (await host.ask(Request.READ, place(Region.ACTIVATION, 39, 1))) == (0, bytes(4))
 
-    simulate(bench)
+    simulate(bench, config=config)
 
 
 def test_watchdog_frees_the_engine():

@@ -25,7 +25,8 @@ _STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
 _FAMILY_OPTIONS = {
     "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router1"},
-    "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS, "synth_opts": "-dsp"},
+    # Without -dsp: that option's pass loses the settings of SB_MAC16 blocks that are instantiated.
+    "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS},
 }
 _NETLIST = "netlist.v"
 _AFTER_SYNTHESIS = f"tee -q -o stat.json stat -json\nwrite_verilog -noattr {_NETLIST}"

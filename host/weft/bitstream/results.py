@@ -17,7 +17,9 @@ _NAMES = {
     "ice40": {"lut4": "ICESTORM_LC", "ff": "", "dsp": "ICESTORM_DSP",
               "block_ram": "ICESTORM_RAM"},
 }  # fmt: skip
-_SAME_CLOCK = 0.001  # relative difference between a constraint and the clock that it is for
+# Relative difference between a constraint and the clock that it is for: nextpnr-ice40 counts the
+# period of a PLL's oscillator in whole picoseconds.
+_SAME_CLOCK = 0.002
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import encode_descriptor
+from weft_hw.contract.descriptor import check_descriptor
 
 from weft.compiler.ir import Buffer, Command, Place, Unsupported
 from weft.graph import Graph, Node, Tensor
@@ -102,7 +102,7 @@ class Lowering:
     def emit(self, command: Command) -> None:
         """Append a command after checking that every field fits its width."""
         try:
-            encode_descriptor(command.fields)
+            check_descriptor(self.config, command.fields)
         except ValueError as error:
             raise Unsupported(f"the descriptor cannot say it: {error}") from None
         self.commands.append(command)

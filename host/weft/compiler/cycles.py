@@ -30,8 +30,12 @@ def predict_cycles(config: Config, commands: Sequence[Command]) -> list[int]:
     fetched, front_free = 1 + _DESCRIPTOR, 0
     written: Sequence[int] | None = None
     for command in commands:
+        if config.compact:  # layers do not overlap
+            fetched, front_free = ends[-1] + 1 + _DESCRIPTOR, 0
         begin = max(fetched + 1, front_free)
-        join = max(ends[-1] + _JOIN, begin + 1) if len(ends) > 1 else begin + 1
+        join = begin + 1
+        if len(ends) > 1:
+            join = max(ends[-1] + _JOIN, begin + 1)
         fetched = begin + _DESCRIPTOR
         kind = command.fields["kind"]
         if kind == Kind.MAC:

@@ -7,9 +7,11 @@ explained here is a mistake, and the tests hold the sum to the simulation, cycle
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
+from weft_hw.contract.memory_map import LANE_CYCLES
 
 from weft.compiler.ir import Command
 
@@ -17,16 +19,28 @@ __all__ = ["OUTPUT_LATENCY", "MacTimes", "array_latency", "mac_times"]
 
 # Latencies in cycles; tests/unit/test_cycle_model.py holds them to the gateware.
 OUTPUT_LATENCY = 24  # output lanes
-_FIRST_FETCH = 5  # from a layer's begin to its first window-program entry
-_ROW = 2  # from the last fetch of an output row to the first one of the next
-_FETCH = 11  # from a fetch to its column of taps at the feeder
 _FILLED = 5  # from the last word of an input row to the row's being counted
-_LOW_ROW = 7  # from the last fetch of an output row to its input rows' being free
 _QUEUE = 16  # columns of taps under way or queued
 _PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
 _COLLECT = 4  # from the last step to the lanes' first beat, besides the array
 _STORE = 3  # from the last result to the end of the layer
+_COMPACT_DRAIN = 5  # from the last step to the end of the layer, besides the array and its beats
 _ROWS_WRITTEN = 4  # from the last result of an output row to the row's being readable
+
+
+class _Fetching(NamedTuple):
+    """Latencies of what comes before the feeder."""
+
+    first: int  # from a layer's begin to its first fetch
+    row: int  # from the last fetch of an output row to the first one of the next
+    column: int  # from a fetch to its column of taps at the feeder
+    low_row: int  # from the last fetch of an output row to its input rows' being free
+
+
+_PIPELINED = _Fetching(first=5, row=2, column=11, low_row=7)
+# One column at a time; a last fetch is taken to last until the entry after it has been read.
+_COMPACT = _Fetching(first=3, row=1, column=2, low_row=0)
+_ENTRY = 2  # cycles by which a compact configuration's next entry is later than a column
 
 
 def array_latency(config: Config) -> int:
@@ -72,7 +86,8 @@ def mac_times(
     rows = _Rows(config, command, begin, join, written)
     walk = _Walk(config, command, join)
     times = MacTimes()
-    now = begin + _FIRST_FETCH
+    fetching = _COMPACT if config.compact else _PIPELINED
+    now = begin + fetching.first
     drain = _COLLECT + array_latency(config) + OUTPUT_LATENCY
     height, stride = fields["out_height"], fields["stride_y"]
     for y in range(0, height, config.pixels):
@@ -85,8 +100,11 @@ def mac_times(
         done = walk.last_step + drain + beats
         times.rows_written += [done + _ROWS_WRITTEN] * pixels
         times.end = done + _STORE
-        rows.use(max(0, top + config.pixels * stride), last_fetch + _LOW_ROW)
-        now = last_fetch + _ROW
+        if config.compact:
+            times.end = (walk.last_step + array_latency(config) + _COMPACT_DRAIN
+                         + beats * LANE_CYCLES)
+        rows.use(max(0, top + config.pixels * stride), last_fetch + fetching.low_row)
+        now = last_fetch + fetching.row
     times.last_start, times.busy = walk.last_start, walk.busy
     return times
 
@@ -103,6 +121,8 @@ class _Rows:
         self._address = command.source[0].base + command.source[1]
         self._begin, self._join = begin, join
         self._wait, self._written = fields["wait"], written
+        if config.compact:
+            self._wait, self._written = Wait.NOTHING, [0]
         self._free: list[tuple[int, int]] = []  # (first row still needed, since when)
         self._next, self._row, self._end = begin + 1, 0, begin
 
@@ -158,6 +178,7 @@ class _Walk:
         fetch = now - 1
         for group in range(self._groups):
             beats = self._last_beats if group == self._groups - 1 else self._config.beats
+            beats *= LANE_CYCLES if self._config.compact else 1
             fetch = self._group(fetch + 1, pixels, beats * pixels)
         return fetch
 
@@ -189,9 +210,13 @@ class _Walk:
             kept = self._keep if x else 0
             for number, (columns, every, steps) in enumerate(self._entries):
                 for _ in range((columns - kept) * (1 if every else pixels)):
-                    fetch = max(fetch + 1, pops[-_QUEUE] + _PLACE)
-                    pop = max(fetch + _FETCH, pop + 1, hold)
-                    pops.append(pop)
+                    if self._config.compact:
+                        fetch = pop = max(fetch + 1 + _COMPACT.column, hold)
+                    else:
+                        fetch = max(fetch + 1, pops[-_QUEUE] + _PLACE)
+                        pop = max(fetch + _PIPELINED.column, pop + 1, hold)
+                        pops.append(pop)
+                fetch += _ENTRY if self._config.compact else 0
                 start = max(pop + 1, free, join)
                 if number == final:
                     start = max(start, leaving - steps)

@@ -47,6 +47,9 @@ class Config:
         Layers in a program, and window-program entries of all its layers together.
     dsp_multipliers : int
         Processing elements whose multiplier is a vendor DSP; the rest are built from fabric.
+    compact : bool
+        Smallest instead of fastest: one layer, one column of taps and, in each lane, one result
+        after the other, and no ELEMENTWISE or TABLE layers.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class Config:
     descriptor_count: int = 64
     window_count: int = 512
     dsp_multipliers: int = 0
+    compact: bool = False
 
     def __post_init__(self):
         def require(field: str, rule: str, holds: bool):
@@ -92,6 +96,8 @@ class Config:
                 1 <= self.fill_words <= min(2, self.line_banks))
         require("line_words", "a power of two from 4 to 512",
                 is_power(self.line_words) and 4 <= self.line_words <= 512)
+        require("compact", "False where there are several pixels or fill words",
+                not self.compact or self.pixels == self.fill_words == 1)
         for field, limit in [("weight_words", 1 << 16), ("activation_words", 1 << 15),
                              ("parameter_words", 1 << 12), ("descriptor_count", 256),
                              ("window_count", 1 << 12)]:
@@ -136,6 +142,12 @@ CONFIGS = {config.name: config for config in [
         name=name, columns=4, lanes=2, weight_words=2048, activation_words=4096,
         dsp_multipliers=28,
     ) for name in ("ulx3s-12f", "icepi-zero")),
+    # 8 SB_MAC16: six elements and two accumulators; weights in SPRAM.
+    Config(
+        name="icebreaker", tap_rows=1, tap_columns=3, columns=2, lanes=1, tile=2,
+        weight_words=4096, activation_words=2048, line_words=256, parameter_words=256,
+        descriptor_count=16, window_count=256, dsp_multipliers=6, compact=True,
+    ),
     Config(
         name="tiny", tap_rows=1, tap_columns=3, columns=4, lanes=2, tile=2, weight_words=2048,
         activation_words=512, line_words=128, parameter_words=64, descriptor_count=16,

@@ -8,7 +8,7 @@ from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, WINDOW_BYTES
 from weft_hw.contract.fields import Field
 
 __all__ = [
-    "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "PARAMETER",
+    "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "LANE_CYCLES", "PARAMETER",
     "PARAMETER_BYTES", "Memory", "Region", "max_unit_bytes", "memory_map",
 ]  # fmt: skip
 
@@ -34,6 +34,10 @@ PARAMETER = (
     Field("shift", 6, "right shift of the product"),
 )
 PARAMETER_BYTES = (sum(field.width for field in PARAMETER) + 7) // 8
+
+
+# Cycles from one value of a lane to the next in a compact configuration.
+LANE_CYCLES = 161
 
 
 class Region(IntEnum):

@@ -1,6 +1,6 @@
 """What must hold before a request is carried out: session, sequence, length, range."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -41,7 +41,8 @@ class RequestCheck(wiring.Component):
     """Judge a request: the first rule that it breaks gives its status.
 
     ``WRITE`` must bring ``count * unit_bytes`` bytes of data, every other request none; the product
-    is summed bit by bit, so a verdict takes 3 cycles and one for each bit of ``unit_bytes``.
+    is summed bit by bit, from the top, so a verdict takes 3 cycles and one for each bit of
+    ``unit_bytes``.
 
     Parameters
     ----------
@@ -84,7 +85,8 @@ class RequestCheck(wiring.Component):
         place, run = fields.WRITE, fields.RUN
 
         # Facts about the region, registered: they are wide multiplexers.
-        units, allowed = Signal(25), Signal()
+        unit_bits = max(memory.units for memory in memory_map(self.config).values()).bit_length()
+        units, allowed = Signal(unit_bits), Signal()
         with m.Switch(place.region):
             for region, memory in memory_map(self.config).items():
                 with m.Case(region):
@@ -95,12 +97,16 @@ class RequestCheck(wiring.Component):
                     ]  # fmt: skip
             with m.Default():
                 m.d.sync += allowed.eq(0)
-        end, last_run = Signal(25), Signal(9)
-        m.d.sync += [end.eq(place.address + place.count), last_run.eq(run.first + run.count)]
+        address, count = place.address[:unit_bits], place.count[:unit_bits]
+        end, last_run, far, many = Signal(unit_bits + 1), Signal(9), Signal(), Signal()
+        m.d.sync += [
+            end.eq(address + count), last_run.eq(run.first + run.count),
+            far.eq(place.address[unit_bits:].any()), many.eq(place.count[unit_bits:].any()),
+        ]
 
         # What the verdict is made of, registered too: each is a wide comparison.
         in_order, in_range, exact, known = Signal(), Signal(), Signal(), Signal()
-        needed = Signal(16 + len(self.unit_bytes))
+        needed = Signal(len(count) + len(self.unit_bytes))
         m.d.sync += [
             in_order.eq(self.header.sequence == self.expected), known.eq(0), in_range.eq(1),
         ]
@@ -110,10 +116,12 @@ class RequestCheck(wiring.Component):
                     size = HEADER_BYTES + field_bytes(table)
                     m.d.sync += [known.eq(1), exact.eq(self.length == size)]
                     if request in (Request.WRITE, Request.READ):
-                        m.d.sync += in_range.eq(allowed & (place.count != 0) & (end <= units))
+                        m.d.sync += in_range.eq(
+                            allowed & (place.count != 0) & ~far & (end <= units))
                     if request == Request.WRITE:
                         m.d.sync += exact.eq(
-                            (self.length >= size) & (~allowed | (self.data_bytes == needed)))
+                            (self.length >= size)
+                            & (~allowed | (~many & (self.data_bytes == needed))))
                     if request == Request.RUN:
                         m.d.sync += in_range.eq(
                             (run.count != 0) & (last_run <= self.config.descriptor_count))
@@ -131,21 +139,20 @@ class RequestCheck(wiring.Component):
         with m.Elif(~in_range):
             m.d.comb += self.status.eq(Status.RANGE)
 
-        # Of the product: what its next bit adds, and the bits still to come.
-        addend, bits = Signal.like(needed), Signal.like(self.unit_bytes)
-        bit = Signal(range(len(bits)))
+        top = len(self.unit_bytes) - 1
+        bit = Signal(range(top + 1))
         with m.FSM():
             with m.State("LOOK-UP"):
-                m.d.sync += [
-                    needed.eq(0), bit.eq(0), addend.eq(place.count), bits.eq(self.unit_bytes),
-                ]
+                m.d.sync += [needed.eq(0), bit.eq(top)]
                 with m.If(self.start):
                     m.next = "MULTIPLY"
             with m.State("MULTIPLY"):
-                m.d.sync += [bit.eq(bit + 1), addend.eq(addend << 1), bits.eq(bits >> 1)]
-                with m.If(bits[0]):
-                    m.d.sync += needed.eq(needed + addend)
-                with m.If(bit == len(bits) - 1):
+                double = needed << 1
+                m.d.sync += [
+                    bit.eq(bit - 1),
+                    needed.eq(Mux(self.unit_bytes.bit_select(bit, 1), double + count, double)),
+                ]
+                with m.If(bit == 0):
                     m.next = "JUDGE"
             with m.State("JUDGE"):
                 m.next = "DONE"

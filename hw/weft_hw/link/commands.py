@@ -1,13 +1,13 @@
 """The command processor: one queued request after the other, checked, carried out, answered."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.contract.memory_map import Region, max_unit_bytes, memory_map
 from weft_hw.contract.packet import (
     HEADER_BYTES,
     PROTOCOL_VERSION,
@@ -20,7 +20,7 @@ from weft_hw.contract.packet import (
 )  # fmt: skip
 from weft_hw.delay import delay
 from weft_hw.host_port import read_layout, write_layout
-from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck, layout_of
+from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
 from weft_hw.sequencer import RUN
@@ -110,12 +110,13 @@ class Commands(wiring.Component):
         m.submodules.check = check = RequestCheck(self.config)
         m.submodules.writer = writer = UnitWriter(self.config)
         m.submodules.reader = reader = UnitReader(self.config)
-        # A memory that lets a unit wait must not reach as far as the bytes behind it.
-        m.submodules.units = units = StreamBuffer(write_layout(self.config))
-        m.submodules.content = content = StreamBuffer(8)
-        wiring.connect(m, content.o, writer.i)
-        wiring.connect(m, writer.o, units.i)
-        wiring.connect(m, units.o, wiring.flipped(self.write))
+        content = writer.i
+        if not self.config.compact:
+            # A memory that lets a unit wait must not reach as far as the bytes behind it.
+            m.submodules.content = buffer = StreamBuffer(8)
+            wiring.connect(m, buffer.o, writer.i)
+            content = buffer.i
+        wiring.connect(m, writer.o, wiring.flipped(self.write))
         wiring.connect(m, reader.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.data), reader.data)
 
@@ -135,8 +136,8 @@ class Commands(wiring.Component):
             check.is_open.eq(is_open), check.expected.eq(expected),
             transfer.region.eq(place.region), transfer.address.eq(place.address),
             transfer.count.eq(place.count), transfer.unit_bytes.eq(check.unit_bytes),
-            writer.transfer.payload.eq(transfer), reader.transfer.payload.eq(transfer),
-            content.i.payload.eq(self.bytes.payload),
+            writer.transfer.eq(transfer), reader.transfer.eq(transfer),
+            content.payload.eq(self.bytes.payload),
             self.start.payload.first.eq(header.fields.RUN.first),
             self.start.payload.count.eq(header.fields.RUN.count),
         ]  # fmt: skip
@@ -149,28 +150,31 @@ class Commands(wiring.Component):
         m.d.sync += sorts.eq(0)
         with m.If(sorts):
             m.d.sync += header.as_value().word_select(place_of_byte, 8).eq(byte)
-
-        body, body_bytes = self._reply_body(m, header, status, {
-            Request.HELLO: self._hello,
-            Request.RESET: {"session": self.session},
-            Request.STATUS: {
-                "busy": self.busy, "run": run, "cycles": self.cycles, "label": label,
-                "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
-                "expirations": self.counters.expirations,
-            },
-            Request.WAIT: {"run": run, "cycles": self.cycles},
-        }, expected)
-        out, out_left = Signal(8 * _REPLY_BYTES), Signal(range(_REPLY_BYTES + 1))
-        replying, has_data = Signal(), Signal()
-        # Composed anew in every cycle but while it leaves, which spares it a wide decision.
-        with m.If(~replying):
+        # The header counts its units itself, in as many bits as a legal request uses.
+        unit_bits = max(memory.units for memory in memory_map(self.config).values()).bit_length()
+        with m.If(writer.step | reader.step):
             m.d.sync += [
-                out.eq(Cat(header.kind | REPLY, header.sequence, status_byte, body)),
-                out_left.eq(HEADER_BYTES + STATUS_BYTES + body_bytes),
+                place.address[:unit_bits].eq(place.address[:unit_bits] + 1),
+                place.count[:unit_bits].eq(place.count[:unit_bits] - 1),
             ]
-        with m.Elif(self.reply.ready):
-            m.d.sync += [out.eq(out >> 8), out_left.eq(out_left - 1)]
+
+        # A reply's fields leave byte by byte; the first byte of `cycles`, which may count on, keeps
+        # the others.
+        position, end = Signal(range(_REPLY_BYTES + 1)), Signal(range(_REPLY_BYTES + 1))
+        out, out_valid, out_last = Signal(8), Signal(), Signal()
+        cycles_rest = Signal(24)
+        sources = {
+            "kind": header.kind | REPLY, "sequence": header.sequence, "status": status_byte,
+            "expected": expected, "session": self.session, "busy": self.busy, "run": run,
+            "cycles": Cat(self.cycles[:8], cycles_rest), "label": label,
+            "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
+            "expirations": self.counters.expirations,
+        }  # fmt: skip
+        chosen, keeps_rest = self._choose(m, header, status, position, end, sources)
+        has_data = Signal()
         m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
+        with m.If(keeps_rest):
+            m.d.sync += cycles_rest.eq(self.cycles[8:])
 
         with m.If(touches_program):
             m.d.sync += label.eq(0)
@@ -225,10 +229,10 @@ class Commands(wiring.Component):
                             m.d.sync += label.eq(header.fields.LABEL.label)
             with m.State("WRITE"):
                 m.d.comb += [
-                    writer.transfer.valid.eq(1), content.i.valid.eq(self.bytes.valid & more),
-                    self.bytes.ready.eq(content.i.ready & more),
+                    writer.active.eq(1), content.valid.eq(self.bytes.valid & more),
+                    self.bytes.ready.eq(content.ready & more),
                 ]
-                with m.If(writer.transfer.ready):
+                with m.If(writer.done):
                     m.next = "COMPOSE"
             with m.State("START"):
                 m.d.comb += self.start.valid.eq(1)
@@ -244,44 +248,76 @@ class Commands(wiring.Component):
             with m.State("GREET"):
                 m.next = "COMPOSE"
             with m.State("COMPOSE"):
-                m.d.sync += replying.eq(1)
+                m.d.sync += [position.eq(0), out_valid.eq(0)]
                 m.next = "REPLY"
             with m.State("REPLY"):
                 m.d.comb += [
-                    self.reply.payload.data.eq(out[:8]), self.reply.valid.eq(1),
-                    self.reply.payload.last.eq((out_left == 1) & ~has_data),
+                    self.reply.payload.data.eq(out), self.reply.valid.eq(out_valid),
+                    self.reply.payload.last.eq(out_last & ~has_data),
                 ]
-                with m.If(self.reply.ready & (out_left == 1)):
-                    m.d.sync += replying.eq(0)
-                    m.next = "IDLE"
-                    with m.If(has_data):
-                        m.next = "DATA"
+                with m.If(~out_valid | self.reply.ready):
+                    m.d.sync += [
+                        out.eq(chosen), position.eq(position + 1), out_valid.eq(1),
+                        out_last.eq(position == end),
+                    ]
+                    with m.If(out_valid & out_last):
+                        m.d.sync += out_valid.eq(0)
+                        m.next = "IDLE"
+                        with m.If(has_data):
+                            m.next = "DATA"
             with m.State("DATA"):
                 m.d.comb += [
-                    reader.transfer.valid.eq(1), self.reply.payload.eq(reader.o.payload),
+                    reader.active.eq(1), self.reply.payload.eq(reader.o.payload),
                     self.reply.valid.eq(reader.o.valid), reader.o.ready.eq(self.reply.ready),
                 ]
-                with m.If(reader.transfer.ready):
+                with m.If(reader.done):
                     m.next = "IDLE"
         return m
 
-    @staticmethod
-    def _reply_body(m: Module, header, status, values: dict, expected):
-        """Return the reply's body after its status byte, and its length in bytes.
+    def _choose(self, m: Module, header, status, position, end, sources: dict[str, Value]):
+        """Return the reply's byte at ``position``, and whether that is the first one of ``cycles``.
 
-        They follow the request one cycle late, and what they show without delay.
+        ``end`` becomes the last byte's position. What a reply consists of is decided a cycle late.
         """
-        body, body_bytes = Signal(8 * _BODY_BYTES), Signal(range(_BODY_BYTES + 1))
-        refused = Signal()
-        m.d.sync += refused.eq(status == Status.SEQUENCE)
-        with m.If(refused):
-            m.d.comb += [body.eq(expected), body_bytes.eq(1)]
-        for request, named in values.items():
-            layout = layout_of(REPLY_FIELDS[request])
-            view = data.View(layout, body[: layout.size])
-            chosen = Signal(name=f"answers_{request.name}")
-            m.d.sync += chosen.eq((status == Status.OK) & (header.kind == request))
-            with m.If(chosen):
-                m.d.comb += body_bytes.eq(field_bytes(REPLY_FIELDS[request]))
-                m.d.comb += [view[name].eq(value) for name, value in named.items()]
-        return body, body_bytes
+        # Every byte that is no constant has a number, so that one multiplexer serves all replies.
+        values = {(name, k): value[8 * k:8 * k + 8] for name, value in sources.items()
+                  for k in range(-(-len(value) // 8))}  # fmt: skip
+        numbers = {place: number for number, place in enumerate(values)}
+        number, constant, chosen = Signal(range(len(numbers) + 1)), Signal(8), Signal(8)
+        head = [("kind", 0), ("sequence", 0), ("status", 0)]
+        refused, failed = 0, len(Request) + 1  # besides the requests themselves
+        bodies = {refused: [("expected", 0)], failed: []} | {
+            request: [(field.name, k) for field in fields for k in range(field.width // 8)]
+            for request, fields in REPLY_FIELDS.items()
+        }  # fmt: skip
+
+        answer = Signal(range(failed + 1))
+        with m.If(status == Status.SEQUENCE):
+            m.d.sync += answer.eq(refused)
+        with m.Elif(status != Status.OK):
+            m.d.sync += answer.eq(failed)
+        with m.Else():
+            m.d.sync += answer.eq(header.kind)
+        with m.Switch(position):
+            for at, place in enumerate(head):
+                with m.Case(at):
+                    m.d.comb += number.eq(numbers[place])
+            with m.Default(), m.Switch(answer):
+                for request, body in bodies.items():
+                    with m.Case(request), m.Switch(position):
+                        for at, (name, k) in enumerate(body, start=len(head)):
+                            with m.Case(at):
+                                m.d.comb += number.eq(numbers.get((name, k), len(numbers)))
+                                if name in self._hello:
+                                    m.d.comb += constant.eq(self._hello[name] >> 8 * k & 0xFF)
+        with m.Switch(answer):
+            for request, body in bodies.items():
+                with m.Case(request):
+                    m.d.comb += end.eq(len(head) + len(body) - 1)
+        with m.Switch(number):
+            for place, value in values.items():
+                with m.Case(numbers[place]):
+                    m.d.comb += chosen.eq(value)
+            with m.Default():
+                m.d.comb += chosen.eq(constant)
+        return chosen, number == numbers["cycles", 0]

@@ -36,6 +36,8 @@ class Receiver(wiring.Component):
         Where the block RAM comes from.
     depth : int
         Bytes of frames held, a power of two; ``frames`` is the number of frames held.
+    compact : bool, optional
+        As for :class:`~weft_hw.link.ring.RingReader`.
 
     Members
     -------
@@ -69,10 +71,10 @@ class Receiver(wiring.Component):
     overrun: Signal
     idle: Signal
 
-    def __init__(self, tech, *, depth: int, frames: int):
+    def __init__(self, tech, *, depth: int, frames: int, compact: bool = False):
         if depth < 64 or depth & depth - 1:
             raise ValueError(f"Receiver.depth must be a power of two from 64 on, not {depth!r}")
-        self.tech, self.depth, self.frames = tech, depth, frames
+        self.tech, self.depth, self.frames, self._compact = tech, depth, frames, compact
         super().__init__({
             "rx": In(stream.Signature(8)),
             "clear": In(1),
@@ -93,14 +95,17 @@ class Receiver(wiring.Component):
         m.submodules.cobs = cobs = CobsDecoder()
         m.submodules.crc = crc = crc32()
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
-        reader, lengths = RingReader(depth=self.depth), SyncFIFO(
+        reader, lengths = RingReader(depth=self.depth, compact=self._compact), SyncFIFO(
             width=self.lengths.payload.shape().width, depth=self.frames)
-        buffer = StreamBuffer(8)  # between the ring's counters and the command processor's
         m.submodules.reader = ResetInserter(forget)(reader)
         m.submodules.lengths = ResetInserter(forget)(lengths)
-        m.submodules.buffer = ResetInserter(forget)(buffer)
-        wiring.connect(m, reader.o, buffer.i)
-        wiring.connect(m, buffer.o, wiring.flipped(self.bytes))
+        if self._compact:
+            wiring.connect(m, reader.o, wiring.flipped(self.bytes))
+        else:
+            buffer = StreamBuffer(8)  # between the ring's counters and the command processor's
+            m.submodules.buffer = ResetInserter(forget)(buffer)
+            wiring.connect(m, reader.o, buffer.i)
+            wiring.connect(m, buffer.o, wiring.flipped(self.bytes))
 
         m.d.comb += [
             cobs.i.payload.eq(self.rx.payload), cobs.i.valid.eq(self.rx.valid),
@@ -128,9 +133,10 @@ class Receiver(wiring.Component):
         full, dropped, stores = Signal(), Signal(), Signal()
         queued = (end - reader.head) & (2 * self.depth - 1)
         m.d.comb += stores.eq(is_byte & (index >= CRC_BYTES) & ~full)
-        m.d.sync += [
-            # Known a cycle ahead; a byte that the reader takes meanwhile makes room a cycle late.
-            full.eq((queued == self.depth) | (stores & (queued == self.depth - 1))),
+        # Known a cycle ahead; a byte that the reader takes meanwhile makes room a cycle late.
+        m.d.sync += full.eq((queued == self.depth) | (stores & (queued == self.depth - 1)))
+        stage = m.d.comb if self._compact else m.d.sync
+        stage += [
             memory.write_address.eq(end), memory.write_data.eq(held[:8]),
             memory.write_enable.eq(stores),
         ]

@@ -1,6 +1,6 @@
 """The reading side of a ring of bytes in block RAM: a stream, one byte per cycle."""
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
@@ -20,6 +20,8 @@ class RingReader(wiring.Component):
     ----------
     depth : int
         Bytes in the ring, a power of two.
+    compact : bool, optional
+        Read one byte at a time, without the queue: one byte in ``READ_LATENCY + 1`` cycles.
 
     Members
     -------
@@ -37,8 +39,8 @@ class RingReader(wiring.Component):
     read_address: Signal
     read_data: Signal
 
-    def __init__(self, *, depth: int):
-        self.depth = depth
+    def __init__(self, *, depth: int, compact: bool = False):
+        self.depth, self._compact = depth, compact
         pointer = unsigned(depth.bit_length())
         super().__init__({
             "limit": In(pointer),
@@ -50,6 +52,25 @@ class RingReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if self._compact:
+            self._read_one(m)
+        else:
+            self._read_ahead(m)
+        return m
+
+    def _read_one(self, m):
+        """Offer the byte at ``head`` until it is taken."""
+        settled = Signal(READ_LATENCY)
+        m.d.comb += [
+            self.read_address.eq(self.head), self.o.payload.eq(self.read_data),
+            self.o.valid.eq(settled[-1]),
+        ]
+        m.d.sync += settled.eq(Cat(self.head != self.limit, settled[:-1]))
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [self.head.eq(self.head + 1), settled.eq(0)]
+
+    def _read_ahead(self, m):
+        """Offer bytes from a queue that is kept full."""
         m.submodules.queue = queue = SyncFIFO(width=8, depth=READ_LATENCY + 2)
         next_read = Signal(self.head.shape())
         under_way = Signal(READ_LATENCY)  # reads whose data has yet to come
@@ -66,4 +87,3 @@ class RingReader(wiring.Component):
         m.d.sync += [under_way.eq((under_way << 1) | start), next_read.eq(next_read + start)]
         taken = self.o.valid & self.o.ready
         m.d.sync += [self.head.eq(self.head + taken), owed.eq(owed + start - taken)]
-        return m

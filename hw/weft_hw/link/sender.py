@@ -25,6 +25,8 @@ class Sender(wiring.Component):
         Where the block RAM comes from.
     depth : int
         Bytes in the ring, a power of two above 256. A frame may be longer.
+    compact : bool, optional
+        As for :class:`~weft_hw.link.ring.RingReader`.
 
     Members
     -------
@@ -38,8 +40,8 @@ class Sender(wiring.Component):
     tx: stream.Interface
     idle: Signal
 
-    def __init__(self, tech, *, depth: int = 512):
-        self.tech, self.depth = tech, depth
+    def __init__(self, tech, *, depth: int = 512, compact: bool = False):
+        self.tech, self.depth, self._compact = tech, depth, compact
         super().__init__({
             "i": In(stream.Signature(Framed())),
             "tx": Out(stream.Signature(8)),
@@ -51,30 +53,37 @@ class Sender(wiring.Component):
         m.submodules.crc = crc = crc32()
         m.submodules.cobs = cobs = CobsEncoder(depth=self.depth)
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
-        m.submodules.reader = reader = RingReader(depth=self.depth)
+        m.submodules.reader = reader = RingReader(
+            depth=self.depth, compact=self._compact)
         m.d.comb += [
             memory.read_address.eq(reader.read_address), reader.read_data.eq(memory.read_data),
             cobs.head.eq(reader.head),
         ]
-        m.d.sync += [
+        stage = m.d.comb if self._compact else m.d.sync
+        stage += [
             memory.write_address.eq(cobs.write_address), memory.write_data.eq(cobs.write_data),
             memory.write_enable.eq(cobs.write_enable), reader.limit.eq(cobs.limit),
         ]
 
         # Registers on both sides of what chooses the byte, and behind the ring, so that no stall
         # reaches through.
-        m.submodules.source, m.submodules.target, m.submodules.buffer = source, target, buffer = (
-            StreamBuffer(Framed()), StreamBuffer(Framed()), StreamBuffer(8))
-        wiring.connect(m, wiring.flipped(self.i), source.i)
-        wiring.connect(m, target.o, cobs.i)
-        wiring.connect(m, reader.o, buffer.i)
-        wiring.connect(m, buffer.o, wiring.flipped(self.tx))
-        frame, encoded = source.o, target.i
+        if self._compact:
+            frame, encoded = self.i, cobs.i
+            wiring.connect(m, reader.o, wiring.flipped(self.tx))
+        else:
+            m.submodules.source, m.submodules.target = source, target = (
+                StreamBuffer(Framed()), StreamBuffer(Framed()))
+            m.submodules.buffer = buffer = StreamBuffer(8)
+            wiring.connect(m, wiring.flipped(self.i), source.i)
+            wiring.connect(m, target.o, cobs.i)
+            wiring.connect(m, reader.o, buffer.i)
+            wiring.connect(m, buffer.o, wiring.flipped(self.tx))
+            frame, encoded = source.o, target.i
 
         index = Signal(range(CRC_BYTES))
         in_frame = Signal()
-        m.d.comb += self.idle.eq(~in_frame & ~frame.valid & ~target.o.valid & cobs.idle
-                                 & (reader.head == cobs.limit) & ~buffer.o.valid)
+        m.d.comb += self.idle.eq(~in_frame & ~frame.valid & ~cobs.i.valid & cobs.idle
+                                 & (reader.head == cobs.limit) & ~self.tx.valid)
         with m.FSM():
             with m.State("FRAME"):
                 m.d.comb += [

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import max_unit_bytes
+from weft_hw.contract.memory_map import max_unit_bytes, memory_map
 from weft_hw.host_port import ADDRESS_BITS, read_layout, write_layout
 from weft_hw.link.cobs import Framed
 
@@ -13,7 +13,7 @@ __all__ = ["Transfer", "UnitReader", "UnitWriter"]
 
 
 class Transfer(data.StructLayout):
-    """A run of units: the first one, their number (at least 1), and the bytes of each."""
+    """A run of units: the next one, how many are left, and the bytes of each."""
 
     def __init__(self, config: Config):
         super().__init__({
@@ -25,52 +25,57 @@ class Transfer(data.StructLayout):
 class UnitWriter(wiring.Component):
     """Gather bytes into units and write them to consecutive addresses.
 
-    One byte per cycle, also across units while ``o`` is ready; 2 cycles more per transfer.
+    One byte per cycle, also across units of 2 bytes and more while ``o`` is ready; 2 cycles more
+    per transfer.
 
     Members
     -------
-    transfer : In(stream.Signature(Transfer))
-        Taken when the transfer is complete: hold it until then, the payload from a cycle before on.
+    active : In(1), transfer : In(Transfer)
+        The transfer must be there a cycle before ``active``, with a ``count`` of at least 1.
+    step : Out(1)
+        A unit was taken: increment ``address``, decrement ``count``.
+    done : Out(1)
+        The last one was; from then on until ``active`` falls.
     i : In(stream.Signature(8))
     o : Out(stream.Signature(write_layout(config)))
+        Not ready in the cycle after a unit was taken.
     """
 
-    transfer: stream.Interface
+    active: Signal
+    transfer: "data.View[Transfer]"
+    step: Signal
+    done: Signal
     i: stream.Interface
     o: stream.Interface
 
     def __init__(self, config: Config):
         super().__init__({
-            "transfer": In(stream.Signature(Transfer(config))),
+            "active": In(1), "transfer": In(Transfer(config)), "step": Out(1), "done": Out(1),
             "i": In(stream.Signature(8)),
             "o": Out(stream.Signature(write_layout(config))),
         })
 
     def elaborate(self, platform):
         m = Module()
-        transfer, unit = self.transfer.payload, self.o.payload
+        transfer, unit = self.transfer, self.o.payload
         index, last_index = Signal(transfer.unit_bytes.shape()), Signal(transfer.unit_bytes.shape())
-        gathered = Signal(16)  # whole units of this transfer
-        last_unit, is_full = Signal(), Signal()
-        m.d.sync += last_index.eq(transfer.unit_bytes - 1)
+        gathered, is_last = Signal.like(unit.data), Signal()
+        m.d.sync += [last_index.eq(transfer.unit_bytes - 1), is_last.eq(transfer.count == 1)]
         m.d.comb += [
-            unit.region.eq(transfer.region),
-            self.i.ready.eq(self.transfer.valid & ~is_full & (~self.o.valid | self.o.ready)),
-            self.transfer.ready.eq(is_full & ~self.o.valid),
+            unit.region.eq(transfer.region), unit.address.eq(transfer.address),
+            unit.data.eq(gathered), self.step.eq(self.o.valid & self.o.ready),
+            self.i.ready.eq(
+                self.active & ~self.done & (~self.o.valid | (self.o.ready & ~is_last))),
         ]
 
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
+        with m.If(self.step):
+            m.d.sync += [self.o.valid.eq(0), self.done.eq(is_last)]
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [unit.data.word_select(index, 8).eq(self.i.payload), index.eq(index + 1)]
+            m.d.sync += [gathered.word_select(index, 8).eq(self.i.payload), index.eq(index + 1)]
             with m.If(index == last_index):
-                m.d.sync += [
-                    index.eq(0), gathered.eq(gathered + 1), self.o.valid.eq(1),
-                    unit.address.eq(transfer.address + gathered),
-                    last_unit.eq(gathered + 2 == transfer.count), is_full.eq(last_unit),
-                ]  # fmt: skip
-        with m.If(~self.transfer.valid):
-            m.d.sync += [gathered.eq(0), last_unit.eq(transfer.count == 1), is_full.eq(0)]
+                m.d.sync += [index.eq(0), self.o.valid.eq(1)]
+        with m.If(~self.active):
+            m.d.sync += self.done.eq(0)
         return m
 
 
@@ -82,62 +87,65 @@ class UnitReader(wiring.Component):
 
     Members
     -------
-    transfer : In(stream.Signature(Transfer))
-        Taken with the last byte: hold it until then, the payload from a cycle before on.
+    active, transfer, step : as UnitWriter's
+    done : Out(1)
+        For one cycle, in which the last byte is taken.
     request : Out(stream.Signature(read_layout()))
     data : In(stream.Signature(8 * max_unit_bytes))
     o : Out(stream.Signature(Framed))
         ``last`` marks the last byte of the transfer.
     """
 
-    transfer: stream.Interface
+    active: Signal
+    transfer: "data.View[Transfer]"
+    step: Signal
+    done: Signal
     request: stream.Interface
     data: stream.Interface
     o: stream.Interface
 
     def __init__(self, config: Config):
-        self._width = 8 * max_unit_bytes(config)
+        # Of the regions that are read, units may be shorter than of the others.
+        readable = [memory.unit_bytes for memory in memory_map(config).values() if memory.readable]
+        self._width = 8 * max(readable)
         super().__init__({
-            "transfer": In(stream.Signature(Transfer(config))),
+            "active": In(1), "transfer": In(Transfer(config)), "step": Out(1), "done": Out(1),
             "request": Out(stream.Signature(read_layout())),
-            "data": In(stream.Signature(self._width)),
+            "data": In(stream.Signature(8 * max_unit_bytes(config))),
             "o": Out(stream.Signature(Framed())),
         })
 
     def elaborate(self, platform):
         m = Module()
-        transfer = self.transfer.payload
-        # What is asked for; every question waits for the answer to the one before.
-        asked = Signal(16)
-        more, last_question, waiting = Signal(), Signal(), Signal()
-        # What is handed out: some of a unit's bytes, its last one, of the last unit.
+        transfer = self.transfer
+        is_last, asked_all = Signal(), Signal()
+        waiting = Signal()  # for an answer
         unit, left = Signal(unsigned(self._width)), Signal(transfer.unit_bytes.shape())
-        some, last_byte, last_unit = Signal(), Signal(), Signal()
+        some, last_byte = Signal(), Signal()  # of the unit's bytes are left; only one is
+        m.d.sync += is_last.eq(transfer.count == 1)
         m.d.comb += [
             self.request.payload.region.eq(transfer.region),
-            self.request.payload.address.eq(transfer.address + asked),
-            self.request.valid.eq(self.transfer.valid & more & ~waiting),
+            self.request.payload.address.eq(transfer.address),
+            self.request.valid.eq(self.active & ~asked_all & ~waiting),
+            self.step.eq(self.request.valid & self.request.ready),
             self.data.ready.eq(~some | (last_byte & self.o.ready)),
-            self.o.payload.data.eq(unit[:8]), self.o.payload.last.eq(last_byte & last_unit),
-            self.o.valid.eq(some),
-            self.transfer.ready.eq(self.o.valid & self.o.ready & self.o.payload.last),
+            self.o.payload.data.eq(unit[:8]),
+            self.o.payload.last.eq(last_byte & asked_all & ~waiting), self.o.valid.eq(some),
+            self.done.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
 
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [
-                unit.eq(unit >> 8), left.eq(left - 1), some.eq(~last_byte),
+                left.eq(left - 1), unit.eq(unit >> 8), some.eq(~last_byte),
                 last_byte.eq(left == 2),
             ]
         with m.If(self.data.valid & self.data.ready):
             m.d.sync += [
                 unit.eq(self.data.payload), left.eq(transfer.unit_bytes), some.eq(1),
-                last_byte.eq(transfer.unit_bytes == 1), last_unit.eq(~more), waiting.eq(0),
+                last_byte.eq(transfer.unit_bytes == 1), waiting.eq(0),
             ]
-        with m.If(self.request.valid & self.request.ready):
-            m.d.sync += [
-                asked.eq(asked + 1), more.eq(~last_question),
-                last_question.eq(asked + 2 == transfer.count), waiting.eq(1),
-            ]
-        with m.If(~self.transfer.valid):
-            m.d.sync += [asked.eq(0), more.eq(1), last_question.eq(transfer.count == 1)]
+        with m.If(self.step):
+            m.d.sync += [waiting.eq(1), asked_all.eq(is_last)]
+        with m.If(self.done):
+            m.d.sync += asked_all.eq(0)
         return m

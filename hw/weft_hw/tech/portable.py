@@ -1,14 +1,16 @@
 """Behavioural multipliers and memories; the reference for every family's primitives."""
 
-from amaranth.hdl import Const, Module, Shape, Signal, signed, unsigned
+from collections.abc import Callable
+
+from amaranth.hdl import Const, Module, Mux, Shape, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 __all__ = [
-    "FABRIC_ROWS", "MULTIPLIER_LATENCY", "READ_LATENCY", "BlockRam", "FabricMultiplier",
-    "Multiplier", "Portable", "WeightColumn", "fabric_latency",
+    "FABRIC_ROWS", "MULTIPLIER_LATENCY", "READ_LATENCY", "Accumulator", "BlockRam",
+    "FabricMultiplier", "Multiplier", "MultiplyAdd", "Portable", "WeightColumn", "fabric_latency",
 ]  # fmt: skip
 
 FABRIC_ROWS = 4
@@ -46,6 +48,70 @@ class Multiplier(wiring.Component):
         m = Module()
         a, b, product = Signal(signed(8)), Signal(signed(8)), Signal(signed(16))
         m.d.sync += [a.eq(self.a), b.eq(self.b), product.eq(a * b), self.o.eq(product)]
+        return m
+
+
+class MultiplyAdd(wiring.Component):
+    """``o(t + 4) = addend(t + 3) + a(t) * b(t)``: a multiplier, and a register behind its adder.
+
+    Parameters
+    ----------
+    shape : Shape
+        Of the sum; the product of two bytes must fit.
+    multiplier : Multiplier, optional
+        Left out where a family has a block that does both.
+
+    Members
+    -------
+    a, b : In(signed(8))
+    addend : In(shape); o : Out(shape)
+    """
+
+    a: Signal
+    b: Signal
+    addend: Signal
+    o: Signal
+
+    def __init__(self, shape: Shape, multiplier: Multiplier | None = None):
+        self._multiplier = multiplier
+        super().__init__({
+            "a": In(signed(8)), "b": In(signed(8)), "addend": In(shape), "o": Out(shape)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.multiplier = multiplier = self._multiplier or Multiplier()
+        m.d.comb += [multiplier.a.eq(self.a), multiplier.b.eq(self.b)]
+        m.d.sync += self.o.eq(self.addend + multiplier.o)
+        return m
+
+
+class Accumulator(wiring.Component):
+    """Where ``enable``, ``total`` becomes ``value``, or with ``add`` the sum of both; 32 bits.
+
+    Parameters
+    ----------
+    shape : Shape
+        Of the value, signed.
+
+    Members
+    -------
+    value : In(shape); enable : In(1); add : In(1)
+    total : Out(signed(32))
+    """
+
+    value: Signal
+    enable: Signal
+    add: Signal
+    total: Signal
+
+    def __init__(self, shape: Shape):
+        super().__init__({
+            "value": In(shape), "enable": In(1), "add": In(1), "total": Out(signed(32))})
+
+    def elaborate(self, platform):
+        m = Module()
+        with m.If(self.enable):
+            m.d.sync += self.total.eq(Mux(self.add, self.total + self.value, self.value))
         return m
 
 
@@ -156,6 +222,8 @@ class WeightColumn(wiring.Component):
         Bytes in a column's word, number of words.
     columns : int
         Columns that are read at the same addresses.
+    block_ram : callable, optional
+        Builds the memory of a byte; :class:`BlockRam` by default.
 
     Members
     -------
@@ -171,8 +239,9 @@ class WeightColumn(wiring.Component):
     write_data: Signal
     write_enable: Signal
 
-    def __init__(self, *, rows: int, depth: int, columns: int = 1):
-        self.rows, self.depth, self.columns = rows, depth, columns
+    def __init__(self, *, rows: int, depth: int, columns: int = 1,
+                 block_ram: Callable[..., BlockRam] = BlockRam):  # fmt: skip
+        self.rows, self.depth, self.columns, self._block_ram = rows, depth, columns, block_ram
         address = unsigned(max(1, ceil_log2(depth)))
         super().__init__({
             "read_address": In(address).array(rows),
@@ -186,7 +255,7 @@ class WeightColumn(wiring.Component):
         m = Module()
         for index in range(self.columns * self.rows):
             column, row = divmod(index, self.rows)
-            m.submodules[f"row_{index}"] = ram = BlockRam(width=8, depth=self.depth)
+            m.submodules[f"row_{index}"] = ram = self._block_ram(width=8, depth=self.depth)
             m.d.comb += [
                 ram.read_address.eq(self.read_address[row]),
                 self.read_data[index].eq(ram.read_data),
@@ -208,6 +277,17 @@ class Portable:
         ``dsp`` asks for the family's multiplier block rather than fabric.
         """
         return Multiplier()
+
+    def multiply_add(self, shape: Shape, *, dsp: bool = True) -> MultiplyAdd:
+        """Return a multiplier with an adder, with the ports and latency of :class:`MultiplyAdd`."""
+        return MultiplyAdd(shape, self.multiplier(dsp=dsp))
+
+    def accumulator(self, shape: Shape, *, dsp: bool = False) -> Accumulator:
+        """Return an accumulator with the ports of :class:`Accumulator`.
+
+        ``dsp`` asks for the family's multiplier block, where that has one.
+        """
+        return Accumulator(shape)
 
     def block_ram(self, *, width: int, depth: int, granularity: int | None = None) -> BlockRam:
         """Return a memory with the ports and latency of :class:`BlockRam`."""

@@ -1,7 +1,7 @@
 """Holds the simulated accelerator to the golden model on one random network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from weft import InferenceSession, reference
@@ -18,7 +18,7 @@ from weft_hw.contract.config import Config, get_config
 from networks.compare import onnx_network, random_input, tflite_network
 from networks.plan import SIDES
 
-__all__ = ["FORMS", "SMALL", "Boards", "DeviceOutcome", "imported"]
+__all__ = ["FORMS", "SMALL", "SMALL_COMPACT", "Boards", "DeviceOutcome", "imported"]
 
 FORMS = ("tflite", "qdq", "qoperator")
 # Several pixels, an array that is no square, and memories for every random network.
@@ -28,6 +28,8 @@ SMALL = Config(
     weight_words=1 << 15, activation_words=1 << 15, line_words=512, parameter_words=1 << 12,
     descriptor_count=256, window_count=1 << 12,
 )  # fmt: skip
+# Layers, columns of taps and results one after the other.
+SMALL_COMPACT = replace(SMALL, name="small-compact", pixels=1, fill_words=1, compact=True)
 
 
 @dataclass

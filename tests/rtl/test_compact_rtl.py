@@ -1,0 +1,27 @@
+"""The engine of compact configurations against the architectural simulator."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_layers import random_chain, random_layer
+from weft_hw.contract.config import get_config
+
+SEED = 20261124
+COMPACT = replace(get_config("tiny"), name="compact", columns=2, lanes=1, compact=True)
+GRID = replace(COMPACT, name="compact-grid", tap_rows=2, columns=4, lanes=2)
+CONFIGS = pytest.mark.parametrize("config", [COMPACT, GRID], ids=lambda config: config.name)
+
+
+@pytest.mark.rtl
+@CONFIGS
+def test_random_layers(config, run_engine):
+    rng = np.random.default_rng(SEED)
+    run_engine(config, [random_layer(config, rng) for _ in range(24)])
+
+
+@pytest.mark.rtl
+@CONFIGS
+def test_random_chains(config, run_engine):
+    rng = np.random.default_rng(SEED)
+    run_engine(config, [random_chain(config, rng, macs_only=True) for _ in range(12)])
