@@ -49,7 +49,7 @@ class ProcessingElement(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.multiplier = multiplier = self.tech.multiply_add(
+        m.submodules.multiply_add = multiplier = self.tech.multiply_add(
             self.sum_in.shape(), dsp=self.dsp)
         m.d.comb += [
             multiplier.a.eq(self.activation), multiplier.b.eq(self.weight),

@@ -159,10 +159,12 @@ class Sequencer(wiring.Component):
     def _count(self, m, ends, layer):
         """Count each layer's events; its end moves the counts to memory, one a cycle.
 
-        All of it happens a cycle late, which keeps the decisions off the adders.
+        But in a compact configuration, all of it happens a cycle late, which keeps the decisions
+        off the adders.
         """
-        events = delay(m, Cat(self.busy, self.events), 1, name="events")
-        ends, layer = delay(m, ends, 1, name="ends"), delay(m, layer, 1, name="counted")
+        late = 0 if self.config.compact else 1
+        events = delay(m, Cat(self.busy, self.events), late, name="events")
+        ends, layer = delay(m, ends, late, name="ends"), delay(m, layer, late, name="counted")
         m.submodules.counters = counters = self.tech.block_ram(
             width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE)
         m.d.comb += [

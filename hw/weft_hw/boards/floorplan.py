@@ -65,7 +65,7 @@ def _array(config: Config) -> Iterator[tuple[str, str]]:
         tile, place = divmod(column, config.tile)
         for row in range(config.rows):
             third, site = row // 3, _MARGIN + 3 * column + row % 3
-            yield (f"{_ENGINE}.array.pe_p0_r{row}_c{column}.multiplier.dsp",
+            yield (f"{_ENGINE}.array.pe_p0_r{row}_c{column}.multiply_add.multiplier.dsp",
                    _MULTIPLIERS[site].format(_MULTIPLIER_ROWS[third]))
             if row < config.rows - 1:
                 yield (f"{_ENGINE}.array.weights_{tile}.row_{row}.U${place}",
