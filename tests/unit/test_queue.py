@@ -44,6 +44,7 @@ def test_against_a_deque(depth, put_rate, take_rate):
     simulator.run()
 
 
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 @pytest.mark.parametrize("depth", [0, 1, 3])
 def test_depth_is_a_power_of_two(depth):
     with pytest.raises(ValueError, match="a power of two from 2 on"):
