@@ -158,10 +158,10 @@ class Commands(wiring.Component):
                 place.count[:unit_bits].eq(place.count[:unit_bits] - 1),
             ]
 
-        # A reply's fields leave byte by byte; the first byte of `cycles`, which may count on, keeps
-        # the others.
+        # A reply's fields leave byte by byte, one in 2 cycles, in the second of which the choice
+        # has settled; the first byte of `cycles`, which may count on, keeps the others.
         position, end = Signal(range(_REPLY_BYTES + 1)), Signal(range(_REPLY_BYTES + 1))
-        out, out_valid, out_last = Signal(8), Signal(), Signal()
+        settled, out, out_valid, out_last = Signal(), Signal(8), Signal(), Signal()
         cycles_rest = Signal(24)
         sources = {
             "kind": header.kind | REPLY, "sequence": header.sequence, "status": status_byte,
@@ -170,12 +170,9 @@ class Commands(wiring.Component):
             "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
             "expirations": self.counters.expirations,
         }  # fmt: skip
-        chosen, keeps_rest = self._choose(m, header, status, position, end, sources)
+        chosen, is_cycles = self._choose(m, header, status, position, end, sources)
         has_data = Signal()
         m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
-        with m.If(keeps_rest):
-            m.d.sync += cycles_rest.eq(self.cycles[8:])
-
         with m.If(touches_program):
             m.d.sync += label.eq(0)
         with m.FSM() as fsm:
@@ -183,7 +180,9 @@ class Commands(wiring.Component):
             m.d.sync += touches_program.eq(
                 fsm.ongoing("WRITE") & (place.region != Region.ACTIVATION))
             with m.State("IDLE"):
-                m.d.sync += [header.eq(0), status.eq(Status.OK), index.eq(0)]
+                m.d.sync += [
+                    header.eq(0), status.eq(Status.OK), index.eq(0), position.eq(0),
+                ]
                 with m.If(self.greet):
                     m.d.comb += self.greeted.eq(1)
                     m.d.sync += [
@@ -248,23 +247,27 @@ class Commands(wiring.Component):
             with m.State("GREET"):
                 m.next = "COMPOSE"
             with m.State("COMPOSE"):
-                m.d.sync += [position.eq(0), out_valid.eq(0)]
+                m.d.sync += settled.eq(1)
                 m.next = "REPLY"
             with m.State("REPLY"):
                 m.d.comb += [
                     self.reply.payload.data.eq(out), self.reply.valid.eq(out_valid),
                     self.reply.payload.last.eq(out_last & ~has_data),
                 ]
+                m.d.sync += settled.eq(1)
                 with m.If(~out_valid | self.reply.ready):
-                    m.d.sync += [
-                        out.eq(chosen), position.eq(position + 1), out_valid.eq(1),
-                        out_last.eq(position == end),
-                    ]
+                    m.d.sync += out_valid.eq(0)
                     with m.If(out_valid & out_last):
-                        m.d.sync += out_valid.eq(0)
                         m.next = "IDLE"
                         with m.If(has_data):
                             m.next = "DATA"
+                    with m.Elif(settled):
+                        m.d.sync += [
+                            out.eq(chosen), position.eq(position + 1), out_valid.eq(1),
+                            out_last.eq(position == end), settled.eq(0),
+                        ]
+                        with m.If(is_cycles):
+                            m.d.sync += cycles_rest.eq(self.cycles[8:])
             with m.State("DATA"):
                 m.d.comb += [
                     reader.active.eq(1), self.reply.payload.eq(reader.o.payload),
@@ -277,7 +280,8 @@ class Commands(wiring.Component):
     def _choose(self, m: Module, header, status, position, end, sources: dict[str, Value]):
         """Return the reply's byte at ``position``, and whether that is the first one of ``cycles``.
 
-        ``end`` becomes the last byte's position. What a reply consists of is decided a cycle late.
+        ``end`` becomes the last byte's position. What a reply consists of, and where its bytes come
+        from, is decided a cycle late.
         """
         # Every byte that is no constant has a number, so that one multiplexer serves all replies.
         values = {(name, k): value[8 * k:8 * k + 8] for name, value in sources.items()
@@ -298,22 +302,23 @@ class Commands(wiring.Component):
             m.d.sync += answer.eq(failed)
         with m.Else():
             m.d.sync += answer.eq(header.kind)
+        m.d.sync += [number.eq(0), constant.eq(0)]
         with m.Switch(position):
             for at, place in enumerate(head):
                 with m.Case(at):
-                    m.d.comb += number.eq(numbers[place])
+                    m.d.sync += number.eq(numbers[place])
             with m.Default(), m.Switch(answer):
                 for request, body in bodies.items():
                     with m.Case(request), m.Switch(position):
                         for at, (name, k) in enumerate(body, start=len(head)):
                             with m.Case(at):
-                                m.d.comb += number.eq(numbers.get((name, k), len(numbers)))
+                                m.d.sync += number.eq(numbers.get((name, k), len(numbers)))
                                 if name in self._hello:
-                                    m.d.comb += constant.eq(self._hello[name] >> 8 * k & 0xFF)
+                                    m.d.sync += constant.eq(self._hello[name] >> 8 * k & 0xFF)
         with m.Switch(answer):
             for request, body in bodies.items():
                 with m.Case(request):
-                    m.d.comb += end.eq(len(head) + len(body) - 1)
+                    m.d.sync += end.eq(len(head) + len(body) - 1)
         with m.Switch(number):
             for place, value in values.items():
                 with m.Case(numbers[place]):
