@@ -16,6 +16,7 @@ from weft_hw.contract.descriptor import (
     decode_window,
     encode_descriptor,
     encode_window,
+    field_widths,
 )
 from weft_hw.contract.fields import Field, offsets, pack, unpack
 from weft_hw.contract.fingerprint import fingerprint
@@ -63,6 +64,15 @@ def test_descriptors_survive_encoding(layout, size, encode, decode):
         assert len(encode(values)) == size
         assert decode(encode(values)) == values
     assert decode(encode({})) == {field.name: 0 for field in layout}
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_no_configuration_reads_beyond_a_field(compact):
+    largest = Config(
+        name="x", lanes=1, weight_words=1 << 16, activation_words=1 << 15, line_words=512,
+        parameter_words=1 << 12, descriptor_count=256, window_count=1 << 12, compact=compact)
+    widths = field_widths(largest)
+    assert {f.name: widths[f.name] for f in DESCRIPTOR if not 0 < widths[f.name] <= f.width} == {}
 
 
 def test_known_bytes_of_a_window_entry():

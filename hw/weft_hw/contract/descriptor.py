@@ -171,14 +171,15 @@ def field_widths(config: Config) -> dict[str, int]:
     """Return how many bits of each field a configuration's gateware looks at.
 
     A compact one leaves out the top bits: those that its memories do not need, and those of feature
-    maps of more than 127 rows, columns or groups.
+    maps of more than 127 rows, columns or groups. Large memories do not widen a field: the bits
+    above it are the next field's.
     """
     widths = {field.name: field.width for field in DESCRIPTOR}
     if not config.compact:
         return widths
     line_bits = (config.line_words - 1).bit_length()
     beats = (config.activation_words * config.beats - 1).bit_length()
-    return widths | dict.fromkeys(_EXTENTS, _COMPACT_EXTENT_BITS) | {
+    needed = dict.fromkeys(_EXTENTS, _COMPACT_EXTENT_BITS) | {
         "in_base": (config.activation_words - 1).bit_length(),
         "row_words": config.line_words.bit_length(), "row_bits": line_bits.bit_length(),
         # Units count modulo the pieces of a line buffer.
@@ -191,6 +192,7 @@ def field_widths(config: Config) -> dict[str, int]:
         "out_base": beats, "out_row": beats, "out_pixel": beats,
         "first_mask": config.lanes, "last_mask": config.lanes,
     }
+    return {name: min(width, needed.get(name, width)) for name, width in widths.items()}
 
 
 def check_descriptor(config: Config, values: Mapping[str, int]) -> None:
