@@ -56,7 +56,7 @@ class RequestCheck(wiring.Component):
     is_open : In(1), expected : In(8)
         Whether there is a session, and the sequence number that is next.
     start : In(1)
-        Begin; the inputs must hold until ``done``.
+        Begin; the inputs must hold from the next cycle until ``done``.
     done : Out(1), status : Out(Status), unit_bytes : Out
         The verdict, valid for one cycle, and the size of the region's units, which stays.
     """

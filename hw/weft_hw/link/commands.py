@@ -199,14 +199,12 @@ class Commands(wiring.Component):
                     m.next = "HEADER"
             with m.State("HEADER"):
                 with m.If(~more | (index == HEADER_BYTES + FIELD_BYTES)):
-                    m.next = "SORTED"
+                    m.d.comb += check.start.eq(1)
+                    m.next = "CHECK"
                 with m.Else():
                     m.d.comb += self.bytes.ready.eq(1)
                     with m.If(taken):
                         m.d.sync += [index.eq(index + 1), sorts.eq(1)]
-            with m.State("SORTED"):
-                m.d.comb += check.start.eq(1)
-                m.next = "CHECK"
             with m.State("CHECK"):
                 m.d.sync += status.eq(check.status)
                 with m.If(check.done):
