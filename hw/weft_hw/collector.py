@@ -8,7 +8,18 @@ from weft_hw.accumulator import results_layout
 from weft_hw.contract.config import Config
 from weft_hw.layouts import beat_layout, pixel_shape, step_layout
 
-__all__ = ["Collector"]
+__all__ = ["Collector", "collected"]
+
+
+def collected(config: Config) -> dict[str, wiring.Member]:
+    """Return the ports by which results come, the same for every collector."""
+    return {
+        "done": In(step_layout(config)),
+        "results": In(results_layout(config)),
+        "last_beats": In(5),
+        "parameter_base": In(range(config.parameter_words)),
+        "begin": In(1),
+    }
 
 
 class Collector(wiring.Component):
@@ -34,13 +45,7 @@ class Collector(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         super().__init__({
-            "done": In(step_layout(config)),
-            "results": In(results_layout(config)),
-            "last_beats": In(5),
-            "parameter_base": In(range(config.parameter_words)),
-            "begin": In(1),
-            "valid": Out(1),
-            "beat": Out(beat_layout(config)),
+            **collected(config), "valid": Out(1), "beat": Out(beat_layout(config)),
         })
 
     def elaborate(self, platform):

@@ -81,17 +81,15 @@ class Engine(wiring.Component):
         sequencer, host = Sequencer(config, tech), HostPort(config)
         fill, program, walker = Fill(config), WindowProgram(config, tech), Walker(config)
         fetch, feeder, writer = TapFetch(config), Feeder(config), Writer(config)
-        if config.compact:
-            others = {"collector": SerialCollector(config)}
-        else:
-            others = {"collector": Collector(config), "elementwise": Elementwise(config),
-                      "table": TableLoader(config)}
+        collector = SerialCollector(config) if config.compact else Collector(config)
+        operands = {} if config.compact else {
+            "elementwise": Elementwise(config), "table": TableLoader(config)}
         # Each has a reset register of its own, for short wires.
         reset = self.reset
         for name, part in [
             ("sequencer", sequencer), ("fill", fill), ("program", program), ("walker", walker),
             ("fetch", fetch), ("feeder", feeder), ("writer", writer), ("host", host),
-            *others.items(),
+            ("collector", collector), *operands.items(),
         ]:  # fmt: skip
             reset = delay(m, reset, 1, name=f"reset_{name}")
             m.submodules[name] = ResetInserter(reset)(part)
@@ -113,22 +111,23 @@ class Engine(wiring.Component):
             *(part.begin.eq(sequencer.front_begin & (front.kind == Kind.MAC))
               for part in (fill, program, walker)),
             *(part.begin.eq(sequencer.back_begin)
-              for part in (feeder, others["collector"], writer)),
+              for part in (feeder, collector, writer)),
             program.base.eq(front.window_base), program.count.eq(front.window_count),
             feeder.enable.eq(sequencer.joined & ~sequencer.back_begin),
             sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
         ]  # fmt: skip
         if config.compact:
-            self._connect_serial(m, sequencer, others["collector"], output, writer)
+            self._connect_serial(m, sequencer, collector, output, writer)
             m.d.comb += [
                 activations.read_enable.eq(fill.read_enable),
                 activations.read_address.eq(fill.read_address),
             ]
-            operands, drained = Const(0, 1), Const(0, 1)
+            passing, drained = Const(0, 1), Const(0, 1)
         else:
-            self._connect_lanes(m, sequencer, activations, fill, output, writer, **others)
-            operands, drained = others["elementwise"].valid, others["elementwise"].drained
-        self._count(m, sequencer, feeder, operands, drained)
+            self._connect_lanes(
+                m, sequencer, activations, fill, output, writer, collector, **operands)
+            passing, drained = operands["elementwise"].valid, operands["elementwise"].drained
+        self._count(m, sequencer, feeder, passing, drained)
         self._order_reads(m, sequencer, fill, writer)
 
         # Activation memory to line buffers to window to array.
@@ -156,10 +155,10 @@ class Engine(wiring.Component):
         m.d.comb += [
             accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),
             accumulators.maximum.eq(back.maximum),
-            others["collector"].done.eq(accumulators.done),
-            others["collector"].results.eq(accumulators.results),
-            others["collector"].last_beats.eq(back.last_beats),
-            others["collector"].parameter_base.eq(back.parameter_base),
+            collector.done.eq(accumulators.done),
+            collector.results.eq(accumulators.results),
+            collector.last_beats.eq(back.last_beats),
+            collector.parameter_base.eq(back.parameter_base),
             writer.valid.eq(output.result_valid), writer.values.eq(output.results),
             activations.beat_enable.eq(writer.enable),
             activations.beat_address.eq(writer.address), activations.beat.eq(writer.beat),
@@ -172,7 +171,7 @@ class Engine(wiring.Component):
         return m
 
     def _connect_lanes(
-        self, m, sequencer, activations, fill, output, writer, *, collector, elementwise, table
+        self, m, sequencer, activations, fill, output, writer, collector, *, elementwise, table
     ):
         """Connect results, or operands, to the output lanes; operands take the read port."""
         back = sequencer.back

@@ -4,9 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from weft_hw.accumulator import results_layout
+from weft_hw.collector import collected
 from weft_hw.contract.config import Config
-from weft_hw.layouts import step_layout
 
 __all__ = ["SerialCollector"]
 
@@ -33,11 +32,7 @@ class SerialCollector(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         super().__init__({
-            "done": In(step_layout(config)),
-            "results": In(results_layout(config)),
-            "last_beats": In(5),
-            "parameter_base": In(range(config.parameter_words)),
-            "begin": In(1),
+            **collected(config),
             "ready": In(1), "start": Out(1), "takes": In(1), "bits": Out(config.lanes),
             "parameter": Out(range(config.parameter_words)),
         })

@@ -27,12 +27,11 @@ _RUN_MOST = 25  # fraction bits below the half that decide on a float32 tie
 class _Dropped:
     """What must be known of the bits that were shifted out: the half, and those below it."""
 
-    def __init__(self, m: Module):
+    def __init__(self):
         self.half = Signal()
         self.single, self.several = Signal(), Signal()  # bits below the half that are set
         self.run_bit = Signal()  # the bits right below the half are equal to it,
         self.run = Signal(range(_RUN_MOST + 1))  # and so many of them
-        self._m = m
 
     @property
     def none(self):
@@ -77,7 +76,7 @@ class SerialLane(wiring.Component):
         phase, parameter = self.phase, self.parameter
         high, low = Signal(_WORD), Signal(_WORD)
         negative, seen, carry, ended = Signal(), Signal(), Signal(), Signal()
-        dropped = _Dropped(m)
+        dropped = _Dropped()
 
         # The registers move right by one bit per cycle: first the value comes in, then (after the
         # bias is added) its sum moves on into `low`, whose bits decide what is added to `high`.
