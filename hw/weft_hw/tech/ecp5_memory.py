@@ -5,6 +5,7 @@ from typing import NamedTuple
 from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signal, Value
 
 from weft_hw.delay import delay
+from weft_hw.tech.blocks import cheapest
 from weft_hw.tech.portable import READ_LATENCY, BlockRam, WeightColumn
 
 __all__ = ["Ecp5BlockRam", "Ecp5WeightColumn"]
@@ -50,12 +51,7 @@ def _columns(width: int, granularity: int, shape: _Shape) -> list[_Column]:
 
 def _layout(width: int, depth: int, granularity: int) -> tuple[_Shape, list[_Column], int]:
     """Return the shape of a block, the blocks side by side, and the number of such rows."""
-    def cost(shape: _Shape) -> tuple[int, int]:
-        banks = -(-depth // shape.depth)
-        return len(_columns(width, granularity, shape)) * banks, banks
-
-    shape = min(_SHAPES, key=cost)
-    return shape, _columns(width, granularity, shape), cost(shape)[1]
+    return cheapest(_SHAPES, lambda shape: _columns(width, granularity, shape), depth)
 
 
 def _block(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 
 from weft_hw.delay import delay
+from weft_hw.tech.blocks import cheapest
 from weft_hw.tech.portable import BlockRam, WeightColumn
 
 __all__ = ["Ice40BlockRam", "Ice40SpramColumn"]
@@ -43,12 +44,7 @@ def _runs(width: int, granularity: int, shape: _Shape) -> list[range]:
 
 def _layout(width: int, depth: int, granularity: int) -> tuple[_Shape, list[range], int]:
     """Return the shape of a block, the blocks side by side, and the number of such rows."""
-    def cost(shape: _Shape) -> tuple[int, int]:
-        banks = -(-depth // shape.depth)
-        return len(_runs(width, granularity, shape)) * banks, banks
-
-    shape = min(_SHAPES, key=cost)
-    return shape, _runs(width, granularity, shape), cost(shape)[1]
+    return cheapest(_SHAPES, lambda shape: _runs(width, granularity, shape), depth)
 
 
 class Ice40BlockRam(BlockRam):
