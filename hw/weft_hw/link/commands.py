@@ -1,6 +1,6 @@
 """The command processor: one queued request after the other, checked, carried out, answered."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
@@ -22,6 +22,7 @@ from weft_hw.delay import delay
 from weft_hw.host_port import read_layout, write_layout
 from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
+from weft_hw.link.reply import choose_byte
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
 from weft_hw.sequencer import RUN
 from weft_hw.stream_buffer import StreamBuffer
@@ -170,7 +171,8 @@ class Commands(wiring.Component):
             "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
             "expirations": self.counters.expirations,
         }  # fmt: skip
-        chosen, is_cycles = self._choose(m, header, status, position, end, sources)
+        chosen, is_cycles = choose_byte(
+            m, header, status, position, end, sources, constants=self._hello)
         has_data = Signal()
         m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
         with m.If(touches_program):
@@ -274,53 +276,3 @@ class Commands(wiring.Component):
                 with m.If(reader.done):
                     m.next = "IDLE"
         return m
-
-    def _choose(self, m: Module, header, status, position, end, sources: dict[str, Value]):
-        """Return the reply's byte at ``position``, and whether that is the first one of ``cycles``.
-
-        ``end`` becomes the last byte's position. What a reply consists of, and where its bytes come
-        from, is decided a cycle late.
-        """
-        # Every byte that is no constant has a number, so that one multiplexer serves all replies.
-        values = {(name, k): value[8 * k:8 * k + 8] for name, value in sources.items()
-                  for k in range(-(-len(value) // 8))}  # fmt: skip
-        numbers = {place: number for number, place in enumerate(values)}
-        number, constant, chosen = Signal(range(len(numbers) + 1)), Signal(8), Signal(8)
-        head = [("kind", 0), ("sequence", 0), ("status", 0)]
-        refused, failed = 0, len(Request) + 1  # besides the requests themselves
-        bodies = {refused: [("expected", 0)], failed: []} | {
-            request: [(field.name, k) for field in fields for k in range(field.width // 8)]
-            for request, fields in REPLY_FIELDS.items()
-        }  # fmt: skip
-
-        answer = Signal(range(failed + 1))
-        with m.If(status == Status.SEQUENCE):
-            m.d.sync += answer.eq(refused)
-        with m.Elif(status != Status.OK):
-            m.d.sync += answer.eq(failed)
-        with m.Else():
-            m.d.sync += answer.eq(header.kind)
-        m.d.sync += [number.eq(0), constant.eq(0)]
-        with m.Switch(position):
-            for at, place in enumerate(head):
-                with m.Case(at):
-                    m.d.sync += number.eq(numbers[place])
-            with m.Default(), m.Switch(answer):
-                for request, body in bodies.items():
-                    with m.Case(request), m.Switch(position):
-                        for at, (name, k) in enumerate(body, start=len(head)):
-                            with m.Case(at):
-                                m.d.sync += number.eq(numbers.get((name, k), len(numbers)))
-                                if name in self._hello:
-                                    m.d.sync += constant.eq(self._hello[name] >> 8 * k & 0xFF)
-        with m.Switch(answer):
-            for request, body in bodies.items():
-                with m.Case(request):
-                    m.d.sync += end.eq(len(head) + len(body) - 1)
-        with m.Switch(number):
-            for place, value in values.items():
-                with m.Case(numbers[place]):
-                    m.d.comb += chosen.eq(value)
-            with m.Default():
-                m.d.comb += chosen.eq(constant)
-        return chosen, number == numbers["cycles", 0]
