@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from weft_hw.contract.config import Config
+if TYPE_CHECKING:
+    from weft_hw.contract.config import Config
 
 __all__ = ["Board"]
 
@@ -60,6 +62,6 @@ class Board:
     reset: Resource
     buffer_bytes: int = 4096
     buffer_frames: int = 16
-    floorplan: Callable[[Config], Iterable[tuple[str, str]]] | None = None
+    floorplan: "Callable[[Config], Iterable[tuple[str, str]]] | None" = None
     loader: str
     usb: str
