@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from weft_hw.boards import BOARDS, get_board
 from weft_hw.boards.constraints import constraints_of
-from weft_hw.boards.floorplan import lfe5u_85f_floorplan
-from weft_hw.boards.top import BoardTop, clock_hz, platform_of
+from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
 from weft_hw.contract.config import get_config
+from weft_hw.tech.ecp5_floorplan import lfe5u_85f_floorplan
 from weft_hw.tech.ecp5_pll import ecp5_pll_settings
 from weft_hw.tech.ice40_pll import filter_range, ice40_pll_settings
 from weft_sim.tools import run_tool, yosys
@@ -100,8 +100,7 @@ def test_elaborates_with_its_platform(board):
 @pytest.mark.rtl
 def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path):
     board = get_board("ulx3s-85f")
-    assert board.floorplan is not None
-    places = list(board.floorplan(get_config(board.config)))
+    places = floorplan_of(board)
     plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
     (tmp_path / "top.il").write_text(plan.files["top.il"])
     memories = " ".join(f"c:*.engine.{part}.U$* %u" for part in (

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from weft_hw.boards import Board, get_board
-from weft_hw.contract.config import get_config
 
 from weft.bitstream.programs import Program, find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
@@ -131,13 +130,13 @@ def build_bitstream(
 def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     """Write the platform's files; return the part, the clock in Hz and the platform's commands."""
     from weft_hw.boards.constraints import constraints_of
-    from weft_hw.boards.top import BoardTop, clock_hz, platform_of
+    from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
 
     platform = platform_of(board)
     suffix, override = _FRAGMENTS[board.family]
     fragment = constraints_of(board.name, suffix)
-    places = board.floorplan(get_config(board.config)) if board.floorplan else ()
-    after_synthesis = [f'setattr -set BEL "{site}" c:{cell}' for cell, site in places]
+    after_synthesis = [
+        f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan_of(board)]
     plan = platform.prepare(
         BoardTop(board), _TOP, emit_src=False,
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),

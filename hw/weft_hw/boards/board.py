@@ -1,11 +1,6 @@
 """What Weft needs to know about a board."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from weft_hw.contract.config import Config
 
 __all__ = ["Board"]
 
@@ -38,8 +33,9 @@ class Board:
         Resources of the platform file: serial port, lights, button.
     buffer_bytes, buffer_frames : int
         As for :class:`~weft_hw.core.Core`.
-    floorplan : callable, optional
-        Gives (cell, site) for cells that the placer is not to move, from the configuration.
+    floorplan : str, optional
+        Module and function, joined by a colon, that gives (cell, site) for the cells that the
+        placer is not to move, from the configuration; imported when it is needed.
     loader : str
         What openFPGALoader calls the board.
     usb : str
@@ -62,6 +58,6 @@ class Board:
     reset: Resource
     buffer_bytes: int = 4096
     buffer_frames: int = 16
-    floorplan: "Callable[[Config], Iterable[tuple[str, str]]] | None" = None
+    floorplan: str = ""
     loader: str
     usb: str

@@ -15,15 +15,27 @@ from weft_hw.tech.ecp5_pll import ecp5_pll_settings
 from weft_hw.tech.ice40 import Ice40
 from weft_hw.tech.ice40_pll import ice40_pll_settings
 
-__all__ = ["BoardTop", "clock_hz", "platform_of"]
+__all__ = ["BoardTop", "clock_hz", "floorplan_of", "platform_of"]
 
 _FAMILIES = {"ecp5": (Ecp5, ecp5_pll_settings), "ice40": (Ice40, ice40_pll_settings)}
 
 
+def _named(place: str):
+    """Return what a module and a name, joined by a colon, stand for."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def floorplan_of(board: Board) -> list[tuple[str, str]]:
+    """Return (cell, site) of the cells that the placer is not to move."""
+    if not board.floorplan:
+        return []
+    return list(_named(board.floorplan)(get_config(board.config)))
+
+
 def platform_of(board: Board):
     """Return a new instance of the board's platform."""
-    module, _, name = board.platform.partition(":")
-    platform = getattr(importlib.import_module(module), name)()
+    platform = _named(board.platform)()
     if board.extra_resources:
         platform.add_resources(getattr(platform, board.extra_resources))
     return platform

@@ -1,7 +1,6 @@
 """ULX3S: Lattice ECP5 on a board of Radiona, with an FT231X as its serial port."""
 
 from weft_hw.boards.board import Board
-from weft_hw.boards.floorplan import lfe5u_85f_floorplan
 
 __all__ = ["ULX3S_12F", "ULX3S_85F"]
 
@@ -13,7 +12,8 @@ _COMMON = {
 
 ULX3S_85F = Board(
     name="ulx3s-85f", title="ULX3S 85F", platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
-    config="ulx3s-85f", clock_hz=100_000_000, floorplan=lfe5u_85f_floorplan, **_COMMON)
+    config="ulx3s-85f", clock_hz=100_000_000,
+    floorplan="weft_hw.tech.ecp5_floorplan:lfe5u_85f_floorplan", **_COMMON)
 ULX3S_12F = Board(
     name="ulx3s-12f", title="ULX3S 12F", platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
     config="ulx3s-12f", clock_hz=75_000_000, buffer_bytes=2048, **_COMMON)

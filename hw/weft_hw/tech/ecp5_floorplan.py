@@ -6,10 +6,8 @@ Multipliers and memories, put where their columns belong, hold the rest in place
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from weft_hw.contract.config import Config
+from weft_hw.contract.config import Config
 
 __all__ = ["lfe5u_85f_floorplan"]
 
@@ -29,7 +27,7 @@ _QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
 _ACTIVATION_BLOCKS = 8  # for a quarter of a word, 4 bits each
 
 
-def lfe5u_85f_floorplan(config: "Config") -> Iterator[tuple[str, str]]:
+def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (cell, site) for a 9x16 array on an LFE5U-85F; cells are named as after flattening.
 
     The chip has three rows of 52 multipliers, each with a row of memories below, and one more row
@@ -62,7 +60,7 @@ def lfe5u_85f_floorplan(config: "Config") -> Iterator[tuple[str, str]]:
             yield cell, site.format(_LAST_MEMORY_ROW)
 
 
-def _array(config: "Config") -> Iterator[tuple[str, str]]:
+def _array(config: Config) -> Iterator[tuple[str, str]]:
     for column in range(config.columns):
         tile, place = divmod(column, config.tile)
         for row in range(config.rows):
