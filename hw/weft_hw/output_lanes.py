@@ -176,8 +176,8 @@ class OutputLanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lane_bits = ceil_log2(self.config.lanes)
-        # Lanes lie far apart, so that control is handed from one to the next. The first use after
-        # the zero points' is a table's address, _ADDRESS_WAIT cycles into the lane.
+        # Lanes lie far apart, side by side, so that control is handed from neighbours to neighbours.
+        # The first use after the zero points' is a table's address, _ADDRESS_WAIT cycles in.
         control = delay(m, self.control, 1, name="control")
         handed = [control]
         for cycle in range(_ADDRESS_WAIT):
@@ -193,7 +193,7 @@ class OutputLanes(wiring.Component):
                 lane.value.eq(self.beat.value[index]),
                 lane.operand.eq(self.beat.operand[index]),
                 lane.parameter.eq(self.beat.parameter),
-                lane.control.eq(handed[index % len(handed)]),
+                lane.control.eq(handed[index * len(handed) // self.config.lanes]),
                 lane.control.in_zero.eq(control.in_zero),
                 lane.control.other_zero.eq(control.other_zero),
                 lane.write_parameter.address.eq(write_parameter.address[lane_bits:]),

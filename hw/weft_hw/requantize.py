@@ -94,13 +94,18 @@ class Requantize(wiring.Component):
         ]
         m.d.comb += [product.a.eq(magnitude), product.b.eq(multiplier)]
 
-        double = self.rescale.rounding == Rounding.DOUBLE
+        # Decoded once: `rounding` may come from afar, and is the same for all values under way.
+        double, float32 = Signal(), Signal()
+        m.d.sync += [
+            double.eq(self.rescale.rounding == Rounding.DOUBLE),
+            float32.eq(self.rescale.rounding == Rounding.FLOAT32),
+        ]
         m.d.comb += product.nudge.eq(double & shift[5])
 
         shift = delay(m, shift, product.latency, name="shift")
         whole, fraction, sticky = self._shift(m, product.o, shift)
         tie_negative = delay(m, negative, product.latency + 3, name="negative")
-        whole, up = self._round(m, whole, fraction, sticky, tie_negative)
+        whole, up = self._round(m, whole, fraction, sticky, tie_negative, float32)
         negative = delay(m, tie_negative, 2, name="negative_rounded")
 
         # -(whole + up) = ~whole + 1 - up, so rounding is the adder's carry for either sign.
@@ -141,8 +146,8 @@ class Requantize(wiring.Component):
             shift = delay(m, shift[:bit], 1, name=f"shift_{stage}")
         return Cat(value[_FRACTION_BITS:], over), value[:_FRACTION_BITS], sticky
 
-    def _round(self, m: Module, whole: Value, fraction: Value, sticky: Value, negative: Value
-               ) -> tuple[Value, Value]:
+    def _round(self, m: Module, whole: Value, fraction: Value, sticky: Value, negative: Value,
+               float32: Value) -> tuple[Value, Value]:
         """Return, 2 cycles later, the whole part and whether its magnitude is rounded up.
 
         For FLOAT32, a magnitude of ``b`` whole bits has a float32 spacing of ``2**(b - 24)``, so it
@@ -171,7 +176,7 @@ class Requantize(wiring.Component):
         exact = now.half & now.zeros & ~now.low.any() & ~now.sticky
         up, rounded = Signal(), Signal(len(whole))
         m.d.sync += rounded.eq(now.whole)
-        with m.If(self.rescale.rounding == Rounding.FLOAT32):
+        with m.If(float32):
             m.d.sync += up.eq(Mux(below_tie | above_tie, now.whole[0], now.half))
         with m.Else():
             m.d.sync += up.eq(now.half & ~(exact & now.negative))
