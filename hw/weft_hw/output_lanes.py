@@ -176,7 +176,7 @@ class OutputLanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         lane_bits = ceil_log2(self.config.lanes)
-        # Lanes lie far apart, side by side, so that control is handed from neighbours to neighbours.
+        # Lanes lie far apart, side by side: control is handed from neighbour to neighbour.
         # The first use after the zero points' is a table's address, _ADDRESS_WAIT cycles in.
         control = delay(m, self.control, 1, name="control")
         handed = [control]

@@ -12,7 +12,7 @@ _COMMON = {
 
 ULX3S_85F = Board(
     name="ulx3s-85f", title="ULX3S 85F", platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
-    config="ulx3s-85f", clock_hz=100_000_000,
+    config="ulx3s-85f", clock_hz=110_000_000,
     floorplan="weft_hw.tech.ecp5_floorplan:lfe5u_85f_floorplan", **_COMMON)
 ULX3S_12F = Board(
     name="ulx3s-12f", title="ULX3S 12F", platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",

@@ -25,7 +25,6 @@ from weft_hw.link.cobs import Framed
 from weft_hw.link.reply import choose_byte
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
 from weft_hw.sequencer import RUN
-from weft_hw.stream_buffer import StreamBuffer
 
 __all__ = ["Commands", "LinkCounters"]
 
@@ -111,12 +110,6 @@ class Commands(wiring.Component):
         m.submodules.check = check = RequestCheck(self.config)
         m.submodules.writer = writer = UnitWriter(self.config)
         m.submodules.reader = reader = UnitReader(self.config)
-        content = writer.i
-        if not self.config.compact:
-            # A memory that lets a unit wait must not reach as far as the bytes behind it.
-            m.submodules.content = buffer = StreamBuffer(8)
-            wiring.connect(m, buffer.o, writer.i)
-            content = buffer.i
         wiring.connect(m, writer.o, wiring.flipped(self.write))
         wiring.connect(m, reader.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.data), reader.data)
@@ -138,7 +131,7 @@ class Commands(wiring.Component):
             transfer.region.eq(place.region), transfer.address.eq(place.address),
             transfer.count.eq(place.count), transfer.unit_bytes.eq(check.unit_bytes),
             writer.transfer.eq(transfer), reader.transfer.eq(transfer),
-            content.payload.eq(self.bytes.payload),
+            writer.i.payload.eq(self.bytes.payload),
             self.start.payload.first.eq(header.fields.RUN.first),
             self.start.payload.count.eq(header.fields.RUN.count),
         ]  # fmt: skip
@@ -151,9 +144,12 @@ class Commands(wiring.Component):
         m.d.sync += sorts.eq(0)
         with m.If(sorts):
             m.d.sync += header.as_value().word_select(place_of_byte, 8).eq(byte)
-        # The header counts its units itself, in as many bits as a legal request uses.
+        # The header counts its units itself, in as many bits as a legal request uses, and a cycle
+        # late as well.
+        stepped = Signal()
+        m.d.sync += stepped.eq(writer.step | reader.step)
         unit_bits = max(memory.units for memory in memory_map(self.config).values()).bit_length()
-        with m.If(writer.step | reader.step):
+        with m.If(stepped):
             m.d.sync += [
                 place.address[:unit_bits].eq(place.address[:unit_bits] + 1),
                 place.count[:unit_bits].eq(place.count[:unit_bits] - 1),
@@ -228,8 +224,8 @@ class Commands(wiring.Component):
                             m.d.sync += label.eq(header.fields.LABEL.label)
             with m.State("WRITE"):
                 m.d.comb += [
-                    writer.active.eq(1), content.valid.eq(self.bytes.valid & more),
-                    self.bytes.ready.eq(content.ready & more),
+                    writer.active.eq(1), writer.i.valid.eq(self.bytes.valid & more),
+                    self.bytes.ready.eq(writer.i.ready & more),
                 ]
                 with m.If(writer.done):
                     m.next = "COMPOSE"

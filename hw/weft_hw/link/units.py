@@ -1,6 +1,6 @@
 """Between the link's bytes and the memories' units: gathering and handing out."""
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,6 +8,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import max_unit_bytes, memory_map
 from weft_hw.host_port import ADDRESS_BITS, read_layout, write_layout
 from weft_hw.link.cobs import Framed
+from weft_hw.stream_buffer import StreamBuffer
 
 __all__ = ["Transfer", "UnitReader", "UnitWriter"]
 
@@ -25,15 +26,16 @@ class Transfer(data.StructLayout):
 class UnitWriter(wiring.Component):
     """Gather bytes into units and write them to consecutive addresses.
 
-    One byte per cycle, also across units of 2 bytes and more while ``o`` is ready; 2 cycles more
-    per transfer.
+    One byte per cycle, also across units of 2 bytes and more while ``o`` is ready; 3 cycles more
+    per transfer (2 where the configuration is compact).
 
     Members
     -------
     active : In(1), transfer : In(Transfer)
-        The transfer must be there a cycle before ``active``, with a ``count`` of at least 1.
+        The transfer must be there a cycle before ``active``, with a ``count`` of at least 1. No
+        more bytes may come than its units have.
     step : Out(1)
-        A unit was taken: increment ``address``, decrement ``count``.
+        A unit was taken: increment ``address``, decrement ``count``, at most a cycle later.
     done : Out(1)
         The last one was; from then on until ``active`` falls.
     i : In(stream.Signature(8))
@@ -49,6 +51,7 @@ class UnitWriter(wiring.Component):
     o: stream.Interface
 
     def __init__(self, config: Config):
+        self._compact = config.compact
         super().__init__({
             "active": In(1), "transfer": In(Transfer(config)), "step": Out(1), "done": Out(1),
             "i": In(stream.Signature(8)),
@@ -59,21 +62,36 @@ class UnitWriter(wiring.Component):
         m = Module()
         transfer, unit = self.transfer, self.o.payload
         index, last_index = Signal(transfer.unit_bytes.shape()), Signal(transfer.unit_bytes.shape())
-        gathered, is_last = Signal.like(unit.data), Signal()
-        m.d.sync += [last_index.eq(transfer.unit_bytes - 1), is_last.eq(transfer.count == 1)]
+        gathered = Signal.like(unit.data)
+        m.d.sync += last_index.eq(transfer.unit_bytes - 1)
+        is_last = index == last_index
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += index.eq(Mux(is_last, 0, index + 1))
+
+        # A memory that lets a unit wait must not reach as far as the bytes behind it, and where a
+        # byte belongs is known ahead, because the places lie far apart.
+        sorted_byte = data.StructLayout({"data": 8, "place": index.shape(), "is_last": 1})
+        arriving = stream.Signature(sorted_byte).create()
+        if self._compact:
+            byte = arriving
+        else:
+            m.submodules.buffer = buffer = StreamBuffer(sorted_byte)
+            wiring.connect(m, arriving, buffer.i)
+            byte = buffer.o
         m.d.comb += [
+            arriving.payload.data.eq(self.i.payload), arriving.payload.place.eq(index),
+            arriving.payload.is_last.eq(is_last), arriving.valid.eq(self.i.valid),
+            self.i.ready.eq(arriving.ready),
             unit.region.eq(transfer.region), unit.address.eq(transfer.address),
             unit.data.eq(gathered), self.step.eq(self.o.valid & self.o.ready),
-            self.i.ready.eq(
-                self.active & ~self.done & (~self.o.valid | (self.o.ready & ~is_last))),
+            byte.ready.eq(~self.o.valid | self.o.ready),
         ]
-
+        with m.If(byte.ready):
+            m.d.sync += self.o.valid.eq(byte.valid & byte.payload.is_last)
+            with m.If(byte.valid):
+                m.d.sync += gathered.word_select(byte.payload.place, 8).eq(byte.payload.data)
         with m.If(self.step):
-            m.d.sync += [self.o.valid.eq(0), self.done.eq(is_last)]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [gathered.word_select(index, 8).eq(self.i.payload), index.eq(index + 1)]
-            with m.If(index == last_index):
-                m.d.sync += [index.eq(0), self.o.valid.eq(1)]
+            m.d.sync += self.done.eq(transfer.count == 1)
         with m.If(~self.active):
             m.d.sync += self.done.eq(0)
         return m
