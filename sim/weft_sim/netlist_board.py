@@ -11,21 +11,24 @@ from weft_sim.verilate import build_netlist
 __all__ = ["ECP5_CELLS", "NetlistBoard"]
 
 ECP5_CELLS = Path(__file__).with_name("ecp5_cells.v")
+_CELLS = {"ecp5": ECP5_CELLS, "ice40": Path(__file__).with_name("ice40_cells.v")}
 
 # What the harness drives and looks at, around the netlist. A board has no reset from outside.
 _PINS = """module pins (
     input clk, rst, rx,
     output tx, idle, error
 );
+    wire idle_n, error_n, low = 0, high = 1;
+    {inversions}
     top board ({connections});
 endmodule
 """
 
 
 class NetlistBoard(PinBoard):
-    """A :class:`~weft_sim.pin_board.PinBoard` of the cells that synthesis for ECP5 left.
+    """A :class:`~weft_sim.pin_board.PinBoard` of the cells that synthesis left.
 
-    Yosys's own models of these cells, and Weft's (``ecp5_cells.v``) of those that yosys has as
+    Yosys's own models of these cells, and Weft's (``FAMILY_cells.v``) of those that yosys has as
     black boxes. Cells have no delays. Nothing resets the design but its own power-on reset; what
     has no value at power-up is random.
 
@@ -33,9 +36,12 @@ class NetlistBoard(PinBoard):
     ----------
     netlist : Path
         Verilog of the module ``top``, with the board's pins as ports.
+    family : str
+        ``ecp5`` or ``ice40``.
     connections : mapping
-        Name of a port to what it is connected to: ``clk`` (in place of the oscillator, at
-        the rate that the PLL makes), ``rx``, ``tx``, ``idle``, ``error`` or a constant.
+        Name of a port to what it is connected to: ``clk`` (in place of the oscillator, at the rate
+        that the PLL makes), ``rx``, ``tx``, ``idle``, ``error``, ``idle_n`` or ``error_n`` (of a
+        light that is on at 0), ``low`` or ``high``.
     clock_hz, baud : int
         What the design was built for.
     progress : callable, optional
@@ -47,12 +53,15 @@ class NetlistBoard(PinBoard):
         If the library has to be built and a tool is missing or fails.
     """
 
-    def __init__(self, netlist: Path, connections: Mapping[str, str], *, clock_hz: int, baud: int,
+    def __init__(self, netlist: Path, connections: Mapping[str, str], *, family: str,
+                 clock_hz: int, baud: int,
                  progress: Callable[[str], None] = lambda stage: None):  # fmt: skip
+        inversions = [f"assign {light} = ~{light}_n;" for light in ("idle", "error")
+                      if f"{light}_n" in connections.values()]
         ports = ", ".join(f".{port}({value})" for port, value in connections.items())
         with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
             pins = Path(scratch) / "pins.v"
-            pins.write_text(_PINS.format(connections=ports))
-            library = build_netlist(netlist, [pins, ECP5_CELLS],
-                                    yosys_cells("ecp5") / "cells_sim.v", HARNESS, progress)
+            pins.write_text(_PINS.format(connections=ports, inversions=" ".join(inversions)))
+            library = build_netlist(netlist, [pins, _CELLS[family]],
+                                    yosys_cells(family) / "cells_sim.v", HARNESS, progress)
         self._open(library, clock_hz, baud)

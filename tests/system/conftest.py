@@ -6,13 +6,19 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def small_builds(tmp_path_factory):
-    """Return two builds of ``small_board``, each as a folder and the report, made side by side.
+def complete_builds(tmp_path_factory):
+    """Return the builds of each design, by its name, each build as a folder and the report.
 
-    The sets and dictionaries of the two processes have another order.
+    All are made side by side. ECP5's is built twice, by processes whose sets and dictionaries have
+    another order.
     """
-    from small_board import build
+    from complete_builds import build
 
-    folders = [tmp_path_factory.mktemp("small_board") for _ in range(2)]
-    with ThreadPoolExecutor() as pool:
-        return list(zip(folders, pool.map(build, folders, (1, 2)), strict=True))
+    wanted = [("ice40", 1), ("ecp5", 1), ("ecp5", 2)]  # the longest first
+    folders = [tmp_path_factory.mktemp(name) for name, _ in wanted]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        reports = pool.map(lambda call, folder: build(call[0], folder, call[1]), wanted, folders)
+        builds = {"ice40": [], "ecp5": []}
+        for (name, _), folder, report in zip(wanted, folders, reports, strict=True):
+            builds[name].append((folder, report))
+    return builds

@@ -1,25 +1,30 @@
-"""A complete build, from the source to the bitstream, of the smallest design."""
+"""Complete builds, from the source to the bitstream: the smallest ECP5 design, the iCEBreaker."""
 
 import pytest
-from small_board import BOARD
+from complete_builds import DESIGNS
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(1800)]
 # As nextpnr packs them, by yosys 0.70.
-RECORDED = {"lut4": 10_339, "ff": 10_137, "dsp": 6, "block_ram": 25}
+RECORDED = {
+    "ecp5": {"lut4": 10_339, "ff": 10_137, "dsp": 6, "block_ram": 25},
+    "ice40": {"lut4": 4_704, "ff": 2_501, "dsp": 8, "block_ram": 22},
+}
 GROWTH = 1.03
 STALE = 0.90  # below it, what is recorded no longer guards anything
 
 
-def test_resources_have_not_grown(small_builds):
-    _, report = small_builds[0]
+@pytest.mark.parametrize("name", DESIGNS)
+def test_resources_have_not_grown(complete_builds, name):
+    _, report = complete_builds[name][0]
     assert report["seeds"][0]["met"]
-    used = {name: resource["used"] for name, resource in report["resources"].items()}
-    for name, recorded in RECORDED.items():
-        assert used[name] <= GROWTH * recorded, f"{name} has grown from {recorded}: {used}"
-        assert used[name] >= STALE * recorded, f"record less {name} than {recorded}: {used}"
+    used = {kind: resource["used"] for kind, resource in report["resources"].items()}
+    for kind, recorded in RECORDED[name].items():
+        assert used[kind] <= GROWTH * recorded, f"{kind} has grown from {recorded}: {used}"
+        assert used[kind] >= STALE * recorded, f"record less {kind} than {recorded}: {used}"
 
 
-def test_the_same_source_and_seed_give_the_same_bytes(small_builds):
-    first, second = (folder / f"{BOARD.name}.bit" for folder, _ in small_builds)
+def test_the_same_source_and_seed_give_the_same_bytes(complete_builds):
+    first, second = (
+        folder / f"{DESIGNS['ecp5'].board.name}.bit" for folder, _ in complete_builds["ecp5"])
     assert first.stat().st_size > 10_000
     assert first.read_bytes() == second.read_bytes()

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import weft
+from complete_builds import DESIGNS
 from graph_builder import Builder
-from small_board import BOARD, CONFIG, CONNECTIONS
 from weft import reference
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
 from weft.devices import open_over
 from weft.driver.transports.sim import SimTransport
+from weft_hw.boards.top import clock_hz
 from weft_sim.netlist_board import NetlistBoard
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(1800)]
@@ -24,14 +25,17 @@ LAYERS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def device(small_builds):
-    netlist = small_builds[0][0] / "log" / "netlist.v"
+@pytest.fixture(scope="module", params=list(DESIGNS))
+def device(request, complete_builds):
+    design = DESIGNS[request.param]
+    folder, _ = complete_builds[request.param][0]
+    netlist = folder / "log" / "netlist.v"
     text = netlist.read_text()
-    for cell in ("MULT18X18D", "DP16KD", "EHXPLLL", "TRELLIS_FF", "TRELLIS_DPR16X4", "CCU2C"):
+    for cell in design.cells:
         assert f" {cell} " in text, f"the netlist has no {cell}"
-    pins = NetlistBoard(netlist, CONNECTIONS, clock_hz=BOARD.clock_hz, baud=BOARD.baud)
-    device = open_over(SimTransport(CONFIG, pins=pins), CONFIG, name="netlist")
+    pins = NetlistBoard(netlist, design.connections, family=design.board.family,
+                        clock_hz=clock_hz(design.board), baud=design.board.baud)
+    device = open_over(SimTransport(design.config, pins=pins), design.config, name="netlist")
     yield device
     print(f"{pins.cycles} cycles in {pins.seconds:.1f} s")
     assert not pins.error
@@ -44,7 +48,7 @@ def test_a_layer_is_bit_exact(device, name):
     builder = Builder(34)  # at which no activation function clamps nearly everything
     graph = builder.build(LAYERS[name](builder, builder.input(6, 6, 3)))
     feed = random_feed(graph, 7)
-    program = compile_graph(graph, CONFIG)
+    program = compile_graph(graph, device.config)
     assert program.descriptors and all(layer.where != "host" for layer in program.layers)
     session = weft.InferenceSession(program, device=device, check=True)
     [output] = session.run(None, feed)

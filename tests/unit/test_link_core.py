@@ -262,6 +262,29 @@ def test_watchdog_frees_the_engine():
     simulate(bench, watchdog_cycles=1000)
 
 
+def test_short_requests_take_as_long_as_the_protocol_page_says():
+    """From the closing zero of the request to that of the reply, in cycles."""
+    most = {
+        (Request.HELLO, b""): 82, (Request.RESET, little((5, 4))): 168, (Request.STATUS, b""): 75,
+        (Request.LABEL, little((5, 4))): 45,
+    }  # fmt: skip
+
+    async def bench(host):
+        for sequence, ((kind, body), cycles) in enumerate(most.items(), start=-1):
+            await host.send(frame(kind, max(sequence, 0), body))
+            host.ctx.set(host.core.tx.ready, 1)
+            taken, begun, ended = 0, False, False
+            while not ended:
+                valid, byte = host.ctx.get(host.core.tx.valid), host.ctx.get(host.core.tx.payload)
+                begun, ended = begun or (valid and byte), begun and valid and not byte
+                await host.ctx.tick()
+                taken += 1
+            host.ctx.set(host.core.tx.ready, 0)
+            assert taken == cycles, kind
+
+    simulate(bench)
+
+
 def test_long_writes_move_a_byte_per_cycle():
     async def bench(host):
         await host.reset()
