@@ -16,4 +16,4 @@ ULX3S_85F = Board(
     floorplan="weft_hw.tech.ecp5_floorplan:lfe5u_85f_floorplan", **_COMMON)
 ULX3S_12F = Board(
     name="ulx3s-12f", title="ULX3S 12F", platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
-    config="ulx3s-12f", clock_hz=75_000_000, buffer_bytes=2048, **_COMMON)
+    config="ulx3s-12f", clock_hz=100_000_000, buffer_bytes=2048, **_COMMON)
