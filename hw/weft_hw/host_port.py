@@ -30,7 +30,7 @@ class HostPort(wiring.Component):
     """Hands units to the memory that they are for, and fetches those that are asked for.
 
     A write every 2 cycles; a read takes 4 (5 from activation memory); both wait besides for cycles
-    in which the engine leaves the activation memory free. A read may overtake a write that waits;
+    in which the engine leaves the activation memory free. A read waits for the write before it;
     one read may be under way.
 
     Parameters
@@ -97,7 +97,7 @@ class HostPort(wiring.Component):
         is_counter = asked.region == Region.COUNTER
         taken = Signal()
         m.d.comb += [
-            self.read.ready.eq(~waiting), self.fetch_address.eq(asked.address),
+            self.read.ready.eq(~waiting & ~stores), self.fetch_address.eq(asked.address),
             self.fetch_enable.eq(requested & is_activation),
             taken.eq(requested & (~is_activation | self.fetch_ready)),
         ]
