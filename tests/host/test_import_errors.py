@@ -282,6 +282,32 @@ def test_what_lies_behind_a_bad_layer_of_onnx_is_examined(tmp_path):
     )
 
 
+def test_what_lies_behind_a_bad_layer_in_qoperator_form_is_examined(tmp_path):
+    """A layer tells the scale of what it reads; the file, of the first bad layer, the shape."""
+    scale = numpy_helper.from_array(np.float32(0.5), "s")
+    other = numpy_helper.from_array(np.float32(0.25), "t")
+    zero = numpy_helper.from_array(np.int8(0), "z")
+    nodes = [
+        helper.make_node("Det", ["x"], ["one"], name="first"),
+        helper.make_node("QLinearSigmoid", ["one", "s", "z", "s", "z"], ["two"], name="second",
+                         domain="com.microsoft"),
+        helper.make_node("QLinearLeakyRelu", ["two", "t", "z", "s", "z"], ["three"], name="third",
+                         domain="com.microsoft", alpha=0.25),
+        helper.make_node("Det", ["three"], ["four"], name="fourth"),
+        helper.make_node("QLinearSigmoid", ["four", "s", "z", "s", "z"], ["y"], name="fifth",
+                         domain="com.microsoft"),
+    ]  # fmt: skip
+    proto = onnx.ModelProto.FromString(onnx_model(nodes, ["x"], [scale, other, zero]))
+    shape = helper.make_tensor_value_info("one", TensorProto.INT8, (1, 4, 6, 6))
+    proto.graph.value_info.append(shape)
+    refused(
+        write(tmp_path, proto.SerializeToString()),
+        r"cannot import m: first: operator Det is not supported; "
+        r"third: its operand was quantised with another scale or zero point; "
+        r"fourth: operator Det is not supported" + ADVICE,
+    )
+
+
 def test_onnx_layers_that_nothing_reads_do_not_matter(tmp_path):
     net = Net((1, 2, 4, 4))
     net.node("Det", [net.x], "unread")

@@ -12,7 +12,7 @@ from weft.graph import Graph
 from weft.importers.check import check
 from weft.importers.onnx_builder import Builder
 from weft.importers.onnx_floats import PENDING, clip_kind, finish
-from weft.importers.onnx_inputs import add_input, live_nodes, stand_in
+from weft.importers.onnx_inputs import add_input, live_nodes, operand_stand_in, stand_in
 from weft.importers.onnx_moves import MOVES, move
 from weft.importers.onnx_output import add_output
 from weft.importers.onnx_pad import is_real_pad
@@ -59,7 +59,8 @@ class _Importer:
     """Walks the nodes once, in the order in which the file must have them.
 
     Where a node fails, what it computes is unknown. Nothing is said of nodes that read it, but
-    all others are examined, those behind the next QuantizeLinear too if the file tells its shape.
+    all others are examined; those too that read it in QOperator form, or lie behind the next
+    QuantizeLinear, if the file tells its shape.
     """
 
     def __init__(self, model: Any, name: str, rounding: str):
@@ -86,6 +87,10 @@ class _Importer:
                     inputs.append(value.name)
         stand_ins = []
         for index, node in live_nodes(self._graph):
+            for name in dict.fromkeys(x for x in node.input if x in self._unknown):
+                value = operand_stand_in(self._builder, self._graph, node, name, self._values)
+                if value is not None:
+                    self._know(name, value, stand_ins)
             label = self._label(node, index)
             if not self._known(node.op_type) or not self._unknown & {*node.input}:
                 with self._layer(label, *node.output):
@@ -93,9 +98,7 @@ class _Importer:
                     continue
             self._unknown.update(node.output)
             if (value := stand_in(self._builder, self._graph, node, self._values)) is not None:
-                self._values[node.output[0]] = value
-                self._unknown.remove(node.output[0])
-                stand_ins.append(value.tensor)
+                self._know(node.output[0], value, stand_ins)
         self._require_quantized()
         outputs = []
         for value in self._graph.output:
@@ -107,6 +110,11 @@ class _Importer:
         graph = self._builder.graph(tuple(inputs), tuple(outputs))
         check(graph, self._problems, elsewhere=stand_ins)
         return graph
+
+    def _know(self, name: str, value: Activation, stand_ins: list[str]) -> None:
+        self._values[name] = value
+        self._unknown.remove(name)
+        stand_ins.append(value.tensor)
 
     @contextmanager
     def _layer(self, label: str, *outputs: str) -> Iterator[None]:

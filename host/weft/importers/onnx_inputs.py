@@ -12,7 +12,7 @@ from weft.importers.onnx_moves import MOVES
 from weft.importers.onnx_qoperators import QOPERATORS, as_quantized
 from weft.importers.onnx_values import ELEMENT_TYPES, Activation, Step, Value, step_of, take
 
-__all__ = ["add_input", "live_nodes", "stand_in"]
+__all__ = ["add_input", "live_nodes", "operand_stand_in", "stand_in"]
 
 _MAX_ELEMENTS = 1 << 28
 
@@ -86,14 +86,35 @@ def stand_in(
     """
     if node.op_type != "QuantizeLinear" or not node.output:
         return None
-    known = [x for x in graph.value_info if x.name in (*node.input[:1], node.output[0])]
-    operands = tuple(values.get(name) for name in node.input)
+    known = (*node.input[:1], node.output[0])
+    return _stand_in(builder, graph, node, 1, known, node.output[0], values)
+
+
+def operand_stand_in(
+    builder: Builder, graph: Any, node: Any, name: str, values: Mapping[str, Value]
+) -> Activation | None:
+    """Add a tensor in the place of an unknown one that an operator of QOperator form reads.
+
+    None where the file does not tell its shape, or ``node`` is another operator.
+    """
+    if node.op_type not in QOPERATORS:
+        return None
+    scale = list(node.input).index(name) + 1
+    return _stand_in(builder, graph, node, scale, (name,), name, values)
+
+
+def _stand_in(
+    builder: Builder, graph: Any, node: Any, scale: int, known: tuple[str, ...], name: str,
+    values: Mapping[str, Value],
+) -> Activation | None:  # fmt: skip
+    """Add tensor ``name`` with the shape of one of ``known``, and operand ``scale`` of ``node``."""
+    operands = tuple(values.get(operand) for operand in node.input)
     try:
-        step = step_of(take(operands, 1), take(operands, 2))
-        shapes = [_shape_of(value) for value in known]
+        step = step_of(take(operands, scale), take(operands, scale + 1))
+        shapes = [_shape_of(value) for value in graph.value_info if value.name in known]
     except ModelError:
         return None
     if not shapes:
         return None
-    name = builder.add_tensor(node.output[0], shapes[0], np.int8, step.quantization)
-    return Activation(name, shapes[0], "plain", step)
+    tensor = builder.add_tensor(name, shapes[0], np.int8, step.quantization)
+    return Activation(tensor, shapes[0], "plain", step)
