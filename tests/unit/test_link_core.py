@@ -160,6 +160,7 @@ def test_refusals_change_nothing_and_stop_what_follows(config):
             (write, place(200, 0, 1) + b"1234", Status.RANGE),
             (read, place(Region.WEIGHT, 0, 1), Status.RANGE),
             (read, place(activation, 512, 1), Status.RANGE),
+            *((read, place(activation, 0, (1 << bit) + 1), Status.RANGE) for bit in range(9, 16)),
             (read, place(activation, 0, 1) + b"1", Status.LENGTH),
             (Request.RUN, little((0, 1), (17, 1), (0, 2)), Status.RANGE),
             (Request.RUN, little((255, 1), (255, 1), (0, 2)), Status.RANGE),

@@ -117,7 +117,7 @@ class RequestCheck(wiring.Component):
                     m.d.sync += [known.eq(1), exact.eq(self.length == size)]
                     if request in (Request.WRITE, Request.READ):
                         m.d.sync += in_range.eq(
-                            allowed & (place.count != 0) & ~far & (end <= units))
+                            allowed & (place.count != 0) & ~far & ~many & (end <= units))
                     if request == Request.WRITE:
                         m.d.sync += exact.eq(
                             (self.length >= size)
