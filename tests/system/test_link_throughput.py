@@ -98,8 +98,8 @@ def test_small_inferences_ahead_of_their_replies_keep_the_line_busy(latency):
     transport.close()
 
 
-# Not measured: in proportion. The loop took 0.2 s where the link made 0.6 MB/s, half of the 1.25 that
-# an unchanged link had made on another day.
+# Not measured: in proportion. The loop took 0.2 s where the link made 0.6 MB/s, half of the
+# 1.25 that an unchanged link had made on another day.
 LOOP_SECONDS = 0.1
 
 
