@@ -284,9 +284,9 @@ def test_what_lies_behind_a_bad_layer_of_onnx_is_examined(tmp_path):
 
 def test_what_lies_behind_a_bad_layer_in_qoperator_form_is_examined(tmp_path):
     """A layer tells the scale of what it reads; the file, of the first bad layer, the shape."""
-    scale = numpy_helper.from_array(np.float32(0.5), "s")
-    other = numpy_helper.from_array(np.float32(0.25), "t")
-    zero = numpy_helper.from_array(np.int8(0), "z")
+    scale = numpy_helper.from_array(np.array(0.5, np.float32), "s")
+    other = numpy_helper.from_array(np.array(0.25, np.float32), "t")
+    zero = numpy_helper.from_array(np.array(0, np.int8), "z")
     nodes = [
         helper.make_node("Det", ["x"], ["one"], name="first"),
         helper.make_node("QLinearSigmoid", ["one", "s", "z", "s", "z"], ["two"], name="second",
