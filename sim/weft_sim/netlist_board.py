@@ -13,9 +13,9 @@ __all__ = ["ECP5_CELLS", "NetlistBoard"]
 ECP5_CELLS = Path(__file__).with_name("ecp5_cells.v")
 _CELLS = {"ecp5": ECP5_CELLS, "ice40": Path(__file__).with_name("ice40_cells.v")}
 
-# What the harness drives and looks at, around the netlist. A board has no reset from outside.
+# What the harness drives and looks at, around the netlist.
 _PINS = """module pins (
-    input clk, rst, rx,
+    input clk, rx,
     output tx, idle, error
 );
     wire idle_n, error_n, low = 0, high = 1;

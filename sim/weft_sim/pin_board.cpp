@@ -139,10 +139,14 @@ struct Board {
     Noise to_board, from_board;
     int quiet = 0;
 
+    // What `top` shows for the inputs that are set, before the edge that `step` makes.
+    void settle() {
+        top.clk = 0;
+        top.eval();
+    }
+
     void step() {
         top.clk = 1;
-        top.eval();
-        top.clk = 0;
         top.eval();
         ++cycles;
     }
@@ -154,14 +158,8 @@ extern "C" {
 
 Board* board_open() {
     Board* board = new Board;
-    board->top.clk = 0;
     board->top.rx = 1;
-    board->top.rst = 1;
-    board->top.eval();
-    board->step();
-    board->top.rst = 0;
-    board->top.eval();
-    board->cycles = 0;
+    board->settle();
     return board;
 }
 
@@ -206,7 +204,7 @@ int64_t board_exchange(Board* board, const uint8_t* in, int64_t in_count, int64_
         const uint64_t now = board->cycles;
         if (sender.idle() && sent < in_count) sender.start(in[sent++], now);
         top.rx = board->to_board.apply(sender.level(now), now);
-        top.eval();
+        board->settle();
         if (receiver.take(board->from_board.apply(top.tx, now), now)) out[got++] = receiver.byte;
         const bool waits = sender.idle() && sent == in_count && top.idle;
         board->quiet = receiver.idle() && (waits || got > 0) ? board->quiet + 1 : 0;

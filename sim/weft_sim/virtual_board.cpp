@@ -18,10 +18,14 @@ struct Board {
     Vtop top{&context};
     uint64_t cycles = 0;
 
+    // What `top` shows for the inputs that are set, before the edge that `step` makes.
+    void settle() {
+        top.clk = 0;
+        top.eval();
+    }
+
     void step() {
         top.clk = 1;
-        top.eval();
-        top.clk = 0;
         top.eval();
         ++cycles;
     }
@@ -33,15 +37,9 @@ extern "C" {
 
 Board* board_open() {
     Board* board = new Board;
-    board->top.clk = 0;
     board->top.rx___05Fvalid = 0;
     board->top.tx___05Fready = 0;
-    board->top.rst = 1;
-    board->top.eval();
-    board->step();
-    board->top.rst = 0;
-    board->top.eval();
-    board->cycles = 0;
+    board->settle();
     return board;
 }
 
@@ -65,7 +63,7 @@ int64_t board_exchange(Board* board, const uint8_t* in, int64_t in_count, int64_
     while (board->cycles < end && got < out_count && quiet < QUIET_CYCLES) {
         top.rx___05Fvalid = sent < in_count;
         if (sent < in_count) top.rx___05Fpayload = in[sent];
-        top.eval();
+        board->settle();
         const bool has_input = sent < in_count;
         if (has_input && top.rx___05Fready) ++sent;
         const bool has_output = top.tx___05Fvalid;
@@ -75,7 +73,7 @@ int64_t board_exchange(Board* board, const uint8_t* in, int64_t in_count, int64_
     }
     top.rx___05Fvalid = 0;
     top.tx___05Fready = 0;
-    top.eval();
+    board->settle();
     *taken = sent;
     return got;
 }
