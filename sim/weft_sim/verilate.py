@@ -19,9 +19,9 @@ __all__ = ["build_library", "build_netlist", "cache_folder"]
 
 Progress = Callable[[str], None]
 
-# Amaranth's own conversion stops at `proc`. Flattened and cleaned, with choices as trees in place of
-# functions, and without resets (registers begin with their values at power-up, as on a board), the
-# model runs several times faster: what depends on an input is computed twice per cycle.
+# Amaranth's own conversion stops at `proc`. Flattened and cleaned, with choices as trees in place
+# of functions, and without resets (registers begin with their values at power-up, as on a board),
+# the model runs several times faster: what depends on an input is computed twice per cycle.
 _YOSYS_SCRIPT = """
 read_rtlil top.il; hierarchy -top top; proc; memory_collect; flatten; pmuxtree
 delete -port w:rst w:reset; setundef -undriven -zero w:rst w:reset

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from weft_hw.boards import Board, get_board
 
+from weft.bitstream.carries import drop_unread_carries
 from weft.bitstream.programs import Program, find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
 from weft.errors import BuildError
@@ -86,6 +87,8 @@ def build_bitstream(
         _run(programs, synthesise, work, log / "synthesis.log")
         flip_flops = _flip_flops(work / "stat.json")
         (work / _NETLIST).replace(log / _NETLIST)
+        if board.family == "ecp5":
+            drop_unread_carries(work / _option(place, "--json"))
 
         inputs = [path for path in work.iterdir() if path.is_file()]
 
