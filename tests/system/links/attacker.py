@@ -23,6 +23,10 @@ class Attacker:
         address = rng.choice((0, 1, rng.randrange(units), units - 1, units, 1 << 20, 0xFFFFFF))
         left = max(0, units - address)
         count = rng.choice((1, 1, 2, min(left, 60), left + 1, rng.randrange(65536), 0))
+        if rng.random() < 0.2:  # legal perhaps, but for one bit far up
+            address, count = rng.choice((
+                (address | 1 << rng.randrange(12, 24), count),
+                (address, count | 1 << rng.randrange(12, 16))))
         return region, address, min(count, 65535)
 
     def content(self):
