@@ -186,13 +186,23 @@ def test_dilated_pool(graphs, kernel, stride, padding, dilation):
     check_all_on_accelerator(graphs, b, out)
 
 
-@pytest.mark.parametrize("rounding", ["reference", "onnxruntime"])
+@pytest.mark.parametrize("rounding", ["reference", "xnnpack", "onnxruntime"])
 @pytest.mark.parametrize("axes", [(1, 2), (1,), (2,)])
 def test_mean(graphs, rounding, axes):
     b = graphs.Builder(14, rounding)
     x = b.conv(b.input(7, 5, 2), 18, kernel=(1, 1))
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(b.tensors[x].shape))
     out = b.node("MEAN", (x,), shape, b.quantization(b.scale(x) / 3), axes=axes, keep_dims=True)
+    check_all_on_accelerator(graphs, b, out)
+
+
+@pytest.mark.parametrize("zero_point", [-113, -58])
+def test_means_with_exact_ties(graphs, zero_point):
+    """XNNPACK rounds with the zero point added, to an even result."""
+    b = graphs.Builder(16, "xnnpack")
+    x = b.conv(b.input(4, 4, 2), 32, kernel=(1, 1))
+    out = b.node("MEAN", (x,), (1, 1, 1, 32), b.quantization(b.scale(x) / 2, zero_point),
+                 axes=(1, 2), keep_dims=True)  # fmt: skip
     check_all_on_accelerator(graphs, b, out)
 
 

@@ -241,6 +241,30 @@ def test_clamps_whose_bound_is_a_tie(activation, bound, steps, zero_point):
     check(plan, x, onnx=False)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("size", [(4, 4), (7, 7), (15, 13), (16, 16)])
+def test_means_close_to_a_tie(size, seed):
+    """Sums that float32 may round either way: where a zero point is added decides it."""
+    rng = np.random.default_rng(seed)
+    count, channels = size[0] * size[1], 32
+    x_scale = np.float32(rng.uniform(0.01, 0.03))
+    ratio = 2.0 ** rng.integers(-1, 3) if seed < 2 else rng.uniform(0.5, 3)  # or exact ties
+    x_step = Step(float(x_scale), int(rng.integers(-128, 128)))
+    y_step = Step(float(np.float32(x_scale / np.float32(ratio))), int(rng.integers(-128, 128)))
+    sums = np.arange(-128 * count, 127 * count + 1) - x_step.zero_point * count
+    real = sums * (x_step.scale / y_step.scale / count)
+    inside = np.abs(real + y_step.zero_point) < 127
+    order = np.argsort(np.where(inside, np.abs(real % 1 - 0.5), 1), kind="stable")
+    totals = sums[order[:channels]] + x_step.zero_point * count
+    x = np.empty((1, count, channels), np.int8)
+    for channel, total in enumerate(totals.tolist()):
+        least, more = divmod(total, count)
+        x[0, :, channel] = least + (np.arange(count) < more)
+    plan = Plan(SEED, (1, *size, channels), x_step, [
+        Layer("mean", (0,), (1, 1, 1, channels), y_step, {})])  # fmt: skip
+    check(plan, x.reshape(plan.shape), onnx=False)
+
+
 @pytest.mark.parametrize("classes", [1, 2, 10, 200])
 def test_softmax(classes):
     rng = np.random.default_rng(SEED)

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 from weft_hw.contract.descriptor import Rounding
+from weft_sim.golden import OutputStage, mean_float32
 from weft_sim.golden import mean_multiplier as golden_multiplier
 
 from weft import reference
 from weft.compiler.context import Lowering
 from weft.compiler.convolution import linear_sums
+from weft.compiler.decisions import fit_function
 from weft.compiler.ir import Unsupported
 from weft.compiler.kernel import depthwise_entries, maximum_entries
 from weft.compiler.mac import Sums, Window, mac_command
@@ -67,19 +69,43 @@ def lower_mean(lowering: Lowering, index: int) -> None:
         entries=depthwise_entries(lowering.config, read, kernel, (1, 1)))  # fmt: skip
     if lowering.graph.rounding == "reference":
         sums = replace(sums, multipliers=_litert_mean(lowering, node, count, read.channels))
+    elif lowering.graph.rounding == "xnnpack":
+        sums = _with_xnnpack_mean(lowering, node, count, sums, stage)
     window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=zero_point)
     command = mac_command(lowering, index, source, target, window, sums)
     command.outputs = node.outputs
     lowering.emit(command)
 
 
+def _edges(lowering: Lowering, node: Node) -> list[tuple[np.float32, int]]:
+    """Return scale and zero point of the input and of the output."""
+    edges = []
+    for name in (node.inputs[0], node.outputs[0]):
+        tensor = lowering.graph.tensors[str(name)]
+        if tensor.quantization is None:
+            raise Unsupported("it is not quantised")
+        edges.append((tensor.quantization.scale[0], lowering.zero_point(tensor)))
+    return edges
+
+
+def _with_xnnpack_mean(
+    lowering: Lowering, node: Node, count: int, sums: Sums, stage: OutputStage
+) -> Sums:
+    """Return ``sums`` finished as XNNPACK does, which rounds with the zero point added."""
+    x, y = _edges(lowering, node)
+    totals = np.arange(-128 * count, 127 * count + 1)
+    results = mean_float32(totals, count, x, y).astype(np.int64)
+    fit = fit_function(stage, totals - x[1] * count, results)
+    channels = len(sums.bias)
+    return replace(
+        sums, bias=sums.bias + fit.bias, zero_point=fit.zero_point,
+        multipliers=Multipliers.uniform(channels, fit.rounding, fit.multiplier, fit.shift))
+
+
 def _litert_mean(lowering: Lowering, node: Node, count: int, channels: int) -> Multipliers:
     """Return LiteRT's multiplier of a mean, into which the count is divided beforehand."""
-    scales = [lowering.graph.tensors[str(name)].quantization
-              for name in (node.inputs[0], node.outputs[0])]  # fmt: skip
-    if scales[0] is None or scales[1] is None:
-        raise Unsupported("it is not quantised")
-    scale = float(scales[0].scale[0]) / float(scales[1].scale[0])
+    (x_scale, _), (y_scale, _) = _edges(lowering, node)
+    scale = float(x_scale) / float(y_scale)
     multiplier, exponent = golden_multiplier(scale, count)
     # An exponent above 0 shifts the sum left before it is multiplied, within 32 bits.
     if not 1 <= 31 - exponent <= 63 or 255 * count << max(exponent, 0) >= 1 << 31:

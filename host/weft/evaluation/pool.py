@@ -45,11 +45,15 @@ def mean(context: Context) -> NDArray[Any]:
     """Return the means over whole dimensions."""
     axes, shape = context.attributes["axes"], context.tensor(0).shape
     count = math.prod(shape[axis] for axis in axes)
-    total = golden.sums(context.value(0), axes, context.zero_point(0))
-    if context.graph.rounding != "reference":
+    zero_point, output_zero_point = context.zero_point(0), context.output_zero_point
+    total = golden.sums(context.value(0), axes, zero_point)
+    if context.graph.rounding == "onnxruntime":
         return context.shaped(output_stage(context)(total))
-    scale = float(context.scale(0)) / float(context.output_scale)
-    result = golden.mean_fixed_point(
-        total, scale=scale, count=count, zero_point=context.output_zero_point
-    )
+    if context.graph.rounding == "xnnpack":
+        x, y = (context.scale(0), zero_point), (context.output_scale, output_zero_point)
+        result = golden.mean_float32(total + count * zero_point, count, x, y)
+    else:
+        scale = float(context.scale(0)) / float(context.output_scale)
+        result = golden.mean_fixed_point(
+            total, scale=scale, count=count, zero_point=output_zero_point)
     return context.shaped(np.asarray(result))

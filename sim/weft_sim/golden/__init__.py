@@ -57,7 +57,13 @@ from weft_sim.golden.requantize import (
     round_away,
 )
 from weft_sim.golden.softmax import softmax_fixed_point
-from weft_sim.golden.xnnpack import add_20bit, leaky_relu_8bit, rescale_8bit, within_8bit
+from weft_sim.golden.xnnpack import (
+    add_20bit,
+    leaky_relu_8bit,
+    mean_float32,
+    rescale_8bit,
+    within_8bit,
+)
 
 __all__ = [
     "ALL_INT8",
@@ -90,6 +96,7 @@ __all__ = [
     "lookup",
     "max_pool2d",
     "mean_fixed_point",
+    "mean_float32",
     "mean_multiplier",
     "multiply",
     "multiply_float32",

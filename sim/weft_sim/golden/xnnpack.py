@@ -1,11 +1,11 @@
-"""Where XNNPACK has rules of its own: sums, and rescaling with 8 fraction bits."""
+"""Where XNNPACK has rules of its own: sums, means, and rescaling with 8 fraction bits."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft_sim.golden.elementwise import Operand
 
-__all__ = ["add_20bit", "leaky_relu_8bit", "rescale_8bit", "within_8bit"]
+__all__ = ["add_20bit", "leaky_relu_8bit", "mean_float32", "rescale_8bit", "within_8bit"]
 
 Edge = tuple[np.float32, int]  # scale and zero point
 
@@ -27,6 +27,19 @@ def add_20bit(a: Operand, b: Operand, y: Edge, *, subtract: bool = False) -> NDA
         b_values.astype(np.int64) - b_zero
     ) * b_multiplier
     return ((total + (1 << shift - 1)) >> shift) + y[1]
+
+
+def mean_float32(total: NDArray[np.int64], count: int, x: Edge, y: Edge) -> NDArray[np.int8]:
+    """Return MEAN of ``count`` values whose sums, zero points included, are ``total``.
+
+    Everything is rounded to float32 step by step. Both zero points are one addend, so the mean is
+    rounded, ties to even, when the output's zero point is in it.
+    """
+    (x_scale, x_zero), (y_scale, y_zero) = x, y
+    scale = np.float32(x_scale) / np.float32(y_scale) * np.float32(1 / count)
+    offset = np.float32(y_zero) - np.float32(x_zero * count) * scale
+    value = np.rint(total.astype(np.float32) * scale + offset)
+    return np.clip(value, -128, 127).astype(np.int8)
 
 
 def within_8bit(ratio: np.float32) -> bool:
