@@ -94,7 +94,7 @@ def test_elaborates_with_its_platform(board):
         assert f"{resource}_{number}__" in pins
     pll = {"ecp5": r"cell \EHXPLLL", "ice40": r"cell \SB_PLL40_PAD"}[board.family]
     assert rtlil.count(pll) == 1
-    assert constraints_of(board.name, suffix), "a board states its constraints"
+    assert constraints_of(board.constraints, suffix), "a board states its constraints"
 
 
 @pytest.mark.rtl

@@ -137,7 +137,7 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
 
     platform = platform_of(board)
     suffix, override = _FRAGMENTS[board.family]
-    fragment = constraints_of(board.name, suffix)
+    fragment = constraints_of(board.constraints, suffix)
     after_synthesis = [
         f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan_of(board)]
     plan = platform.prepare(

@@ -25,6 +25,8 @@ class Board:
         Name of the accelerator's configuration.
     family : str
         ``"ecp5"`` or ``"ice40"``: whose primitives are used.
+    constraints : str
+        Stem of its file in ``constraints/``.
     oscillator_hz, clock_hz : int
         Of the board, and what the design runs at, as near as the family's PLL comes.
     baud : int
@@ -48,6 +50,7 @@ class Board:
     extra_resources: str = ""
     config: str
     family: str
+    constraints: str
     oscillator_hz: int
     clock_hz: int
     baud: int

@@ -1,4 +1,4 @@
-"""Constraints beside the platform file's: ``constraints/BOARD.lpf`` or ``.pcf``."""
+"""Constraints beside the platform file's: ``constraints/NAME.lpf`` or ``.pcf``."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _FOLDERS = (Path(__file__).parents[3] / "constraints", Path(__file__).parent / "
 
 
 def constraints_of(name: str, suffix: str) -> str:
-    """Return the text of the board's file, or nothing if it has none."""
+    """Return the text of a board's file, or nothing if there is none."""
     for folder in _FOLDERS:
         path = folder / f"{name}{suffix}"
         if path.is_file():

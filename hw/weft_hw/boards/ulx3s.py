@@ -7,7 +7,7 @@ from weft_hw.boards.board import Board
 __all__ = ["ULX3S_12F", "ULX3S_85F", "ULX3S_85F_DOUBLE"]
 
 _COMMON = {
-    "family": "ecp5", "oscillator_hz": 25_000_000, "baud": 3_000_000,
+    "family": "ecp5", "constraints": "ulx3s", "oscillator_hz": 25_000_000, "baud": 3_000_000,
     "idle": ("led", 0), "busy": ("led", 1), "error": ("led", 2), "reset": ("button_fire", 0),
     "loader": "ulx3s", "usb": "0403:6015",
 }  # fmt: skip
