@@ -18,7 +18,7 @@ from weft_hw.fill import Fill
 from weft_hw.host_port import HostPort, read_layout, write_layout
 from weft_hw.line_buffer import LineBuffer
 from weft_hw.output_lanes import OutputLanes
-from weft_hw.sequencer import RUN, Sequencer
+from weft_hw.sequencer import RUN, Sequencer, events_late
 from weft_hw.serial_collector import SerialCollector
 from weft_hw.serial_lanes import SerialLanes
 from weft_hw.table_loader import TableLoader
@@ -221,17 +221,17 @@ class Engine(wiring.Component):
 
     def _count(self, m, sequencer, feeder, operands, operands_drained):
         """Sort each cycle of a layer: at work, or what it waits for."""
-        busy, drained, setup = Signal(), Signal(), Signal()
-        m.d.comb += [
-            busy.eq(feeder.step.valid | operands),
-            # Once the front half is done, or has gone on, only results are still on their way.
-            drained.eq(Mux(sequencer.back.kind == Kind.MAC,
-                           ~sequencer.joined | sequencer.front_done | feeder.waits_output,
-                           operands_drained)),
-            setup.eq(~sequencer.working | (sequencer.back.kind == Kind.TABLE)),
-            sequencer.events.eq(Cat(
-                busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup)),
-        ]  # fmt: skip
+        kind = sequencer.back.kind
+        # Once the front half is done, or has gone on, only results are still on their way.
+        facts = delay(m, Cat(
+            feeder.step.valid | operands, ~sequencer.working | (kind == Kind.TABLE),
+            kind == Kind.MAC, ~sequencer.joined | feeder.waits_output, sequencer.front_done,
+            operands_drained,
+        ), events_late(self.config), name="facts")  # fmt: skip
+        busy, setup, is_mac, held_back, front_done, others_drained = facts
+        drained = Mux(is_mac, held_back | front_done, others_drained)
+        m.d.comb += sequencer.events.eq(Cat(
+            busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup))
 
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""

@@ -13,11 +13,16 @@ from weft_hw.delay import delay
 from weft_hw.layouts import descriptor_layout
 from weft_hw.tech.portable import READ_LATENCY, Portable
 
-__all__ = ["RUN", "Sequencer"]
+__all__ = ["RUN", "Sequencer", "events_late"]
 
 _WORD = 32
 _COMPACT_BITS, _SETUP_BITS = 24, 6  # of a compact configuration's counters
 RUN = data.StructLayout({"first": 8, "count": 8})
+
+
+def events_late(config: Config) -> int:
+    """Return how many cycles after the fact the sequencer is told what to count."""
+    return 0 if config.compact else 1
 
 
 class Sequencer(wiring.Component):
@@ -46,7 +51,8 @@ class Sequencer(wiring.Component):
     front_done : In(1), while the front half has nothing left to do
     done : In(1), for one cycle: the back half is done
     busy : Out(1); cycles : Out(32), of the run under way or, when idle, the last one
-    events : In, conditions counted during a layer: one bit per counter but ``cycles``
+    events : In, conditions counted during a layer: one bit per counter but ``cycles``; those of
+        ``events_late`` cycles ago
     load : In, one descriptor word: ``enable``, ``address``, ``data``
     counter_address : In, layer * COUNTER_STRIDE + counter; counter_data : Out, 2 cycles later; a
         layer's counters are in memory 7 cycles after its ``done``
@@ -159,12 +165,14 @@ class Sequencer(wiring.Component):
     def _count(self, m, ends, layer):
         """Count each layer's events; its end moves the counts to memory, one a cycle.
 
-        But in a compact configuration, all of it happens a cycle late, which keeps the decisions
-        off the adders.
+        But in a compact configuration, all of it happens two cycles late, which keeps the
+        decisions off the adders.
         """
-        late = 0 if self.config.compact else 1
-        events = delay(m, Cat(self.busy, self.events), late, name="events")
-        ends, layer = delay(m, ends, late, name="ends"), delay(m, layer, late, name="counted")
+        late = events_late(self.config)
+        busy = delay(m, self.busy, 2 * late, name="busy")
+        events = Cat(busy, delay(m, self.events, late, name="events"))
+        ends, layer = (delay(m, value, 2 * late, name=name)
+                       for value, name in ((ends, "ends"), (layer, "counted")))
         m.submodules.counters = counters = self.tech.block_ram(
             width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE)
         m.d.comb += [

@@ -4,12 +4,13 @@ import pytest
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import DESCRIPTOR, encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
-from weft_hw.sequencer import Sequencer
+from weft_hw.sequencer import Sequencer, events_late
 from weft_hw.tech.portable import Portable
 from weft_sim import bench
 
 CONFIG = get_config("tiny")
 EVENTS = len(COUNTERS) - 1
+assert events_late(CONFIG) == 1
 FETCH = DESCRIPTOR_WORDS + 5  # cycles from one descriptor to the next, at most
 JOIN = 2  # from a layer's end to the next one's back half
 
@@ -47,8 +48,10 @@ async def run_layers(ctx, dut, rng, first, count, front_most, back_most):
     log, events = [], [[0] * len(COUNTERS) for _ in range(count)]
     front_left, back_left, front, back, cycle = -1, -1, -1, -1, 1
     free: dict[int, int] = {}  # when each layer's front half had nothing left to do
+    fired = 0
     while True:
         busy = ctx.get(dut.busy)
+        ctx.set(dut.events, fired)  # of the cycle before
         assert bool(ctx.get(dut.start.ready)) != bool(busy)
         if not busy:
             return events, log, cycle
@@ -76,7 +79,6 @@ async def run_layers(ctx, dut, rng, first, count, front_most, back_most):
             log.append((cycle, "done", back, None))
         ctx.set(dut.done, done)
         fired = int(rng.integers(0, 1 << EVENTS))
-        ctx.set(dut.events, fired)
         layer = events[sum(entry[1] == "done" for entry in log) - done]
         layer[0] += 1
         for k in range(EVENTS):
@@ -118,7 +120,7 @@ def test_layers_in_order(front_most, back_most):
                         when["back", index - 1] + front_most + 3,
                         when["front", index - 1] + FETCH)
             assert when["front", 0] <= FETCH
-            for _ in range(len(COUNTERS) + 1):
+            for _ in range(len(COUNTERS) + 2):
                 await ctx.tick()
                 assert ctx.get(dut.cycles) == cycles
             for index, counter in ((i, k) for i in range(count) for k in range(len(COUNTERS))):
