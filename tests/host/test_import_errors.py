@@ -231,6 +231,15 @@ def test_float_onnx(tmp_path):
     )
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_bias_that_is_not_finite(tmp_path, value):
+    net = Net((1, 2, 4, 4))
+    bias = net.constant("b", np.array([0, value], np.float32))
+    net.node("Conv", [net.x, net.weights("w", np.ones((2, 2, 1, 1), np.int8)), bias], "c")
+    refused(write(tmp_path, net.bytes(net.quantized("c", 1, 0))),
+            r"cannot import m: c: a bias is not a finite number")
+
+
 def test_every_unsupported_onnx_operator_is_listed(tmp_path):
     nodes = [
         helper.make_node("Sin", ["x"], ["a"], name="first"),

@@ -84,7 +84,10 @@ def bias_tensor(
         data = bias.data
     elif isinstance(bias, Constant) and bias.data.dtype == np.float32:
         scale = (x.scale * weights.scale).astype(np.float32)
-        rounded = np.rint(bias.data.reshape(-1) / scale)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rounded = np.rint(bias.data.reshape(-1) / scale)
+        if not np.isfinite(rounded).all():
+            raise ModelError("a bias is not a finite number")
         data = np.clip(rounded, -(1 << 31), (1 << 31) - 1).astype(np.int64).astype(np.int32)
     else:
         raise ModelError("the bias must be a constant")
