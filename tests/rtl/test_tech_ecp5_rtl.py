@@ -22,7 +22,6 @@ CASES = [
       for rows, depth, columns in [
           (9, 2048, 1), (3, 64, 1), (12, 600, 1), (9, 2049, 1), (9, 1024, 2), (9, 512, 4),
           (4, 300, 4)]),
-    *({"kind": "accumulator", "a": (width, True)} for width in (16, 20)),
 ]
 
 

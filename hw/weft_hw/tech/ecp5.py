@@ -9,9 +9,9 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Shape, Signa
 from weft_hw.tech.ecp5_memory import Ecp5BlockRam, Ecp5WeightColumn
 from weft_hw.tech.ecp5_pll import Ecp5Pll, ecp5_pll_settings
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
-from weft_hw.tech.portable import Accumulator, FabricMultiplier, Multiplier, Portable
+from weft_hw.tech.portable import FabricMultiplier, Multiplier, Portable
 
-__all__ = ["Ecp5", "Ecp5Accumulator", "Ecp5Multiplier", "carry_gated_sum"]
+__all__ = ["Ecp5", "Ecp5Multiplier", "carry_gated_sum"]
 
 _OPERAND_BITS, _PRODUCT_BITS = 18, 36
 _GATED_XOR = 0x7888  # (A & B) ^ (C & D); the low four bits, A & B, are the carry if that is 0
@@ -78,18 +78,6 @@ def carry_gated_sum(
     return total[:width]
 
 
-class Ecp5Accumulator(Accumulator):
-    """:class:`Accumulator` in one chain of CCU2C, which gates the old total by itself."""
-
-    def elaborate(self, platform):
-        m = Module()
-        value = Cat(self.value, self.value[-1].replicate(len(self.total) - len(self.value)))
-        total = carry_gated_sum(m, value, Const(1, 1), self.total, self.add, Const(0, 1))
-        with m.If(self.enable):
-            m.d.sync += self.total.eq(total)
-        return m
-
-
 class Ecp5(Portable):
     """Lattice ECP5, for Yosys and nextpnr."""
 
@@ -98,10 +86,6 @@ class Ecp5(Portable):
     def multiplier(self, *, dsp: bool = True) -> Multiplier:
         """Return a MULT18X18D, or with ``dsp`` off a fabric multiplier of about 75 LUTs."""
         return Ecp5Multiplier() if dsp else TreeMultiplierByte(carry_gated_sum)
-
-    def accumulator(self, shape: Shape, *, dsp: bool = False) -> Ecp5Accumulator:
-        """Return an accumulator in a carry chain; no tool times an ALU54B."""
-        return Ecp5Accumulator(shape)
 
     def block_ram(self, *, width: int, depth: int, granularity: int | None = None) -> Ecp5BlockRam:
         """Return a memory of DP16KD blocks."""
