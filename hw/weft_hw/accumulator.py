@@ -37,6 +37,8 @@ class Accumulators(wiring.Component):
     maximum : In(1), constant while steps are in flight
     done : Out(step_layout(config)), the last step of an output, or not valid
     results : Out, of [pixel][column]
+    excess : In, of [pixel], and total_excess : Out, of [pixel], only if ``config.paired``: a sum in
+        any case, as a maximum is taken in depthwise layers, where there is none
     """
 
     def __init__(self, config: Config, tech: Portable):
@@ -49,6 +51,10 @@ class Accumulators(wiring.Component):
             "maximum": In(1),
             "done": Out(step_layout(config)),
             "results": Out(results_layout(config)),
+            **({
+                "excess": In(data.ArrayLayout(sum_shape(config), config.pixels)),
+                "total_excess": Out(data.ArrayLayout(signed(32), config.pixels)),
+            } if config.paired else {}),
         })
 
     def elaborate(self, platform):
@@ -56,6 +62,15 @@ class Accumulators(wiring.Component):
         m.d.sync += self.done.eq(self.step)
         m.d.sync += self.done.valid.eq(self.step.valid & self.step.last)
         for p in range(self.config.pixels):
+            if self.config.paired:
+                m.submodules[f"p{p}_excess"] = accumulator = self.tech.accumulator(
+                    sum_shape(self.config))
+                m.d.comb += [
+                    accumulator.value.eq(self.excess[p]),
+                    accumulator.enable.eq(self.step.valid),
+                    accumulator.add.eq(~self.step.first),
+                    self.total_excess[p].eq(accumulator.total),
+                ]
             for column in range(self.config.columns):
                 value = self.sums[p][column]
                 m.submodules[f"p{p}_c{column}"] = accumulator = self.tech.accumulator(

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import step_layout
-from weft_hw.pe import ProcessingElement, sum_shape
+from weft_hw.pe import PairElement, ProcessingElement, sum_shape
 from weft_hw.tech.portable import READ_LATENCY, Portable
 
 __all__ = ["SystolicArray"]
@@ -16,14 +16,18 @@ __all__ = ["SystolicArray"]
 class SystolicArray(wiring.Component):
     """``sums[p][c] = sum over rows r of activation[p][r] * W[weight_address][r][c]``.
 
-    Activations, weight addresses and sums move: row ``r`` works ``r`` cycles behind row 0, and
-    each tile of ``config.tile`` columns one cycle behind the tile on its left. The sums leave
-    aligned, together with the ``step`` that they belong to. In a depthwise layer every column
-    takes its own activation instead of the one that crosses the row.
+    Activations, weight addresses and sums move: each stage (``config.stages``) works a cycle
+    behind the one above it, and each tile of ``config.tile`` columns one cycle behind the tile on
+    its left. The sums leave aligned, together with the ``step`` that they belong to. In a
+    depthwise layer every column takes its own activation instead of the one that crosses the row.
 
-    Latency is ``rows + tiles + 4`` cycles from ``step`` to ``o_step``; throughput is one step per
-    cycle; nothing stalls. ``broadcast`` and ``own`` of row ``r`` belong to the step of ``1 + r``
-    cycles before (which is when the window former has them).
+    If ``config.paired``, the sums also contain, for each pair of rows, the product of both weights
+    and that of both crossing activations, which ``excess`` gives.
+
+    Latency is ``stages + tiles + 4`` cycles from ``step`` to ``o_step``; throughput is one step
+    per cycle; nothing stalls. ``own`` of row ``r`` belongs to the step of ``1 + config.lag(r)``
+    cycles before, or ``2 + config.lag(r)`` if ``config.paired``, which is when the window former
+    has it.
 
     Parameters
     ----------
@@ -36,12 +40,14 @@ class SystolicArray(wiring.Component):
     depthwise : In(1), constant while steps are in flight; handed from element to element like them
     own : In, activation of [pixel][row][column], of which column 0 also crosses the row
     o_step : Out(step_layout(config)); sums : Out, of [pixel][column]
+    excess : Out, of [pixel], only if ``config.paired``
     load : In, one column of one weight word: ``address`` (word * columns + column), ``weights``
     """
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        self.latency = config.rows + config.columns // config.tile + READ_LATENCY + 2
+        self.latency = (
+            len(config.stages) + config.columns // config.tile + READ_LATENCY + 2)
         words = data.ArrayLayout(signed(8), config.columns)
         super().__init__({
             "step": In(step_layout(config)),
@@ -51,6 +57,8 @@ class SystolicArray(wiring.Component):
             "o_step": Out(step_layout(config)),
             "sums": Out(data.ArrayLayout(
                 data.ArrayLayout(sum_shape(config), config.columns), config.pixels)),
+            **({"excess": Out(data.ArrayLayout(sum_shape(config), config.pixels))}
+               if config.paired else {}),
             "load": In(wiring.Signature({
                 "enable": Out(1),
                 "address": Out(range(config.weight_words * config.columns)),
@@ -66,34 +74,36 @@ class SystolicArray(wiring.Component):
         m.d.comb += self.o_step.eq(delay(m, self.step, self.latency, name="step"))
 
         enable, address, weights = self.load.enable, self.load.address, self.load.weights
-        # What enters tile 0; each row and each tile adds a cycle.
-        addresses, depthwise = [self.weight_address], [self.depthwise]
-        for row in range(1, config.rows):
-            addresses.append(delay(m, addresses[-1], 1, name=f"address_r{row}"))
-            depthwise.append(delay(m, depthwise[-1], 1, name=f"depthwise_r{row}"))
+        # What enters tile 0; each stage and each tile adds a cycle.
+        addresses = [self.weight_address]
+        depthwise = [delay(m, self.depthwise, int(config.paired), name="depthwise_r0")]
+        for stage in range(1, len(config.stages)):
+            addresses.append(delay(m, addresses[-1], 1, name=f"address_r{stage}"))
+            depthwise.append(delay(m, depthwise[-1], 1, name=f"depthwise_r{stage}"))
         crossing = [[self.own[p][row][0] for row in range(config.rows)]
                     for p in range(config.pixels)]
 
         for tile in range(tiles):
             if tile:
-                addresses = [delay(m, a, 1, name=f"address_t{tile}_r{r}")
-                             for r, a in enumerate(addresses)]
+                addresses = [delay(m, a, 1, name=f"address_t{tile}_r{s}")
+                             for s, a in enumerate(addresses)]
                 crossing = [[delay(m, a, 1, name=f"crossing_p{p}_t{tile}_r{r}")
                              for r, a in enumerate(rows)] for p, rows in enumerate(crossing)]
-            depthwise = [delay(m, d, 1, name=f"depthwise_t{tile}_r{r}")
-                         for r, d in enumerate(depthwise)]
+            depthwise = [delay(m, d, 1, name=f"depthwise_t{tile}_r{s}")
+                         for s, d in enumerate(depthwise)]
             if not config.compact:  # whose weights stand at the host port long enough
                 enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
                 address = delay(m, address, 1, name=f"load_address_t{tile}")
                 weights = delay(m, weights, 1, name=f"load_weights_t{tile}")
             first = tile * config.tile
             m.submodules[f"weights_{tile}"] = memory = self.tech.weight_column(
-                rows=config.rows, depth=config.weight_words, columns=config.tile)
+                rows=config.rows, depth=config.weight_words, columns=config.tile,
+                at_once=1 + config.paired)
             m.d.comb += [
                 memory.write_address.eq(address[column_bits:]), memory.write_data.eq(weights),
             ]
             for row in range(config.rows):
-                m.d.comb += memory.read_address[row].eq(addresses[row])
+                m.d.comb += memory.read_address[row].eq(addresses[config.lag(row)])
             for column in range(first, first + config.tile):
                 m.d.comb += memory.write_enable[column - first].eq(
                     enable & (address[:column_bits] == column))
@@ -102,22 +112,54 @@ class SystolicArray(wiring.Component):
                     total = self._column(m, p, tile, column, crossing[p], depthwise, words)
                     m.d.comb += self.sums[p][column].eq(
                         delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}"))
+            if config.paired and not tile:
+                for p in range(config.pixels):
+                    excess = self._excess(m, p, crossing[p])
+                    m.d.comb += self.excess[p].eq(
+                        delay(m, excess, tiles - 1, name=f"excess_p{p}"))
         return m
 
     def _column(self, m, pixel, tile, column, crossing, depthwise, weights):
         """Chain the elements of one column of one pixel; return the lowest one's sum."""
         config, total = self.config, 0
-        for row in range(config.rows):
-            index = (pixel * config.rows + row) * config.columns + column
-            element = ProcessingElement(
-                config, self.tech, dsp=index < config.dsp_multipliers)
-            name = f"p{pixel}_r{row}_c{column}"
+        for stage, rows in enumerate(config.stages):
+            dsp = config.has_dsp(pixel, stage, column)
+            name = f"p{pixel}_r{rows[0]}_c{column}"
+            own = [
+                delay(m, self.own[pixel][row][column], tile, name=f"own_p{pixel}_r{row}_c{column}")
+                for row in rows
+            ]
+            if len(rows) == 2:
+                element = PairElement(config, self.tech, dsp=dsp)
+                m.d.comb += element.depthwise.eq(depthwise[stage])
+                for place, row in enumerate(rows):
+                    m.d.comb += [
+                        element.crossing[place].eq(crossing[row]),
+                        element.own[place].eq(own[place]), element.weight[place].eq(weights[row]),
+                    ]
+            else:
+                element = ProcessingElement(config, self.tech, dsp=dsp)
+                activation = Mux(depthwise[stage], own[0], crossing[rows[0]])
+                m.d.comb += [
+                    element.activation.eq(
+                        delay(m, activation, int(not config.paired), name=f"activation_{name}")),
+                    element.weight.eq(weights[rows[0]]),
+                ]
             m.submodules[f"pe_{name}"] = element
-            own = delay(m, self.own[pixel][row][column], tile, name=f"own_{name}")
-            activation = Mux(depthwise[row], own, crossing[row])
+            m.d.comb += element.sum_in.eq(total)
+            total = element.sum_out
+        return total
+
+    def _excess(self, m, pixel, crossing):
+        """Chain the products of two activations of one pixel, as one more column would."""
+        total = 0
+        for rows in self.config.stages:
+            if len(rows) == 1:
+                return delay(m, total, 1, name=f"excess_p{pixel}_r{rows[0]}")
+            element = ProcessingElement(self.config, self.tech, dsp=False)
+            m.submodules[f"excess_p{pixel}_r{rows[0]}"] = element
             m.d.comb += [
-                element.activation.eq(delay(m, activation, 1, name=f"activation_{name}")),
-                element.weight.eq(weights[row]),
+                element.activation.eq(crossing[rows[0]]), element.weight.eq(crossing[rows[1]]),
                 element.sum_in.eq(total),
             ]
             total = element.sum_out

@@ -1,7 +1,7 @@
 """Collector: holds the results of one output position and hands them out beat by beat."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.accumulator import results_layout
@@ -25,6 +25,8 @@ def collected(config: Config) -> dict[str, wiring.Member]:
 class Collector(wiring.Component):
     """Pixel by pixel, ``lanes`` results at a time, each with the index of its parameters.
 
+    If ``config.paired``, a result is what is left without its pixel's ``excess``.
+
     The first beat is valid 2 cycles after ``done``; then one beat per cycle, ``last_beats`` per
     pixel in the final group of channels and ``columns / lanes`` in the others, without the
     pixels that lie below the output. Nothing stalls: the feeder must leave that many cycles
@@ -37,6 +39,7 @@ class Collector(wiring.Component):
     Members
     -------
     done : In(step_layout(config)); results : In, of [pixel][column]
+    excess : In, of [pixel], only if ``config.paired``
     last_beats : In(5); parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
     valid : Out(1); beat : Out(beat_layout(config))
@@ -46,6 +49,8 @@ class Collector(wiring.Component):
         self.config = config
         super().__init__({
             **collected(config), "valid": Out(1), "beat": Out(beat_layout(config)),
+            **({"excess": In(data.ArrayLayout(signed(32), config.pixels))}
+               if config.paired else {}),
         })
 
     def elaborate(self, platform):
@@ -71,6 +76,13 @@ class Collector(wiring.Component):
         for lane in range(config.lanes):
             choice = Array(position[k] for k in range(lane, len(position), config.lanes))
             m.d.sync += out.value[lane].eq(choice[index])
+        if config.paired:
+            held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
+            with m.If(self.done.valid):
+                m.d.sync += held_excess.eq(self.excess)
+            m.d.sync += excess.eq(Array(held_excess[p] for p in range(config.pixels))[pixel])
+            for lane in range(config.lanes):
+                m.d.comb += self.beat.value[lane].eq(out.value[lane] - excess)
 
         last_beat, last_pixel, final_beat = Signal(), Signal(), Signal.like(self.last_beats)
         m.d.sync += final_beat.eq(self.last_beats - 1)

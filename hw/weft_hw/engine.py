@@ -151,6 +151,13 @@ class Engine(wiring.Component):
             array.depthwise.eq(back.depthwise), array.own.eq(window.own),
         ]  # fmt: skip
 
+        if config.paired:
+            m.d.comb += [
+                feeder.depthwise.eq(back.depthwise), window.depthwise.eq(back.depthwise),
+                accumulators.excess.eq(array.excess),
+                collector.excess.eq(accumulators.total_excess),
+            ]
+
         # Array to accumulators, results to activation memory.
         m.d.comb += [
             accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),

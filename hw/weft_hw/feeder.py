@@ -31,6 +31,7 @@ class Feeder(wiring.Component):
     begin : In(1), a new layer: takes ``weight_base``
     enable : In(1), windows may start; columns are taken in any case
     weight_base, last_beats : In, constant during a layer
+    depthwise : In(1), likewise, only if ``config.paired``
     step : Out(step_layout(config)); weight_address : Out
     push, pixel, words, every, start, channels : Out, to the window former
     waits_output : Out(1), a complete window is held back by results that still leave
@@ -48,6 +49,7 @@ class Feeder(wiring.Component):
             "enable": In(1),
             "weight_base": In(range(config.weight_words)),
             "last_beats": In(5),
+            **({"depthwise": In(1)} if config.paired else {}),
             "step": Out(step_layout(config)),
             "weight_address": Out(range(config.weight_words)),
             "push": Out(1),
@@ -81,7 +83,9 @@ class Feeder(wiring.Component):
                     | Mux(self.step.last, covers, cooling <= window.steps_minus_1)),
             start.eq(complete & idle & free & self.enable),
             self.empty.eq(~complete),
-            self.columns.ready.eq(~complete | start),
+            # The second row of a pair is still to take a depthwise window a cycle after the first.
+            self.columns.ready.eq(
+                ~complete | (start & ~self.depthwise if config.paired else start)),
         ]
 
         # Columns.

@@ -1,6 +1,6 @@
 """Window former: turns columns of taps into one activation per row of the array and cycle."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,9 +19,13 @@ class WindowFormer(wiring.Component):
     then on each cycle hands the array the next byte of every tap (taps of one channel), or,
     started with ``channels``, the next ``channel_rows`` bytes of the column's first word.
 
-    Row ``r`` does all of this ``r`` cycles later than row 0, as the array wants it. Latency from
-    ``start`` to ``own`` of row 0 is 1 cycle. A push may come every cycle, also in the cycle of
-    ``start``: it then belongs to the next window. Nothing stalls.
+    Row ``r`` does all of this ``config.lag(r)`` cycles later than row 0, as the array wants it.
+    Latency from ``start`` to ``own`` of row 0 is 1 cycle, 2 if ``config.paired``. A push may come
+    every cycle, also in the cycle of ``start``: it then belongs to the next window. Nothing stalls.
+
+    Of a pair of rows, a ``depthwise`` window shows the first in its first cycle and the second in
+    the next, unless another window has started by then; the other one is 0. No push may come in
+    the cycle of its ``start``.
 
     Parameters
     ----------
@@ -33,6 +37,7 @@ class WindowFormer(wiring.Component):
     words : In, a word per tap row or, with ``every``, the only word of every pixel
     every : In(1), the column is for all pixels at once
     start : In(1); channels : In(1)
+    depthwise : In(1), only if ``config.paired``
     own : Out, activation of [pixel][row][column]; column 0 is also what crosses the row
     """
 
@@ -46,29 +51,45 @@ class WindowFormer(wiring.Component):
             "words": In(data.ArrayLayout(config.columns * 8, config.fetch_rows)),
             "start": In(1),
             "channels": In(1),
+            **({"depthwise": In(1)} if config.paired else {}),
             "own": Out(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
         })
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        row_control = Cat(self.start, self.channels, self.push, self.every, self.pixel)
+        depthwise = self.depthwise if config.paired else Const(0, 1)
+        entering = Cat(self.start, self.channels, self.push, self.every, depthwise, self.pixel)
         previous = [self.words[0]] * config.pixels
         for row in range(config.rows):
             tap_row, place = divmod(row, config.tap_columns)
-            control = delay(m, row_control, row, name=f"control_{row}") if row else row_control
-            start, channels, push, every, pixel = *control[:4], control[4:]
+            control = delay(m, entering, self._lag(row), name=f"control_{row}")
+            start, channels, push, every, depthwise, pixel = *control[:5], control[5:]
+            shift: Value = Const(1, 1)
+            if config.paired:
+                shift = ~depthwise
+                if row % 2:
+                    started = delay(m, start, 1, name=f"started_{row}")
+                    start = Mux(depthwise, started & ~start, start)
             if place == 0:
-                word = delay(m, self.words[tap_row], row, name=f"word_{tap_row}")
+                word = delay(m, self.words[tap_row], self._lag(row), name=f"word_{tap_row}")
                 previous = [word] * config.pixels
             for p in range(config.pixels):
                 name = f"p{p}_r{row}"
                 pushed = Signal(name=f"pushed_{name}")
                 m.d.comb += pushed.eq(push & (every | (pixel == p)))
                 feed = self._channel_bytes(m, row, p)
-                previous[p] = self._row(
-                    m, name, self.own[p][row], pushed, start, channels, previous[p], feed)
+                pending = self._row(m, name, self.own[p][row], pushed, start, channels, shift,
+                                    previous[p], feed)  # fmt: skip
+                # A row of the next stage is pushed a cycle later, what this one held until then.
+                previous[p] = pending
+                if self._lag(row + 1) > self._lag(row):
+                    previous[p] = Signal.like(pending, name=f"before_{name}")
+                    m.d.sync += previous[p].eq(pending)
         return m
+
+    def _lag(self, row):
+        return self.config.lag(row) + self.config.paired
 
     def _channel_bytes(self, m, row, pixel):
         """Return the bytes that a channel feed gives to ``row`` of ``pixel``, in order."""
@@ -78,14 +99,12 @@ class WindowFormer(wiring.Component):
         word = Mux(self.every, self.words[pixel], self.words[0]) if pixel else self.words[0]
         chosen = Cat(word.word_select(index, 8)
                      for index in range(row, config.columns, config.channel_rows))
-        return delay(m, chosen, row, name=f"feed_p{pixel}_r{row}")
+        return delay(m, chosen, self._lag(row), name=f"feed_p{pixel}_r{row}")
 
-    def _row(self, m, name, own, pushed, start, channels, word, feed):
-        """Connect one row of one pixel; return what the row below is to be pushed."""
+    def _row(self, m, name, own, pushed, start, channels, shift, word, feed):
+        """Connect one row of one pixel; return what it holds for the row below."""
         pending = Signal(len(word), name=f"pending_{name}")
-        before = Signal(len(word), name=f"before_{name}")
         active = Signal(len(word), name=f"active_{name}")
-        m.d.sync += before.eq(pending)
         with m.If(pushed):
             m.d.sync += pending.eq(word)
         window = pending
@@ -94,6 +113,6 @@ class WindowFormer(wiring.Component):
             with m.If(pushed):
                 m.d.sync += pending_feed.eq(feed)
             window = Mux(channels, Cat(pending_feed, pending[len(feed):]), pending)
-        m.d.sync += active.eq(Mux(start, window, active >> 8))
+        m.d.sync += active.eq(Mux(start, window, Mux(shift, active >> 8, 0)))
         m.d.comb += own.eq(active)
-        return before
+        return pending

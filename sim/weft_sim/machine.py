@@ -172,6 +172,9 @@ class Machine:
             act = self._noise.integers(-128, 128, shape, np.int8)
             if not d["depthwise"]:
                 act = act[..., :1].copy()
+            elif config.paired:  # one row of each pair in the first step, the other in the second
+                act[..., 0, 1::2, :] = 0
+                act[..., 1:, 0::2, :] = 0
             if entry["channels"]:
                 tap = self._tap(d, lines, group, entry["dy"], entry["dx"], entry["offset"])
                 feed = config.channel_rows
@@ -190,7 +193,9 @@ class Machine:
                         entry["dx"] + j * d["column_step"], entry["offset"] + j * d["unit_step"],
                     )  # fmt: skip
                     r = i * config.tap_columns + columns - 1 - j
-                    if d["depthwise"]:
+                    if d["depthwise"] and config.paired:
+                        act[..., r % 2 : r % 2 + 1, r, :] = tap[..., None, :]
+                    elif d["depthwise"]:
                         act[..., 0, r, :] = tap
                     else:
                         act[..., r, 0] = tap[..., :count]
@@ -202,8 +207,9 @@ class Machine:
         columns = entry["columns"]
         if not 1 <= columns <= self.config.tap_columns or (entry["channels"] and columns != 1):
             raise MachineFault(f"window entry with {columns} columns of taps")
-        if d["depthwise"] and (entry["steps_minus_1"] or entry["channels"]):
-            raise MachineFault("depthwise takes one step of a tap feed")
+        if d["depthwise"] and (
+            entry["steps_minus_1"] > int(self.config.paired) or entry["channels"]):
+            raise MachineFault("depthwise takes one step of a tap feed, or two of paired rows")
         if d["keep"] and (
             d["window_count"] != 1 or d["column_step"] != 1
             or columns != d["keep"] + d["stride_x"]
@@ -230,8 +236,9 @@ class Machine:
         for g in range(groups):
             if moves and g:
                 windows = self._windows(d, lines, g)
-            results.append(_array(windows.reshape(size, *windows.shape[2:]), weights[g],
-                                  bool(d["maximum"])))  # fmt: skip
+            sums = _array(
+                windows.reshape(size, *windows.shape[2:]), weights[g], bool(d["maximum"]))
+            results.append(sums + self._excess(weights[g]))
         values = np.concatenate(results, axis=1)[:, : ((groups - 1) * beats + last) * config.lanes]
         values = self._finish(d, values, parameters)
         values = values.reshape(d["out_height"], d["out_width"], -1, config.lanes)
@@ -244,6 +251,13 @@ class Machine:
             for lane in range(config.lanes):
                 if mask >> lane & 1:
                     out[pixel + n, lane] = values[:, :, n, lane]
+
+    def _excess(self, weights: NDArray[np.int8]) -> NDArray[np.int64]:
+        """Return what paired rows add to each column's sum: ``weights`` (steps, columns, rows)."""
+        pairs = self.config.rows // 2 if self.config.paired else 0
+        wide = weights.astype(np.int64)
+        return sum((wide[..., 2 * k] * wide[..., 2 * k + 1] for k in range(pairs)),
+                   np.zeros(wide.shape[:2], np.int64)).sum(axis=0)  # fmt: skip
 
     def _elementwise(self, d: dict[str, int]) -> None:
         config, count = self.config, d["word_count"]

@@ -48,7 +48,9 @@ def _window(case, kernel, step, channels, source, depthwise, maximum, feed_chann
                 here = min(config.columns, channels - word * config.columns)
                 wide, high = min(wide_most, kernel[1] - kx), min(high_most, kernel[0] - ky)
                 feed = feed_channels and wide == high == 1 and not depthwise
-                steps = (1 if depthwise else ceil(here / config.channel_rows) if feed else here)
+                steps = ceil(here / config.channel_rows) if feed else here
+                if depthwise:  # rows of a pair one after the other; a maximum takes row 0 alone
+                    steps = 1 + (config.paired and not maximum)
                 entries.append(({
                     "dy": ky * step[0], "dx": kx * step[1], "offset": kx * step[1] * units + word,
                     "columns": wide, "steps_minus_1": steps - 1, "channels": int(feed),

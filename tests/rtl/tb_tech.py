@@ -77,6 +77,20 @@ async def multiplies(dut):
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
+async def multiplies_sums(dut):
+    rng = random.Random(cocotb.RANDOM_SEED)
+
+    def drive(pair):
+        for name in ("x", "other", "y"):
+            for index in range(2):
+                pair.port(f"{name}__{index}").value = operand(rng, 8)
+        pair.port("choose").value = rng.getrandbits(1)
+
+    await run(dut, pairs_of(dut, "pair_dsp", "pair_fabric", settle=lambda case: MULTIPLIER_LATENCY),
+              drive)
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
 async def adds(dut):
     rng = random.Random(cocotb.RANDOM_SEED)
 
@@ -135,7 +149,7 @@ async def keeps_rows_staggered(dut):
         places, recent = columns[case]
         recent[:] = [rng.choice(places), *recent[:-1]]
         for row in range(case.rows):
-            pair.port(f"read_address__{row}").value = recent[row]
+            pair.port(f"read_address__{row}").value = recent[row // case.at_once]
         pair.port("write_address").value = write = rng.choice(places)
         pair.port("write_data").value = rng.getrandbits(case.rows * 8)
         # Never a word that some row is about to read: its bytes would come from two versions.

@@ -18,6 +18,7 @@ class Case:
     granularity: int = 0
     rows: int = 0
     columns: int = 1
+    at_once: int = 1
     a: tuple[int, bool] = (0, False)
     b: tuple[int, bool] = (0, False)
 
@@ -25,6 +26,8 @@ class Case:
         match self.kind:
             case "dsp" | "fabric":
                 return tech.multiplier(dsp=self.kind == "dsp")
+            case "pair_dsp" | "pair_fabric":
+                return tech.pair_multiplier(dsp=self.kind == "pair_dsp")
             case "fabric_multiplier":
                 return tech.fabric_multiplier(Shape(*self.a), Shape(*self.b))
             case "multiply_add":
@@ -36,7 +39,8 @@ class Case:
                     width=self.width, depth=self.depth, granularity=self.granularity or None)
             case _:
                 return tech.weight_column(
-                    rows=self.rows, depth=self.depth, columns=self.columns)
+                    rows=self.rows, depth=self.depth, columns=self.columns,
+                    at_once=self.at_once)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,11 @@ PAIR = Config(
     descriptor_count=16, window_count=128)  # fmt: skip
 # Two words of input at a time.
 FILL_PAIRS = replace(PAIR, name="fill-pairs", pixels=4, tap_rows=2, fill_words=2, lanes=2)
+# Two rows of the array in one multiplication, and one row that is left over.
+ROW_PAIRS = replace(FILL_PAIRS, name="row-pairs", pixels=2, tap_rows=3, tap_columns=3, tile=2,
+                    paired=True)  # fmt: skip
 CONFIGS = pytest.mark.parametrize(
-    "config", [TINY, PAIR, FILL_PAIRS], ids=lambda config: config.name)
+    "config", [TINY, PAIR, FILL_PAIRS, ROW_PAIRS], ids=lambda config: config.name)
 
 
 def descriptors(cases):

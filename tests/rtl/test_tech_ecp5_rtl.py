@@ -12,6 +12,8 @@ BYTE = {"a": (8, True), "b": (8, True)}
 CASES = [
     {"kind": "dsp", **BYTE},
     {"kind": "fabric", **BYTE},
+    {"kind": "pair_dsp"},
+    {"kind": "pair_fabric"},
     {"kind": "fabric_multiplier", "a": (32, False), "b": (31, False)},
     {"kind": "fabric_multiplier", "a": (9, True), "b": (9, True)},
     *({"kind": "block_ram", "width": width, "depth": depth, "granularity": granularity}
@@ -22,6 +24,7 @@ CASES = [
       for rows, depth, columns in [
           (9, 2048, 1), (3, 64, 1), (12, 600, 1), (9, 2049, 1), (9, 1024, 2), (9, 512, 4),
           (4, 300, 4)]),
+    {"kind": "weight_column", "rows": 9, "depth": 1024, "columns": 2, "at_once": 2},
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
 
-from networks.accelerator import SMALL, SMALL_COMPACT, Boards
+from networks.accelerator import SMALL, SMALL_COMPACT, SMALL_PAIRED, Boards
 from networks.cycles import compare_cycles, random_graphs
 from networks.mlperf_tiny import MODELS, NAMES
 from weft.cli.feeds import random_feed
@@ -18,11 +18,12 @@ pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
 
 SEEDS = 15
 # Of those, how many fit and have layers of over 1000 cycles at least.
-LONG_LAYERS = {"tiny": 0, SMALL.name: 20, SMALL_COMPACT.name: 20, "ulx3s-85f": 15}
+LONG_LAYERS = {
+    "tiny": 0, SMALL.name: 20, SMALL_COMPACT.name: 20, SMALL_PAIRED.name: 15, "ulx3s-85f": 15,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "config", ["tiny", SMALL, SMALL_COMPACT, "ulx3s-85f"], ids=LONG_LAYERS)
+@pytest.mark.parametrize("config", LONG_LAYERS)
 def test_random_networks(config):
     """50 networks for each configuration: ``python -m networks.cycles``."""
     with Boards(config) as boards:

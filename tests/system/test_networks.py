@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
 
-from networks.accelerator import FORMS, SMALL, Boards
+from networks.accelerator import FORMS, SMALL, SMALL_PAIRED, Boards
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
 
@@ -18,7 +18,7 @@ AT_LEAST = 20
 
 @pytest.fixture(scope="module")
 def boards():
-    with Boards("tiny", SMALL) as boards:
+    with Boards("tiny", SMALL, SMALL_PAIRED) as boards:
         yield boards
 
 
@@ -40,4 +40,4 @@ def test_random_networks_equal_the_golden_model(boards, form):
     print(f"{form} seeds {SEEDS}: {dict(configs)}, {compared} values, {cycles} cycles")
     assert not failures, f"{form}: first differing tensors: {failures}"
     del configs[""]
-    assert configs.total() >= AT_LEAST and len(configs) == 2 and compared > 10_000
+    assert configs.total() >= AT_LEAST and len(configs) == 3 and compared > 10_000

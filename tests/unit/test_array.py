@@ -1,5 +1,7 @@
 """SystolicArray: sums of products of whole weight words, any step at any address."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from weft_hw.array import SystolicArray
@@ -12,7 +14,8 @@ SMALLEST = Config(
 PAIR = Config(
     name="pair", tap_rows=2, tap_columns=2, columns=4, lanes=2, tile=1, pixels=2, weight_words=5)
 NINE = Config(name="nine", columns=2, lanes=2, tile=1, pixels=1, weight_words=16)
-CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE]
+ROW_PAIRS = [replace(config, name=f"{config.name}-rows", paired=True) for config in (PAIR, NINE)]
+CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE, *ROW_PAIRS]
 COUNT = 150
 
 
@@ -40,8 +43,15 @@ def test_matches_a_matrix_product(config, bubbles, depthwise):
              for row in fields.tolist()]
     activation = own if depthwise else np.repeat(own[..., :1], columns, axis=3)
     expected = np.einsum("tprc,tcr->tpc", activation, weights[address])
+    excess, first = np.zeros((COUNT, pixels), int), int(config.paired)
+    for row in range(0, rows - 1, 2) if config.paired else ():
+        pair = slice(row, row + 2)
+        expected += weights[address][:, None, :, pair].prod(axis=3)
+        expected += activation[:, :, pair].prod(axis=2)
+        excess += own[:, :, pair, 0].prod(axis=2)
     dut = SystolicArray(config, Portable())
-    latency = rows + columns // config.tile + 4
+    stages = -(-rows // 2) if config.paired else rows
+    latency = stages + columns // config.tile + 4
     assert dut.latency == latency
 
     async def drive(ctx):
@@ -58,14 +68,16 @@ def test_matches_a_matrix_product(config, bubbles, depthwise):
             if cycle < COUNT:
                 ctx.set(dut.step, steps[cycle])
                 ctx.set(dut.weight_address, int(address[cycle]))
-            for row in range(rows):  # row r follows the step by 1 + r cycles
-                if 0 <= (k := cycle - 1 - row) < COUNT:
+            for row in range(rows):  # row r follows the step by 1 + r cycles, or 2 + r // 2
+                if 0 <= (k := cycle - 1 - first - (row >> first)) < COUNT:
                     wave[:, row] = own[k, :, row]
             ctx.set(dut.own, wave.tolist())
             if (done := cycle - latency) >= 0:
                 step, sums = ctx.get(dut.o_step), ctx.get(dut.sums)
                 assert {name: step[name] for name in steps[done]} == steps[done]
                 assert [[*pixel] for pixel in sums] == expected[done].tolist(), done
+                if config.paired:
+                    assert [*ctx.get(dut.excess)] == excess[done].tolist(), done
             await ctx.tick()
 
     bench.run(dut, drive, deadline=COUNT + words * columns + 100)

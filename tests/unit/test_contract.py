@@ -161,6 +161,7 @@ SIZES = {
     "name": "other", "tap_rows": 2, "tap_columns": 2, "columns": 8, "pixels": 2, "lanes": 4,
     "weight_words": 1024, "activation_words": 1000, "line_words": 256, "parameter_words": 100,
     "descriptor_count": 32, "window_count": 100, "compact": True,
+    "paired": True,
 }  # fmt: skip
 NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "fill_words": 2}
 

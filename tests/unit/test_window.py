@@ -1,5 +1,7 @@
 """WindowFormer: any pushes and starts against a list of the columns that were pushed."""
 
+from dataclasses import replace
+
 import pytest
 from weft_hw.contract.config import Config, get_config
 from weft_hw.window import WindowFormer
@@ -8,8 +10,14 @@ from weft_sim import bench
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)
 PAIR = Config(name="pair", tap_rows=2, tap_columns=3, columns=8, lanes=2, pixels=2)
 NINE = Config(name="nine", columns=4, lanes=2, pixels=4)
-CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE]
+ROW_PAIRS = [replace(config, name=f"{config.name}-rows", paired=True) for config in (PAIR, NINE)]
+CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE, *ROW_PAIRS]
 CYCLES = 300
+
+
+def lag(config, row):
+    """Cycles by which a row is behind row 0 of an array without pairs."""
+    return 1 + row // 2 if config.paired else row
 
 
 def draw_bytes(rng, shape):
@@ -88,9 +96,11 @@ def test_hands_out_what_was_pushed(config, chance):
             wanted.append([[model.expected(p, r) for r in range(config.rows)]
                            for p in range(config.pixels)])
             own = ctx.get(dut.own)
-            for row in range(min(config.rows, cycle + 1)):
+            for row in range(config.rows):
+                if (at := cycle - lag(config, row)) < 0:
+                    continue
                 for p in range(config.pixels):
-                    expected = wanted[cycle - row][p][row]
+                    expected = wanted[at][p][row]
                     got = [*own[p][row]]
                     for column, value in enumerate(expected):
                         assert value is None or got[column] == value, (cycle, p, row, column)
@@ -115,9 +125,49 @@ def test_windows_of_one_step_follow_each_other(config):
                                for word in words[cycle].tolist()])
             await ctx.tick()
             for row in range(config.rows):
-                # Row 0 uses the column of the cycle before; each row is a cycle behind.
+                # Row 0 uses the column of the cycle before; each row (or pair) is a cycle behind.
                 tap_row, place = divmod(row, config.tap_columns)
-                if (k := cycle - 1 - row - place) >= 0:
+                if (k := cycle - 1 - lag(config, row) - place) >= 0:
                     assert [*ctx.get(dut.own)[0][row]] == words[k, tap_row].tolist(), (cycle, row)
 
     bench.run(dut, drive, deadline=count + 10)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("config", ROW_PAIRS, ids=lambda config: config.name)
+def test_depthwise_shows_one_row_of_a_pair_after_the_other(config, steps):
+    """Windows of one column, ``steps`` cycles each; the next is pushed a cycle after a start."""
+    rng, count = bench.generator(steps), 30
+    words = draw_bytes(rng, (count, config.fetch_rows, config.columns))
+    dut = WindowFormer(config)
+    silent = [0] * config.columns
+
+    def pushed(number):
+        return [int.from_bytes(bytes(b & 255 for b in word), "little")
+                for word in words[number].tolist()]
+
+    async def drive(ctx):
+        shown, period = 0, max(2, steps)
+        ctx.set(dut.depthwise, 1)
+        for cycle in range(period * count):
+            number, phase = divmod(cycle, period)
+            # Pushed in cycle 1 (modulo the period), started in cycle 0 of the next.
+            ctx.set(dut.push, phase == 1)
+            ctx.set(dut.words, pushed(number))
+            ctx.set(dut.start, phase == 0 or (steps == 1 and phase == 1))
+            await ctx.tick()
+            for row in range(config.rows):
+                at = cycle - lag(config, row)  # the cycle of row 0's control
+                number, phase = divmod(at, period)
+                if number < config.tap_columns + 1:
+                    continue
+                tap_row, place = divmod(row, config.tap_columns)
+                first = number - 1 - place
+                # Of windows of one step, a second row is never shown.
+                shows = (phase == 0 or steps == 1) if row % 2 == 0 else phase == 1 and steps > 1
+                wanted = words[first, tap_row].tolist() if shows else silent
+                assert [*ctx.get(dut.own)[0][row]] == wanted, (cycle, row)
+                shown += shows
+        assert shown > count
+
+    bench.run(dut, drive, deadline=4 * count + 10)

@@ -12,9 +12,11 @@ from weft.layout import Layout
 
 __all__ = [
     "dense_entries", "depthwise_entries", "fetch_times", "lay_out_weights", "maximum_entries",
+    "pair_products",
 ]  # fmt: skip
 
 Pair = tuple[int, int]
+Int64 = NDArray[np.int64]
 
 
 def _pieces(
@@ -114,7 +116,10 @@ def _by_channels(
 def depthwise_entries(
     config: Config, layout: Layout, kernel: Pair, dilation: Pair
 ) -> list[Entry]:
-    """Return the entries of a depthwise convolution; weights are indexed (y, x)."""
+    """Return the entries of a depthwise convolution; weights are indexed (y, x).
+
+    Where rows are paired, one of each pair enters in a first step and the other in a second.
+    """
     entries = []
     for y, x, rows, columns in _pieces(config, kernel, dilation):
         taps = np.full((1, config.rows), -1)
@@ -123,6 +128,10 @@ def depthwise_entries(
                 taps[0, _tap_row(config, columns, i, j)] = (y + i) * kernel[1] + x + j
         dx = x * dilation[1]
         offset = dx * layout.pixel_units + layout.first // layout.unit_bytes
+        if config.paired:
+            second = np.arange(config.rows) % 2 == 1
+            taps = np.concatenate([np.where(second, -1, taps), np.where(second, taps, -1)])
+            taps = taps if (taps[1] >= 0).any() else taps[:1]
         entries.append(Entry(y * dilation[0], dx, offset, columns, False, taps))
     return entries
 
@@ -156,3 +165,17 @@ def lay_out_weights(
     padded[first : first + out, :-1] = weights
     words = padded[:, taps].reshape(groups, columns, len(taps), config.rows)
     return np.ascontiguousarray(words.transpose(0, 2, 1, 3)).reshape(-1, columns, config.rows)
+
+
+def pair_products(config: Config, words: NDArray[np.int8], first: int, channels: int) -> Int64:
+    """Return what products of two weights add to each channel's sum, int64 (channels,).
+
+    ``words`` and ``first`` as of :func:`lay_out_weights`. All zero unless rows are paired
+    (:mod:`weft_hw.pe` has the formula).
+    """
+    pairs = config.rows // 2 if config.paired else 0
+    wide = words.astype(np.int64)[..., : 2 * pairs]
+    products = (wide[..., ::2] * wide[..., 1::2]).sum(axis=2)  # (groups * steps, columns)
+    groups = -(-(first + channels) // config.columns)
+    per_group = products.reshape(groups, -1, config.columns).sum(axis=1)
+    return per_group.reshape(-1)[first : first + channels]

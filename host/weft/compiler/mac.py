@@ -9,7 +9,7 @@ from weft_hw.contract.descriptor import Kind, Rounding
 
 from weft.compiler.context import Lowering
 from weft.compiler.ir import Command, Entry, Misplaced, Place, TooLarge
-from weft.compiler.kernel import fetch_times, lay_out_weights
+from weft.compiler.kernel import fetch_times, lay_out_weights, pair_products
 from weft.compiler.requantize import Multipliers, parameter_words
 
 __all__ = ["Sums", "Window", "mac_command"]
@@ -169,11 +169,13 @@ def mac_command(
         "first_mask": every & ~((1 << shift) - 1),
         "last_mask": every if write.whole else ragged,
     }  # fmt: skip
+    words = lay_out_weights(config, entries, weights, shift)
+    bias = sums.bias - pair_products(config, words, shift, channels)
     return Command(
         index, fields, (source.buffer, skip_rows * read.row_words), (target.buffer, beat),
         entries=entries,
-        weights=lay_out_weights(config, entries, weights, shift),
-        parameters=parameter_words(sums.bias, sums.multipliers, config.lanes, shift),
+        weights=words,
+        parameters=parameter_words(bias, sums.multipliers, config.lanes, shift),
         notes={
             "row_words": write.row_words,
             "whole_rows": y == x == 0 and (out_height, out_width) == (write.height, write.width),

@@ -45,7 +45,7 @@ _ENTRY = 2  # cycles by which a compact configuration's next entry is later than
 
 def array_latency(config: Config) -> int:
     """Return the cycles from a step to its sums."""
-    return config.rows + config.columns // config.tile + 4
+    return len(config.stages) + config.columns // config.tile + 4
 
 
 @dataclass
@@ -164,6 +164,7 @@ class _Walk:
         self._join, self._groups = join, fields["groups"]
         self._width, self._keep = fields["out_width"], fields["keep"]
         self._last_beats = fields["last_beats"]
+        self._second_row = int(config.paired and fields["depthwise"])  # of a pair, taken later
         distinct = config.pixels > 1 and fields["stride_y"] % 2 == 1
         # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
         self._entries = [(entry.columns, entry.channels and distinct, len(entry.taps))
@@ -221,5 +222,5 @@ class _Walk:
                 if number == final:
                     start = max(start, leaving - steps)
                     leaving = start + steps + leave
-                hold, free = start, start + steps
+                hold, free = start + self._second_row, start + steps
         return _State(tuple(pops[-_QUEUE:]), hold, free, leaving), fetch, start, steps

@@ -47,6 +47,9 @@ class Config:
         Layers in a program, and window-program entries of all its layers together.
     dsp_multipliers : int
         Processing elements whose multiplier is a vendor DSP; the rest are built from fabric.
+    paired : bool
+        A processing element takes two rows with one multiplication, and depthwise windows two
+        cycles (:mod:`weft_hw.pe`).
     compact : bool
         Smallest instead of fastest: one layer, one column of taps and, in each lane, one result
         after the other, and no ELEMENTWISE or TABLE layers.
@@ -72,6 +75,7 @@ class Config:
     descriptor_count: int = 64
     window_count: int = 512
     dsp_multipliers: int = 0
+    paired: bool = False
     compact: bool = False
 
     def __post_init__(self):
@@ -96,8 +100,10 @@ class Config:
                 1 <= self.fill_words <= min(2, self.line_banks))
         require("line_words", "a power of two from 4 to 512",
                 is_power(self.line_words) and 4 <= self.line_words <= 512)
-        require("compact", "False where there are several pixels or fill words",
-                not self.compact or self.pixels == self.fill_words == 1)
+        require("compact", "False where there are several pixels or fill words, or pairs",
+                not self.compact or (self.pixels == self.fill_words == 1 and not self.paired))
+        require("paired", "False where the array has a single row",
+                not self.paired or self.rows > 1)
         for field, limit in [("weight_words", 1 << 16), ("activation_words", 1 << 15),
                              ("parameter_words", 1 << 12), ("descriptor_count", 256),
                              ("window_count", 1 << 12)]:
@@ -107,6 +113,25 @@ class Config:
     def rows(self) -> int:
         """Rows of the array: taps whose products are summed in one cycle."""
         return self.tap_rows * self.tap_columns
+
+    @property
+    def stages(self) -> tuple[tuple[int, ...], ...]:
+        """Rows that a processing element takes at once, from the top of a column down.
+
+        Each stage of the chain of partial sums works a cycle behind the one above it.
+        """
+        step = 2 if self.paired else 1
+        return tuple(tuple(range(row, min(row + step, self.rows)))
+                     for row in range(0, self.rows, step))
+
+    def lag(self, row: int) -> int:
+        """Cycles by which ``row`` works behind row 0: the number of its stage."""
+        return row // 2 if self.paired else row
+
+    def has_dsp(self, pixel: int, stage: int, column: int) -> bool:
+        """Whether a processing element's multiplier is one of the ``dsp_multipliers``."""
+        index = (pixel * len(self.stages) + stage) * self.columns + column
+        return index < self.dsp_multipliers
 
     @property
     def channel_rows(self) -> int:
@@ -130,14 +155,14 @@ class Config:
 
     @property
     def multipliers(self) -> int:
-        """Multipliers in the array: MACs per cycle at full utilisation."""
+        """Products that the array sums per cycle: MACs at full utilisation."""
         return self.rows * self.columns * self.pixels
 
 
 CONFIGS = {config.name: config for config in [
     Config(name="ulx3s-85f", dsp_multipliers=144),
     Config(name="ulx3s-85f-double", pixels=2, fill_words=2, dsp_multipliers=144),
-    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, dsp_multipliers=144),
+    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, tile=8, dsp_multipliers=144, paired=True),
     # 56 block RAMs, all of them used, and 28 multipliers.
     *(Config(
         name=name, columns=4, lanes=2, weight_words=2048, activation_words=4096,

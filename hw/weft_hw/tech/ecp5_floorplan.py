@@ -22,7 +22,8 @@ _MULTIPLIER_ROWS, _MEMORY_ROWS, _LAST_MEMORY_ROW = (10, 34, 58), (22, 46, 70), 8
 _MARGIN = 2  # sites left free at either end of a row
 
 _SIZES = {"rows": 9, "columns": 16, "lanes": 8, "line_banks": 4, "line_words": 512,
-          "weight_words": 2048, "activation_words": 4096, "parameter_words": 512}  # fmt: skip
+          "weight_words": 2048, "activation_words": 4096, "parameter_words": 512,
+          "dsp_multipliers": 144}
 _QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
 _ACTIVATION_BLOCKS = 8  # for a quarter of a word, 4 bits each
 
@@ -63,9 +64,15 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
 def _array(config: Config) -> Iterator[tuple[str, str]]:
     for column in range(config.columns):
         tile, place = divmod(column, config.tile)
-        for row in range(config.rows):
+        multipliers = ("multiply_add.multiplier", "multiplier")  # of one row, and of a pair
+        elements = [
+            f"pe_p{pixel}_r{rows[0]}_c{column}.{multipliers[len(rows) - 1]}"
+            for stage, rows in enumerate(config.stages) for pixel in range(config.pixels)
+            if config.has_dsp(pixel, stage, column)
+        ]
+        for row, element in enumerate(elements):
             third, site = row // 3, _MARGIN + 3 * column + row % 3
-            yield (f"{_ENGINE}.array.pe_p0_r{row}_c{column}.multiply_add.multiplier.dsp",
+            yield (f"{_ENGINE}.array.{element}.dsp",
                    _MULTIPLIERS[site].format(_MULTIPLIER_ROWS[third]))
             if row < config.rows - 1:
                 yield (f"{_ENGINE}.array.weights_{tile}.row_{row}.U${place}",

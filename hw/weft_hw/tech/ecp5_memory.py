@@ -148,7 +148,7 @@ class Ecp5WeightColumn(WeightColumn):
     """:class:`WeightColumn` that stores every ninth row in the parity bits of the eight before.
 
     Bit ``k`` of the ninth row's weight lies beside row ``k``'s, comes out together with it, and
-    waits the ``8 - k`` cycles by which the ninth row's address is later. Where a block is deeper
+    waits the cycles by which the ninth row's address is later. Where a block is deeper
     than ``depth``, a row of 2 or 4 columns shares it.
     """
 
@@ -184,5 +184,6 @@ class Ecp5WeightColumn(WeightColumn):
                 m.d.comb += self.read_data[start + row].eq(read[:8])
                 if width == 9:
                     m.d.comb += self.read_data[start + ninth][bit].eq(
-                        delay(m, read[8], 8 - bit, name=f"parity_{column}_{row}"))
+                        delay(m, read[8], ninth // self.at_once - row // self.at_once,
+                              name=f"parity_{column}_{row}"))  # fmt: skip
         return m

@@ -122,11 +122,14 @@ class Ice40(Portable):
         """Return a memory of SB_RAM40_4K blocks."""
         return Ice40BlockRam(width=width, depth=depth, granularity=granularity)
 
-    def weight_column(self, *, rows: int, depth: int, columns: int = 1) -> WeightColumn:
+    def weight_column(
+        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1
+    ) -> WeightColumn:
         """Return a memory of such blocks or, for two columns of many words, of SPRAM."""
         if columns == 2 and rows <= _SPRAMS and _BLOCK_WORDS < depth <= Ice40SpramColumn.DEPTH:
-            return Ice40SpramColumn(rows=rows, depth=depth, columns=columns)
-        return WeightColumn(rows=rows, depth=depth, columns=columns, block_ram=self.block_ram)
+            return Ice40SpramColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
+        return WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once,
+                            block_ram=self.block_ram)  # fmt: skip
 
     def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
         """Return a multiplier of carry chains."""

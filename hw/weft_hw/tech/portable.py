@@ -10,7 +10,8 @@ from amaranth.utils import ceil_log2
 
 __all__ = [
     "FABRIC_ROWS", "MULTIPLIER_LATENCY", "READ_LATENCY", "Accumulator", "BlockRam",
-    "FabricMultiplier", "Multiplier", "MultiplyAdd", "Portable", "WeightColumn", "fabric_latency",
+    "FabricMultiplier", "Multiplier", "MultiplyAdd", "PairMultiplier", "Portable", "WeightColumn",
+    "fabric_latency",
 ]  # fmt: skip
 
 FABRIC_ROWS = 4
@@ -48,6 +49,39 @@ class Multiplier(wiring.Component):
         m = Module()
         a, b, product = Signal(signed(8)), Signal(signed(8)), Signal(signed(16))
         m.d.sync += [a.eq(self.a), b.eq(self.b), product.eq(a * b), self.o.eq(product)]
+        return m
+
+
+class PairMultiplier(wiring.Component):
+    """``o = (u[0] + y[0]) * (u[1] + y[1])``, 3 cycles later; one product per cycle.
+
+    ``u`` is ``other`` where ``choose`` is set, else ``x``.
+
+    Members
+    -------
+    x, other, y : In(signed(8)).array(2)
+    choose : In(1)
+    o : Out(signed(18))
+    """
+
+    x: list[Signal]
+    other: list[Signal]
+    y: list[Signal]
+    choose: Signal
+    o: Signal
+
+    def __init__(self):
+        byte = In(signed(8)).array(2)
+        super().__init__({
+            "x": byte, "other": byte, "y": byte, "choose": In(1), "o": Out(signed(18))})
+
+    def elaborate(self, platform):
+        m = Module()
+        sums = [Signal(signed(9), name=f"sum_{index}") for index in range(2)]
+        for total, x, other, y in zip(sums, self.x, self.other, self.y, strict=True):
+            m.d.sync += total.eq(Mux(self.choose, other, x) + y)
+        product = Signal.like(self.o)
+        m.d.sync += [product.eq(sums[0] * sums[1]), self.o.eq(product)]
         return m
 
 
@@ -212,9 +246,9 @@ class WeightColumn(wiring.Component):
     """Weights of neighbouring columns of the array: a byte per row, read at the row's own address.
 
     Data come 2 cycles after their address; one word is read and one written per cycle. The
-    producer keeps the addresses staggered: row ``r`` is given what row 0 was given ``r`` cycles
-    before. (A family may lean on that to store several rows together, and on the columns' common
-    address to store several columns together; this one does neither.)
+    producer keeps the addresses staggered: row ``r`` is given what row 0 was given
+    ``r // at_once`` cycles before. (A family may lean on that to store several rows together, and
+    on the columns' common address to store several columns together; this one does neither.)
 
     Parameters
     ----------
@@ -222,6 +256,8 @@ class WeightColumn(wiring.Component):
         Bytes in a column's word, number of words.
     columns : int
         Columns that are read at the same addresses.
+    at_once : int
+        Rows that are given an address in the same cycle.
     block_ram : callable, optional
         Builds the memory of a byte; :class:`BlockRam` by default.
 
@@ -239,8 +275,9 @@ class WeightColumn(wiring.Component):
     write_data: Signal
     write_enable: Signal
 
-    def __init__(self, *, rows: int, depth: int, columns: int = 1,
+    def __init__(self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1,
                  block_ram: Callable[..., BlockRam] = BlockRam):  # fmt: skip
+        self.at_once = at_once
         self.rows, self.depth, self.columns, self._block_ram = rows, depth, columns, block_ram
         address = unsigned(max(1, ceil_log2(depth)))
         super().__init__({
@@ -278,6 +315,10 @@ class Portable:
         """
         return Multiplier()
 
+    def pair_multiplier(self, *, dsp: bool = True) -> PairMultiplier:
+        """Return a multiplier of sums with the ports and latency of :class:`PairMultiplier`."""
+        return PairMultiplier()
+
     def multiply_add(self, shape: Shape, *, dsp: bool = True) -> MultiplyAdd:
         """Return a multiplier with an adder, with the ports and latency of :class:`MultiplyAdd`."""
         return MultiplyAdd(shape, self.multiplier(dsp=dsp))
@@ -293,9 +334,11 @@ class Portable:
         """Return a memory with the ports and latency of :class:`BlockRam`."""
         return BlockRam(width=width, depth=depth, granularity=granularity)
 
-    def weight_column(self, *, rows: int, depth: int, columns: int = 1) -> WeightColumn:
+    def weight_column(
+        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1
+    ) -> WeightColumn:
         """Return a weight memory with the ports and latency of :class:`WeightColumn`."""
-        return WeightColumn(rows=rows, depth=depth, columns=columns)
+        return WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
 
     def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
         """Return a multiplier with the ports and latency of :class:`FabricMultiplier`."""

@@ -18,7 +18,7 @@ from weft_hw.contract.config import Config, get_config
 from networks.compare import onnx_network, random_input, tflite_network
 from networks.plan import SIDES
 
-__all__ = ["FORMS", "SMALL", "SMALL_COMPACT", "Boards", "DeviceOutcome", "imported"]
+__all__ = ["FORMS", "SMALL", "SMALL_COMPACT", "SMALL_PAIRED", "Boards", "DeviceOutcome", "imported"]
 
 FORMS = ("tflite", "qdq", "qoperator")
 # Several pixels, an array that is no square, and memories for every random network.
@@ -30,6 +30,10 @@ SMALL = Config(
 )  # fmt: skip
 # Layers, columns of taps and results one after the other.
 SMALL_COMPACT = replace(SMALL, name="small-compact", pixels=1, fill_words=1, compact=True)
+# Nine rows in pairs, and one that is left over; four pixels at a time.
+SMALL_PAIRED = replace(
+    SMALL, name="small-paired", tap_rows=3, tap_columns=3, pixels=4, paired=True)
+_OWN = {config.name: config for config in (SMALL, SMALL_COMPACT, SMALL_PAIRED)}
 
 
 @dataclass
@@ -66,11 +70,13 @@ class Boards:
     Parameters
     ----------
     configs : str or Config, at least one
-        Tried in turn, from another one for each seed, until a network fits.
+        Tried in turn, from another one for each seed, until a network fits. A name may also be
+        that of one of the configurations above.
     """
 
     def __init__(self, *configs: str | Config):
-        self.configs = [get_config(c) if isinstance(c, str) else c for c in configs]
+        self.configs = [
+            _OWN.get(c) or get_config(c) if isinstance(c, str) else c for c in configs]
         self.open: dict[str, OpenDevice] = {}
 
     def __enter__(self) -> "Boards":

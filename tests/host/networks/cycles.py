@@ -15,7 +15,7 @@ from weft.graph import Graph
 from weft.loading import load
 from weft.runners import BoardRunner
 
-from networks.accelerator import FORMS, SMALL, Boards, imported
+from networks.accelerator import FORMS, Boards, imported
 from networks.plan import LARGE
 
 __all__ = ["CycleOutcome", "compare_cycles", "random_graphs"]
@@ -98,14 +98,14 @@ def random_graphs(first: int) -> Iterator[tuple[str, Graph, dict[str, np.ndarray
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", default="ulx3s-85f", help=f"a configuration, or {SMALL.name}")
+    parser.add_argument(
+        "--config", default="ulx3s-85f", help="a configuration, also of networks.accelerator")
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--count", type=int, default=50, help="networks that fit")
     parser.add_argument("--model", nargs="*", default=[], help="files, or known names")
     arguments = parser.parse_args()
     started, outcomes = time.perf_counter(), []
-    config = SMALL if arguments.config == SMALL.name else arguments.config
-    with Boards(config) as boards:
+    with Boards(arguments.config) as boards:
         for model in arguments.model:
             graph = load(model)
             assert isinstance(graph, Graph)

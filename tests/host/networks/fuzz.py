@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from networks.accelerator import FORMS, SMALL, Boards
+from networks.accelerator import FORMS, SMALL, SMALL_PAIRED, Boards
 from networks.compare import compare_onnx, compare_tflite
 from networks.mutate import base_files, mutate, outcome_of
 
@@ -47,7 +47,7 @@ def on_accelerator(first: int, count: int, configs: list[str]) -> int:
     """
     fitted, failures, compared, descriptors, cycles = Counter(), 0, 0, 0, 0
     seed = first
-    with Boards(*(SMALL if name == SMALL.name else name for name in configs)) as boards:
+    with Boards(*configs) as boards:
         for index in itertools.count():
             if index - fitted["none"] == count:
                 break
@@ -99,8 +99,8 @@ def main() -> int:
     parser.add_argument("--bases", type=int, default=20, help="seeds of files to damage")
     parser.add_argument("--model", type=Path, nargs="*", help="files to damage instead")
     parser.add_argument(
-        "--config", nargs="+", default=["tiny", SMALL.name],
-        help=f"of virtual boards: names of configurations, or {SMALL.name}")  # fmt: skip
+        "--config", nargs="+", default=["tiny", SMALL.name, SMALL_PAIRED.name],
+        help="of virtual boards: configurations, also those of networks.accelerator")
     arguments = parser.parse_args()
     started = time.perf_counter()
     if arguments.kind == "mutations":
