@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.delay import delay
-from weft_hw.tech.portable import READ_LATENCY, Portable
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.portable import Portable
 
 __all__ = ["ACCESS_LATENCY", "ActivationMemory"]
 

@@ -8,7 +8,8 @@ from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import step_layout
 from weft_hw.pe import PairElement, ProcessingElement, sum_shape
-from weft_hw.tech.portable import READ_LATENCY, Portable
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.portable import Portable
 
 __all__ = ["SystolicArray"]
 

@@ -23,7 +23,8 @@ from weft_hw.serial_collector import SerialCollector
 from weft_hw.serial_lanes import SerialLanes
 from weft_hw.table_loader import TableLoader
 from weft_hw.tap_fetch import TapFetch
-from weft_hw.tech.portable import READ_LATENCY, Portable
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.portable import Portable
 from weft_hw.walker import Walker
 from weft_hw.window import WindowFormer
 from weft_hw.window_program import WindowProgram

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region, max_unit_bytes
 from weft_hw.delay import delay
-from weft_hw.tech.portable import READ_LATENCY
+from weft_hw.tech.memories import READ_LATENCY
 
 __all__ = ["ADDRESS_BITS", "HostPort", "read_layout", "write_layout"]
 

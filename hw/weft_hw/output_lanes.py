@@ -10,7 +10,9 @@ from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES
 from weft_hw.delay import delay
 from weft_hw.layouts import beat_layout, layout_of
 from weft_hw.requantize import RESCALE, Requantize
-from weft_hw.tech.portable import READ_LATENCY, Portable, fabric_latency
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.multipliers import fabric_latency
+from weft_hw.tech.portable import Portable
 
 __all__ = ["LANE_CONTROL", "OutputLanes", "write_layout"]
 

@@ -16,7 +16,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.tech.portable import MULTIPLIER_LATENCY, Portable
+from weft_hw.tech.multipliers import MULTIPLIER_LATENCY
+from weft_hw.tech.portable import Portable
 
 __all__ = ["PairElement", "ProcessingElement", "sum_shape"]
 

@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.delay import delay
-from weft_hw.tech.portable import Portable, fabric_latency
+from weft_hw.tech.multipliers import fabric_latency
+from weft_hw.tech.portable import Portable
 
 __all__ = ["RESCALE", "Requantize"]
 

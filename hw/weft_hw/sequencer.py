@@ -11,7 +11,8 @@ from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.delay import delay
 from weft_hw.layouts import descriptor_layout
-from weft_hw.tech.portable import READ_LATENCY, Portable
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.portable import Portable
 
 __all__ = ["RUN", "Sequencer", "events_late"]
 

@@ -8,7 +8,7 @@ from weft_hw.contract.config import Config
 from weft_hw.delay import delay
 from weft_hw.layouts import column_layout, descriptor_layout
 from weft_hw.queue import Queue
-from weft_hw.tech.portable import READ_LATENCY
+from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.walker import fetch_layout
 
 __all__ = ["TapFetch"]

@@ -7,7 +7,8 @@ from amaranth.hdl import Shape
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from tech_pair import Cases
-from weft_hw.tech.portable import MULTIPLIER_LATENCY, READ_LATENCY, fabric_latency
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, fabric_latency
 from weft_sim.rtl import config_from_env
 
 CASES = list(enumerate(config_from_env(Cases).each()))

@@ -8,7 +8,8 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config, get_config
 from weft_hw.pe import ProcessingElement, sum_shape
 from weft_hw.tech.fabric import TreeMultiplierByte
-from weft_hw.tech.portable import Multiplier, Portable
+from weft_hw.tech.multipliers import Multiplier
+from weft_hw.tech.portable import Portable
 from weft_sim import bench
 
 LATENCY = 4

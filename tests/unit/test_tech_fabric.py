@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth.hdl import signed, unsigned
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
-from weft_hw.tech.portable import MULTIPLIER_LATENCY, FabricMultiplier, Multiplier
+from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, FabricMultiplier, Multiplier
 from weft_sim import bench
 
 SHAPES = [

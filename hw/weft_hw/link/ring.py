@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
-from weft_hw.tech.portable import READ_LATENCY
+from weft_hw.tech.memories import READ_LATENCY
 
 __all__ = ["RingReader"]
 

@@ -6,7 +6,8 @@ from weft_hw.tech.ecp5_memory import Ecp5BlockRam, Ecp5WeightColumn
 from weft_hw.tech.ecp5_multiplier import Ecp5Multiplier, Ecp5PairMultiplier, carry_gated_sum
 from weft_hw.tech.ecp5_pll import Ecp5Pll, ecp5_pll_settings
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
-from weft_hw.tech.portable import FabricMultiplier, Multiplier, Portable
+from weft_hw.tech.multipliers import FabricMultiplier, Multiplier
+from weft_hw.tech.portable import Portable
 
 __all__ = ["Ecp5"]
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Signa
 
 from weft_hw.delay import delay
 from weft_hw.tech.blocks import cheapest
-from weft_hw.tech.portable import READ_LATENCY, BlockRam, WeightColumn
+from weft_hw.tech.memories import READ_LATENCY, BlockRam, WeightColumn
 
 __all__ = ["Ecp5BlockRam", "Ecp5WeightColumn"]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value, signed
 
-from weft_hw.tech.portable import Multiplier, PairMultiplier
+from weft_hw.tech.multipliers import Multiplier, PairMultiplier
 
 __all__ = ["Ecp5Multiplier", "Ecp5PairMultiplier", "carry_gated_sum"]
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 
 from weft_hw.delay import delay
-from weft_hw.tech.portable import FABRIC_ROWS, FabricMultiplier, Multiplier, fabric_latency
+from weft_hw.tech.multipliers import FABRIC_ROWS, FabricMultiplier, Multiplier, fabric_latency
 
 __all__ = ["TreeMultiplier", "TreeMultiplierByte", "gated_sum"]
 

@@ -8,14 +8,9 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Shape, Signa
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.ice40_memory import Ice40BlockRam, Ice40SpramColumn
 from weft_hw.tech.ice40_pll import Ice40Pll, ice40_pll_settings
-from weft_hw.tech.portable import (
-    Accumulator,
-    FabricMultiplier,
-    Multiplier,
-    MultiplyAdd,
-    Portable,
-    WeightColumn,
-)  # fmt: skip
+from weft_hw.tech.memories import WeightColumn
+from weft_hw.tech.multipliers import Accumulator, FabricMultiplier, Multiplier, MultiplyAdd
+from weft_hw.tech.portable import Portable
 
 __all__ = ["Ice40", "Ice40Accumulator", "Ice40Multiplier", "Ice40MultiplyAdd"]
 

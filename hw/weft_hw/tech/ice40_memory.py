@@ -10,7 +10,7 @@ from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, 
 
 from weft_hw.delay import delay
 from weft_hw.tech.blocks import cheapest
-from weft_hw.tech.portable import BlockRam, WeightColumn
+from weft_hw.tech.memories import BlockRam, WeightColumn
 
 __all__ = ["Ice40BlockRam", "Ice40SpramColumn"]
 
