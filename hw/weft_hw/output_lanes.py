@@ -11,7 +11,7 @@ from weft_hw.delay import delay
 from weft_hw.layouts import beat_layout, layout_of
 from weft_hw.requantize import RESCALE, Requantize
 from weft_hw.tech.memories import READ_LATENCY
-from weft_hw.tech.multipliers import fabric_latency
+from weft_hw.tech.multipliers import wide_latency
 from weft_hw.tech.portable import Portable
 
 __all__ = ["LANE_CONTROL", "OutputLanes", "write_layout"]
@@ -19,7 +19,7 @@ __all__ = ["LANE_CONTROL", "OutputLanes", "write_layout"]
 _CENTERED = signed(9)  # an int8 operand less its zero point
 _PARAMETER_LAYOUT = layout_of(PARAMETER)
 _TABLE_ENTRIES = 256
-_ADDRESS_WAIT = 1 + fabric_latency(_CENTERED) - 1 - READ_LATENCY
+_ADDRESS_WAIT = 1 + wide_latency(_CENTERED) - 1 - READ_LATENCY
 
 LANE_CONTROL = data.StructLayout({
     "rescale": RESCALE,
@@ -53,7 +53,7 @@ class OutputLane(wiring.Component):
     """
 
     # the operands' product, then the addend
-    SUM_LATENCY = 1 + fabric_latency(_CENTERED) + 1
+    SUM_LATENCY = 1 + wide_latency(_CENTERED) + 1
     LATENCY = SUM_LATENCY + Requantize.LATENCY + READ_LATENCY + 1
 
     value: Signal
@@ -78,11 +78,12 @@ class OutputLane(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.product = product = self.tech.fabric_multiplier(_CENTERED, _CENTERED)
+        m.submodules.product = product = self.tech.wide_multiplier(_CENTERED, _CENTERED)
         m.submodules.parameters = parameters = self.tech.block_ram(
             width=_PARAMETER_LAYOUT.size, depth=self.config.parameter_words)
         m.submodules.table = table = self.tech.block_ram(width=32, depth=_TABLE_ENTRIES)
-        m.submodules.requantize = requantize = Requantize(self.tech)
+        m.submodules.requantize = requantize = Requantize(
+            self.tech, dsp=self.config.dsp_lanes)
         for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
             m.d.comb += [
                 memory.write_address.eq(port.address), memory.write_data.eq(port.data),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.delay import delay
-from weft_hw.tech.multipliers import fabric_latency
+from weft_hw.tech.multipliers import wide_latency
 from weft_hw.tech.portable import Portable
 
 __all__ = ["RESCALE", "Requantize"]
@@ -52,6 +52,8 @@ class Requantize(wiring.Component):
     ----------
     tech : Portable
         Family that supplies the multiplier.
+    dsp : bool
+        Whether to ask for vendor multipliers instead of fabric.
 
     Members
     -------
@@ -63,7 +65,7 @@ class Requantize(wiring.Component):
     """
 
     # magnitude, product, shift, round, add the zero point, clamp
-    LATENCY = 1 + fabric_latency(_MULTIPLIER) + 3 + 2 + 1 + 2
+    LATENCY = 1 + wide_latency(_MULTIPLIER) + 3 + 2 + 1 + 2
 
     value: Signal
     multiplier: Signal
@@ -71,8 +73,8 @@ class Requantize(wiring.Component):
     rescale: data.View
     o: Signal
 
-    def __init__(self, tech: Portable):
-        self.tech = tech
+    def __init__(self, tech: Portable, *, dsp: bool = False):
+        self.tech, self._dsp = tech, dsp
         super().__init__({
             "value": In(signed(32)),
             "multiplier": In(_MULTIPLIER),
@@ -83,7 +85,8 @@ class Requantize(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.product = product = self.tech.fabric_multiplier(unsigned(32), _MULTIPLIER)
+        m.submodules.product = product = self.tech.wide_multiplier(
+            unsigned(32), _MULTIPLIER, dsp=self._dsp)
 
         # Sign and magnitude: the multiplier is unsigned, and rounding needs the sign for ties only.
         magnitude, multiplier, shift, negative = Signal(32), Signal(31), Signal(6), Signal()

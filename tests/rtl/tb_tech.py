@@ -8,7 +8,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from tech_pair import Cases
 from weft_hw.tech.memories import READ_LATENCY
-from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, fabric_latency
+from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, wide_latency
 from weft_sim.rtl import config_from_env
 
 CASES = list(enumerate(config_from_env(Cases).each()))
@@ -72,9 +72,12 @@ async def multiplies(dut):
     def drive(pair):
         pair.port("a").value = operand(rng, pair.case.a[0])
         pair.port("b").value = operand(rng, pair.case.b[0])
+        if hasattr(dut, f"p{pair.index}__nudge"):
+            pair.port("nudge").value = rng.getrandbits(1)
 
-    await run(dut, pairs_of(dut, "dsp", "fabric", "fabric_multiplier", settle=lambda case: max(
-        MULTIPLIER_LATENCY, fabric_latency(Shape(*case.b)))), drive)
+    kinds = "dsp", "fabric", "wide_multiplier", "wide_dsp"
+    await run(dut, pairs_of(dut, *kinds, settle=lambda case: max(
+        MULTIPLIER_LATENCY, wide_latency(Shape(*case.b)))), drive)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

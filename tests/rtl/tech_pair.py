@@ -28,8 +28,9 @@ class Case:
                 return tech.multiplier(dsp=self.kind == "dsp")
             case "pair_dsp" | "pair_fabric":
                 return tech.pair_multiplier(dsp=self.kind == "pair_dsp")
-            case "fabric_multiplier":
-                return tech.fabric_multiplier(Shape(*self.a), Shape(*self.b))
+            case "wide_multiplier" | "wide_dsp":
+                return tech.wide_multiplier(
+                    Shape(*self.a), Shape(*self.b), dsp=self.kind == "wide_dsp")
             case "multiply_add":
                 return tech.multiply_add(Shape(*self.a))
             case "accumulator":

@@ -11,7 +11,7 @@ BYTE = {"a": (8, True), "b": (8, True)}
 CASES = [
     {"kind": "dsp", **BYTE},
     {"kind": "fabric", **BYTE},
-    {"kind": "fabric_multiplier", "a": (9, True), "b": (9, True)},
+    {"kind": "wide_multiplier", "a": (9, True), "b": (9, True)},
     *({"kind": "block_ram", "width": width, "depth": depth, "granularity": granularity}
       for width, depth, granularity in [
           (69, 64, 0), (32, 600, 8), (16, 1024, 8), (24, 513, 12), (16, 256, 8), (1, 2, 0),

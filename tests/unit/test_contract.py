@@ -163,7 +163,7 @@ SIZES = {
     "descriptor_count": 32, "window_count": 100, "compact": True,
     "paired": True,
 }  # fmt: skip
-NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "fill_words": 2}
+NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "dsp_lanes": True, "fill_words": 2}
 
 
 def test_any_size_changes_the_fingerprint():

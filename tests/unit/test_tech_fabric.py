@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth.hdl import signed, unsigned
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
-from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, FabricMultiplier, Multiplier
+from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, Multiplier, WideMultiplier
 from weft_sim import bench
 
 SHAPES = [
@@ -47,7 +47,7 @@ def check(dut, latency, shapes, count=300):
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
-@pytest.mark.parametrize("kind", [FabricMultiplier, TreeMultiplier])
+@pytest.mark.parametrize("kind", [WideMultiplier, TreeMultiplier])
 def test_multiplies(kind, shapes):
     dut = kind(*shapes)
     check(dut, dut.latency, shapes)

@@ -13,7 +13,7 @@ from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.kernel import dense_entries, depthwise_entries
 from weft.compiler.mac import Sums, Window, mac_command
 from weft.compiler.regroup import regroup_pixels
-from weft.compiler.requantize import choose_multipliers
+from weft.compiler.requantize import Multipliers, choose_multipliers
 from weft.graph import Node
 from weft.layout import default_layout, feature_map
 
@@ -36,9 +36,13 @@ def weights_and_bias(
 
 
 def linear_sums(
-    stage: OutputStage, zero_point: int, weights: NDArray[np.integer], bias: Any, **changes: Any
+    stage: OutputStage, zero_point: int, weights: NDArray[np.integer], bias: Any, *,
+    multipliers: Multipliers | None = None, **changes: Any,
 ) -> Sums:
-    """Return sums over taps (weights (out, taps)) with the zero point folded into the bias."""
+    """Return sums over taps (weights (out, taps)) with the zero point folded into the bias.
+
+    Without ``multipliers`` they are chosen for all sums that can be.
+    """
     wide = weights.astype(np.int64)
     bias = np.broadcast_to(np.asarray(bias, np.int64), (len(wide),))
     at_least, at_most = wide * (-128 - zero_point), wide * (127 - zero_point)
@@ -46,9 +50,11 @@ def linear_sums(
     high = bias + np.maximum(at_least, at_most).sum(axis=1)
     if low.min() < -(1 << 31) or high.max() >= 1 << 31:
         raise Unsupported("its accumulators can exceed 32 bits")
+    if multipliers is None:
+        multipliers = choose_multipliers(stage, low, high)
     return Sums(
-        weights=weights, bias=bias - zero_point * wide.sum(axis=1),
-        multipliers=choose_multipliers(stage, low, high), zero_point=stage.zero_point,
+        weights=weights, bias=bias - zero_point * wide.sum(axis=1), multipliers=multipliers,
+        zero_point=stage.zero_point,
         low=stage.low, high=stage.high, **changes,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from weft.compiler.decisions import fit_function
 from weft.compiler.ir import Unsupported
 from weft.compiler.kernel import depthwise_entries, maximum_entries
 from weft.compiler.mac import Sums, Window, mac_command
+from weft.compiler.pairs import Fit
 from weft.compiler.requantize import Multipliers
 from weft.graph import Node
 from weft.layout import feature_map
@@ -64,13 +65,17 @@ def lower_mean(lowering: Lowering, index: int) -> None:
         raise Unsupported("its result's rows would have to become columns")
     stage = reference.output_stage(lowering.graph, node)
     count, zero_point = kernel[0] * kernel[1], lowering.zero_point(tensor)
-    sums = linear_sums(
-        stage, zero_point, np.ones((read.channels, count), np.int8), 0, depthwise=True,
-        entries=depthwise_entries(lowering.config, read, kernel, (1, 1)))  # fmt: skip
+    bias, multipliers = 0, None
     if lowering.graph.rounding == "reference":
-        sums = replace(sums, multipliers=_litert_mean(lowering, node, count, read.channels))
+        multipliers = _litert_mean(lowering, node, count, read.channels)
     elif lowering.graph.rounding == "xnnpack":
-        sums = _with_xnnpack_mean(lowering, node, count, sums, stage)
+        fit = _xnnpack_mean(lowering, node, count, stage)
+        bias, stage = fit.bias, replace(stage, zero_point=fit.zero_point)
+        multipliers = Multipliers.uniform(read.channels, fit.rounding, fit.multiplier, fit.shift)
+    sums = linear_sums(
+        stage, zero_point, np.ones((read.channels, count), np.int8), bias, depthwise=True,
+        multipliers=multipliers,
+        entries=depthwise_entries(lowering.config, read, kernel, (1, 1)))  # fmt: skip
     window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=zero_point)
     command = mac_command(lowering, index, source, target, window, sums)
     command.outputs = node.outputs
@@ -88,18 +93,12 @@ def _edges(lowering: Lowering, node: Node) -> list[tuple[np.float32, int]]:
     return edges
 
 
-def _with_xnnpack_mean(
-    lowering: Lowering, node: Node, count: int, sums: Sums, stage: OutputStage
-) -> Sums:
-    """Return ``sums`` finished as XNNPACK does, which rounds with the zero point added."""
+def _xnnpack_mean(lowering: Lowering, node: Node, count: int, stage: OutputStage) -> Fit:
+    """Return what finishes sums as XNNPACK does, which rounds with the zero point added."""
     x, y = _edges(lowering, node)
     totals = np.arange(-128 * count, 127 * count + 1)
     results = mean_float32(totals, count, x, y).astype(np.int64)
-    fit = fit_function(stage, totals - x[1] * count, results)
-    channels = len(sums.bias)
-    return replace(
-        sums, bias=sums.bias + fit.bias, zero_point=fit.zero_point,
-        multipliers=Multipliers.uniform(channels, fit.rounding, fit.multiplier, fit.shift))
+    return fit_function(stage, totals - x[1] * count, results)
 
 
 def _litert_mean(lowering: Lowering, node: Node, count: int, channels: int) -> Multipliers:

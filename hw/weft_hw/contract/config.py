@@ -47,6 +47,8 @@ class Config:
         Layers in a program, and window-program entries of all its layers together.
     dsp_multipliers : int
         Processing elements whose multiplier is a vendor DSP; the rest are built from fabric.
+    dsp_lanes : bool
+        Output lanes multiply in vendor DSPs, too.
     paired : bool
         A processing element takes two rows with one multiplication, and depthwise windows two
         cycles (:mod:`weft_hw.pe`).
@@ -75,6 +77,7 @@ class Config:
     descriptor_count: int = 64
     window_count: int = 512
     dsp_multipliers: int = 0
+    dsp_lanes: bool = False
     paired: bool = False
     compact: bool = False
 
@@ -162,7 +165,8 @@ class Config:
 CONFIGS = {config.name: config for config in [
     Config(name="ulx3s-85f", dsp_multipliers=144),
     Config(name="ulx3s-85f-double", pixels=2, fill_words=2, dsp_multipliers=144),
-    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, tile=8, dsp_multipliers=144, paired=True),
+    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, tile=8, dsp_multipliers=112,
+           dsp_lanes=True, paired=True),
     # 56 block RAMs, all of them used, and 28 multipliers.
     *(Config(
         name=name, columns=4, lanes=2, weight_words=2048, activation_words=4096,

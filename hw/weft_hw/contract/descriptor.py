@@ -26,6 +26,9 @@ gateware takes ``pixels`` output rows at a time)::
 
 ``act[r]`` is *unspecified* (never a fault) for ``k >= entry.columns``, for ``r >= channel_rows`` in
 a channel feed, and for bytes past the tensor's channels: the compiler puts zero weights there.
+Where the array's rows are ``paired``, a sum is larger by ``W[r] * W[r + 1]`` for each even ``r``,
+which the compiler takes off the bias; and ``act[r]`` of a depthwise window is 0 in all steps but
+number ``r % 2``, so that it has up to 2 steps.
 Where ``keep`` > 0 and ``x`` > 0, only columns ``j >= keep`` are fetched; the others are those of
 the same group's window before, moved on. That needs a single entry with
 ``entry.columns * column_step == keep * column_step + stride_x`` and ``column_step`` = 1.

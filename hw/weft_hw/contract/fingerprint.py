@@ -16,7 +16,7 @@ def fingerprint(config: Config) -> int:
     Two sides with equal fingerprints agree on descriptors, memories and sizes. What only changes
     how fast a program runs is left out.
     """
-    speed = ("dsp_multipliers", "tile", "fill_words")
+    speed = ("dsp_multipliers", "dsp_lanes", "tile", "fill_words")
     sizes = {k: v for k, v in asdict(config).items() if k not in speed}
     text = repr((sizes, DESCRIPTOR, WINDOW, PARAMETER, COUNTERS, memory_map(config)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

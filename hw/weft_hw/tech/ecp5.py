@@ -3,10 +3,15 @@
 from amaranth.hdl import Shape
 
 from weft_hw.tech.ecp5_memory import Ecp5BlockRam, Ecp5WeightColumn
-from weft_hw.tech.ecp5_multiplier import Ecp5Multiplier, Ecp5PairMultiplier, carry_gated_sum
+from weft_hw.tech.ecp5_multiplier import (
+    Ecp5Multiplier,
+    Ecp5PairMultiplier,
+    Ecp5WideMultiplier,
+    carry_gated_sum,
+)
 from weft_hw.tech.ecp5_pll import Ecp5Pll, ecp5_pll_settings
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
-from weft_hw.tech.multipliers import FabricMultiplier, Multiplier
+from weft_hw.tech.multipliers import Multiplier, WideMultiplier
 from weft_hw.tech.portable import Portable
 
 __all__ = ["Ecp5"]
@@ -35,9 +40,9 @@ class Ecp5(Portable):
         """Return a weight memory that keeps every ninth row in the parity bits of eight others."""
         return Ecp5WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
 
-    def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
-        """Return a multiplier of carry chains."""
-        return TreeMultiplier(a, b, carry_gated_sum)
+    def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:
+        """Return a multiplier of carry chains, or with ``dsp`` one of four MULT18X18D."""
+        return Ecp5WideMultiplier(a, b) if dsp else TreeMultiplier(a, b, carry_gated_sum)
 
     def pll(self, port, *, input_hz: float, wanted_hz: float) -> Ecp5Pll:
         """Return the PLL that makes ``wanted_hz`` or a little less from the oscillator's pin."""

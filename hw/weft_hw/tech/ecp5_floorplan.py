@@ -22,8 +22,7 @@ _MULTIPLIER_ROWS, _MEMORY_ROWS, _LAST_MEMORY_ROW = (10, 34, 58), (22, 46, 70), 8
 _MARGIN = 2  # sites left free at either end of a row
 
 _SIZES = {"rows": 9, "columns": 16, "lanes": 8, "line_banks": 4, "line_words": 512,
-          "weight_words": 2048, "activation_words": 4096, "parameter_words": 512,
-          "dsp_multipliers": 144}
+          "weight_words": 2048, "activation_words": 4096, "parameter_words": 512}  # fmt: skip
 _QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
 _ACTIVATION_BLOCKS = 8  # for a quarter of a word, 4 bits each
 
@@ -34,8 +33,9 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
     The chip has three rows of 52 multipliers, each with a row of memories below, and one more row
     of memories. A row of multipliers takes three rows of the array, column beside column, so that
     sums go straight down; the weights lie below, the ninth row's in the parity bits of the others.
-    That leaves room in the third row of memories for the lanes' parameters. The last row has
-    the activations, a quarter of a word beside the same quarter of each line buffer.
+    That leaves room in the third row of memories for the lanes' parameters, and with ``dsp_lanes``
+    two of each column's nine multipliers go to the lanes above. The last row has the activations,
+    a quarter of a word beside the same quarter of each line buffer.
 
     Raises
     ------
@@ -46,11 +46,19 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
         if getattr(config, name) != size:
             raise ValueError(f"the floorplan of the LFE5U-85F needs {name} = {size}, "
                              f"not {getattr(config, name)}")  # fmt: skip
+    multipliers = (7 if config.dsp_lanes else 9) * config.columns
+    if config.dsp_multipliers != multipliers:
+        raise ValueError(f"the floorplan of the LFE5U-85F needs dsp_multipliers = {multipliers}, "
+                         f"not {config.dsp_multipliers}")  # fmt: skip
     yield from _array(config)
     for lane in range(config.lanes):
         for block in range(2):
             site = _MEMORIES[_MARGIN + 3 * (2 * lane + block) + 2]
             yield f"{_ENGINE}.lanes.lane_{lane}.parameters.U${block}", site.format(_MEMORY_ROWS[2])
+        for part in range(4 if config.dsp_lanes else 0):
+            site = _MULTIPLIERS[_MARGIN + 3 * (2 * lane + part // 2) + 1 + part % 2]
+            yield (f"{_ENGINE}.lanes.lane_{lane}.requantize.product.dsp_{part}",
+                   site.format(_MULTIPLIER_ROWS[2]))
     for quarter in range(_QUARTERS):
         half, first = _ACTIVATION_BLOCKS // 2, quarter * _ACTIVATION_BLOCKS
         cells = [f"{_ENGINE}.activations.memory.U${first + k}" for k in range(_ACTIVATION_BLOCKS)]
@@ -70,10 +78,12 @@ def _array(config: Config) -> Iterator[tuple[str, str]]:
             for stage, rows in enumerate(config.stages) for pixel in range(config.pixels)
             if config.has_dsp(pixel, stage, column)
         ]
-        for row, element in enumerate(elements):
-            third, site = row // 3, _MARGIN + 3 * column + row % 3
-            yield (f"{_ENGINE}.array.{element}.dsp",
-                   _MULTIPLIERS[site].format(_MULTIPLIER_ROWS[third]))
-            if row < config.rows - 1:
-                yield (f"{_ENGINE}.array.weights_{tile}.row_{row}.U${place}",
-                       _MEMORIES[site].format(_MEMORY_ROWS[third]))
+        weights = [f"weights_{tile}.row_{row}.U${place}" for row in range(config.rows - 1)]
+        for cells, sites, rows in [
+            ([f"{element}.dsp" for element in elements], _MULTIPLIERS, _MULTIPLIER_ROWS),
+            (weights, _MEMORIES, _MEMORY_ROWS),
+        ]:  # fmt: skip
+            for index, cell in enumerate(cells):
+                third, place_in_row = divmod(index, 3)
+                site = sites[_MARGIN + 3 * column + place_in_row]
+                yield f"{_ENGINE}.array.{cell}", site.format(rows[third])

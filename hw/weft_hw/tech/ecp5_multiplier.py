@@ -5,12 +5,14 @@ slices (FPGA-TN-02187).
 """
 
 from collections.abc import Sequence
+from itertools import product
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value, signed
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Shape, Signal, Value, signed
 
-from weft_hw.tech.multipliers import Multiplier, PairMultiplier
+from weft_hw.delay import delay
+from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, Multiplier, PairMultiplier, WideMultiplier
 
-__all__ = ["Ecp5Multiplier", "Ecp5PairMultiplier", "carry_gated_sum"]
+__all__ = ["Ecp5Multiplier", "Ecp5PairMultiplier", "Ecp5WideMultiplier", "carry_gated_sum"]
 
 _OPERAND_BITS, _PRODUCT_BITS = 18, 36
 
@@ -25,17 +27,17 @@ _FIRST = 0x000A  # with D = 1: the carry is A, whatever comes in
 _Half = tuple[int, Value, Value, Value, Value]  # table, A, B, C, D
 
 
-def _block(m: Module, a: Value, b: Value) -> Value:
+def _block(m: Module, a: Value, b: Value, name: str = "dsp") -> Value:
     """Return the product, 3 cycles later, of a MULT18X18D with all its registers.
 
     Operands are left-aligned, so that no sign bits need wires: the low bits are constants.
     """
     product = Signal(_PRODUCT_BITS)
     ports: dict[str, Value] = {}
-    for name, operand in [("A", a), ("B", b)]:
+    for port, operand in [("A", a), ("B", b)]:
         aligned = Cat(Const(0, _OPERAND_BITS - len(operand)), operand)
         for bit in range(_OPERAND_BITS):
-            ports[f"i_{name}{bit}"] = aligned[bit]
+            ports[f"i_{port}{bit}"] = aligned[bit]
             ports[f"i_C{bit}"] = Const(0, 1)
     for bit in range(_PRODUCT_BITS):
         ports[f"o_P{bit}"] = product[bit]
@@ -43,7 +45,7 @@ def _block(m: Module, a: Value, b: Value) -> Value:
         ports[f"i_CLK{index}"] = ClockSignal() if index == 0 else Const(0, 1)
         ports[f"i_CE{index}"] = Const(1, 1)
         ports[f"i_RST{index}"] = Const(0, 1)
-    m.submodules.dsp = Instance(
+    m.submodules[name] = Instance(
         "MULT18X18D", **ports,
         i_SIGNEDA=Const(1, 1), i_SIGNEDB=Const(1, 1), i_SOURCEA=Const(0, 1),
         i_SOURCEB=Const(0, 1), p_REG_INPUTA_CLK="CLK0", p_REG_INPUTB_CLK="CLK0",
@@ -167,3 +169,37 @@ class Ecp5PairMultiplier(PairMultiplier):
             product.eq(_add(m, low_sum, high_sum, 4, len(product))),
         ]
         return product
+
+
+class Ecp5WideMultiplier(WideMultiplier):
+    """:class:`WideMultiplier` of two unsigned operands up to 33 bits, in four MULT18X18D."""
+
+    _HALF = 16  # bits of the lower halves
+
+    def __init__(self, a: Shape, b: Shape):
+        low, high = sorted((a.width, b.width))
+        if a.signed or b.signed or low <= self._HALF or high > 2 * self._HALF + 1:
+            raise ValueError(f"four MULT18X18D do not multiply {a!r} by {b!r}")
+        super().__init__(a, b)
+
+    def elaborate(self, platform):
+        m = Module()
+        half = self._HALF
+        low, middle, other, high = (
+            _block(m, Cat(self.a[a], 0), Cat(self.b[b], 0), name=f"dsp_{index}")
+            for index, (a, b) in enumerate(product((slice(half), slice(half, None)), repeat=2))
+        )  # fmt: skip
+        # The outer products lie beside each other.
+        outer, inner = Signal.like(self.o), Signal(2 * half + 2)
+        nudge: Value = Const(0, 1)
+        if "nudge" in self.signature.members:
+            nudge = delay(m, self.nudge, MULTIPLIER_LATENCY, name="nudge")
+        place = len(self.b) - 1
+        beside = Cat(low[:2 * half], high)
+        m.d.sync += [
+            outer.eq(Cat(beside[:place], beside[place:] + nudge)),
+            inner.eq(middle.as_unsigned() + other.as_unsigned()),
+        ]
+        total = Cat(outer[:half], (outer[half:] + inner)[:len(self.o) - half])
+        m.d.comb += self.o.eq(delay(m, total, self.latency - MULTIPLIER_LATENCY - 1, name="total"))
+        return m

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 
 from weft_hw.delay import delay
-from weft_hw.tech.multipliers import FABRIC_ROWS, FabricMultiplier, Multiplier, fabric_latency
+from weft_hw.tech.multipliers import FABRIC_ROWS, Multiplier, WideMultiplier, wide_latency
 
 __all__ = ["TreeMultiplier", "TreeMultiplierByte", "gated_sum"]
 
@@ -22,8 +22,8 @@ def _extend(value: Value, width: int) -> Value:
     return Cat(value, *[sign] * (width - len(value)))
 
 
-class TreeMultiplier(FabricMultiplier):
-    """:class:`FabricMultiplier` as partial products of two bits of ``b``, summed by adders.
+class TreeMultiplier(WideMultiplier):
+    """:class:`WideMultiplier` as partial products of two bits of ``b``, summed by adders.
 
     A row adds ``a`` gated by one bit of ``b`` to ``2 * a`` gated by the next, so that the first
     level of adders needs no separate partial products. A tree sums ``FABRIC_ROWS`` rows; further
@@ -33,7 +33,7 @@ class TreeMultiplier(FabricMultiplier):
     Parameters
     ----------
     a, b : Shape
-        As in :class:`FabricMultiplier`.
+        As in :class:`WideMultiplier`.
     gated_sum : callable, optional
         Builds a row's adder; :func:`gated_sum` by default.
     """
@@ -45,7 +45,7 @@ class TreeMultiplier(FabricMultiplier):
     def elaborate(self, platform):
         m = Module()
         step = 2 * FABRIC_ROWS
-        first_latency = fabric_latency(unsigned(min(len(self.b), step)))
+        first_latency = wide_latency(unsigned(min(len(self.b), step)))
         a = total = self.a
         for start in range(0, len(self.b), step):
             # The sum so far is ready one cycle later for each group but the first two.
@@ -58,7 +58,7 @@ class TreeMultiplier(FabricMultiplier):
             if last and "nudge" in self.signature.members:
                 nudge = delay(m, self.nudge, skew, name="nudge")
             group = self._tree(m, a, bits, nudge, start, last)
-            latency = fabric_latency(unsigned(len(bits)))
+            latency = wide_latency(unsigned(len(bits)))
             group = delay(m, group, first_latency - latency, name=f"group_{start}")
             total = self._add(m, total, group, start, f"total_{start}") if start else group
         m.d.comb += self.o.eq(total)

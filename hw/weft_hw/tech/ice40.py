@@ -9,7 +9,7 @@ from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.ice40_memory import Ice40BlockRam, Ice40SpramColumn
 from weft_hw.tech.ice40_pll import Ice40Pll, ice40_pll_settings
 from weft_hw.tech.memories import WeightColumn
-from weft_hw.tech.multipliers import Accumulator, FabricMultiplier, Multiplier, MultiplyAdd
+from weft_hw.tech.multipliers import Accumulator, Multiplier, MultiplyAdd, WideMultiplier
 from weft_hw.tech.portable import Portable
 
 __all__ = ["Ice40", "Ice40Accumulator", "Ice40Multiplier", "Ice40MultiplyAdd"]
@@ -126,8 +126,8 @@ class Ice40(Portable):
         return WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once,
                             block_ram=self.block_ram)  # fmt: skip
 
-    def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
-        """Return a multiplier of carry chains."""
+    def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:
+        """Return a multiplier of carry chains in any case."""
         return TreeMultiplier(a, b)
 
     def pll(self, port, *, input_hz: float, wanted_hz: float) -> Ice40Pll:

@@ -6,16 +6,22 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 __all__ = [
-    "FABRIC_ROWS", "MULTIPLIER_LATENCY", "Accumulator", "FabricMultiplier", "Multiplier",
-    "MultiplyAdd", "PairMultiplier", "fabric_latency",
+    "FABRIC_ROWS",
+    "MULTIPLIER_LATENCY",
+    "Accumulator",
+    "Multiplier",
+    "MultiplyAdd",
+    "PairMultiplier",
+    "WideMultiplier",
+    "wide_latency",
 ]  # fmt: skip
 
 FABRIC_ROWS = 4
 MULTIPLIER_LATENCY = 3
 
 
-def fabric_latency(b: Shape) -> int:
-    """Cycles of a :class:`FabricMultiplier` whose second operand has shape ``b``.
+def wide_latency(b: Shape) -> int:
+    """Cycles of a :class:`WideMultiplier` whose second operand has shape ``b``.
 
     Two bits of ``b`` make one row of partial products. Up to four rows are summed by a tree with
     registers, and the sums of further rows, four at a time, are added one after the other.
@@ -114,10 +120,10 @@ class MultiplyAdd(wiring.Component):
         return m
 
 
-class FabricMultiplier(wiring.Component):
-    """``o = a * b + nudge * 2**(len(b) - 1)`` without a multiplier block, once per cycle.
+class WideMultiplier(wiring.Component):
+    """``o = a * b + nudge * 2**(len(b) - 1)``, once per cycle.
 
-    The product comes ``fabric_latency(b)`` cycles after its operands.
+    The product comes ``wide_latency(b)`` cycles after its operands.
 
     Parameters
     ----------
@@ -138,7 +144,7 @@ class FabricMultiplier(wiring.Component):
     o: Signal
 
     def __init__(self, a: Shape, b: Shape):
-        self.latency = fabric_latency(b)
+        self.latency = wide_latency(b)
         product = (Signal(a) * Signal(b)).shape()
         nudge = {} if b.signed or b.width % 2 == 0 else {"nudge": In(1)}
         super().__init__({"a": In(a), "b": In(b), **nudge, "o": Out(product)})

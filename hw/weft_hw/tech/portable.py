@@ -5,10 +5,10 @@ from amaranth.hdl import Shape
 from weft_hw.tech.memories import BlockRam, WeightColumn
 from weft_hw.tech.multipliers import (
     Accumulator,
-    FabricMultiplier,
     Multiplier,
     MultiplyAdd,
     PairMultiplier,
+    WideMultiplier,
 )
 
 __all__ = ["Portable"]
@@ -51,6 +51,9 @@ class Portable:
         """Return a weight memory with the ports and latency of :class:`WeightColumn`."""
         return WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
 
-    def fabric_multiplier(self, a: Shape, b: Shape) -> FabricMultiplier:
-        """Return a multiplier with the ports and latency of :class:`FabricMultiplier`."""
-        return FabricMultiplier(a, b)
+    def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:
+        """Return a multiplier with the ports and latency of :class:`WideMultiplier`.
+
+        ``dsp`` asks for the family's multiplier blocks rather than fabric.
+        """
+        return WideMultiplier(a, b)
