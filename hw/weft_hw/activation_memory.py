@@ -36,7 +36,8 @@ class ActivationMemory(wiring.Component):
     read_data : Out, the word; read_words : Out, the group of ``fill_words`` that it lies in
     beat_enable : In, a bit per lane; beat_address : In, in beats; beat : In, of [lane]
     host_write_enable, host_write_address, host_write_data : In; host_write_ready : Out
-    host_read_enable, host_read_address : In; host_read_ready : Out
+    host_read_enable, host_read_address : In; host_read_taken : Out, in the cycle before this one,
+        so that the engine's reads do not decide about the host's within a cycle
     host_read_valid : Out, ``read_data`` belongs to the host
     """
 
@@ -52,7 +53,7 @@ class ActivationMemory(wiring.Component):
             "host_write_enable": In(1), "host_write_address": In(address),
             "host_write_data": In(config.columns * 8), "host_write_ready": Out(1),
             "host_read_enable": In(1), "host_read_address": In(address),
-            "host_read_ready": Out(1), "host_read_valid": Out(1),
+            "host_read_taken": Out(1), "host_read_valid": Out(1),
         })  # fmt: skip
 
     def elaborate(self, platform):
@@ -68,15 +69,18 @@ class ActivationMemory(wiring.Component):
         m.d.sync += address.eq(Mux(self.read_enable, self.read_address, self.host_read_address))
         m.d.comb += [
             memory.read_address.eq(address[word_bits:]),
-            self.host_read_ready.eq(~self.read_enable),
             self.read_words.eq(memory.read_data),
             self.read_data.eq(self.read_words[0]),
         ]
         if words > 1:
             place = delay(m, address[:word_bits], READ_LATENCY, name="place")
             m.d.comb += self.read_data.eq(self.read_words[place])
-        taken = self.host_read_enable & self.host_read_ready
-        m.d.comb += self.host_read_valid.eq(delay(m, taken, ACCESS_LATENCY, name="host_read"))
+        taken = Signal()
+        m.d.sync += taken.eq(self.host_read_enable & ~self.read_enable & ~taken)
+        m.d.comb += [
+            self.host_read_taken.eq(taken),
+            self.host_read_valid.eq(delay(m, taken, ACCESS_LATENCY - 1, name="host_read")),
+        ]
 
         write_enable, write_data = Signal.like(memory.write_enable), Signal.like(memory.write_data)
         write_address = Signal.like(memory.write_address)

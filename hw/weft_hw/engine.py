@@ -279,7 +279,7 @@ class Engine(wiring.Component):
             host.store_ready.eq(activations.host_write_ready),
             activations.host_read_address.eq(host.fetch_address),
             activations.host_read_enable.eq(host.fetch_enable),
-            host.fetch_ready.eq(activations.host_read_ready),
+            host.fetch_taken.eq(activations.host_read_taken),
             host.fetch_valid.eq(activations.host_read_valid),
             host.fetch_data.eq(activations.read_data),
             sequencer.counter_address.eq(host.fetch_address),

@@ -44,7 +44,8 @@ class HostPort(wiring.Component):
     store : Out, the unit to be written and a bit of ``enable`` per region
     store_ready : In(1), activation memory takes it in this cycle
     fetch_enable, fetch_address : Out, to activation memory (the address to the counters, too)
-    fetch_ready, fetch_valid, fetch_data : In, from activation memory
+    fetch_taken, fetch_valid, fetch_data : In, from activation memory, which took the request in
+        the cycle before
     counter_data : In, of the address of 2 cycles before
     """
 
@@ -63,7 +64,7 @@ class HostPort(wiring.Component):
                 "enable": len(Region), "address": ADDRESS_BITS, "data": unit})),
             "store_ready": In(1),
             "fetch_enable": Out(1), "fetch_address": Out(ADDRESS_BITS),
-            "fetch_ready": In(1), "fetch_valid": In(1), "fetch_data": In(config.columns * 8),
+            "fetch_taken": In(1), "fetch_valid": In(1), "fetch_data": In(config.columns * 8),
             "counter_data": In(32),
         })  # fmt: skip
 
@@ -99,7 +100,7 @@ class HostPort(wiring.Component):
         m.d.comb += [
             self.read.ready.eq(~waiting & ~stores), self.fetch_address.eq(asked.address),
             self.fetch_enable.eq(requested & is_activation),
-            taken.eq(requested & (~is_activation | self.fetch_ready)),
+            taken.eq(requested & (~is_activation | self.fetch_taken)),
         ]
         other_valid = delay(m, taken & ~is_activation, READ_LATENCY, name="other_valid")
         with m.If(self.read.ready):

@@ -68,7 +68,8 @@ def test_predicted_cycles(graphs, model, most):
 
 @needs_models
 @pytest.mark.parametrize(
-    ("model", "counted"), zip(MODELS, (2_797, 30_458, 11_178, 40_403), strict=True))
+    ("model", "counted"),
+    list(zip(MODELS, (2_797, 30_458, 11_178, 40_403), strict=True)))
 def test_predicted_cycles_of_four_pixels(model, counted):
     """The prediction is exact (tests/system/test_cycles.py), so this costs no simulation."""
     graph = load_model(Path(str(FOLDER)) / f"{model}.tflite")

@@ -35,7 +35,7 @@ def test_engine_and_host(config, busy):
     async def drive(ctx):
         # (expected bytes of a group or None, place in it, for the host) of each cycle
         reads: list[tuple[np.ndarray | None, int, bool]] = [(None, 0, False)] * LATENCY
-        refused = 0
+        refused, taken = 0, False
         for _ in range(CYCLES):
             engine_reads, host_reads = rng.random() < busy, bool(rng.random() < 0.5)
             places = address(), address(), address(), address()
@@ -55,12 +55,12 @@ def test_engine_and_host(config, busy):
             ctx.set(dut.host_write_address, places[3])
             ctx.set(dut.host_write_data,
                     int.from_bytes(row.astype(np.uint8).tobytes(), "little"))
-            assert ctx.get(dut.host_read_ready) == (not engine_reads)
+            assert ctx.get(dut.host_read_taken) == taken
             assert ctx.get(dut.host_write_ready) == (not beats)
             refused += (host_reads and engine_reads) + (host_writes and beats)
 
             written = places[2] if beats else places[3] if host_writes else None
-            for_host = host_reads and not engine_reads
+            for_host = taken = host_reads and not engine_reads and not taken
             place = places[0] if engine_reads else places[1] if for_host else None
             # A word that is written in the same cycle may come old or new.
             group = None if place is None else place // size

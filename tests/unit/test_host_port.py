@@ -29,7 +29,7 @@ def test_a_read_finds_what_was_written_before_it(config, busy):
         port.store_ready.eq(memory.host_write_ready),
         memory.host_read_address.eq(port.fetch_address),
         memory.host_read_enable.eq(port.fetch_enable),
-        port.fetch_ready.eq(memory.host_read_ready),
+        port.fetch_taken.eq(memory.host_read_taken),
         port.fetch_valid.eq(memory.host_read_valid), port.fetch_data.eq(memory.read_data),
     ]  # fmt: skip
     unit_bits = 8 * config.columns
