@@ -76,11 +76,12 @@ class Feeder(wiring.Component):
         # Cycles in which the results of the running output will leave, and still have to.
         results, cooling = Signal(range(most + 1)), Signal(range(most + 1))
         covers = Signal()  # the waiting window lasts as long as the results of the one before
+        cooled = Signal(init=1)  # or as long as those results still will
 
-        start, free = Signal(), Signal()
+        start, free, taken = Signal(), Signal(), Signal()
         m.d.comb += [
-            free.eq(~window.last
-                    | Mux(self.step.last, covers, cooling <= window.steps_minus_1)),
+            free.eq(~window.last | Mux(self.step.last, covers, cooled)),
+            taken.eq(self.columns.valid & self.columns.ready),
             start.eq(complete & idle & free & self.enable),
             self.empty.eq(~complete),
             # The second row of a pair is still to take a depthwise window a cycle after the first.
@@ -91,14 +92,14 @@ class Feeder(wiring.Component):
         # Columns.
         m.d.sync += [
             self.waits_output.eq(complete & idle & ~free),
-            self.push.eq(self.columns.valid & self.columns.ready),
+            self.push.eq(taken),
             self.pixel.eq(column.pixel),
             self.every.eq(column.every),
         ]
         m.d.comb += self.words.eq(delay(m, column.words, 1, name="words"))
         with m.If(start):
             m.d.sync += complete.eq(0)
-        with m.If(self.columns.valid & self.columns.ready):
+        with m.If(taken):
             m.d.sync += [window.eq(column.window), complete.eq(column.complete)]
 
         # Steps.
@@ -142,12 +143,17 @@ class Feeder(wiring.Component):
                         m.d.comb += window_results.eq(beats * (last_pixel + 1) - 1)
         with m.If(start):
             m.d.sync += results.eq(window_results)
-        with m.If(self.columns.valid & self.columns.ready):
+        with m.If(taken):
             m.d.sync += covers.eq(
                 Mux(start, window_results, results) <= column.window.steps_minus_1)
         ended = self.step.last
         leaving = Mux(ended, results, cooling)
-        m.d.sync += cooling.eq(Mux(leaving == 0, 0, leaving - 1))
+        # `cooling <= window.steps_minus_1` of the next cycle, so that a start is decided at once.
+        m.d.sync += [
+            cooling.eq(Mux(leaving == 0, 0, leaving - 1)),
+            cooled.eq(Mux(taken, leaving <= column.window.steps_minus_1 + 1,
+                          leaving <= window.steps_minus_1 + 1)),
+        ]
 
         # Weights: a group's are read again for each column of the output row.
         address, group = self.weight_address, Signal.like(self.weight_base)
