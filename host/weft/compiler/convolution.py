@@ -54,8 +54,7 @@ def linear_sums(
         multipliers = choose_multipliers(stage, low, high)
     return Sums(
         weights=weights, bias=bias - zero_point * wide.sum(axis=1), multipliers=multipliers,
-        zero_point=stage.zero_point,
-        low=stage.low, high=stage.high, **changes,
+        zero_point=stage.zero_point, low=stage.low, high=stage.high, **changes,
     )  # fmt: skip
 
 

@@ -55,10 +55,7 @@ def _block(m: Module, a: Value, b: Value, name: str = "dsp") -> Value:
 
 
 class Ecp5Multiplier(Multiplier):
-    """:class:`Multiplier` in one MULT18X18D with its input, pipeline and output registers.
-
-    Operands are left-aligned, so that no sign bits need wires: the low bits are constants.
-    """
+    """:class:`Multiplier` in one MULT18X18D."""
 
     def elaborate(self, platform):
         m = Module()
