@@ -1,10 +1,11 @@
 """Accumulators: one 32-bit register per column and pixel below the array."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.delay import delay
 from weft_hw.layouts import step_layout
 from weft_hw.pe import sum_shape
 from weft_hw.tech.portable import Portable
@@ -22,9 +23,10 @@ def results_layout(config: Config) -> data.ArrayLayout:
 class Accumulators(wiring.Component):
     """Sum (or maximum) of the array's outputs over the steps of one output.
 
-    Latency is 1 cycle from the ``last`` step to ``done``; one step per cycle; nothing stalls, so
-    whoever takes ``results`` must do so in the very cycle of ``done.valid``. A sum that leaves 32
-    bits wraps, as the reference runtimes' does.
+    Sums of pixel ``p`` come ``p`` cycles after their ``step``, as the array has them. Latency is 1
+    cycle from the ``last`` step to ``done``; one step per cycle; nothing stalls, so whoever takes
+    the ``results`` of pixel ``p`` must do so in the very cycle ``p`` cycles after ``done.valid``. A
+    sum that leaves 32 bits wraps, as the reference runtimes' does.
 
     Parameters
     ----------
@@ -61,14 +63,17 @@ class Accumulators(wiring.Component):
         m = Module()
         m.d.sync += self.done.eq(self.step)
         m.d.sync += self.done.valid.eq(self.step.valid & self.step.last)
+        valid, first = self.step.valid, self.step.first
         for p in range(self.config.pixels):
+            if p:
+                valid, first = delay(m, Cat(valid, first), 1, name=f"step_p{p}", apart=True)
             if self.config.paired:
                 m.submodules[f"p{p}_excess"] = accumulator = self.tech.accumulator(
                     sum_shape(self.config))
                 m.d.comb += [
                     accumulator.value.eq(self.excess[p]),
-                    accumulator.enable.eq(self.step.valid),
-                    accumulator.add.eq(~self.step.first),
+                    accumulator.enable.eq(valid),
+                    accumulator.add.eq(~first),
                     self.total_excess[p].eq(accumulator.total),
                 ]
             for column in range(self.config.columns):
@@ -83,8 +88,8 @@ class Accumulators(wiring.Component):
                         value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed()),
                     accumulator.value.eq(value),
                     accumulator.enable.eq(
-                        self.step.valid & (self.step.first | ~self.maximum | larger)),
-                    accumulator.add.eq(~self.step.first & ~self.maximum),
+                        valid & (first | ~self.maximum | larger)),
+                    accumulator.add.eq(~first & ~self.maximum),
                     self.results[p][column].eq(total),
                 ]
         return m

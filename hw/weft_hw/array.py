@@ -1,5 +1,7 @@
 """Systolic array: partial sums move down the rows, activations move across the columns."""
 
+from functools import partial
+
 from amaranth.hdl import Module, Mux, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -18,17 +20,18 @@ class SystolicArray(wiring.Component):
     """``sums[p][c] = sum over rows r of activation[p][r] * W[weight_address][r][c]``.
 
     Activations, weight addresses and sums move: each stage (``config.stages``) works a cycle
-    behind the one above it, and each tile of ``config.tile`` columns one cycle behind the tile on
-    its left. The sums leave aligned, together with the ``step`` that they belong to. In a
-    depthwise layer every column takes its own activation instead of the one that crosses the row.
+    behind the one above it, each tile of ``config.tile`` columns one cycle behind the tile on
+    its left, and each pixel one cycle behind the one before. The sums of a pixel leave aligned,
+    those of pixel 0 together with the ``step`` that they belong to. In a depthwise layer every
+    column takes its own activation instead of the one that crosses the row.
 
     If ``config.paired``, the sums also contain, for each pair of rows, the product of both weights
     and that of both crossing activations, which ``excess`` gives.
 
     Latency is ``stages + tiles + 4`` cycles from ``step`` to ``o_step``; throughput is one step
-    per cycle; nothing stalls. ``own`` of row ``r`` belongs to the step of ``1 + config.lag(r)``
-    cycles before, or ``2 + config.lag(r)`` if ``config.paired``, which is when the window former
-    has it.
+    per cycle; nothing stalls. ``own`` of row ``r`` and pixel ``p`` belongs to the step of
+    ``1 + config.lag(r) + p`` cycles before, or one more if ``config.paired``, which is when the
+    window former has it.
 
     Parameters
     ----------
@@ -72,25 +75,26 @@ class SystolicArray(wiring.Component):
         config = self.config
         tiles = config.columns // config.tile
         column_bits = (config.columns - 1).bit_length()
+        hand_on = partial(delay, m, cycles=1, apart=True)
         m.d.comb += self.o_step.eq(delay(m, self.step, self.latency, name="step"))
 
         enable, address, weights = self.load.enable, self.load.address, self.load.weights
-        # What enters tile 0; each stage and each tile adds a cycle.
+        # What enters tile 0; each stage and each tile adds a cycle, and has registers of its own.
         addresses = [self.weight_address]
-        depthwise = [delay(m, self.depthwise, int(config.paired), name="depthwise_r0")]
+        depthwise = [delay(m, self.depthwise, int(config.paired), name="depthwise_s0")]
         for stage in range(1, len(config.stages)):
-            addresses.append(delay(m, addresses[-1], 1, name=f"address_r{stage}"))
-            depthwise.append(delay(m, depthwise[-1], 1, name=f"depthwise_r{stage}"))
+            addresses.append(hand_on(addresses[-1], name=f"address_s{stage}"))
+            depthwise.append(hand_on(depthwise[-1], name=f"depthwise_s{stage}"))
         crossing = [[self.own[p][row][0] for row in range(config.rows)]
                     for p in range(config.pixels)]
 
         for tile in range(tiles):
             if tile:
-                addresses = [delay(m, a, 1, name=f"address_t{tile}_r{s}")
+                addresses = [hand_on(a, name=f"address_t{tile}_s{s}")
                              for s, a in enumerate(addresses)]
                 crossing = [[delay(m, a, 1, name=f"crossing_p{p}_t{tile}_r{r}")
                              for r, a in enumerate(rows)] for p, rows in enumerate(crossing)]
-            depthwise = [delay(m, d, 1, name=f"depthwise_t{tile}_r{s}")
+            depthwise = [hand_on(d, name=f"depthwise_t{tile}_s{s}")
                          for s, d in enumerate(depthwise)]
             if not config.compact:  # whose weights stand at the host port long enough
                 enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
@@ -108,9 +112,16 @@ class SystolicArray(wiring.Component):
             for column in range(first, first + config.tile):
                 m.d.comb += memory.write_enable[column - first].eq(
                     enable & (address[:column_bits] == column))
-                words = memory.read_data[(column - first) * config.rows:][:config.rows]
-                for p in range(config.pixels):
-                    total = self._column(m, p, tile, column, crossing[p], depthwise, words)
+            weights_read, select = [*memory.read_data], depthwise
+            for p in range(config.pixels):
+                if p:
+                    weights_read = [delay(m, w, 1, name=f"weight_p{p}_t{tile}_{index}")
+                                    for index, w in enumerate(weights_read)]
+                    select = [hand_on(d, name=f"depthwise_p{p}_t{tile}_s{s}")
+                              for s, d in enumerate(select)]
+                for column in range(first, first + config.tile):
+                    words = weights_read[(column - first) * config.rows:][:config.rows]
+                    total = self._column(m, p, tile, column, crossing[p], select, words)
                     m.d.comb += self.sums[p][column].eq(
                         delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}"))
             if config.paired and not tile:

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.accumulator import results_layout
 from weft_hw.contract.config import Config
+from weft_hw.delay import delay
 from weft_hw.layouts import beat_layout, pixel_shape, step_layout
 
 __all__ = ["Collector", "collected"]
@@ -25,7 +26,8 @@ def collected(config: Config) -> dict[str, wiring.Member]:
 class Collector(wiring.Component):
     """Pixel by pixel, ``lanes`` results at a time, each with the index of its parameters.
 
-    If ``config.paired``, a result is what is left without its pixel's ``excess``.
+    Results (and ``excess``) of pixel ``p`` are taken ``p`` cycles after ``done``, when they are
+    there. If ``config.paired``, a result is what is left without its pixel's ``excess``.
 
     The first beat is valid 2 cycles after ``done``; then one beat per cycle, ``last_beats`` per
     pixel in the final group of channels and ``columns / lanes`` in the others, without the
@@ -57,6 +59,7 @@ class Collector(wiring.Component):
         m = Module()
         config = self.config
         held = Signal.like(self.results, reset_less=True)
+        takes = [(held, self.results)]
         out = Signal.like(self.beat, reset_less=True)
         step = Signal.like(self.done)
         busy = Signal()
@@ -78,8 +81,7 @@ class Collector(wiring.Component):
             m.d.sync += out.value[lane].eq(choice[index])
         if config.paired:
             held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
-            with m.If(self.done.valid):
-                m.d.sync += held_excess.eq(self.excess)
+            takes.append((held_excess, self.excess))
             m.d.sync += excess.eq(Array(held_excess[p] for p in range(config.pixels))[pixel])
             for lane in range(config.lanes):
                 m.d.comb += self.beat.value[lane].eq(out.value[lane] - excess)
@@ -101,7 +103,13 @@ class Collector(wiring.Component):
 
         # Take.
         with m.If(self.done.valid):
-            m.d.sync += [held.eq(self.results), step.eq(self.done), busy.eq(1)]
+            m.d.sync += [step.eq(self.done), busy.eq(1)]
+        arrived = self.done.valid
+        for p in range(config.pixels):
+            if p:
+                arrived = delay(m, arrived, 1, name=f"arrived_p{p}", apart=True)
+            with m.If(arrived):
+                m.d.sync += [register[p].eq(source[p]) for register, source in takes]
         with m.If(self.begin):
             m.d.sync += group.eq(self.parameter_base)
         return m

@@ -1,17 +1,23 @@
-"""A chain of registers."""
+"""A chain of registers, and registers of their own for copies of one signal."""
 
 from amaranth.hdl import Module, Signal
 
-__all__ = ["delay"]
+__all__ = ["APART", "delay"]
+
+APART = "weft_apart"
 
 
-def delay(m: Module, value, cycles: int, *, name: str = "delayed"):
+def delay(m: Module, value, cycles: int, *, name: str = "delayed", apart: bool = False):
     """Return ``value`` as it was ``cycles`` cycles ago (``value`` itself for 0).
 
-    The registers have no reset: what feeds them does, and lasts longer than any chain.
+    The registers have no reset: what feeds them does, and lasts longer than any chain. Those of
+    ``apart`` are marked for the build, so that synthesis does not merge them with others of the
+    same content: each is to drive its own neighbourhood.
     """
+    attributes = {APART: 1} if apart else {}
     for index in range(cycles):
-        stage = Signal.like(value, name=f"{name}_{index + 1}", reset_less=True)
+        stage = Signal.like(value, name=f"{name}_{index + 1}", reset_less=True,
+                            attrs=attributes)
         m.d.sync += stage.eq(value)
         value = stage
     return value

@@ -19,8 +19,9 @@ class WindowFormer(wiring.Component):
     then on each cycle hands the array the next byte of every tap (taps of one channel), or,
     started with ``channels``, the next ``channel_rows`` bytes of the column's first word.
 
-    Row ``r`` does all of this ``config.lag(r)`` cycles later than row 0, as the array wants it.
-    Latency from ``start`` to ``own`` of row 0 is 1 cycle, 2 if ``config.paired``. A push may come
+    Row ``r`` does all of this ``config.lag(r)`` cycles later than row 0, and pixel ``p`` another
+    ``p`` cycles later than pixel 0, as the array wants it. Latency from ``start`` to ``own`` of
+    row 0 and pixel 0 is 1 cycle, 2 if ``config.paired``. A push may come
     every cycle, also in the cycle of ``start``: it then belongs to the next window. Nothing stalls.
 
     Of a pair of rows, a ``depthwise`` window shows the first in its first cycle and the second in
@@ -58,24 +59,31 @@ class WindowFormer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        depthwise = self.depthwise if config.paired else Const(0, 1)
-        entering = Cat(self.start, self.channels, self.push, self.every, depthwise, self.pixel)
-        previous = [self.words[0]] * config.pixels
+        entering = Cat(self.start, self.channels, self.push, self.every, self.pixel)
+        if config.paired:
+            entering = Cat(entering, self.depthwise)
+        previous: list[Value] = []
         for row in range(config.rows):
+            # From row to row and from pixel to pixel, each with a register of its own to drive it.
+            since = self._lag(row) - self._lag(row - 1) if row else self._lag(0)
+            entering = control = delay(m, entering, since, name=f"control_r{row}", apart=True)
             tap_row, place = divmod(row, config.tap_columns)
-            control = delay(m, entering, self._lag(row), name=f"control_{row}")
-            start, channels, push, every, depthwise, pixel = *control[:5], control[5:]
-            shift: Value = Const(1, 1)
-            if config.paired:
-                shift = ~depthwise
-                if row % 2:
-                    started = delay(m, start, 1, name=f"started_{row}")
-                    start = Mux(depthwise, started & ~start, start)
             if place == 0:
-                word = delay(m, self.words[tap_row], self._lag(row), name=f"word_{tap_row}")
-                previous = [word] * config.pixels
+                previous = [delay(m, self.words[tap_row], self._lag(row), name=f"word_{tap_row}")]
+                for p in range(1, config.pixels):
+                    previous.append(delay(m, previous[-1], 1, name=f"word_p{p}_{tap_row}"))
             for p in range(config.pixels):
                 name = f"p{p}_r{row}"
+                if p:
+                    control = delay(m, control, 1, name=f"control_{name}", apart=True)
+                start, channels, push, every = control[:4]
+                pixel, shift = control[4:][:len(self.pixel)], Const(1, 1)
+                if config.paired:
+                    depthwise = control[-1]
+                    shift = ~depthwise
+                    if row % 2:
+                        started = delay(m, start, 1, name=f"started_{name}")
+                        start = Mux(depthwise, started & ~start, start)
                 pushed = Signal(name=f"pushed_{name}")
                 m.d.comb += pushed.eq(push & (every | (pixel == p)))
                 feed = self._channel_bytes(m, row, p)
@@ -99,7 +107,7 @@ class WindowFormer(wiring.Component):
         word = Mux(self.every, self.words[pixel], self.words[0]) if pixel else self.words[0]
         chosen = Cat(word.word_select(index, 8)
                      for index in range(row, config.columns, config.channel_rows))
-        return delay(m, chosen, self._lag(row), name=f"feed_p{pixel}_r{row}")
+        return delay(m, chosen, self._lag(row) + pixel, name=f"feed_p{pixel}_r{row}")
 
     def _row(self, m, name, own, pushed, start, channels, shift, word, feed):
         """Connect one row of one pixel; return what it holds for the row below."""

@@ -54,17 +54,18 @@ async def matches_a_matrix_product(dut, depthwise, stalling, extreme):
     dut.array__depthwise.value = depthwise
     await load(dut, weights)
     wave = np.zeros((PIXELS, ROWS, COLUMNS), np.int8)
-    for cycle in range(COUNT + LATENCY):
-        if (k := cycle - LATENCY) >= 0:
+    for cycle in range(COUNT + LATENCY + PIXELS - 1):
+        if 0 <= (k := cycle - LATENCY) < COUNT:
             assert int(dut.array__o_step.value) == marks[k]
-            if valid[k]:
+        for p in range(PIXELS):  # each pixel is a cycle behind the one before
+            if 0 <= (k := cycle - LATENCY - p) < COUNT and valid[k]:
                 sums = unpack(int(dut.array__sums.value), SUM_BITS, (PIXELS, COLUMNS))
-                assert np.array_equal(sums, expected[k]), k
+                assert np.array_equal(sums[p], expected[k, p]), (k, p)
         if cycle < COUNT:
             dut.array__step.value = int(marks[cycle])
             dut.array__weight_address.value = int(address[cycle])
-        for row in range(ROWS):  # row r follows the step by 1 + r cycles
-            if 0 <= (k := cycle - 1 - row) < COUNT:
-                wave[:, row] = own[k, :, row]
+        for row, p in np.ndindex(ROWS, PIXELS):  # row r follows the step by 1 + r + p cycles
+            if 0 <= (k := cycle - 1 - row - p) < COUNT:
+                wave[p, row] = own[k, p, row]
         dut.array__own.value = int.from_bytes(wave.tobytes(), "little")
         await FallingEdge(dut.clk)

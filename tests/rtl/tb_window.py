@@ -83,7 +83,7 @@ def piece(rng, taps, kept):
 
 async def play(dut, windows, pause):
     """Push each window while the one before is in use; check every activation that is known."""
-    wanted, cycle, checked = {}, 0, 0  # (cycle, row): pixel to (column 0, all columns)
+    wanted, cycle, checked = {}, 0, 0  # (cycle, pixel, row): (column 0, all columns)
 
     async def tick(start=0, channels=0, push=None):
         nonlocal cycle, checked
@@ -93,15 +93,15 @@ async def play(dut, windows, pause):
             dut.window__pixel.value, dut.window__every.value, dut.window__words.value = push
         await FallingEdge(dut.clk)
         cycle += 1
-        due = [(row, wanted.pop((cycle, row))) for row in range(ROWS) if (cycle, row) in wanted]
+        due = [(p, row, wanted.pop((cycle, p, row))) for p, row in np.ndindex(PIXELS, ROWS)
+               if (cycle, p, row) in wanted]
         data = int(dut.window__own.value).to_bytes(PIXELS * ROWS * COLUMNS, "little")
         own = np.frombuffer(data, np.int8).reshape(PIXELS, ROWS, COLUMNS)
-        for row, pixels in due:
-            for p, (first, every) in pixels.items():
-                assert own[p, row, 0] == first, (cycle, p, row)
-                if every is not None:
-                    assert np.array_equal(own[p, row, : len(every)], every), (cycle, p, row)
-                checked += 1
+        for p, row, (first, every) in due:
+            assert own[p, row, 0] == first, (cycle, p, row)
+            if every is not None:
+                assert np.array_equal(own[p, row, : len(every)], every), (cycle, p, row)
+            checked += 1
 
     started = None  # the window in use, and the cycles that it still takes
     for window in [*windows, None]:
@@ -115,8 +115,8 @@ async def play(dut, windows, pause):
         if window:
             for s, known in enumerate(window.steps):
                 for (p, row), value in known.items():
-                    wanted.setdefault((cycle + 1 + s + row, row), {})[p] = value
-    for _ in range(ROWS + 1):
+                    wanted[cycle + 1 + s + row + p, p, row] = value
+    for _ in range(ROWS + PIXELS):
         await tick()
     assert not wanted
     return checked

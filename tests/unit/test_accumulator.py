@@ -23,25 +23,40 @@ def outputs(rng, count, steps_most):
 
 
 def run(config, steps, sums, maximum, pause):
-    """Drive ``steps``; return what ``done`` and ``results`` showed after each of them."""
-    dut, seen = Accumulators(config, Portable()), []
+    """Drive ``steps``; return what ``done`` and ``results`` showed after each of them.
+
+    Sums and results of pixel p belong to the step of p cycles before.
+    """
+    dut = Accumulators(config, Portable())
+    steps_seen, shown = [], []  # (cycle, done) of each step; results of each cycle
+    unknown = np.full((config.pixels, config.columns), 85)
+    under_way = [unknown] * config.pixels
+
+    async def tick(ctx, value=unknown):
+        under_way.insert(0, value)
+        under_way.pop()
+        ctx.set(dut.sums, [value[p].tolist() for p, value in enumerate(under_way)])
+        await ctx.tick()
+        shown.append([[*pixel] for pixel in ctx.get(dut.results)])
 
     async def drive(ctx):
         ctx.set(dut.maximum, maximum)
         for step, value in zip(steps, sums, strict=True):
             for _ in range(pause()):
                 ctx.set(dut.step.valid, 0)
-                await ctx.tick()
+                await tick(ctx)
                 assert not ctx.get(dut.done.valid)
             ctx.set(dut.step, {"valid": 1, **dict(zip(MARKS, step, strict=True))})
-            ctx.set(dut.sums, value.tolist())
-            await ctx.tick()
+            await tick(ctx, value)
             done = ctx.get(dut.done)
-            results = [[*pixel] for pixel in ctx.get(dut.results)]
-            seen.append((done.valid, [done[name] for name in MARKS[2:]], results))
+            steps_seen.append((len(shown) - 1, done.valid, [done[name] for name in MARKS[2:]]))
+        ctx.set(dut.step.valid, 0)
+        for _ in range(config.pixels - 1):
+            await tick(ctx)
 
     bench.run(dut, drive, deadline=4 * len(steps) + 10)
-    return seen
+    return [(valid, marks, [shown[cycle + p][p] for p in range(config.pixels)])
+            for cycle, valid, marks in steps_seen]
 
 
 def check(steps, sums, maximum, seen):

@@ -64,20 +64,23 @@ def test_matches_a_matrix_product(config, bubbles, depthwise):
         for _ in range(3):
             await ctx.tick()
         wave = np.zeros((pixels, rows, columns), int)
-        for cycle in range(COUNT + latency):
+        for cycle in range(COUNT + latency + pixels - 1):
             if cycle < COUNT:
                 ctx.set(dut.step, steps[cycle])
                 ctx.set(dut.weight_address, int(address[cycle]))
-            for row in range(rows):  # row r follows the step by 1 + r cycles, or 2 + r // 2
-                if 0 <= (k := cycle - 1 - first - (row >> first)) < COUNT:
-                    wave[:, row] = own[k, :, row]
+            # Row r of pixel p follows the step by 1 + r + p cycles, or 2 + r // 2 + p.
+            for row, p in np.ndindex(rows, pixels):
+                if 0 <= (k := cycle - 1 - first - (row >> first) - p) < COUNT:
+                    wave[p, row] = own[k, p, row]
             ctx.set(dut.own, wave.tolist())
-            if (done := cycle - latency) >= 0:
-                step, sums = ctx.get(dut.o_step), ctx.get(dut.sums)
+            if 0 <= (done := cycle - latency) < COUNT:
+                step = ctx.get(dut.o_step)
                 assert {name: step[name] for name in steps[done]} == steps[done]
-                assert [[*pixel] for pixel in sums] == expected[done].tolist(), done
-                if config.paired:
-                    assert [*ctx.get(dut.excess)] == excess[done].tolist(), done
+            for p in range(pixels):
+                if 0 <= (done := cycle - latency - p) < COUNT:
+                    assert [*ctx.get(dut.sums)[p]] == expected[done, p].tolist(), (done, p)
+                    if config.paired:
+                        assert ctx.get(dut.excess)[p] == excess[done, p], (done, p)
             await ctx.tick()
 
     bench.run(dut, drive, deadline=COUNT + words * columns + 100)

@@ -15,9 +15,9 @@ CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE, *ROW_PAIRS]
 CYCLES = 300
 
 
-def lag(config, row):
-    """Cycles by which a row is behind row 0 of an array without pairs."""
-    return 1 + row // 2 if config.paired else row
+def lag(config, row, pixel):
+    """Cycles by which a row of a pixel is behind row 0 of pixel 0 of an array without pairs."""
+    return pixel + (1 + row // 2 if config.paired else row)
 
 
 def draw_bytes(rng, shape):
@@ -97,9 +97,9 @@ def test_hands_out_what_was_pushed(config, chance):
                            for p in range(config.pixels)])
             own = ctx.get(dut.own)
             for row in range(config.rows):
-                if (at := cycle - lag(config, row)) < 0:
-                    continue
                 for p in range(config.pixels):
+                    if (at := cycle - lag(config, row, p)) < 0:
+                        continue
                     expected = wanted[at][p][row]
                     got = [*own[p][row]]
                     for column, value in enumerate(expected):
@@ -127,7 +127,7 @@ def test_windows_of_one_step_follow_each_other(config):
             for row in range(config.rows):
                 # Row 0 uses the column of the cycle before; each row (or pair) is a cycle behind.
                 tap_row, place = divmod(row, config.tap_columns)
-                if (k := cycle - 1 - lag(config, row) - place) >= 0:
+                if (k := cycle - 1 - lag(config, row, 0) - place) >= 0:
                     assert [*ctx.get(dut.own)[0][row]] == words[k, tap_row].tolist(), (cycle, row)
 
     bench.run(dut, drive, deadline=count + 10)
@@ -157,7 +157,7 @@ def test_depthwise_shows_one_row_of_a_pair_after_the_other(config, steps):
             ctx.set(dut.start, phase == 0 or (steps == 1 and phase == 1))
             await ctx.tick()
             for row in range(config.rows):
-                at = cycle - lag(config, row)  # the cycle of row 0's control
+                at = cycle - lag(config, row, 0)  # the cycle of row 0's control
                 number, phase = divmod(at, period)
                 if number < config.tap_columns + 1:
                     continue
