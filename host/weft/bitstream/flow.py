@@ -11,7 +11,7 @@ from pathlib import Path
 
 from weft_hw.boards import Board, get_board
 
-from weft.bitstream.carries import drop_unread_carries
+from weft.bitstream.netlist import spare_logic_and_wires
 from weft.bitstream.programs import Program, find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
 from weft.errors import BuildError
@@ -29,7 +29,7 @@ _FAMILY_OPTIONS = {
     "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS},
 }
 _NETLIST = "netlist.v"
-_AFTER_SYNTHESIS = f"tee -q -o stat.json stat -json\nwrite_verilog -noattr {_NETLIST}"
+_AFTER_SYNTHESIS = "tee -q -o stat.json stat -json"
 _FRAGMENTS = {"ecp5": (".lpf", "add_preferences"), "ice40": (".pcf", "add_constraints")}
 _BITSTREAMS = {"ecp5": f"{_TOP}.bit", "ice40": f"{_TOP}.bin"}
 
@@ -41,8 +41,8 @@ def build_bitstream(
     """Build the complete design for a board.
 
     ``out`` receives the bitstream (of the fastest seed), ``report.json`` and ``log/``, where the
-    synthesised netlist is too, for simulation at gate level. The bitstream appears whole or not at
-    all, and one of an earlier build is gone from the moment this one starts.
+    netlist that is placed is too, in Verilog, for simulation at gate level. The bitstream appears
+    whole or not at all, and one of an earlier build is gone from the moment this one starts.
 
     Parameters
     ----------
@@ -86,9 +86,12 @@ def build_bitstream(
         progress(f"synthesis ({programs[synthesise[0]].version})")
         _run(programs, synthesise, work, log / "synthesis.log")
         flip_flops = _flip_flops(work / "stat.json")
-        (work / _NETLIST).replace(log / _NETLIST)
+        netlist = _option(place, "--json")
         if board.family == "ecp5":
-            drop_unread_carries(work / _option(place, "--json"))
+            spare_logic_and_wires(work / netlist)
+        in_verilog = f"read_json {netlist}; write_verilog -noattr {_NETLIST}"
+        _run(programs, [synthesise[0], "-p", in_verilog], work, log / "netlist.log")
+        (work / _NETLIST).replace(log / _NETLIST)
 
         inputs = [path for path in work.iterdir() if path.is_file()]
 
@@ -134,6 +137,7 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     """Write the platform's files; return the part, the clock in Hz and the platform's commands."""
     from weft_hw.boards.constraints import constraints_of
     from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
+    from weft_hw.delay import APART
 
     platform = platform_of(board)
     suffix, override = _FRAGMENTS[board.family]
@@ -142,6 +146,7 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
         f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan_of(board)]
     plan = platform.prepare(
         BoardTop(board), _TOP, emit_src=False,
+        script_after_read=f"setattr -set keep 1 a:{APART} %ci t:$dff %i",
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
         **_FAMILY_OPTIONS[board.family], **({override: fragment} if fragment else {}))
     for name, content in plan.files.items():

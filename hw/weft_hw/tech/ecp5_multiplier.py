@@ -41,12 +41,9 @@ def _block(m: Module, a: Value, b: Value, name: str = "dsp") -> Value:
             ports[f"i_C{bit}"] = Const(0, 1)
     for bit in range(_PRODUCT_BITS):
         ports[f"o_P{bit}"] = product[bit]
-    for index in range(4):
-        ports[f"i_CLK{index}"] = ClockSignal() if index == 0 else Const(0, 1)
-        ports[f"i_CE{index}"] = Const(1, 1)
-        ports[f"i_RST{index}"] = Const(0, 1)
+    # Each of the constants here takes a wire; clocks and controls that no register names are open.
     m.submodules[name] = Instance(
-        "MULT18X18D", **ports,
+        "MULT18X18D", **ports, i_CLK0=ClockSignal(), i_CE0=Const(1, 1), i_RST0=Const(0, 1),
         i_SIGNEDA=Const(1, 1), i_SIGNEDB=Const(1, 1), i_SOURCEA=Const(0, 1),
         i_SOURCEB=Const(0, 1), p_REG_INPUTA_CLK="CLK0", p_REG_INPUTB_CLK="CLK0",
         p_REG_PIPELINE_CLK="CLK0", p_REG_OUTPUT_CLK="CLK0", p_GSR="DISABLED",

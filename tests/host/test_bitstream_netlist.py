@@ -1,0 +1,114 @@
+"""Netlists as yosys writes them, before and after what is spared in them."""
+
+import json
+from itertools import product
+
+import pytest
+from weft.bitstream.netlist import spare_logic_and_wires
+
+PINS = [f"{name}{half}" for half in range(2) for name in "ABCD"]
+
+
+def cell(kind, init=("0" * 16, "0" * 16), **connections):
+    """Return a cell; what begins with S or Z, and COUT, is an output."""
+    directions = {port: "output" if port[0] in "SZ" or port == "COUT" else "input"
+                  for port in connections}
+    return {"type": kind, "port_directions": directions, "connections": connections,
+            "parameters": {"INIT0": init[0], "INIT1": init[1], "INJECT1_0": "NO",
+                           "INJECT1_1": "NO"}}  # fmt: skip
+
+
+def carry(init=("0" * 16, "0" * 16), **connections):
+    """Return a CCU2C whose other inputs are free."""
+    return cell("CCU2C", init, **{pin: [2] for pin in PINS} | connections)
+
+
+def spare(tmp_path, cells, reads=()):
+    """Return the cells after the pass, and what it counted."""
+    bits = {bit for c in cells.values() for pins in c["connections"].values() for bit in pins
+            if isinstance(bit, int)}
+    module = {"ports": {"o": {"direction": "output", "bits": list(reads)}}, "cells": cells,
+              "netnames": {f"n{bit}": {"bits": [bit]} for bit in sorted(bits)}}
+    path = tmp_path / "top.json"
+    path.write_text(json.dumps({"creator": "a tool", "modules": {"top": module}}))
+    counts = spare_logic_and_wires(path)
+    design = json.loads(path.read_text())
+    assert design["creator"] == "a tool"
+    assert design["modules"]["top"]["ports"] == module["ports"]
+    return design["modules"]["top"]["cells"], counts
+
+
+def test_only_carries_that_nobody_reads_are_taken_off(tmp_path):
+    cells = {
+        "chained": carry(CIN=[3], COUT=[4]),
+        "last": carry(CIN=[4], COUT=[6]),
+        "read by logic": carry(CIN=["x"], COUT=[8]),
+        "logic": cell("LUT4", A=[8], B=[3], Z=[9]),
+        "read by a port": carry(CIN=[3], COUT=[11]),
+        "without": carry(CIN=[3]),
+        "done before": carry(CIN=[3], COUT=["x"]),
+        "no carry": cell("LUT4", A=[2], COUT=[14]),
+    }
+    after, counts = spare(tmp_path, cells, reads=[11])
+    assert counts == {"constants": 0, "carries_in": 0, "carries_out": 1}
+    cells["last"]["connections"]["COUT"] = ["x"]
+    assert after == cells
+
+
+def half_cell(init, inputs, carry_in, inject="NO"):
+    """Return (sum, carry) of one half, as FPGA-TN-02187 and yosys's model have it."""
+    index = sum(bit << place for place, bit in enumerate(inputs))
+    output = int(init[::-1][index])
+    passes, own = (0, 0) if inject == "YES" else (carry_in, int(init[::-1][index & 3]))
+    return output ^ passes, (carry_in if output else own)
+
+
+def values(pins, half, free):
+    return [int(pins[f"{name}{half}"][0]) if pins[f"{name}{half}"][0] in ("0", "1")
+            else free[place] for place, name in enumerate("ABCD")]
+
+
+@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("constants", list(product("01-", repeat=4)), ids="".join)
+def test_a_half_computes_the_same_and_no_zero_is_left_at_c_and_d(tmp_path, constants, half):
+    pins = {f"{name}{half}": [2 if value == "-" else value]
+            for name, value in zip("ABCD", constants, strict=True)}
+    for init in ("1001011010101010", "0111100010001000", "0000000000001010", "1110010111010011"):
+        before = carry((init,) * 2, CIN=[3], COUT=["x"], **pins)
+        after, counts = spare(tmp_path, {"cell": before})
+        after = after["cell"]
+        zeros = constants[2:].count("0")
+        assert counts == {"constants": zeros, "carries_in": 0, "carries_out": 0}
+        for name, value in zip("ABCD", constants, strict=True):
+            kept = name in "AB" or value != "0"
+            assert after["connections"][f"{name}{half}"] == ([2] if value == "-" else [
+                value if kept else "1"])
+        for *free, carry_in in product((0, 1), repeat=5):
+            assert half_cell(
+                after["parameters"][f"INIT{half}"], values(after["connections"], half, free),
+                carry_in,
+            ) == half_cell(init, values(before["connections"], half, free), carry_in)
+        other = 1 - half
+        assert after["parameters"][f"INIT{other}"] == init
+
+
+@pytest.mark.parametrize("constant", ["0", "1"])
+def test_a_constant_carry_in_is_made_in_the_chain(tmp_path, constant):
+    after, counts = spare(tmp_path, {
+        "first": carry(CIN=[constant], COUT=[4]), "second": carry(CIN=[4], COUT=["x"]),
+        "another": carry(CIN=[constant], COUT=["x"]), "from logic": carry(CIN=[3], COUT=["x"])})
+    assert counts == {"constants": 0, "carries_in": 2, "carries_out": 0}
+    assert after["second"]["connections"]["CIN"] == [4]
+    assert after["from logic"]["connections"]["CIN"] == [3]
+    nets = set()
+    for name in ("first", "another"):
+        start = after[f"{name}.carry_in"]
+        assert start["connections"]["COUT"] == after[name]["connections"]["CIN"]
+        nets |= set(start["connections"]["COUT"])
+        assert all(start["connections"][pin] == ["1"] for pin in PINS)
+        for unknown in (0, 1):  # nothing is connected to its own carry in
+            _, middle = half_cell(start["parameters"]["INIT0"], [1] * 4, unknown)
+            _, out = half_cell(start["parameters"]["INIT1"], [1] * 4, middle,
+                               start["parameters"]["INJECT1_1"])
+            assert out == int(constant)
+    assert nets == {5, 6}  # nets of their own
