@@ -147,12 +147,13 @@ class Feeder(wiring.Component):
             m.d.sync += covers.eq(
                 Mux(start, window_results, results) <= column.window.steps_minus_1)
         ended = self.step.last
-        leaving = Mux(ended, results, cooling)
+        leaving, left_over = Mux(ended, results, cooling), Signal.like(cooling)
+        m.d.comb += left_over.eq(Mux(leaving == 0, 0, leaving - 1))
         # `cooling <= window.steps_minus_1` of the next cycle, so that a start is decided at once.
         m.d.sync += [
-            cooling.eq(Mux(leaving == 0, 0, leaving - 1)),
-            cooled.eq(Mux(taken, leaving <= column.window.steps_minus_1 + 1,
-                          leaving <= window.steps_minus_1 + 1)),
+            cooling.eq(left_over),
+            cooled.eq(Mux(taken, left_over <= column.window.steps_minus_1,
+                          left_over <= window.steps_minus_1)),
         ]
 
         # Weights: a group's are read again for each column of the output row.

@@ -24,7 +24,7 @@ _TOP = "top"
 _STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
 _FAMILY_OPTIONS = {
-    "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router1"},
+    "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router1 --tmg-ripup"},
     # Without -dsp: that option's pass loses the settings of SB_MAC16 blocks that are instantiated.
     "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS},
 }
