@@ -113,6 +113,7 @@ def _start_chains(module: dict[str, Any], chains: dict[str, Any]) -> int:
             "connections": {**{pin: ["1"] for pin in inputs},
                             **{pin: [_UNCONNECTED] for pin in open_pins}, _CARRY_OUT: [net]},
         }  # fmt: skip
-        module["netnames"][f"{start}.{_CARRY_OUT}"] = {"hide_name": 0, "bits": [net], "attributes": {}}
+        module["netnames"][f"{start}.{_CARRY_OUT}"] = {
+            "hide_name": 0, "bits": [net], "attributes": {}}
         cell["connections"][_CARRY_IN] = [net]
     return started
