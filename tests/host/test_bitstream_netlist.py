@@ -52,7 +52,7 @@ def test_only_carries_that_nobody_reads_are_taken_off(tmp_path):
         "no carry": cell("LUT4", A=[2], COUT=[14]),
     }
     after, counts = spare(tmp_path, cells, reads=[11])
-    assert counts == {"constants": 0, "carries_in": 0, "carries_out": 1}
+    assert counts == {"constants": 0, "carries_in": 0, "carries_out": 1, "controls": 0}
     cells["last"]["connections"]["COUT"] = ["x"]
     assert after == cells
 
@@ -80,7 +80,7 @@ def test_a_half_computes_the_same_and_no_zero_is_left_at_c_and_d(tmp_path, const
         after, counts = spare(tmp_path, {"cell": before})
         after = after["cell"]
         zeros = constants[2:].count("0")
-        assert counts == {"constants": zeros, "carries_in": 0, "carries_out": 0}
+        assert counts == {"constants": zeros, "carries_in": 0, "carries_out": 0, "controls": 0}
         for name, value in zip("ABCD", constants, strict=True):
             kept = name in "AB" or value != "0"
             assert after["connections"][f"{name}{half}"] == ([2] if value == "-" else [
@@ -99,7 +99,7 @@ def test_a_constant_carry_in_is_made_in_the_chain(tmp_path, constant):
     after, counts = spare(tmp_path, {
         "first": carry(CIN=[constant], COUT=[4]), "second": carry(CIN=[4], COUT=["x"]),
         "another": carry(CIN=[constant], COUT=["x"]), "from logic": carry(CIN=[3], COUT=["x"])})
-    assert counts == {"constants": 0, "carries_in": 2, "carries_out": 0}
+    assert counts == {"constants": 0, "carries_in": 2, "carries_out": 0, "controls": 0}
     assert after["second"]["connections"]["CIN"] == [4]
     assert after["from logic"]["connections"]["CIN"] == [3]
     nets = set()
@@ -114,3 +114,26 @@ def test_a_constant_carry_in_is_made_in_the_chain(tmp_path, constant):
                                start["parameters"]["INJECT1_1"])
             assert out == int(constant)
     assert nets == {5, 6}  # nets of their own
+
+
+def test_each_multiplier_has_constants_of_its_own_at_its_controls(tmp_path):
+    def multiplier():
+        return cell("MULT18X18D", A0=["0"], B17=["1"], CLK0=[3], CE0=["1"], RST0=["0"],
+                    SIGNEDA=["1"], SIGNEDB=[4], SOURCEA=["0"], CE1=["x"])  # fmt: skip
+
+    before = {"one": multiplier(), "two": multiplier(), "logic": cell("LUT4", A=["0"], Z=[5])}
+    after, counts = spare(tmp_path, before)
+    assert counts == {"constants": 0, "carries_in": 0, "carries_out": 0, "controls": 8}
+    assert after["logic"] == before["logic"]
+    drivers = {pins["Z"][0]: after[name]["parameters"]["INIT"]
+               for name, pins in ((n, c["connections"]) for n, c in after.items())
+               if after[name]["type"] == "LUT4" and name != "logic"}
+    assert len(drivers) == 4
+    for name in ("one", "two"):
+        pins, old = after[name]["connections"], before[name]["connections"]
+        assert {pin for pin in pins if pins[pin] != old[pin]} == {
+            "CE0", "RST0", "SIGNEDA", "SOURCEA"}
+        for pin, value in [("CE0", "1"), ("RST0", "0"), ("SIGNEDA", "1"), ("SOURCEA", "0")]:
+            assert drivers[pins[pin][0]] == value * 16
+    assert not {bits[0] for bits in after["one"]["connections"].values()} & {
+        bits[0] for bits in after["two"]["connections"].values()} & drivers.keys()

@@ -5,24 +5,28 @@ chip, and last of all, when few wires are left.
 """
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 __all__ = ["spare_logic_and_wires"]
 
 _CELL, _CARRY_IN, _CARRY_OUT, _UNCONNECTED = "CCU2C", "CIN", "COUT", "x"
+_MULTIPLIER, _ROUTED_PINS = "MULT18X18D", ("CE", "RST", "SIGNED", "SOURCE")
 _CONSTANTS = ("0", "1")
 _TABLE_BITS = 16
 _CARRY_ONLY = 0b1111  # entries with C = D = 0: the carry that the half makes itself
 
 
 def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
-    """Rewrite carry chains (CCU2C) so that nothing is spent on constants and unread carries.
+    """Rewrite carry chains (CCU2C) and multipliers, so that constants take no wires or short ones.
 
-    What the design computes stays the same. Inputs C and D that are 0 become 1, which takes no
-    wire, and their table is changed to match; a chain with a constant carry in gets a cell
-    in front that makes it, where nextpnr would put one that asks for a wire; and a carry out
-    that nobody reads, which nextpnr would bring out of its chain, is unconnected.
+    What the design computes stays the same. In carry chains, inputs C and D that are 0 become 1,
+    which takes no wire, and their table is changed to match; a chain with a constant carry in gets
+    a cell in front that makes it, where nextpnr would put one that asks for a wire; and a carry
+    out that nobody reads, which nextpnr would bring out of its chain, is unconnected. Each
+    MULT18X18D gets LUTs of its own for the constants at its controls.
 
     Parameters
     ----------
@@ -32,17 +36,20 @@ def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        How many ``constants`` need no wire, how many ``carries_in`` neither, and how many
-        ``carries_out`` are gone.
+        How many ``constants`` and ``carries_in`` need no wire, how many ``carries_out`` are gone,
+        and how many ``controls`` have their constant beside them.
     """
     design = json.loads(netlist.read_text())
-    counts = {"constants": 0, "carries_in": 0, "carries_out": 0}
+    counts = {"constants": 0, "carries_in": 0, "carries_out": 0, "controls": 0}
     for module in design["modules"].values():
         chains = {name: cell for name, cell in module["cells"].items() if cell["type"] == _CELL}
         counts["carries_out"] += _drop_unread_carries(module, chains)
         for cell in chains.values():
             counts["constants"] += sum(_raise_constants(cell, half) for half in range(2))
-        counts["carries_in"] += _start_chains(module, chains)
+        used = (bit for net in module["netnames"].values() for bit in net["bits"])
+        nets = count(1 + max((bit for bit in used if isinstance(bit, int)), default=1))
+        counts["carries_in"] += _start_chains(module, chains, nets)
+        counts["controls"] += _constants_beside_multipliers(module, nets)
     netlist.write_text(json.dumps(design))
     return counts
 
@@ -82,38 +89,64 @@ def _raise_constants(cell: dict[str, Any], half: int) -> int:
         for index, value in constant.items():
             source = source & ~(1 << index) | value << index
         new |= (old >> source & 1) << entry
-    cell["parameters"][f"INIT{half}"] = f"{new:0{_TABLE_BITS}b}"
+    cell["parameters"][f"INIT{half}"] = _table(new)
     for index in zeros:
         pins[f"{'ABCD'[index]}{half}"] = ["1"]
     return len(zeros)
 
 
-def _start_chains(module: dict[str, Any], chains: dict[str, Any]) -> int:
+def _start_chains(module: dict[str, Any], chains: dict[str, Any], nets: Iterator[int]) -> int:
     """Put a cell in front of each chain whose carry in is constant; return how many."""
-    bits = (bit for net in module["netnames"].values() for bit in net["bits"])
-    last, started = max((bit for bit in bits if isinstance(bit, int)), default=1), 0
+    started = 0
     for name, cell in chains.items():
         [carry] = cell["connections"].get(_CARRY_IN, [_UNCONNECTED])
         if carry not in _CONSTANTS:
             continue
         started += 1
-        net, start = last + started, f"{name}.carry_in"
-        inputs = [f"{pin}{half}" for half in range(2) for pin in "ABCD"]
-        open_pins = {_CARRY_IN: "input", "S0": "output", "S1": "output"}
-        module["cells"][start] = {
-            "hide_name": 0, "type": _CELL, "attributes": {},
-            "parameters": {
-                # The first half's output alone is 0 and its carry the constant, the second's 1,
-                # which lets a carry pass.
-                "INIT0": f"{_CARRY_ONLY if carry == '1' else 0:0{_TABLE_BITS}b}",
-                "INIT1": "1" * _TABLE_BITS, "INJECT1_0": "NO", "INJECT1_1": "YES",
-            },
-            "port_directions": {**dict.fromkeys(inputs, "input"), **open_pins,
-                                _CARRY_OUT: "output"},
-            "connections": {**{pin: ["1"] for pin in inputs},
-                            **{pin: [_UNCONNECTED] for pin in open_pins}, _CARRY_OUT: [net]},
-        }  # fmt: skip
-        module["netnames"][f"{start}.{_CARRY_OUT}"] = {
-            "hide_name": 0, "bits": [net], "attributes": {}}
-        cell["connections"][_CARRY_IN] = [net]
+        # The first half's output alone is 0 and its carry the constant, the second's 1, which
+        # lets a carry pass.
+        tables = _CARRY_ONLY if carry == "1" else 0, (1 << _TABLE_BITS) - 1
+        cell["connections"][_CARRY_IN] = _add_cell(
+            module, f"{name}.carry_in", _CELL, nets, output=_CARRY_OUT,
+            ones=[f"{pin}{half}" for half in range(2) for pin in "ABCD"],
+            unconnected={_CARRY_IN: "input", "S0": "output", "S1": "output"},
+            INIT0=_table(tables[0]), INIT1=_table(tables[1]), INJECT1_0="NO", INJECT1_1="YES")
     return started
+
+
+def _constants_beside_multipliers(module: dict[str, Any], nets: Iterator[int]) -> int:
+    """Give each multiplier LUTs of its own for constants at its controls; return how many pins."""
+    given = 0
+    multipliers = {n: cell for n, cell in module["cells"].items() if cell["type"] == _MULTIPLIER}
+    for name, cell in multipliers.items():
+        pins = cell["connections"]
+        for constant in _CONSTANTS:
+            controls = [pin for pin, bits in pins.items()
+                        if pin.startswith(_ROUTED_PINS) and bits == [constant]]
+            if controls:
+                table = (1 << _TABLE_BITS) - 1 if constant == "1" else 0
+                pins.update(dict.fromkeys(controls, _add_cell(
+                    module, f"{name}.constant_{constant}", "LUT4", nets, output="Z", ones="ABCD",
+                    INIT=_table(table))))
+            given += len(controls)
+    return given
+
+
+def _table(value: int) -> str:
+    return f"{value:0{_TABLE_BITS}b}"
+
+
+def _add_cell(
+    module: dict[str, Any], name: str, kind: str, nets: Iterator[int], *, output: str,
+    ones: Iterable[str], unconnected: Mapping[str, str] | None = None, **parameters: str,
+) -> list[int]:
+    """Add a cell whose inputs are 1, and return the new net at its output."""
+    unconnected, net = unconnected or {}, next(nets)
+    module["cells"][name] = {
+        "hide_name": 0, "type": kind, "attributes": {}, "parameters": parameters,
+        "port_directions": {**dict.fromkeys(ones, "input"), **unconnected, output: "output"},
+        "connections": {**{pin: ["1"] for pin in ones},
+                        **{pin: [_UNCONNECTED] for pin in unconnected}, output: [net]},
+    }  # fmt: skip
+    module["netnames"][f"{name}.{output}"] = {"hide_name": 0, "bits": [net], "attributes": {}}
+    return [net]
