@@ -91,7 +91,9 @@ def build_bitstream(
             spare_logic_and_wires(work / netlist)
         in_verilog = f"read_json {netlist}; write_verilog -noattr {_NETLIST}"
         _run(programs, [synthesise[0], "-p", in_verilog], work, log / "netlist.log")
-        (work / _NETLIST).replace(log / _NETLIST)
+        # Yosys connects an open pin to a constant, which simulators refuse at an output.
+        (log / _NETLIST).write_text((work / _NETLIST).read_text().replace("(1'hx)", "()"))
+        (work / _NETLIST).unlink()
 
         inputs = [path for path in work.iterdir() if path.is_file()]
 
