@@ -139,7 +139,7 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     """Write the platform's files; return the part, the clock in Hz and the platform's commands."""
     from weft_hw.boards.constraints import constraints_of
     from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
-    from weft_hw.delay import APART
+    from weft_hw.delay import KEEP_APART
 
     platform = platform_of(board)
     suffix, override = _FRAGMENTS[board.family]
@@ -148,7 +148,7 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
         f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan_of(board)]
     plan = platform.prepare(
         BoardTop(board), _TOP, emit_src=False,
-        script_after_read=f"setattr -set keep 1 a:{APART} %ci t:$dff %i",
+        script_after_read=KEEP_APART,
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
         **_FAMILY_OPTIONS[board.family], **({override: fragment} if fragment else {}))
     for name, content in plan.files.items():
