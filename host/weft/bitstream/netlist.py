@@ -77,8 +77,8 @@ def _raise_constants(cell: dict[str, Any], half: int) -> int:
     entries with C = D = 0 (:data:`_CARRY_ONLY`) where the output alone is 0. Those stay.
     """
     pins = cell["connections"]
-    constant = {index: int(pins[f"{name}{half}"][0]) for index, name in enumerate("ABCD")
-                if name in "CD" and pins[f"{name}{half}"][0] in _CONSTANTS}
+    constant = {index: int(pins[f"{name}{half}"][0]) for index, name in ((2, "C"), (3, "D"))
+                if pins[f"{name}{half}"][0] in _CONSTANTS}
     zeros = [index for index, value in constant.items() if not value]
     if not zeros:
         return 0
