@@ -33,7 +33,8 @@ class Feeder(wiring.Component):
     weight_base, last_beats : In, constant during a layer
     depthwise : In(1), likewise, only if ``config.paired``
     step : Out(step_layout(config)); weight_address : Out
-    push, pixel, words, every, start, channels : Out, to the window former
+    push, pixel, words, every, start, channels : Out, to the window former; a ``start`` for each
+        tile of columns, as it is needed across the chip a cycle after the decision
     waits_output : Out(1), a complete window is held back by results that still leave
     empty : Out(1), no complete window waits for its start
     """
@@ -56,7 +57,7 @@ class Feeder(wiring.Component):
             "pixel": Out(column["pixel"].shape),
             "words": Out(column["words"].shape),
             "every": Out(1),
-            "start": Out(1),
+            "start": Out(config.columns // config.tile),
             "channels": Out(1),
             "waits_output": Out(1),
             "empty": Out(1),
@@ -96,7 +97,11 @@ class Feeder(wiring.Component):
             self.pixel.eq(column.pixel),
             self.every.eq(column.every),
         ]
-        m.d.comb += self.words.eq(delay(m, column.words, 1, name="words"))
+        m.d.comb += [
+            self.words.eq(delay(m, column.words, 1, name="words")),
+            self.start.eq(delay(m, start.replicate(len(self.start)), 1, name="starts",
+                                apart=True)),
+        ]
         with m.If(start):
             m.d.sync += complete.eq(0)
         with m.If(taken):
@@ -118,7 +123,6 @@ class Feeder(wiring.Component):
         with m.Elif(~idle):
             m.d.sync += [left.eq(left - 1), idle.eq(left == 1)]
         m.d.sync += [
-            self.start.eq(start),
             self.channels.eq(window.channels),
             self.step.valid.eq(stepping),
             self.step.first.eq(start & current.first),

@@ -126,13 +126,18 @@ class Sequencer(wiring.Component):
         # Layers.
         left, layer = Signal(8), Signal(8)
         m.d.comb += self.start.ready.eq(~self.busy)
+        was_busy = delay(m, self.busy, 1, name="was_busy")
         with m.If(self.busy):
-            m.d.sync += self.cycles.eq(self.cycles + 1)
+            m.d.sync += self.cycles.eq(Mux(was_busy, self.cycles, 1) + 1)
+        # While idle, whatever is offered is loaded: only what begins the run waits for `valid`.
+        with m.Else():
+            m.d.sync += [
+                left.eq(self.start.p.count), fetched.eq(0),
+                address.eq(self.start.p.first * DESCRIPTOR_WORDS),
+            ]
         with m.If(self.start.valid & self.start.ready & (self.start.p.count != 0)):
             m.d.sync += [
-                self.busy.eq(1), self.cycles.eq(1), left.eq(self.start.p.count),
-                to_fetch.eq(self.start.p.count), layer.eq(self.start.p.first),
-                address.eq(self.start.p.first * DESCRIPTOR_WORDS), fetched.eq(0),
+                self.busy.eq(1), to_fetch.eq(self.start.p.count), layer.eq(self.start.p.first),
             ]
         ends = Signal()
         m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]

@@ -37,7 +37,7 @@ class WindowFormer(wiring.Component):
     push : In(1); pixel : In, which pixel's window the column is for
     words : In, a word per tap row or, with ``every``, the only word of every pixel
     every : In(1), the column is for all pixels at once
-    start : In(1); channels : In(1)
+    start : In, for each tile of columns the same; channels : In(1)
     depthwise : In(1), only if ``config.paired``
     own : Out, activation of [pixel][row][column]; column 0 is also what crosses the row
     """
@@ -50,7 +50,7 @@ class WindowFormer(wiring.Component):
             "every": In(1),
             "pixel": In(pixel_shape(config)),
             "words": In(data.ArrayLayout(config.columns * 8, config.fetch_rows)),
-            "start": In(1),
+            "start": In(config.columns // config.tile),
             "channels": In(1),
             **({"depthwise": In(1)} if config.paired else {}),
             "own": Out(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
@@ -58,7 +58,7 @@ class WindowFormer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config = self.config
+        config, tiles = self.config, len(self.start)
         entering = Cat(self.start, self.channels, self.push, self.every, self.pixel)
         if config.paired:
             entering = Cat(entering, self.depthwise)
@@ -76,14 +76,14 @@ class WindowFormer(wiring.Component):
                 name = f"p{p}_r{row}"
                 if p:
                     control = delay(m, control, 1, name=f"control_{name}", apart=True)
-                start, channels, push, every = control[:4]
-                pixel, shift = control[4:][:len(self.pixel)], Const(1, 1)
+                start, (channels, push, every) = control[:tiles], control[tiles:][:3]
+                pixel, shift = control[tiles + 3:][:len(self.pixel)], Const(1, 1)
                 if config.paired:
                     depthwise = control[-1]
                     shift = ~depthwise
                     if row % 2:
                         started = delay(m, start, 1, name=f"started_{name}")
-                        start = Mux(depthwise, started & ~start, start)
+                        start = Mux(depthwise, started & ~start, start)[:tiles]
                 pushed = Signal(name=f"pushed_{name}")
                 m.d.comb += pushed.eq(push & (every | (pixel == p)))
                 feed = self._channel_bytes(m, row, p)
@@ -121,6 +121,9 @@ class WindowFormer(wiring.Component):
             with m.If(pushed):
                 m.d.sync += pending_feed.eq(feed)
             window = Mux(channels, Cat(pending_feed, pending[len(feed):]), pending)
-        m.d.sync += active.eq(Mux(start, window, Mux(shift, active >> 8, 0)))
+        kept, bits = Mux(shift, active >> 8, 0), len(word) // len(start)
+        for tile, starts in enumerate(start):
+            part = slice(tile * bits, (tile + 1) * bits)
+            m.d.sync += active[part].eq(Mux(starts, window[part], kept[part]))
         m.d.comb += own.eq(active)
         return pending

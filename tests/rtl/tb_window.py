@@ -15,6 +15,7 @@ from weft_sim.rtl import config_from_env
 
 CONFIG = config_from_env(Config)
 ROWS, COLUMNS, PIXELS = CONFIG.rows, CONFIG.columns, CONFIG.pixels
+ALL_TILES = (1 << COLUMNS // CONFIG.tile) - 1
 FETCH_ROWS, FEED = CONFIG.fetch_rows, CONFIG.channel_rows
 LAYERS = 12
 
@@ -87,7 +88,7 @@ async def play(dut, windows, pause):
 
     async def tick(start=0, channels=0, push=None):
         nonlocal cycle, checked
-        dut.window__start.value, dut.window__channels.value = start, channels
+        dut.window__start.value, dut.window__channels.value = start * ALL_TILES, channels
         dut.window__push.value = int(push is not None)
         if push is not None:
             dut.window__pixel.value, dut.window__every.value, dut.window__words.value = push

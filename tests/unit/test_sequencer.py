@@ -41,6 +41,7 @@ async def start(ctx, dut, first, count):
     ctx.set(dut.start.valid, 1)
     await ctx.tick()
     ctx.set(dut.start.valid, 0)
+    ctx.set(dut.start.payload, {"first": 255, "count": 255})  # offered by nobody
 
 
 async def run_layers(ctx, dut, rng, first, count, front_most, back_most):

@@ -20,6 +20,10 @@ def lag(config, row, pixel):
     return pixel + (1 + row // 2 if config.paired else row)
 
 
+def all_tiles(config):
+    return (1 << config.columns // config.tile) - 1
+
+
 def draw_bytes(rng, shape):
     return rng.choice([*range(-128, 128), *[-128] * 40], shape)
 
@@ -82,7 +86,7 @@ def test_hands_out_what_was_pushed(config, chance):
             words = draw_bytes(rng, (config.fetch_rows, config.columns)).tolist()
             ctx.set(dut.push, push)
             ctx.set(dut.pixel, pixel)
-            ctx.set(dut.start, start)
+            ctx.set(dut.start, start * all_tiles(config))
             ctx.set(dut.channels, channels)
             ctx.set(dut.every, every)
             ctx.set(dut.words, [
@@ -119,7 +123,7 @@ def test_windows_of_one_step_follow_each_other(config):
 
     async def drive(ctx):
         ctx.set(dut.push, 1)
-        ctx.set(dut.start, 1)
+        ctx.set(dut.start, all_tiles(config))
         for cycle in range(count):
             ctx.set(dut.words, [int.from_bytes(bytes(b & 255 for b in word), "little")
                                for word in words[cycle].tolist()])
@@ -154,7 +158,8 @@ def test_depthwise_shows_one_row_of_a_pair_after_the_other(config, steps):
             # Pushed in cycle 1 (modulo the period), started in cycle 0 of the next.
             ctx.set(dut.push, phase == 1)
             ctx.set(dut.words, pushed(number))
-            ctx.set(dut.start, phase == 0 or (steps == 1 and phase == 1))
+            starts = phase == 0 or (steps == 1 and phase == 1)
+            ctx.set(dut.start, starts * all_tiles(config))
             await ctx.tick()
             for row in range(config.rows):
                 at = cycle - lag(config, row, 0)  # the cycle of row 0's control
