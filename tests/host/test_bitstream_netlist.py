@@ -96,9 +96,11 @@ def test_a_half_computes_the_same_and_no_zero_is_left_at_c_and_d(tmp_path, const
 
 @pytest.mark.parametrize("constant", ["0", "1"])
 def test_a_constant_carry_in_is_made_in_the_chain(tmp_path, constant):
+    adds = ("0110011010101010", "0" * 16)
     after, counts = spare(tmp_path, {
-        "first": carry(CIN=[constant], COUT=[4]), "second": carry(CIN=[4], COUT=["x"]),
-        "another": carry(CIN=[constant], COUT=["x"]), "from logic": carry(CIN=[3], COUT=["x"])})
+        "first": carry(adds, CIN=[constant], COUT=[4]), "second": carry(CIN=[4], COUT=["x"]),
+        "another": carry(adds, CIN=[constant], COUT=["x"]),
+        "from logic": carry(CIN=[3], COUT=["x"])})
     assert counts == {"constants": 0, "carries_in": 2, "carries_out": 0, "controls": 0}
     assert after["second"]["connections"]["CIN"] == [4]
     assert after["from logic"]["connections"]["CIN"] == [3]
@@ -114,6 +116,29 @@ def test_a_constant_carry_in_is_made_in_the_chain(tmp_path, constant):
                                start["parameters"]["INJECT1_1"])
             assert out == int(constant)
     assert nets == {5, 6}  # nets of their own
+
+
+@pytest.mark.parametrize("constant", ["0", "1"])
+def test_a_half_that_makes_its_carry_needs_none(tmp_path, constant):
+    """With D = 1, the first half of this table is 0 and its carry A, whatever comes in."""
+    makes, passes = "0000000000001010", "0000001000001010"
+
+    def chain(init, **connections):
+        return carry((init, "0" * 16), **{"CIN": [constant], "D0": ["1"], "COUT": [4],
+                                          "S0": [5]} | connections)
+
+    after, counts = spare(tmp_path, {
+        "makes": chain(makes), "passes": chain(passes), "D is free": chain(makes, D0=[2]),
+        "never passes": chain(passes, C0=["1"]),
+        "sum is read": chain(makes, S0=[6]), "reads": carry(CIN=[4], A0=[6], COUT=["x"]),
+    })
+    asked = {"passes", "D is free", "sum is read"}
+    assert counts["carries_in"] == len(asked)
+    unconnected = {name for name, c in after.items() if c["connections"].get("CIN") == ["x"]}
+    assert unconnected == {"makes", "never passes", *(f"{name}.carry_in" for name in asked)}
+    for *inputs, carry_in in product((0, 1), repeat=5):
+        init, inputs[3] = after["makes"]["parameters"]["INIT0"], 1
+        assert half_cell(init, inputs, carry_in)[1] == inputs[0]
 
 
 def test_each_multiplier_has_constants_of_its_own_at_its_controls(tmp_path):

@@ -6,7 +6,7 @@ chip, and last of all, when few wires are left.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
 
     What the design computes stays the same. In carry chains, inputs C and D that are 0 become 1,
     which takes no wire, and their table is changed to match; a chain with a constant carry in gets
-    a cell in front that makes it, where nextpnr would put one that asks for a wire; and a carry
-    out that nobody reads, which nextpnr would bring out of its chain, is unconnected. Each
-    MULT18X18D gets LUTs of its own for the constants at its controls.
+    a cell in front that makes it, where nextpnr would put one that asks for a wire, and no cell if
+    its first half takes no notice of it; and a carry out that nobody reads, which nextpnr would
+    bring out of its chain, is unconnected. Each MULT18X18D gets LUTs of its own for the constants
+    at its controls.
 
     Parameters
     ----------
@@ -54,14 +55,18 @@ def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
     return counts
 
 
-def _drop_unread_carries(module: dict[str, Any], chains: dict[str, Any]) -> int:
+def _read_nets(module: dict[str, Any]) -> set[int | str]:
     read = {bit for port in module["ports"].values() for bit in port["bits"]}
     for cell in module["cells"].values():
         directions = cell["port_directions"]
         for port, bits in cell["connections"].items():
             if directions[port] != "output":
                 read.update(bits)
-    dropped = 0
+    return read
+
+
+def _drop_unread_carries(module: dict[str, Any], chains: dict[str, Any]) -> int:
+    read, dropped = _read_nets(module), 0
     for cell in chains.values():
         carry = cell["connections"].get(_CARRY_OUT, [_UNCONNECTED])
         if carry != [_UNCONNECTED] and read.isdisjoint(carry):
@@ -96,22 +101,35 @@ def _raise_constants(cell: dict[str, Any], half: int) -> int:
 
 
 def _start_chains(module: dict[str, Any], chains: dict[str, Any], nets: Iterator[int]) -> int:
-    """Put a cell in front of each chain whose carry in is constant; return how many."""
-    started = 0
+    """Put a cell in front of each chain that needs its constant carry in; return how many."""
+    started, read = 0, _read_nets(module)
     for name, cell in chains.items():
-        [carry] = cell["connections"].get(_CARRY_IN, [_UNCONNECTED])
+        pins = cell["connections"]
+        [carry] = pins.get(_CARRY_IN, [_UNCONNECTED])
         if carry not in _CONSTANTS:
+            continue
+        if _makes_its_carry(cell) and read.isdisjoint(pins.get("S0", [])):
+            pins[_CARRY_IN] = [_UNCONNECTED]
             continue
         started += 1
         # The first half's output alone is 0 and its carry the constant, the second's 1, which
         # lets a carry pass.
         tables = _CARRY_ONLY if carry == "1" else 0, (1 << _TABLE_BITS) - 1
-        cell["connections"][_CARRY_IN] = _add_cell(
+        pins[_CARRY_IN] = _add_cell(
             module, f"{name}.carry_in", _CELL, nets, output=_CARRY_OUT,
             ones=[f"{pin}{half}" for half in range(2) for pin in "ABCD"],
             unconnected={_CARRY_IN: "input", "S0": "output", "S1": "output"},
             INIT0=_table(tables[0]), INIT1=_table(tables[1]), INJECT1_0="NO", INJECT1_1="YES")
     return started
+
+
+def _makes_its_carry(cell: dict[str, Any]) -> bool:
+    """Whether the first half's output alone is always 0, so that no carry in passes it."""
+    pins, table = cell["connections"], int(cell["parameters"]["INIT0"], 2)
+    levels = [pins[f"{name}0"][0] for name in "ABCD"]
+    choices = [[int(level)] if level in _CONSTANTS else [0, 1] for level in levels]
+    return not any(table >> sum(bit << index for index, bit in enumerate(entry)) & 1
+                   for entry in product(*choices))
 
 
 def _constants_beside_multipliers(module: dict[str, Any], nets: Iterator[int]) -> int:
