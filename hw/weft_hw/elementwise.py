@@ -51,25 +51,30 @@ class Elementwise(wiring.Component):
         period = Signal(range(max(2, config.beats) + 1))
         phase = Signal.like(period)
         left, active = Signal.like(descriptor.word_count), Signal()
-        word = Signal.like(self.read_address)
+        # Counted each for itself: an adder behind the choice would lie on the way to the memory.
+        address, other_address = Signal.like(self.read_address), Signal.like(self.read_address)
         m.d.comb += period.eq(Mux(descriptor.unary, config.beats, max(2, config.beats)))
 
         m.d.comb += self.drained.eq(left == 0)
         is_second, completes = phase == 1, Signal()
         m.d.comb += [
             self.read_enable.eq(active & ((phase == 0) | (is_second & ~descriptor.unary))),
-            self.read_address.eq(
-                Mux(is_second, descriptor.other_base, descriptor.in_base) + word),
+            self.read_address.eq(Mux(is_second, other_address, address)),
             completes.eq(self.read_enable & Mux(descriptor.unary, phase == 0, is_second)),
         ]
         with m.If(active):
             m.d.sync += phase.eq(phase + 1)
             with m.If(phase == period - 1):
                 m.d.sync += [
-                    phase.eq(0), word.eq(word + 1), left.eq(left - 1), active.eq(left != 1)]
+                    phase.eq(0), address.eq(address + 1), other_address.eq(other_address + 1),
+                    left.eq(left - 1), active.eq(left != 1),
+                ]
         with m.If(self.begin):
             m.d.sync += [
-                phase.eq(0), word.eq(0), left.eq(descriptor.word_count), active.eq(1)]
+                phase.eq(0), address.eq(descriptor.in_base),
+                other_address.eq(descriptor.other_base), left.eq(descriptor.word_count),
+                active.eq(1),
+            ]
 
         arrives_first = delay(m, self.read_enable & (phase == 0), ACCESS_LATENCY, name="first")
         arrives = delay(m, completes, ACCESS_LATENCY, name="arrives")

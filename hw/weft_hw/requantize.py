@@ -160,11 +160,11 @@ class Requantize(wiring.Component):
         """
         # Bit k of the mask says that fraction bit k must agree with a tie: k >= t.
         mask = Cat((whole[:_WHOLE_BITS] == 0) & ~fraction[-1], whole[:_WHOLE_BITS] == 0,
-                   *(whole[k - 1:_WHOLE_BITS] == 0 for k in range(2, _TIE_BITS)))
+                   *(whole[k - 1:_WHOLE_BITS] == 0 for k in range(2, _TIE_BITS - 1)))
         above = fraction[_TIE_BITS:-1]
         state = data.StructLayout({
             "whole": len(whole), "half": 1, "zeros": 1, "ones": 1, "low": _TIE_BITS,
-            "mask": _TIE_BITS, "sticky": 1, "negative": 1,
+            "mask": len(mask), "sticky": 1, "negative": 1,
         })
         now = Signal(state)
         m.d.sync += [
@@ -173,10 +173,11 @@ class Requantize(wiring.Component):
             now.sticky.eq(sticky), now.negative.eq(negative),
         ]
 
-        below_tie = ~now.half & now.ones & (now.low | ~now.mask).all()
-        edge = now.mask & ~(now.mask << 1)
+        mask = Cat(now.mask, Const(1, 1))  # the last bit always agrees: t is 9 at most
+        below_tie = ~now.half & now.ones & (now.low | ~mask).all()
+        edge = mask & ~(mask << 1)
         above_tie = now.half & now.zeros & (
-            ~(now.low & now.mask).any() | ((now.low == edge) & ~now.sticky))
+            ~(now.low & mask).any() | ((now.low == edge) & ~now.sticky))
         exact = now.half & now.zeros & ~now.low.any() & ~now.sticky
         up, rounded = Signal(), Signal(len(whole))
         m.d.sync += rounded.eq(now.whole)

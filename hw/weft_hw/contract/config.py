@@ -164,7 +164,7 @@ class Config:
 
 CONFIGS = {config.name: config for config in [
     Config(name="ulx3s-85f", dsp_multipliers=144),
-    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, tile=8, dsp_multipliers=112,
+    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, tile=16, dsp_multipliers=112,
            dsp_lanes=True, paired=True),
     # 56 block RAMs, all of them used, and 28 multipliers.
     *(Config(
