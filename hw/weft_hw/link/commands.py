@@ -155,10 +155,11 @@ class Commands(wiring.Component):
                 place.count[:unit_bits].eq(place.count[:unit_bits] - 1),
             ]
 
-        # A reply's fields leave byte by byte, one in 2 cycles, in the second of which the choice
-        # has settled; the first byte of `cycles`, which may count on, keeps the others.
-        position, end = Signal(range(_REPLY_BYTES + 1)), Signal(range(_REPLY_BYTES + 1))
-        settled, out, out_valid, out_last = Signal(), Signal(8), Signal(), Signal()
+        # A reply's fields leave byte by byte, one in 2 cycles, in the first of which the choice is
+        # prepared; the first byte of `cycles`, which may count on, keeps the others.
+        position = Signal(range(_REPLY_BYTES + 1))
+        settled, prepare, out, out_valid, out_last = (
+            Signal(), Signal(), Signal(8), Signal(), Signal())
         cycles_rest = Signal(24)
         sources = {
             "kind": header.kind | REPLY, "sequence": header.sequence, "status": status_byte,
@@ -167,8 +168,12 @@ class Commands(wiring.Component):
             "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
             "expirations": self.counters.expirations,
         }  # fmt: skip
-        chosen, is_cycles = choose_byte(
-            m, header, status, position, end, sources, constants=self._hello)
+        chosen, last, is_cycles = choose_byte(
+            m, header, status, position, prepare, sources, constants=self._hello)
+        with m.If(prepare):
+            m.d.sync += [position.eq(position + 1), settled.eq(1)]
+            with m.If(is_cycles):
+                m.d.sync += cycles_rest.eq(self.cycles[8:])
         has_data = Signal()
         m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
         with m.If(touches_program):
@@ -243,14 +248,13 @@ class Commands(wiring.Component):
             with m.State("GREET"):
                 m.next = "COMPOSE"
             with m.State("COMPOSE"):
-                m.d.sync += settled.eq(1)
+                m.d.comb += prepare.eq(1)
                 m.next = "REPLY"
             with m.State("REPLY"):
                 m.d.comb += [
                     self.reply.payload.data.eq(out), self.reply.valid.eq(out_valid),
-                    self.reply.payload.last.eq(out_last & ~has_data),
+                    self.reply.payload.last.eq(out_last & ~has_data), prepare.eq(~settled),
                 ]
-                m.d.sync += settled.eq(1)
                 with m.If(~out_valid | self.reply.ready):
                     m.d.sync += out_valid.eq(0)
                     with m.If(out_valid & out_last):
@@ -259,11 +263,9 @@ class Commands(wiring.Component):
                             m.next = "DATA"
                     with m.Elif(settled):
                         m.d.sync += [
-                            out.eq(chosen), position.eq(position + 1), out_valid.eq(1),
-                            out_last.eq(position == end), settled.eq(0),
+                            out.eq(chosen), out_last.eq(last), out_valid.eq(1),
+                            settled.eq(0),
                         ]
-                        with m.If(is_cycles):
-                            m.d.sync += cycles_rest.eq(self.cycles[8:])
             with m.State("DATA"):
                 m.d.comb += [
                     reader.active.eq(1), self.reply.payload.eq(reader.o.payload),

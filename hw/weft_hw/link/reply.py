@@ -2,28 +2,31 @@
 
 from collections.abc import Mapping
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Signal, Value
 
 from weft_hw.contract.packet import REPLY_FIELDS, Request, Status
 
 __all__ = ["choose_byte"]
 
+_GROUP = 8  # bytes among which one cycle chooses
+
 
 def choose_byte(
-    m: Module, header, status, position, end, sources: Mapping[str, Value], *,
+    m: Module, header, status, position, prepare, sources: Mapping[str, Value], *,
     constants: Mapping[str, int],
 ):
-    """Return the reply's byte at ``position``, and whether that is the first one of ``cycles``.
+    """Return the reply's byte at ``position``, whether it is the last, and is ``cycles``' first.
 
-    ``sources`` has the fields that change, ``constants`` those that do not, each by its name.
-    ``end`` becomes the last byte's position. What a reply consists of, and where its bytes come
-    from, is decided a cycle late.
+    ``sources`` has the fields that change, ``constants`` those that do not, each by its name. All
+    are looked at in the cycle of ``prepare``, in which ``position`` has stood for a cycle and may
+    go on; byte and last are known from the next cycle on. What a reply consists of is decided a
+    cycle late.
     """
     # Every byte that is no constant has a number, so that one multiplexer serves all replies.
     values = {(name, k): value[8 * k:8 * k + 8] for name, value in sources.items()
               for k in range(-(-len(value) // 8))}  # fmt: skip
     numbers = {place: number for number, place in enumerate(values)}
-    number, constant, chosen = Signal(range(len(numbers) + 1)), Signal(8), Signal(8)
+    number, constant = Signal(range(len(numbers) + 1)), Signal(8)
     head = [("kind", 0), ("sequence", 0), ("status", 0)]
     refused, failed = 0, len(Request) + 1  # besides the requests themselves
     bodies = {refused: [("expected", 0)], failed: []} | {
@@ -51,14 +54,21 @@ def choose_byte(
                             m.d.sync += number.eq(numbers.get((name, k), len(numbers)))
                             if name in constants:
                                 m.d.sync += constant.eq(constants[name] >> 8 * k & 0xFF)
+    end, last = Signal.like(position), Signal()
     with m.Switch(answer):
         for request, body in bodies.items():
             with m.Case(request):
                 m.d.sync += end.eq(len(head) + len(body) - 1)
-    with m.Switch(number):
-        for place, value in values.items():
-            with m.Case(numbers[place]):
-                m.d.comb += chosen.eq(value)
-        with m.Default():
-            m.d.comb += chosen.eq(constant)
-    return chosen, number == numbers["cycles", 0]
+
+    # One byte of each group, and a cycle later one of those.
+    choices = [*values.values(), constant]
+    groups = [choices[first:first + _GROUP] for first in range(0, len(choices), _GROUP)]
+    within, group = number[:_GROUP.bit_length() - 1], number[_GROUP.bit_length() - 1:]
+    parts = Signal(8 * len(groups))
+    chosen_group = Signal.like(group)
+    with m.If(prepare):
+        m.d.sync += [
+            parts.eq(Cat(Array(members)[within] for members in groups)),
+            chosen_group.eq(group), last.eq(position == end),
+        ]
+    return parts.word_select(chosen_group, 8), last, number == numbers["cycles", 0]
