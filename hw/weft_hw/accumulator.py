@@ -79,7 +79,7 @@ class Accumulators(wiring.Component):
             for column in range(self.config.columns):
                 value = self.sums[p][column]
                 m.submodules[f"p{p}_c{column}"] = accumulator = self.tech.accumulator(
-                    sum_shape(self.config), dsp=self.config.compact)
+                    sum_shape(self.config), dsp=self.config.compact, dense=self.config.paired)
                 total = accumulator.total
                 larger = Signal(name=f"larger_p{p}_c{column}")
                 # A maximum is replaced or kept, so that only sums pass through the adder.

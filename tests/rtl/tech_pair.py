@@ -34,7 +34,7 @@ class Case:
             case "multiply_add":
                 return tech.multiply_add(Shape(*self.a))
             case "accumulator":
-                return tech.accumulator(Shape(*self.a), dsp=True)
+                return tech.accumulator(Shape(*self.a), dsp=True, dense=True)
             case "block_ram":
                 return tech.block_ram(
                     width=self.width, depth=self.depth, granularity=self.granularity or None)

@@ -18,6 +18,7 @@ CASES = [
     {"kind": "wide_dsp", "a": (32, False), "b": (31, False)},
     {"kind": "wide_dsp", "a": (17, False), "b": (32, False)},
     {"kind": "wide_multiplier", "a": (9, True), "b": (9, True)},
+    *({"kind": "accumulator", "a": (width, True)} for width in (20, 21)),
     *({"kind": "block_ram", "width": width, "depth": depth, "granularity": granularity}
       for width, depth, granularity in [
           (69, 512, 0), (32, 600, 8), (32, 4096, 8), (24, 513, 12), (36, 1100, 0), (1, 2, 0),

@@ -104,7 +104,8 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path):
     plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
     (tmp_path / "top.il").write_text(plan.files["top.il"])
     memories = " ".join(f"c:*.engine.{part}.U$* %u" for part in (
-        "array.weights_*.row_*", "lanes.lane_*.parameters", "activations.memory", "lines.bank_*"))
+        "array.weights_*.row_*", "lanes.lane_*.parameters", "lanes.lane_*.table",
+        "activations.memory", "lines.bank_*"))
     (tmp_path / "names.ys").write_text("\n".join([
         "read_rtlil top.il", "hierarchy -top top", "flatten",
         f"tee -o names.txt select -list t:MULT18X18D {memories} t:MULT18X18D t:DP16KD %u %i"]))
@@ -112,12 +113,13 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path):
     found = {line.partition("/")[2] for line in (tmp_path / "names.txt").read_text().splitlines()}
     assert Counter(cell for cell, _ in places) == Counter(found)
     # Rows of sites as Project Trellis has them: three of multipliers, four of memories.
-    assert len({site for _, site in places}) == len(places) == 144 + 128 + 16 + 32 + 16
+    assert len({site for _, site in places}) == len(places) == 144 + 128 + 24 + 32 + 16
     for cell, site in places:
         kind, rows = ("MULT18_[0145]", "10|34|58") if cell.endswith(".dsp") else (
             "EBR[0-3]", "22|46|70|82")
         place = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site)
-        assert place and 8 <= int(place[1]) <= 118
+        at_edge = "activations" in cell
+        assert place and (at_edge or 8 <= int(place[1]) <= 118)
 
 
 def test_floorplan_of_another_array_is_refused():

@@ -4,6 +4,7 @@ from amaranth.hdl import Shape
 
 from weft_hw.tech.ecp5_memory import Ecp5BlockRam, Ecp5WeightColumn
 from weft_hw.tech.ecp5_multiplier import (
+    Ecp5Accumulator,
     Ecp5Multiplier,
     Ecp5PairMultiplier,
     Ecp5WideMultiplier,
@@ -11,7 +12,7 @@ from weft_hw.tech.ecp5_multiplier import (
 )
 from weft_hw.tech.ecp5_pll import Ecp5Pll, ecp5_pll_settings
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
-from weft_hw.tech.multipliers import Multiplier, WideMultiplier
+from weft_hw.tech.multipliers import Accumulator, Multiplier, WideMultiplier
 from weft_hw.tech.portable import Portable
 
 __all__ = ["Ecp5"]
@@ -29,6 +30,12 @@ class Ecp5(Portable):
     def pair_multiplier(self, *, dsp: bool = True) -> Ecp5PairMultiplier:
         """Return a MULT18X18D, or with ``dsp`` off about 100 LUTs, behind two adders."""
         return Ecp5PairMultiplier(dsp=dsp)
+
+    def accumulator(
+        self, shape: Shape, *, dsp: bool = False, dense: bool = False
+    ) -> Accumulator:
+        """Return one with a multiplexer behind its adder, or with ``dense`` a gate in its LUTs."""
+        return Ecp5Accumulator(shape) if dense else Accumulator(shape)
 
     def block_ram(self, *, width: int, depth: int, granularity: int | None = None) -> Ecp5BlockRam:
         """Return a memory of DP16KD blocks."""

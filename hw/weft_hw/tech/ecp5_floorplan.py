@@ -35,7 +35,8 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
     sums go straight down; the weights lie below, the ninth row's in the parity bits of the others.
     That leaves room in the third row of memories for the lanes' parameters, and with ``dsp_lanes``
     two of each column's nine multipliers go to the lanes above. The last row has the activations,
-    a quarter of a word beside the same quarter of each line buffer.
+    a quarter of a word beside the same quarter of each line buffer and the tables of the lanes
+    above; two of a quarter's eight blocks, whose few bits may travel, lie at the chip's edges.
 
     Raises
     ------
@@ -60,13 +61,24 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
             yield (f"{_ENGINE}.lanes.lane_{lane}.requantize.product.dsp_{part}",
                    site.format(_MULTIPLIER_ROWS[2]))
     for quarter in range(_QUARTERS):
-        half, first = _ACTIVATION_BLOCKS // 2, quarter * _ACTIVATION_BLOCKS
-        cells = [f"{_ENGINE}.activations.memory.U${first + k}" for k in range(_ACTIVATION_BLOCKS)]
-        cells[half:half] = [f"{_ENGINE}.lines.bank_{bank}.U${quarter}"
-                            for bank in range(config.line_banks)]
-        start = _MARGIN + quarter * len(cells)
-        for cell, site in zip(cells, _MEMORIES[start:start + len(cells)], strict=True):
-            yield cell, site.format(_LAST_MEMORY_ROW)
+        yield from _activations(config, quarter)
+
+
+def _activations(config: Config, quarter: int) -> Iterator[tuple[str, str]]:
+    first, lanes = quarter * _ACTIVATION_BLOCKS, config.lanes // _QUARTERS
+    blocks = [f"{_ENGINE}.activations.memory.U${first + k}" for k in range(_ACTIVATION_BLOCKS)]
+    tables = [f"{_ENGINE}.lanes.lane_{quarter * lanes + k}.table.U$0" for k in range(lanes)]
+    lines = [f"{_ENGINE}.lines.bank_{bank}.U${quarter}" for bank in range(config.line_banks)]
+    near, far = blocks[:-lanes], blocks[-lanes:]
+    half = len(near) // 2
+    cells = [*near[:half], *tables[:lanes // 2], *lines, *tables[lanes // 2:], *near[half:]]
+    start = _MARGIN + quarter * len(cells)
+    for cell, site in zip(cells, _MEMORIES[start:start + len(cells)], strict=True):
+        yield cell, site.format(_LAST_MEMORY_ROW)
+    edge = _MEMORIES[:_MARGIN] if quarter < _QUARTERS // 2 else _MEMORIES[-_MARGIN:]
+    row = _LAST_MEMORY_ROW if quarter in (0, _QUARTERS - 1) else _MEMORY_ROWS[2]
+    for cell, site in zip(far, edge, strict=True):
+        yield cell, site.format(row)
 
 
 def _array(config: Config) -> Iterator[tuple[str, str]]:

@@ -109,7 +109,9 @@ class Ice40(Portable):
         """Return an SB_MAC16, or with ``dsp`` off a fabric multiplier and adder."""
         return Ice40MultiplyAdd(shape) if dsp else super().multiply_add(shape, dsp=False)
 
-    def accumulator(self, shape: Shape, *, dsp: bool = False) -> Accumulator:
+    def accumulator(
+        self, shape: Shape, *, dsp: bool = False, dense: bool = False
+    ) -> Accumulator:
         """Return the adder of an SB_MAC16, or with ``dsp`` off one of fabric."""
         return Ice40Accumulator(shape) if dsp else Accumulator(shape)
 

@@ -34,10 +34,13 @@ class Portable:
         """Return a multiplier with an adder, with the ports and latency of :class:`MultiplyAdd`."""
         return MultiplyAdd(shape, self.multiplier(dsp=dsp))
 
-    def accumulator(self, shape: Shape, *, dsp: bool = False) -> Accumulator:
+    def accumulator(
+        self, shape: Shape, *, dsp: bool = False, dense: bool = False
+    ) -> Accumulator:
         """Return an accumulator with the ports of :class:`Accumulator`.
 
-        ``dsp`` asks for the family's multiplier block, where that has one.
+        ``dsp`` asks for the family's multiplier block, where that has one, ``dense`` for the
+        fewest LUTs even if ``add`` then passes through the adder.
         """
         return Accumulator(shape)
 
