@@ -98,14 +98,17 @@ def test_elaborates_with_its_platform(board):
 
 
 @pytest.mark.rtl
-def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path):
-    board = get_board("ulx3s-85f")
+@pytest.mark.parametrize("config", ["ulx3s-85f", "ulx3s-85f-wide"])
+def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, config):
+    board = replace(get_board("ulx3s-85f"), config=config)
     places = floorplan_of(board)
     plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
     (tmp_path / "top.il").write_text(plan.files["top.il"])
-    memories = " ".join(f"c:*.engine.{part}.U$* %u" for part in (
-        "array.weights_*.row_*", "lanes.lane_*.parameters", "lanes.lane_*.table",
-        "activations.memory", "lines.bank_*"))
+    wide = get_config(config).pixels > 1
+    memories = " ".join(f"c:*.{part}.U$* %u" for part in (
+        "array.weights_*.row_*", "lanes.lane_*.parameters", "activations.memory", "lines.bank_*",
+        *(("table", "program.memory", "sequencer.memory", "sequencer.counters",
+           "receiver.memory", "sender.memory") if wide else ())))
     (tmp_path / "names.ys").write_text("\n".join([
         "read_rtlil top.il", "hierarchy -top top", "flatten",
         f"tee -o names.txt select -list t:MULT18X18D {memories} t:MULT18X18D t:DP16KD %u %i"]))
@@ -113,13 +116,14 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path):
     found = {line.partition("/")[2] for line in (tmp_path / "names.txt").read_text().splitlines()}
     assert Counter(cell for cell, _ in places) == Counter(found)
     # Rows of sites as Project Trellis has them: three of multipliers, four of memories.
-    assert len({site for _, site in places}) == len(places) == 144 + 128 + 24 + 32 + 16
+    assert len({site for _, site in places}) == len(places) == 144 + (
+        207 if wide else 128 + 16 + 32 + 16)
     for cell, site in places:
-        kind, rows = ("MULT18_[0145]", "10|34|58") if cell.endswith(".dsp") else (
+        kind, rows = ("MULT18_[0145]", "10|34|58") if site.split("/")[-1][0] == "M" else (
             "EBR[0-3]", "22|46|70|82")
         place = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site)
-        at_edge = "activations" in cell
-        assert place and (at_edge or 8 <= int(place[1]) <= 118)
+        assert place and 4 <= int(place[1]) <= 120
+        assert wide or 8 <= int(place[1]) <= 118
 
 
 def test_floorplan_of_another_array_is_refused():

@@ -21,6 +21,10 @@ _MEMORIES = [f"X{left + 4 + 2 * z}/Y{{}}/EBR{z}" for left in _GROUPS for z in ra
 _MULTIPLIER_ROWS, _MEMORY_ROWS, _LAST_MEMORY_ROW = (10, 34, 58), (22, 46, 70), 82
 _MARGIN = 2  # sites left free at either end of a row
 
+_OTHERS = [f"system.core.{memory}" for memory in (
+    "engine.sequencer.counters.U$0", "sender.memory.U$0", "engine.sequencer.memory.U$0",
+    "engine.sequencer.memory.U$1", "receiver.memory.U$0", "receiver.memory.U$1",
+    "engine.program.memory.U$0")]
 _SIZES = {"rows": 9, "columns": 16, "lanes": 8, "line_banks": 4, "line_words": 512,
           "weight_words": 2048, "activation_words": 4096, "parameter_words": 512}  # fmt: skip
 _QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
@@ -35,8 +39,11 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
     sums go straight down; the weights lie below, the ninth row's in the parity bits of the others.
     That leaves room in the third row of memories for the lanes' parameters, and with ``dsp_lanes``
     two of each column's nine multipliers go to the lanes above. The last row has the activations,
-    a quarter of a word beside the same quarter of each line buffer and the tables of the lanes
-    above; two of a quarter's eight blocks, whose few bits may travel, lie at the chip's edges.
+    a quarter of a word beside the same quarter of each line buffer.
+
+    With several pixels, wires are scarce. Then the tables of the lanes above lie there as well, in
+    place of two of a quarter's eight blocks, whose few bits travel to the chip's edges; and all
+    other memories have sites, as the placer would look minutes for the few that are left.
 
     Raises
     ------
@@ -62,22 +69,28 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
                    site.format(_MULTIPLIER_ROWS[2]))
     for quarter in range(_QUARTERS):
         yield from _activations(config, quarter)
+    if config.pixels > 1:
+        edges = (site.format(row) for row in _MEMORY_ROWS[:2]
+                 for site in (*_MEMORIES[:_MARGIN], *_MEMORIES[-_MARGIN:]))  # fmt: skip
+        yield from zip(_OTHERS, edges, strict=False)
 
 
 def _activations(config: Config, quarter: int) -> Iterator[tuple[str, str]]:
     first, lanes = quarter * _ACTIVATION_BLOCKS, config.lanes // _QUARTERS
     blocks = [f"{_ENGINE}.activations.memory.U${first + k}" for k in range(_ACTIVATION_BLOCKS)]
-    tables = [f"{_ENGINE}.lanes.lane_{quarter * lanes + k}.table.U$0" for k in range(lanes)]
+    tables = [f"{_ENGINE}.lanes.lane_{quarter * lanes + k}.table.U$0"
+              for k in range(lanes if config.pixels > 1 else 0)]  # fmt: skip
     lines = [f"{_ENGINE}.lines.bank_{bank}.U${quarter}" for bank in range(config.line_banks)]
-    near, far = blocks[:-lanes], blocks[-lanes:]
-    half = len(near) // 2
-    cells = [*near[:half], *tables[:lanes // 2], *lines, *tables[lanes // 2:], *near[half:]]
+    count = len(blocks) - len(tables)
+    near, far = blocks[:count], blocks[count:]
+    left, right = tables[:lanes // 2], tables[lanes // 2:]
+    cells = [*near[:count // 2], *left, *lines, *right, *near[count // 2:]]
     start = _MARGIN + quarter * len(cells)
     for cell, site in zip(cells, _MEMORIES[start:start + len(cells)], strict=True):
         yield cell, site.format(_LAST_MEMORY_ROW)
     edge = _MEMORIES[:_MARGIN] if quarter < _QUARTERS // 2 else _MEMORIES[-_MARGIN:]
     row = _LAST_MEMORY_ROW if quarter in (0, _QUARTERS - 1) else _MEMORY_ROWS[2]
-    for cell, site in zip(far, edge, strict=True):
+    for cell, site in zip(far, edge, strict=False):
         yield cell, site.format(row)
 
 
