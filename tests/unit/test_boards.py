@@ -118,7 +118,7 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, config
     # Rows of sites as Project Trellis has them: three of multipliers, four of memories.
     assert len({site for _, site in places}) == len(places) == 144 + (
         207 if wide else 128 + 16 + 32 + 16)
-    for cell, site in places:
+    for _, site in places:
         kind, rows = ("MULT18_[0145]", "10|34|58") if site.split("/")[-1][0] == "M" else (
             "EBR[0-3]", "22|46|70|82")
         place = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site)
