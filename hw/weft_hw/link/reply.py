@@ -15,12 +15,12 @@ def choose_byte(
     m: Module, header, status, position, prepare, sources: Mapping[str, Value], *,
     constants: Mapping[str, int],
 ):
-    """Return the reply's byte at ``position``, whether it is the last, and is ``cycles``' first.
+    """Return the reply's next byte, whether it is the last, and if ``cycles`` is about to begin.
 
     ``sources`` has the fields that change, ``constants`` those that do not, each by its name. All
     are looked at in the cycle of ``prepare``, in which ``position`` has stood for a cycle and may
-    go on; byte and last are known from the next cycle on. What a reply consists of is decided a
-    cycle late.
+    go on; byte and last are known from the next cycle on. The third, during ``prepare``, says that
+    it takes the first byte of ``cycles``. What a reply consists of is decided a cycle late.
     """
     # Every byte that is no constant has a number, so that one multiplexer serves all replies.
     values = {(name, k): value[8 * k:8 * k + 8] for name, value in sources.items()
