@@ -118,8 +118,9 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, config
     # Rows of sites as Project Trellis has them: three of multipliers, four of memories.
     assert len({site for _, site in places}) == len(places) == 144 + (
         207 if wide else 128 + 16 + 32 + 16)
-    for _, site in places:
-        kind, rows = ("MULT18_[0145]", "10|34|58") if site.split("/")[-1][0] == "M" else (
+    for cell, site in places:
+        is_multiplier = cell.rpartition(".")[2].startswith("dsp")
+        kind, rows = ("MULT18_[0145]", "10|34|58") if is_multiplier else (
             "EBR[0-3]", "22|46|70|82")
         place = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site)
         assert place and 4 <= int(place[1]) <= 120
