@@ -51,7 +51,7 @@ class Sequencer(wiring.Component):
     working : Out(1), the back half has a layer that is not done yet
     front_done : In(1), while the front half has nothing left to do
     done : In(1), for one cycle: the back half is done
-    busy : Out(1); cycles : Out(32), of the run under way or, when idle, the last one
+    busy : Out(1); cycles : Out(32), of the run under way, from its second cycle on, or the last one
     events : In, conditions counted during a layer: one bit per counter but ``cycles``; those of
         ``events_late`` cycles ago
     load : In, one descriptor word: ``enable``, ``address``, ``data``

@@ -44,12 +44,13 @@ def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
     counts = {"constants": 0, "carries_in": 0, "carries_out": 0, "controls": 0}
     for module in design["modules"].values():
         chains = {name: cell for name, cell in module["cells"].items() if cell["type"] == _CELL}
-        counts["carries_out"] += _drop_unread_carries(module, chains)
+        read = _read_nets(module)
+        counts["carries_out"] += _drop_unread_carries(chains, read)
         for cell in chains.values():
             counts["constants"] += sum(_raise_constants(cell, half) for half in range(2))
         used = (bit for net in module["netnames"].values() for bit in net["bits"])
         nets = count(1 + max((bit for bit in used if isinstance(bit, int)), default=1))
-        counts["carries_in"] += _start_chains(module, chains, nets)
+        counts["carries_in"] += _start_chains(module, chains, read, nets)
         counts["controls"] += _constants_beside_multipliers(module, nets)
     netlist.write_text(json.dumps(design))
     return counts
@@ -65,8 +66,8 @@ def _read_nets(module: dict[str, Any]) -> set[int | str]:
     return read
 
 
-def _drop_unread_carries(module: dict[str, Any], chains: dict[str, Any]) -> int:
-    read, dropped = _read_nets(module), 0
+def _drop_unread_carries(chains: dict[str, Any], read: set[int | str]) -> int:
+    dropped = 0
     for cell in chains.values():
         carry = cell["connections"].get(_CARRY_OUT, [_UNCONNECTED])
         if carry != [_UNCONNECTED] and read.isdisjoint(carry):
@@ -100,9 +101,11 @@ def _raise_constants(cell: dict[str, Any], half: int) -> int:
     return len(zeros)
 
 
-def _start_chains(module: dict[str, Any], chains: dict[str, Any], nets: Iterator[int]) -> int:
+def _start_chains(
+    module: dict[str, Any], chains: dict[str, Any], read: set[int | str], nets: Iterator[int]
+) -> int:
     """Put a cell in front of each chain that needs its constant carry in; return how many."""
-    started, read = 0, _read_nets(module)
+    started = 0
     for name, cell in chains.items():
         pins = cell["connections"]
         [carry] = pins.get(_CARRY_IN, [_UNCONNECTED])
