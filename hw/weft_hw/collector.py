@@ -67,18 +67,14 @@ class Collector(wiring.Component):
         beat = Signal(range(max(2, config.beats)))
         group = Signal.like(self.parameter_base)  # parameters of this group's first beat
 
-        # Hand out.
-        position = Array([
-            held[p][h * config.lanes + lane] for p in range(config.pixels)
-            for h in range(config.beats) for lane in range(config.lanes)
-        ])  # fmt: skip
+        # Hand out. The pixel is chosen first, so that one result of a column travels to its lane.
+        columns = [Array(held[p][column] for p in range(config.pixels))[pixel]
+                   for column in range(config.columns)]
         m.d.sync += self.valid.eq(busy)
         m.d.comb += self.beat.eq(out)
         m.d.sync += out.parameter.eq(group + beat)
-        index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
         for lane in range(config.lanes):
-            choice = Array(position[k] for k in range(lane, len(position), config.lanes))
-            m.d.sync += out.value[lane].eq(choice[index])
+            m.d.sync += out.value[lane].eq(Array(columns[lane::config.lanes])[beat])
         if config.paired:
             held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
             takes.append((held_excess, self.excess))

@@ -54,7 +54,7 @@ class ProcessingElement(wiring.Component):
     LATENCY = MULTIPLIER_LATENCY + 1
 
     def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
-        self.tech, self.dsp = tech, dsp
+        self.tech, self.dsp, self.dense = tech, dsp, config.paired
         super().__init__({
             "activation": In(signed(8)),
             "weight": In(signed(8)),
@@ -65,7 +65,7 @@ class ProcessingElement(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.multiply_add = multiplier = self.tech.multiply_add(
-            self.sum_in.shape(), dsp=self.dsp)
+            self.sum_in.shape(), dsp=self.dsp, dense=self.dense)
         m.d.comb += [
             multiplier.a.eq(self.activation), multiplier.b.eq(self.weight),
             multiplier.addend.eq(self.sum_in), self.sum_out.eq(multiplier.o),

@@ -75,7 +75,7 @@ async def multiplies(dut):
         if hasattr(dut, f"p{pair.index}__nudge"):
             pair.port("nudge").value = rng.getrandbits(1)
 
-    kinds = "dsp", "fabric", "wide_multiplier", "wide_dsp"
+    kinds = "dsp", "fabric", "dense", "wide_multiplier", "wide_dsp"
     await run(dut, pairs_of(dut, *kinds, settle=lambda case: max(
         MULTIPLIER_LATENCY, wide_latency(Shape(*case.b)))), drive)
 

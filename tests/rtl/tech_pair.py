@@ -24,8 +24,8 @@ class Case:
 
     def component(self, tech: Portable):
         match self.kind:
-            case "dsp" | "fabric":
-                return tech.multiplier(dsp=self.kind == "dsp")
+            case "dsp" | "fabric" | "dense":
+                return tech.multiplier(dsp=self.kind == "dsp", dense=self.kind == "dense")
             case "pair_dsp" | "pair_fabric":
                 return tech.pair_multiplier(dsp=self.kind == "pair_dsp")
             case "wide_multiplier" | "wide_dsp":

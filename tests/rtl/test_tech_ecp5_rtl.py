@@ -12,6 +12,7 @@ BYTE = {"a": (8, True), "b": (8, True)}
 CASES = [
     {"kind": "dsp", **BYTE},
     {"kind": "fabric", **BYTE},
+    {"kind": "dense", **BYTE},
     {"kind": "pair_dsp"},
     {"kind": "pair_fabric"},
     {"kind": "wide_multiplier", "a": (32, False), "b": (31, False)},

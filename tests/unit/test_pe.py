@@ -21,7 +21,7 @@ CONFIGS = [SMALLEST, get_config("tiny"), LARGEST]
 class Fabric(Portable):
     """A family whose processing elements are built from adders."""
 
-    def multiplier(self, *, dsp: bool = True):
+    def multiplier(self, *, dsp: bool = True, dense: bool = False):
         return Multiplier() if dsp else TreeMultiplierByte()
 
 

@@ -2,14 +2,10 @@
 
 from amaranth.hdl import Shape
 
+from weft_hw.tech.ecp5_carry import carry_gated_sum
+from weft_hw.tech.ecp5_dense import Ecp5Accumulator, Ecp5DenseMultiplier
 from weft_hw.tech.ecp5_memory import Ecp5BlockRam, Ecp5WeightColumn
-from weft_hw.tech.ecp5_multiplier import (
-    Ecp5Accumulator,
-    Ecp5Multiplier,
-    Ecp5PairMultiplier,
-    Ecp5WideMultiplier,
-    carry_gated_sum,
-)
+from weft_hw.tech.ecp5_multiplier import Ecp5Multiplier, Ecp5PairMultiplier, Ecp5WideMultiplier
 from weft_hw.tech.ecp5_pll import Ecp5Pll, ecp5_pll_settings
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.multipliers import Accumulator, Multiplier, WideMultiplier
@@ -23,9 +19,11 @@ class Ecp5(Portable):
 
     name = "ecp5"
 
-    def multiplier(self, *, dsp: bool = True) -> Multiplier:
+    def multiplier(self, *, dsp: bool = True, dense: bool = False) -> Multiplier:
         """Return a MULT18X18D, or with ``dsp`` off a fabric multiplier of about 75 LUTs."""
-        return Ecp5Multiplier() if dsp else TreeMultiplierByte(carry_gated_sum)
+        if dsp:
+            return Ecp5Multiplier()
+        return Ecp5DenseMultiplier() if dense else TreeMultiplierByte(carry_gated_sum)
 
     def pair_multiplier(self, *, dsp: bool = True) -> Ecp5PairMultiplier:
         """Return a MULT18X18D, or with ``dsp`` off about 100 LUTs, behind two adders."""

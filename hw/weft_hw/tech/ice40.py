@@ -101,11 +101,13 @@ class Ice40(Portable):
 
     name = "ice40"
 
-    def multiplier(self, *, dsp: bool = True) -> Multiplier:
+    def multiplier(self, *, dsp: bool = True, dense: bool = False) -> Multiplier:
         """Return the upper half of an SB_MAC16, or with ``dsp`` off a fabric multiplier."""
         return Ice40Multiplier() if dsp else TreeMultiplierByte()
 
-    def multiply_add(self, shape: Shape, *, dsp: bool = True) -> MultiplyAdd:
+    def multiply_add(
+        self, shape: Shape, *, dsp: bool = True, dense: bool = False
+    ) -> MultiplyAdd:
         """Return an SB_MAC16, or with ``dsp`` off a fabric multiplier and adder."""
         return Ice40MultiplyAdd(shape) if dsp else super().multiply_add(shape, dsp=False)
 

@@ -19,10 +19,11 @@ class Portable:
 
     name = "portable"
 
-    def multiplier(self, *, dsp: bool = True) -> Multiplier:
+    def multiplier(self, *, dsp: bool = True, dense: bool = False) -> Multiplier:
         """Return a multiplier with the ports and latency of :class:`Multiplier`.
 
-        ``dsp`` asks for the family's multiplier block rather than fabric.
+        ``dsp`` asks for the family's multiplier block rather than fabric, and ``dense`` for
+        little fabric even if more than one adder then lies between two registers.
         """
         return Multiplier()
 
@@ -30,9 +31,11 @@ class Portable:
         """Return a multiplier of sums with the ports and latency of :class:`PairMultiplier`."""
         return PairMultiplier()
 
-    def multiply_add(self, shape: Shape, *, dsp: bool = True) -> MultiplyAdd:
+    def multiply_add(
+        self, shape: Shape, *, dsp: bool = True, dense: bool = False
+    ) -> MultiplyAdd:
         """Return a multiplier with an adder, with the ports and latency of :class:`MultiplyAdd`."""
-        return MultiplyAdd(shape, self.multiplier(dsp=dsp))
+        return MultiplyAdd(shape, self.multiplier(dsp=dsp, dense=dense))
 
     def accumulator(
         self, shape: Shape, *, dsp: bool = False, dense: bool = False
