@@ -68,17 +68,17 @@ class Collector(wiring.Component):
         group = Signal.like(self.parameter_base)  # parameters of this group's first beat
 
         # Hand out. The pixel is chosen first, so that one result of a column travels to its lane.
-        columns = [Array(held[p][column] for p in range(config.pixels))[pixel]
+        columns = [_choose([held[p][column] for p in range(config.pixels)], pixel)
                    for column in range(config.columns)]
         m.d.sync += self.valid.eq(busy)
         m.d.comb += self.beat.eq(out)
         m.d.sync += out.parameter.eq(group + beat)
         for lane in range(config.lanes):
-            m.d.sync += out.value[lane].eq(Array(columns[lane::config.lanes])[beat])
+            m.d.sync += out.value[lane].eq(_choose(columns[lane::config.lanes], beat))
         if config.paired:
             held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
             takes.append((held_excess, self.excess))
-            m.d.sync += excess.eq(Array(held_excess[p] for p in range(config.pixels))[pixel])
+            m.d.sync += excess.eq(_choose([*held_excess], pixel))
             for lane in range(config.lanes):
                 m.d.comb += self.beat.value[lane].eq(out.value[lane] - excess)
 
@@ -109,3 +109,7 @@ class Collector(wiring.Component):
         with m.If(self.begin):
             m.d.sync += group.eq(self.parameter_base)
         return m
+
+
+def _choose(values, index):
+    return values[0] if len(values) == 1 else Array(values)[index]

@@ -28,7 +28,7 @@ _OTHERS = [f"system.core.{memory}" for memory in (
 _SIZES = {"rows": 9, "columns": 16, "lanes": 8, "line_banks": 4, "line_words": 512,
           "weight_words": 2048, "activation_words": 4096, "parameter_words": 512}  # fmt: skip
 _QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
-_ACTIVATION_BLOCKS = 8  # for a quarter of a word, 4 bits each
+_ACTIVATION_BLOCKS = 8  # for a quarter of a word
 
 
 def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
@@ -76,8 +76,11 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _activations(config: Config, quarter: int) -> Iterator[tuple[str, str]]:
-    first, lanes = quarter * _ACTIVATION_BLOCKS, config.lanes // _QUARTERS
-    blocks = [f"{_ENGINE}.activations.memory.U${first + k}" for k in range(_ACTIVATION_BLOCKS)]
+    lanes = config.lanes // _QUARTERS
+    # The memory's word is as many activation words as are read at once.
+    each = _ACTIVATION_BLOCKS // config.fill_words
+    blocks = [f"{_ENGINE}.activations.memory.U${(word * _QUARTERS + quarter) * each + k}"
+              for k in range(each) for word in range(config.fill_words)]
     tables = [f"{_ENGINE}.lanes.lane_{quarter * lanes + k}.table.U$0"
               for k in range(lanes if config.pixels > 1 else 0)]  # fmt: skip
     lines = [f"{_ENGINE}.lines.bank_{bank}.U${quarter}" for bank in range(config.line_banks)]
