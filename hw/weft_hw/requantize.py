@@ -122,7 +122,10 @@ class Requantize(wiring.Component):
         low, high = self.rescale.low, self.rescale.high
         above, below, within = Signal(), Signal(), Signal(8)
         m.d.sync += [above.eq(total > high), below.eq(total < low), within.eq(total)]
-        m.d.sync += self.o.eq(Mux(above, high, Mux(below, low, within)))
+        # What a faster multiplier gains is waited for here, where there are the fewest bits.
+        spare = wide_latency(_MULTIPLIER) - product.latency
+        clamped = Mux(above, high, Mux(below, low, within))
+        m.d.sync += self.o.eq(delay(m, clamped, spare, name="clamped"))
         return m
 
     def _shift(self, m: Module, value: Value, shift: Value) -> tuple[Value, Value, Value]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from amaranth.hdl import Module, Shape
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from weft_hw.delay import delay
 from weft_hw.tech.portable import Portable
 
 
@@ -70,7 +71,10 @@ class TechPair(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        # A family's wide multiplier may be faster.
+        latency = getattr(self.want_component, "latency", 0)
         for side, component in [("got", self.got_component), ("want", self.want_component)]:
+            spare = latency - getattr(component, "latency", latency)
             m.submodules[side] = component
             for path, _, value in component.signature.flatten(component):
                 name, *index = path
@@ -78,7 +82,7 @@ class TechPair(wiring.Component):
                 for step in index:
                     mine = mine[step]
                 if name in self.outputs:
-                    m.d.comb += mine.eq(value)
+                    m.d.comb += mine.eq(delay(m, value, spare))
                 else:
                     m.d.comb += value.eq(mine)
         return m

@@ -23,11 +23,7 @@ Progress = Callable[[str], None]
 _TOP = "top"
 _STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
-_FAMILY_OPTIONS = {
-    "ecp5": {"nextpnr_opts": f"{_NEXTPNR_OPTIONS} --router router1 --tmg-ripup"},
-    # Without -dsp: that option's pass loses the settings of SB_MAC16 blocks that are instantiated.
-    "ice40": {"nextpnr_opts": _NEXTPNR_OPTIONS},
-}
+_ROUTING = {"ecp5": "--router router1 --tmg-ripup", "ice40": ""}
 _NETLIST = "netlist.v"
 _AFTER_SYNTHESIS = "tee -q -o stat.json stat -json"
 _FRAGMENTS = {"ecp5": (".lpf", "add_preferences"), "ice40": (".pcf", "add_constraints")}
@@ -146,11 +142,13 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     fragment = constraints_of(board.constraints, suffix)
     after_synthesis = [
         f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan_of(board)]
+    # iCE40 without -dsp, whose pass loses the settings of SB_MAC16 that are instantiated.
     plan = platform.prepare(
         BoardTop(board), _TOP, emit_src=False,
         script_after_read=KEEP_APART,
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
-        **_FAMILY_OPTIONS[board.family], **({override: fragment} if fragment else {}))
+        nextpnr_opts=f"{_NEXTPNR_OPTIONS} {board.routing or _ROUTING[board.family]}",
+        **({override: fragment} if fragment else {}))
     for name, content in plan.files.items():
         data = content.encode() if isinstance(content, str) else content
         (work / name).write_bytes(data)

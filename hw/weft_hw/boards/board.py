@@ -38,6 +38,8 @@ class Board:
     floorplan : str, optional
         Module and function, joined by a colon, that gives (cell, site) for the cells that the
         placer is not to move, from the configuration; imported when it is needed.
+    routing : str
+        Options by which nextpnr places and routes it, if not by those of its family.
     loader : str
         What openFPGALoader calls the board.
     usb : str
@@ -62,5 +64,6 @@ class Board:
     buffer_bytes: int = 4096
     buffer_frames: int = 16
     floorplan: str = ""
+    routing: str = ""
     loader: str
     usb: str

@@ -92,6 +92,7 @@ class Ecp5WideMultiplier(WideMultiplier):
         if a.signed or b.signed or low <= self._HALF or high > 2 * self._HALF + 1:
             raise ValueError(f"four MULT18X18D do not multiply {a!r} by {b!r}")
         super().__init__(a, b)
+        self.latency = MULTIPLIER_LATENCY + 1
 
     def elaborate(self, platform):
         m = Module()
@@ -111,6 +112,5 @@ class Ecp5WideMultiplier(WideMultiplier):
             outer.eq(Cat(beside[:place], beside[place:] + nudge)),
             inner.eq(middle.as_unsigned() + other.as_unsigned()),
         ]
-        total = Cat(outer[:half], (outer[half:] + inner)[:len(self.o) - half])
-        m.d.comb += self.o.eq(delay(m, total, self.latency - MULTIPLIER_LATENCY - 1, name="total"))
+        m.d.comb += self.o.eq(Cat(outer[:half], (outer[half:] + inner)[:len(self.o) - half]))
         return m

@@ -123,7 +123,8 @@ class MultiplyAdd(wiring.Component):
 class WideMultiplier(wiring.Component):
     """``o = a * b + nudge * 2**(len(b) - 1)``, once per cycle.
 
-    The product comes ``wide_latency(b)`` cycles after its operands.
+    The product comes ``latency`` cycles after its operands: ``wide_latency(b)``, or fewer if the
+    family's multiplier blocks are done earlier.
 
     Parameters
     ----------
