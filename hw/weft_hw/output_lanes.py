@@ -1,6 +1,6 @@
 """Output lanes: from sums and elementwise operands to int8 results, several per cycle."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -31,9 +31,14 @@ LANE_CONTROL = data.StructLayout({
 })
 
 
-def write_layout(words: int, width: int) -> data.StructLayout:
-    """Return the layout of a port that can write one of ``words`` words each cycle."""
-    return data.StructLayout({"address": range(words), "data": width, "enable": 1})
+def write_layout(words: int, width: int, parts: int = 1) -> data.StructLayout:
+    """Return the layout of a port that can write a part of one of ``words`` words each cycle."""
+    return data.StructLayout({"address": range(words), "data": width // parts, "enable": parts})
+
+
+def _parts(config: Config) -> int:
+    """Return the cycles in which a parameter is written: two where wires are scarce."""
+    return 1 + config.paired
 
 
 class OutputLane(wiring.Component):
@@ -71,7 +76,8 @@ class OutputLane(wiring.Component):
             "operand": In(signed(8)),
             "parameter": In(range(config.parameter_words)),
             "control": In(LANE_CONTROL),
-            "write_parameter": In(write_layout(config.parameter_words, PARAMETER_BYTES * 8)),
+            "write_parameter": In(write_layout(
+                config.parameter_words, PARAMETER_BYTES * 8, _parts(config))),
             "write_table": In(write_layout(_TABLE_ENTRIES, 32)),
             "o": Out(signed(8)),
         })
@@ -79,15 +85,18 @@ class OutputLane(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.product = product = self.tech.wide_multiplier(_CENTERED, _CENTERED)
+        parts, part_bits = _parts(self.config), len(self.write_parameter.data)
         m.submodules.parameters = parameters = self.tech.block_ram(
-            width=_PARAMETER_LAYOUT.size, depth=self.config.parameter_words)
+            width=_PARAMETER_LAYOUT.size if parts == 1 else parts * part_bits,
+            depth=self.config.parameter_words, granularity=part_bits if parts > 1 else None)
         m.submodules.table = table = self.tech.block_ram(width=32, depth=_TABLE_ENTRIES)
         m.submodules.requantize = requantize = Requantize(
             self.tech, dsp=self.config.dsp_lanes)
         for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
             m.d.comb += [
-                memory.write_address.eq(port.address), memory.write_data.eq(port.data),
-                memory.write_enable.eq(port.enable),
+                memory.write_address.eq(port.address), memory.write_enable.eq(port.enable),
+                memory.write_data.eq(
+                    port.data if len(port.enable) == 1 else port.data.replicate(parts)),
             ]
         control = self.control
 
@@ -103,7 +112,7 @@ class OutputLane(wiring.Component):
             parameters.read_address.eq(delay(m, self.parameter, _ADDRESS_WAIT, name="parameter")),
             table.read_address.eq(Mux(control.use_table, requantize.o, operand)),
         ]
-        parameter = data.View(_PARAMETER_LAYOUT, parameters.read_data)
+        parameter = data.View(_PARAMETER_LAYOUT, parameters.read_data[:_PARAMETER_LAYOUT.size])
         addend, total = Signal(signed(32)), Signal(signed(32))
         m.d.sync += [
             addend.eq(Mux(control.add_table, table.read_data.as_signed(), parameter.bias)),
@@ -148,7 +157,8 @@ class OutputLanes(wiring.Component):
     -------
     valid : In(1); beat : In(beat_layout(config))
     control : In(LANE_CONTROL)
-    write_parameter : In(write_layout), address ``entry * lanes + lane``, data as ``PARAMETER``
+    write_parameter : In(write_layout), address ``entry * lanes + lane``, data as ``PARAMETER``;
+        if ``config.paired``, both stand for the cycle after ``enable`` too, which is then 0
     write_table : In(write_layout), address 0 to 255, 32-bit data, the same for all lanes
     result_valid : Out(1); results : Out(ArrayLayout(signed(8), lanes))
     """
@@ -186,6 +196,8 @@ class OutputLanes(wiring.Component):
         for cycle in range(_ADDRESS_WAIT):
             handed.append(delay(m, handed[-1], 1, name=f"control_{cycle}"))
         write_parameter, write_table = self.write_parameter, self.write_table
+        if _parts(self.config) > 1:
+            write_parameter = self._in_two_parts(m)
         for index in range(self.config.lanes):
             if index % 2 == 0:
                 write_parameter = delay(m, write_parameter, 1, name=f"write_parameter_{index}")
@@ -201,9 +213,22 @@ class OutputLanes(wiring.Component):
                 lane.control.other_zero.eq(control.other_zero),
                 lane.write_parameter.address.eq(write_parameter.address[lane_bits:]),
                 lane.write_parameter.data.eq(write_parameter.data),
-                lane.write_parameter.enable.eq(write_parameter.enable & chosen),
+                lane.write_parameter.enable.eq(Mux(chosen, write_parameter.enable, 0)),
                 lane.write_table.eq(write_table),
                 self.results[index].eq(lane.o),
             ]
         m.d.comb += self.result_valid.eq(delay(m, self.valid, self.LATENCY, name="valid"))
         return m
+
+    def _in_two_parts(self, m: Module):
+        """Return what writes the lower half of a parameter, then the upper one."""
+        port, second = self.write_parameter, Signal()
+        m.d.sync += second.eq(port.enable)
+        part = Signal(write_layout(
+            self.config.parameter_words * self.config.lanes, len(port.data), 2), name="part")
+        lower, upper = port.data[:len(part.data)], port.data[len(part.data):]
+        m.d.comb += [
+            part.address.eq(port.address), part.data.eq(Mux(second, upper, lower)),
+            part.enable.eq(Cat(port.enable, second)),
+        ]
+        return part

@@ -14,7 +14,9 @@ from weft_sim import bench
 from weft_sim.golden.requantize import requantize
 
 TINY = get_config("tiny")
-CONFIGS = [TINY, replace(TINY, lanes=1, parameter_words=1), replace(TINY, lanes=4)]
+CONFIGS = [TINY, replace(TINY, name="smallest", lanes=1, parameter_words=1),
+           replace(TINY, name="four", lanes=4),
+           replace(TINY, name="paired", lanes=4, paired=True)]
 CONTROLS = {
     "bias": {},
     "activation-table": {"use_table": 1},
@@ -68,7 +70,9 @@ async def fill(ctx, dut, stimulus):
         ctx.set(dut.write_parameter, {
             "address": entry * dut.config.lanes + lane, "data": word, "enable": 1})
         await ctx.tick()
-    ctx.set(dut.write_parameter.enable, 0)
+        ctx.set(dut.write_parameter.enable, 0)
+        if dut.config.paired:
+            await ctx.tick()
     for address, word in enumerate(stimulus.table):
         ctx.set(dut.write_table, {
             "address": address, "data": int(word) & 0xFFFFFFFF, "enable": 1})
@@ -78,7 +82,7 @@ async def fill(ctx, dut, stimulus):
 
 @pytest.mark.parametrize("bubbles", [False, True], ids=["streaming", "stalling"])
 @pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.lanes}x{c.parameter_words}")
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_matches_contract(config, control, bubbles):
     rng = np.random.default_rng(1)
     stimulus = Stimulus(config, control, rng)

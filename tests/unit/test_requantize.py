@@ -22,13 +22,23 @@ def vectors(rounding, rng):
     return value, multiplier, np.clip(bits - rng.integers(0, 9, COUNT), 0, 63)
 
 
+class Fast(Portable):
+    """A family whose wide multiplier is done two cycles earlier."""
+
+    def wide_multiplier(self, a, b, *, dsp=False):
+        multiplier = super().wide_multiplier(a, b, dsp=dsp)
+        multiplier.latency -= 2
+        return multiplier
+
+
+@pytest.mark.parametrize("tech", [Portable(), Fast()], ids=["portable", "fast"])
 @pytest.mark.parametrize("rounding", Rounding)
-def test_matches_golden(rounding):
+def test_matches_golden(rounding, tech):
     rng = np.random.default_rng(1)
     value, multiplier, shift = vectors(rounding, rng)
     zero_point, low, high = 3, -120, 110
     expected = np.clip(requantize(value, multiplier, shift, rounding) + zero_point, low, high)
-    dut = Requantize(Portable())
+    dut = Requantize(tech)
 
     async def drive(ctx):
         ctx.set(dut.rescale, {
