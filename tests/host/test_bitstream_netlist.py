@@ -23,17 +23,21 @@ def carry(init=("0" * 16, "0" * 16), **connections):
     return cell("CCU2C", init, **{pin: [2] for pin in PINS} | connections)
 
 
-def spare(tmp_path, cells, reads=()):
+def spare(tmp_path, cells, reads=(), **options):
     """Return the cells after the pass, and what it counted."""
     bits = {bit for c in cells.values() for pins in c["connections"].values() for bit in pins
             if isinstance(bit, int)}
     module = {"ports": {"o": {"direction": "output", "bits": list(reads)}}, "cells": cells,
-              "netnames": {f"n{bit}": {"bits": [bit]} for bit in sorted(bits)}}
+              "netnames": {f"n{bit}": {"bits": [bit]} for bit in sorted(bits)},
+              "attributes": {"top": "1"}}
     path = tmp_path / "top.json"
-    path.write_text(json.dumps({"creator": "a tool", "modules": {"top": module}}))
-    counts = spare_logic_and_wires(path)
+    modules = {"top": module, "a black box": {
+        "ports": {}, "cells": {}, "netnames": {}, "attributes": {"blackbox": "1"}}}
+    path.write_text(json.dumps({"creator": "a tool", "modules": modules}))
+    counts = spare_logic_and_wires(path, **options)
     design = json.loads(path.read_text())
     assert design["creator"] == "a tool"
+    assert design["modules"]["a black box"] == modules["a black box"]
     after = design["modules"]["top"]
     assert after["ports"] == module["ports"]
     assert after["cells"].keys().isdisjoint(after["netnames"])  # yosys has one name space
@@ -162,3 +166,14 @@ def test_each_multiplier_has_constants_of_its_own_at_its_controls(tmp_path):
             assert drivers[pins[pin][0]] == value * 16
     assert not {bits[0] for bits in after["one"]["connections"].values()} & {
         bits[0] for bits in after["two"]["connections"].values()} & drivers.keys()
+
+
+def test_a_site_that_stays_empty_gets_a_lut_that_nobody_reads(tmp_path):
+    cells = {"logic": cell("LUT4", A=[2], Z=[3])}
+    sites = ["X8/Y80/SLICEA.K0", "X8/Y80/SLICEA.K1"]
+    after, _ = spare(tmp_path, cells, empty=sites)
+    assert after["logic"] == cells["logic"]
+    added = [c for name, c in after.items() if name != "logic"]
+    assert [c["attributes"]["BEL"] for c in added] == sites
+    assert all(c["type"] == "LUT4" and c["connections"]["A"] == ["1"] for c in added)
+    assert len({c["connections"]["Z"][0] for c in added} - {2, 3}) == 2

@@ -101,7 +101,8 @@ def test_elaborates_with_its_platform(board):
 @pytest.mark.parametrize("config", ["ulx3s-85f", "ulx3s-85f-wide"])
 def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, config):
     board = replace(get_board("ulx3s-85f"), config=config)
-    places = floorplan_of(board)
+    floorplan = floorplan_of(board)
+    places = [(cell, site) for cell, site in floorplan if cell]
     plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
     (tmp_path / "top.il").write_text(plan.files["top.il"])
     wide = get_config(config).pixels > 1
@@ -115,6 +116,9 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, config
     run_tool([*yosys(), "-q", "-s", "names.ys"], cwd=tmp_path)
     found = {line.partition("/")[2] for line in (tmp_path / "names.txt").read_text().splitlines()}
     assert Counter(cell for cell, _ in places) == Counter(found)
+    empty = {site for cell, site in floorplan if not cell}
+    assert len(empty) == len(floorplan) - len(places) == (4 * 110 * 8 if wide else 0)
+    assert all(re.fullmatch("X[0-9]+/Y8[0357]/SLICE[A-D].K[01]", site) for site in empty)
     # Rows of sites as Project Trellis has them: three of multipliers, four of memories.
     assert len({site for _, site in places}) == len(places) == 144 + (
         207 if wide else 128 + 16 + 32 + 16)

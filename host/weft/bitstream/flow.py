@@ -75,7 +75,7 @@ def build_bitstream(
     with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as scratch:
         work = Path(scratch)
         progress(f"elaborating {board.config} for {board.title}")
-        device, clock_hz, commands = _elaborate(board, work)
+        device, clock_hz, commands, empty = _elaborate(board, work)
         synthesise, place, pack = commands
         programs = {command[0]: find_program(command[0]) for command in commands}
 
@@ -84,7 +84,7 @@ def build_bitstream(
         flip_flops = _flip_flops(work / "stat.json")
         netlist = _option(place, "--json")
         if board.family == "ecp5":
-            spare_logic_and_wires(work / netlist)
+            spare_logic_and_wires(work / netlist, empty=empty)
         in_verilog = f"read_json {netlist}; write_verilog -noattr {_NETLIST}"
         _run(programs, [synthesise[0], "-p", in_verilog], work, log / "netlist.log")
         # Yosys connects an open pin to a constant, which simulators refuse at an output.
@@ -131,8 +131,11 @@ def build_bitstream(
     return result
 
 
-def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
-    """Write the platform's files; return the part, the clock in Hz and the platform's commands."""
+def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], list[str]]:
+    """Write the platform's files.
+
+    Returns the part, the clock in Hz, the platform's commands and the sites that stay empty.
+    """
     from weft_hw.boards.constraints import constraints_of
     from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
     from weft_hw.delay import KEEP_APART
@@ -140,8 +143,8 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
     platform = platform_of(board)
     suffix, override = _FRAGMENTS[board.family]
     fragment = constraints_of(board.constraints, suffix)
-    after_synthesis = [
-        f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan_of(board)]
+    floorplan = floorplan_of(board)
+    after_synthesis = [f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan if cell]
     # iCE40 without -dsp, whose pass loses the settings of SB_MAC16 that are instantiated.
     plan = platform.prepare(
         BoardTop(board), _TOP, emit_src=False,
@@ -154,8 +157,9 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]]]:
         (work / name).write_bytes(data)
     commands = json.loads((work / f"build_{_TOP}.json").read_text())["commands"]
     quiet = ("-q", "--quiet", "-l", f"{_TOP}.rpt", "--log", f"{_TOP}.tim")
-    return platform.device, clock_hz(board), [
-        [word for word in command if word not in quiet] for command in commands]
+    commands = [[word for word in command if word not in quiet] for command in commands]
+    return platform.device, clock_hz(board), commands, [
+        site for cell, site in floorplan if not cell]
 
 
 def _run(programs: dict[str, Program], command: Sequence[str], work: Path, log: Path) -> None:

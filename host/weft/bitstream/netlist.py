@@ -5,7 +5,7 @@ chip, and last of all, when few wires are left.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ _TABLE_BITS = 16
 _CARRY_ONLY = 0b1111  # entries with C = D = 0: the carry that the half makes itself
 
 
-def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
+def spare_logic_and_wires(netlist: Path, *, empty: Sequence[str] = ()) -> dict[str, int]:
     """Rewrite carry chains (CCU2C) and multipliers, so that constants take no wires or short ones.
 
     What the design computes stays the same. In carry chains, inputs C and D that are 0 become 1,
@@ -33,6 +33,9 @@ def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
     ----------
     netlist : Path
         As yosys's ``write_json`` makes it; changed in place.
+    empty : sequence of str
+        Sites of LUTs that are to stay free, for the sake of the wires around them: each gets a
+        LUT that nobody reads.
 
     Returns
     -------
@@ -52,6 +55,10 @@ def spare_logic_and_wires(netlist: Path) -> dict[str, int]:
         nets = count(1 + max((bit for bit in used if isinstance(bit, int)), default=1))
         counts["carries_in"] += _start_chains(module, chains, read, nets)
         counts["controls"] += _constants_beside_multipliers(module, nets)
+        for site in empty if "top" in module["attributes"] else ():
+            name = f"empty.{site}"
+            _add_cell(module, name, "LUT4", nets, output="Z", ones="ABCD", INIT=_table(0))
+            module["cells"][name]["attributes"]["BEL"] = site
     netlist.write_text(json.dumps(design))
     return counts
 

@@ -37,7 +37,8 @@ class Board:
         As for :class:`~weft_hw.core.Core`.
     floorplan : str, optional
         Module and function, joined by a colon, that gives (cell, site) for the cells that the
-        placer is not to move, from the configuration; imported when it is needed.
+        placer is not to move, and ("", site) for sites of LUTs that stay empty, from the
+        configuration; imported when it is needed.
     routing : str
         Options by which nextpnr places and routes it, if not by those of its family.
     loader : str

@@ -27,7 +27,7 @@ def _named(place: str):
 
 
 def floorplan_of(board: Board) -> list[tuple[str, str]]:
-    """Return (cell, site) of the cells that the placer is not to move."""
+    """Return (cell, site) of cells that the placer is not to move; no cell: the site is empty."""
     if not board.floorplan:
         return []
     return list(_named(board.floorplan)(get_config(board.config)))

@@ -6,6 +6,7 @@ Multipliers and memories, put where their columns belong, hold the rest in place
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 from weft_hw.contract.config import Config
 
@@ -29,6 +30,8 @@ _SIZES = {"rows": 9, "columns": 16, "lanes": 8, "line_banks": 4, "line_words": 5
           "weight_words": 2048, "activation_words": 4096, "parameter_words": 512}  # fmt: skip
 _QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
 _ACTIVATION_BLOCKS = 8  # for a quarter of a word
+# Rows without LUTs, from one column to another, beside the last memories.
+_EMPTY = [(row, 8, 118) for row in (80, 83, 85, 87)]
 
 
 def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
@@ -43,7 +46,10 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
 
     With several pixels, wires are scarce. Then the tables of the lanes above lie there as well, in
     place of two of a quarter's eight blocks, whose few bits travel to the chip's edges; and all
-    other memories have sites, as the placer would look minutes for the few that are left.
+    other memories have sites, as the placer would look minutes for the few that are left. Around
+    the last memories some rows stay empty (without a cell): the placer fills a chip to three
+    quarters from where it is drawn, does not see that the wires of line buffers and lanes run side
+    by side there, and leaves the rows below free.
 
     Raises
     ------
@@ -70,6 +76,9 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
     for quarter in range(_QUARTERS):
         yield from _activations(config, quarter)
     if config.pixels > 1:
+        for row, left, right in _EMPTY:
+            for x, part, lut in product(range(left, right), "ABCD", range(2)):
+                yield "", f"X{x}/Y{row}/SLICE{part}.K{lut}"
         edges = (site.format(row) for row in _MEMORY_ROWS[:2]
                  for site in (*_MEMORIES[:_MARGIN], *_MEMORIES[-_MARGIN:]))  # fmt: skip
         yield from zip(_OTHERS, edges, strict=False)
