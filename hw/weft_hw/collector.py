@@ -67,14 +67,18 @@ class Collector(wiring.Component):
         beat = Signal(range(max(2, config.beats)))
         group = Signal.like(self.parameter_base)  # parameters of this group's first beat
 
-        # Hand out. The pixel is chosen first, so that one result of a column travels to its lane.
-        columns = [_choose([held[p][column] for p in range(config.pixels)], pixel)
-                   for column in range(config.columns)]
+        # Hand out.
         m.d.sync += self.valid.eq(busy)
         m.d.comb += self.beat.eq(out)
         m.d.sync += out.parameter.eq(group + beat)
+        index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
+        beat_bits = (config.beats - 1).bit_length()
+        # The pixel is chosen first, so that only one result of a column travels to its lane.
+        columns = [_choose([held[p][column] for p in range(config.pixels)], index[beat_bits:])
+                   for column in range(config.columns)]
         for lane in range(config.lanes):
-            m.d.sync += out.value[lane].eq(_choose(columns[lane::config.lanes], beat))
+            m.d.sync += out.value[lane].eq(
+                Array(columns[lane::config.lanes])[index[:beat_bits]])
         if config.paired:
             held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
             takes.append((held_excess, self.excess))

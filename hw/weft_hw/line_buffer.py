@@ -1,6 +1,6 @@
 """Line buffers: the last rows of the input feature map, several of them readable at once."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -58,10 +58,11 @@ class LineBuffer(wiring.Component):
         for index in range(self.config.line_banks):
             m.submodules[f"bank_{index}"] = bank = self.tech.block_ram(
                 width=self.config.columns * 8, depth=self.config.line_words)
+            for write in self.write:
+                with m.If(write.enable & (write.bank == index)):
+                    m.d.comb += bank.write_enable.eq(1)
             address, word = places[index * len(places) // self.config.line_banks]
             m.d.comb += [
-                bank.write_enable.eq(Cat(
-                    write.enable & (write.bank == index) for write in self.write).any()),
                 bank.write_address.eq(address), bank.write_data.eq(word),
                 bank.read_address.eq(self.read_address[index]),
                 self.read_data[index].eq(bank.read_data),
