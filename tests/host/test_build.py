@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from weft.bitstream import check, flow, programs
 from weft.bitstream.flow import build_bitstream
 from weft.cli import main
 from weft.errors import BuildError
+from weft_hw.boards import get_board
 
 BOARD, TARGET_MHZ = "ulx3s-12f", 50.0
 COMMANDS = [
@@ -50,7 +52,7 @@ def tools(monkeypatch, tmp_path):
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(flow, "_elaborate", lambda board, work: (
-        "LFE5U-12F", int(TARGET_MHZ * 1e6), [list(command) for command in COMMANDS]))
+        "LFE5U-12F", int(TARGET_MHZ * 1e6), [list(command) for command in COMMANDS], []))
 
     def make(speeds=(60.0,), constraint=TARGET_MHZ, failing=None, missing=()):
         for name in ("yosys", "nextpnr-ecp5", "ecppack"):
@@ -63,6 +65,16 @@ def tools(monkeypatch, tmp_path):
             path.chmod(0o755)
 
     return make
+
+
+@pytest.mark.parametrize(("routing", "router"), [
+    ("", "router1"), ("--router router2", "router2"),
+])  # fmt: skip
+def test_a_board_may_have_routing_options_of_its_own(tmp_path, routing, router):
+    board = replace(get_board(BOARD), config="tiny", routing=routing)
+    _, _, (_, place, _), empty = flow._elaborate(board, tmp_path)
+    assert place[place.index("--router") + 1] == router and place.count("--router") == 1
+    assert empty == []
 
 
 def test_the_fastest_seed_is_published(tools, tmp_path):

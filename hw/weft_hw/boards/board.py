@@ -40,7 +40,7 @@ class Board:
         placer is not to move, and ("", site) for sites of LUTs that stay empty, from the
         configuration; imported when it is needed.
     routing : str
-        Options by which nextpnr places and routes it, if not by those of its family.
+        Options with which nextpnr places and routes it, instead of those of its family.
     loader : str
         What openFPGALoader calls the board.
     usb : str
