@@ -1,6 +1,6 @@
 """Line buffers: the last rows of the input feature map, several of them readable at once."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,7 +35,7 @@ class LineBuffer(wiring.Component):
 
     Members
     -------
-    write : In(line_write(config)), as many as ``fill_words``, to different halves of the banks
+    write : In(line_write(config)), as many as ``fill_words``, to different banks
     read_address, read_data : one per bank
     """
 
@@ -50,33 +50,18 @@ class LineBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        places = [(write.address, write.data) for write in self.write]
-        if len(self.write) > 1:
-            # Chosen once for each half of the banks, from then on the wires are those of one word.
-            first, second = self.write
-            places = [self._choose(m, half, first, second) for half in range(2)]
         for index in range(self.config.line_banks):
             m.submodules[f"bank_{index}"] = bank = self.tech.block_ram(
                 width=self.config.columns * 8, depth=self.config.line_words)
             for write in self.write:
-                with m.If(write.enable & (write.bank == index)):
+                hit = write.enable & (write.bank == index)
+                with m.If(hit):
                     m.d.comb += bank.write_enable.eq(1)
-            address, word = places[index * len(places) // self.config.line_banks]
+                with m.If(hit if len(self.write) > 1 else 1):
+                    m.d.comb += [
+                        bank.write_address.eq(write.address), bank.write_data.eq(write.data)]
             m.d.comb += [
-                bank.write_address.eq(address), bank.write_data.eq(word),
                 bank.read_address.eq(self.read_address[index]),
                 self.read_data[index].eq(bank.read_data),
             ]
         return m
-
-    @staticmethod
-    def _choose(m, half, first, second):
-        """Return address and data of the word that is for one half of the banks."""
-        address = Signal.like(first.address, name=f"address_{half}")
-        word = Signal.like(first.data, name=f"data_{half}")
-        takes_second = second.enable & (second.bank[-1] == half)
-        m.d.comb += [
-            address.eq(Mux(takes_second, second.address, first.address)),
-            word.eq(Mux(takes_second, second.data, first.data)),
-        ]
-        return address, word

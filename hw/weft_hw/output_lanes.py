@@ -94,9 +94,10 @@ class OutputLane(wiring.Component):
             self.tech, dsp=self.config.dsp_lanes)
         for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
             m.d.comb += [
-                memory.write_address.eq(port.address), memory.write_enable.eq(port.enable),
+                memory.write_address.eq(port.address),
                 memory.write_data.eq(
                     port.data if len(port.enable) == 1 else port.data.replicate(parts)),
+                memory.write_enable.eq(port.enable),
             ]
         control = self.control
 
@@ -196,7 +197,8 @@ class OutputLanes(wiring.Component):
         for cycle in range(_ADDRESS_WAIT):
             handed.append(delay(m, handed[-1], 1, name=f"control_{cycle}"))
         write_parameter, write_table = self.write_parameter, self.write_table
-        if _parts(self.config) > 1:
+        parts = _parts(self.config)
+        if parts > 1:
             write_parameter = self._in_two_parts(m)
         for index in range(self.config.lanes):
             if index % 2 == 0:
@@ -204,6 +206,7 @@ class OutputLanes(wiring.Component):
                 write_table = delay(m, write_table, 1, name=f"write_table_{index}")
             m.submodules[f"lane_{index}"] = lane = OutputLane(self.config, self.tech)
             chosen = write_parameter.address[:lane_bits] == index
+            chosen_parts = chosen.replicate(parts) if parts > 1 else chosen
             m.d.comb += [
                 lane.value.eq(self.beat.value[index]),
                 lane.operand.eq(self.beat.operand[index]),
@@ -213,7 +216,7 @@ class OutputLanes(wiring.Component):
                 lane.control.other_zero.eq(control.other_zero),
                 lane.write_parameter.address.eq(write_parameter.address[lane_bits:]),
                 lane.write_parameter.data.eq(write_parameter.data),
-                lane.write_parameter.enable.eq(Mux(chosen, write_parameter.enable, 0)),
+                lane.write_parameter.enable.eq(write_parameter.enable & chosen_parts),
                 lane.write_table.eq(write_table),
                 self.results[index].eq(lane.o),
             ]

@@ -67,7 +67,8 @@ def _bring(carry: Value) -> Half:
 
 def _connect(m: Module, halves: Sequence[Half], carry: Value | None) -> Value:
     """Return the outputs of an even number of halves, the first of which may bring its carry."""
-    total, chained = Signal(len(halves)), carry
+    total = Signal(len(halves))
+    chained = carry
     for index in range(0, len(halves), 2):
         ports: dict[str, Value] = {}
         for half in range(2):
