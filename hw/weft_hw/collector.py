@@ -116,4 +116,5 @@ class Collector(wiring.Component):
 
 
 def _choose(values, index):
+    """Return one of several values, or the only one without a multiplexer."""
     return values[0] if len(values) == 1 else Array(values)[index]

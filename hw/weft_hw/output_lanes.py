@@ -95,8 +95,7 @@ class OutputLane(wiring.Component):
         for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
             m.d.comb += [
                 memory.write_address.eq(port.address),
-                memory.write_data.eq(
-                    port.data if len(port.enable) == 1 else port.data.replicate(parts)),
+                memory.write_data.eq(port.data.replicate(len(port.enable))),
                 memory.write_enable.eq(port.enable),
             ]
         control = self.control
@@ -206,7 +205,6 @@ class OutputLanes(wiring.Component):
                 write_table = delay(m, write_table, 1, name=f"write_table_{index}")
             m.submodules[f"lane_{index}"] = lane = OutputLane(self.config, self.tech)
             chosen = write_parameter.address[:lane_bits] == index
-            chosen_parts = chosen.replicate(parts) if parts > 1 else chosen
             m.d.comb += [
                 lane.value.eq(self.beat.value[index]),
                 lane.operand.eq(self.beat.operand[index]),
@@ -216,7 +214,7 @@ class OutputLanes(wiring.Component):
                 lane.control.other_zero.eq(control.other_zero),
                 lane.write_parameter.address.eq(write_parameter.address[lane_bits:]),
                 lane.write_parameter.data.eq(write_parameter.data),
-                lane.write_parameter.enable.eq(write_parameter.enable & chosen_parts),
+                lane.write_parameter.enable.eq(write_parameter.enable & chosen.replicate(parts)),
                 lane.write_table.eq(write_table),
                 self.results[index].eq(lane.o),
             ]

@@ -31,13 +31,16 @@ def dense_product(m: Module, a: Value, b: Value) -> Value:
     twice = Cat(zero, once)[:len(once)]
     # The sign bit weighs -1: the complement and one for the carry.
     sign = len(b) - 1
-    tables = [GATED_COMPLEMENT_XOR if bit + 1 == sign else GATED_XOR for bit in range(0, 8, 2)]
-    rows = [row for first in (0, 4) for row in sums(m, *(
-        (gated(once, gates[bit], twice, gates[bit + 1], tables[bit // 2]),
-         gates[sign] if bit + 1 == sign else zero) for bit in (first, first + 2)))]  # fmt: skip
+
+    def row(bit):
+        last = bit + 1 == sign
+        table, carry = (GATED_COMPLEMENT_XOR, gates[sign]) if last else (GATED_XOR, zero)
+        return gated(once, gates[bit], twice, gates[bit + 1], table), carry
+
+    rows = [*sums(m, row(0), row(2)), *sums(m, row(4), row(6))]
     upper = sums(m, *((addends(rows[k], rows[k + 1], 2, len(a) + 4), zero) for k in (0, 2)))
     low, high = (Cat(rows[2 * k][:2], bits) for k, bits in enumerate(upper))
-    if sign == 8:
+    if sign == 8:  # a row of its own
         width = len(high) - 4 + 1
         high = Cat(high[:4], chain(m, [
             (COMPLEMENT_XOR, x, y, gates[sign], zero)
