@@ -77,6 +77,11 @@ def test_a_board_may_have_routing_options_of_its_own(tmp_path, routing, router):
     assert empty == []
 
 
+def test_multiplier_blocks_are_instantiated_and_not_inferred(tmp_path):
+    flow._elaborate(replace(get_board(BOARD), config="tiny"), tmp_path)
+    assert "synth_ecp5 -nodsp" in (tmp_path / "top.ys").read_text()
+
+
 def test_the_fastest_seed_is_published(tools, tmp_path):
     tools(speeds=(55.0, 61.5, 52.0))
     stages = []

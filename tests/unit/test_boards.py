@@ -98,14 +98,14 @@ def test_elaborates_with_its_platform(board):
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("config", ["ulx3s-85f", "ulx3s-85f-wide"])
-def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, config):
-    board = replace(get_board("ulx3s-85f"), config=config)
+@pytest.mark.parametrize("name", ["ulx3s-85f", "ulx3s-85f-wide"])
+def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, name):
+    board = get_board(name)
     floorplan = floorplan_of(board)
     places = [(cell, site) for cell, site in floorplan if cell]
     plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
     (tmp_path / "top.il").write_text(plan.files["top.il"])
-    wide = get_config(config).pixels > 1
+    wide = get_config(board.config).pixels > 1
     memories = " ".join(f"c:*.{part}.U$* %u" for part in (
         "array.weights_*.row_*", "lanes.lane_*.parameters", "activations.memory", "lines.bank_*",
         *(("table", "program.memory", "sequencer.memory", "sequencer.counters",

@@ -23,6 +23,9 @@ Progress = Callable[[str], None]
 _TOP = "top"
 _STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
+# Multiplier blocks are instantiated: ECP5's pass would spend more of them on factors like 3, and
+# iCE40's (-dsp, left out here) loses the settings of those that are there.
+_SYNTHESIS = {"ecp5": "-nodsp", "ice40": ""}
 _ROUTING = {"ecp5": "--router router1 --tmg-ripup", "ice40": ""}
 _NETLIST = "netlist.v"
 _AFTER_SYNTHESIS = "tee -q -o stat.json stat -json"
@@ -145,10 +148,9 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], lis
     fragment = constraints_of(board.constraints, suffix)
     floorplan = floorplan_of(board)
     after_synthesis = [f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan if cell]
-    # iCE40 without -dsp, whose pass loses the settings of SB_MAC16 that are instantiated.
     plan = platform.prepare(
         BoardTop(board), _TOP, emit_src=False,
-        script_after_read=KEEP_APART,
+        script_after_read=KEEP_APART, synth_opts=_SYNTHESIS[board.family],
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
         nextpnr_opts=f"{_NEXTPNR_OPTIONS} {board.routing or _ROUTING[board.family]}",
         **({override: fragment} if fragment else {}))

@@ -3,11 +3,12 @@
 from weft_hw.boards.board import Board
 from weft_hw.boards.icebreaker import ICEBREAKER
 from weft_hw.boards.icepi_zero import ICEPI_ZERO
-from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_85F
+from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_85F, ULX3S_85F_WIDE
 
 __all__ = ["BOARDS", "Board", "get_board"]
 
-BOARDS = {board.name: board for board in [ULX3S_85F, ULX3S_12F, ICEPI_ZERO, ICEBREAKER]}
+BOARDS = {board.name: board for board in [
+    ULX3S_85F, ULX3S_85F_WIDE, ULX3S_12F, ICEPI_ZERO, ICEBREAKER]}
 
 
 def get_board(name: str) -> Board:
