@@ -12,14 +12,17 @@ COUNT = 300
 
 
 def vectors(rounding, rng):
-    """Values, multipliers and shifts whose results lie within and around int8."""
+    """Values, multipliers and shifts whose results lie within and around int8, and ties first."""
     value = rng.integers(-1 << 24, 1 << 24, COUNT, endpoint=True)
     value >>= rng.integers(0, 20, COUNT)
     multiplier = rng.integers(1 << 30, 1 << 31, COUNT)
     if rounding is Rounding.FLOAT32:
         multiplier &= -128
     bits = np.ceil(np.log2(np.abs(value) + 1)).astype(np.int64) + 31
-    return value, multiplier, np.clip(bits - rng.integers(0, 9, COUNT), 0, 63)
+    shift = np.clip(bits - rng.integers(0, 9, COUNT), 0, 63)
+    ties = np.arange(-9, 10, 2)
+    value[:len(ties)], multiplier[:len(ties)], shift[:len(ties)] = ties, 1 << 30, 31
+    return value, multiplier, shift
 
 
 class Fast(Portable):
