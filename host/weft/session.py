@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.comparison import Comparison
 from weft.compiler import compile_graph
-from weft.devices import OpenDevice, open_device
 from weft.errors import ModelError, WeftError
-from weft.fallback import FallbackRunner, Outside, load_in_parts
-from weft.flow import ImageFlow
 from weft.graph import Graph
-from weft.loading import find_model, get_config, load
-from weft.profile import Profile
+from weft.graph.signature import TensorInfo, batch_of
+from weft.models.loading import find_model, get_config, load
 from weft.program import Program
-from weft.runners import BoardRunner, GoldenRunner, Run, Runner
-from weft.signature import TensorInfo, batch_of
+from weft.runtime.comparison import Comparison
+from weft.runtime.devices import OpenDevice, open_device
+from weft.runtime.fallback import FallbackRunner, Outside, load_in_parts
+from weft.runtime.flow import ImageFlow
+from weft.runtime.profile import Profile
+from weft.runtime.runners import BoardRunner, GoldenRunner, Run, Runner
 
 __all__ = ["InferenceSession", "TensorInfo"]
 

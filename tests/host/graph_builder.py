@@ -1,11 +1,11 @@
 """Random quantised graphs, and the comparison of a compiled one with the golden model."""
 
 import numpy as np
-from weft import reference
 from weft.compiler import compile_graph
-from weft.execute import load_program, run_program
+from weft.golden import run as reference
 from weft.graph import Graph, Node, Quantization, Tensor
-from weft_sim.machine import Machine
+from weft.runtime.execute import load_program, run_program
+from weft_sim.testing.machine import Machine
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 

@@ -11,11 +11,11 @@ import pytest
 import weft.session
 from PIL import Image
 from weft.cli import main
-from weft.devices import OpenDevice
-from weft.digits import MODEL, held_out, held_out_inputs
 from weft.errors import DeviceMismatch, LinkError
+from weft.models.digits import MODEL, held_out, held_out_inputs
+from weft.runtime.devices import OpenDevice
 from weft_hw.contract.memory_map import Region
-from weft_sim.machine import Machine
+from weft_sim.testing.machine import Machine
 
 MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
 

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from weft.cli.images import InputError, find_inputs, picture_rule, read_input
 from weft.errors import ModelError
 from weft.graph import Graph, Node, Quantization, Tensor
-from weft.images import InputError, find_inputs, picture_rule, read_input
 
 
 def quantization(scale, zero_point):

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 from weft.graph import Graph, Node, Tensor
-from weft.maps import save_maps, tiles
+from weft.reports.maps import save_maps, tiles
 
 
 def test_tiles_hold_every_pixel():

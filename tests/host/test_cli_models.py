@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from weft import public_models
 from weft.cli import main
-from weft.digits import MODEL
-from weft.public_models import PUBLIC_MODELS, SOURCE, fetch, model_folder
+from weft.models import public_models
+from weft.models.digits import MODEL
+from weft.models.public_models import PUBLIC_MODELS, SOURCE, fetch, model_folder
 
 NAME = "kws_dscnn_int8"
 CONTENT = MODEL.read_bytes()  # any model stands for the real one

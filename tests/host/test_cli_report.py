@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-import weft.report
+import weft.reports.report
 from PIL import Image
 from weft.cli import main
-from weft.devices import OpenDevice
-from weft.digits import held_out_inputs
+from weft.models.digits import held_out_inputs
+from weft.runtime.devices import OpenDevice
 from weft_hw.contract.memory_map import COUNTERS, Region
-from weft_sim.machine import Machine
+from weft_sim.testing.machine import Machine
 
 VOID = {"meta", "img", "br"}
 
@@ -108,7 +108,7 @@ def test_a_model_that_does_not_fit(tmp_path, monkeypatch):
     def full(graph, config):
         raise weft.CapacityError("it needs 9 bytes; there are <8>")
 
-    monkeypatch.setattr(weft.report, "compile_graph", full)
+    monkeypatch.setattr(weft.reports.report, "compile_graph", full)
     page = write(tmp_path, "digits")
     assert "it needs 9 bytes; there are <8>" in page.text
     assert "cycles predicted" not in page.text and "Memory" not in page.text

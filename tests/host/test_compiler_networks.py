@@ -8,8 +8,8 @@ pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnx")
 
 from networks.compare import onnx_network, random_input, tflite_network
-from weft.importers.onnx import import_onnx
-from weft.importers.tflite import import_tflite
+from weft.importers.onnx.walk import import_onnx
+from weft.importers.tflite.walk import import_tflite
 
 CONFIGURATIONS = [
     CONFIGS["ulx3s-85f"],

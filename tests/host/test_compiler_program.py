@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from weft.compiler import compile_graph
 from weft.errors import CapacityError, DeviceMismatch, ModelError
-from weft.execute import load_program, run_program
 from weft.program import HostStep, Program, RunStep
+from weft.runtime.execute import load_program, run_program
 from weft_hw.contract.config import CONFIGS, Config
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind, Wait, decode_descriptor
 from weft_hw.contract.memory_map import Region
-from weft_sim.machine import Machine
+from weft_sim.testing.machine import Machine
 
 PLAIN = CONFIGS["ulx3s-85f"]
 LOADED, NOBODY = -10, -20  # writers of words other than descriptors

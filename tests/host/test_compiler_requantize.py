@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from weft.compiler.average import mean_multiplier
+from weft.compiler.constants.requantize import choose_multipliers
 from weft.compiler.ir import Unsupported
-from weft.compiler.requantize import choose_multipliers
+from weft.compiler.lowering.average import mean_multiplier
+from weft.golden.arithmetic import OutputStage, Rule
 from weft_hw.contract.descriptor import Rounding
-from weft_sim.golden import OutputStage, Rule
-from weft_sim.machine import requantize
+from weft_sim.testing.machine import requantize
 
 
 def outputs(stage, chosen, acc):

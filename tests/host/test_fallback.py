@@ -13,11 +13,11 @@ import weft
 import weft.session
 from onnx import TensorProto, helper, numpy_helper
 from weft.cli import main
-from weft.devices import OpenDevice
 from weft.errors import ModelError
-from weft.fallback.split import Layer, split_layers
-from weft.fallback.tflite_file import TfliteFile
-from weft_sim.machine import Machine
+from weft.runtime.devices import OpenDevice
+from weft.runtime.fallback.split import Layer, split_layers
+from weft.runtime.fallback.tflite_file import TfliteFile
+from weft_sim.testing.machine import Machine
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")

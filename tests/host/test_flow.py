@@ -9,11 +9,11 @@ from itertools import count
 import numpy as np
 import pytest
 import weft
-from weft.devices import OpenDevice
-from weft.digits import MODEL, held_out_inputs
+from weft.models.digits import MODEL, held_out_inputs
+from weft.runtime.devices import OpenDevice
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
-from weft_sim.machine import Machine
+from weft_sim.testing.machine import Machine
 
 
 class LateQueue:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from weft_sim import golden
+from weft.golden import arithmetic as golden
 
 SEED = 3
 

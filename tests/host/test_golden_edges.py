@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from weft import reference
-from weft.importers.onnx import import_onnx
-from weft.importers.tflite import import_tflite
+from weft.golden import run as reference
+from weft.importers.onnx.walk import import_onnx
+from weft.importers.tflite.walk import import_tflite
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")

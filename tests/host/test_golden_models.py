@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 import pytest
-from weft import reference
 from weft.compiler import compile_graph
+from weft.golden import run as reference
 from weft.importers import load_model
 from weft_hw.contract.config import CONFIGS
 

@@ -5,9 +5,9 @@ import random
 
 import numpy as np
 import pytest
+from weft.golden import arithmetic as golden
+from weft.golden.arithmetic import Rule
 from weft_hw.contract.descriptor import Rounding
-from weft_sim import golden
-from weft_sim.golden import Rule
 
 SEED = 7
 

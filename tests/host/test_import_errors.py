@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from weft import reference
 from weft.errors import ModelError
+from weft.golden import run as reference
 from weft.importers import load_model
 
 pytest.importorskip("ai_edge_litert")

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from weft import reference
 from weft.compiler import compile_graph
+from weft.golden import run as reference
 from weft.importers import load_model
 from weft_hw.contract.config import CONFIGS
 

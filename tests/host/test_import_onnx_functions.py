@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from weft_sim import golden
+from weft.golden import arithmetic as golden
 
 pytest.importorskip("onnxruntime")
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from weft import reference
+from weft.golden import run as reference
 from weft.importers import load_model
 
 pytest.importorskip("onnxruntime")

@@ -5,9 +5,9 @@ from typing import Any
 import flatbuffers
 import numpy as np
 import pytest
-from weft import reference
 from weft.errors import ModelError
-from weft.importers.tflite import import_tflite
+from weft.golden import run as reference
+from weft.importers.tflite.walk import import_tflite
 
 pytest.importorskip("ai_edge_litert")
 

@@ -9,7 +9,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind, Rounding, encode_descriptor, encode_window
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import DESCRIPTOR_WORDS, PARAMETER, PARAMETER_BYTES, Region
-from weft_sim.machine import Machine, MachineFault, requantize
+from weft_sim.testing.machine import Machine, MachineFault, requantize
 
 CONFIG = Config(
     name="test", tap_rows=2, tap_columns=2, columns=8, lanes=4, activation_words=256,

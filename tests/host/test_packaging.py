@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import weft
-from weft import digits
+from weft.models import digits
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
@@ -162,3 +162,4 @@ def test_a_wheel_holds_packages_and_data(tmp_path):
     assert {"weft/data/digits_int8.onnx", "weft/data/digits_heldout.npz", "weft/py.typed",
             "weft_hw/contract/config.py", "weft_sim/virtual_board.cpp"} <= names  # fmt: skip
     assert not [n for n in names if n.startswith(("tests", "hw/", "sim/", "host/"))]
+    assert not [n for n in names if n.startswith("weft_sim/testing")]

@@ -5,13 +5,13 @@ import threading
 import numpy as np
 import pytest
 import weft
-from weft.devices import OpenDevice
-from weft.digits import held_out_inputs
 from weft.errors import LinkError
-from weft.resident import program_label
+from weft.models.digits import held_out_inputs
+from weft.runtime.devices import OpenDevice
+from weft.runtime.resident import program_label
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
-from weft_sim.machine import Machine
+from weft_sim.testing.machine import Machine
 
 TINY = get_config("tiny")
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import weft
-from weft.devices import OpenDevice
-from weft.digits import MODEL, held_out_inputs
-from weft.loading import load
-from weft.profile import LinkProfile
+from weft.models.digits import MODEL, held_out_inputs
+from weft.models.loading import load
 from weft.program import RunStep
+from weft.runtime.devices import OpenDevice
+from weft.runtime.profile import LinkProfile
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import COUNTER_STRIDE, Region
-from weft_sim.machine import Machine
+from weft_sim.testing.machine import Machine
 
 MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
 RESNET = MODELS / "ic_resnet8_int8.tflite"

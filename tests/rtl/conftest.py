@@ -8,7 +8,7 @@ import pytest
 from weft_hw.contract.config import Config
 from weft_hw.engine import Engine
 from weft_hw.tech.portable import Portable
-from weft_sim.rtl import build_cocotb, simulate_cocotb
+from weft_sim.testing.rtl import build_cocotb, simulate_cocotb
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)  # test modules import the generators beside them

@@ -7,7 +7,7 @@ from tb_pe import start
 from weft_hw.contract.config import Config
 from weft_hw.layouts import step_layout
 from weft_hw.pe import sum_shape
-from weft_sim.rtl import config_from_env
+from weft_sim.testing.rtl import config_from_env
 
 CONFIG = config_from_env(Config)
 ROWS, COLUMNS, PIXELS = CONFIG.rows, CONFIG.columns, CONFIG.pixels

@@ -6,7 +6,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from ecp5_bench import Cells
-from weft_sim.rtl import config_from_env
+from weft_sim.testing.rtl import config_from_env
 
 CELLS = config_from_env(Cells)
 CYCLES = 3000

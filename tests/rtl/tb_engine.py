@@ -10,7 +10,7 @@ from cocotb.triggers import FallingEdge, ReadOnly
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, Region, max_unit_bytes
 from weft_hw.host_port import read_layout, write_layout
-from weft_sim.rtl import config_from_env
+from weft_sim.testing.rtl import config_from_env
 
 CASES = np.load(os.environ["CASES"], allow_pickle=False)
 CONFIG = config_from_env(Config)

@@ -6,7 +6,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from weft_hw.contract.config import Config
-from weft_sim.rtl import config_from_env
+from weft_sim.testing.rtl import config_from_env
 
 CONFIG = config_from_env(Config)
 LATENCY = 4

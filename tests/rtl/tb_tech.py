@@ -9,7 +9,7 @@ from cocotb.triggers import FallingEdge
 from tech_pair import Cases
 from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, wide_latency
-from weft_sim.rtl import config_from_env
+from weft_sim.testing.rtl import config_from_env
 
 CASES = list(enumerate(config_from_env(Cases).each()))
 CYCLES = 2500

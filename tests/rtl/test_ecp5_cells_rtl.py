@@ -4,8 +4,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from weft_sim.netlist_board import ECP5_CELLS
-from weft_sim.rtl import run_cocotb
+from weft_sim.testing.netlist_board import ECP5_CELLS
+from weft_sim.testing.rtl import run_cocotb
 
 
 @pytest.mark.rtl

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from weft_hw.link.receiver import Receiver
 from weft_hw.tech.portable import Portable
-from weft_sim.rtl import run_cocotb
+from weft_sim.testing.rtl import run_cocotb
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pytest
 from parts import Parts
 from weft_hw.contract.config import Config
-from weft_sim.rtl import build_cocotb, simulate_cocotb
+from weft_sim.testing.rtl import build_cocotb, simulate_cocotb
 
 CONFIG = Config(
     name="parts", tap_rows=3, tap_columns=2, columns=4, lanes=1, tile=2, pixels=2,

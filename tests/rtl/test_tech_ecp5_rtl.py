@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from weft_hw.tech.ecp5 import Ecp5
-from weft_sim.netlist_board import ECP5_CELLS
-from weft_sim.rtl import run_cocotb
+from weft_sim.testing.netlist_board import ECP5_CELLS
+from weft_sim.testing.rtl import run_cocotb
 
 HERE = Path(__file__).parent
 BYTE = {"a": (8, True), "b": (8, True)}

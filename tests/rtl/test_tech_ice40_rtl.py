@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from weft_hw.tech.ice40 import Ice40
-from weft_sim.rtl import run_cocotb
+from weft_sim.testing.rtl import run_cocotb
 
 HERE = Path(__file__).parent
 BYTE = {"a": (8, True), "b": (8, True)}

@@ -12,7 +12,7 @@ from networks.cycles import compare_cycles, random_graphs
 from networks.mlperf_tiny import MODELS, NAMES
 from weft.cli.feeds import random_feed
 from weft.graph import Graph
-from weft.loading import load
+from weft.models.loading import load
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
 

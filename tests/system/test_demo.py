@@ -12,7 +12,7 @@ import pytest
 import weft
 from PIL import Image
 from weft.cli import main
-from weft.digits import MODEL, held_out_inputs
+from weft.models.digits import MODEL, held_out_inputs
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(1200)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import weft
 from links.served import serving
-from weft.digits import held_out_inputs
+from weft.models.digits import held_out_inputs
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]

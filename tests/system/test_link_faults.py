@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import weft
 from links.exercise import Exerciser
-from weft.devices import open_over
-from weft.digits import held_out_inputs
 from weft.driver.board import Board
 from weft.driver.transports.faults import FAULTS, FaultyTransport
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
+from weft.models.digits import held_out_inputs
+from weft.runtime.devices import open_over
 from weft_hw.contract.config import get_config
 
 pytestmark = pytest.mark.rtl

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import weft
 from links.served import serving
-from weft.devices import open_device
-from weft.digits import held_out_inputs
+from weft.models.digits import held_out_inputs
+from weft.runtime.devices import open_device
 from weft_hw.contract.config import get_config
 
 pytestmark = pytest.mark.rtl

@@ -5,15 +5,15 @@ import pytest
 import weft
 from graph_builder import Builder
 from links.exercise import UNITS, Exerciser
-from weft import reference
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
-from weft.devices import open_over
-from weft.digits import held_out_inputs
 from weft.driver.board import Board
 from weft.driver.transports.base import BITS_PER_BYTE
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
+from weft.golden import run as reference
+from weft.models.digits import held_out_inputs
+from weft.runtime.devices import open_over
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.pin_board import PinBoard

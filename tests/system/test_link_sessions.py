@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import weft
 from links.served import serving
-from weft.devices import open_over
-from weft.digits import held_out_inputs
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
+from weft.models.digits import held_out_inputs
+from weft.runtime.devices import open_over
 from weft_hw.contract.config import get_config
 from weft_sim.virtual_board import VirtualBoard
 

@@ -5,13 +5,13 @@ import pytest
 import weft
 from complete_builds import DESIGNS
 from graph_builder import Builder
-from weft import reference
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
-from weft.devices import open_over
 from weft.driver.transports.sim import SimTransport
+from weft.golden import run as reference
+from weft.runtime.devices import open_over
 from weft_hw.boards.top import clock_hz
-from weft_sim.netlist_board import NetlistBoard
+from weft_sim.testing.netlist_board import NetlistBoard
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(1800)]
 

@@ -7,17 +7,17 @@ import pytest
 import weft
 from graph_builder import Builder
 from networks.mlperf_tiny import MODELS
-from weft import reference
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
-from weft.devices import open_device, open_over
-from weft.digits import held_out_inputs
 from weft.driver.pipeline import Pipeline
 from weft.driver.transports.faults import FAULTS, FaultyTransport
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
+from weft.golden import run as reference
 from weft.graph import Graph
-from weft.loading import load
+from weft.models.digits import held_out_inputs
+from weft.models.loading import load
+from weft.runtime.devices import open_device, open_over
 from weft_hw.contract.config import get_config
 
 pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]

@@ -5,7 +5,7 @@ import pytest
 from weft_hw.accumulator import Accumulators
 from weft_hw.contract.config import Config, get_config
 from weft_hw.tech.portable import Portable
-from weft_sim import bench
+from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)
 PAIR = Config(name="pair", tap_rows=4, columns=2, lanes=2, tile=2, pixels=2)

@@ -5,7 +5,7 @@ import pytest
 from weft_hw.activation_memory import ActivationMemory
 from weft_hw.contract.config import Config, get_config
 from weft_hw.tech.portable import Portable
-from weft_sim import bench
+from weft_sim.testing import bench
 
 CONFIGS = [
     Config(name="smallest", tap_rows=1, columns=2, lanes=2, tile=1, activation_words=1),

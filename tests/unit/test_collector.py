@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from weft_hw.collector import Collector
 from weft_hw.contract.config import Config, get_config
-from weft_sim import bench
+from weft_sim.testing import bench
 
 SMALLEST = Config(
     name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=2, tile=1, parameter_words=8)

@@ -21,7 +21,7 @@ from weft_hw.contract.descriptor import (
 from weft_hw.contract.fields import Field, offsets, pack, unpack
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import PARAMETER, Region, max_unit_bytes, memory_map
-from weft_sim import bench
+from weft_sim.testing import bench
 
 SOME = (Field("a", 3, ""), Field("b", 5, "", True), Field("c", 1, ""))
 

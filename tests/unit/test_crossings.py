@@ -9,7 +9,7 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.fifo import AsyncFIFO
 from weft_hw.boards import BOARDS
 from weft_hw.boards.top import BoardTop, platform_of
-from weft_sim.crossings import find_crossings
+from weft_sim.testing.crossings import find_crossings
 
 pytestmark = pytest.mark.rtl
 

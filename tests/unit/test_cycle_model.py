@@ -1,7 +1,7 @@
 """The latencies that the cycle model builds on are those of the gateware."""
 
 import pytest
-from weft.compiler import mac_cycles
+from weft.compiler.timing import mac_cycles
 from weft_hw.array import SystolicArray
 from weft_hw.contract.config import CONFIGS
 from weft_hw.output_lanes import OutputLanes

@@ -6,7 +6,7 @@ import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal
 from weft_hw.delay import KEEP_APART, delay
-from weft_sim import bench
+from weft_sim.testing import bench
 from weft_sim.tools import run_tool, yosys
 
 

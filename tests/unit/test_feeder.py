@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from weft_hw.contract.config import Config, get_config
 from weft_hw.feeder import Feeder
-from weft_sim import bench
+from weft_sim.testing import bench
 
 SMALLEST = Config(
     name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=2, tile=1, weight_words=64)

@@ -7,7 +7,7 @@ from weft_hw.contract.config import Config, get_config
 from weft_hw.contract.memory_map import Region
 from weft_hw.host_port import HostPort
 from weft_hw.tech.portable import Portable
-from weft_sim import bench
+from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)
 ADDRESSES = 4

@@ -10,8 +10,8 @@ from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.packet import Request, Status
 from weft_hw.core import Core
-from weft_sim.bench import run
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR, MemoryEngine
+from weft_sim.testing.bench import run
 
 TINY = get_config("tiny")
 COMPACT = replace(TINY, compact=True)

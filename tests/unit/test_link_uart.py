@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 from weft_hw.link.uart import UartReceiver, UartTransmitter, samples_per_bit
-from weft_sim.bench import run, send
+from weft_sim.testing.bench import run, send
 
 RATES = pytest.mark.parametrize("clock_hz, baud", [
     (25_000_000, 3_000_000), (48_000_000, 12_000_000), (16_000_000, 921_600),

@@ -10,7 +10,7 @@ from weft_hw.pe import ProcessingElement, sum_shape
 from weft_hw.tech.fabric import TreeMultiplierByte
 from weft_hw.tech.multipliers import Multiplier
 from weft_hw.tech.portable import Portable
-from weft_sim import bench
+from weft_sim.testing import bench
 
 LATENCY = 4
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from weft.golden.arithmetic.requantize import requantize
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.requantize import Requantize
 from weft_hw.tech.portable import Portable
-from weft_sim import bench
-from weft_sim.golden.requantize import requantize
+from weft_sim.testing import bench
 
 COUNT = 300
 

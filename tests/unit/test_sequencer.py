@@ -6,7 +6,7 @@ from weft_hw.contract.descriptor import DESCRIPTOR, encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.sequencer import Sequencer, events_late
 from weft_hw.tech.portable import Portable
-from weft_sim import bench
+from weft_sim.testing import bench
 
 CONFIG = get_config("tiny")
 EVENTS = len(COUNTERS) - 1

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from weft.golden.arithmetic.requantize import requantize
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import LANE_CYCLES, PARAMETER
 from weft_hw.serial_lanes import SerialLanes
 from weft_hw.tech.portable import Portable
-from weft_sim import bench
-from weft_sim.golden.requantize import requantize
+from weft_sim.testing import bench
 
 LANES = 2
 COUNT = 128

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from weft_hw.contract.config import Config
 from weft_hw.table_loader import TableLoader
-from weft_sim import bench
+from weft_sim.testing import bench
 
 CONFIGS = [
     Config(name=f"{columns}", tap_rows=1, columns=columns, lanes=1, tile=1, activation_words=600)

@@ -6,7 +6,7 @@ import pytest
 from amaranth.hdl import signed, unsigned
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, Multiplier, WideMultiplier
-from weft_sim import bench
+from weft_sim.testing import bench
 
 SHAPES = [
     (unsigned(32), unsigned(31)), (signed(9), signed(9)), (signed(8), signed(8)),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from weft_hw.contract.config import Config, get_config
 from weft_hw.window import WindowFormer
-from weft_sim import bench
+from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)
 PAIR = Config(name="pair", tap_rows=2, tap_columns=3, columns=8, lanes=2, pixels=2)

@@ -6,7 +6,7 @@ from weft_hw.contract.descriptor import WINDOW
 from weft_hw.contract.fields import pack
 from weft_hw.tech.portable import Portable
 from weft_hw.window_program import WindowProgram
-from weft_sim import bench
+from weft_sim.testing import bench
 
 CONFIG = get_config("tiny")
 LATENCY = 5

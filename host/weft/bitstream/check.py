@@ -6,10 +6,10 @@ from pathlib import Path
 
 from weft_hw.boards import BOARDS
 
+from weft.bitstream.finding import Finding
 from weft.bitstream.loader import find_loader
 from weft.bitstream.programs import find_program
 from weft.errors import BuildError
-from weft.finding import Finding
 
 __all__ = ["examine_boards"]
 

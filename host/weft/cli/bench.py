@@ -24,7 +24,7 @@ from weft.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from weft.profile import LayerProfile, Profile
+    from weft.runtime.profile import LayerProfile, Profile
 
 __all__ = ["print_profile", "register"]
 

@@ -24,7 +24,7 @@ def compile_model(
     rounding: RoundingOption = None,
 ):
     """Compile MODEL for one configuration into a program file."""
-    from weft.loading import compile
+    from weft.models.loading import compile
 
     if output.suffix != ".weft":
         raise WeftError(f"{output}: a program's name ends in .weft")

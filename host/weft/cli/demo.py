@@ -31,8 +31,8 @@ def demo(
 
     Exit code 0 only if every value equals the golden model.
     """
-    from weft.digits import MODEL, held_out_inputs
-    from weft.maps import save_maps
+    from weft.models.digits import MODEL, held_out_inputs
+    from weft.reports.maps import save_maps
     from weft.session import InferenceSession
 
     start = time.monotonic()

@@ -17,7 +17,7 @@ def devices(as_json: JsonOption = False):
     """List the devices that --device takes on this machine."""
     from serial.tools import list_ports
 
-    from weft.machine_check import lacks_for_simulation
+    from weft.bitstream.machine_check import lacks_for_simulation
 
     lacking = lacks_for_simulation()
     found = [

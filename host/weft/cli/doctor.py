@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(as_json: JsonOption = False):
     """List what this machine has and lacks, and what installs the rest."""
-    from weft.machine_check import examine
+    from weft.bitstream.machine_check import examine
 
     findings = examine()
     if as_json:

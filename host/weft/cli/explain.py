@@ -46,10 +46,10 @@ def explain(
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
     from weft.compiler import compile_graph
     from weft.errors import CapacityError
-    from weft.fallback import load_in_parts
     from weft.graph import Graph
-    from weft.layer_table import layer_rows, memory_use
-    from weft.loading import find_model, get_config, load
+    from weft.models.loading import find_model, get_config, load
+    from weft.reports.layer_table import layer_rows, memory_use
+    from weft.runtime.fallback import load_in_parts
 
     outside, problem = None, None
     if fallback and find_model(model).suffix != ".weft":
@@ -119,9 +119,9 @@ def _stages(loaded: "Graph | Program") -> list[dict[str, Any]]:
     ModelError
         If ``loaded`` is a program.
     """
+    from weft.compiler.passes.trace import graph_as_dict, trace_passes
     from weft.errors import ModelError
     from weft.graph import Graph
-    from weft.passes import graph_as_dict, trace_passes
 
     if not isinstance(loaded, Graph):
         raise ModelError("--passes needs the model file; a program is what the passes ended in")

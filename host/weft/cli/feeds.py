@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.cli.images import InputError, find_inputs, input_range, picture_rule, read_input
 from weft.graph import Graph
-from weft.images import InputError, find_inputs, input_range, picture_rule, read_input
 
 __all__ = ["gather_feeds", "input_rule", "random_feed"]
 

@@ -30,7 +30,7 @@ def models_default(context: typer.Context) -> None:
 @models.command(name="list")
 def list_models(as_json: JsonOption = False) -> None:
     """List the known public models and where they are on this machine."""
-    from weft.public_models import PUBLIC_MODELS, SOURCE, locate
+    from weft.models.public_models import PUBLIC_MODELS, SOURCE, locate
 
     rows: list[dict[str, Any]] = []
     for model in PUBLIC_MODELS.values():
@@ -53,7 +53,7 @@ def get_models(
     names: Annotated[list[str], typer.Argument(metavar="NAME ...", help="As listed.")],
 ) -> None:
     """Fetch models unless they are here, and print their files; commands then know their names."""
-    from weft.public_models import fetch
+    from weft.models.public_models import fetch
 
     with progress("fetching", len(names)) as step:
         for name in names:

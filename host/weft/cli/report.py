@@ -30,8 +30,8 @@ def report(
 ):  # fmt: skip
     """Write a page about MODEL: layers, cycles, utilisation, memory, activation maps."""
     from weft.cli.feeds import gather_feeds
-    from weft.report import subject
-    from weft.report_page import render
+    from weft.reports.report import subject
+    from weft.reports.report_page import render
 
     if output.suffix not in (".html", ".htm"):
         raise WeftError(f"{output}: a report's name ends in .html")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.images import InputError
+from weft.cli.images import InputError
 
 __all__ = ["check_output_path", "save_outputs"]
 

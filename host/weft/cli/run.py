@@ -135,7 +135,7 @@ def _print(results: list[dict[str, Any]]) -> None:
 def _save_maps(
     session: "InferenceSession", folder: Path, label: str, *, alone: bool
 ) -> list[Path]:
-    from weft.maps import save_maps
+    from weft.reports.maps import save_maps
 
     target = folder if alone else folder / Path(label).name.replace(".", "_")
     return save_maps(session.graph, session.tensors, target)

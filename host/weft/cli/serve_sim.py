@@ -25,7 +25,7 @@ def serve_sim(
         "--pty", help="Serve a device file instead of a port.")] = False,
 ) -> int:  # fmt: skip
     """Serve the simulated board until interrupted; prints the name that --device takes."""
-    from weft.loading import get_config
+    from weft.models.loading import get_config
 
     size = get_config(config or DEFAULT_CONFIG)
     # In the background of a script SIGINT starts out ignored.

@@ -3,19 +3,16 @@
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 
-from weft.compiler.emit import emit_images
-from weft.compiler.fold import fold_moves, fold_padding
-from weft.compiler.lower import lower
-from weft.compiler.overlap import place_images
+from weft.compiler.lowering.lower import lower
+from weft.compiler.passes import PASSES
+from weft.compiler.planning.emit import emit_images
+from weft.compiler.planning.overlap import place_images
+from weft.compiler.planning.schedule import make_schedule
 from weft.compiler.report import describe_descriptors, describe_layers
-from weft.compiler.schedule import make_schedule
 from weft.graph import Graph
 from weft.program import Program, RunStep, TensorPlace
 
-__all__ = ["PASSES", "compile_graph"]
-
-# Passes over the graph, in order.
-PASSES = (fold_padding, fold_moves)
+__all__ = ["compile_graph"]
 
 
 def compile_graph(graph: Graph, config: Config) -> Program:

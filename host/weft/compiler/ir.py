@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.layout import Layout
+from weft.program.layout import Layout
 
 __all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "TooLarge", "Unsupported"]
 

@@ -2,9 +2,9 @@
 
 from math import prod
 
-from weft.compiler.context import Lowering
-from weft.compiler.cycles import predict_cycles
-from weft.compiler.schedule import Schedule
+from weft.compiler.lowering.context import Lowering
+from weft.compiler.planning.schedule import Schedule
+from weft.compiler.timing.cycles import predict_cycles
 from weft.graph import Graph, Node
 from weft.program import DescriptorInfo, LayerInfo, RunStep
 

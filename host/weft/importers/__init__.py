@@ -40,10 +40,10 @@ def load_model(path: str | Path, rounding: str | None = None) -> Graph:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     try:
         if data[4:8] == b"TFL3":
-            from weft.importers.tflite import import_tflite
+            from weft.importers.tflite.walk import import_tflite
 
             return import_tflite(data, path.stem, rounding or "reference")
-        from weft.importers.onnx import import_onnx
+        from weft.importers.onnx.walk import import_onnx
 
         return import_onnx(data, path.stem, rounding or "onnxruntime", source=str(path))
     except ModelError as error:

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from weft import InferenceSession, reference
-from weft.comparison import count_differences
+from weft import InferenceSession
 from weft.compiler import compile_graph
-from weft.devices import OpenDevice, open_device
 from weft.errors import CapacityError
+from weft.golden import run as reference
 from weft.graph import Graph
-from weft.importers.onnx import import_onnx
-from weft.importers.tflite import import_tflite
+from weft.importers.onnx.walk import import_onnx
+from weft.importers.tflite.walk import import_tflite
 from weft.program import Program
+from weft.runtime.comparison import count_differences
+from weft.runtime.devices import OpenDevice, open_device
 from weft_hw.contract.config import Config, get_config
 
 from networks.compare import onnx_network, random_input, tflite_network

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from weft import reference
-from weft.importers.onnx import import_onnx
-from weft.importers.tflite import import_tflite
+from weft.golden import run as reference
+from weft.importers.onnx.walk import import_onnx
+from weft.importers.tflite.walk import import_tflite
 
 from networks import onnx_writer, tflite_writer
 from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter

@@ -12,8 +12,8 @@ from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
 from weft.errors import CapacityError
 from weft.graph import Graph
-from weft.loading import load
-from weft.runners import BoardRunner
+from weft.models.loading import load
+from weft.runtime.runners import BoardRunner
 
 from networks.accelerator import FORMS, Boards, imported
 from networks.plan import LARGE

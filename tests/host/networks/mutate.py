@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from weft import reference
 from weft.errors import ModelError
+from weft.golden import run as reference
 from weft.graph import Graph
 from weft.importers import load_model
 

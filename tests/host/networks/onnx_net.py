@@ -2,8 +2,8 @@
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
-from weft import reference
-from weft.importers.onnx import import_onnx
+from weft.golden import run as reference
+from weft.importers.onnx.walk import import_onnx
 
 from networks.ort import ort_session, run_ort
 

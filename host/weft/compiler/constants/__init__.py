@@ -1,0 +1,1 @@
+"""Fits the constants of the requantiser, and proves them exact."""

@@ -1,0 +1,242 @@
+"""Multiplier and shift of each output channel, proved equal to the runtime's arithmetic."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_hw.contract.descriptor import Rounding
+
+from weft.compiler.ir import Unsupported
+from weft.golden.arithmetic import OutputStage, Rule, quantize_multiplier, requantize
+
+__all__ = ["Multipliers", "choose_multipliers", "parameter_words"]
+
+Int64 = NDArray[np.int64]
+
+_FLOAT32_EXACT = 1 << 24
+_SATURATED = 257
+_UNITY = (1 << 30, 30)  # multiplier and shift that change nothing, in every mode
+
+
+@dataclass(frozen=True, eq=False)
+class Multipliers:
+    """How a layer's accumulators become its outputs.
+
+    Parameters
+    ----------
+    rounding : Rounding
+    multiplier, shift : ndarray, int64, shape (channels,)
+    constant : ndarray, bool, shape (channels,)
+        Channels whose weights become zero, and ``value`` (int64, before the zero point) the bias.
+    offset : ndarray, int64, shape (channels,)
+        Added to the other channels' biases.
+    """
+
+    rounding: Rounding
+    multiplier: Int64
+    shift: Int64
+    constant: NDArray[np.bool_]
+    value: Int64
+    offset: Int64
+
+    @staticmethod
+    def uniform(
+        channels: int, rounding: Rounding, multiplier: int, shift: int
+    ) -> "Multipliers":
+        """Return the same multiplier and shift for all channels."""
+        ones = np.ones(channels, np.int64)
+        return Multipliers(
+            rounding, ones * multiplier, ones * shift, np.zeros(channels, bool), ones * 0,
+            ones * 0)  # fmt: skip
+
+    def rows(self, channels: slice) -> "Multipliers":
+        """Return those of some channels."""
+        return Multipliers(
+            self.rounding, self.multiplier[channels], self.shift[channels],
+            self.constant[channels], self.value[channels], self.offset[channels])  # fmt: skip
+
+
+def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multipliers:
+    """Return parameters that give the same int8 for every accumulator from low to high.
+
+    Parameters
+    ----------
+    stage : OutputStage
+        What the runtime does.
+    low, high : ndarray, int64, shape (channels,)
+        Provable bounds of each channel's accumulator, bias included.
+
+    Raises
+    ------
+    Unsupported
+        If no multiplier of 31 bits and shift of 6 bits does it for some channel.
+    """
+    channels = len(low)
+    scale = np.broadcast_to(np.asarray(stage.scale, np.float64), (channels,))
+    if not (np.isfinite(scale).all() and (scale >= 0).all()):
+        raise Unsupported("a scale is negative or not finite")
+    if stage.rule is Rule.DOUBLE and (_largest(low, high) * scale >= 1 << 30).any():
+        raise Unsupported("its scale shifts accumulators out of 32 bits, which wraps")
+    at_low, at_high = stage(low).astype(np.int64), stage(high).astype(np.int64)
+    # Rounding is monotonic, so a channel that agrees at both ends is constant.
+    constant = at_low == at_high
+    result = _direct(stage.rule, scale, low, high) if stage.rule is not Rule.FLOAT64 else None
+    offset = np.zeros(channels, np.int64)
+    if result is not None and result[0] is Rounding.FLOAT32:
+        once = ~result[3] & (at_high - at_low == 1)
+        for channel in np.flatnonzero(once).tolist():
+            _move_decision(stage, channel, low, high, result, offset)
+    if result is None or (~result[3] & ~constant).any():
+        result = _fitted(stage, scale, low, high, constant)
+        offset = np.zeros(channels, np.int64)
+    rounding, multiplier, shift, exact = result
+    folded = ~exact
+    return Multipliers(
+        rounding, np.where(folded, _UNITY[0], multiplier), np.where(folded, _UNITY[1], shift),
+        folded, at_low - stage.zero_point, offset,
+    )  # fmt: skip
+
+
+def _largest(low: Int64, high: Int64) -> Int64:
+    return np.maximum(np.abs(low), np.abs(high))
+
+
+def _move_decision(
+    stage: OutputStage, channel: int, low: Int64, high: Int64,
+    result: tuple[Rounding, Int64, Int64, NDArray[np.bool_]], offset: Int64,
+) -> None:  # fmt: skip
+    """Bring a channel with a single decision into the range in which float32 is exact.
+
+    With a scale of ``2**-bits`` the decision between ``v`` and ``v + 1`` lies at
+    ``(v + 1/2) * 2**bits``; the offset moves the accumulator's decision there.
+    """
+    rounding, multiplier, shift, exact = result
+    only = OutputStage(
+        stage.rule, np.broadcast_to(stage.scale, low.shape)[channel : channel + 1],
+        stage.zero_point, stage.low, stage.high)  # fmt: skip
+    first, last = low[channel : channel + 1], high[channel : channel + 1]
+    below = int(only(first)[0])
+    values, thresholds = _thresholds(only, first, last)
+    decision = int(thresholds[values == below + 1][0, 0])
+    v = below - stage.zero_point
+    for bits in range(23, 0, -1):
+        # A tie goes to the even one of v and v + 1.
+        target = (2 * v + 1) * (1 << bits - 1) + (v % 2 == 0)
+        ends = np.array([first[0], decision - 1, decision, last[0]]) + target - decision
+        got = requantize(ends, 1 << 30, 30 + bits, rounding)
+        if np.abs(ends).max() <= _FLOAT32_EXACT and got.tolist() == [v, v, v + 1, v + 1]:
+            multiplier[channel], shift[channel] = 1 << 30, 30 + bits
+            offset[channel], exact[channel] = target - decision, True
+            return
+
+
+def _direct(
+    rule: Rule, scale: NDArray[np.float64], low: Int64, high: Int64
+) -> tuple[Rounding, Int64, Int64, NDArray[np.bool_]]:
+    """Return the runtime's own numbers, and for which channels the hardware treats them alike."""
+    bound = _largest(low, high)
+    if rule is Rule.FLOAT32:
+        mantissa, exponent = np.frexp(scale.astype(np.float32))
+        multiplier = (mantissa.astype(np.float64) * (1 << 24)).astype(np.int64) << 7
+        # Beyond, both sides saturate where the product there has a whole part of 256 or more.
+        exact = (bound <= _FLOAT32_EXACT) | (scale * _FLOAT32_EXACT >= _SATURATED)
+        rounding = Rounding.FLOAT32
+    else:
+        pairs = [quantize_multiplier(float(value)) for value in scale]
+        multiplier = np.array([m for m, _ in pairs], np.int64)
+        exponent = np.array([e for _, e in pairs], np.int64)
+        # Beyond, the runtime's left shift of the accumulator would leave 32 bits.
+        exact = (exponent <= 0) | (bound < 1 << 31 - np.clip(exponent, 0, 31))
+        rounding = Rounding.DOUBLE if rule is Rule.DOUBLE else Rounding.HALF_UP
+    shift = 31 - exponent.astype(np.int64)
+    exact &= (shift >= 0) & (shift <= 63)
+    return rounding, multiplier, np.clip(shift, 0, 63), exact
+
+
+def _thresholds(stage: OutputStage, low: Int64, high: Int64) -> tuple[Int64, Int64]:
+    """Return (values, t): t[v, c] is the least accumulator whose output is at least values[v].
+
+    Shape (values, channels); ``high + 1`` where no accumulator in the bounds reaches the value.
+    """
+    values = np.arange(stage.low + 1, stage.high + 1, dtype=np.int64)
+    below = np.broadcast_to(low - 1, (len(values), len(low))).copy()
+    reaches = np.broadcast_to(high + 1, below.shape).copy()
+    while (reaches - below > 1).any():
+        middle = (below + reaches) >> 1
+        enough = stage(middle).astype(np.int64) >= values[:, None]
+        reaches = np.where(enough, middle, reaches)
+        below = np.where(enough, below, middle)
+    return values, reaches
+
+
+def _fitted(
+    stage: OutputStage, scale: NDArray[np.float64], low: Int64, high: Int64,
+    constant: NDArray[np.bool_],
+) -> tuple[Rounding, Int64, Int64, NDArray[np.bool_]]:  # fmt: skip
+    """Fit a multiplier for one rounding shift to every decision of the runtime."""
+    mantissa, exponent = np.frexp(scale)
+    multiplier = np.floor(mantissa * (1 << 31) + 0.5).astype(np.int64)
+    carry = multiplier == 1 << 31
+    multiplier = np.where(carry, 1 << 30, multiplier)
+    shift = 31 - (exponent.astype(np.int64) + carry)
+    exact = ~constant
+    if (exact & ((shift < 1) | (shift > 62))).any():
+        raise Unsupported("a scale is out of the requantiser's range")
+    shift = np.clip(shift, 1, 62)
+    values, thresholds = _thresholds(stage, low, high)
+
+    def agrees(candidate: Int64) -> NDArray[np.bool_]:
+        wanted = values[:, None] - stage.zero_point
+        at = requantize(np.clip(thresholds, low, high), candidate, shift, Rounding.HALF_UP)
+        before = requantize(np.maximum(thresholds - 1, low), candidate, shift, Rounding.HALF_UP)
+        right = ((at >= wanted) | (thresholds > high)) & ((before < wanted) | (thresholds <= low))
+        return np.asarray(right.all(axis=0))
+
+    wrong = exact & ~agrees(multiplier)
+    for channel in np.flatnonzero(wrong):
+        multiplier[channel] = _intersect(
+            values - stage.zero_point, thresholds[:, channel], int(low[channel]),
+            int(high[channel]), int(shift[channel]),
+        )  # fmt: skip
+    if (exact & ~agrees(multiplier)).any():
+        raise Unsupported("no 31-bit multiplier rounds every accumulator as the runtime does")
+    return Rounding.HALF_UP, multiplier, shift, exact
+
+
+def _intersect(values: Int64, thresholds: Int64, low: int, high: int, shift: int) -> int:
+    """Return a multiplier M with ``t * M`` at or above each decision point, ``(t-1) * M`` below.
+
+    ``floor((t * M + 2**(shift-1)) / 2**shift) >= v`` is ``t * M >= (2 * v - 1) * 2**(shift-1)``.
+    """
+    least, most = 0, (1 << 31) - 1
+    for v, t in zip(values.tolist(), thresholds.tolist(), strict=True):
+        point = (2 * v - 1) << (shift - 1)
+        if t <= high:  # t * M >= point
+            if t > 0:
+                least = max(least, -(-point // t))
+            elif t < 0:
+                most = min(most, point // t)
+            elif point > 0:
+                return 0
+        if t > low:  # (t - 1) * M <= point - 1
+            if t > 1:
+                most = min(most, (point - 1) // (t - 1))
+            elif t < 1:
+                least = max(least, -(-(point - 1) // (t - 1)))
+            elif point - 1 < 0:
+                return 0
+    return (least + most) // 2 if least <= most else 0
+
+
+def parameter_words(bias: Int64, multipliers: Multipliers, lanes: int, first: int = 0) -> Int64:
+    """Return (entries, lanes, 3) of bias, multiplier and shift, ``first`` lanes left empty.
+
+    ``bias`` (channels,) is what the hardware adds, reduced to 32 bits here.
+    """
+    bias = np.where(multipliers.constant, multipliers.value, bias + multipliers.offset)
+    bias = (bias + (1 << 31)) % (1 << 32) - (1 << 31)
+    entries = -(-(first + len(bias)) // lanes)
+    words = np.zeros((entries * lanes, 3), np.int64)
+    words[first : first + len(bias)] = np.stack(
+        [bias, multipliers.multiplier, multipliers.shift], axis=1)  # fmt: skip
+    return words.reshape(entries, lanes, 3)

@@ -1,0 +1,1 @@
+"""From nodes to layer descriptors: one file for each kind of operator."""

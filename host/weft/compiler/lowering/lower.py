@@ -1,0 +1,116 @@
+"""Decides node by node between accelerator and host, and lowers what the accelerator runs."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from weft_hw.contract.config import Config
+
+from weft.compiler.ir import Misplaced, TooLarge, Unsupported
+from weft.compiler.lowering.average import lower_average_pool
+from weft.compiler.lowering.context import Lowering
+from weft.compiler.lowering.convolution import lower_convolution, lower_depthwise
+from weft.compiler.lowering.elementwise import lower_binary, lower_function
+from weft.compiler.lowering.fully_connected import lower_fully_connected
+from weft.compiler.lowering.order import order_nodes
+from weft.compiler.lowering.pool import lower_max_pool, lower_mean
+from weft.compiler.lowering.shape import (
+    lower_concatenation,
+    lower_pad,
+    lower_reshape,
+    lower_slice,
+    place_concatenations,
+)
+from weft.errors import CapacityError
+from weft.graph import Graph
+
+__all__ = ["LOWERINGS", "lower"]
+
+LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
+    "CONV_2D": lower_convolution,
+    "DEPTHWISE_CONV_2D": lower_depthwise,
+    "FULLY_CONNECTED": lower_fully_connected,
+    "MAX_POOL_2D": lower_max_pool,
+    "AVERAGE_POOL_2D": lower_average_pool,
+    "MEAN": lower_mean,
+    "CONCATENATION": lower_concatenation,
+    "PAD": lower_pad,
+    "RESHAPE": lower_reshape,
+    "SLICE": lower_slice,
+    **dict.fromkeys(("ADD", "SUB", "MUL"), lower_binary),
+    **dict.fromkeys((
+        "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1", "SILU",
+        "LEAKY_RELU", "GELU", "TABLE", "QUANTIZE",
+    ), lower_function),
+}  # fmt: skip
+
+LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+# What the host is there for; needs no excuse.
+_HOST = {
+    "QUANTIZE": "converts at the edge of the network",
+    "DEQUANTIZE": "converts at the edge of the network",
+    "TRANSPOSE": "rearranges a tensor",
+    "SOFTMAX": "needs exponentials and a division",
+    "ARG_MAX": "compares channels with each other",
+}
+
+
+def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
+    """Return the commands of all nodes that the accelerator can run, and why others cannot.
+
+    A node that cannot be lowered goes to the host and everything starts afresh, since where
+    tensors lie depends on who reads and writes them.
+
+    Raises
+    ------
+    CapacityError
+        If line buffers too small keep every convolution and fully connected layer on the host.
+    """
+    host: dict[int, str] = {}
+    too_large: list[int] = []
+    for index, node in enumerate(graph.nodes):
+        if node.operator not in LOWERINGS:
+            reason = _HOST.get(node.operator, "the accelerator has no such operation")
+            host[index] = f"{node.operator} {reason}"
+    apart: set[str] = set()
+    while True:
+        lowering = Lowering(graph, config, host)
+        lowering.places.update(place_concatenations(graph, config, host, apart))
+        for index in order_nodes(graph, host):
+            if index in host:
+                continue
+            try:
+                LOWERINGS[graph.nodes[index].operator](lowering, index)
+            except Misplaced as error:
+                apart.add(error.tensor)
+                break
+            except Unsupported as error:
+                host[index] = str(error)
+                too_large += [index] if isinstance(error, TooLarge) else []
+                break
+        else:
+            if (pool := _most_pieces(lowering)) is not None:
+                host[pool] = "the descriptor memory has no room for its regions"
+                continue
+            _require_room(lowering, host, too_large)
+            return lowering, host
+
+
+def _most_pieces(lowering: Lowering) -> int | None:
+    """Return the pool that takes the most descriptors, if there are too many descriptors."""
+    nodes, commands = lowering.graph.nodes, lowering.commands
+    if len(commands) <= lowering.config.descriptor_count:
+        return None
+    pieces = Counter(c.node for c in commands if nodes[c.node].operator == "AVERAGE_POOL_2D")
+    found = pieces.most_common(1)
+    return found[0][0] if found and found[0][1] > 1 else None
+
+
+def _require_room(lowering: Lowering, host: dict[int, str], too_large: list[int]) -> None:
+    """Refuse a model of which nothing but trifles would run on the accelerator."""
+    nodes = lowering.graph.nodes
+    linear = [i for i, node in enumerate(nodes) if node.operator in LINEAR]
+    if too_large and all(index in host for index in linear):
+        layers = "; ".join(f"{nodes[index].name}: {host[index]}" for index in too_large)
+        raise CapacityError(
+            f"{lowering.graph.name} does not fit {lowering.config.name}: {layers}")

@@ -1,0 +1,183 @@
+"""MAC descriptors: geometry, weights and parameters of one sliding window."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind, Rounding
+
+from weft.compiler.constants.requantize import Multipliers, parameter_words
+from weft.compiler.ir import Command, Entry, Misplaced, Place, TooLarge
+from weft.compiler.lowering.context import Lowering
+from weft.compiler.lowering.kernel import fetch_times, lay_out_weights, pair_products
+
+__all__ = ["Sums", "Window", "mac_command"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """How a window moves over a feature map.
+
+    A stride of 0 repeats a row or column. ``top`` and ``left`` are rows and columns of padding,
+    or (negative) of input skipped; ``target`` the (y, x) at which the first result lies in the
+    output.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    out_size: tuple[int, int]
+    dilation: tuple[int, int] = (1, 1)
+    top: int = 0
+    left: int = 0
+    target: tuple[int, int] = (0, 0)
+    pad_value: int = 0
+
+    @property
+    def span(self) -> int:
+        """Rows that a window covers."""
+        return (self.kernel[0] - 1) * self.dilation[0] + 1
+
+    def times(self, config: Config) -> tuple[int, int]:
+        """Cycles in which a column of taps and a word for a channel feed are fetched."""
+        height = self.out_size[0]
+        return fetch_times(config, self.stride[0] if height > 1 else 1, height)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Sums:
+    """What is summed (or of what the maximum is taken) and how it becomes int8.
+
+    ``weights`` (out channels, taps) are int8, or wider integers: those take a step for each 8
+    bits of which they are the sum. ``bias`` int64 (out channels,) as the hardware adds it.
+    """
+
+    entries: list[Entry]
+    weights: NDArray[np.integer]
+    bias: NDArray[np.int64]
+    multipliers: Multipliers
+    zero_point: int
+    low: int
+    high: int
+    depthwise: bool = False
+    maximum: bool = False
+
+    @staticmethod
+    def identity(channels: int) -> Multipliers:
+        """Return multipliers that change nothing."""
+        return Multipliers.uniform(channels, Rounding.HALF_UP, 1 << 30, 30)
+
+
+def check_line_room(config: Config, *, row_words: int, rows: int) -> int:
+    """Return ``row_bits``; raise :class:`TooLarge` where the line buffers are too small."""
+    row_bits = (row_words - 1).bit_length()
+    room = config.line_banks * (config.line_words >> row_bits)
+    if rows > room:
+        needed = rows * (1 << row_bits) * config.columns
+        available = config.line_banks * config.line_words * config.columns
+        raise TooLarge(
+            f"its window needs {rows} rows of {row_words * config.columns} bytes in the line "
+            f"buffers ({needed} bytes; available: {available})")  # fmt: skip
+    return row_bits
+
+
+def split_weights(
+    weights: NDArray[np.integer], entries: list[Entry]
+) -> tuple[NDArray[np.int8], list[Entry]]:
+    """Return int8 weights, and entries that pass over their taps once for each part of a weight.
+
+    Weights with a zero point have up to 9 bits and a sign: every tap then enters the array twice.
+    """
+    parts, rest = [], weights.astype(np.int64)
+    while not parts or rest.any():
+        parts.append(np.clip(rest, -128, 127))
+        rest = rest - parts[-1]
+    taps = weights.shape[1]
+    every = [
+        replace(entry, taps=np.where(entry.taps < 0, -1, entry.taps + number * taps))
+        for number in range(len(parts)) for entry in entries
+    ]  # fmt: skip
+    return np.concatenate(parts, axis=1).astype(np.int8), every
+
+
+def mac_command(
+    lowering: Lowering, index: int, source: Place, target: Place, window: Window, sums: Sums
+) -> Command:
+    """Return the descriptor of one window over ``source`` whose results go to ``target``.
+
+    Raises
+    ------
+    TooLarge
+        If the line buffers cannot hold the window's rows.
+    Misplaced
+        If the output's place in its pixels cannot be written beat by beat.
+    """
+    config, read, write = lowering.config, source.layout, target.layout
+    channels = len(sums.weights)
+    shift = read.first % config.columns if sums.depthwise else write.first % config.lanes
+    start = write.first - shift
+    if start % config.lanes or start < 0 or shift > config.lanes:
+        raise Misplaced(lowering.graph.nodes[index].outputs[0])
+
+    total = shift + channels
+    groups = -(-total // config.columns)
+    last = total - (groups - 1) * config.columns
+    last_beats = -(-last // config.lanes)
+    every = (1 << config.lanes) - 1
+    ragged = (1 << last - (last_beats - 1) * config.lanes) - 1
+
+    # Rows and columns of input that no window reaches are skipped, as padding is never negative.
+    skip_rows, skip_columns = max(0, -window.top), max(0, -window.left)
+    units = read.pixel_units
+    weights = np.where(sums.multipliers.constant[:, None], 0, sums.weights)
+    weights, entries = split_weights(weights, sums.entries)
+    entries = [
+        replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units)
+        for e in entries
+    ]
+    top, left, in_height = max(0, window.top), max(0, window.left), read.height - skip_rows
+    span, (out_height, out_width) = window.span, window.out_size
+    # A single window does not move, so a stride that no field holds does no harm.
+    stride_y = window.stride[0] if out_height > 1 else 1
+    stride_x = window.stride[1] if out_width > 1 else 1
+    fill = max(1, min(in_height, (out_height - 1) * stride_y - top + span))
+    row_bits = check_line_room(
+        config, row_words=read.row_words,
+        rows=min(fill, span + (config.pixels - 1) * stride_y))  # fmt: skip
+    dilation_x = window.dilation[1] if window.kernel[1] > 1 else 1
+    keep = 0
+    if len(entries) == 1 and not entries[0].channels and dilation_x == 1 and stride_x:
+        keep = max(0, entries[0].columns - stride_x)
+    y, x = window.target
+    beat = y * write.row_words * config.beats + (x * write.pixel_bytes + start) // config.lanes
+    fields = {
+        "kind": int(Kind.MAC), "row_words": read.row_words, "fill_rows": fill,
+        "row_bits": row_bits, "in_height": in_height, "in_width": read.width,
+        "packing": read.packing, "out_height": out_height, "out_width": out_width,
+        "groups": groups, "stride_y": stride_y, "stride_x": stride_x, "pad_top": top,
+        "pad_left": left, "span": span,
+        "row_step": window.dilation[0] if window.kernel[0] > 1 else 1,
+        "column_step": dilation_x, "unit_step": dilation_x * units,
+        "unit_stride": stride_x * units,
+        "group_step": int(sums.depthwise and groups > 1), "origin": -left * units, "keep": keep,
+        "pad_value": window.pad_value, "depthwise": int(sums.depthwise),
+        "maximum": int(sums.maximum), "last_beats": last_beats,
+        "rounding": int(sums.multipliers.rounding), "zero_point": sums.zero_point,
+        "low": sums.low, "high": sums.high, "use_table": 0,
+        "out_row": write.row_words * config.beats,
+        "out_pixel": write.pixel_bytes // config.lanes,
+        "first_mask": every & ~((1 << shift) - 1),
+        "last_mask": every if write.whole else ragged,
+    }  # fmt: skip
+    words = lay_out_weights(config, entries, weights, shift)
+    bias = sums.bias - pair_products(config, words, shift, channels)
+    return Command(
+        index, fields, (source.buffer, skip_rows * read.row_words), (target.buffer, beat),
+        entries=entries,
+        weights=words,
+        parameters=parameter_words(bias, sums.multipliers, config.lanes, shift),
+        notes={
+            "row_words": write.row_words,
+            "whole_rows": y == x == 0 and (out_height, out_width) == (write.height, write.width),
+        },
+    )  # fmt: skip

@@ -1,0 +1,145 @@
+"""RESHAPE (free), PAD and CONCATENATION (copies, unless producers write in place)."""
+
+import numpy as np
+from weft_hw.contract.config import Config
+
+from weft.compiler.ir import Buffer, Place, Unsupported
+from weft.compiler.lowering.context import Lowering
+from weft.compiler.lowering.copies import copy
+from weft.compiler.lowering.elementwise import emit_table, function_table
+from weft.graph import Graph, Node
+from weft.program.layout import default_layout, feature_map
+
+__all__ = [
+    "lower_concatenation", "lower_pad", "lower_reshape", "lower_slice", "place_concatenations",
+]  # fmt: skip
+
+_BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
+_SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD", "SLICE")
+
+
+def lower_reshape(lowering: Lowering, index: int) -> None:
+    """Give the output the input's buffer: nothing has to move."""
+    graph, node = lowering.graph, lowering.graph.nodes[index]
+    source = lowering.place(lowering.tensor(node, 0))
+    name = node.outputs[0]
+    if name in lowering.places:
+        raise Unsupported("its result is a part of a concatenation")
+    layout = source.layout.reshaped(*feature_map(graph.tensors[name].shape))
+    if layout is None:
+        readers = [
+            reader for i, reader in enumerate(graph.nodes)
+            if name in reader.inputs and i not in lowering.host
+        ]  # fmt: skip
+        if any(reader.operator not in ("FULLY_CONNECTED", "RESHAPE") for reader in readers):
+            raise Unsupported("the new shape lies differently in memory")
+        layout = source.layout
+    lowering.places[name] = Place(source.buffer, layout)
+
+
+def lower_pad(lowering: Lowering, index: int) -> None:
+    """Lower a PAD that no convolution took over: a copy with padding."""
+    node = lowering.graph.nodes[index]
+    tensor = lowering.tensor(node, 0)
+    if len(tensor.shape) > 4 or any(node.attributes["paddings"][0]):
+        raise Unsupported("it pads the batch, or has more than 4 dimensions")
+    paddings = ((0, 0), (0, 0), *node.attributes["paddings"][1:])[-3:]
+    (top, _), (left, _), (before, _) = paddings
+    value = node.attributes.get("value", lowering.zero_point(tensor))
+    copy(
+        lowering, index, lowering.place(tensor), lowering.target(node), pad=(top, left),
+        pad_value=value, outputs=node.outputs, before=before,
+    )  # fmt: skip
+
+
+def lower_slice(lowering: Lowering, index: int) -> None:
+    """Lower SLICE: a copy of some rows, columns and channels."""
+    node = lowering.graph.nodes[index]
+    tensor = lowering.tensor(node, 0)
+    source, target = lowering.place(tensor), lowering.target(node)
+    if len(tensor.shape) > 4:
+        raise Unsupported("it has more than 4 dimensions")
+    top, left, first = (0, 0, 0, *node.attributes["begin"][1:])[-3:]
+    part = Place(source.buffer, source.layout.slice(first, target.layout.channels))
+    copy(lowering, index, part, target, pad=(-top, -left), outputs=node.outputs)
+
+
+def place_concatenations(
+    graph: Graph, config: Config, host: dict[int, str], apart: set[str]
+) -> dict[str, Place]:
+    """Return places of concatenations, and of inputs whose producers write them in place.
+
+    An input is written in place where its producer writes single beats and every reader can
+    read a slice, its quantisation is the result's, and it is not in ``apart``.
+    """
+    places: dict[str, Place] = {}
+    for index, node in enumerate(graph.nodes):
+        if node.operator != "CONCATENATION" or index in host or not _by_channels(graph, node):
+            continue
+        output = graph.tensors[node.outputs[0]]
+        size = feature_map(output.shape)
+        layout = default_layout(config, size, narrowest=config.lanes)
+        if output.name not in places:
+            places[output.name] = Place(Buffer(output.name, layout.words), layout)
+        whole, first = places[output.name], 0
+        for name in node.inputs:
+            if name is None:
+                continue
+            channels = feature_map(graph.tensors[name].shape)[2]
+            if name not in apart and name not in places and _in_place(graph, node, name, host):
+                places[name] = Place(whole.buffer, whole.layout.slice(first, channels))
+            first += channels
+    return places
+
+
+def _by_channels(graph: Graph, node: Node) -> bool:
+    rank = len(graph.tensors[node.outputs[0]].shape)
+    return rank >= 2 and node.attributes["axis"] % rank == rank - 1
+
+
+def _in_place(graph: Graph, node: Node, name: str, host: dict[int, str]) -> bool:
+    producer = graph.producer(name)
+    index = {id(n): i for i, n in enumerate(graph.nodes)}
+    if producer is None or index[id(producer)] in host or node.inputs.count(name) > 1:
+        return False
+    a, b = graph.tensors[name].quantization, graph.tensors[node.outputs[0]].quantization
+    if a is None or b is None:
+        return False
+    same = np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
+    readers = all(reader.operator in _SLICE_READERS for reader in graph.consumers(name))
+    return (
+        same and readers and producer.operator in _BEAT_WRITERS
+        and node.attributes.get("activation", "NONE") == "NONE"
+    )  # fmt: skip
+
+
+def lower_concatenation(lowering: Lowering, index: int) -> None:
+    """Lower CONCATENATION along channels: copy what was not written in place already."""
+    graph, node = lowering.graph, lowering.graph.nodes[index]
+    if not _by_channels(graph, node):
+        raise Unsupported("it does not concatenate channels")
+    output = graph.tensors[node.outputs[0]]
+    lowering.zero_point(output)
+    target, first = lowering.places[output.name], 0
+    for i in range(len(node.inputs)):
+        tensor = lowering.tensor(node, i)
+        source = lowering.place(tensor)
+        channels = source.layout.channels
+        part = Place(target.buffer, target.layout.slice(first, channels))
+        first += channels
+        if source == part:
+            continue
+        table = _rescaling(lowering, node, i)
+        identity = np.array_equal(table, np.arange(256, dtype=np.uint8).view(np.int8))
+        if not identity:
+            emit_table(lowering, index, table.astype(np.int64))
+        copy(lowering, index, source, part, use_table=not identity)
+    if lowering.commands and lowering.commands[-1].node == index:
+        lowering.commands[-1].outputs = node.outputs
+
+
+def _rescaling(lowering: Lowering, node: Node, index: int) -> np.ndarray:
+    """Return what concatenation does to each value of input ``index``, int8 (256,)."""
+    name = node.inputs[index]
+    one = Node(node.operator, node.name, (name,), node.outputs, {**node.attributes, "axis": 1})
+    return function_table(lowering, one)

@@ -1,0 +1,1 @@
+"""Order of layers, places in memory, images of the memories."""

@@ -1,0 +1,156 @@
+"""Steps of the plan, what each loads and reads, and what each descriptor has to wait for."""
+
+from dataclasses import dataclass, field
+
+from weft_hw.contract.descriptor import Kind, Wait
+
+from weft.compiler.ir import Buffer, Command
+from weft.compiler.lowering.context import Lowering
+from weft.compiler.lowering.order import order_nodes
+from weft.compiler.planning.place import Lifetime
+from weft.program import HostStep, RunStep
+
+__all__ = ["Schedule", "make_schedule"]
+
+
+@dataclass(eq=False)
+class Schedule:
+    """Steps in order, and how long each buffer is needed (in commands)."""
+
+    steps: list[HostStep | RunStep] = field(default_factory=list)
+    lifetimes: dict[int, Lifetime] = field(default_factory=dict)
+
+    def use(self, buffer: Buffer, step: int) -> None:
+        """Note that ``buffer`` is needed at ``step``."""
+        self.lifetimes.setdefault(id(buffer), Lifetime(buffer, step)).extend(step)
+
+
+@dataclass(eq=False)
+class _Segment:
+    nodes: list[int]
+    on_host: bool
+    first: int = 0
+    commands: list[Command] = field(default_factory=list)
+
+
+def make_schedule(lowering: Lowering) -> Schedule:
+    """Cut the order of nodes into steps.
+
+    A tensor is loaded before the first run that reads its buffer, and read after the run that
+    completes it. A reshape of a tensor that the host has is done by the host as well.
+    """
+    graph, host, places = lowering.graph, lowering.host, lowering.places
+    schedule, segments = Schedule(), _segments(lowering)
+    on_host = set(graph.inputs) | {n for n, t in graph.tensors.items() if t.data is not None}
+    wanted = {
+        name for index in host for name in graph.nodes[index].inputs if name is not None
+    } | set(graph.outputs)  # fmt: skip
+    loaded: set[str] = set()
+    for segment in segments:
+        if segment.on_host:
+            schedule.steps.append(HostStep(tuple(segment.nodes)))
+            on_host.update(name for i in segment.nodes for name in graph.nodes[i].outputs)
+            continue
+        copies = []
+        for i in segment.nodes:  # reshapes whose source is at hand
+            node = graph.nodes[i]
+            if node.operator == "RESHAPE" and node.inputs[0] in on_host:
+                on_host.update(node.outputs)
+                if set(node.outputs) & _wanted_through(lowering, wanted):
+                    copies.append(i)
+        if copies:
+            schedule.steps.append(HostStep(tuple(copies)))
+        if not segment.commands:
+            continue
+        read = {id(buffer) for command in segment.commands for buffer in command.reads}
+        loads = tuple(
+            name for name, place in places.items()
+            if _is_source(lowering, name) and name not in loaded and id(place.buffer) in read
+        )  # fmt: skip
+        loaded.update(loads)
+        made = {name for i in segment.nodes for name in graph.nodes[i].outputs}
+        reads = tuple(sorted(name for name in made & wanted if name not in on_host))
+        on_host.update(reads)
+        first, last = segment.first, segment.first + len(segment.commands) - 1
+        for name in loads:
+            schedule.use(places[name].buffer, first)
+        for name in reads:
+            schedule.use(places[name].buffer, last)
+        for number, command in enumerate(segment.commands, first):
+            for buffer in command.reads:
+                schedule.use(buffer, number)
+            if command.target is not None:
+                schedule.use(command.target[0], number)
+        _set_waits(segment.commands)
+        schedule.steps.append(RunStep(first, len(segment.commands), loads, reads))
+    return schedule
+
+
+def _wanted_through(lowering: Lowering, wanted: set[str]) -> set[str]:
+    """Return ``wanted`` and the tensors from which reshapes make them."""
+    result = set(wanted)
+    for index in reversed(range(len(lowering.graph.nodes))):
+        node = lowering.graph.nodes[index]
+        if node.operator == "RESHAPE" and result & set(node.outputs):
+            result.add(str(node.inputs[0]))
+    return result
+
+
+def _is_source(lowering: Lowering, name: str) -> bool:
+    """Whether the host makes the tensor ``name``."""
+    producer = lowering.graph.producer(name)
+    if producer is None:
+        return True
+    return any(lowering.graph.nodes[index] is producer for index in lowering.host)
+
+
+def _segments(lowering: Lowering) -> list[_Segment]:
+    by_node: dict[int, list[Command]] = {}
+    for command in lowering.commands:
+        by_node.setdefault(command.node, []).append(command)
+    segments: list[_Segment] = []
+    for index in order_nodes(lowering.graph, lowering.host):
+        on_host = index in lowering.host
+        if not segments or segments[-1].on_host != on_host:
+            segments.append(_Segment([], on_host))
+        segments[-1].nodes.append(index)
+        segments[-1].commands += by_node.get(index, [])
+    first = 0
+    for segment in segments:
+        segment.first = first
+        first += len(segment.commands)
+    return segments
+
+
+def _set_waits(commands: list[Command]) -> None:
+    """Say what each descriptor's first read waits for; the first one of a run for nothing.
+
+    What the descriptor before last wrote is complete when the one before begins, unless that
+    one only loads a table.
+    """
+    writers: dict[int, list[int]] = {}
+    for number, command in enumerate(commands):
+        wait = Wait.NOTHING
+        for buffer in command.reads:
+            written = writers.get(id(buffer), [])
+            if not written:
+                continue
+            behind = number - written[-1]
+            if behind == 1:
+                rows = len(written) == 1 and _same_rows(commands[number - 1], command)
+                wait = max(wait, Wait.ROW if rows else Wait.LAYER, key=int)
+            elif behind == 2 and commands[number - 1].fields["kind"] == Kind.TABLE:
+                wait = Wait.LAYER
+        command.fields["wait"] = int(wait)
+        if command.target is not None:
+            writers.setdefault(id(command.target[0]), []).append(number)
+
+
+def _same_rows(before: Command, after: Command) -> bool:
+    """Whether input row r of ``after`` is output row r of ``before``."""
+    a, b = before.fields, after.fields
+    return (
+        a["kind"] == b["kind"] == Kind.MAC and after.source[1] == 0
+        and a["out_height"] == b["in_height"] and before.notes.get("whole_rows", False)
+        and before.notes["row_words"] == b["row_words"]
+    )  # fmt: skip

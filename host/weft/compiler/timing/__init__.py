@@ -1,0 +1,1 @@
+"""The cycle model: cycles of a layer in closed form."""

@@ -1,0 +1,1 @@
+"""The golden model: exact arithmetic of the reference runtimes, in NumPy."""

@@ -1,0 +1,50 @@
+"""Addition and multiplication of two tensors."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.golden import arithmetic as golden
+from weft.golden.operators.context import Context
+from weft.golden.operators.stage import output_stage
+
+__all__ = ["add", "multiply"]
+
+
+def _operand(context: Context, index: int) -> tuple[NDArray[Any], float, int]:
+    return context.value(index), float(context.scale(index)), context.zero_point(index)
+
+
+def _in_onnx_runtime(context: Context) -> NDArray[Any]:
+    a, b = _operand(context, 0), _operand(context, 1)
+    y = (context.output_scale, context.output_zero_point)
+    unsigned = bool(context.attributes.get("unsigned", False))
+    function = {
+        "ADD": golden.add_float32, "SUB": golden.subtract_float32, "MUL": golden.multiply_float32,
+    }[context.node.operator]  # fmt: skip
+    stage = output_stage(context)
+    return np.clip(function(a, b, y, unsigned=unsigned), stage.low, stage.high)
+
+
+def add(context: Context) -> NDArray[Any]:
+    """Return the sum (ADD) or difference (SUB) of two tensors."""
+    if context.graph.rounding == "onnxruntime":
+        return _in_onnx_runtime(context)
+    a, b, stage = _operand(context, 0), _operand(context, 1), output_stage(context)
+    subtract = context.node.operator == "SUB"
+    if context.graph.rounding == "xnnpack":
+        y = (context.output_scale, context.output_zero_point)
+        total = golden.add_20bit(a, b, y, subtract=subtract)
+        return np.clip(total, stage.low, stage.high).astype(np.int8)
+    scale = float(context.output_scale)
+    return golden.add(a, b, stage, output_scale=scale, subtract=subtract)
+
+
+def multiply(context: Context) -> NDArray[Any]:
+    """Return the product of two tensors."""
+    if context.graph.rounding == "onnxruntime":
+        return _in_onnx_runtime(context)
+    return golden.multiply_tensors(
+        _operand(context, 0), _operand(context, 1), output_stage(context)
+    )

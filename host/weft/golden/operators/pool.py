@@ -1,0 +1,59 @@
+"""Pooling and means."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.golden import arithmetic as golden
+from weft.golden.operators.context import Context
+from weft.golden.operators.stage import output_stage
+
+__all__ = ["average_pool", "max_pool", "mean"]
+
+
+def _window(context: Context) -> dict[str, Any]:
+    return {name: context.attributes[name] for name in ("kernel", "stride", "padding")}
+
+
+def max_pool(context: Context) -> NDArray[Any]:
+    """Return the maxima of windows."""
+    stage = output_stage(context)
+    return golden.max_pool2d(
+        context.value(0), **_window(context), dilation=context.attributes.get("dilation", (1, 1)),
+        low=stage.low, high=stage.high,
+    )  # fmt: skip
+
+
+def average_pool(context: Context) -> NDArray[Any]:
+    """Return the means of windows; padding is not counted."""
+    if context.graph.rounding == "onnxruntime":
+        x = (context.scale(0), context.zero_point(0))
+        y = (context.output_scale, context.output_zero_point)
+        unsigned = bool(context.attributes.get("unsigned", False))
+        return golden.average_pool_float32(
+            context.value(0), x, y, **_window(context), unsigned=unsigned
+        )
+    stage = output_stage(context)
+    return golden.average_pool2d(
+        context.value(0), **_window(context), low=stage.low, high=stage.high
+    )
+
+
+def mean(context: Context) -> NDArray[Any]:
+    """Return the means over whole dimensions."""
+    axes, shape = context.attributes["axes"], context.tensor(0).shape
+    count = math.prod(shape[axis] for axis in axes)
+    zero_point, output_zero_point = context.zero_point(0), context.output_zero_point
+    total = golden.sums(context.value(0), axes, zero_point)
+    if context.graph.rounding == "onnxruntime":
+        return context.shaped(output_stage(context)(total))
+    if context.graph.rounding == "xnnpack":
+        x, y = (context.scale(0), zero_point), (context.output_scale, output_zero_point)
+        result = golden.mean_float32(total + count * zero_point, count, x, y)
+    else:
+        scale = float(context.scale(0)) / float(context.output_scale)
+        result = golden.mean_fixed_point(
+            total, scale=scale, count=count, zero_point=output_zero_point)
+    return context.shaped(np.asarray(result))

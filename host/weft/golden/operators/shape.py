@@ -1,0 +1,65 @@
+"""Operators that move values without changing them, and concatenation."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.golden import arithmetic as golden
+from weft.golden.operators.context import Context
+
+__all__ = ["arg_max", "concatenation", "pad", "reshape", "resize", "slice_tensor", "transpose"]
+
+
+def reshape(context: Context) -> NDArray[Any]:
+    """Return the values in the output's shape."""
+    return context.shaped(context.value(0))
+
+
+def transpose(context: Context) -> NDArray[Any]:
+    """Return the values with their dimensions in another order."""
+    return np.ascontiguousarray(context.value(0).transpose(context.attributes["permutation"]))
+
+
+def slice_tensor(context: Context) -> NDArray[Any]:
+    """Return a part along every dimension but the batch."""
+    begin, size = context.attributes["begin"], context.attributes["size"]
+    part = tuple(slice(b, b + n) for b, n in zip(begin[1:], size[1:], strict=True))
+    return np.ascontiguousarray(context.value(0)[(slice(None), *part)])
+
+
+def pad(context: Context) -> NDArray[Any]:
+    """Return the values with zero points, or another value, around them."""
+    value = context.attributes.get("value", context.zero_point(0))
+    return golden.pad(context.value(0), context.attributes["paddings"], value)
+
+
+def resize(context: Context) -> NDArray[Any]:
+    """Return an image in another size."""
+    height, width = context.output.shape[1:3]
+    return golden.resize_nearest(
+        context.value(0), (height, width), align_corners=context.attributes["align_corners"],
+        half_pixel_centers=context.attributes["half_pixel_centers"],
+    )  # fmt: skip
+
+
+def arg_max(context: Context) -> NDArray[Any]:
+    """Return the index of the largest value."""
+    return golden.arg_max(context.value(0), context.attributes["axis"], context.output.dtype)
+
+
+def concatenation(context: Context) -> NDArray[Any]:
+    """Join tensors; each is requantised to the output's scale where it differs."""
+    scale, zero_point = context.output_scale, context.output_zero_point
+    parts = []
+    for index in range(len(context.node.inputs)):
+        x = context.value(index)
+        edge = (context.scale(index), context.zero_point(index))
+        if edge != (scale, zero_point):
+            table = golden.table_onnx(lambda real: real, edge, (scale, zero_point))
+            x = golden.lookup(np.ascontiguousarray(x), table)
+        parts.append(x)
+    # A constant operand has the declared batch.
+    batch = max(part.shape[0] for part in parts)
+    parts = [np.repeat(p, batch // len(p), axis=0) if len(p) < batch else p for p in parts]
+    return np.concatenate(parts, axis=context.attributes["axis"])

@@ -1,0 +1,69 @@
+"""From a node's accumulators to its int8 output: scale, rounding rule and clamp per runtime."""
+
+import math
+
+import numpy as np
+
+from weft.golden.arithmetic import OutputStage, Rule
+from weft.golden.operators.context import Context
+
+__all__ = ["OutputStage", "activation_range", "output_stage"]
+
+_BOUNDS = {
+    "NONE": (None, None),
+    "RELU": (0.0, None),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
+
+
+def activation_range(
+    activation: str, scale: np.float32, zero_point: int, rounding: str
+) -> tuple[int, int]:
+    """Return the int8 values between which a fused activation clamps.
+
+    LiteRT divides in float32 and rounds ties away from zero; XNNPACK adds the zero point first
+    and rounds to even.
+    """
+
+    def quantized(bound: float | None, otherwise: int) -> int:
+        if bound is None:
+            return otherwise
+        steps = np.float32(bound) / scale
+        if rounding == "xnnpack":
+            return int(np.clip(np.rint(steps + np.float32(zero_point)), -128, 127))
+        rounded = np.sign(steps) * np.floor(np.abs(steps) + 0.5)
+        return int(np.clip(zero_point + rounded, -128, 127))
+
+    low, high = _BOUNDS[activation]
+    return quantized(low, -128), quantized(high, 127)
+
+
+def output_stage(context: Context) -> OutputStage:
+    """Return how the accumulators of a convolution, a product or a rescaling become int8."""
+    node, rounding = context.node, context.graph.rounding
+    scale = context.scale(0)
+    if node.operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"):
+        quantization = context.tensor(1).quantization
+        factor = np.ones(1, np.float32) if quantization is None else quantization.scale
+    elif node.operator == "MUL":
+        factor = np.array([context.scale(1)], np.float32)
+    else:
+        factor = np.ones(1, np.float32)
+    if rounding == "reference":
+        if node.operator == "MUL":  # whose scale LiteRT computes in float32
+            real = ((scale * factor) / context.output_scale).astype(np.float64)
+        else:
+            real = np.float64(scale) * factor.astype(np.float64) / np.float64(context.output_scale)
+        rule = Rule.FLOAT64 if node.operator == "FULLY_CONNECTED" else Rule.DOUBLE
+    else:
+        real = ((scale * factor) / context.output_scale).astype(np.float64)
+        rule = Rule.FLOAT32
+    if node.operator == "MEAN" and rounding != "reference":
+        shape = context.tensor(0).shape
+        count = np.float32(math.prod(shape[axis] for axis in node.attributes["axes"]))
+        real = (scale / (context.output_scale * count) * np.ones(1)).astype(np.float64)
+    zero_point = context.output_zero_point
+    activation = context.attributes.get("activation", "NONE")
+    low, high = activation_range(activation, context.output_scale, zero_point, rounding)
+    return OutputStage(rule, real, zero_point, low, high)

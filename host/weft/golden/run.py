@@ -1,0 +1,102 @@
+"""Runs a graph node by node on the golden model: what every device must reproduce bit for bit."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.errors import ModelError
+from weft.golden.operators import activation, edges, elementwise, linear, pool, shape, stage
+from weft.golden.operators.context import Context
+from weft.graph import Graph, Node
+
+__all__ = ["accumulate", "output_stage", "run", "run_node", "table"]
+
+_FUNCTIONS: dict[str, Callable[[Context], NDArray[Any]]] = {
+    **dict.fromkeys(linear.LINEAR, linear.linear),
+    **dict.fromkeys(activation.TABLES, activation.apply_table),
+    "SOFTMAX": activation.softmax,
+    "ADD": elementwise.add,
+    "SUB": elementwise.add,
+    "MUL": elementwise.multiply,
+    "AVERAGE_POOL_2D": pool.average_pool,
+    "MAX_POOL_2D": pool.max_pool,
+    "MEAN": pool.mean,
+    "CONCATENATION": shape.concatenation,
+    "PAD": shape.pad,
+    "RESHAPE": shape.reshape,
+    "TRANSPOSE": shape.transpose,
+    "SLICE": shape.slice_tensor,
+    "RESIZE_NEAREST_NEIGHBOR": shape.resize,
+    "ARG_MAX": shape.arg_max,
+    "QUANTIZE": edges.quantize,
+    "DEQUANTIZE": edges.dequantize,
+}
+
+
+def run(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return every tensor of ``graph`` by name: inputs, intermediate ones and outputs.
+
+    Parameters
+    ----------
+    graph : Graph
+    inputs : mapping
+        An array for each of ``graph.inputs``, of the declared dtype and shape. The first
+        dimension may be another batch than the declared one; every result then has it too.
+
+    Raises
+    ------
+    ModelError
+        If an input is missing or has the wrong dtype or shape, or a node cannot be computed.
+    """
+    values: dict[str, NDArray[Any]] = {}
+    for name in graph.inputs:
+        if name not in inputs:
+            raise ModelError(f"input {name} is missing")
+        tensor, array = graph.tensors[name], np.asarray(inputs[name])
+        if array.dtype != tensor.dtype:
+            raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
+        if array.ndim != len(tensor.shape) or array.shape[1:] != tensor.shape[1:]:
+            raise ModelError(f"input {name} must have shape {tensor.shape}, not {array.shape}")
+        values[name] = array
+    for node in graph.nodes:
+        values.update(zip(node.outputs, run_node(graph, node, values), strict=True))
+    return values
+
+
+def run_node(
+    graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]
+) -> tuple[NDArray[Any], ...]:
+    """Return the outputs of one node; ``values`` holds its non-constant inputs by name."""
+    function = _FUNCTIONS.get(node.operator)
+    if function is None:
+        raise ModelError(f"{node.name}: operator {node.operator} is not supported")
+    try:
+        return (function(Context(graph, node, values)),)
+    except OverflowError as error:
+        raise ModelError(f"{node.name}: {error}") from error
+
+
+def accumulate(
+    graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]
+) -> NDArray[np.int64]:
+    """Return the accumulators, bias included, of a convolution or fully connected ``node``.
+
+    They have the output's shape, and ``output_stage(graph, node)`` turns them into its values.
+    """
+    return linear.accumulate(Context(graph, node, values))
+
+
+def output_stage(graph: Graph, node: Node) -> stage.OutputStage:
+    """Return rule, scale, zero point and clamp with which ``node`` makes int8 of accumulators.
+
+    See :class:`weft.golden.arithmetic.OutputStage`: ``rule``, ``scale`` (float64, (1,) or
+    (channels,)), ``zero_point``, ``low``, ``high``; calling it on accumulators gives int8.
+    """
+    return stage.output_stage(Context(graph, node, {}))
+
+
+def table(graph: Graph, node: Node) -> NDArray[np.int8]:
+    """Return the 256 outputs of an activation function, at the index ``input & 255``."""
+    return activation.table(Context(graph, node, {}))

@@ -1,0 +1,5 @@
+"""The graph: operators and tensors, in which importers end and the compiler starts."""
+
+from weft.graph.graph import OPERATORS, Graph, Node, Quantization, Tensor
+
+__all__ = ["OPERATORS", "Graph", "Node", "Quantization", "Tensor"]

@@ -1,0 +1,153 @@
+"""Collects nodes and tensors of the graph form, and converts between ONNX's layout and NHWC."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.errors import ModelError
+from weft.graph import Graph, Node, Quantization, Tensor
+from weft.importers.onnx.values import Activation, Step
+from weft.importers.rules.shapes import output_shape
+
+__all__ = ["Builder", "nhwc_shape"]
+
+_INT8 = np.dtype(np.int8)
+
+
+def nhwc_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return NHWC dimensions of ONNX's NCHW or NCL."""
+    if len(shape) == 4:
+        return shape[0], shape[2], shape[3], shape[1]
+    if len(shape) == 3:
+        return shape[0], 1, shape[2], shape[1]
+    raise ModelError(f"shape {shape} is not an image's")
+
+
+class Builder:
+    """Grows the graph node by node."""
+
+    def __init__(self, name: str, rounding: str):
+        self._name, self._rounding = name, rounding
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+        self._node_names: set[str] = set()
+        self._converted: dict[tuple[str, str], Activation] = {}
+
+    def graph(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
+        """Return what was collected, constants that nothing reads left out."""
+        used = {t for node in self.nodes for t in (*node.inputs, *node.outputs)}
+        used.update(inputs, outputs)
+        tensors = {name: tensor for name, tensor in self.tensors.items() if name in used}
+        return Graph(self._name, tuple(self.nodes), tensors, inputs, outputs, self._rounding)
+
+    def unique(self, name: str) -> str:
+        """Return ``name``, or a variant of it that no tensor has yet."""
+        candidate, count = name, 1
+        while candidate in self.tensors:
+            count += 1
+            candidate = f"{name}#{count}"
+        return candidate
+
+    def add_tensor(
+        self, name: str, shape: tuple[int, ...], dtype: Any,
+        quantization: Quantization | None = None, data: NDArray[Any] | None = None,
+    ) -> str:  # fmt: skip
+        """Add a tensor and return its name, made unique."""
+        name = self.unique(name)
+        self.tensors[name] = Tensor(name, tuple(shape), np.dtype(dtype), quantization, data)
+        return name
+
+    def constant(
+        self, name: str, data: NDArray[Any], quantization: Quantization | None = None
+    ) -> str:
+        """Add a constant and return its name."""
+        data = np.array(data, order="C")
+        return self.add_tensor(name, data.shape, data.dtype, quantization, data)
+
+    def emit(
+        self, operator: str, name: str, inputs: tuple[str | None, ...], output: str,
+        attributes: dict[str, Any] | None = None, *, step: Step | None = None,
+        dtype: Any = _INT8, shape: tuple[int, ...] | None = None,
+    ) -> str:  # fmt: skip
+        """Add a node with one output and return that tensor's name.
+
+        The output's shape follows from the operator unless ``shape`` gives it.
+        """
+        label, count = name, 1
+        while label in self._node_names:
+            count += 1
+            label = f"{name}#{count}"
+        self._node_names.add(label)
+        output = self.unique(output)
+        quantization = step.quantization if step is not None else None
+        node = Node(operator, label, inputs, (output,), attributes or {})
+        if shape is None:
+            probe = Graph(self._name, (), self.tensors, (), (), self._rounding)
+            shape = output_shape(probe, node)
+        self.tensors[output] = Tensor(output, tuple(shape), np.dtype(dtype), quantization)
+        self.nodes.append(node)
+        return output
+
+    def quantized(self, value: Activation, step: Step, name: str, output: str) -> Activation:
+        """Return ``value`` quantised by ``step``, if need be by a node that makes ``output``."""
+        if value.step is not None and (
+            value.step.scale == step.scale and value.step.zero_point == step.zero_point
+        ):
+            return value
+        if value.step is None and self.tensors[value.tensor].dtype != np.float32:
+            raise ModelError("QuantizeLinear of integers is not supported")
+        attributes = {"unsigned": step.unsigned}
+        tensor = self.emit("QUANTIZE", name, (value.tensor,), output, attributes, step=step)
+        return replace(value, tensor=tensor, step=step)
+
+    def channels_last(self, value: Activation) -> Activation:
+        """Return ``value`` (3 or 4 dimensions) with its channels last."""
+        if value.layout == "channels_last":
+            return value
+        if value.layout != "plain" or len(value.shape) not in (3, 4):
+            raise ModelError(f"an image must have 3 or 4 dimensions, not {value.shape}")
+        key = (value.tensor, "channels_last")
+        if key not in self._converted:
+            permutation = (0, 2, 3, 1) if len(value.shape) == 4 else (0, 2, 1)
+            tensor = self._transpose(value, permutation, f"{value.tensor}/nhwc")
+            if len(value.shape) == 3:
+                shape = nhwc_shape(value.shape)
+                tensor = self._reshape(tensor, shape, f"{value.tensor}/n1lc", value.step)
+            self._converted[key] = replace(value, tensor=tensor, layout="channels_last")
+        return self._converted[key]
+
+    def plain(self, value: Activation) -> Activation:
+        """Return ``value`` in ONNX's order of dimensions."""
+        if value.layout == "plain":
+            return value
+        key = (value.tensor, f"plain {value.shape}")
+        if key not in self._converted:
+            shape = self.tensors[value.tensor].shape
+            tensor = value.tensor
+            # Nothing moves where there is one pixel or one channel.
+            if shape[1] * shape[2] > 1 and shape[3] > 1:
+                tensor = self._transpose(value, (0, 3, 1, 2), f"{tensor}/nchw")
+            if self.tensors[tensor].shape != value.shape:
+                tensor = self._reshape(tensor, value.shape, f"{tensor}/plain", value.step)
+            self._converted[key] = replace(value, tensor=tensor, layout="plain")
+        return self._converted[key]
+
+    def reshaped(self, value: Activation, shape: tuple[int, ...], name: str) -> Activation:
+        """Return ``value`` with another shape; ``value`` must be plain."""
+        tensor = self._reshape(value.tensor, shape, name, value.step)
+        return Activation(tensor, shape, "plain", value.step)
+
+    def _transpose(self, value: Activation, permutation: tuple[int, ...], name: str) -> str:
+        dtype = self.tensors[value.tensor].dtype
+        return self.emit(
+            "TRANSPOSE", name, (value.tensor,), name, {"permutation": permutation},
+            step=value.step, dtype=dtype,
+        )  # fmt: skip
+
+    def _reshape(
+        self, tensor: str, shape: tuple[int, ...], name: str, step: Step | None
+    ) -> str:
+        dtype = self.tensors[tensor].dtype
+        return self.emit("RESHAPE", name, (tensor,), name, step=step, dtype=dtype, shape=shape)

@@ -1,0 +1,196 @@
+"""ONNX operators on matrices and element by element."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.graph import Quantization
+from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.values import Activation, QuantizedConstant, Step, Value, take
+from weft.importers.onnx.windows import bias_tensor
+
+__all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
+
+Attributes = dict[str, Any]
+
+
+def _activation(value: Value | None, operator: str) -> tuple[Activation, Step]:
+    if not isinstance(value, Activation) or value.step is None:
+        raise ModelError(f"the input of {operator} is not quantised")
+    return value, value.step
+
+
+def fully_connected(
+    builder: Builder, name: str, operator: str, attributes: Attributes,
+    operands: tuple[Value | None, ...], step: Step, output: str, activation: str,
+) -> Activation:  # fmt: skip
+    """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights."""
+    (x, x_step), weights = _activation(take(operands, 0), operator), take(operands, 1)
+    if not isinstance(weights, QuantizedConstant) or weights.data.ndim != 2:
+        raise ModelError(f"the weights of {operator} must be a quantised constant matrix")
+    if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0:
+        raise ModelError(f"{operator} with transA or alpha is not supported")
+    if attributes.get("beta", 1.0) != 1.0 and len(operands) > 2:
+        raise ModelError(f"{operator} with beta is not supported")
+    data = weights.data if attributes.get("transB", 0) else weights.data.T
+    quantization = Quantization(weights.quantization.scale, weights.quantization.zero_point)
+    outputs, depth = data.shape
+    if not x.shape or x.shape[-1] != depth or (operator == "Gemm" and len(x.shape) != 2):
+        raise ModelError(f"weights of shape {data.shape} do not fit an input of {x.shape}")
+    if x.layout == "flat":
+        # The image keeps its channels last, so the weights take that order instead.
+        batch, height, width, channels = builder.tensors[x.tensor].shape
+        data = data.reshape(outputs, channels, height, width).transpose(0, 2, 3, 1)
+        data = data.reshape(outputs, depth)
+        flat = f"{x.tensor}/flat"
+        tensor = builder.emit(
+            "RESHAPE", flat, (x.tensor,), flat, step=x.step, shape=(batch, depth)
+        )
+    else:
+        tensor = builder.plain(x).tensor
+    kernel = builder.constant(f"{name}/weights", data, quantization)
+    bias = bias_tensor(
+        builder, name, take(operands, 2), quantization, x_step, outputs
+    )
+    shape = (*x.shape[:-1], outputs)
+    tensor = builder.emit(
+        "FULLY_CONNECTED", name, (tensor, kernel, bias), output, {"activation": activation},
+        step=step, shape=shape,
+    )  # fmt: skip
+    return Activation(tensor, shape, "plain", step)
+
+
+def binary(
+    builder: Builder, name: str, operator: str, operands: tuple[Value | None, ...], step: Step,
+    output: str, activation: str,
+) -> Activation:  # fmt: skip
+    """Add ADD, SUB or MUL of two activations or an activation and a constant."""
+    if len(operands) != 2:
+        raise ModelError(f"{operator} must have two operands")
+    images = [x for x in operands if isinstance(x, Activation)]
+    if not images or any(not isinstance(x, Activation | QuantizedConstant) for x in operands):
+        raise ModelError(f"the operands of {operator} are not quantised")
+    shapes = [
+        x.shape if isinstance(x, Activation) else x.data.shape
+        for x in operands
+        if isinstance(x, Activation | QuantizedConstant)
+    ]
+    try:
+        shape = tuple(np.broadcast_shapes(*shapes))
+    except ValueError:
+        raise ModelError(f"shapes {shapes[0]} and {shapes[1]} do not fit each other") from None
+    if operator == "Add" and _is_repeated(*shapes):
+        # The order decides the last bit of the sum in float32.
+        operands, images = operands[::-1], images[::-1]
+    last = all(len(x.shape) == len(shape) and x.layout != "flat" for x in images) and (
+        len(shape) == 4 or any(x.layout == "channels_last" for x in images)
+    )
+    flat = len({x.layout for x in operands if isinstance(x, Activation)}) == 1 and (
+        len(images) == 2 and images[0].layout == "flat"
+        and builder.tensors[images[0].tensor].shape == builder.tensors[images[1].tensor].shape
+    )  # fmt: skip
+    names = []
+    for position, operand in enumerate(operands):
+        if isinstance(operand, Activation):
+            value = operand
+            if last:
+                value = builder.channels_last(operand)
+            elif not flat:
+                value = builder.plain(operand)
+            names.append(value.tensor)
+        elif isinstance(operand, QuantizedConstant):
+            names.append(_constant(builder, f"{name}/{position}", operand, len(shape), last))
+    tensor = builder.emit(
+        operator.upper(), name, tuple(names), output,
+        {"activation": activation, "unsigned": step.unsigned}, step=step,
+    )  # fmt: skip
+    layout = "channels_last" if last else "flat" if flat else "plain"
+    return Activation(tensor, shape, layout, step)
+
+
+def _is_repeated(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether ONNX Runtime reads one value of ``shape`` for many of ``other``.
+
+    Its kernels then exchange the operands. Single values count as repeated.
+    """
+    for axis in range(-1, -1 - max(min(len(shape), len(other)), 1), -1):
+        sizes = (1, *shape)[axis], (1, *other)[axis]
+        if max(sizes) > 1:
+            return sizes[0] == 1
+    return True
+
+
+def _constant(
+    builder: Builder, name: str, value: QuantizedConstant, rank: int, last: bool
+) -> str:
+    data = value.data
+    if value.quantization.scale.size != 1:
+        raise ModelError("an operand must have one scale for all its channels")
+    if last:
+        data = data.reshape((1,) * (rank - data.ndim) + data.shape)
+        data = data.transpose(0, 2, 3, 1) if rank == 4 else data.transpose(0, 2, 1)[:, None]
+    return builder.constant(name, data, value.quantization)
+
+
+def concatenation(
+    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
+    step: Step, output: str,
+) -> Activation:  # fmt: skip
+    """Add CONCATENATION; operands of another scale are requantised."""
+    values = [_activation(x, "Concat")[0] for x in operands]
+    if not values:
+        raise ModelError("Concat has no operands")
+    rank = len(values[0].shape)
+    axis = attributes.get("axis", 1)
+    axis += rank if axis < 0 else 0
+    if not 0 < axis < rank or any(len(x.shape) != rank for x in values):
+        raise ModelError(f"Concat along axis {axis} of {rank} dimensions is not supported")
+    last = rank == 4 or (rank == 3 and any(x.layout == "channels_last" for x in values))
+    values = [builder.channels_last(x) if last else builder.plain(x) for x in values]
+    position = axis
+    if last:
+        position = {1: 3, 2: 1, 3: 2}[axis] if rank == 4 else {1: 3, 2: 2}[axis]
+    tensor = builder.emit(
+        "CONCATENATION", name, tuple(x.tensor for x in values), output,
+        {"axis": position, "activation": "NONE"}, step=step,
+    )  # fmt: skip
+    size = sum(x.shape[axis] for x in values)
+    shape = (*values[0].shape[:axis], size, *values[0].shape[axis + 1 :])
+    return Activation(tensor, shape, "channels_last" if last else "plain", step)
+
+
+def unary(
+    builder: Builder, name: str, operator: str, attributes: Attributes, x: Value | None,
+    step: Step, output: str,
+) -> Activation:  # fmt: skip
+    """Add an activation function; it keeps shape and layout."""
+    value, _ = _activation(x, operator)
+    if len(value.shape) == 4:
+        value = builder.channels_last(value)
+    attributes = {**attributes, "unsigned": step.unsigned}
+    tensor = builder.emit(operator, name, (value.tensor,), output, attributes, step=step)
+    return replace(value, tensor=tensor, step=step)
+
+
+def softmax(
+    builder: Builder, name: str, axis: int, x: Value | None, step: Step, output: str
+) -> Activation:
+    """Add SOFTMAX over ``axis``, which must be the last one or an image's channels."""
+    value, _ = _activation(x, "Softmax")
+    rank = len(value.shape)
+    axis += rank if axis < 0 else 0
+    if axis == 1 and rank in (3, 4) and value.layout == "channels_last":
+        pass
+    elif axis == rank - 1:
+        value = builder.plain(value)
+    elif axis == 1 and rank in (3, 4):
+        value = builder.channels_last(value)
+    else:
+        raise ModelError(f"Softmax over axis {axis} of {rank} dimensions is not supported")
+    attributes = {"beta": 1.0, "unsigned": step.unsigned}
+    tensor = builder.emit("SOFTMAX", name, (value.tensor,), output, attributes, step=step)
+    return replace(value, tensor=tensor, step=step)
+
+

@@ -1,0 +1,105 @@
+"""ONNX's Pad: what it fills with may be a quantised value, or a real number that becomes one."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    QuantizedConstant,
+    Step,
+    Value,
+    integers,
+    take,
+)
+
+__all__ = ["is_real_pad", "pad"]
+
+Attributes = dict[str, Any]
+Operands = tuple[Value | None, ...]
+
+
+def is_real_pad(attributes: Attributes, operands: Operands) -> bool:
+    """Whether only the step with which the result is quantised tells what a Pad fills with."""
+    value, number = take(operands, 0), _filler(attributes, operands)
+    return isinstance(value, Activation) and not isinstance(number, int) and (
+        number != 0 or value.step is None)  # fmt: skip
+
+
+def pad(
+    builder: Builder, name: str, attributes: Attributes, operands: Operands, output: str,
+    step: Step | None = None,
+) -> Activation:  # fmt: skip
+    """Add PAD; with a ``step``, tensor and filler are quantised by it first."""
+    value = take(operands, 0)
+    if not isinstance(value, Activation):
+        raise ModelError("the input of Pad is not quantised")
+    mode = attributes.get("mode", "constant")
+    if mode != "constant":
+        raise ModelError(f"Pad with mode {mode} is not supported")
+    if step is not None:
+        value = builder.quantized(value, step, f"{name}/quantized", f"{name}/quantized")
+    step = value.step
+    if step is None:
+        raise ModelError("the input of Pad is not quantised")
+    pairs = _pairs(attributes, operands, len(value.shape))
+    if value.layout == "flat":
+        value = builder.plain(value)
+    elif len(pairs) == 4:
+        value = builder.channels_last(value)
+    shape = tuple(size + sum(pair) for size, pair in zip(value.shape, pairs, strict=True))
+    if value.layout == "channels_last":
+        rows = ((0, 0),) if len(pairs) == 3 else ()
+        pairs = (pairs[0], *rows, *pairs[2:], pairs[1])
+    tensor = builder.emit(
+        "PAD", name, (value.tensor,), output,
+        {"paddings": pairs, "value": _quantized(_filler(attributes, operands), step)}, step=step,
+    )  # fmt: skip
+    return replace(value, tensor=tensor, shape=shape)
+
+
+def _pairs(attributes: Attributes, operands: Operands, rank: int) -> tuple[tuple[int, int], ...]:
+    pads = attributes.get("pads")
+    if pads is None:
+        pads = integers(take(operands, 1), "the pads of Pad")
+    axes = tuple(range(rank))
+    if take(operands, 3) is not None:
+        axes = integers(take(operands, 3), "the axes of Pad")
+        axes = tuple(axis + (rank if axis < 0 else 0) for axis in axes)
+    if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or not set(axes) <= {*range(rank)}:
+        raise ModelError(f"pads {pads} of axes {axes} do not fit {rank} dimensions")
+    return tuple(
+        (pads[axes.index(i)], pads[axes.index(i) + len(axes)]) if i in axes else (0, 0)
+        for i in range(rank)
+    )
+
+
+def _filler(attributes: Attributes, operands: Operands) -> np.float32 | int:
+    """Return a real number, or an int8 value."""
+    filler = take(operands, 2)
+    if filler is None:
+        return np.float32(attributes.get("value", 0.0))
+    if isinstance(filler, Constant | QuantizedConstant) and filler.data.size == 1:
+        [data] = filler.data.reshape(-1)
+        if isinstance(filler, QuantizedConstant):
+            step = filler.quantization
+            return step.scale[0] * np.float32(int(data) - step.zero_point[0])
+        if data.dtype == np.float32:
+            return data
+        if data.dtype in (np.int8, np.uint8):
+            return int(data) - (128 if data.dtype == np.uint8 else 0)
+    raise ModelError("the value of Pad must be a constant number")
+
+
+def _quantized(number: np.float32 | int, step: Step) -> int:
+    if isinstance(number, int):
+        return number
+    if np.isnan(number):
+        raise ModelError("Pad with not-a-number is not supported")
+    with np.errstate(over="ignore"):
+        steps = np.clip(np.rint(number / step.scale), -512, 512)
+    return int(np.clip(steps + step.zero_point, -128, 127))

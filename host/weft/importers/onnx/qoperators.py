@@ -1,0 +1,181 @@
+"""ONNX's QOperator format: operators that carry the scales of their operands as inputs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.graph import Quantization
+from weft.importers.onnx import elementwise as onnx_elementwise
+from weft.importers.onnx import windows as onnx_windows
+from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    QuantizedConstant,
+    Step,
+    Value,
+    step_of,
+    take,
+)
+
+__all__ = ["QOPERATORS", "as_quantized", "quantized_constant"]
+
+Attributes = dict[str, Any]
+Operands = tuple[Value | None, ...]
+
+
+def as_quantized(builder: Builder, value: Activation, step: Step) -> Activation:
+    """Give a graph input of int8 or uint8 its scale; uint8 becomes int8 by QUANTIZE."""
+    tensor = builder.tensors[value.tensor]
+    offset = 128 if tensor.dtype == np.uint8 else 0
+    if tensor.dtype == np.float32 or (tensor.dtype == np.uint8) != step.unsigned:
+        raise ModelError(f"tensor {tensor.name} is {tensor.dtype} and was not quantised")
+    quantization = Quantization(
+        np.array([step.scale], np.float32), np.array([step.zero_point + offset])
+    )
+    builder.tensors[value.tensor] = replace(tensor, quantization=quantization)
+    if not step.unsigned:
+        return replace(value, step=step)
+    name = f"{value.tensor}/int8"
+    return replace(
+        value, tensor=builder.emit("QUANTIZE", name, (value.tensor,), name, step=step), step=step
+    )
+
+
+def quantized_constant(
+    value: Constant, scale: Value | None, zero_point: Value | None, axis: int
+) -> QuantizedConstant:
+    """Return weights with their scales; uint8 ones become int8."""
+    if not isinstance(scale, Constant) or scale.data.ndim > 1 or scale.data.size == 0:
+        raise ModelError("the scale of a constant must be one number, or one a channel")
+    data, scales = value.data, scale.data.reshape(-1).astype(np.float32)
+    zeros = np.zeros(scales.size, np.int64)
+    if isinstance(zero_point, Constant):
+        if zero_point.data.size not in (1, scales.size):
+            raise ModelError("scales and zero points of a constant differ in number")
+        zeros = np.broadcast_to(zero_point.data.reshape(-1), (scales.size,)).astype(np.int64)
+    elif zero_point is not None:
+        raise ModelError("the zero point of a constant must be constant")
+    if data.dtype == np.uint8:
+        data, zeros = (data.astype(np.int16) - 128).astype(np.int8), zeros - 128
+    elif data.dtype not in (np.int8, np.int32):
+        raise ModelError(f"quantised constants must be int8, uint8 or int32, not {data.dtype}")
+    axis += data.ndim if axis < 0 else 0
+    if scales.size > 1 and not (0 <= axis < data.ndim and data.shape[axis] == scales.size):
+        raise ModelError(f"{scales.size} scales do not fit dimension {axis} of {data.shape}")
+    return QuantizedConstant(data, Quantization(scales, zeros, axis if scales.size > 1 else 0))
+
+
+def _operand(
+    builder: Builder, operands: Operands, index: int, axis: int = 0
+) -> Activation | QuantizedConstant:
+    """Return the operand at ``index``, behind which its scale and zero point follow."""
+    value = take(operands, index)
+    scale, zero_point = take(operands, index + 1), take(operands, index + 2)
+    if isinstance(value, Constant):
+        return quantized_constant(value, scale, zero_point, axis)
+    if not isinstance(value, Activation):
+        raise ModelError("an operand is not quantised")
+    step = step_of(scale, zero_point)
+    if value.step is None:
+        raise ModelError("its operand is not quantised")
+    if value.step.scale != step.scale or value.step.zero_point != step.zero_point:
+        raise ModelError("its operand was quantised with another scale or zero point")
+    return value
+
+
+def _output(operands: Operands, index: int) -> Step:
+    return step_of(take(operands, index), take(operands, index + 1))
+
+
+def _conv(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
+    operands = (_operand(b, x, 0), _operand(b, x, 3), take(x, 8))
+    return onnx_windows.convolution(b, name, attributes, operands, _output(x, 6), output, "NONE")
+
+
+def _matmul(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
+    operands = (_operand(b, x, 0), _operand(b, x, 3, axis=1))
+    return onnx_elementwise.fully_connected(
+        b, name, "MatMul", {}, operands, _output(x, 6), output, "NONE"
+    )
+
+
+def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
+    axis = 0 if attributes.get("transB", 0) else 1
+    operands = (_operand(b, x, 0), _operand(b, x, 3, axis=axis), take(x, 6))
+    if take(x, 7) is None:
+        raise ModelError("QGemm with a float output is not supported")
+    return onnx_elementwise.fully_connected(
+        b, name, "Gemm", attributes, operands, _output(x, 7), output, "NONE"
+    )
+
+
+def _binary(operator: str) -> Callable[[Builder, str, Attributes, Operands, str], Activation]:
+    def handler(
+        b: Builder, name: str, attributes: Attributes, x: Operands, output: str
+    ) -> Activation:
+        operands = (_operand(b, x, 0), _operand(b, x, 3))
+        return onnx_elementwise.binary(b, name, operator, operands, _output(x, 6), output, "NONE")
+
+    return handler
+
+
+def _average_pool(
+    b: Builder, name: str, attributes: Attributes, x: Operands, output: str
+) -> Activation:
+    _not_channels_last(attributes)
+    return onnx_windows.average_pool(
+        b, name, attributes, _operand(b, x, 0), _output(x, 3), output
+    )
+
+
+def _global_average_pool(
+    b: Builder, name: str, attributes: Attributes, x: Operands, output: str
+) -> Activation:
+    _not_channels_last(attributes)
+    return onnx_windows.global_average_pool(b, name, _operand(b, x, 0), _output(x, 3), output)
+
+
+def _not_channels_last(attributes: Attributes) -> None:
+    if attributes.get("channels_last", 0):
+        raise ModelError("channels_last pooling is not supported")
+
+
+def _concat(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
+    operands = tuple(_operand(b, x, index) for index in range(2, len(x), 3))
+    return onnx_elementwise.concatenation(b, name, attributes, operands, _output(x, 0), output)
+
+
+def _unary(operator: str) -> Callable[[Builder, str, Attributes, Operands, str], Activation]:
+    def handler(
+        b: Builder, name: str, attributes: Attributes, x: Operands, output: str
+    ) -> Activation:
+        extra = {"alpha": attributes.get("alpha", 0.01)} if operator == "LEAKY_RELU" else {}
+        return onnx_elementwise.unary(
+            b, name, operator, extra, _operand(b, x, 0), _output(x, 3), output
+        )
+
+    return handler
+
+
+def _softmax(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
+    axis = attributes.get("axis", -1 if attributes.get("opset", 13) >= 13 else 1)
+    return onnx_elementwise.softmax(b, name, axis, _operand(b, x, 0), _output(x, 3), output)
+
+
+QOPERATORS: dict[str, Callable[[Builder, str, Attributes, Operands, str], Activation]] = {
+    "QLinearConv": _conv,
+    "QLinearMatMul": _matmul,
+    "QGemm": _gemm,
+    "QLinearAdd": _binary("Add"),
+    "QLinearMul": _binary("Mul"),
+    "QLinearAveragePool": _average_pool,
+    "QLinearGlobalAveragePool": _global_average_pool,
+    "QLinearConcat": _concat,
+    "QLinearSigmoid": _unary("LOGISTIC"),
+    "QLinearLeakyRelu": _unary("LEAKY_RELU"),
+    "QLinearSoftmax": _softmax,
+}

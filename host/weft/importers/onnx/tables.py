@@ -1,0 +1,145 @@
+"""Float functions of one quantised tensor and of constants, alone or one after the other."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.errors import ModelError
+from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.functions import FUNCTIONS, OPERANDS, Float32
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    Pending,
+    QuantizedConstant,
+    Step,
+    Value,
+)
+
+__all__ = ["is_function", "operators_of", "tabulate"]
+
+_DEEPEST = 64
+
+
+def _leaves(value: Value | None, depth: int = 0) -> list[Value]:
+    if value is None:
+        return []
+    if not isinstance(value, Pending):
+        return [value]
+    if value.operator not in FUNCTIONS or depth > _DEEPEST:
+        raise ModelError(f"the result of {value.operator} is not quantised")
+    found = [leaf for operand in value.operands for leaf in _leaves(operand, depth + 1)]
+    if len(found) > _DEEPEST:
+        raise ModelError(f"{value.operator} and what is before it are too large an expression")
+    return found
+
+
+def operators_of(value: Pending) -> set[str]:
+    """Return the names of ``value`` and of the float functions of which it is computed."""
+    names, waiting = {value.name}, [value]
+    while waiting:
+        pending = waiting.pop()
+        inner = [x for x in pending.operands if isinstance(x, Pending)]
+        if pending.operator in FUNCTIONS:
+            waiting += [x for x in inner if x.name not in names]
+            names.update(x.name for x in inner)
+    return names
+
+
+def is_function(value: Value | None) -> bool:
+    """Whether ``value`` is a float function of one quantised tensor and of numbers.
+
+    A constant may have a number for each channel.
+    """
+    if not isinstance(value, Pending) or value.activation != "NONE":
+        return False
+    try:
+        leaves = _leaves(value)
+    except ModelError:
+        return False
+    activations = [x for x in leaves if isinstance(x, Activation)]
+    if len({x.tensor for x in activations}) != 1 or any(x.step is None for x in activations):
+        return False
+    shape = activations[0].shape
+    return all(
+        isinstance(x, Activation) or (
+            isinstance(x, Constant | QuantizedConstant) and _fits(x.data.shape, shape))
+        for x in leaves
+    )  # fmt: skip
+
+
+def _fits(constant: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether a constant is one number, or has one for each channel of ``shape``."""
+    if math.prod(constant) == 1:
+        return True
+    channels = [size if axis == 1 else 1 for axis, size in enumerate(shape)]
+    return len(shape) <= 4 and [1] * (len(shape) - len(constant)) + list(constant) == channels
+
+
+def _column(values: NDArray[Any]) -> Any:
+    """Return a constant as a number, or as a column with a row for each channel."""
+    return values.reshape(-1)[0] if values.size == 1 else values.reshape(-1, 1)
+
+
+def _evaluate(value: Value | None, real: Float32) -> Any:
+    """Return what a leaf or function is for each of the 256 values of the tensor.
+
+    Shape (256,), or (channels, 256) where a constant differs from channel to channel.
+    """
+    if value is None:
+        return None
+    if isinstance(value, Activation):
+        return real
+    if isinstance(value, Constant):
+        return _column(value.data.astype(np.float32))
+    if isinstance(value, QuantizedConstant):
+        step = value.quantization
+        if step.scale.size != 1:
+            raise ModelError("an operand must have one scale for all its channels")
+        steps = value.data.astype(np.int64) - step.zero_point[0]
+        return _column(step.scale[0] * steps.astype(np.float32))
+    operands = [_evaluate(operand, real) for operand in value.operands]
+    wanted = OPERANDS.get(value.operator, 1)
+    if len(operands) < wanted or any(x is None for x in operands[:wanted]):
+        raise ModelError(f"{value.operator} must have {wanted} operands")
+    with np.errstate(all="ignore"):
+        return np.asarray(FUNCTIONS[value.operator](value.attributes, operands), np.float32)
+
+
+def tabulate(
+    builder: Builder, pending: Pending, step: Step, output: str
+) -> Activation:
+    """Add TABLE for a float function whose result is quantised by ``step`` now.
+
+    Raises
+    ------
+    ModelError
+        If it depends on more than one quantised tensor, or on constants that are no numbers.
+    """
+    if not is_function(pending):
+        _leaves(pending)
+        raise ModelError(f"{pending.operator} is not a function of one quantised tensor alone")
+    source = next(x for x in _leaves(pending) if isinstance(x, Activation))
+    before = source.step
+    if before is None:
+        raise ModelError(f"the input of {pending.operator} is not quantised")
+    values = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
+    real = before.scale * (values - before.zero_point).astype(np.float32)
+    result = np.asarray(_evaluate(pending, real))
+    result = np.broadcast_to(result, np.broadcast_shapes(result.shape, (256,)))
+    if len(source.shape) == 4 or (len(source.shape) == 3 and result.ndim == 2):
+        source = builder.channels_last(source)
+    elif result.ndim == 2:
+        source = builder.plain(source)
+    with np.errstate(all="ignore"):
+        steps = np.rint(result / step.scale).astype(np.float64)
+    # Not-a-number becomes zero, as where a tensor is quantised.
+    steps = np.clip(np.nan_to_num(steps, nan=0.0), -1e9, 1e9)
+    table = np.clip(steps + step.zero_point, -128, 127).astype(np.int64)
+    attributes = {"table": tuple(table.reshape(-1).tolist())}
+    tensor = builder.emit("TABLE", pending.name, (source.tensor,), output, attributes, step=step)
+    return replace(source, tensor=tensor, step=step)
+

@@ -1,0 +1,227 @@
+"""ONNX operators with a window: convolutions and pools."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.graph import Quantization
+from weft.importers.onnx.builder import Builder, nhwc_shape
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    QuantizedConstant,
+    Step,
+    Value,
+    take,
+)
+
+__all__ = [
+    "MAX_SIDE", "average_pool", "bias_tensor", "convolution", "global_average_pool", "image_of",
+    "max_pool", "pair_of",
+]  # fmt: skip
+
+Attributes = dict[str, Any]
+MAX_SIDE = 1 << 16
+
+
+def image_of(builder: Builder, value: Value | None, operator: str) -> tuple[Activation, Step]:
+    """Return a quantised operand with its channels last, and its quantisation."""
+    if not isinstance(value, Activation) or value.step is None:
+        raise ModelError(f"the input of {operator} is not quantised")
+    return builder.channels_last(value), value.step
+
+
+def pair_of(values: tuple[int, ...], operator: str) -> tuple[int, int]:
+    """Two spatial values; a 1-D operator's second one is its only one."""
+    if len(values) == 1:
+        return 1, values[0]
+    if len(values) != 2:
+        raise ModelError(f"{operator} with {len(values)} spatial dimensions is not supported")
+    return values[0], values[1]
+
+
+def _window(
+    attributes: Attributes, size: tuple[int, int], kernel: tuple[int, int], operator: str,
+) -> Attributes:  # fmt: skip
+    stride = pair_of(attributes.get("strides", (1, 1)), operator)
+    dilation = pair_of(attributes.get("dilations", (1, 1)), operator)
+    pads = attributes.get("pads", (0,) * 4)
+    if len(pads) == 2:
+        pads = (0, pads[0], 0, pads[1])
+    if len(pads) != 4 or min(pads) < 0 or max(pads) > MAX_SIDE:
+        raise ModelError(f"pads {pads} of {operator} are not supported")
+    if min(*stride, *dilation, *kernel) < 1 or max(*stride, *dilation, *kernel) > MAX_SIDE:
+        raise ModelError(f"kernel {kernel}, stride {stride} and dilation {dilation} of {operator}")
+    padding = [pads[0], pads[2], pads[1], pads[3]]
+    automatic = attributes.get("auto_pad", "NOTSET")
+    if automatic in ("SAME_UPPER", "SAME_LOWER"):
+        for axis in (0, 1):
+            outputs = -(-size[axis] // stride[axis])
+            extent = (kernel[axis] - 1) * dilation[axis] + 1
+            total = max(0, (outputs - 1) * stride[axis] + extent - size[axis])
+            less, more = total // 2, total - total // 2
+            pair = [less, more] if automatic == "SAME_UPPER" else [more, less]
+            padding[2 * axis : 2 * axis + 2] = pair
+    elif automatic == "VALID":
+        padding = [0, 0, 0, 0]
+    elif automatic not in ("NOTSET", ""):
+        raise ModelError(f"auto_pad {automatic} of {operator} is not supported")
+    return {"stride": stride, "dilation": dilation, "padding": tuple(padding)}
+
+
+def bias_tensor(
+    builder: Builder, name: str, bias: Value | None, weights: Quantization, x: Step,
+    channels: int,
+) -> str | None:  # fmt: skip
+    """Add an int32 bias; a float one is quantised with the product of both scales."""
+    if bias is None:
+        return None
+    if isinstance(bias, QuantizedConstant) or (
+        isinstance(bias, Constant) and bias.data.dtype == np.int32
+    ):
+        data = bias.data
+    elif isinstance(bias, Constant) and bias.data.dtype == np.float32:
+        scale = (x.scale * weights.scale).astype(np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rounded = np.rint(bias.data.reshape(-1) / scale)
+        if not np.isfinite(rounded).all():
+            raise ModelError("a bias is not a finite number")
+        data = np.clip(rounded, -(1 << 31), (1 << 31) - 1).astype(np.int64).astype(np.int32)
+    else:
+        raise ModelError("the bias must be a constant")
+    if data.size != channels:
+        raise ModelError(f"{data.size} biases do not fit {channels} output channels")
+    return builder.constant(f"{name}/bias", data.reshape(-1).astype(np.int32))
+
+
+def convolution(
+    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
+    step: Step, output: str, activation: str,
+) -> Activation:  # fmt: skip
+    """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D."""
+    image, x_step = image_of(builder, take(operands, 0), "Conv")
+    weights = take(operands, 1)
+    if not isinstance(weights, QuantizedConstant):
+        raise ModelError("the weights of Conv must be quantised constants")
+    data, channels = weights.data, weights.data.shape[0]
+    if data.ndim == 3:
+        data = data[:, :, None, :]
+    if data.ndim != 4 or 0 in data.shape:
+        raise ModelError(f"weights of Conv cannot have shape {data.shape}")
+    groups = attributes.get("group", 1)
+    batch, height, width, depth = nhwc_shape(image.shape)
+    if groups < 1 or data.shape[1] * groups != depth or channels % groups:
+        raise ModelError(f"weights of shape {data.shape} do not fit {depth} channels")
+    window = _window(attributes, (height, width), (data.shape[2], data.shape[3]), "Conv")
+    quantization = weights.quantization
+    window["activation"] = activation
+    bias = bias_tensor(
+        builder, name, take(operands, 2), quantization, x_step,
+        channels,
+    )  # fmt: skip
+    if groups == depth and groups > 1:
+        layout = data[:, 0].transpose(1, 2, 0)[None]
+        quantization = Quantization(quantization.scale, quantization.zero_point, 3)
+        window["depth_multiplier"] = channels // depth
+        operator = "DEPTHWISE_CONV_2D"
+    else:
+        layout = data.transpose(0, 2, 3, 1)
+        window["groups"] = groups
+        operator = "CONV_2D"
+    kernel = builder.constant(f"{name}/weights", layout, quantization)
+    tensor = builder.emit(
+        operator, name, (image.tensor, kernel, bias), output, window, step=step
+    )
+    rows, columns = builder.tensors[tensor].shape[1:3]
+    shape = (batch, channels, rows, columns) if len(image.shape) == 4 else (
+        batch, channels, columns)  # fmt: skip
+    return Activation(tensor, shape, "channels_last", step)
+
+
+def _pool_window(
+    attributes: Attributes, image: Activation, operator: str
+) -> tuple[Attributes, tuple[int, int]]:
+    kernel = pair_of(attributes.get("kernel_shape", ()), operator)
+    _, height, width, _ = nhwc_shape(image.shape)
+    window = _window(attributes, (height, width), kernel, operator)
+    if attributes.get("ceil_mode", 0):
+        window["padding"] = _ceiling(window, (height, width), kernel)
+    dilation = window["dilation"] if operator == "MaxPool" else window.pop("dilation")
+    # Of SAME, ONNX Runtime's pools leave the dilation out.
+    if dilation != (1, 1) and (operator != "MaxPool" or "SAME" in attributes.get("auto_pad", "")):
+        raise ModelError(f"{operator} with dilation {dilation} is not supported")
+    window["kernel"] = kernel
+    window["activation"] = "NONE"
+    return window, kernel
+
+
+def _ceiling(
+    window: Attributes, size: tuple[int, int], kernel: tuple[int, int]
+) -> tuple[int, ...]:
+    """Return padding with which rounding down gives as many windows as rounding up would."""
+    padding = list(window["padding"])
+    for axis in (0, 1):
+        stride = window["stride"][axis]
+        extent = (kernel[axis] - 1) * window["dilation"][axis] + 1
+        padded = size[axis] + padding[2 * axis] + padding[2 * axis + 1]
+        outputs = -(-(padded - extent) // stride) + 1
+        # A window that would start in the padding behind the image is left out.
+        if (outputs - 1) * stride >= size[axis] + padding[2 * axis]:
+            outputs -= 1
+        padding[2 * axis + 1] += max(0, (outputs - 1) * stride + extent - padded)
+    return tuple(padding)
+
+
+def _pooled(builder: Builder, image: Activation, tensor: str, step: Step | None) -> Activation:
+    batch, rows, columns, channels = builder.tensors[tensor].shape
+    shape = (batch, channels, rows, columns) if len(image.shape) == 4 else (
+        batch, channels, columns)  # fmt: skip
+    return Activation(tensor, shape, "channels_last", step)
+
+
+def max_pool(
+    builder: Builder, name: str, attributes: Attributes, x: Value | None, output: str
+) -> Activation:
+    """Add MAX_POOL_2D."""
+    image, step = image_of(builder, x, "MaxPool")
+    window, _ = _pool_window(attributes, image, "MaxPool")
+    tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), output, window, step=step)
+    return _pooled(builder, image, tensor, step)
+
+
+def average_pool(
+    builder: Builder, name: str, attributes: Attributes, x: Value | None, step: Step, output: str
+) -> Activation:
+    """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it."""
+    image, x_step = image_of(builder, x, "AveragePool")
+    window, kernel = _pool_window(attributes, image, "AveragePool")
+    padding = window["padding"]
+    if kernel == nhwc_shape(image.shape)[1:3] and not any(padding):
+        # ONNX Runtime, too, takes its global pool for a window that covers the image.
+        return global_average_pool(builder, name, x, step, output)
+    tensor = image.tensor
+    if attributes.get("count_include_pad", 0) and any(padding):
+        if attributes.get("ceil_mode", 0):
+            raise ModelError("AveragePool with ceil_mode and count_include_pad is not supported")
+        pairs = ((0, 0), padding[:2], padding[2:], (0, 0))
+        tensor = builder.emit(
+            "PAD", f"{name}/pad", (tensor,), f"{name}/pad", {"paddings": pairs}, step=x_step
+        )
+        window["padding"] = (0, 0, 0, 0)
+    window["unsigned"] = step.unsigned
+    tensor = builder.emit("AVERAGE_POOL_2D", name, (tensor,), output, window, step=step)
+    return _pooled(builder, image, tensor, step)
+
+
+def global_average_pool(
+    builder: Builder, name: str, x: Value | None, step: Step, output: str
+) -> Activation:
+    """Add MEAN over both spatial dimensions."""
+    image, _ = image_of(builder, x, "GlobalAveragePool")
+    if math.prod(image.shape) == 0:
+        raise ModelError("GlobalAveragePool of an empty tensor")
+    attributes = {"axes": (1, 2), "keep_dims": True}
+    tensor = builder.emit("MEAN", name, (image.tensor,), output, attributes, step=step)
+    return _pooled(builder, image, tensor, step)

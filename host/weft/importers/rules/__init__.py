@@ -1,0 +1,1 @@
+"""What every imported graph is held to: shapes, types, limits."""

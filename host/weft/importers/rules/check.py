@@ -1,0 +1,98 @@
+"""Holds an imported graph to the rules of the graph form, so that nothing fails later."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.graph import OPERATORS, Graph, Node, Tensor
+from weft.importers.rules.problems import Problems
+from weft.importers.rules.shapes import output_shape
+from weft.importers.rules.types import check_types
+
+__all__ = ["check"]
+
+_MAX_ELEMENTS = 1 << 28
+
+
+def check(
+    graph: Graph, problems: Problems | None = None, *, elsewhere: Iterable[str] = (),
+    failed: Iterable[str] = (),
+) -> None:  # fmt: skip
+    """Check order, types, quantisation and shapes of every node.
+
+    Parameters
+    ----------
+    graph : Graph
+        Perhaps only what an importer could translate.
+    problems : Problems, optional
+        What the importer found already.
+    elsewhere : names of tensors that layers compute which could not be translated
+    failed : names of tensors that could not be read
+
+    Raises
+    ------
+    ModelError
+        Naming every layer that breaks a rule.
+    """
+    problems = problems or Problems(graph.name)
+    if not problems.found and not (graph.nodes and graph.inputs and graph.outputs):
+        raise ModelError(f"cannot import {graph.name}: it has no layers, inputs or outputs")
+    failed = set(failed)
+    known = {*graph.inputs, *elsewhere}
+    for tensor in graph.tensors.values():
+        failed.add(tensor.name)
+        with problems.layer(tensor.name):
+            _check_tensor(tensor)
+            failed.discard(tensor.name)
+        if tensor.data is not None:
+            known.add(tensor.name)
+    for name in graph.inputs:
+        with problems.layer(name):
+            if name not in failed and graph.tensors[name].data is not None:
+                raise ModelError("an input cannot be a constant")
+            if name not in failed and 0 in (graph.tensors[name].shape or (0,)):
+                raise ModelError(f"an input cannot have shape {graph.tensors[name].shape}")
+    for node in graph.nodes:
+        # What is wrong with a tensor was said; nothing can be said of layers that touch it.
+        if not failed & {*node.inputs, *node.outputs}:
+            with problems.layer(node.name):
+                _check_node(graph, node, known)
+        known.update(node.outputs)
+    for name in graph.outputs:
+        with problems.layer(name):
+            if name not in known:
+                raise ModelError("no layer computes this output")
+    problems.finish()
+
+
+def _check_tensor(tensor: Tensor) -> None:
+    if any(size < 0 for size in tensor.shape) or math.prod(tensor.shape) > _MAX_ELEMENTS:
+        raise ModelError(f"shape {tensor.shape} is negative or too large")
+    quantization = tensor.quantization
+    if quantization is None:
+        return
+    if not np.all(np.isfinite(quantization.scale) & (quantization.scale > 0)):
+        raise ModelError("every scale must be a positive number")
+    if tensor.dtype in (np.dtype(np.int8), np.dtype(np.uint8)):
+        limits = np.iinfo(tensor.dtype)
+        zero_point = quantization.zero_point
+        if not np.all((limits.min <= zero_point) & (zero_point <= limits.max)):
+            raise ModelError(f"a zero point is outside {limits.min} to {limits.max}")
+
+
+def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
+    if node.operator not in OPERATORS:
+        raise ModelError(f"operator {node.operator} is not supported")
+    for name in node.inputs:
+        if name is not None and name not in known:
+            raise ModelError(f"its input {name} is computed by no layer before it")
+    for name in node.outputs:
+        if name in known:
+            raise ModelError(f"its output {name} is computed twice")
+    check_types(graph, node)
+    expected = output_shape(graph, node)
+    actual = graph.tensors[node.outputs[0]].shape
+    if actual != expected:
+        raise ModelError(f"the file gives its output shape {actual}, but it must be {expected}")

@@ -1,0 +1,1 @@
+"""Finds and loads models; the bundled digits and the known public ones."""

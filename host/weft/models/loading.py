@@ -1,0 +1,112 @@
+"""From what a user names as a model to a graph or a program."""
+
+import os
+from pathlib import Path
+
+from weft_hw.contract import config as contract
+
+from weft.compiler import compile_graph
+from weft.errors import ConfigError, ModelError
+from weft.graph import Graph
+from weft.importers import load_model
+from weft.program import Program
+
+__all__ = ["DEFAULT_CONFIG", "compile", "find_model", "get_config", "load"]
+
+DEFAULT_CONFIG = "ulx3s-85f"
+_SUFFIXES = ("", ".tflite", ".onnx", ".weft")
+
+
+def find_model(model: str | Path) -> Path:
+    """Return the file that ``model`` names.
+
+    A path of its own comes first, then the bundled model ``digits``, then a file in the folder
+    ``WEFT_MODELS``, with or without its suffix, then what ``weft models get`` has fetched.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file.
+    """
+    path = Path(model)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ModelError(f"{path} is a directory; give a .tflite, .onnx or .weft file")
+    if str(model) == "digits":
+        from weft.models.digits import MODEL
+
+        return MODEL
+    folder = os.environ.get("WEFT_MODELS")
+    if folder and path.name == str(path):
+        for suffix in _SUFFIXES:
+            candidate = Path(folder, path.name + suffix)
+            if candidate.is_file():
+                return candidate
+    from weft.models.public_models import PUBLIC_MODELS, locate
+
+    if public := PUBLIC_MODELS.get(str(model)):
+        if found := locate(public):
+            return found
+        raise ModelError(f"{model} is not here yet: weft models get {model}")
+    raise ModelError(f"there is no model {model}")
+
+
+def get_config(name: str | None) -> contract.Config:
+    """Return the configuration called ``name``; None stands for the default one."""
+    try:
+        return contract.get_config(DEFAULT_CONFIG if name is None else name)
+    except contract.ConfigError as error:
+        raise ConfigError(str(error)) from error
+
+
+def load(
+    model: str | Path | Graph | Program, config: str | None = None, rounding: str | None = None
+) -> Graph | Program:
+    """Return the graph of a model, or the program in a ``.weft`` file.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or malformed, or ``rounding`` is given for a program.
+    ConfigError
+        If ``config`` is unknown, or not the one that a program was compiled for.
+    """
+    if config is not None:
+        get_config(config)
+    if isinstance(model, Graph):
+        return model
+    if not isinstance(model, Program):
+        path = find_model(model)
+        if path.suffix != ".weft":
+            return load_model(path, rounding)
+        model = Program.load(path)
+    if rounding is not None and rounding != model.graph.rounding:
+        raise ModelError(f"the program was compiled for rounding {model.graph.rounding}")
+    if config is not None and config != model.config.name:
+        raise ConfigError(f"the program was compiled for {model.config.name}, not {config}")
+    return model
+
+
+def compile(
+    model: str | Path | Graph, config: str = DEFAULT_CONFIG, rounding: str | None = None
+) -> Program:
+    """Compile a model for one accelerator.
+
+    Parameters
+    ----------
+    model : path or Graph
+        A ``.tflite`` or ONNX file, or a known name.
+    config : str
+        Name of a configuration.
+    rounding : str, optional
+        Whose bits to reproduce; see :func:`weft.importers.load_model`.
+
+    Raises
+    ------
+    ModelError, ConfigError, CapacityError
+    """
+    graph = load(model, None, rounding)
+    if isinstance(graph, Program):
+        raise ModelError(f"{model} is compiled already")
+    return compile_graph(graph, get_config(config))

@@ -1,0 +1,186 @@
+"""A compiled network: memory images, a plan of steps, and where every tensor lies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import Region
+
+from weft.graph import Graph
+from weft.program.layout import Layout
+
+__all__ = [
+    "DescriptorInfo", "HostStep", "Image", "LayerInfo", "Program", "RunStep", "StreamPlan",
+    "StreamSet", "TensorPlace",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Image:
+    """Bytes to be written once into a memory, from ``unit`` on."""
+
+    region: Region
+    unit: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class TensorPlace:
+    """Where a tensor lies in activation memory: from word ``base`` on, in ``layout``."""
+
+    base: int
+    layout: Layout
+
+    @property
+    def words(self) -> int:
+        """Words to write or read."""
+        return self.layout.words
+
+    def pack(self, values: NDArray[np.int8]) -> bytes:
+        """Return the words that hold one image of an int8 tensor, of any shape of its size."""
+        return self.layout.pack(values)
+
+    def unpack(self, data: bytes, shape: tuple[int, ...]) -> NDArray[np.int8]:
+        """Return int8 (1, *shape[1:]) from the words."""
+        return self.layout.unpack(data).reshape(1, *shape[1:])
+
+
+@dataclass(frozen=True)
+class DescriptorInfo:
+    """What one descriptor does, for profiles and for the debugger.
+
+    ``outputs`` are the tensors that are complete, and can be read at their places, when it has
+    run and the next one has not.
+    """
+
+    layer: str
+    operator: str
+    node: int
+    macs: int
+    outputs: tuple[str, ...]
+    fields: Mapping[str, int]
+    predicted_cycles: int = 0
+
+
+@dataclass(frozen=True)
+class HostStep:
+    """Nodes of the program's graph (by index) that the host runs in golden arithmetic."""
+
+    nodes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """Write tensors, run ``count`` descriptors from ``first`` on, read tensors."""
+
+    first: int
+    count: int
+    loads: tuple[str, ...]
+    reads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StreamSet:
+    """Descriptors from ``first`` on, whose tensors lie at ``bases`` where it is not their place."""
+
+    first: int
+    bases: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class StreamPlan:
+    """How the transfers of one image may overlap with the run of another.
+
+    Parameters
+    ----------
+    sets : tuple of StreamSet
+        Images take these in turn. With two sets, nothing that the host writes or reads for one is
+        touched by a run of the other. Empty where images cannot overlap.
+    cut : int
+        Unless 0, a run is two, the first of ``cut`` descriptors: what the host writes is touched
+        by the first alone, what it reads by the second alone.
+    note : str
+        Which of these it is, or why there is none.
+    """
+
+    sets: tuple[StreamSet, ...] = ()
+    cut: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One layer of the model as imported.
+
+    ``where`` is ``"accelerator"``, ``"host"``, ``"free"`` (nothing has to be done) or
+    ``"fused"`` (part of another layer); ``reason`` says why unless it is the accelerator.
+    """
+
+    name: str
+    operator: str
+    where: str
+    reason: str
+    macs: int
+    descriptors: tuple[int, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Everything that a session needs to run a network on an accelerator.
+
+    Parameters
+    ----------
+    graph : Graph
+        After the compiler's passes: its nodes are what ``steps`` refer to.
+    config : Config
+    fingerprint : int
+        Of the contract and ``config``; a board must have the same.
+    images : tuple of Image
+        Written once, before the first inference.
+    steps : tuple of HostStep or RunStep
+        In order, for each image of a batch.
+    places : mapping
+        Tensors that lie in activation memory at some time.
+    descriptors : tuple of DescriptorInfo
+        By descriptor number.
+    layers : tuple of LayerInfo
+        Of the model as imported, in its order.
+    usage : mapping
+        Region name to (bytes used, bytes available).
+    stream : StreamPlan
+        How images may overlap.
+    """
+
+    graph: Graph
+    config: Config
+    fingerprint: int
+    images: tuple[Image, ...]
+    steps: tuple[HostStep | RunStep, ...]
+    places: Mapping[str, TensorPlace]
+    descriptors: tuple[DescriptorInfo, ...]
+    layers: tuple[LayerInfo, ...]
+    usage: Mapping[str, tuple[int, int]]
+    stream: StreamPlan = field(default_factory=StreamPlan)
+
+    def save(self, path: str | Path) -> None:
+        """Write a ``.weft`` file."""
+        from weft.program.file import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> "Program":
+        """Read a ``.weft`` file.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read or is damaged.
+        """
+        from weft.program.file import load
+
+        return load(path)

@@ -1,0 +1,1 @@
+"""Pages, tables and pictures of a network and of its run."""

@@ -1,0 +1,46 @@
+"""A row per layer of a model and a line per memory: what `explain` and `report` show."""
+
+from dataclasses import asdict
+from typing import Any
+
+from weft.graph import Graph
+from weft.graph.analysis import LayerFacts, analyse
+from weft.program import Program
+
+__all__ = ["layer_rows", "memory_use"]
+
+
+def layer_rows(graph: Graph, program: Program | None, multipliers: int) -> list[dict[str, Any]]:
+    """Return the facts of each node and, by ``program``, where it runs and what it takes.
+
+    Keys are the fields of :class:`~weft.graph.analysis.LayerFacts`, ``output`` (name of the
+    tensor), ``where``, ``reason``, ``predicted_cycles`` and ``utilization``; the last four are None
+    without a program.
+    """
+    return [_row(fact, program, node.outputs[0], multipliers)
+            for node, fact in zip(graph.nodes, analyse(graph), strict=True)]  # fmt: skip
+
+
+def memory_use(program: Program | None) -> dict[str, dict[str, int]] | None:
+    """Return bytes ``used`` and ``available`` of each memory; None without a program."""
+    if program is None:
+        return None
+    return {name.lower(): {"used": used, "available": available}
+            for name, (used, available) in program.usage.items()}  # fmt: skip
+
+
+def _row(
+    fact: LayerFacts, program: Program | None, output: str, multipliers: int
+) -> dict[str, Any]:
+    row = asdict(fact) | {"output": output}
+    layer = None
+    if program is not None:
+        layer = next((layer for layer in program.layers if layer.outputs[0] == output), None)
+    row["where"] = layer.where if layer else None
+    row["reason"] = layer.reason if layer else None
+    cycles = None
+    if program is not None and layer is not None:
+        cycles = sum(program.descriptors[n].predicted_cycles for n in layer.descriptors)
+    row["predicted_cycles"] = cycles
+    row["utilization"] = fact.macs / (multipliers * cycles) if cycles else None
+    return row

@@ -1,0 +1,1 @@
+"""Runs programs: on devices, on the golden model, in streams of images."""

@@ -1,0 +1,185 @@
+"""An ONNX model in parts: what Weft imports, and what ONNX Runtime runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.errors import ModelError
+from weft.graph import Graph
+from weft.importers.onnx.walk import import_onnx
+from weft.runtime.fallback.split import Layer
+
+__all__ = ["OnnxFile"]
+
+_HEAVY = ("Conv", "ConvTranspose", "Gemm", "MatMul", "QLinearConv", "QLinearMatMul", "QGemm")
+
+
+class OnnxFile:
+    """Layers are the nodes that compute activations.
+
+    What only turns int8 into float32 is no layer: each part that reads the result has its copy,
+    and the parts meet in 8-bit tensors. Constant nodes are copied like initialisers.
+    """
+
+    runtime_name = "ONNX Runtime"
+
+    def __init__(self, data: bytes, name: str, rounding: str):
+        import onnx
+
+        self._onnx = onnx
+        self._runtime = _import_runtime()
+        self._name, self._rounding = name, rounding
+        self._model: Any = onnx.ModelProto.FromString(data)
+        graph = self._model.graph
+        for index, node in enumerate(graph.node):
+            node.name = node.name or f"{node.op_type} {index}"
+        constants = {x.name for x in graph.initializer}
+        self._inputs = {x.name: x for x in graph.input if x.name not in constants}
+        self._outputs = {x.name: x for x in graph.output}
+        self.inputs = list(self._inputs)
+        self._glue: dict[str, Any] = {}  # by output: constant nodes, and DequantizeLinear
+        self._source: dict[str, str] = {}  # what a dequantised tensor is made from
+        self._layers: list[Any] = []
+        self.layers: list[Layer] = []
+        for node in graph.node:
+            reads = [name for name in _reads(node) if name not in constants]
+            if not reads or node.op_type == "DequantizeLinear":
+                self._glue.update(dict.fromkeys(node.output, node))
+                if reads:
+                    self._source[node.output[0]] = self._source.get(reads[0], reads[0])
+                else:
+                    constants.update(node.output)
+                continue
+            sources = tuple(dict.fromkeys(self._source.get(name, name) for name in reads))
+            made = tuple(name for name in node.output if name)
+            self._layers.append(node)
+            self.layers.append(
+                Layer(node.name, node.op_type, sources, made, node.op_type in _HEAVY))
+        self.outputs = {name: self._source.get(name, name) for name in self._outputs}
+        self._types = self._probe()
+
+    def find(self, names: Iterable[str]) -> set[int]:
+        """Return the layers that the importer calls ``names``, or that touch such a tensor."""
+        wanted = set(names)
+        wanted |= {out for out, node in self._glue.items() if node.name in wanted}
+        sources = {self._source.get(name, name) for name in wanted}
+        made = {i for i, x in enumerate(self._layers) if x.name in wanted or sources & {*x.output}}
+        return made or {i for i, x in enumerate(self._layers) if wanted & {*_reads(x)}}
+
+    def tensor_type(self, name: str) -> tuple[np.dtype, tuple[int, ...]]:
+        """Return dtype and shape of an activation, its batch 1 where the file leaves it open."""
+        return self._types.get(name, (np.dtype(object), ()))
+
+    def extract(self, part: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+        """Return the model of some layers."""
+        helper = self._onnx.helper
+        chosen = {id(self._layers[i]) for i in part}
+        waiting = [name for i in part for name in _reads(self._layers[i])] + list(outputs)
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            node = self._glue.get(name)
+            if name not in seen and name not in inputs and node is not None:
+                chosen.add(id(node))
+                waiting += _reads(node)
+            seen.add(name)
+        model = self._onnx.ModelProto()
+        model.CopyFrom(self._model)
+        graph = model.graph
+        for field in (graph.node, graph.input, graph.output, graph.initializer, graph.value_info):
+            del field[:]
+        graph.node.extend(node for node in self._model.graph.node if id(node) in chosen)
+        graph.initializer.extend(x for x in self._model.graph.initializer if x.name in seen)
+
+        def declare(name: str) -> Any:
+            known = self._inputs.get(name) or self._outputs.get(name)
+            if known is not None:
+                return known
+            dtype, shape = self.tensor_type(name)
+            kind = helper.np_dtype_to_tensor_dtype(dtype)
+            return helper.make_tensor_value_info(name, kind, shape)
+
+        graph.input.extend(map(declare, inputs))
+        graph.output.extend(map(declare, outputs))
+        return model.SerializeToString()
+
+    def load_graph(self, data: bytes) -> Graph:
+        """Import one part."""
+        return import_onnx(data, self._name, self._rounding, source=self._name)
+
+    def open_part(self, data: bytes) -> Any:
+        """Return a function from inputs by name to outputs by name."""
+        session = self._session(data)
+        inputs = [value.name for value in session.get_inputs()]
+        names = [output.name for output in session.get_outputs()]
+
+        def run(feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            needed = {name: feeds[name] for name in inputs}
+            return dict(zip(names, self._run(session, needed), strict=True))
+
+        return run
+
+    def _probe(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
+        """Run the whole model on zeros; only that tells the type of every tensor."""
+        model, feeds = self._onnx.ModelProto(), {}
+        model.CopyFrom(self._model)
+        for name, value in self._inputs.items():
+            kind = value.type.tensor_type
+            shape = [int(d.dim_value) for d in kind.shape.dim]
+            shape[:1] = [shape[0] or 1] if shape else []
+            if 0 in shape:
+                raise ModelError(f"every dimension of input {name} but the first must be a number")
+            dtype = self._onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+            feeds[name] = np.zeros(shape, dtype)
+        known = set(self._outputs)
+        made = dict.fromkeys(name for layer in self.layers for name in layer.outputs)
+        model.graph.output.extend(
+            self._onnx.ValueInfoProto(name=name) for name in made if name not in known)
+        session = self._session(model.SerializeToString())
+        names = [output.name for output in session.get_outputs()]
+        values = dict(zip(names, self._run(session, feeds), strict=True))
+        return {
+            name: (value.dtype, value.shape) for name, value in {**feeds, **values}.items()
+            if isinstance(value, np.ndarray)
+        }  # fmt: skip
+
+    def _session(self, data: bytes) -> Any:
+        options = self._runtime.SessionOptions()
+        options.log_severity_level = 4
+        # Without it, int8 activations on x86 leave some convolutions in float32.
+        options.add_session_config_entry("session.qdqisint8allowed", "1")
+        return self._attempt(
+            self._runtime.InferenceSession, data, options, providers=["CPUExecutionProvider"])
+
+    def _run(self, session: Any, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
+        return self._attempt(session.run, None, dict(feeds))
+
+    def _attempt(self, function: Any, *arguments: Any, **options: Any) -> Any:
+        # ONNX Runtime's own exceptions share no base but Exception.
+        try:
+            return function(*arguments, **options)
+        except Exception as error:
+            raise ModelError(f"ONNX Runtime refuses {self._name}: {error}") from error
+
+
+def _reads(node: Any) -> list[str]:
+    """Return what a node reads, the graphs among its attributes included."""
+    names = [name for name in node.input if name]
+    for attribute in node.attribute:
+        for graph in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
+            inner = {x.name for x in (*graph.input, *graph.initializer)}
+            inner.update(name for x in graph.node for name in x.output)
+            read = [name for x in graph.node for name in _reads(x)]
+            names += [n for n in (*read, *(x.name for x in graph.output)) if n not in inner]
+    return names
+
+
+def _import_runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            "the fallback for ONNX models needs ONNX Runtime: pip install onnxruntime") from None
+    return onnxruntime

@@ -1,0 +1,113 @@
+"""A ``.tflite`` model in parts: what Weft imports, and what LiteRT runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.errors import ModelError
+from weft.graph import Graph
+from weft.importers.tflite.flatbuffer import read_model, well_formed
+from weft.importers.tflite.walk import import_tflite
+from weft.runtime.fallback.split import Layer
+
+__all__ = ["TfliteFile"]
+
+_HEAVY = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
+
+
+class TfliteFile:
+    """Layers are the operators; a part is the same file with fewer of them.
+
+    The schema's classes that write such a file come with LiteRT.
+    """
+
+    runtime_name = "LiteRT"
+
+    def __init__(self, data: bytes, name: str, rounding: str):
+        self._schema, self._interpreter = _import_runtime()
+        self._data, self._name, self._rounding = data, name, rounding
+        model = read_model(data)
+        self._tensors = {tensor.name: tensor for tensor in model.tensors}
+        self._index = {tensor.name: i for i, tensor in enumerate(model.tensors)}
+        self.inputs = [model.tensors[i].name for i in model.inputs if i >= 0]
+        self.outputs = {model.tensors[i].name: model.tensors[i].name for i in model.outputs}
+        made = {i for operator in model.operators for i in operator.outputs}
+        made.update(model.inputs)
+        self.layers = []
+        for index, operator in enumerate(model.operators):
+            outputs = tuple(model.tensors[i].name for i in operator.outputs if i >= 0)
+            reads = tuple(model.tensors[i].name for i in operator.inputs if i in made and i >= 0)
+            label = outputs[0].split(";")[0] if outputs else f"{operator.name} {index}"
+            self.layers.append(
+                Layer(label, operator.name, reads, outputs, operator.name in _HEAVY))
+
+    def find(self, names: Iterable[str]) -> set[int]:
+        """Return the layers that the importer calls ``names``, or that touch such a tensor."""
+        wanted = set(names) | {name.rpartition("#")[0] for name in names if "#" in name}
+        layers = list(enumerate(self.layers))
+        made = {i for i, x in layers if x.name in wanted or wanted & {*x.outputs}}
+        return made or {i for i, x in layers if wanted & {*x.inputs}}
+
+    def tensor_type(self, name: str) -> tuple[np.dtype, tuple[int, ...]]:
+        """Return dtype and shape of an activation."""
+        tensor = self._tensors[name]
+        return tensor.dtype or np.dtype(object), tensor.shape
+
+    def extract(self, part: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+        """Return the model of some layers."""
+        import flatbuffers
+
+        with well_formed():
+            model: Any = self._schema.ModelT.InitFromPackedBuf(self._data, 0)
+            [graph] = model.subgraphs
+            graph.operators = [graph.operators[i] for i in part]
+            graph.inputs = [self._index[name] for name in inputs]
+            graph.outputs = [self._index[name] for name in outputs]
+            model.signatureDefs = None  # they name the whole model's inputs and outputs
+            builder = flatbuffers.Builder(len(self._data))
+            builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+            return bytes(builder.Output())
+
+    def load_graph(self, data: bytes) -> Graph:
+        """Import one part."""
+        return import_tflite(data, self._name, self._rounding)
+
+    def open_part(self, data: bytes) -> Any:
+        """Return a function from inputs by name to outputs by name.
+
+        LiteRT runs it on the engine whose bits are reproduced: its reference kernels, or XNNPACK.
+        """
+        kinds = self._interpreter.OpResolverType
+        reference = self._rounding == "reference"
+        kind = kinds.BUILTIN_REF if reference else kinds.AUTO
+        try:
+            interpreter = self._interpreter.Interpreter(
+                model_content=data, experimental_op_resolver_type=kind, num_threads=1)
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"LiteRT refuses {self._name}: {error}") from error
+        names = list(self._index)
+        inputs = {names[d["index"]]: d["index"] for d in interpreter.get_input_details()}
+        outputs = {names[d["index"]]: d["index"] for d in interpreter.get_output_details()}
+
+        def run(feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            try:
+                for name, index in inputs.items():
+                    interpreter.set_tensor(index, feeds[name])
+                interpreter.invoke()
+            except (RuntimeError, ValueError) as error:
+                raise ModelError(f"LiteRT cannot run {self._name}: {error}") from error
+            return {name: interpreter.get_tensor(index) for name, index in outputs.items()}
+
+        return run
+
+
+def _import_runtime() -> tuple[Any, Any]:
+    try:
+        from ai_edge_litert import interpreter, schema_py_generated
+    except ImportError:
+        raise ModelError(
+            "the fallback for .tflite models needs LiteRT: pip install ai-edge-litert") from None
+    return schema_py_generated, interpreter

@@ -1,0 +1,201 @@
+"""Images that overlap on a device: the next one comes, and the last result leaves, during a run."""
+
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from weft_hw.contract.memory_map import Region
+
+from weft.errors import LinkError
+from weft.program import HostStep, Program, RunStep, StreamSet
+from weft.runtime.devices import OpenDevice
+from weft.runtime.execute import read_counters, run_host
+from weft.runtime.profile import LinkProfile
+from weft.runtime.resident import Resident
+
+__all__ = ["ImageFlow"]
+
+Values = dict[str, NDArray[Any]]
+
+# One image runs, the next one is on its way to the board, and the result of a third comes back.
+_AT_ONCE = 3
+
+
+@dataclass(eq=False)
+class _Image:
+    """An image and the buffers that it goes through."""
+
+    values: Values
+    images: StreamSet
+
+
+class ImageFlow:
+    """Runs images one after the other without a pause between them.
+
+    In the order in which the board carries requests out, each run is followed by the read of the
+    result before it and the write of the image after it, and blocks the next run until
+    both are done. Results come in order. If one gets lost on its way, or somebody else takes the
+    device, the images whose results are missing begin afresh.
+
+    Parameters
+    ----------
+    program : Program
+        Its stream plan must have buffers.
+    device : OpenDevice
+        Its queue must not be None.
+    resident : Resident
+    """
+
+    def __init__(self, program: Program, device: OpenDevice, resident: Resident):
+        self._program, self._device, self._resident = program, device, resident
+        self._at = next(i for i, x in enumerate(program.steps) if isinstance(x, RunStep))
+        self.counters: dict[int, dict[str, int]] = {}  # of the last run, once all is over
+        self._turn = 0
+        self._queue: deque[_Image] = deque()  # without a result so far, in order
+        self._written = self._started = 0  # how many of those were sent, and run
+
+    def traffic(self) -> LinkProfile:
+        """Return what the device's link has carried so far."""
+        return self._device.traffic()
+
+    def interrupt(self) -> None:
+        """Let the device finish what is under way; begin afresh next time."""
+        device = self._device
+        if device.flow is not self or device.queue is None:
+            return
+        device.flow = None
+        self._written = self._started = 0
+        try:
+            device.queue.settle()
+        except LinkError:  # nothing is under way behind a broken link
+            return
+        if self._queue or self._turn:
+            self._read_counters()
+
+    def results(
+        self, feeds: Iterator[Mapping[str, NDArray[Any]]]
+    ) -> Generator[Values, None, None]:
+        """Yield all tensors that the host came to know of each image.
+
+        Up to two further images are taken from ``feeds`` before a result is given.
+        """
+        failure: Exception | None = None
+        more = True
+        try:
+            while True:
+                while more and len(self._queue) < _AT_ONCE:
+                    try:
+                        feed = next(feeds, None)
+                    except Exception as error:  # comes after the results of the images before
+                        feed, failure = None, error
+                    more = feed is not None
+                    if feed is not None:
+                        self._admit(feed)
+                if not self._queue:
+                    break
+                with self._device.lock:
+                    values = self._next()
+                if values is not None:
+                    yield values
+        finally:
+            with self._device.lock:
+                self.interrupt()
+        if failure is not None:
+            raise failure
+
+    def _admit(self, feed: Mapping[str, NDArray[Any]]) -> None:
+        values: Values = dict(feed)
+        for step in self._program.steps[: self._at]:
+            if isinstance(step, HostStep):
+                run_host(self._program.graph, step, values)
+        sets = self._program.stream.sets
+        self._queue.append(_Image(values, sets[self._turn % len(sets)]))
+        self._turn += 1
+
+    def _next(self) -> Values | None:
+        """Return the values of the oldest image; None if it has to begin afresh."""
+        device, queue = self._device, self._queue
+        if device.flow is not self:
+            if device.flow is not None:
+                device.flow.interrupt()
+            self._resident.ensure()
+            device.flow = self
+        if not self._started:
+            self._write_up_to(1)
+            self._run(queue[0])
+            self._write_up_to(2)
+        if len(queue) > 1:
+            tickets = self._run(queue[1], queue[0])
+            self._write_up_to(_AT_ONCE)
+        else:  # no other run says that this one is over
+            assert device.queue is not None
+            device.queue.settle()
+            tickets = self._read(queue[0])
+        values = self._collect(queue[0], tickets)
+        if values is None:
+            self.interrupt()
+            return None
+        queue.popleft()
+        self._written -= 1
+        self._started -= 1
+        for step in self._program.steps[self._at + 1 :]:
+            if isinstance(step, HostStep):
+                run_host(self._program.graph, step, values)
+        return values
+
+    @property
+    def _step(self) -> RunStep:
+        step = self._program.steps[self._at]
+        assert isinstance(step, RunStep)
+        return step
+
+    def _base(self, image: _Image, name: str) -> int:
+        return image.images.bases.get(name, self._program.places[name].base)
+
+    def _write_up_to(self, count: int) -> None:
+        """Queue the writes of the first ``count`` images, unless that was done."""
+        assert self._device.queue is not None
+        for image in list(self._queue)[self._written : count]:
+            for name in self._step.loads:
+                data = self._program.places[name].pack(image.values[name])
+                self._device.queue.write(Region.ACTIVATION, self._base(image, name), data)
+            self._written += 1
+
+    def _run(self, image: _Image, before: _Image | None = None) -> list[tuple[str, Any]]:
+        """Queue the run of ``image`` and, behind its first part, the reads of the one before."""
+        assert self._device.queue is not None
+        first, cut = image.images.first, self._program.stream.cut
+        count = self._step.count
+        self._device.queue.run(first, cut or count)
+        tickets = self._read(before) if before else []
+        if cut:
+            self._device.queue.run(first + cut, count - cut)
+        self._started += 1
+        return tickets
+
+    def _read(self, image: _Image) -> list[tuple[str, Any]]:
+        assert self._device.queue is not None
+        return [
+            (name, self._device.queue.read(
+                Region.ACTIVATION, self._base(image, name), self._program.places[name].words))
+            for name in self._step.reads
+        ]  # fmt: skip
+
+    def _collect(self, image: _Image, tickets: list[tuple[str, Any]]) -> Values | None:
+        assert self._device.queue is not None
+        values = dict(image.values)
+        for name, ticket in tickets:
+            data = self._device.queue.collect(ticket)
+            if data is None:
+                return None
+            shape = self._program.graph.tensors[name].shape
+            values[name] = self._program.places[name].unpack(data, shape)
+        return values
+
+    def _read_counters(self) -> None:
+        """Read what the last run counted, under the numbers of the first set of descriptors."""
+        sets, step = self._program.stream.sets, self._step
+        last = sets[(self._turn - 1) % len(sets)].first
+        self.counters = read_counters(self._device.memories, last, step.first, step.count)

@@ -1,0 +1,168 @@
+"""One inference on a device, whole or descriptor by descriptor, and what it took."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+from weft_hw.contract.config import Config
+
+from weft.golden import run as reference
+from weft.graph import Graph
+from weft.graph.analysis import layer_macs
+from weft.program import Program, RunStep
+from weft.runtime.devices import OpenDevice
+from weft.runtime.execute import read_counters, run_program
+from weft.runtime.flow import ImageFlow
+from weft.runtime.profile import LayerProfile, LinkProfile
+from weft.runtime.resident import Resident
+
+__all__ = ["BoardRunner", "GoldenRunner", "Run", "Runner"]
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One inference: the tensors that the host came to know, and the counters read afterwards.
+
+    ``counters`` maps descriptor numbers to the contract's counters by name; ``cycles`` are those
+    of all runs together, None where nothing counts; ``clock_hz`` is 0 where there is no clock.
+    """
+
+    values: Arrays
+    cycles: int | None = None
+    counters: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    link: LinkProfile = field(default_factory=LinkProfile)
+    clock_hz: int = 0
+
+
+class GoldenRunner:
+    """Runs a graph on the golden model; nothing counts cycles."""
+
+    program: Program | None = None
+
+    def __init__(self, graph: Graph, config: Config):
+        self.graph, self.config = graph, config
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
+        """Run one image."""
+        return Run(reference.run(self.graph, feeds))
+
+    def flow(self) -> None:
+        """Return None: there is nothing to overlap."""
+        return None
+
+    def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Return every tensor of one image."""
+        return reference.run(self.graph, feeds)
+
+    expected = inspect
+
+    def layers(self, run: Run, differences: Mapping[str, int]) -> list[LayerProfile]:
+        """Return a row per node."""
+        return [
+            LayerProfile(
+                name=node.name, operator=node.operator, where="host",
+                reason="device golden", output_shape=self.graph.tensors[node.outputs[0]].shape[1:],
+                macs=layer_macs(self.graph, node), cycles=None, predicted_cycles=0,
+                multipliers=self.config.multipliers)
+            for node in self.graph.nodes
+        ]  # fmt: skip
+
+    def close(self) -> None:
+        """Do nothing: there is no device."""
+
+
+class BoardRunner:
+    """Runs a program on an accelerator; loads it when made, unless the board holds it already.
+
+    Several may share a device and take turns by the image; each finds its own program there.
+
+    Raises
+    ------
+    DeviceMismatch
+        If the device was built for another configuration or contract.
+    LinkError
+        If it does not answer.
+    """
+
+    def __init__(self, program: Program, board: OpenDevice):
+        self.program, self.board = program, board
+        self.graph, self.config = program.graph, program.config
+        self._resident = Resident(program, board)
+        with board.taken():
+            self._resident.ensure()
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
+        """Run one image."""
+        with self.board.taken():
+            self._resident.ensure()
+            traffic = self.board.traffic()
+            cycles = self.board.cycles() if self.board.cycles else 0
+            values = run_program(self.program, self.board.memories, feeds)
+            link = self.board.traffic() - traffic
+            counters = self._counters()
+            if self.board.cycles:
+                cycles = self.board.cycles() - cycles
+            else:
+                cycles = sum(counter["cycles"] for counter in counters.values())
+            return Run(values, cycles, counters, link, self.board.clock_hz)
+
+    def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Return every tensor of one image, its descriptors run one by one."""
+        seen: Arrays = {}
+        with self.board.taken():
+            self._resident.ensure()
+            values = run_program(
+                self.program, self.board.memories, feeds, lambda _, tensors: seen.update(tensors))
+        return {**values, **seen}
+
+    def expected(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Return every tensor of one image by the golden model."""
+        return reference.run(self.graph, feeds)
+
+    def layers(self, run: Run, differences: Mapping[str, int]) -> list[LayerProfile]:
+        """Return a row per layer of the model; ``differences`` counts them by tensor."""
+        rows = []
+        for layer in self.program.layers:
+            counted = [run.counters[n] for n in layer.descriptors if n in run.counters]
+            known = bool(run.counters)
+            compared = [differences[name] for name in layer.outputs if name in differences]
+            output = self.graph.tensors.get(layer.outputs[0])
+
+            def total(name: str, counted=counted, known=known) -> int | None:
+                return sum(c[name] for c in counted) if known else None
+
+            rows.append(LayerProfile(
+                name=layer.name, operator=layer.operator, where=layer.where, reason=layer.reason,
+                output_shape=output.shape[1:] if output else (), macs=layer.macs,
+                cycles=total("cycles"),
+                predicted_cycles=sum(
+                    self.program.descriptors[n].predicted_cycles for n in layer.descriptors),
+                multipliers=self.config.multipliers, busy=total("busy"),
+                wait_input=total("wait_input"), wait_output=total("wait_output"),
+                wait_setup=total("wait_setup"),
+                mismatches=sum(compared) if compared else None))  # fmt: skip
+        return rows
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self.board.close()
+
+    def flow(self) -> ImageFlow | None:
+        """Return what lets images overlap; None if the program or the device does not."""
+        if not self.program.stream.sets or self.board.queue is None:
+            return None
+        return ImageFlow(self.program, self.board, self._resident)
+
+    def _counters(self) -> dict[int, dict[str, int]]:
+        """Return the counters of every descriptor that the last run executed."""
+        result = {}
+        for step in self.program.steps:
+            if isinstance(step, RunStep):
+                result |= read_counters(self.board.memories, step.first, step.first, step.count)
+        return result
+
+
+Runner = GoldenRunner | BoardRunner

@@ -1,0 +1,1 @@
+"""Test equipment, outside the wheel: benches, RTL runner, netlist board, architectural machine."""
