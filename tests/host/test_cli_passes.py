@@ -3,8 +3,8 @@
 import json
 
 import numpy as np
-import weft.compiler
 from weft.cli import main
+from weft.compiler.passes import PASSES
 from weft.compiler.passes.trace import graph_as_dict, trace_passes
 from weft.graph import Graph, Node, Quantization, Tensor
 from weft.models.digits import MODEL
@@ -32,7 +32,7 @@ def _padded_pool() -> Graph:
 
 def test_each_pass_is_shown_in_order():
     stages = dict(trace_passes(_padded_pool()))
-    assert list(stages) == ["import", *(p.__name__ for p in weft.compiler.passes.PASSES)]
+    assert list(stages) == ["import", *(p.__name__ for p in PASSES)]
     assert [n.operator for n in stages["import"].nodes] == ["PAD", "CONV_2D"]
     [conv] = stages["fold_padding"].nodes
     assert conv.attributes["padding"] == (1, 1, 1, 1)
@@ -60,7 +60,7 @@ def test_explain_prints_the_graphs_on_request_only(capsys):
     assert "passes" not in json.loads(capsys.readouterr().out)
     assert main(["explain", "digits", "-c", "tiny", "--json", "--passes"]) == 0
     stages = json.loads(capsys.readouterr().out)["passes"]
-    assert [s["pass"] for s in stages] == ["import", *(p.__name__ for p in weft.compiler.passes.PASSES)]
+    assert [s["pass"] for s in stages] == ["import", *(p.__name__ for p in PASSES)]
     for stage in stages:
         known = {t["name"] for t in stage["tensors"]}
         assert {n for node in stage["nodes"] for n in node["outputs"]} <= known
