@@ -56,7 +56,8 @@ class Sequencer(wiring.Component):
         ``events_late`` cycles ago
     load : In, one descriptor word: ``enable``, ``address``, ``data``
     counter_address : In, layer * COUNTER_STRIDE + counter; counter_data : Out, 2 cycles later; a
-        layer's counters are in memory 8 cycles after its ``done``
+        layer's counters are in memory 8 cycles after its ``done``, if the next layer lasts as long
+        as there are counters
     """
 
     start: stream.Interface

@@ -161,7 +161,7 @@ SIZES = {
     "name": "other", "tap_rows": 2, "tap_columns": 2, "columns": 8, "pixels": 2, "lanes": 4,
     "weight_words": 1024, "activation_words": 1000, "line_words": 256, "parameter_words": 100,
     "descriptor_count": 32, "window_count": 100, "compact": True,
-    "paired": True,
+    "paired": True, "dram_bytes": 1 << 20,
 }  # fmt: skip
 NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "dsp_lanes": True, "fill_words": 2}
 
@@ -176,7 +176,7 @@ def test_any_size_changes_the_fingerprint():
         assert fingerprint(replace(base, **{name: value})) == fingerprint(base)
 
 
-@pytest.mark.parametrize("table", ["DESCRIPTOR", "WINDOW", "PARAMETER", "COUNTERS"])
+@pytest.mark.parametrize("table", ["DESCRIPTOR", "MOVE", "WINDOW", "PARAMETER", "COUNTERS"])
 def test_any_field_changes_the_fingerprint(table, monkeypatch):
     base = fingerprint(Config(name="x"))
     layout = getattr(fingerprint_module, table)

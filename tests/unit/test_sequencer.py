@@ -2,7 +2,7 @@
 
 import pytest
 from weft_hw.contract.config import get_config
-from weft_hw.contract.descriptor import DESCRIPTOR, encode_descriptor
+from weft_hw.contract.descriptor import DESCRIPTOR, Kind, encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.sequencer import Sequencer, events_late
 from weft_hw.tech.portable import Portable
@@ -17,7 +17,8 @@ JOIN = 2  # from a layer's end to the next one's back half
 
 def draw_descriptor(rng):
     return {f.name: int(rng.integers(-(1 << f.width - 1), 1 << f.width - 1)) if f.signed
-            else int(rng.integers(0, 1 << f.width)) for f in DESCRIPTOR}
+            else int(rng.integers(0, 1 << f.width)) for f in DESCRIPTOR
+            } | {"kind": int(rng.choice([Kind.MAC, Kind.ELEMENTWISE, Kind.TABLE]))}
 
 
 def plain(view):
@@ -64,7 +65,8 @@ async def run_layers(ctx, dut, rng, first, count, front_most, back_most):
         if ctx.get(dut.back_begin):
             back += 1
             log.append((cycle, "back", back, plain(ctx.get(dut.back))))
-            back_left = int(rng.integers(2, back_most + 3))
+            # No real layer is shorter than the storing of the counters of the one before.
+            back_left = int(rng.integers(len(COUNTERS), back_most + len(COUNTERS) + 1))
         # The front half's work ends only after the halves have joined.
         joined = ctx.get(dut.joined)
         assert ctx.get(dut.working) == (back_left > 0)

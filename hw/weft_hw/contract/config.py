@@ -52,6 +52,8 @@ class Config:
     paired : bool
         A processing element takes two rows with one multiplication, and depthwise windows two
         cycles (:mod:`weft_hw.pe`).
+    dram_bytes : int
+        Memory beside the chip, a power of two; 0 where there is none.
     compact : bool
         Smallest instead of fastest: one layer, one column of taps and, in each lane, one result
         after the other, and no ELEMENTWISE or TABLE layers.
@@ -79,6 +81,7 @@ class Config:
     dsp_multipliers: int = 0
     dsp_lanes: bool = False
     paired: bool = False
+    dram_bytes: int = 0
     compact: bool = False
 
     def __post_init__(self):
@@ -105,6 +108,13 @@ class Config:
                 is_power(self.line_words) and 4 <= self.line_words <= 512)
         require("compact", "False where there are several pixels or fill words, or pairs",
                 not self.compact or (self.pixels == self.fill_words == 1 and not self.paired))
+        require("dram_bytes", "0, or a power of two from 4096 to 256 MiB",
+                self.dram_bytes == 0
+                or (is_power(self.dram_bytes) and 4096 <= self.dram_bytes <= 1 << 28))
+        require("descriptor_count", "a power of two where there is memory beside the chip",
+                not self.dram_bytes or is_power(self.descriptor_count))
+        require("compact", "False where there is memory beside the chip",
+                not self.compact or not self.dram_bytes)
         require("paired", "False where the array has a single row",
                 not self.paired or self.rows > 1)
         for field, limit in [("weight_words", 1 << 16), ("activation_words", 1 << 15),

@@ -75,6 +75,7 @@ class Kind(IntEnum):
     MAC = 0
     ELEMENTWISE = 1
     TABLE = 2
+    MOVE = 3  # no layer: see `weft_hw.contract.move`
 
 
 class Rounding(IntEnum):
@@ -148,6 +149,7 @@ DESCRIPTOR = (
     Field("multiply", 1, "ELEMENTWISE: multiply the operands"),
     Field("in_zero", 8, "ELEMENTWISE, multiply: zero point of the first operand", True),
     Field("other_zero", 8, "ELEMENTWISE, multiply: zero point of the second operand", True),
+    Field("moves", 16, "moves of this run that are done before the layer begins"),
 )
 
 _COMPACT_EXTENT_BITS = 7

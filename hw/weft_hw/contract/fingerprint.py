@@ -6,6 +6,7 @@ from dataclasses import asdict
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR, WINDOW
 from weft_hw.contract.memory_map import COUNTERS, PARAMETER, memory_map
+from weft_hw.contract.move import MOVE
 
 __all__ = ["fingerprint"]
 
@@ -18,5 +19,5 @@ def fingerprint(config: Config) -> int:
     """
     speed = ("dsp_multipliers", "dsp_lanes", "tile", "fill_words")
     sizes = {k: v for k, v in asdict(config).items() if k not in speed}
-    text = repr((sizes, DESCRIPTOR, WINDOW, PARAMETER, COUNTERS, memory_map(config)))
+    text = repr((sizes, DESCRIPTOR, MOVE, WINDOW, PARAMETER, COUNTERS, memory_map(config)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

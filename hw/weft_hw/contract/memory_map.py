@@ -8,8 +8,9 @@ from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, WINDOW_BYTES
 from weft_hw.contract.fields import Field
 
 __all__ = [
-    "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "LANE_CYCLES", "PARAMETER",
-    "PARAMETER_BYTES", "Memory", "Region", "max_unit_bytes", "memory_map",
+    "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "DRAM_BLOCK_BYTES",
+    "LANE_CYCLES", "PARAMETER", "PARAMETER_BYTES", "Memory", "Region", "max_unit_bytes",
+    "memory_map",
 ]  # fmt: skip
 
 COUNTER_BYTES = 4
@@ -36,6 +37,9 @@ PARAMETER = (
 PARAMETER_BYTES = (sum(field.width for field in PARAMETER) + 7) // 8
 
 
+# Unit of the memory beside the chip: what a move's addresses count.
+DRAM_BLOCK_BYTES = 16
+
 # Cycles from one value of a lane to the next in a compact configuration.
 LANE_CYCLES = 161
 
@@ -49,6 +53,7 @@ class Region(IntEnum):
     DESCRIPTOR = 3
     WINDOW = 4
     COUNTER = 5
+    DRAM = 6  # beside the chip; only where the board has one
 
 
 class Memory(NamedTuple):
@@ -70,9 +75,10 @@ def memory_map(config: Config) -> dict[Region, Memory]:
 
     Unit addresses: ACTIVATION counts words. WEIGHT is ``word * columns + column``, each unit the
     ``rows`` int8 weights of one column. PARAMETER is ``entry * lanes + lane``. DESCRIPTOR and
-    WINDOW count 32-bit words. COUNTER is ``layer * COUNTER_STRIDE + counter``.
+    WINDOW count 32-bit words. COUNTER is ``layer * COUNTER_STRIDE + counter``. DRAM counts blocks;
+    it is there only where ``config.dram_bytes`` is not 0.
     """
-    return {
+    on_chip = {
         Region.ACTIVATION: Memory(config.columns, config.activation_words, True, True),
         Region.WEIGHT: Memory(config.rows, config.weight_words * config.columns, False, True),
         Region.PARAMETER: Memory(
@@ -83,6 +89,10 @@ def memory_map(config: Config) -> dict[Region, Memory]:
         Region.COUNTER: Memory(
             COUNTER_BYTES, config.descriptor_count * COUNTER_STRIDE, True, False),
     }  # fmt: skip
+    if not config.dram_bytes:
+        return on_chip
+    blocks = config.dram_bytes // DRAM_BLOCK_BYTES
+    return on_chip | {Region.DRAM: Memory(DRAM_BLOCK_BYTES, blocks, True, True)}
 
 
 def max_unit_bytes(config: Config) -> int:

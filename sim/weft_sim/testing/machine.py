@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import (
-    DESCRIPTOR_BYTES,
     Kind,
     Rounding,
     decode_descriptor,
@@ -17,12 +16,11 @@ from weft_hw.contract.memory_map import (
     Region,
     memory_map,
 )
+from weft_hw.contract.move import decode_move
+
+from weft_sim.testing.moves import MachineFault, Moves
 
 __all__ = ["Machine", "MachineFault", "requantize"]
-
-
-class MachineFault(Exception):
-    """A descriptor asks for what the hardware cannot do; the message names the rule."""
 
 
 def requantize(
@@ -63,16 +61,19 @@ class Machine:
     config : Config
     seed : int
         Seed of the noise and of the memories' first contents.
+    late : float
+        Chance that a move which may begin is put off. From 0, as early as its waits allow, to 1,
+        as late as others' waits allow. A program is right only if it is for any.
     """
 
-    def __init__(self, config: Config, seed: int = 1):
-        self.config = config
-        self._noise = np.random.default_rng(seed)
+    def __init__(self, config: Config, seed: int = 1, *, late: float = 0.5):
+        self.config, self.late = config, late
+        self.noise = np.random.default_rng(seed)
         self._memory = {
-            region: self._noise.integers(0, 256, (m.units, m.unit_bytes), dtype=np.uint8)
+            region: self.noise.integers(0, 256, (m.units, m.unit_bytes), dtype=np.uint8)
             for region, m in memory_map(config).items()
         }
-        self._table = self._noise.integers(-(1 << 31), 1 << 31, 256)
+        self._table = self.noise.integers(-(1 << 31), 1 << 31, 256)
 
     def write(self, region: Region, unit: int, data: bytes | NDArray[np.uint8]) -> None:
         """Write whole units from ``unit`` on."""
@@ -91,18 +92,41 @@ class Machine:
 
     def run(self, first: int, count: int) -> None:
         """Execute ``count`` descriptors from number ``first`` on."""
+        moves = Moves(self)
         for index in range(first, first + count):
-            data = self.read(Region.DESCRIPTOR, index * DESCRIPTOR_WORDS, DESCRIPTOR_WORDS)
-            descriptor = decode_descriptor(data[:DESCRIPTOR_BYTES])
-            kind = Kind(descriptor["kind"])
-            if kind is Kind.MAC:
-                self._mac(descriptor)
-            elif kind is Kind.ELEMENTWISE:
-                self._elementwise(descriptor)
-            else:
-                words = 256 * 4 // self.config.columns
-                table = self.read(Region.ACTIVATION, descriptor["in_base"], words)
-                self._table = np.frombuffer(table, "<i4").astype(np.int64)
+            slot = index % self.config.descriptor_count
+            data = self.read(Region.DESCRIPTOR, slot * DESCRIPTOR_WORDS, DESCRIPTOR_WORDS)
+            if Kind(data[0] & 3) is Kind.MOVE:
+                moves.add(decode_move(data))
+                continue
+            descriptor = decode_descriptor(data)
+            moves.before_layer(descriptor["moves"])
+            before = self.snapshot()
+            self.layer(descriptor)
+            moves.after_layer(descriptor, before)
+        moves.finish()
+
+    def snapshot(self) -> dict[Region, NDArray[np.uint8]]:
+        """Return a copy of what lies in the memories on the chip."""
+        return {region: memory.copy() for region, memory in self._memory.items()
+                if region is not Region.DRAM}  # fmt: skip
+
+    def restore(self, memories: dict[Region, NDArray[np.uint8]]) -> None:
+        """Put back what :meth:`snapshot` returned."""
+        for region, memory in memories.items():
+            self._memory[region][:] = memory
+
+    def layer(self, descriptor: dict[str, int]) -> None:
+        """Execute one layer."""
+        kind = Kind(descriptor["kind"])
+        if kind is Kind.MAC:
+            self._mac(descriptor)
+        elif kind is Kind.ELEMENTWISE:
+            self._elementwise(descriptor)
+        else:
+            words = 256 * 4 // self.config.columns
+            table = self.read(Region.ACTIVATION, descriptor["in_base"], words)
+            self._table = np.frombuffer(table, "<i4").astype(np.int64)
 
     def _parameters(self, base: int, entries: int) -> dict[str, NDArray[np.int64]]:
         """Return bias, multiplier and shift, int64 (entries, lanes)."""
@@ -138,7 +162,7 @@ class Machine:
             raise MachineFault(f"{needed} rows of {words} words do not fit the line buffers")
         filled = min(d["fill_rows"], d["in_height"])
         data = self.read(Region.ACTIVATION, d["in_base"], filled * words)
-        rows = self._noise.integers(-128, 128, (d["in_height"], words * config.columns), np.int8)
+        rows = self.noise.integers(-128, 128, (d["in_height"], words * config.columns), np.int8)
         rows[:filled] = np.frombuffer(data, np.int8).reshape(filled, -1)
         return rows
 
@@ -156,7 +180,7 @@ class Machine:
         row_inside = (row >= 0) & (row < d["in_height"])
         col_inside = (col >= 0) & (col < d["in_width"])
         tap = lines[np.where(row_inside, row, 0)][:, np.where(known, byte, 0)]
-        tap = np.where(known, tap, self._noise.integers(-128, 128, tap.shape, np.int8))
+        tap = np.where(known, tap, self.noise.integers(-128, 128, tap.shape, np.int8))
         inside = row_inside[:, None, None] & col_inside[:, None]
         return np.where(inside, tap, np.int8(d["pad_value"]))
 
@@ -169,7 +193,7 @@ class Machine:
             count, columns = entry["steps_minus_1"] + 1, entry["columns"]
             self._check_entry(d, entry)
             shape = (d["out_height"], d["out_width"], count, config.rows, config.columns)
-            act = self._noise.integers(-128, 128, shape, np.int8)
+            act = self.noise.integers(-128, 128, shape, np.int8)
             if not d["depthwise"]:
                 act = act[..., :1].copy()
             elif config.paired:  # one row of each pair in the first step, the other in the second

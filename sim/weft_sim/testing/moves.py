@@ -1,0 +1,101 @@
+"""The mover of the architectural simulator: moves that run at any moment that their waits allow."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+
+if TYPE_CHECKING:
+    from weft_sim.testing.machine import Machine
+
+__all__ = ["MachineFault", "Moves"]
+
+
+class MachineFault(Exception):
+    """A descriptor asks for what the hardware cannot do; the message names the rule."""
+
+
+class Moves:
+    """The moves of one run.
+
+    A move that may begin runs at once or later, as ``machine.late`` and its noise decide. A move
+    that does not wait for the layer before it may also run ahead of that layer. So a wait that a
+    program lacks shows as a wrong value, for some seed.
+    """
+
+    def __init__(self, machine: "Machine"):
+        self._machine = machine
+        self._queue: deque[dict[str, int]] = deque()
+        self._listed = self._done = self._layers_listed = self._layers = 0
+        self._last_layer: tuple[dict[str, int], dict[Region, NDArray[np.uint8]]] | None = None
+
+    def add(self, move: dict[str, int]) -> None:
+        """Take the next descriptor, which is a move."""
+        if not self._machine.config.dram_bytes:
+            raise MachineFault("there is no memory beside the chip")
+        if move["layers"] > self._layers_listed:
+            raise MachineFault(f"a move waits for layer {move['layers']}, which comes after it")
+        self._queue.append(move)
+        self._listed += 1
+        self._some()
+
+    def before_layer(self, moves: int) -> None:
+        """Carry out what the next layer waits for."""
+        if moves > self._listed:
+            raise MachineFault(f"a layer waits for move {moves}, which comes after it")
+        self._layers_listed += 1
+        while self._done < moves:
+            self._next()
+        self._some()
+
+    def after_layer(
+        self, descriptor: dict[str, int], before: dict[Region, NDArray[np.uint8]]
+    ) -> None:
+        """Count a layer that is done; ``before`` is what the memories held when it began."""
+        self._layers += 1
+        self._last_layer = descriptor, before
+        self._some()
+
+    def finish(self) -> None:
+        """Carry out the rest."""
+        while self._queue:
+            self._next()
+
+    def _some(self) -> None:
+        machine = self._machine
+        while self._queue and self._queue[0]["layers"] <= self._layers:
+            if machine.noise.random() < machine.late:
+                return
+            self._next()
+
+    def _next(self) -> None:
+        head, last = self._queue[0], self._last_layer
+        self._last_layer = None
+        if last and head["layers"] < self._layers and self._machine.noise.random() < 0.5:
+            descriptor, before = last
+            self._machine.restore(before)
+            self._copy()
+            self._machine.layer(descriptor)
+        else:
+            self._copy()
+
+    def _copy(self) -> None:
+        move, machine = self._queue.popleft(), self._machine
+        if move["layers"] > self._layers:
+            raise MachineFault("a layer waits for a move that waits for that layer")
+        region = Region(move["region"])
+        size = memory_map(machine.config)[region].unit_bytes
+        blocks = -(-move["count"] * size // DRAM_BLOCK_BYTES)
+        for row in range(move["rows"]):
+            unit = move["unit"] + row * move["unit_step"]
+            block = move["block"] + row * move["block_step"]
+            if move["store"]:
+                data = machine.read(region, unit, move["count"])
+                rest = blocks * DRAM_BLOCK_BYTES - len(data)
+                machine.write(Region.DRAM, block, data + machine.noise.bytes(rest))
+            else:
+                data = machine.read(Region.DRAM, block, blocks)
+                machine.write(region, unit, data[: move["count"] * size])
+        self._done += 1
