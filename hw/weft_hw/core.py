@@ -5,11 +5,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.delay import delay
-from weft_hw.engine import RESET_CYCLES, Engine
+from weft_hw.engine.engine import RESET_CYCLES, Engine
 from weft_hw.link.commands import Commands
 from weft_hw.link.receiver import Receiver
 from weft_hw.link.sender import Sender
+from weft_hw.parts.delay import delay
 from weft_hw.tech.portable import Portable
 
 __all__ = ["Core"]
@@ -29,7 +29,7 @@ class Core(wiring.Component):
     tech : Portable, optional
         Where multipliers and memories come from.
     engine : Component, optional
-        What the link commands; an :class:`~weft_hw.engine.Engine` by default.
+        What the link commands; an :class:`~weft_hw.engine.engine.Engine` by default.
     buffer_bytes, buffer_frames : int, optional
         Bytes and number of the requests that are held until they are carried out.
     clock_hz : int, optional

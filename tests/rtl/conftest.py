@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from weft_hw.contract.config import Config
-from weft_hw.engine import Engine
+from weft_hw.engine.engine import Engine
 from weft_hw.tech.portable import Portable
 from weft_sim.testing.rtl import build_cocotb, simulate_cocotb
 

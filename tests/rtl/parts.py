@@ -3,11 +3,11 @@
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
-from weft_hw.array import SystolicArray
 from weft_hw.contract.config import Config
-from weft_hw.pe import ProcessingElement
+from weft_hw.engine.compute.array import SystolicArray
+from weft_hw.engine.compute.pe import ProcessingElement
+from weft_hw.engine.compute.window import WindowFormer
 from weft_hw.tech.portable import Portable
-from weft_hw.window import WindowFormer
 
 __all__ = ["Parts"]
 

@@ -5,8 +5,8 @@ import numpy as np
 from cocotb.triggers import FallingEdge
 from tb_pe import start
 from weft_hw.contract.config import Config
-from weft_hw.layouts import step_layout
-from weft_hw.pe import sum_shape
+from weft_hw.engine.compute.pe import sum_shape
+from weft_hw.engine.layouts import step_layout
 from weft_sim.testing.rtl import config_from_env
 
 CONFIG = config_from_env(Config)

@@ -11,7 +11,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from weft_hw.contract.descriptor import Rounding
-from weft_hw.requantize import RESCALE, Requantize
+from weft_hw.engine.output.requantize import RESCALE, Requantize
 
 INT32 = range(-(1 << 31), 1 << 31)
 FLOAT_EXACT = range(-(1 << 24), (1 << 24) + 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from amaranth.hdl import Module, Shape
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from weft_hw.delay import delay
+from weft_hw.parts.delay import delay
 from weft_hw.tech.portable import Portable
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from weft_hw.requantize import Requantize
+from weft_hw.engine.output.requantize import Requantize
 from weft_hw.tech.portable import Portable
 from weft_sim.testing.rtl import run_cocotb
 

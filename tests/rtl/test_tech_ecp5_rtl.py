@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from weft_hw.tech.ecp5 import Ecp5
+from weft_hw.tech.ecp5.family import Ecp5
 from weft_sim.testing.netlist_board import ECP5_CELLS
 from weft_sim.testing.rtl import run_cocotb
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from weft_hw.tech.ice40 import Ice40
+from weft_hw.tech.ice40.family import Ice40
 from weft_sim.testing.rtl import run_cocotb
 
 HERE = Path(__file__).parent

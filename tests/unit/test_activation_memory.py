@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from weft_hw.activation_memory import ActivationMemory
 from weft_hw.contract.config import Config, get_config
+from weft_hw.engine.activation_memory import ActivationMemory
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from weft_hw.array import SystolicArray
 from weft_hw.contract.config import Config, get_config
+from weft_hw.engine.compute.array import SystolicArray
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

@@ -10,9 +10,9 @@ from weft_hw.boards import BOARDS, get_board
 from weft_hw.boards.constraints import constraints_of
 from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
 from weft_hw.contract.config import get_config
-from weft_hw.tech.ecp5_floorplan import lfe5u_85f_floorplan
-from weft_hw.tech.ecp5_pll import ecp5_pll_settings
-from weft_hw.tech.ice40_pll import filter_range, ice40_pll_settings
+from weft_hw.tech.ecp5.floorplan import lfe5u_85f_floorplan
+from weft_hw.tech.ecp5.pll import ecp5_pll_settings
+from weft_hw.tech.ice40.pll import filter_range, ice40_pll_settings
 from weft_sim.tools import run_tool, yosys
 
 EACH = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())

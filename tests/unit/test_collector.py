@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from weft_hw.collector import Collector
 from weft_hw.contract.config import Config, get_config
+from weft_hw.engine.output.collector import Collector
 from weft_sim.testing import bench
 
 SMALLEST = Config(

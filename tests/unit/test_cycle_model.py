@@ -2,9 +2,9 @@
 
 import pytest
 from weft.compiler.timing import mac_cycles
-from weft_hw.array import SystolicArray
 from weft_hw.contract.config import CONFIGS
-from weft_hw.output_lanes import OutputLanes
+from weft_hw.engine.compute.array import SystolicArray
+from weft_hw.engine.output.output_lanes import OutputLanes
 from weft_hw.tech.portable import Portable
 
 

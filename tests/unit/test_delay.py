@@ -5,7 +5,7 @@ import json
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal
-from weft_hw.delay import KEEP_APART, delay
+from weft_hw.parts.delay import KEEP_APART, delay
 from weft_sim.testing import bench
 from weft_sim.tools import run_tool, yosys
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.elementwise import Elementwise
+from weft_hw.engine.output.elementwise import Elementwise
 from weft_sim.testing import bench
 
 CONFIGS = [

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.feeder import Feeder
+from weft_hw.engine.compute.feeder import Feeder
 from weft_sim.testing import bench
 
 SMALLEST = Config(

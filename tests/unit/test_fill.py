@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.fill import Fill
+from weft_hw.engine.input.fill import Fill
 from weft_sim.testing import bench
 
 SMALLEST = Config(

@@ -2,10 +2,10 @@
 
 import pytest
 from amaranth.hdl import Module
-from weft_hw.activation_memory import ActivationMemory
 from weft_hw.contract.config import Config, get_config
 from weft_hw.contract.memory_map import Region
-from weft_hw.host_port import HostPort
+from weft_hw.engine.activation_memory import ActivationMemory
+from weft_hw.engine.host_port import HostPort
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.line_buffer import LineBuffer
+from weft_hw.engine.input.line_buffer import LineBuffer
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

@@ -9,7 +9,7 @@ from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import PARAMETER
-from weft_hw.output_lanes import OutputLanes
+from weft_hw.engine.output.output_lanes import OutputLanes
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config, get_config
-from weft_hw.pe import ProcessingElement, sum_shape
+from weft_hw.engine.compute.pe import ProcessingElement, sum_shape
 from weft_hw.tech.fabric import TreeMultiplierByte
 from weft_hw.tech.multipliers import Multiplier
 from weft_hw.tech.portable import Portable

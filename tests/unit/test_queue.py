@@ -5,7 +5,7 @@ from collections import deque
 
 import pytest
 from amaranth.sim import Simulator
-from weft_hw.queue import Queue
+from weft_hw.parts.queue import Queue
 
 CYCLES = 600
 

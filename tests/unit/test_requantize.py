@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from weft.golden.arithmetic.requantize import requantize
 from weft_hw.contract.descriptor import Rounding
-from weft_hw.requantize import Requantize
+from weft_hw.engine.output.requantize import Requantize
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

@@ -4,7 +4,7 @@ import pytest
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import DESCRIPTOR, Kind, encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
-from weft_hw.sequencer import Sequencer, events_late
+from weft_hw.engine.sequencer import Sequencer, events_late
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

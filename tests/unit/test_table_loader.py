@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config
-from weft_hw.table_loader import TableLoader
+from weft_hw.engine.output.table_loader import TableLoader
 from weft_sim.testing import bench
 
 CONFIGS = [

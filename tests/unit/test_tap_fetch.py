@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.tap_fetch import TapFetch
+from weft_hw.engine.input.tap_fetch import TapFetch
 from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, columns=4, lanes=1, tile=1, line_words=4)

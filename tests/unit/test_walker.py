@@ -2,7 +2,7 @@
 
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.walker import Walker
+from weft_hw.engine.input.walker import Walker
 from weft_sim.testing import bench
 
 FOUR = Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, pixels=4, line_words=64)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.window import WindowFormer
+from weft_hw.engine.compute.window import WindowFormer
 from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)

@@ -4,8 +4,8 @@ import pytest
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import WINDOW
 from weft_hw.contract.fields import pack
+from weft_hw.engine.input.window_program import WindowProgram
 from weft_hw.tech.portable import Portable
-from weft_hw.window_program import WindowProgram
 from weft_sim.testing import bench
 
 CONFIG = get_config("tiny")

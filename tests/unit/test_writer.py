@@ -3,7 +3,7 @@
 import pytest
 from weft_hw.contract.config import Config, get_config
 from weft_hw.contract.descriptor import Kind
-from weft_hw.writer import Writer
+from weft_hw.engine.output.writer import Writer
 from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, columns=2, lanes=2, tile=1, activation_words=512)

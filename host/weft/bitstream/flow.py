@@ -141,7 +141,7 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], lis
     """
     from weft_hw.boards.constraints import constraints_of
     from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
-    from weft_hw.delay import KEEP_APART
+    from weft_hw.parts.delay import KEEP_APART
 
     platform = platform_of(board)
     suffix, override = _FRAGMENTS[board.family]

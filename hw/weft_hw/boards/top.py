@@ -8,12 +8,12 @@ from amaranth.lib.cdc import FFSynchronizer
 
 from weft_hw.boards.board import Board
 from weft_hw.contract.config import get_config
-from weft_hw.delay import delay
+from weft_hw.parts.delay import delay
 from weft_hw.system import System
-from weft_hw.tech.ecp5 import Ecp5
-from weft_hw.tech.ecp5_pll import ecp5_pll_settings
-from weft_hw.tech.ice40 import Ice40
-from weft_hw.tech.ice40_pll import ice40_pll_settings
+from weft_hw.tech.ecp5.family import Ecp5
+from weft_hw.tech.ecp5.pll import ecp5_pll_settings
+from weft_hw.tech.ice40.family import Ice40
+from weft_hw.tech.ice40.pll import ice40_pll_settings
 
 __all__ = ["BoardTop", "clock_hz", "floorplan_of", "platform_of"]
 

@@ -15,7 +15,7 @@ _COMMON = {
 ULX3S_85F = Board(
     name="ulx3s-85f", title="ULX3S 85F", platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     config="ulx3s-85f", clock_hz=110_000_000,
-    floorplan="weft_hw.tech.ecp5_floorplan:lfe5u_85f_floorplan", **_COMMON)
+    floorplan="weft_hw.tech.ecp5.floorplan:lfe5u_85f_floorplan", **_COMMON)
 # It fills three quarters of the chip: only with shorter wires than nextpnr's placer aims for can it
 # be routed.
 ULX3S_85F_WIDE = replace(

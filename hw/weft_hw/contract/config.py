@@ -51,7 +51,7 @@ class Config:
         Output lanes multiply in vendor DSPs, too.
     paired : bool
         A processing element takes two rows with one multiplication, and depthwise windows two
-        cycles (:mod:`weft_hw.pe`).
+        cycles (:mod:`weft_hw.engine.compute.pe`).
     dram_bytes : int
         Memory beside the chip, a power of two; 0 where there is none.
     compact : bool

@@ -18,13 +18,13 @@ from weft_hw.contract.packet import (
     Status,
     field_bytes,
 )  # fmt: skip
-from weft_hw.delay import delay
-from weft_hw.host_port import read_layout, write_layout
+from weft_hw.engine.host_port import read_layout, write_layout
+from weft_hw.engine.sequencer import RUN
 from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
 from weft_hw.link.reply import choose_byte
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
-from weft_hw.sequencer import RUN
+from weft_hw.parts.delay import delay
 
 __all__ = ["Commands", "LinkCounters"]
 

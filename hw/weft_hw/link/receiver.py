@@ -16,7 +16,7 @@ from weft_hw.contract.packet import (
 from weft_hw.link.cobs import CobsDecoder
 from weft_hw.link.crc import crc32
 from weft_hw.link.ring import RingReader
-from weft_hw.stream_buffer import StreamBuffer
+from weft_hw.parts.stream_buffer import StreamBuffer
 
 __all__ = ["Receiver"]
 

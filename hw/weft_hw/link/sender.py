@@ -8,7 +8,7 @@ from weft_hw.contract.packet import CRC_BYTES
 from weft_hw.link.cobs import CobsEncoder, Framed
 from weft_hw.link.crc import crc32
 from weft_hw.link.ring import RingReader
-from weft_hw.stream_buffer import StreamBuffer
+from weft_hw.parts.stream_buffer import StreamBuffer
 
 __all__ = ["Sender"]
 

@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import max_unit_bytes, memory_map
-from weft_hw.host_port import ADDRESS_BITS, read_layout, write_layout
+from weft_hw.engine.host_port import ADDRESS_BITS, read_layout, write_layout
 from weft_hw.link.cobs import Framed
-from weft_hw.stream_buffer import StreamBuffer
+from weft_hw.parts.stream_buffer import StreamBuffer
 
 __all__ = ["Transfer", "UnitReader", "UnitWriter"]
 

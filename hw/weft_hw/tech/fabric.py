@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed, unsigned
 
-from weft_hw.delay import delay
+from weft_hw.parts.delay import delay
 from weft_hw.tech.multipliers import FABRIC_ROWS, Multiplier, WideMultiplier, wide_latency
 
 __all__ = ["TreeMultiplier", "TreeMultiplierByte", "gated_sum"]

@@ -171,7 +171,7 @@ def pair_products(config: Config, words: NDArray[np.int8], first: int, channels:
     """Return what products of two weights add to each channel's sum, int64 (channels,).
 
     ``words`` and ``first`` as of :func:`lay_out_weights`. All zero unless rows are paired
-    (:mod:`weft_hw.pe` has the formula).
+    (:mod:`weft_hw.engine.compute.pe` has the formula).
     """
     pairs = config.rows // 2 if config.paired else 0
     wide = words.astype(np.int64)[..., : 2 * pairs]

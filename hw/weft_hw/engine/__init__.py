@@ -1,0 +1,1 @@
+"""The engine: what runs a program's layers between its memories."""

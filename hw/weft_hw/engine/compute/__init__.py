@@ -1,0 +1,1 @@
+"""From taps to sums: window former, systolic array, accumulators."""

@@ -1,0 +1,176 @@
+"""Feeder: starts each window when it is complete, and counts out its steps and weights."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import LANE_CYCLES
+from weft_hw.engine.layouts import column_layout, step_layout, window_layout
+from weft_hw.parts.delay import delay
+
+__all__ = ["Feeder"]
+
+
+class Feeder(wiring.Component):
+    """Takes columns, pushes them into the window former, and runs its windows.
+
+    A window of ``n`` steps occupies the array for ``n`` cycles; the next window's columns arrive
+    meanwhile, so windows follow each other without a gap as long as they come no slower. The one
+    thing waited for besides is the exit: two outputs are at least as many cycles apart as their
+    results have beats. All outputs are registered: 1 cycle from a column to ``push``, and from
+    the decision to start to ``start`` and ``step``.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    columns : In(stream.Signature(column_layout(config)))
+    begin : In(1), a new layer: takes ``weight_base``
+    enable : In(1), windows may start; columns are taken in any case
+    weight_base, last_beats : In, constant during a layer
+    depthwise : In(1), likewise, only if ``config.paired``
+    step : Out(step_layout(config)); weight_address : Out
+    push, pixel, words, every, start, channels : Out, to the window former; a ``start`` for each
+        tile of columns, as it is needed across the chip a cycle after the decision
+    waits_output : Out(1), a complete window is held back by results that still leave
+    empty : Out(1), no complete window waits for its start
+    """
+
+    columns: stream.Interface
+
+    def __init__(self, config: Config):
+        self.config = config
+        column = column_layout(config)
+        super().__init__({
+            "columns": In(stream.Signature(column)),
+            "begin": In(1),
+            "enable": In(1),
+            "weight_base": In(range(config.weight_words)),
+            "last_beats": In(5),
+            **({"depthwise": In(1)} if config.paired else {}),
+            "step": Out(step_layout(config)),
+            "weight_address": Out(range(config.weight_words)),
+            "push": Out(1),
+            "pixel": Out(column["pixel"].shape),
+            "words": Out(column["words"].shape),
+            "every": Out(1),
+            "start": Out(config.columns // config.tile),
+            "channels": Out(1),
+            "waits_output": Out(1),
+            "empty": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, column = self.config, self.columns.p
+        beat_cycles = LANE_CYCLES if config.compact else 1
+        most = config.pixels * config.beats * beat_cycles
+
+        complete = Signal()  # the window former holds a whole window that waits for its start
+        window = Signal(window_layout(config))  # what is known of it
+        running = Signal(window_layout(config))
+        left = Signal(4)  # steps still to come of the running window
+        idle = Signal(init=1)  # there are none
+        # Cycles in which the results of the running output will leave, and still have to.
+        results, cooling = Signal(range(most + 1)), Signal(range(most + 1))
+        covers = Signal()  # the waiting window lasts as long as the results of the one before
+        cooled = Signal(init=1)  # or as long as those results still will
+
+        start, free, taken = Signal(), Signal(), Signal()
+        m.d.comb += [
+            free.eq(~window.last | Mux(self.step.last, covers, cooled)),
+            taken.eq(self.columns.valid & self.columns.ready),
+            start.eq(complete & idle & free & self.enable),
+            self.empty.eq(~complete),
+            # The second row of a pair is still to take a depthwise window a cycle after the first.
+            self.columns.ready.eq(
+                ~complete | (start & ~self.depthwise if config.paired else start)),
+        ]
+
+        # Columns.
+        m.d.sync += [
+            self.waits_output.eq(complete & idle & ~free),
+            self.push.eq(taken),
+            self.pixel.eq(column.pixel),
+            self.every.eq(column.every),
+        ]
+        m.d.comb += [
+            self.words.eq(delay(m, column.words, 1, name="words")),
+            self.start.eq(delay(m, start.replicate(len(self.start)), 1, name="starts",
+                                apart=True)),
+        ]
+        with m.If(start):
+            m.d.sync += complete.eq(0)
+        with m.If(taken):
+            m.d.sync += [window.eq(column.window), complete.eq(column.complete)]
+
+        # Steps.
+        stepping = start | ~idle
+        current = Signal.like(window)
+        final_step = Signal()
+        m.d.comb += [
+            current.eq(Mux(start, window, running)),
+            final_step.eq(Mux(start, window.steps_minus_1 == 0, left == 1)),
+        ]
+        with m.If(start):
+            m.d.sync += [
+                running.eq(window), left.eq(window.steps_minus_1),
+                idle.eq(window.steps_minus_1 == 0),
+            ]
+        with m.Elif(~idle):
+            m.d.sync += [left.eq(left - 1), idle.eq(left == 1)]
+        m.d.sync += [
+            self.channels.eq(window.channels),
+            self.step.valid.eq(stepping),
+            self.step.first.eq(start & current.first),
+            self.step.last.eq(final_step & current.last),
+            self.step.group_end.eq(current.group_end),
+            self.step.final_group.eq(current.final_group),
+            self.step.last_pixel.eq(current.last_pixel),
+        ]
+
+        # Exit. A choice among constant multiples: yosys would make a `*` here a multiplier block.
+        beats = Mux(window.final_group, self.last_beats, config.beats)
+        window_results = Signal.like(results)
+        if config.compact:
+            with m.Switch(beats):
+                for count in range(1, config.beats + 1):
+                    with m.Case(count):
+                        m.d.comb += window_results.eq(count * LANE_CYCLES - 1)
+        else:
+            with m.Switch(window.last_pixel):
+                for last_pixel in range(config.pixels):
+                    with m.Case(last_pixel):
+                        m.d.comb += window_results.eq(beats * (last_pixel + 1) - 1)
+        with m.If(start):
+            m.d.sync += results.eq(window_results)
+        with m.If(taken):
+            m.d.sync += covers.eq(
+                Mux(start, window_results, results) <= column.window.steps_minus_1)
+        ended = self.step.last
+        leaving, left_over = Mux(ended, results, cooling), Signal.like(cooling)
+        m.d.comb += left_over.eq(Mux(leaving == 0, 0, leaving - 1))
+        # `cooling <= window.steps_minus_1` of the next cycle, so that a start is decided at once.
+        m.d.sync += [
+            cooling.eq(left_over),
+            cooled.eq(Mux(taken, left_over <= column.window.steps_minus_1,
+                          left_over <= window.steps_minus_1)),
+        ]
+
+        # Weights: a group's are read again for each column of the output row.
+        address, group = self.weight_address, Signal.like(self.weight_base)
+        with m.If(self.step.valid):
+            m.d.sync += address.eq(address + 1)
+        with m.If(ended):
+            with m.If(~self.step.group_end):
+                m.d.sync += address.eq(group)
+            with m.Elif(self.step.final_group):
+                m.d.sync += [address.eq(self.weight_base), group.eq(self.weight_base)]
+            with m.Else():
+                m.d.sync += group.eq(address + 1)
+        with m.If(self.begin):
+            m.d.sync += [address.eq(self.weight_base), group.eq(self.weight_base)]
+        return m

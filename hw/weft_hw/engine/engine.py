@@ -1,0 +1,287 @@
+"""Engine: memories, array and everything between them. Connections only."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind, Wait
+from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.engine.activation_memory import ActivationMemory
+from weft_hw.engine.compute.accumulator import Accumulators
+from weft_hw.engine.compute.array import SystolicArray
+from weft_hw.engine.compute.feeder import Feeder
+from weft_hw.engine.compute.window import WindowFormer
+from weft_hw.engine.host_port import HostPort, read_layout, write_layout
+from weft_hw.engine.input.fill import Fill
+from weft_hw.engine.input.line_buffer import LineBuffer
+from weft_hw.engine.input.tap_fetch import TapFetch
+from weft_hw.engine.input.walker import Walker
+from weft_hw.engine.input.window_program import WindowProgram
+from weft_hw.engine.output.collector import Collector
+from weft_hw.engine.output.elementwise import Elementwise
+from weft_hw.engine.output.output_lanes import OutputLanes
+from weft_hw.engine.output.serial_collector import SerialCollector
+from weft_hw.engine.output.serial_lanes import SerialLanes
+from weft_hw.engine.output.table_loader import TableLoader
+from weft_hw.engine.output.writer import Writer
+from weft_hw.engine.sequencer import RUN, Sequencer, events_late
+from weft_hw.parts.delay import delay
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.portable import Portable
+
+__all__ = ["RESET_CYCLES", "Engine"]
+
+RESET_CYCLES = 128  # more than the longest way through the datapath, which a reset only empties
+
+
+class Engine(wiring.Component):
+    """Runs layer descriptors on tensors in its activation memory.
+
+    Between ``start`` and the fall of ``busy`` the host may still use every memory port: writes to
+    activation memory wait for a cycle in which no result is written, reads for one in which no
+    operand is read (:class:`~weft_hw.engine.host_port.HostPort`).
+
+    ``reset``, held for ``RESET_CYCLES``, stops everything. It resets whatever decides, and leaves
+    the datapath to run empty meanwhile: a reset of some 30,000 registers would reach across the
+    whole chip in one cycle. Memories keep their contents.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+
+    Members
+    -------
+    reset : In(1)
+    write, read, data : streams, as :class:`~weft_hw.engine.host_port.HostPort`'s
+    start : In(stream.Signature(RUN)), taken only when idle
+    busy : Out(1); cycles : Out(32), of the run under way or of the last one
+    """
+
+    write: stream.Interface
+    read: stream.Interface
+    data: stream.Interface
+    start: stream.Interface
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        super().__init__({
+            "reset": In(1),
+            "write": In(stream.Signature(write_layout(config))),
+            "read": In(stream.Signature(read_layout())),
+            "data": Out(stream.Signature(8 * max_unit_bytes(config))),
+            "start": In(stream.Signature(RUN)),
+            "busy": Out(1),
+            "cycles": Out(32),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, tech = self.config, self.tech
+        sequencer, host = Sequencer(config, tech), HostPort(config)
+        fill, program, walker = Fill(config), WindowProgram(config, tech), Walker(config)
+        fetch, feeder, writer = TapFetch(config), Feeder(config), Writer(config)
+        collector = SerialCollector(config) if config.compact else Collector(config)
+        operands = {} if config.compact else {
+            "elementwise": Elementwise(config), "table": TableLoader(config)}
+        # Each has a reset register of its own, for short wires.
+        reset = self.reset
+        for name, part in [
+            ("sequencer", sequencer), ("fill", fill), ("program", program), ("walker", walker),
+            ("fetch", fetch), ("feeder", feeder), ("writer", writer), ("host", host),
+            ("collector", collector), *operands.items(),
+        ]:  # fmt: skip
+            reset = delay(m, reset, 1, name=f"reset_{name}")
+            m.submodules[name] = ResetInserter(reset)(part)
+        m.submodules.activations = activations = ActivationMemory(config, tech)
+        m.submodules.lines = lines = LineBuffer(config, tech)
+        m.submodules.window = window = WindowFormer(config)
+        m.submodules.array = array = SystolicArray(config, tech)
+        m.submodules.accumulators = accumulators = Accumulators(config, tech)
+        lanes = SerialLanes if config.compact else OutputLanes
+        m.submodules.lanes = output = lanes(config, tech)
+
+        # Layers. The front half reads the input, the back half computes and writes.
+        front, back = sequencer.front, sequencer.back
+        wiring.connect(m, wiring.flipped(self.start), sequencer.start)
+        m.d.comb += [
+            self.busy.eq(sequencer.busy), self.cycles.eq(sequencer.cycles),
+            *(part.descriptor.eq(front) for part in (fill, walker, fetch)),
+            writer.descriptor.eq(back),
+            *(part.begin.eq(sequencer.front_begin & (front.kind == Kind.MAC))
+              for part in (fill, program, walker)),
+            *(part.begin.eq(sequencer.back_begin)
+              for part in (feeder, collector, writer)),
+            program.base.eq(front.window_base), program.count.eq(front.window_count),
+            feeder.enable.eq(sequencer.joined & ~sequencer.back_begin),
+            sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
+        ]  # fmt: skip
+        if config.compact:
+            self._connect_serial(m, sequencer, collector, output, writer)
+            m.d.comb += [
+                activations.read_enable.eq(fill.read_enable),
+                activations.read_address.eq(fill.read_address),
+            ]
+            passing, drained = Const(0, 1), Const(0, 1)
+        else:
+            self._connect_lanes(
+                m, sequencer, activations, fill, output, writer, collector, **operands)
+            passing, drained = operands["elementwise"].valid, operands["elementwise"].drained
+        self._count(m, sequencer, feeder, passing, drained)
+        self._order_reads(m, sequencer, fill, writer)
+
+        # Activation memory to line buffers to window to array.
+        wiring.connect(m, program.o, walker.entries)
+        wiring.connect(m, fetch.o, feeder.columns)
+        for index in range(config.fill_words):
+            wiring.connect(m, fill.write[index], lines.write[index])
+        m.d.comb += [
+            fill.low_row.eq(walker.low_row),
+            fill.read_words.eq(activations.read_words),
+            walker.filled_rows.eq(fill.filled_rows), walker.enable.eq(fetch.room),
+            fetch.issue.eq(walker.issue), fetch.valid.eq(walker.valid),
+            fetch.fetch.eq(walker.fetch),
+            lines.read_address.eq(fetch.read_address), fetch.read_data.eq(lines.read_data),
+            feeder.weight_base.eq(back.weight_base),
+            feeder.last_beats.eq(back.last_beats),
+            window.push.eq(feeder.push), window.pixel.eq(feeder.pixel),
+            window.words.eq(feeder.words), window.every.eq(feeder.every),
+            window.start.eq(feeder.start), window.channels.eq(feeder.channels),
+            array.step.eq(feeder.step), array.weight_address.eq(feeder.weight_address),
+            array.depthwise.eq(back.depthwise), array.own.eq(window.own),
+        ]  # fmt: skip
+
+        if config.paired:
+            m.d.comb += [
+                feeder.depthwise.eq(back.depthwise), window.depthwise.eq(back.depthwise),
+                accumulators.excess.eq(array.excess),
+                collector.excess.eq(accumulators.total_excess),
+            ]
+
+        # Array to accumulators, results to activation memory.
+        m.d.comb += [
+            accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),
+            accumulators.maximum.eq(back.maximum),
+            collector.done.eq(accumulators.done),
+            collector.results.eq(accumulators.results),
+            collector.last_beats.eq(back.last_beats),
+            collector.parameter_base.eq(back.parameter_base),
+            writer.valid.eq(output.result_valid), writer.values.eq(output.results),
+            activations.beat_enable.eq(writer.enable),
+            activations.beat_address.eq(writer.address), activations.beat.eq(writer.beat),
+        ]  # fmt: skip
+
+        wiring.connect(m, wiring.flipped(self.write), host.write)
+        wiring.connect(m, wiring.flipped(self.read), host.read)
+        wiring.connect(m, host.data, wiring.flipped(self.data))
+        self._connect_memories(m, host, activations, array, output, sequencer, program)
+        return m
+
+    def _connect_lanes(
+        self, m, sequencer, activations, fill, output, writer, collector, *, elementwise, table
+    ):
+        """Connect results, or operands, to the output lanes; operands take the read port."""
+        back = sequencer.back
+        # A register on the way to the lanes, which lie all over the chip.
+        valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
+        beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
+        m.d.comb += [
+            elementwise.descriptor.eq(back), table.descriptor.eq(back),
+            elementwise.begin.eq(sequencer.back_begin & (back.kind == Kind.ELEMENTWISE)),
+            table.begin.eq(sequencer.back_begin & (back.kind == Kind.TABLE)),
+            sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
+            elementwise.read_data.eq(activations.read_data),
+            table.read_data.eq(activations.read_data),
+            output.valid.eq(valid), output.beat.eq(beat),
+            *self._rescale(output.control.rescale, back),
+            output.control.use_table.eq(back.use_table),
+            output.control.in_zero.eq(back.in_zero),
+            output.control.other_zero.eq(back.other_zero),
+            output.control.multiply.eq(
+                (back.kind == Kind.ELEMENTWISE) & back.multiply),
+            output.control.add_table.eq(
+                (back.kind == Kind.ELEMENTWISE) & ~back.unary & ~back.multiply),
+            output.write_table.enable.eq(table.enable),
+            output.write_table.address.eq(table.address),
+            output.write_table.data.eq(table.data),
+            activations.read_enable.eq(
+                fill.read_enable | elementwise.read_enable | table.read_enable),
+            activations.read_address.eq(
+                Mux(fill.read_enable, fill.read_address,
+                    Mux(elementwise.read_enable, elementwise.read_address,
+                        table.read_address))),
+        ]  # fmt: skip
+
+    def _connect_serial(self, m, sequencer, collector, output, writer):
+        """Connect results to serial lanes."""
+        m.d.comb += [
+            sequencer.done.eq(delay(m, writer.done, 1, name="written")),
+            collector.ready.eq(output.ready), output.begin.eq(collector.start),
+            collector.takes.eq(output.takes), output.bits.eq(collector.bits),
+            output.parameter.eq(collector.parameter),
+            *self._rescale(output.rescale, sequencer.back),
+        ]
+
+    @staticmethod
+    def _rescale(rescale, back):
+        return [rescale[name].eq(back[name]) for name in ("rounding", "zero_point", "low", "high")]
+
+    def _count(self, m, sequencer, feeder, operands, operands_drained):
+        """Sort each cycle of a layer: at work, or what it waits for."""
+        kind = sequencer.back.kind
+        # Once the front half is done, or has gone on, only results are still on their way.
+        facts = delay(m, Cat(
+            feeder.step.valid | operands, ~sequencer.working | (kind == Kind.TABLE),
+            kind == Kind.MAC, ~sequencer.joined | feeder.waits_output, sequencer.front_done,
+            operands_drained,
+        ), events_late(self.config), name="facts")  # fmt: skip
+        busy, setup, is_mac, held_back, front_done, others_drained = facts
+        drained = Mux(is_mac, held_back | front_done, others_drained)
+        m.d.comb += sequencer.events.eq(Cat(
+            busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup))
+
+    def _order_reads(self, m, sequencer, fill, writer):
+        """Hold the front half's reads back until what they read has been written."""
+        if self.config.compact:
+            m.d.comb += fill.rows_ready.eq(-1)
+            return
+        written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
+        # Another kind of layer uses the read port itself. Registered, because all of it stands
+        # still from the cycle after the front half's begin until both halves are joined.
+        at_once, by_rows = Signal(), Signal()
+        back_is_mac = sequencer.back.kind == Kind.MAC
+        m.d.sync += [
+            at_once.eq(back_is_mac & (sequencer.front.wait == Wait.NOTHING)),
+            by_rows.eq(back_is_mac & (sequencer.front.wait == Wait.ROW)),
+        ]
+        with m.If(sequencer.joined | at_once):
+            m.d.comb += fill.rows_ready.eq(-1)
+        with m.Elif(by_rows):
+            m.d.comb += fill.rows_ready.eq(written)
+
+    def _connect_memories(self, m, host, activations, array, output, sequencer, program):
+        for region, enable, address, word in [
+            (Region.ACTIVATION, activations.host_write_enable, activations.host_write_address,
+             activations.host_write_data),
+            (Region.WEIGHT, array.load.enable, array.load.address, array.load.weights),
+            (Region.PARAMETER, output.write_parameter.enable, output.write_parameter.address,
+             output.write_parameter.data),
+            (Region.DESCRIPTOR, sequencer.load.enable, sequencer.load.address,
+             sequencer.load.data),
+            (Region.WINDOW, program.load.enable, program.load.address, program.load.data),
+        ]:  # fmt: skip
+            m.d.comb += [
+                enable.eq(host.store.enable[region]), address.eq(host.store.address),
+                word.eq(host.store.data),
+            ]
+        m.d.comb += [
+            host.store_ready.eq(activations.host_write_ready),
+            activations.host_read_address.eq(host.fetch_address),
+            activations.host_read_enable.eq(host.fetch_enable),
+            host.fetch_taken.eq(activations.host_read_taken),
+            host.fetch_valid.eq(activations.host_read_valid),
+            host.fetch_data.eq(activations.read_data),
+            sequencer.counter_address.eq(host.fetch_address),
+            host.counter_data.eq(sequencer.counter_data),
+        ]

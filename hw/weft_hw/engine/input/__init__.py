@@ -1,0 +1,1 @@
+"""From the activation memory to taps: line buffers, window program, tap fetch."""

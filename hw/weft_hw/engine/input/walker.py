@@ -1,0 +1,235 @@
+"""Walker: steps through the windows of a layer and says which column of taps is next."""
+
+from amaranth.hdl import Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.engine.input.loop import Loop
+from weft_hw.engine.input.window_program import ENTRY
+from weft_hw.engine.layouts import descriptor_layout, pixel_shape, position_shape, window_layout
+from weft_hw.parts.delay import delay
+
+__all__ = ["Walker", "fetch_layout"]
+
+_READS_UNDER_WAY = 4
+
+
+def unit_shape(config: Config) -> Shape:
+    """Return the shape of a unit in a row, padding included; of ``line_words``, modulo its bits."""
+    if config.compact:
+        return unsigned(descriptor_layout(config)["origin"].shape.width)
+    return signed(16)
+
+
+def fetch_layout(config: Config) -> data.StructLayout:
+    """One column of taps to be fetched: where it lies, and what it is for."""
+    return data.StructLayout({
+        "row": position_shape(config),  # of the first tap row
+        "column": position_shape(config),
+        "unit": unit_shape(config),
+        "every": 1,
+        "pixel": pixel_shape(config),
+        "complete": 1,
+        "window": window_layout(config),
+    })
+
+
+class Walker(wiring.Component):
+    """Output rows, groups of channels, output columns, entries, pixels, columns of taps: nested.
+
+    One column of taps per cycle, or one word of every pixel in a channel feed (unless an even
+    stride puts their rows in the same line buffer). Pixels below the output are skipped. An
+    output row starts when all rows that its windows cover are in the line buffers; one cycle
+    passes between two of them. Latency is 3 cycles from an entry to its fetch.
+
+    In a compact configuration a fetch is valid, and stands still, until ``enable`` says that its
+    column has been taken; then follows the next.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    begin : In(1); descriptor : In, constant until the next ``begin``
+    entries : In(stream.Signature(ENTRY))
+    filled_rows : In, rows of the input that the line buffers have taken
+    enable : In(1), there is room for one more column (and those under way)
+    valid : Out(1); fetch : Out(fetch_layout(config)), taken in the same cycle
+    issue : Out(1), a column was decided on; it is ``valid`` 3 cycles later
+    low_row : Out, the first input row that windows still need
+    done : Out(1), from the last column on until the next ``begin``
+    """
+
+    entries: stream.Interface
+
+    def __init__(self, config: Config):
+        self.config = config
+        rows = descriptor_layout(config)["in_height"].shape
+        super().__init__({
+            "begin": In(1),
+            "descriptor": In(descriptor_layout(config)),
+            "entries": In(stream.Signature(ENTRY)),
+            "filled_rows": In(rows),
+            "enable": In(1),
+            "issue": Out(1),
+            "valid": Out(1),
+            "fetch": Out(fetch_layout(config)),
+            "low_row": Out(rows),
+            "done": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, descriptor, entry = self.config, self.descriptor, self.entries.p
+        # Where only one fetch is under way, nothing of it has to be kept in registers.
+        stage, cycle = (m.d.comb, 0) if config.compact else (m.d.sync, 1)
+        stands = Signal()
+        pixel_bits = config.pixels.bit_length() - 1
+        position = position_shape(config)
+
+        # How far the walk is. A block is the output rows of all pixels.
+        done = Signal(init=1)
+        block, group, x = (Loop(m, count, name, settled=config.compact) for count, name in [
+            ((descriptor.out_height + config.pixels - 1) >> pixel_bits, "block"),
+            (descriptor.groups, "group"), (descriptor.out_width, "x")])
+        tap, pixel = Signal(2), Signal(pixel_shape(config))
+        moved = Signal()  # this window is not the first of its row
+        final_pixel, last_pixel = Signal.like(pixel), Signal.like(pixel)
+        # The pixels' rows lie in different line buffers, so a channel feed reads all at once.
+        distinct, every = Signal(), Signal()
+        m.d.sync += [
+            distinct.eq((config.pixels > 1) & descriptor.stride_y[0]),
+            final_pixel.eq((descriptor.out_height - 1)[:pixel_bits]),
+        ]
+        m.d.comb += [
+            self.done.eq(done), every.eq(entry.window.channels & distinct),
+            last_pixel.eq(
+                Mux(block.last, final_pixel, config.pixels - 1) if config.pixels > 1 else 0),
+        ]
+
+        # A block waits for the last input row that it covers.
+        covered, ready, started = Signal(position), Signal(), Signal()
+        block_step = config.pixels * descriptor.stride_y
+        m.d.sync += [
+            ready.eq((covered <= self.filled_rows.as_signed())
+                     | (self.filled_rows >= descriptor.fill_rows)),
+            started.eq(1),  # `ready` has seen this block
+        ]
+        # ends[name]: this column of taps is the last of its tap row, window, output, row, block.
+        names = ("tap", "window", "output", "row", "block")
+        ends = {name: Signal(name=f"ends_{name}") for name in names}
+        m.d.comb += [
+            ends["tap"].eq(tap == entry.window.columns - 1),
+            ends["window"].eq(
+                ends["tap"] & (every | (pixel == last_pixel) if config.pixels > 1 else 1)),
+            ends["output"].eq(ends["window"] & entry.last),
+            ends["row"].eq(ends["output"] & x.last),
+            ends["block"].eq(ends["row"] & group.last),
+            stands.eq(self.entries.valid & ready & started & ~done),
+            self.issue.eq(stands & self.enable),
+            self.entries.ready.eq(self.issue & ends["window"]),
+        ]
+        keeps = Mux(ends["output"], ~x.last, moved)  # the next window keeps columns of this one
+        with m.If(self.issue):
+            m.d.sync += tap.eq(Mux(ends["tap"], Mux(keeps, descriptor.keep, 0), tap + 1))
+            with m.If(ends["tap"]):
+                m.d.sync += pixel.eq(Mux(ends["window"], 0, pixel + 1))
+            with m.If(ends["output"]):
+                m.d.sync += [*x.step(), moved.eq(~x.last)]
+            with m.If(ends["row"]):
+                m.d.sync += group.step()
+            with m.If(ends["block"]):
+                m.d.sync += [
+                    *block.step(), covered.eq(covered + block_step), started.eq(0),
+                    done.eq(block.last),
+                ]
+        with m.If(self.begin):
+            m.d.sync += [
+                tap.eq(0), pixel.eq(0), moved.eq(0), started.eq(0), done.eq(0),
+                covered.eq(descriptor.span + (config.pixels - 1) * descriptor.stride_y
+                           - descriptor.pad_top),
+                *block.restart(), *group.restart(), *x.restart(),
+            ]
+
+        # One cycle later: where that is.
+        issued = delay(m, self.issue, cycle, name="issued")
+        ended = {name: delay(m, end, cycle, name=f"ended_{name}") for name, end in ends.items()}
+        fetch = Signal.like(self.fetch)
+        stage += [
+            fetch.pixel.eq(pixel), fetch.every.eq(every), fetch.complete.eq(ends["window"]),
+            fetch.window.steps_minus_1.eq(entry.window.steps_minus_1),
+            fetch.window.channels.eq(entry.window.channels),
+            fetch.window.first.eq(entry.first), fetch.window.last.eq(entry.last),
+            fetch.window.last_pixel.eq(last_pixel),
+            fetch.window.group_end.eq(x.last), fetch.window.final_group.eq(group.last),
+        ]
+        offsets = delay(m, entry.window, cycle, name="offsets")
+        kept = Mux(delay(m, keeps, cycle, name="keeps"), descriptor.keep, 0)
+        place = self._follow(m, issued, ended, kept)
+
+        # Two more for additions.
+        half = Signal.like(self.fetch)
+        dx, offset = Signal.like(offsets.dx), Signal.like(offsets.offset)
+        stage += [
+            half.eq(fetch), half.row.eq(place["pixel_row"] + offsets.dy),
+            half.column.eq(place["column"] + place["tap_column"]),
+            half.unit.eq(place["unit"] + place["tap_unit"]),
+            dx.eq(offsets.dx), offset.eq(offsets.offset),
+            self.fetch.eq(half),
+            self.fetch.column.eq(half.column + dx), self.fetch.unit.eq(half.unit + offset),
+            self.valid.eq(stands if config.compact else delay(m, issued, 1, name="half_valid")),
+        ]
+        # Reads of the block before are still on their way to the line buffers for some cycles.
+        low_row = Signal.like(self.low_row)
+        m.d.comb += low_row.eq(Mux(place["row"] < 0, 0, place["row"]))
+        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY * cycle, name="low_row"))
+        return m
+
+    def _follow(self, m, issued, ended, kept):
+        """Return positions of the window's first row, column and unit, and of this one in it."""
+        config, descriptor = self.config, self.descriptor
+        row, pixel_row, column = (
+            Signal(position_shape(config), name=name) for name in ("row", "pixel_row", "column"))
+        unit, group_unit = (
+            Signal(unit_shape(config), name=name) for name in ("unit", "group_unit"))
+        tap_column, tap_unit = Signal(6), Signal(min(14, len(unit)))
+
+        # The columns of taps that were not kept begin here.
+        kept_units = Mux(kept[1], descriptor.unit_step << 1, Mux(kept[0], descriptor.unit_step, 0))
+        below = Signal.like(row)
+        m.d.comb += below.eq(row + config.pixels * descriptor.stride_y)
+        next_group = Signal.like(unit)
+        m.d.comb += next_group.eq(group_unit + descriptor.group_step)
+        with m.If(issued):
+            m.d.sync += [
+                tap_column.eq(Mux(ended["tap"], kept, tap_column + descriptor.column_step)),
+                tap_unit.eq(Mux(ended["tap"], kept_units, tap_unit + descriptor.unit_step)),
+            ]
+            with m.If(ended["tap"]):
+                m.d.sync += pixel_row.eq(pixel_row + descriptor.stride_y)
+            with m.If(ended["window"]):
+                m.d.sync += pixel_row.eq(row)
+            with m.If(ended["output"]):
+                m.d.sync += [
+                    column.eq(column + descriptor.stride_x),
+                    unit.eq(unit + descriptor.unit_stride),
+                ]
+            with m.If(ended["row"]):
+                m.d.sync += [
+                    column.eq(-descriptor.pad_left), unit.eq(next_group), group_unit.eq(next_group),
+                ]
+            with m.If(ended["block"]):
+                m.d.sync += [
+                    unit.eq(descriptor.origin), group_unit.eq(descriptor.origin),
+                    row.eq(below), pixel_row.eq(below),
+                ]
+        with m.If(self.begin):
+            m.d.sync += [
+                row.eq(-descriptor.pad_top), pixel_row.eq(-descriptor.pad_top),
+                column.eq(-descriptor.pad_left), unit.eq(descriptor.origin),
+                group_unit.eq(descriptor.origin), tap_column.eq(0), tap_unit.eq(0),
+            ]
+        return {"row": row, "pixel_row": pixel_row, "column": column, "unit": unit,
+                "tap_column": tap_column, "tap_unit": tap_unit}  # fmt: skip

@@ -1,0 +1,120 @@
+"""Collector: holds the results of one output position and hands them out beat by beat."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.engine.compute.accumulator import results_layout
+from weft_hw.engine.layouts import beat_layout, pixel_shape, step_layout
+from weft_hw.parts.delay import delay
+
+__all__ = ["Collector", "collected"]
+
+
+def collected(config: Config) -> dict[str, wiring.Member]:
+    """Return the ports by which results come, the same for every collector."""
+    return {
+        "done": In(step_layout(config)),
+        "results": In(results_layout(config)),
+        "last_beats": In(5),
+        "parameter_base": In(range(config.parameter_words)),
+        "begin": In(1),
+    }
+
+
+class Collector(wiring.Component):
+    """Pixel by pixel, ``lanes`` results at a time, each with the index of its parameters.
+
+    Results (and ``excess``) of pixel ``p`` are taken ``p`` cycles after ``done``, when they are
+    there. If ``config.paired``, a result is what is left without its pixel's ``excess``.
+
+    The first beat is valid 2 cycles after ``done``; then one beat per cycle, ``last_beats`` per
+    pixel in the final group of channels and ``columns / lanes`` in the others, without the
+    pixels that lie below the output. Nothing stalls: the feeder must leave that many cycles
+    between two ``done``.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    done : In(step_layout(config)); results : In, of [pixel][column]
+    excess : In, of [pixel], only if ``config.paired``
+    last_beats : In(5); parameter_base : In(range(parameter_words))
+    begin : In(1), a new layer: takes ``parameter_base``
+    valid : Out(1); beat : Out(beat_layout(config))
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        super().__init__({
+            **collected(config), "valid": Out(1), "beat": Out(beat_layout(config)),
+            **({"excess": In(data.ArrayLayout(signed(32), config.pixels))}
+               if config.paired else {}),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        held = Signal.like(self.results, reset_less=True)
+        takes = [(held, self.results)]
+        out = Signal.like(self.beat, reset_less=True)
+        step = Signal.like(self.done)
+        busy = Signal()
+        pixel = Signal(pixel_shape(config))
+        beat = Signal(range(max(2, config.beats)))
+        group = Signal.like(self.parameter_base)  # parameters of this group's first beat
+
+        # Hand out.
+        m.d.sync += self.valid.eq(busy)
+        m.d.comb += self.beat.eq(out)
+        m.d.sync += out.parameter.eq(group + beat)
+        index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
+        beat_bits = (config.beats - 1).bit_length()
+        # The pixel is chosen first, so that only one result of a column travels to its lane.
+        columns = [_choose([held[p][column] for p in range(config.pixels)], index[beat_bits:])
+                   for column in range(config.columns)]
+        for lane in range(config.lanes):
+            m.d.sync += out.value[lane].eq(
+                Array(columns[lane::config.lanes])[index[:beat_bits]])
+        if config.paired:
+            held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
+            takes.append((held_excess, self.excess))
+            m.d.sync += excess.eq(_choose([*held_excess], pixel))
+            for lane in range(config.lanes):
+                m.d.comb += self.beat.value[lane].eq(out.value[lane] - excess)
+
+        last_beat, last_pixel, final_beat = Signal(), Signal(), Signal.like(self.last_beats)
+        m.d.sync += final_beat.eq(self.last_beats - 1)
+        m.d.comb += last_beat.eq(
+            beat == Mux(step.final_group, final_beat, config.beats - 1))
+        m.d.comb += last_pixel.eq(pixel == step.last_pixel)
+        with m.If(busy):
+            m.d.sync += beat.eq(beat + 1)
+            with m.If(last_beat):
+                m.d.sync += [beat.eq(0), pixel.eq(pixel + 1)]
+                with m.If(last_pixel):
+                    m.d.sync += [pixel.eq(0), busy.eq(0)]
+                    with m.If(step.group_end):
+                        m.d.sync += group.eq(
+                            Mux(step.final_group, self.parameter_base, group + config.beats))
+
+        # Take.
+        with m.If(self.done.valid):
+            m.d.sync += [step.eq(self.done), busy.eq(1)]
+        arrived = self.done.valid
+        for p in range(config.pixels):
+            if p:
+                arrived = delay(m, arrived, 1, name=f"arrived_p{p}", apart=True)
+            with m.If(arrived):
+                m.d.sync += [register[p].eq(source[p]) for register, source in takes]
+        with m.If(self.begin):
+            m.d.sync += group.eq(self.parameter_base)
+        return m
+
+
+def _choose(values, index):
+    """Return one of several values, or the only one without a multiplexer."""
+    return values[0] if len(values) == 1 else Array(values)[index]

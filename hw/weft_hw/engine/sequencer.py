@@ -1,0 +1,231 @@
+"""Sequencer: walks the layer descriptors and counts the cycles of each."""
+
+from itertools import pairwise
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
+from weft_hw.engine.layouts import descriptor_layout
+from weft_hw.parts.delay import delay
+from weft_hw.tech.memories import READ_LATENCY
+from weft_hw.tech.portable import Portable
+
+__all__ = ["RUN", "Sequencer", "events_late"]
+
+_WORD = 32
+_COMPACT_BITS, _SETUP_BITS = 24, 6  # of a compact configuration's counters
+RUN = data.StructLayout({"first": 8, "count": 8})
+
+
+def events_late(config: Config) -> int:
+    """Return how many cycles after the fact the sequencer is told what to count."""
+    return 0 if config.compact else 1
+
+
+class Sequencer(wiring.Component):
+    """Runs layers in order, each in two halves that may overlap with its neighbours'.
+
+    The front half reads the input (line buffers and window program), the back half computes and
+    writes. A layer's front half begins when the one before needs its own no more, its back half
+    2 cycles after all results of the layer before are written; ``joined`` says that both halves
+    are at work on the same layer. The descriptor after that is fetched meanwhile.
+
+    A compact configuration has one descriptor, for both halves, which is fetched when the layer
+    before has ended; its kind is MAC, whatever it says.
+
+    Parameters
+    ----------
+    config : Config
+    tech : Portable
+
+    Members
+    -------
+    start : In(stream.Signature(RUN)), taken only when idle; a count of 0 does nothing
+    front_begin, back_begin : Out(1), for one cycle
+    front, back : Out, descriptors, constant from then on until the next
+    joined : Out(1)
+    working : Out(1), the back half has a layer that is not done yet
+    front_done : In(1), while the front half has nothing left to do
+    done : In(1), for one cycle: the back half is done
+    busy : Out(1); cycles : Out(32), of the run under way, from its second cycle on, or the last one
+    events : In, conditions counted during a layer: one bit per counter but ``cycles``; those of
+        ``events_late`` cycles ago
+    load : In, one descriptor word: ``enable``, ``address``, ``data``
+    counter_address : In, layer * COUNTER_STRIDE + counter; counter_data : Out, 2 cycles later; a
+        layer's counters are in memory 8 cycles after its ``done``, if the next layer lasts as long
+        as there are counters
+    """
+
+    start: stream.Interface
+
+    def __init__(self, config: Config, tech: Portable):
+        self.config, self.tech = config, tech
+        super().__init__({
+            "start": In(stream.Signature(RUN)),
+            "front_begin": Out(1),
+            "front": Out(descriptor_layout(config)),
+            "front_done": In(1),
+            "joined": Out(1),
+            "working": Out(1),
+            "back_begin": Out(1),
+            "back": Out(descriptor_layout(config)),
+            "done": In(1),
+            "busy": Out(1),
+            "cycles": Out(32),
+            "events": In(len(COUNTERS) - 1),
+            "load": In(wiring.Signature({
+                "enable": Out(1),
+                "address": Out(range(config.descriptor_count * DESCRIPTOR_WORDS)),
+                "data": Out(_WORD),
+            })),
+            "counter_address": In(range(config.descriptor_count * COUNTER_STRIDE)),
+            "counter_data": Out(_WORD),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = self.tech.block_ram(
+            width=_WORD, depth=self.config.descriptor_count * DESCRIPTOR_WORDS)
+        m.d.comb += [
+            memory.write_enable.eq(self.load.enable), memory.write_address.eq(self.load.address),
+            memory.write_data.eq(self.load.data),
+        ]
+
+        # The next descriptor is shifted in, word by word, from `first` on.
+        compact, may_fetch = self.config.compact, Signal(init=1)
+        ahead = Signal(DESCRIPTOR_WORDS * _WORD, reset_less=True)
+        front, back = (Signal(descriptor_layout(self.config), name=name, reset_less=True)
+                       for name in ("front", "back"))
+        m.d.comb += [self.front.eq(front), self.back.eq(back)]
+        if compact:
+            m.d.comb += [front.eq(ahead), front.kind.eq(Kind.MAC), back.eq(front)]
+        word = Signal(range(DESCRIPTOR_WORDS + 1))
+        to_fetch, fetching, fetched = Signal(8), Signal(), Signal()
+        address = Signal(range(self.config.descriptor_count * DESCRIPTOR_WORDS))
+        m.d.comb += memory.read_address.eq(address)
+        reading = fetching & (word != DESCRIPTOR_WORDS)
+        with m.If(reading):
+            m.d.sync += [address.eq(address + 1), word.eq(word + 1)]
+        arrives = delay(m, reading, READ_LATENCY, name="arrives")
+        arrives_last = delay(
+            m, reading & (word == DESCRIPTOR_WORDS - 1), READ_LATENCY, name="arrives_last")
+        place = delay(m, word[:-1], READ_LATENCY, name="place")
+        with m.If(arrives):
+            if compact:
+                m.d.sync += ahead.word_select(place, _WORD).eq(memory.read_data)
+            else:
+                m.d.sync += ahead.eq(Cat(ahead[_WORD:], memory.read_data))
+        with m.If(arrives_last):
+            m.d.sync += [fetched.eq(1), fetching.eq(0)]
+        with m.If(~fetching & ~fetched & may_fetch & (to_fetch != 0)):
+            m.d.sync += [fetching.eq(1), word.eq(0), to_fetch.eq(to_fetch - 1)]
+
+        # Layers.
+        left, layer = Signal(8), Signal(8)
+        m.d.comb += self.start.ready.eq(~self.busy)
+        was_busy = delay(m, self.busy, 1, name="was_busy")
+        with m.If(self.busy):
+            m.d.sync += self.cycles.eq(Mux(was_busy, self.cycles, 1) + 1)
+        # While idle, whatever is offered is loaded: only what begins the run waits for `valid`.
+        with m.Else():
+            m.d.sync += [
+                left.eq(self.start.p.count), fetched.eq(0),
+                address.eq(self.start.p.first * DESCRIPTOR_WORDS),
+            ]
+        with m.If(self.start.valid & self.start.ready & (self.start.p.count != 0)):
+            m.d.sync += [
+                self.busy.eq(1), to_fetch.eq(self.start.p.count), layer.eq(self.start.p.first),
+            ]
+        ends = Signal()
+        m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]
+        with m.FSM(name="front_half") as front_half:
+            with m.State("FETCH"), m.If(fetched):
+                m.d.sync += [self.front_begin.eq(1), fetched.eq(0), self.joined.eq(0)]
+                if not compact:
+                    m.d.sync += front.eq(ahead)
+                m.next = "READ"
+            with m.State("READ"), m.If(self.joined & self.front_done):
+                m.next = "FETCH"
+        with m.FSM(name="back_half") as back_half:
+            m.d.comb += self.working.eq(back_half.ongoing("COMPUTE"))
+            with m.State("JOIN"), m.If(front_half.ongoing("READ") & ~self.joined):
+                m.d.sync += [self.back_begin.eq(1), self.joined.eq(1)]
+                if not compact:
+                    m.d.sync += back.eq(front)
+                m.next = "COMPUTE"
+            with m.State("COMPUTE"), m.If(self.done):
+                m.d.comb += ends.eq(1)
+                m.d.sync += [left.eq(left - 1), layer.eq(layer + 1)]
+                with m.If(left == 1):
+                    m.d.sync += self.busy.eq(0)
+                m.next = "JOIN"
+
+        if compact:
+            m.d.comb += may_fetch.eq(front_half.ongoing("FETCH") & back_half.ongoing("JOIN"))
+        self._count(m, ends, layer)
+        return m
+
+    def _count(self, m, ends, layer):
+        """Count each layer's events; its end moves the counts to memory, one a cycle.
+
+        But in a compact configuration, all of it happens two cycles late, which keeps the
+        decisions off the adders.
+        """
+        late = events_late(self.config)
+        busy = delay(m, self.busy, 2 * late, name="busy")
+        events = Cat(busy, delay(m, self.events, late, name="events"))
+        ends, layer = (delay(m, value, 2 * late, name=name)
+                       for value, name in ((ends, "ends"), (layer, "counted")))
+        m.submodules.counters = counters = self.tech.block_ram(
+            width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE)
+        m.d.comb += [
+            counters.read_address.eq(self.counter_address),
+            self.counter_data.eq(counters.read_data),
+        ]
+        if self.config.compact:
+            self._store_counts(m, ends, layer, counters)
+            return
+        counts = [Signal(_WORD, name=field.name, reset_less=True) for field in COUNTERS]
+        held = [Signal(_WORD, name=f"held_{field.name}", reset_less=True) for field in COUNTERS]
+        storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
+        held_layer = Signal.like(layer)
+        for count, event in zip(counts, events, strict=True):
+            m.d.sync += count.eq(Mux(events[0] & ~ends, count + event, 0))
+        m.d.comb += [
+            counters.write_address.eq(held_layer * COUNTER_STRIDE + storing),
+            counters.write_data.eq(held[0]),
+            counters.write_enable.eq(storing != len(COUNTERS)),
+        ]
+        with m.If(ends):
+            m.d.sync += [kept.eq(count + event) for kept, count, event in zip(
+                held, counts, events, strict=True)]
+            m.d.sync += [storing.eq(0), held_layer.eq(layer)]
+        with m.Elif(storing != len(COUNTERS)):
+            m.d.sync += storing.eq(storing + 1)
+            m.d.sync += [a.eq(b) for a, b in pairwise(held)]
+
+    def _store_counts(self, m, ends, layer, counters):
+        """Count in few bits and store without a copy: as that goes on, only set-up is counted."""
+        storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
+        stores = storing != len(COUNTERS)
+        counts = [Signal(_SETUP_BITS if field.name == "wait_setup" else _COMPACT_BITS,
+                         name=field.name) for field in COUNTERS]  # fmt: skip
+        # The cycle of `ends` belongs to the layer before.
+        for count, event, field in zip(counts, [self.busy, *self.events], COUNTERS, strict=True):
+            with m.If(stores & (storing == len(COUNTERS) - 1) | ~self.busy & ~stores):
+                counted = field.name in ("cycles", "wait_setup")
+                m.d.sync += count.eq(Mux(self.busy, len(COUNTERS) * counted, 0))
+            with m.Elif(~stores):
+                m.d.sync += count.eq(count + event)
+        m.d.comb += [
+            counters.write_address.eq((layer - 1) * COUNTER_STRIDE + storing),
+            counters.write_data.eq(Array(counts)[storing]), counters.write_enable.eq(stores),
+        ]
+        with m.If(ends):
+            m.d.sync += storing.eq(0)
+        with m.Elif(stores):
+            m.d.sync += storing.eq(storing + 1)

@@ -1,0 +1,1 @@
+"""Lattice ECP5 behind the portable signatures."""

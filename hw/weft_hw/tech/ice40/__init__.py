@@ -1,0 +1,1 @@
+"""Lattice iCE40 UltraPlus behind the portable signatures."""

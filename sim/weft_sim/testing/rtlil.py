@@ -1,0 +1,42 @@
+"""What a change does to the gateware: RTLIL of every board and configuration, without places.
+
+``python -m weft_sim.testing.rtlil DIR`` writes a file for each board and configuration. Source
+lines are left out, so that ``diff -r`` of two folders shows changes of the logic only.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+
+from weft_hw.boards import BOARDS
+from weft_hw.boards.top import BoardTop, platform_of
+from weft_hw.contract.config import CONFIGS
+from weft_hw.system import System
+from weft_hw.tech.portable import Portable
+
+__all__ = ["board_rtlil", "config_rtlil"]
+
+_rtlil = importlib.import_module("amaranth.back.rtlil")  # the stubs lack it
+
+
+def board_rtlil(name: str) -> str:
+    """Return the RTLIL of a board's complete design, with its family's cells."""
+    board = BOARDS[name]
+    plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
+    content = plan.files["top.il"]
+    return content.decode() if isinstance(content, bytes) else content
+
+
+def config_rtlil(name: str) -> str:
+    """Return the RTLIL of a configuration's complete design, with portable components."""
+    system = System(CONFIGS[name], Portable(), clock_hz=16_000_000, baud=4_000_000)
+    return _rtlil.convert(system, name="top", emit_src=False)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in BOARDS:
+        (folder / f"board-{name}.il").write_text(board_rtlil(name))
+    for name in CONFIGS:
+        (folder / f"config-{name}.il").write_text(config_rtlil(name))
