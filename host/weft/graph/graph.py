@@ -29,9 +29,10 @@ Operators and their attributes (all activations int8 unless said otherwise)::
 Two attributes are optional: ``dilation`` of MAX_POOL_2D, and ``value`` of PAD, an int8 number
 with which it fills in place of the zero point.
 
-An attribute ``unsigned`` may come on top in graphs with ``"onnxruntime"`` rounding: the file's
-tensors are uint8, whose zero points are 128 higher than the graph's. ONNX Runtime works on ADD,
-MUL and AVERAGE_POOL_2D in float32, where that can decide a tie.
+An attribute ``unsigned`` may come on top: the file's tensors are uint8, whose zero points are 128
+higher than the graph's. ONNX Runtime works on ADD, MUL and AVERAGE_POOL_2D in float32, where that
+can decide a tie. LiteRT has other kernels for uint8: weights have a zero point, their scale is
+multiplied in float32, FULLY_CONNECTED rounds as CONV_2D does, and averages round ties up.
 """
 
 from collections.abc import Mapping
@@ -88,7 +89,8 @@ class Quantization:
     scale : ndarray, float32, shape (1,) or (channels,)
     zero_point : ndarray, int64, shape like ``scale``
     axis : int
-        Dimension to which per-channel values belong; 0 for per-tensor ones.
+        Dimension to which per-channel values belong. For a single one it has no meaning but to
+        XNNPACK, which takes weights of uint8 only where the file says 0.
     """
 
     scale: NDArray[np.float32]

@@ -33,12 +33,12 @@ OPERATORS = {
 }  # fmt: skip
 VERSIONS = {
     "conv": 3, "depthwise": 3, "grouped": 3, "fully_connected": 4, "transpose_conv": 3, "resize": 3,
-    "hard_swish": 1, "gelu": 1, "elu": 1, "flatten": 1,
+    "hard_swish": 1, "gelu": 1, "elu": 1, "flatten": 1, "HARD_SWISH": 1, "GELU": 1, "RESHAPE": 1,
 }  # fmt: skip
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 TYPES = {
     np.dtype(np.float32): 0, np.dtype(np.int32): 2, np.dtype(np.uint8): 3, np.dtype(np.int64): 4,
-    np.dtype(np.int8): 9,
+    np.dtype(np.bool_): 6, np.dtype(np.int16): 7, np.dtype(np.int8): 9,
 }  # fmt: skip
 
 
@@ -78,8 +78,9 @@ class Writer:
     def activation(self, name, shape, step: Step, dtype: Any = np.int8) -> int:
         return self.tensor(name, shape, dtype, [step.scale], [step.zero_point])
 
-    def operator(self, kind, inputs, output, options=None, options_type="") -> None:
-        builtin = getattr(schema.BuiltinOperator, OPERATORS[kind])
+    def operator(self, kind: str, inputs, output, options=None, options_type="") -> None:
+        """Add an operator: ``kind`` is a plan's or the schema's, ``output`` one or a list."""
+        builtin = getattr(schema.BuiltinOperator, OPERATORS.get(kind, kind))
         codes = [code.builtinCode for code in self.model.operatorCodes]
         if builtin not in codes:
             code: Any = schema.OperatorCodeT()
@@ -89,7 +90,8 @@ class Writer:
             codes.append(builtin)
         operator: Any = schema.OperatorT()
         operator.opcodeIndex = codes.index(builtin)
-        operator.inputs, operator.outputs = list(inputs), [output]
+        operator.inputs = list(inputs)
+        operator.outputs = output if isinstance(output, list) else [output]
         if options is not None:
             operator.builtinOptions = options
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, options_type)

@@ -12,7 +12,14 @@ from weft.compiler.lowering.kernel import depthwise_entries
 from weft.compiler.lowering.mac import Sums, Window, mac_command
 from weft.compiler.lowering.pool import pool_window
 from weft.golden import run as reference
-from weft.golden.arithmetic import OutputStage, Rule, float32_average, float32_sums, requantize
+from weft.golden.arithmetic import (
+    OutputStage,
+    Rule,
+    average,
+    float32_average,
+    float32_sums,
+    requantize,
+)
 from weft.graph import Node
 
 __all__ = ["lower_average_pool", "mean_multiplier"]
@@ -20,19 +27,20 @@ __all__ = ["lower_average_pool", "mean_multiplier"]
 _MOST_TAPS = 64  # of a window whose float32 sums are enumerated
 
 
-def mean_multiplier(count: int) -> tuple[int, int]:
-    """Return (multiplier, shift) that divide a sum of ``count`` int8, ties away from zero.
+def mean_multiplier(count: int, *, lowest: int = -128) -> tuple[int, int]:
+    """Return (multiplier, shift) that divide a sum of ``count`` values, ties away from zero.
 
-    The multiplier lies just above ``2**shift / count``, so that a tie falls on the far side of
-    zero; that no other sum moves is checked over the whole range of the accumulator.
+    The values are of 8 bits from ``lowest`` on. The multiplier lies just above
+    ``2**shift / count``, so that a tie falls on the far side of zero; that no other sum moves is
+    checked over the whole range of the accumulator.
 
     Raises
     ------
     Unsupported
         If there is no such multiplier of 31 bits.
     """
-    sums = np.arange(-128 * count, 127 * count + 1)
-    wanted = np.sign(sums) * ((np.abs(sums) + count // 2) // count)
+    sums = np.arange(lowest * count, (lowest + 255) * count + 1)
+    wanted = average(sums, count)
     for bits in range(30, 15, -1):
         shift = bits + count.bit_length() - 1
         for above in (1, 2, 3):
@@ -92,8 +100,10 @@ def _average(lowering: Lowering, node: Node, count: int) -> Fit:
     """Return what makes an average of the plain sum of ``count`` pixels."""
     if lowering.graph.rounding == "onnxruntime":
         return _onnx_average(lowering, node, count)
-    multiplier, shift = mean_multiplier(count)
-    return Fit(Rounding.HALF_UP, multiplier, shift, 0)
+    # The ties of uint8 values go up, as those of a sum that is never negative do.
+    raised = 128 if node.attributes.get("unsigned", False) else 0
+    multiplier, shift = mean_multiplier(count, lowest=raised - 128)
+    return Fit(Rounding.HALF_UP, multiplier, shift, -raised, raised * count)
 
 
 def _onnx_average(lowering: Lowering, node: Node, count: int) -> Fit:

@@ -46,7 +46,13 @@ from weft.golden.arithmetic.onnx_runtime import (
     softmax_table,
     subtract_float32,
 )
-from weft.golden.arithmetic.pool import average_pool2d, max_pool2d, window_counts, window_sums
+from weft.golden.arithmetic.pool import (
+    average,
+    average_pool2d,
+    max_pool2d,
+    window_counts,
+    window_sums,
+)
 from weft.golden.arithmetic.requantize import (
     OutputStage,
     Rule,
@@ -73,6 +79,7 @@ __all__ = [
     "add_20bit",
     "add_float32",
     "arg_max",
+    "average",
     "average_pool2d",
     "average_pool_float32",
     "conv2d",

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from weft.golden.arithmetic.convolution import Padding, Pair, windows
 
-__all__ = ["average_pool2d", "max_pool2d", "window_counts", "window_sums"]
+__all__ = ["average", "average_pool2d", "max_pool2d", "window_counts", "window_sums"]
 
 
 def max_pool2d(
@@ -34,15 +34,27 @@ def window_counts(
     return windows(ones, kernel, stride, (1, 1), padding, 0).sum((-1, -2))
 
 
+def average(
+    sums: NDArray[np.int64], counts: NDArray[np.int64] | int, *, unsigned: bool = False
+) -> NDArray[np.int64]:
+    """Return ``sums / counts`` as LiteRT's integer kernels round it.
+
+    Ties go away from zero; those of ``unsigned`` values, which lie 128 higher, go up.
+    """
+    if unsigned:
+        return (sums + counts // 2) // counts
+    return np.sign(sums) * ((np.abs(sums) + counts // 2) // counts)
+
+
 def average_pool2d(
     x: NDArray[np.int8], *, kernel: Pair, stride: Pair, padding: Padding = (0, 0, 0, 0),
-    low: int = -128, high: int = 127,
+    low: int = -128, high: int = 127, unsigned: bool = False,
 ) -> NDArray[np.int8]:  # fmt: skip
-    """Return each window's mean, ties away from zero, as LiteRT's integer kernels do.
+    """Return each window's :func:`average`.
 
     The integers themselves are averaged: LiteRT demands equal input and output quantisation.
     """
     sums = window_sums(x, kernel=kernel, stride=stride, padding=padding)
     counts = window_counts(x.shape[1:3], kernel=kernel, stride=stride, padding=padding)
-    mean = np.sign(sums) * ((np.abs(sums) + counts // 2) // counts)
+    mean = average(sums, counts, unsigned=unsigned)
     return np.clip(mean, low, high).astype(np.int8)

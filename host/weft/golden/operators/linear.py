@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
-from weft.golden.operators.stage import output_stage
+from weft.golden.operators.stage import LINEAR, output_stage
 
 __all__ = ["LINEAR", "accumulate", "linear"]
-
-LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 def accumulate(context: Context) -> NDArray[np.int64]:

@@ -28,16 +28,16 @@ def max_pool(context: Context) -> NDArray[Any]:
 
 def average_pool(context: Context) -> NDArray[Any]:
     """Return the means of windows; padding is not counted."""
+    unsigned = bool(context.attributes.get("unsigned", False))
     if context.graph.rounding == "onnxruntime":
         x = (context.scale(0), context.zero_point(0))
         y = (context.output_scale, context.output_zero_point)
-        unsigned = bool(context.attributes.get("unsigned", False))
         return golden.average_pool_float32(
             context.value(0), x, y, **_window(context), unsigned=unsigned
         )
     stage = output_stage(context)
     return golden.average_pool2d(
-        context.value(0), **_window(context), low=stage.low, high=stage.high
+        context.value(0), **_window(context), low=stage.low, high=stage.high, unsigned=unsigned
     )
 
 

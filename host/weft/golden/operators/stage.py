@@ -7,7 +7,9 @@ import numpy as np
 from weft.golden.arithmetic import OutputStage, Rule
 from weft.golden.operators.context import Context
 
-__all__ = ["OutputStage", "activation_range", "output_stage"]
+__all__ = ["LINEAR", "OutputStage", "activation_range", "output_stage"]
+
+LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 _BOUNDS = {
     "NONE": (None, None),
@@ -39,23 +41,35 @@ def activation_range(
     return quantized(low, -128), quantized(high, 127)
 
 
+def _left_to_litert(context: Context) -> bool:
+    """Whether XNNPACK does not take a uint8 layer: where its one scale names a dimension."""
+    if context.graph.rounding != "xnnpack" or context.node.operator not in LINEAR:
+        return False
+    quantization = context.tensor(1).quantization
+    return quantization is not None and quantization.axis != 0
+
+
 def output_stage(context: Context) -> OutputStage:
     """Return how the accumulators of a convolution, a product or a rescaling become int8."""
     node, rounding = context.node, context.graph.rounding
     scale = context.scale(0)
-    if node.operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"):
+    if node.operator in LINEAR:
         quantization = context.tensor(1).quantization
         factor = np.ones(1, np.float32) if quantization is None else quantization.scale
     elif node.operator == "MUL":
         factor = np.array([context.scale(1)], np.float32)
     else:
         factor = np.ones(1, np.float32)
-    if rounding == "reference":
-        if node.operator == "MUL":  # whose scale LiteRT computes in float32
+    unsigned = bool(context.attributes.get("unsigned", False))
+    if rounding == "reference" or (unsigned and _left_to_litert(context)):
+        if unsigned and node.operator in LINEAR:  # multiplies the scales in float32
+            real = (scale * factor).astype(np.float64) / np.float64(context.output_scale)
+        elif node.operator == "MUL":  # whose scale LiteRT computes in float32
             real = ((scale * factor) / context.output_scale).astype(np.float64)
         else:
             real = np.float64(scale) * factor.astype(np.float64) / np.float64(context.output_scale)
-        rule = Rule.FLOAT64 if node.operator == "FULLY_CONNECTED" else Rule.DOUBLE
+        exact = node.operator == "FULLY_CONNECTED" and not unsigned
+        rule = Rule.FLOAT64 if exact else Rule.DOUBLE
     else:
         real = ((scale * factor) / context.output_scale).astype(np.float64)
         rule = Rule.FLOAT32

@@ -141,8 +141,9 @@ def _check_weights(graph: Graph, node: Node) -> None:
     quantization = weights.quantization
     if quantization is None:
         raise ModelError(f"weights {weights.name} have no scale")
-    # ONNX Runtime's kernels subtract it; LiteRT's leave it out.
-    if graph.rounding != "onnxruntime" and np.any(quantization.zero_point != 0):
+    # ONNX Runtime's kernels and LiteRT's of uint8 subtract it; LiteRT's of int8 leave it out.
+    subtracted = graph.rounding == "onnxruntime" or node.attributes.get("unsigned", False)
+    if not subtracted and np.any(quantization.zero_point != 0):
         raise ModelError(f"weights {weights.name} must be symmetric (zero point 0)")
     axis = 3 if node.operator == "DEPTHWISE_CONV_2D" else 0
     channels = weights.shape[axis] if axis < len(weights.shape) else 0

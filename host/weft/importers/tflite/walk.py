@@ -1,15 +1,16 @@
 """Quantised ``.tflite`` models into the graph form."""
 
-from typing import Any
-
 import numpy as np
 
 from weft.errors import ModelError
 from weft.graph import Graph, Node, Tensor
 from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
-from weft.importers.tflite.flatbuffer import Model, Operator, RawTensor, read_model, well_formed
-from weft.importers.tflite.options import TRANSLATIONS
+from weft.importers.tflite.flatbuffer import Operator, Subgraph, read_model, well_formed
+from weft.importers.tflite.layer import Layer
+from weft.importers.tflite.signed import with_signed_tensors
+from weft.importers.tflite.tensors import RawTensor
+from weft.importers.tflite.translations import TRANSLATIONS
 
 __all__ = ["import_tflite"]
 
@@ -26,39 +27,46 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
         If the file is malformed, or holds operators, types or shapes that are not supported; all
         of them are named.
     """
-    model = read_model(data)
+    subgraph, *others = read_model(data)
+    if others:
+        raise ModelError(f"the .tflite file has {len(others) + 1} subgraphs; Weft reads one")
+    subgraph, unsigned, before, after, edges = with_signed_tensors(subgraph)
     problems = Problems(name)
-    nodes: list[Node] = []
+    nodes: list[Node] = list(before)
     names: set[str] = set()
     elsewhere: set[str] = set()  # what layers compute that could not be translated
     failed: set[str] = set()  # tensors that could not be read
-    for index, operator in enumerate(model.operators):
-        label = _label(model, operator, index, names)
-        if _is_shape_arithmetic(model, operator):
+    made: dict[str, Tensor] = {}
+    for index, operator in enumerate(subgraph.operators):
+        label = _label(subgraph, operator, index, names)
+        if _is_shape_arithmetic(subgraph, operator):
             continue
+        layer = Layer(label, operator, subgraph.tensors, unsigned, rounding)
+        outputs = {subgraph.tensors[i].name for i in operator.outputs if i >= 0}
+        elsewhere |= outputs
         # Options are read from the file only now.
         with problems.layer(label), well_formed():
-            outputs = {model.tensors[i].name for i in operator.outputs if i >= 0}
-            elsewhere |= outputs
-            nodes.append(_node(model, operator, label))
+            _translate(layer)
+            nodes += layer.nodes
+            made |= layer.tensors
             elsewhere -= outputs
+    nodes += after
     used = {t for node in nodes for t in (*node.inputs, *node.outputs) if t is not None}
-    inputs = tuple(model.tensors[i].name for i in model.inputs if i >= 0)
-    outputs = tuple(model.tensors[i].name for i in model.outputs if i >= 0)
+    inputs, outputs = edges
     used.update(inputs, outputs)
     tensors = {}
-    for raw in model.tensors:
+    for raw in subgraph.tensors:
         if raw.name in used:
             failed.add(raw.name)
             with problems.layer(raw.name):
                 tensors[raw.name] = _tensor(raw)
                 failed.discard(raw.name)
-    graph = Graph(name, tuple(nodes), tensors, inputs, outputs, rounding)
+    graph = Graph(name, tuple(nodes), tensors | made, inputs, outputs, rounding)
     check(graph, problems, elsewhere=elsewhere, failed=failed)
     return graph
 
 
-def _label(model: Model, operator: Operator, index: int, names: set[str]) -> str:
+def _label(model: Subgraph, operator: Operator, index: int, names: set[str]) -> str:
     """Return a unique short name of a layer, after its output tensor."""
     output = operator.outputs[0] if operator.outputs else -1
     label = model.tensors[output].name.split(";")[0] if output >= 0 else ""
@@ -69,31 +77,25 @@ def _label(model: Model, operator: Operator, index: int, names: set[str]) -> str
     return label
 
 
-def _is_shape_arithmetic(model: Model, operator: Operator) -> bool:
+def _is_shape_arithmetic(model: Subgraph, operator: Operator) -> bool:
     return operator.name in _SHAPE_ARITHMETIC and all(
         i < 0 or model.tensors[i].dtype == np.int32 for i in operator.outputs
     )
 
 
-def _node(model: Model, operator: Operator, label: str) -> Node:
-    translation = TRANSLATIONS.get(operator.name)
+def _translate(layer: Layer) -> None:
+    translation = TRANSLATIONS.get(layer.kind)
     if translation is None:
-        raise ModelError(f"operator {operator.name} is not supported")
-    if not operator.inputs or len(operator.outputs) != 1 or operator.outputs[0] < 0:
-        raise ModelError(f"{operator.name} must have inputs and one output")
-    if operator.inputs[0] < 0 and operator.name != "TRANSPOSE_CONV":
-        raise ModelError(f"the input of {operator.name} is missing")
-    attributes: dict[str, Any] = translation.attributes(None, operator, model.tensors)
-    positions = operator.inputs[: translation.inputs]
-    if operator.name == "TRANSPOSE_CONV":
-        # The file's order is output shape, weights, input, bias.
-        positions = (*positions[2:3], *positions[1:2], *positions[3:4])
-    inputs = tuple(None if i < 0 else model.tensors[i].name for i in positions)
-    outputs = tuple(model.tensors[i].name for i in operator.outputs)
-    return Node(translation.operator, label, inputs, outputs, attributes)
+        raise ModelError(f"operator {layer.kind} is not supported")
+    if not layer.operator.inputs:
+        raise ModelError(f"{layer.kind} must have inputs and one output")
+    if layer.operator.inputs[0] < 0 and layer.kind != "TRANSPOSE_CONV":
+        raise ModelError(f"the input of {layer.kind} is missing")
+    translation(layer)
+    layer.finish()
 
 
 def _tensor(raw: RawTensor) -> Tensor:
     if raw.dtype is None:
-        raise ModelError(f"tensor type {raw.type_code} is not supported")
+        raise ModelError(f"tensors of type {raw.type_name} are not supported")
     return Tensor(raw.name, raw.shape, raw.dtype, raw.quantization, raw.data)

@@ -28,7 +28,9 @@ class TfliteFile:
     def __init__(self, data: bytes, name: str, rounding: str):
         self._schema, self._interpreter = _import_runtime()
         self._data, self._name, self._rounding = data, name, rounding
-        model = read_model(data)
+        model, *others = read_model(data)
+        if others:
+            raise ModelError(f"{name} has several subgraphs, which the fallback cannot cut")
         self._tensors = {tensor.name: tensor for tensor in model.tensors}
         self._index = {tensor.name: i for i, tensor in enumerate(model.tensors)}
         self.inputs = [model.tensors[i].name for i in model.inputs if i >= 0]
