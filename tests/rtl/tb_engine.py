@@ -9,7 +9,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, Region, max_unit_bytes
-from weft_hw.engine.host_port import read_layout, write_layout
+from weft_hw.engine.ports import read_layout, write_layout
 from weft_sim.testing.rtl import config_from_env
 
 CASES = np.load(os.environ["CASES"], allow_pickle=False)

@@ -9,7 +9,7 @@ from weft_hw.contract.fields import Field
 
 __all__ = [
     "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "DRAM_BLOCK_BYTES",
-    "LANE_CYCLES", "PARAMETER", "PARAMETER_BYTES", "Memory", "Region", "max_unit_bytes",
+    "PARAMETER", "PARAMETER_BYTES", "Memory", "Region", "max_unit_bytes",
     "memory_map",
 ]  # fmt: skip
 
@@ -39,9 +39,6 @@ PARAMETER_BYTES = (sum(field.width for field in PARAMETER) + 7) // 8
 
 # Unit of the memory beside the chip: what a move's addresses count.
 DRAM_BLOCK_BYTES = 16
-
-# Cycles from one value of a lane to the next in a compact configuration.
-LANE_CYCLES = 161
 
 
 class Region(IntEnum):

@@ -12,7 +12,7 @@ from weft_hw.engine.compute.accumulator import Accumulators
 from weft_hw.engine.compute.array import SystolicArray
 from weft_hw.engine.compute.feeder import Feeder
 from weft_hw.engine.compute.window import WindowFormer
-from weft_hw.engine.host_port import HostPort, read_layout, write_layout
+from weft_hw.engine.host_port import HostPort
 from weft_hw.engine.input.fill import Fill
 from weft_hw.engine.input.line_buffer import LineBuffer
 from weft_hw.engine.input.tap_fetch import TapFetch
@@ -25,7 +25,8 @@ from weft_hw.engine.output.serial_collector import SerialCollector
 from weft_hw.engine.output.serial_lanes import SerialLanes
 from weft_hw.engine.output.table_loader import TableLoader
 from weft_hw.engine.output.writer import Writer
-from weft_hw.engine.sequencer import RUN, Sequencer, events_late
+from weft_hw.engine.ports import RUN, read_layout, write_layout
+from weft_hw.engine.sequencer import Sequencer, events_late
 from weft_hw.parts.delay import delay
 from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
@@ -63,6 +64,9 @@ class Engine(wiring.Component):
     read: stream.Interface
     data: stream.Interface
     start: stream.Interface
+    reset: Signal
+    busy: Signal
+    cycles: Signal
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
@@ -152,7 +156,7 @@ class Engine(wiring.Component):
             array.depthwise.eq(back.depthwise), array.own.eq(window.own),
         ]  # fmt: skip
 
-        if config.paired:
+        if isinstance(collector, Collector) and config.paired:
             m.d.comb += [
                 feeder.depthwise.eq(back.depthwise), window.depthwise.eq(back.depthwise),
                 accumulators.excess.eq(array.excess),

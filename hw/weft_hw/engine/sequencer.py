@@ -10,15 +10,15 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.engine.layouts import descriptor_layout
+from weft_hw.engine.ports import RUN
 from weft_hw.parts.delay import delay
 from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
 
-__all__ = ["RUN", "Sequencer", "events_late"]
+__all__ = ["Sequencer", "events_late"]
 
 _WORD = 32
 _COMPACT_BITS, _SETUP_BITS = 24, 6  # of a compact configuration's counters
-RUN = data.StructLayout({"first": 8, "count": 8})
 
 
 def events_late(config: Config) -> int:
@@ -61,6 +61,20 @@ class Sequencer(wiring.Component):
     """
 
     start: stream.Interface
+    front_begin: Signal
+    front: data.View
+    front_done: Signal
+    joined: Signal
+    working: Signal
+    back_begin: Signal
+    back: data.View
+    done: Signal
+    busy: Signal
+    cycles: Signal
+    events: Signal
+    load: wiring.FlippedInterface
+    counter_address: Signal
+    counter_data: Signal
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech

@@ -5,7 +5,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.fields import Field
 from weft_hw.contract.memory_map import max_unit_bytes, memory_map
 from weft_hw.contract.packet import (
     HEADER_BYTES,
@@ -14,15 +13,11 @@ from weft_hw.contract.packet import (
     Status,
     field_bytes,
 )  # fmt: skip
+from weft_hw.parts.fields import layout_of
 
-__all__ = ["FIELD_BYTES", "Header", "RequestCheck", "layout_of"]
+__all__ = ["FIELD_BYTES", "Header", "RequestCheck"]
 
 FIELD_BYTES = max(field_bytes(fields) for fields in REQUEST_FIELDS.values())
-
-
-def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
-    """Return the layout of packed ``fields``."""
-    return data.StructLayout({field.name: field.width for field in fields})
 
 
 class Header(data.StructLayout):
@@ -98,7 +93,8 @@ class RequestCheck(wiring.Component):
             with m.Default():
                 m.d.sync += allowed.eq(0)
         address, count = place.address[:unit_bits], place.count[:unit_bits]
-        end, last_run, far, many = Signal(unit_bits + 1), Signal(9), Signal(), Signal()
+        end, last_run = Signal(unit_bits + 1), Signal(len(run.first) + 1)
+        far, many = Signal(), Signal()
         m.d.sync += [
             end.eq(address + count), last_run.eq(run.first + run.count),
             far.eq(place.address[unit_bits:].any()), many.eq(place.count[unit_bits:].any()),

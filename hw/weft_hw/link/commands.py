@@ -18,8 +18,7 @@ from weft_hw.contract.packet import (
     Status,
     field_bytes,
 )  # fmt: skip
-from weft_hw.engine.host_port import read_layout, write_layout
-from weft_hw.engine.sequencer import RUN
+from weft_hw.engine.ports import RUN, read_layout, write_layout
 from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
 from weft_hw.link.reply import choose_byte

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import max_unit_bytes, memory_map
-from weft_hw.engine.host_port import ADDRESS_BITS, read_layout, write_layout
+from weft_hw.engine.ports import ADDRESS_BITS, read_layout, write_layout
 from weft_hw.link.cobs import Framed
 from weft_hw.parts.stream_buffer import StreamBuffer
 
