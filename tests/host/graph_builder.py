@@ -154,9 +154,9 @@ def out_size(size, kernel, stride, padding, dilation):
     return height, width
 
 
-def check(graph, config, feeds, *, seed=1):
+def check(graph, config, feeds, *, seed=1, **options):
     """Compile, run descriptor by descriptor and all at once; compare each tensor; return both."""
-    program = compile_graph(graph, config)
+    program = compile_graph(graph, config, **options)
     golden = reference.run(graph, feeds)
     machine = Machine(config, seed)
     load_program(program, machine, config)

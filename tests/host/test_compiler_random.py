@@ -38,9 +38,7 @@ def random_window(rng, height, width, *, largest=7, dilate=True):
     )
 
 
-@pytest.mark.parametrize("config", CONFIGURATIONS, ids=NAMES)
-@pytest.mark.parametrize("seed", range(25))
-def test_random_window(graphs, config, seed):
+def random_layer(graphs, seed):
     """One layer with a window of random geometry, behind and before nothing at all."""
     b = graphs.Builder(1000 + seed)
     rng = b.rng
@@ -62,12 +60,10 @@ def test_random_window(graphs, config, seed):
             window["padding"], np.repeat(kernel, 2).tolist(), strict=True))
         out = b.pool(kind, x, kernel=kernel, stride=window["stride"], padding=padding)
     print(f"seed {seed}: {kind} {b.nodes[-1].attributes} on {height}x{width}x{channels}")
-    graphs.check(b.build(out), config, b.feeds())
+    return b, out
 
 
-@pytest.mark.parametrize("config", CONFIGURATIONS, ids=NAMES)
-@pytest.mark.parametrize("seed", range(8))
-def test_random_network(graphs, config, seed):
+def random_branches(graphs, seed):
     """Branches that meet in ADD and CONCATENATION, pools, a table, and a classifier."""
     b = graphs.Builder(2000 + seed)
     rng = b.rng
@@ -86,7 +82,21 @@ def test_random_network(graphs, config, seed):
     x = b.conv(b.pad(x, (1, 0), (0, 2)), 10, kernel=(2, 3))
     flat = b.reshape(x, int(np.prod(b.tensors[x].shape)))
     out = b.fully_connected(flat, 10)
-    program = graphs.check(b.build(out, y), config, b.feeds())
+    return b, (out, y)
+
+
+@pytest.mark.parametrize("config", CONFIGURATIONS, ids=NAMES)
+@pytest.mark.parametrize("seed", range(25))
+def test_random_window(graphs, config, seed):
+    b, out = random_layer(graphs, seed)
+    graphs.check(b.build(out), config, b.feeds())
+
+
+@pytest.mark.parametrize("config", CONFIGURATIONS, ids=NAMES)
+@pytest.mark.parametrize("seed", range(8))
+def test_random_network(graphs, config, seed):
+    b, outputs = random_branches(graphs, seed)
+    program = graphs.check(b.build(*outputs), config, b.feeds())
     reasons = {layer.name: layer.reason for layer in program.layers if layer.where == "host"}
     assert not {name for name, reason in reasons.items() if "line buffers" not in reason}, reasons
 

@@ -9,14 +9,24 @@ from weft.compiler.planning.emit import emit_images
 from weft.compiler.planning.overlap import place_images
 from weft.compiler.planning.schedule import make_schedule
 from weft.compiler.report import describe_descriptors, describe_layers
+from weft.compiler.streaming.program import compile_streamed
+from weft.errors import CapacityError
 from weft.graph import Graph
 from weft.program import Program, RunStep, TensorPlace
 
 __all__ = ["compile_graph"]
 
 
-def compile_graph(graph: Graph, config: Config) -> Program:
+def compile_graph(graph: Graph, config: Config, *, shadows: bool = False) -> Program:
     """Compile ``graph`` for one accelerator.
+
+    What fits the memories on the chip stays there. What does not streams from the memory beside
+    it, where the board has one.
+
+    Parameters
+    ----------
+    shadows : bool
+        Where the program streams, copy every tensor to DRAM, so that it can be compared.
 
     Raises
     ------
@@ -26,6 +36,15 @@ def compile_graph(graph: Graph, config: Config) -> Program:
     model = graph
     for graph_pass in PASSES:
         graph = graph_pass(graph)
+    try:
+        return _compile_resident(model, graph, config)
+    except CapacityError:
+        if not config.dram_bytes:
+            raise
+    return compile_streamed(model, graph, config, shadows=shadows)
+
+
+def _compile_resident(model: Graph, graph: Graph, config: Config) -> Program:
     lowering, host = lower(graph, config)
     schedule = make_schedule(lowering)
     constants = list(lowering.constants.values())

@@ -1,5 +1,6 @@
 """What became of each layer, and what each descriptor does, for users and debuggers."""
 
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from weft.compiler.lowering.context import Lowering
@@ -8,7 +9,7 @@ from weft.compiler.timing.cycles import predict_cycles
 from weft.graph import Graph, Node
 from weft.program import DescriptorInfo, LayerInfo, RunStep
 
-__all__ = ["count_macs", "describe_descriptors", "describe_layers"]
+__all__ = ["completed", "count_macs", "describe_descriptors", "describe_layers"]
 
 
 def count_macs(graph: Graph, node: Node) -> int:
@@ -26,8 +27,26 @@ def describe_descriptors(
     model: Graph, lowering: Lowering, schedule: Schedule, fields: list[dict[str, int]]
 ) -> tuple[DescriptorInfo, ...]:
     """Return what each command became, and which of the model's tensors it completes."""
+    graph, complete = lowering.graph, completed(model, lowering)
+    cycles: list[int] = []
+    for step in schedule.steps:
+        if isinstance(step, RunStep):
+            run = lowering.commands[step.first : step.first + step.count]
+            cycles += predict_cycles(lowering.config, run)
+    return tuple(
+        DescriptorInfo(
+            graph.nodes[command.node].name, graph.nodes[command.node].operator, command.node,
+            command.macs, complete.get(number, ()), fields[number],
+            cycles[number],
+        )
+        for number, command in enumerate(lowering.commands)
+    )  # fmt: skip
+
+
+def completed(model: Graph, lowering: Lowering) -> dict[int, tuple[str, ...]]:
+    """Return the model's tensors that each command, by its number, completes."""
     graph = lowering.graph
-    complete: dict[int, list[str]] = {}
+    complete: dict[int, tuple[str, ...]] = {}
     finished = {name: n for n, c in enumerate(lowering.commands) for name in c.outputs}
     for index, node in enumerate(graph.nodes):  # what reshapes and concatenations alias
         if index in lowering.host:
@@ -40,31 +59,28 @@ def describe_descriptors(
     for name, number in finished.items():
         if name not in model.tensors:
             continue
-        complete.setdefault(number, []).append(name)
-    cycles: list[int] = []
-    for step in schedule.steps:
-        if isinstance(step, RunStep):
-            run = lowering.commands[step.first : step.first + step.count]
-            cycles += predict_cycles(lowering.config, run)
-    return tuple(
-        DescriptorInfo(
-            graph.nodes[command.node].name, graph.nodes[command.node].operator, command.node,
-            command.macs, tuple(complete.get(number, ())), fields[number],
-            cycles[number],
-        )
-        for number, command in enumerate(lowering.commands)
-    )  # fmt: skip
+        complete[number] = (*complete.get(number, ()), name)
+    return complete
 
 
 def describe_layers(
-    model: Graph, lowering: Lowering, host: dict[int, str]
-) -> tuple[LayerInfo, ...]:
-    """Return a row for each layer of the model as imported."""
+    model: Graph, lowering: Lowering, host: dict[int, str],
+    descriptors: Mapping[int, Sequence[int]] | None = None,
+) -> tuple[LayerInfo, ...]:  # fmt: skip
+    """Return a row for each layer of the model as imported.
+
+    ``descriptors`` gives the numbers of each node's; without it commands are numbered as they are.
+    """
+    if descriptors is None:
+        own: dict[int, list[int]] = {}
+        for number, command in enumerate(lowering.commands):
+            own.setdefault(command.node, []).append(number)
+        descriptors = own
     index_of = {node.outputs[0]: i for i, node in enumerate(lowering.graph.nodes)}
     rows = []
     for node in model.nodes:
         index = index_of.get(node.outputs[0])
-        numbers = tuple(n for n, c in enumerate(lowering.commands) if c.node == index)
+        numbers = tuple(descriptors.get(-1 if index is None else index, ()))
         if index is None:
             where, reason = "fused", "the next layer does it"
         elif index in host:

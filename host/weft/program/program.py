@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import Region
+from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region
 
 from weft.graph import Graph
 from weft.program.layout import Layout
@@ -29,22 +29,32 @@ class Image:
 
 @dataclass(frozen=True)
 class TensorPlace:
-    """Where a tensor lies in activation memory: from word ``base`` on, in ``layout``."""
+    """Where a tensor lies: from unit ``base`` of ``region`` on, in ``layout``.
+
+    The region is activation memory, whose units are words, or DRAM, whose units are blocks.
+    """
 
     base: int
     layout: Layout
+    region: Region = Region.ACTIVATION
 
     @property
-    def words(self) -> int:
-        """Words to write or read."""
-        return self.layout.words
+    def units(self) -> int:
+        """Units to write or read."""
+        if self.region is Region.ACTIVATION:
+            return self.layout.words
+        return -(-self.layout.words * self.layout.columns // DRAM_BLOCK_BYTES)
 
     def pack(self, values: NDArray[np.int8]) -> bytes:
-        """Return the words that hold one image of an int8 tensor, of any shape of its size."""
-        return self.layout.pack(values)
+        """Return the units that hold one image of an int8 tensor, of any shape of its size."""
+        data = self.layout.pack(values)
+        if self.region is Region.ACTIVATION:
+            return data
+        return data.ljust(self.units * DRAM_BLOCK_BYTES, b"\0")
 
     def unpack(self, data: bytes, shape: tuple[int, ...]) -> NDArray[np.int8]:
         """Return int8 (1, *shape[1:]) from the words."""
+        data = data[: self.layout.words * self.layout.columns]
         return self.layout.unpack(data).reshape(1, *shape[1:])
 
 
@@ -153,6 +163,9 @@ class Program:
         Region name to (bytes used, bytes available).
     stream : StreamPlan
         How images may overlap.
+    streamed : bool
+        Whether moves bring what the layers need from DRAM, so that descriptors depend on each
+        other. Descriptor number ``n`` then lies in slot ``n % descriptor_count`` when it runs.
     """
 
     graph: Graph
@@ -165,6 +178,7 @@ class Program:
     layers: tuple[LayerInfo, ...]
     usage: Mapping[str, tuple[int, int]]
     stream: StreamPlan = field(default_factory=StreamPlan)
+    streamed: bool = False
 
     def save(self, path: str | Path) -> None:
         """Write a ``.weft`` file."""

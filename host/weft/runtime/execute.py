@@ -64,13 +64,13 @@ def load_program(program: Program, device: Device, config: Config) -> None:
 def write_tensor(program: Program, device: Device, name: str, value: NDArray[np.int8]) -> None:
     """Write one image of a tensor to its place."""
     place = program.places[name]
-    device.write(Region.ACTIVATION, place.base, place.pack(value))
+    device.write(place.region, place.base, place.pack(value))
 
 
 def read_tensor(program: Program, device: Device, name: str) -> NDArray[np.int8]:
     """Return one image of a tensor from its place, with a batch of 1."""
     place = program.places[name]
-    data = device.read(Region.ACTIVATION, place.base, place.words)
+    data = device.read(place.region, place.base, place.units)
     return place.unpack(data, program.graph.tensors[name].shape)
 
 
@@ -124,8 +124,14 @@ def _run_device(
 ) -> None:
     for name in step.loads:
         write_tensor(program, device, name, values[name])
+    slot = step.first % program.config.descriptor_count
     if inspect is None:
-        device.run(step.first, step.count)
+        device.run(slot, step.count)
+    elif program.streamed:  # its descriptors wait for each other, so they run together
+        device.run(slot, step.count)
+        for number in range(step.first, step.first + step.count):
+            names = [n for n in program.descriptors[number].outputs if n in program.places]
+            inspect(number, {name: read_tensor(program, device, name) for name in names})
     else:
         for number in range(step.first, step.first + step.count):
             device.run(number, 1)

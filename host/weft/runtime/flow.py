@@ -179,7 +179,7 @@ class ImageFlow:
         assert self._device.queue is not None
         return [
             (name, self._device.queue.read(
-                Region.ACTIVATION, self._base(image, name), self._program.places[name].words))
+                Region.ACTIVATION, self._base(image, name), self._program.places[name].units))
             for name in self._step.reads
         ]  # fmt: skip
 

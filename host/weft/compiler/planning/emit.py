@@ -12,7 +12,7 @@ from weft.compiler.ir import Buffer, Command
 from weft.errors import CapacityError
 from weft.program import Image
 
-__all__ = ["emit_images"]
+__all__ = ["emit_images", "parameter_bytes"]
 
 
 class _Memory:
@@ -56,7 +56,7 @@ def emit_images(
         if command.weights is not None:
             values["weight_base"] = weights.add(command.weights.tobytes())
         if command.parameters is not None:
-            values["parameter_base"] = parameters.add(_parameter_bytes(command.parameters))
+            values["parameter_base"] = parameters.add(parameter_bytes(command.parameters))
         fields.append(values)
     used = {
         Region.WEIGHT: bytes(weights.data), Region.PARAMETER: bytes(parameters.data),
@@ -103,7 +103,8 @@ def _addresses(
     return values
 
 
-def _parameter_bytes(words: np.ndarray) -> bytes:
+def parameter_bytes(words: np.ndarray) -> bytes:
+    """Return the units of parameter memory that hold ``words``, int64 (entries, lanes, 3)."""
     names = [field.name for field in PARAMETER]
     return b"".join(
         pack(PARAMETER, dict(zip(names, word, strict=True))).to_bytes(PARAMETER_BYTES, "little")

@@ -1,0 +1,27 @@
+"""What a list is made of: layers and moves."""
+
+from dataclasses import dataclass
+
+from weft_hw.contract.descriptor import encode_descriptor
+from weft_hw.contract.move import encode_move
+
+from weft.compiler.streaming.pieces import Piece
+
+__all__ = ["Item"]
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A descriptor of the list: a move's fields, or a layer's, with the piece that it is.
+
+    ``chunk`` is the number of the chunk of descriptors that a move loads.
+    """
+
+    fields: dict[str, int]
+    is_layer: bool
+    piece: Piece | None = None
+    chunk: int | None = None
+
+    def encode(self) -> bytes:
+        """Return the descriptor's bytes."""
+        return encode_descriptor(self.fields) if self.is_layer else encode_move(self.fields)

@@ -1,0 +1,147 @@
+"""The program of a network that streams."""
+
+from dataclasses import replace
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+
+from weft.compiler.ir import Buffer
+from weft.compiler.lowering.context import Lowering
+from weft.compiler.lowering.lower import lower
+from weft.compiler.planning.schedule import make_schedule
+from weft.compiler.report import completed, describe_layers
+from weft.compiler.streaming.dram import Dram
+from weft.compiler.streaming.items import Item
+from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
+from weft.compiler.streaming.ring import CHUNKS, DescriptorRing
+from weft.graph import Graph
+from weft.program import DescriptorInfo, Image, Program, RunStep, StreamPlan, TensorPlace
+
+__all__ = ["compile_streamed"]
+
+
+def compile_streamed(
+    model: Graph, graph: Graph, config: Config, *, shadows: bool = False
+) -> Program:
+    """Compile ``graph``, which is ``model`` after the passes, for a board with DRAM.
+
+    Raises
+    ------
+    CapacityError
+        If the DRAM is too small, or the smallest piece of a layer does not fit the chip.
+    """
+    lowering, host = lower(graph, roomy(config))
+    schedule = make_schedule(lowering)
+    steps = [step for step in schedule.steps if isinstance(step, RunStep)]
+    dram, runs = Dram(config), []
+    for step in steps:
+        fixed = {lowering.places[name].buffer for name in (*step.loads, *step.reads)}
+        fixed |= _shared(lowering, steps)
+        commands = lowering.commands[step.first : step.first + step.count]
+        runs.append(plan_run(config, commands, fixed, dram, shadows=shadows))
+    lists = _lists(config, dram, runs, shadows)
+    firsts = [sum(map(len, lists[:n])) for n in range(len(lists))]
+    descriptors = _descriptor_images(config, dram, lists)
+    images = dram.images(graph.name) + descriptors
+    moved = dict(zip((step.first for step in steps), zip(firsts, lists, strict=True), strict=True))
+    names = {
+        name: TensorPlace(dram.blocks[place.buffer], place.layout, Region.DRAM)
+        for name, place in lowering.places.items() if place.buffer in dram.blocks
+    }  # fmt: skip
+    return Program(
+        graph=graph, config=config, fingerprint=fingerprint(config), images=tuple(images),
+        steps=tuple(
+            replace(step, first=moved[step.first][0], count=len(moved[step.first][1]))
+            if isinstance(step, RunStep) else step for step in schedule.steps),
+        places=names,
+        descriptors=_describe(model, lowering, steps, lists),
+        layers=describe_layers(model, lowering, host, _numbers(lists)),
+        usage=_usage(config, dram), stream=StreamPlan(note="layers stream from DRAM"),
+        streamed=True,
+    )  # fmt: skip
+
+
+def _shared(lowering: Lowering, steps: list[RunStep]) -> set[Buffer]:
+    """Return buffers that several runs use: nothing stays on the chip between them."""
+    seen: dict[Buffer, int] = {}
+    shared: set[Buffer] = set()
+    for number, step in enumerate(steps):
+        for command in lowering.commands[step.first : step.first + step.count]:
+            for buffer in (*command.reads, *((command.target[0],) if command.target else ())):
+                if seen.setdefault(buffer, number) != number:
+                    shared.add(buffer)
+    return shared
+
+
+def _lists(
+    config: Config, dram: Dram, runs: list[StreamedRun], shadows: bool
+) -> list[list[Item]]:
+    """Return the list of each run: one after the other in memory, or rings."""
+    lists = [run.items(config, dram, None, shadows) for run in runs]
+    if sum(map(len, lists)) <= config.descriptor_count:
+        return lists
+    scratch, chunk = config.activation_words - 1, config.descriptor_count // CHUNKS
+    for number, run in enumerate(runs):
+        # The ring's own moves are a part of each chunk, so this is more than enough.
+        chunks = 4 * (len(lists[number]) // chunk + CHUNKS)
+        counters = dram.take(DRAM_BLOCK_BYTES + chunks * chunk * 32) + 1
+        ring = DescriptorRing(config, counters, scratch)
+        lists[number] = run.items(config, dram, ring, shadows)
+    return lists
+
+
+def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> list[Image]:
+    """Return the descriptors' images: on the chip, or what a ring begins with and the rest."""
+    chunk = config.descriptor_count // CHUNKS
+    items = [item for items in lists for item in items]
+    if len(items) <= config.descriptor_count:
+        data = b"".join(item.encode() for item in items)
+        return [Image(Region.DESCRIPTOR, 0, data)] if data else []
+    size = len(items) * len(items[0].encode())
+    base, per_chunk = dram.take(size), size // len(items) * chunk // DRAM_BLOCK_BYTES
+    first = 0
+    for run in lists:
+        for item in run:
+            if item.chunk is not None:
+                wanted = (first // chunk + item.chunk) % (len(items) // chunk)
+                item.fields["block"] = base + wanted * per_chunk
+        first += len(run)
+    data = b"".join(item.encode() for item in items)
+    begin = data[: 2 * per_chunk * DRAM_BLOCK_BYTES]
+    return [Image(Region.DRAM, base, data), Image(Region.DESCRIPTOR, 0, begin)]
+
+
+def _describe(
+    model: Graph, lowering: Lowering, steps: list[RunStep], lists: list[list[Item]]
+) -> tuple[DescriptorInfo, ...]:
+    nodes, complete, infos = lowering.graph.nodes, completed(model, lowering), []
+    for step, items in zip(steps, lists, strict=True):
+        for item in items:
+            piece = item.piece
+            if piece is None:
+                operator = "WAIT" if item.is_layer else "MOVE"
+                infos.append(DescriptorInfo("", operator, -1, 0, (), item.fields))
+                continue
+            node, last = nodes[piece.command.node], piece.finishes
+            infos.append(DescriptorInfo(
+                node.name, node.operator, piece.command.node, piece.command.macs * last,
+                complete.get(step.first + piece.whole, ()) if last else (), item.fields))
+    return tuple(infos)
+
+
+def _numbers(lists: list[list[Item]]) -> dict[int, list[int]]:
+    """Return the numbers of each node's descriptors."""
+    numbers: dict[int, list[int]] = {}
+    for number, item in enumerate(item for items in lists for item in items):
+        if item.piece is not None:
+            numbers.setdefault(item.piece.command.node, []).append(number)
+    return numbers
+
+
+def _usage(config: Config, dram: Dram) -> dict[str, tuple[int, int]]:
+    """Return (used, available) bytes; the memories on the chip are used whole, over and over."""
+    usage = {region.name: (memory.bytes, memory.bytes)
+             for region, memory in memory_map(config).items()
+             if region not in (Region.COUNTER, Region.DRAM)}  # fmt: skip
+    return usage | {Region.DRAM.name: (dram.used * DRAM_BLOCK_BYTES, config.dram_bytes)}

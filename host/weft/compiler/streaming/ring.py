@@ -1,0 +1,101 @@
+"""A list that is longer than the descriptor memory: a ring that the list itself refills.
+
+The memory holds four chunks. Chunk ``c`` is loaded by a move at the start of chunk ``c - 2``, when
+the chunk that it replaces has been fetched. Each layer waits for the chunk behind its own, and each
+chunk has a layer. So nothing is fetched before it is there. The last two chunks of a run load the
+first two of the next one.
+"""
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, Region
+
+from weft.compiler.streaming.items import Item
+
+__all__ = ["CHUNKS", "DescriptorRing"]
+
+CHUNKS = 4  # in the descriptor memory
+_AHEAD = 2  # chunks from a load to what it loads
+
+
+class DescriptorRing:
+    """Says what to insert into a list so that its descriptors come in time.
+
+    Parameters
+    ----------
+    config : Config
+    counters : int
+        Block of DRAM from which on counters of finished layers are saved, a chunk after the other;
+        the block before it is for moves that only fill the list.
+    scratch : int
+        Word of activation memory that nothing uses, for layers that only wait.
+    """
+
+    def __init__(self, config: Config, counters: int, scratch: int):
+        self.descriptors = config.descriptor_count
+        self.chunk = config.descriptor_count // CHUNKS
+        self._counters, self._idle = counters, counters - 1
+        self._scratch, self._beats = scratch, config.beats
+        self._loads: dict[int, int] = {}  # chunk to the number of the move that loads it
+        self._layers_of: dict[int, int] = {}  # layers listed before the end of a chunk
+        self._saved: set[int] = set()  # chunks
+        self._has_layer = False
+
+    def counter_units(self) -> int:
+        """Return the units of counter memory that a chunk's layers take."""
+        return self.chunk * COUNTER_STRIDE
+
+    def needed(self, length: int) -> int:
+        """Return how many moves a layer at place ``length`` of the list waits for."""
+        return self._loads.get(length // self.chunk + 1, 0)
+
+    def before(self, length: int, layers: int, moves: int, is_layer: bool) -> Item | None:
+        """Return what comes before the next item of a list of ``length`` items, if anything.
+
+        To be asked again once that is listed.
+        """
+        number, place = divmod(length, self.chunk)
+        if number + _AHEAD not in self._loads:
+            self._layers_of[number - 1] = layers
+            self._has_layer = False
+            self._loads[number + _AHEAD] = moves + 1
+            return self._load(number + _AHEAD)
+        if number - 2 not in self._saved and number >= 2:
+            self._saved.add(number - 2)
+            return self._save(number - 2)
+        if is_layer:
+            self._has_layer = True
+        elif place == self.chunk - 1 and not self._has_layer:
+            self._has_layer = True
+            return self._waiting_layer(length)
+        return None
+
+    def idle_move(self) -> Item:
+        """Return a move that changes nothing of use: it reads a counter."""
+        return Item({
+            "store": 1, "region": int(Region.COUNTER), "count": 1, "rows": 1,
+            "block": self._idle,
+        }, is_layer=False)  # fmt: skip
+
+    def _load(self, chunk: int) -> Item:
+        first = chunk % CHUNKS * self.chunk * DESCRIPTOR_WORDS
+        fields = {"region": int(Region.DESCRIPTOR), "unit": first,
+                  "count": self.chunk * DESCRIPTOR_WORDS, "rows": 1}  # fmt: skip
+        return Item(fields, is_layer=False, chunk=chunk)
+
+    def _save(self, chunk: int) -> Item:
+        # A layer's counters are in memory soon after it is done; one more layer is long enough.
+        layers = min(self._layers_of[chunk] + 1, self._layers_of[chunk + 1])
+        units = self.counter_units()
+        return Item({
+            "store": 1, "region": int(Region.COUNTER), "unit": chunk % CHUNKS * units,
+            "count": units, "rows": 1, "block": self._counters + chunk * units // 4,
+            "layers": layers,
+        }, is_layer=False)  # fmt: skip
+
+    def _waiting_layer(self, length: int) -> Item:
+        return Item({
+            "kind": int(Kind.ELEMENTWISE), "word_count": 1, "unary": 1, "low": -128, "high": 127,
+            "in_base": self._scratch, "out_base": self._scratch * self._beats,
+            "moves": self.needed(length),
+        }, is_layer=True)  # fmt: skip

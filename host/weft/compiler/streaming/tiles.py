@@ -1,0 +1,117 @@
+"""A command in pieces: stripes of rows, slices of output channels, ranges of words.
+
+A piece is a command of its own, with fields that a formula derives from the whole command's.
+Which input a piece needs follows from them.
+"""
+
+from dataclasses import dataclass, replace
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+
+from weft.compiler.ir import Buffer, Command
+
+__all__ = ["Span", "channel_slice", "group_words", "reads", "row_stripe", "word_range", "writes"]
+
+
+@dataclass(frozen=True)
+class Span:
+    """Words of a buffer: from ``start`` on, up to but without ``stop``."""
+
+    buffer: Buffer
+    start: int
+    stop: int
+
+    @property
+    def words(self) -> int:
+        """How many."""
+        return self.stop - self.start
+
+
+def row_stripe(command: Command, first: int, last: int) -> Command | None:
+    """Return what computes output rows ``first`` to ``last - 1`` of a MAC command.
+
+    None where a window of theirs lies in the padding alone, which no descriptor can say.
+    """
+    f = command.fields
+    if (first, last) == (0, f["out_height"]) or command.target is None:
+        return command
+    top = first * f["stride_y"] - f["pad_top"]
+    bottom = (last - 1) * f["stride_y"] - f["pad_top"] + f["span"]
+    begin, end = max(0, top), min(f["in_height"], bottom)
+    if begin >= end:
+        return None
+    fields = f | {
+        "fill_rows": end - begin, "in_height": end - begin, "pad_top": begin - top,
+        "out_height": last - first,
+    }  # fmt: skip
+    (source, offset), (target, beat) = command.source, command.target
+    return replace(
+        command, fields=fields, source=(source, offset + begin * f["row_words"]),
+        target=(target, beat + first * f["out_row"]), notes={})  # fmt: skip
+
+
+def group_words(command: Command) -> int:
+    """Return the weight words of one group of output channels."""
+    return 0 if command.weights is None else len(command.weights) // command.fields["groups"]
+
+
+def channel_slice(config: Config, command: Command, first: int, last: int) -> Command:
+    """Return what computes groups ``first`` to ``last - 1`` of a MAC command's channels."""
+    f, words, beats = command.fields, group_words(command), config.beats
+    groups, every = f["groups"], (1 << config.lanes) - 1
+    if (first, last) == (0, groups) or command.target is None:
+        return command
+    fields = f | {
+        "groups": last - first,
+        "origin": f["origin"] + first * f["group_step"],
+        "last_beats": f["last_beats"] if last == groups else beats,
+        "first_mask": f["first_mask"] if first == 0 else every,
+        "last_mask": f["last_mask"] if last == groups else every,
+    }
+    weights, parameters = command.weights, command.parameters
+    return replace(
+        command, fields=fields,
+        target=(command.target[0], command.target[1] + first * beats),
+        weights=None if weights is None else weights[first * words : last * words],
+        parameters=None if parameters is None else parameters[first * beats : last * beats],
+        notes={})  # fmt: skip
+
+
+def word_range(config: Config, command: Command, first: int, last: int) -> Command:
+    """Return what computes words ``first`` to ``last - 1`` of an ELEMENTWISE command."""
+    def moved(operand: tuple[Buffer, int] | None, by: int) -> tuple[Buffer, int] | None:
+        return operand and (operand[0], operand[1] + by)
+
+    source, offset = command.source
+    return replace(
+        command, fields=command.fields | {"word_count": last - first},
+        source=(source, offset + first), other=moved(command.other, first),
+        target=moved(command.target, first * config.beats), notes={})  # fmt: skip
+
+
+def reads(config: Config, command: Command) -> list[Span]:
+    """Return the words of activation memory that a command reads."""
+    f = command.fields
+    if f["kind"] == Kind.MAC:
+        count = f["fill_rows"] * f["row_words"]
+    elif f["kind"] == Kind.ELEMENTWISE:
+        count = f["word_count"]
+    else:
+        count = 256 * 4 // config.columns
+    operands = (command.source, command.other)
+    return [Span(o[0], o[1], o[1] + count) for o in operands if o is not None]
+
+
+def writes(config: Config, command: Command) -> Span | None:
+    """Return the words among which a command writes; None for a table."""
+    if command.target is None:
+        return None
+    f, (buffer, beat), beats = command.fields, command.target, config.beats
+    if f["kind"] == Kind.ELEMENTWISE:
+        count = f["word_count"] * beats
+    else:
+        count = (
+            (f["out_height"] - 1) * f["out_row"] + (f["out_width"] - 1) * f["out_pixel"]
+            + (f["groups"] - 1) * beats + f["last_beats"])  # fmt: skip
+    return Span(buffer, beat // beats, -(-(beat + count) // beats))
