@@ -2,11 +2,23 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from test_compiler_random import random_branches, random_layer
 from weft.compiler import compile_graph
 from weft.errors import CapacityError
+from weft.golden import run as reference
+from weft.runtime.execute import load_program, run_program
 from weft_hw.contract.config import CONFIGS
+from weft_hw.contract.descriptor import (
+    DESCRIPTOR_BYTES,
+    Kind,
+    decode_descriptor,
+    encode_descriptor,
+)
+from weft_hw.contract.memory_map import Region
+from weft_hw.contract.move import decode_move, encode_move
+from weft_sim.testing.machine import Machine, MachineFault
 
 # Small memories; line buffers and window programs cannot stream.
 FEW = replace(
@@ -37,9 +49,51 @@ def test_random_layer(graphs, config, seed):
 
 
 @pytest.mark.parametrize("config", [FEW, MORE], ids=lambda c: c.name)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(12))
 def test_random_network(graphs, config, seed):
     b, outputs = random_branches(graphs, seed)
     graph = b.build(*outputs)
     program = graphs.check(graph, smallest(graph, config), b.feeds(), shadows=True)
     assert program.streamed
+
+
+def test_a_wait_left_out_turns_red(graphs):
+    """Each kind of wait, taken from a program, gives wrong values for some timing of the moves."""
+    b, outputs = random_branches(graphs, 1)
+    graph = b.build(*outputs)
+    feeds, config = b.feeds(), smallest(graph, MORE)
+    program = compile_graph(graph, config, shadows=True)
+    expected = reference.run(graph, feeds)
+
+    def right(images, seed):
+        machine = Machine(config, seed)
+        load_program(replace(program, images=images), machine, config)
+        try:
+            values = run_program(program, machine, feeds)
+        except MachineFault:
+            return False
+        return all(np.array_equal(values[name], expected[name]) for name in graph.outputs)
+
+    def without(field):
+        """Return the images with every wait of one kind taken out of the list in DRAM."""
+        size = len(program.descriptors) * DESCRIPTOR_BYTES
+        images = []
+        for image in program.images:
+            chunks = [image.data[i : i + DESCRIPTOR_BYTES]
+                      for i in range(0, len(image.data), DESCRIPTOR_BYTES)]  # fmt: skip
+            if image.region is Region.DESCRIPTOR or len(image.data) == size:
+                chunks = [taken_out(chunk, field) for chunk in chunks]
+            images.append(replace(image, data=b"".join(chunks)))
+        return tuple(images)
+
+    def taken_out(data, field):
+        is_move = data[0] & 3 == Kind.MOVE
+        if is_move and field == "layers":
+            return encode_move(decode_move(data) | {"layers": 0})
+        if not is_move and field == "moves":
+            return encode_descriptor(decode_descriptor(data) | {"moves": 0})
+        return data
+
+    assert all(right(program.images, seed) for seed in range(3))
+    for field in ("layers", "moves"):
+        assert not all(right(without(field), seed) for seed in range(10)), field

@@ -84,6 +84,8 @@ class Listing:
         for number, piece in enumerate(self.pieces):
             if number == 0:
                 self._prepare(0, listed=-1)
+            elif self._overwrites(piece, self.pieces[number - 1].stripe):
+                self._store(self.pieces[number - 1].stripe)
             self._layer(piece)
             self._shadow(piece)
             if number and self.pieces[number - 1].stripe is not piece.stripe:
@@ -122,6 +124,17 @@ class Listing:
         wanted = [*stripe.loads, *([stripe.store] if stripe.keeps and stripe.store else [])]
         return any(span.buffer is stored.buffer and span.start < stored.stop
                    and stored.start < span.stop for span in wanted)  # fmt: skip
+
+    def _overwrites(self, piece: Piece, before: Stripe) -> bool:
+        """Whether ``piece`` writes to the chip where ``before`` has not been stored from yet."""
+        target, pending = piece.command.target, self._stripes[before].store
+        if target is None or pending is None or before in self._stored:
+            return False
+        span = writes(self.config, piece.command)
+        if span is None or piece.stripe.store is not None:  # in a room of its own
+            return False
+        first, room = target[0].base + span.start, pending[1]
+        return first < room.base + room.size and room.base < first + span.words
 
     def _load_stripe(self, stripe: Stripe, listed: int, *, force: bool = False) -> bool:
         last = self._last_piece[stripe]
