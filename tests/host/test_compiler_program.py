@@ -153,7 +153,7 @@ def spans(program, number):
     count = d["fill_rows"] * d["row_words"]
     node = program.graph.nodes[program.descriptors[number].node]
     if node.operator == "FULLY_CONNECTED":  # what lies behind the last word meets zero weights
-        count = min(count, program.places[node.inputs[0]].words)
+        count = min(count, program.places[node.inputs[0]].units)
     reads = set(range(d["in_base"], d["in_base"] + count))
     y, x = np.arange(d["out_height"])[:, None, None], np.arange(d["out_width"])[:, None]
     beats = np.arange((d["groups"] - 1) * config.beats + d["last_beats"])
@@ -178,7 +178,7 @@ def test_waits_and_places(graphs, seed):
     writer = {}
     for name in run.loads:
         place = program.places[name]
-        writer |= dict.fromkeys(range(place.base, place.base + place.words), LOADED)
+        writer |= dict.fromkeys(range(place.base, place.base + place.units), LOADED)
     for number in range(run.first, run.first + run.count):
         reads, written = spans(program, number)
         assert not written & constants
@@ -253,7 +253,7 @@ def test_images_overlap_where_there_is_room(graphs, words, descriptors, sets, is
 
     def place(name, images):
         base = images.bases.get(name, program.places[name].base)
-        return set(range(base, base + program.places[name].words))
+        return set(range(base, base + program.places[name].units))
 
     for index, images in enumerate(stream.sets):
         numbers = range(images.first, images.first + run.count)
