@@ -1,7 +1,5 @@
 """TapFetch: the taps of every position, inside and outside the input, whatever the packing."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
@@ -98,8 +96,7 @@ class Bench:
     """The walker's and the line buffers' side of the component."""
 
     def __init__(self, dut):
-        self.dut, self.pipe = dut, []
-        self.layer: Any = None
+        self.dut, self.layer, self.pipe = dut, None, []
         self.issued = [0, 0]  # a decision is followed by its fetch 3 cycles later
 
     async def tick(self, ctx, fetch=None, issue=0):

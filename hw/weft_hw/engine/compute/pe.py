@@ -53,11 +53,6 @@ class ProcessingElement(wiring.Component):
 
     LATENCY = MULTIPLIER_LATENCY + 1
 
-    activation: Signal
-    weight: Signal
-    sum_in: Signal
-    sum_out: Signal
-
     def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
         self.tech, self.dsp, self.dense = tech, dsp, config.paired
         super().__init__({
@@ -101,13 +96,6 @@ class PairElement(wiring.Component):
     """
 
     LATENCY = MULTIPLIER_LATENCY + 1
-
-    crossing: list[Signal]
-    own: list[Signal]
-    weight: list[Signal]
-    depthwise: Signal
-    sum_in: Signal
-    sum_out: Signal
 
     def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
         self.tech, self.dsp = tech, dsp
