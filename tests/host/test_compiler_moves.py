@@ -37,6 +37,42 @@ def test_slice(graphs, config, begin, size):
     check_all_on_accelerator(graphs, b, part, b.conv(part, 5, kernel=(1, 1)), config=config)
 
 
+@pytest.mark.parametrize("config", [PLAIN, WIDE], ids=lambda c: c.name)
+@pytest.mark.parametrize("axis", [1, 2])
+def test_rows_and_columns_are_joined(graphs, config, axis):
+    b = graphs.Builder(31)
+    x = b.input(4, 3, 3)
+    parts = [b.conv(x, 7, kernel=(1, 1)), b.conv(x, 7, kernel=(1, 1))]
+    shape = [1, 4, 3, 7]
+    shape[axis] *= 2
+    out = b.node("CONCATENATION", tuple(parts), tuple(shape), b.quantization(0.1), axis=axis,
+                 activation="NONE")  # fmt: skip
+    check_all_on_accelerator(graphs, b, out, b.conv(out, 5, kernel=(3, 3)), config=config)
+
+
+@pytest.mark.parametrize("config", [PLAIN, WIDE, TINY], ids=lambda c: c.name)
+@pytest.mark.parametrize("indices", [(0, 2, 4), (5, 4, 4, 4, 1), (3,), (0, 1, 2, 5), (2, 2)])
+@pytest.mark.parametrize("axis", [1, 2])
+def test_gather(graphs, config, axis, indices):
+    b = graphs.Builder(32)
+    x = b.conv(b.input(6, 6, 3), 18, kernel=(1, 1))
+    shape = [1, 6, 6, 18]
+    shape[axis] = len(indices)
+    out = b.node("GATHER", (x,), tuple(shape), b.tensors[x].quantization, axis=axis,
+                 indices=indices)  # fmt: skip
+    check_all_on_accelerator(graphs, b, out, config=config)
+
+
+@pytest.mark.parametrize(("axes", "shape"), [
+    ((1, 2), (1, 1, 1, 18)), ((1,), (1, 1, 5, 18)), ((2,), (1, 6, 1, 18)),
+])  # fmt: skip
+def test_maximum_over_dimensions(graphs, axes, shape):
+    b = graphs.Builder(33)
+    x = b.conv(b.input(6, 5, 3), 18, kernel=(1, 1))
+    out = b.node("REDUCE_MAX", (x,), shape, b.tensors[x].quantization, axes=axes, keep_dims=True)
+    check_all_on_accelerator(graphs, b, out)
+
+
 def test_table(graphs):
     b = graphs.Builder(27, "onnxruntime")
     x = b.conv(b.input(4, 4, 3), 9, kernel=(1, 1))

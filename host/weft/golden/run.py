@@ -17,18 +17,28 @@ _FUNCTIONS: dict[str, Callable[[Context], NDArray[Any]]] = {
     **dict.fromkeys(linear.LINEAR, linear.linear),
     **dict.fromkeys(activation.TABLES, activation.apply_table),
     "SOFTMAX": activation.softmax,
+    "LOG_SOFTMAX": activation.log_softmax,
     "ADD": elementwise.add,
     "SUB": elementwise.add,
     "MUL": elementwise.multiply,
+    "MAXIMUM": elementwise.compare,
+    "MINIMUM": elementwise.compare,
+    "SQUARED_DIFFERENCE": elementwise.squared_difference,
     "AVERAGE_POOL_2D": pool.average_pool,
     "MAX_POOL_2D": pool.max_pool,
     "MEAN": pool.mean,
+    "SUM": pool.total,
+    "REDUCE_MAX": pool.extreme,
+    "REDUCE_MIN": pool.extreme,
     "CONCATENATION": shape.concatenation,
     "PAD": shape.pad,
     "RESHAPE": shape.reshape,
     "TRANSPOSE": shape.transpose,
     "SLICE": shape.slice_tensor,
+    "GATHER": shape.gather,
+    "SELECT": shape.select,
     "RESIZE_NEAREST_NEIGHBOR": shape.resize,
+    "RESIZE_BILINEAR": shape.resize,
     "ARG_MAX": shape.arg_max,
     "QUANTIZE": edges.quantize,
     "DEQUANTIZE": edges.dequantize,
@@ -72,10 +82,7 @@ def run_node(
     function = _FUNCTIONS.get(node.operator)
     if function is None:
         raise ModelError(f"{node.name}: operator {node.operator} is not supported")
-    try:
-        return (function(Context(graph, node, values)),)
-    except OverflowError as error:
-        raise ModelError(f"{node.name}: {error}") from error
+    return (function(Context(graph, node, values)),)
 
 
 def accumulate(

@@ -8,8 +8,12 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     FULLY_CONNECTED          activation                       output (..., out)
     AVERAGE_POOL_2D          kernel, stride, padding, activation   (padding is not counted)
     MAX_POOL_2D              kernel, stride, padding, activation
-    MEAN                     axes, keep_dims
+    MEAN, SUM                axes, keep_dims
+    REDUCE_MAX, REDUCE_MIN   axes, keep_dims
     ADD, SUB, MUL            activation                       either operand may be a constant
+    SQUARED_DIFFERENCE       none                             either operand may be a constant
+    MAXIMUM, MINIMUM         none                             of one quantisation
+    SELECT                   none                             condition (bool), two tensors
     CONCATENATION            axis, activation
     LOGISTIC, TANH, ELU, HARD_SWISH, RELU, RELU6, RELU_N1_TO_1, SILU   none
     LEAKY_RELU               alpha
@@ -17,17 +21,21 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     TABLE                    table: 256 int8 values, at the index ``input & 255``, or 256 for
                              each channel
     SOFTMAX                  beta                             over the last axis
+    LOG_SOFTMAX              none                             over the last axis
     PAD                      paddings ((before, after), ...)  filled with the zero point
     RESHAPE                  none: the output tensor's shape, batch kept
     TRANSPOSE                permutation
     SLICE                    begin, size                      of each dimension
+    GATHER                   axis, indices                    values of one dimension, any order
     RESIZE_NEAREST_NEIGHBOR  align_corners, half_pixel_centers
+    RESIZE_BILINEAR          align_corners, half_pixel_centers
     ARG_MAX                  axis                             output int32 or int64
     QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
     DEQUANTIZE               none: int8 or uint8 to float32
 
-Two attributes are optional: ``dilation`` of MAX_POOL_2D, and ``value`` of PAD, an int8 number
-with which it fills in place of the zero point.
+Three attributes are optional: ``dilation`` of MAX_POOL_2D, ``value`` of PAD, an int8 number with
+which it fills in place of the zero point, and ``fixed_point`` of FULLY_CONNECTED, which then rounds
+as CONV_2D does: so LiteRT's BATCH_MATMUL rounds.
 
 An attribute ``unsigned`` may come on top: the file's tensors are uint8, whose zero points are 128
 higher than the graph's. ONNX Runtime works on ADD, MUL and AVERAGE_POOL_2D in float32, where that
@@ -53,9 +61,16 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "AVERAGE_POOL_2D": ("kernel", "stride", "padding", "activation"),
     "MAX_POOL_2D": ("kernel", "stride", "padding", "activation"),
     "MEAN": ("axes", "keep_dims"),
+    "SUM": ("axes", "keep_dims"),
+    "REDUCE_MAX": ("axes", "keep_dims"),
+    "REDUCE_MIN": ("axes", "keep_dims"),
     "ADD": ("activation",),
     "SUB": ("activation",),
     "MUL": ("activation",),
+    "SQUARED_DIFFERENCE": (),
+    "MAXIMUM": (),
+    "MINIMUM": (),
+    "SELECT": (),
     "CONCATENATION": ("axis", "activation"),
     "LOGISTIC": (),
     "TANH": (),
@@ -69,11 +84,14 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "GELU": ("approximate",),
     "TABLE": ("table",),
     "SOFTMAX": ("beta",),
+    "LOG_SOFTMAX": (),
     "PAD": ("paddings",),
     "RESHAPE": (),
     "TRANSPOSE": ("permutation",),
     "SLICE": ("begin", "size"),
+    "GATHER": ("axis", "indices"),
     "RESIZE_NEAREST_NEIGHBOR": ("align_corners", "half_pixel_centers"),
+    "RESIZE_BILINEAR": ("align_corners", "half_pixel_centers"),
     "ARG_MAX": ("axis",),
     "QUANTIZE": (),
     "DEQUANTIZE": (),

@@ -33,7 +33,11 @@ OPERATORS = {
 }  # fmt: skip
 VERSIONS = {
     "conv": 3, "depthwise": 3, "grouped": 3, "fully_connected": 4, "transpose_conv": 3, "resize": 3,
-    "hard_swish": 1, "gelu": 1, "elu": 1, "flatten": 1, "HARD_SWISH": 1, "GELU": 1, "RESHAPE": 1,
+    "hard_swish": 1, "gelu": 1, "elu": 1, "flatten": 1,
+    **dict.fromkeys((
+        "HARD_SWISH", "GELU", "RESHAPE", "PRELU", "DEPTH_TO_SPACE", "NEG", "EXPAND_DIMS", "SQUEEZE",
+        "VAR_HANDLE", "CALL_ONCE", "READ_VARIABLE", "ASSIGN_VARIABLE", "SHAPE",
+    ), 1),
 }  # fmt: skip
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 TYPES = {

@@ -14,13 +14,15 @@ __all__ = ["copy", "spread"]
 def copy(
     lowering: Lowering, index: int, source: Place, target: Place, *, pad: tuple[int, int] = (0, 0),
     pad_value: int = 0, use_table: bool = False, outputs: tuple[str, ...] = (),
-    stride: tuple[int, int] = (1, 1), before: int | None = None,
+    stride: tuple[int, int] = (1, 1), before: int | None = None, at: tuple[int, int] = (0, 0),
+    size: tuple[int, int] | None = None,
 ) -> None:  # fmt: skip
     """Emit a 1x1 window that writes ``source`` into ``target``, through the table if asked.
 
     With a stride of 0 the window stays where it is: the only row or column is repeated. Where the
     target has more channels, those from ``before`` on are the source's and the others
-    ``pad_value``; without ``before`` a single channel is repeated.
+    ``pad_value``; without ``before`` a single channel is repeated. ``size`` rows and columns from
+    ``at`` on are written; without it, all that ``target`` has.
     """
     read, write, config = source.layout, target.layout, lowering.config
     channels = write.channels
@@ -28,8 +30,8 @@ def copy(
     depthwise = write.first >= shift and (write.first - shift) % config.lanes == 0
     depthwise &= shift <= config.lanes and channels == read.channels
     window = Window(
-        kernel=(1, 1), stride=stride, out_size=(write.height, write.width), top=pad[0],
-        left=pad[1], pad_value=pad_value,
+        kernel=(1, 1), stride=stride, out_size=size or (write.height, write.width), top=pad[0],
+        left=pad[1], pad_value=pad_value, target=at,
     )  # fmt: skip
     if depthwise:
         entries = depthwise_entries(config, read, (1, 1), (1, 1))

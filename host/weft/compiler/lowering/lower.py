@@ -12,9 +12,10 @@ from weft.compiler.lowering.convolution import lower_convolution, lower_depthwis
 from weft.compiler.lowering.elementwise import lower_binary, lower_function
 from weft.compiler.lowering.fully_connected import lower_fully_connected
 from weft.compiler.lowering.order import order_nodes
-from weft.compiler.lowering.pool import lower_max_pool, lower_mean
+from weft.compiler.lowering.pool import lower_max_pool, lower_mean, lower_reduce_max
 from weft.compiler.lowering.shape import (
     lower_concatenation,
+    lower_gather,
     lower_pad,
     lower_reshape,
     lower_slice,
@@ -36,7 +37,10 @@ LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     "PAD": lower_pad,
     "RESHAPE": lower_reshape,
     "SLICE": lower_slice,
+    "GATHER": lower_gather,
+    "REDUCE_MAX": lower_reduce_max,
     **dict.fromkeys(("ADD", "SUB", "MUL"), lower_binary),
+    **dict.fromkeys(("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"), lower_function),
     **dict.fromkeys((
         "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1", "SILU",
         "LEAKY_RELU", "GELU", "TABLE", "QUANTIZE",
@@ -51,6 +55,12 @@ _HOST = {
     "DEQUANTIZE": "converts at the edge of the network",
     "TRANSPOSE": "rearranges a tensor",
     "SOFTMAX": "needs exponentials and a division",
+    "LOG_SOFTMAX": "needs exponentials and a logarithm",
+    "SELECT": "takes values of two tensors by a condition",
+    "RESIZE_NEAREST_NEIGHBOR": "repeats pixels",
+    "RESIZE_BILINEAR": "computes pixels between pixels",
+    "SUM": "needs sums of another scale",
+    "REDUCE_MIN": "compares values with each other",
     "ARG_MAX": "compares channels with each other",
 }
 

@@ -8,7 +8,7 @@ from weft_hw.contract.descriptor import Rounding
 from weft.compiler.constants.decisions import fit_function
 from weft.compiler.constants.pairs import Fit
 from weft.compiler.constants.requantize import Multipliers
-from weft.compiler.ir import Unsupported
+from weft.compiler.ir import Place, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.convolution import linear_sums
 from weft.compiler.lowering.kernel import depthwise_entries, maximum_entries
@@ -19,7 +19,9 @@ from weft.golden.arithmetic import mean_multiplier as golden_multiplier
 from weft.graph import Node
 from weft.program.layout import feature_map
 
-__all__ = ["lower_max_pool", "lower_mean", "pool_window"]
+__all__ = ["lower_max_pool", "lower_mean", "lower_reduce_max", "pool_window"]
+
+Pair = tuple[int, int]
 
 
 def pool_window(lowering: Lowering, node: Node, pad_value: int) -> Window:
@@ -50,19 +52,45 @@ def lower_max_pool(lowering: Lowering, index: int) -> None:
     lowering.emit(command)
 
 
-def lower_mean(lowering: Lowering, index: int) -> None:
-    """Lower MEAN over rows, columns or both: one window over all that is averaged."""
+def _reduction(lowering: Lowering, index: int) -> tuple[Place, Place, Pair, Pair]:
+    """Return source, target, kernel and output size of a reduction over rows, columns or both."""
     node = lowering.graph.nodes[index]
     tensor = lowering.tensor(node, 0)
     source, target = lowering.place(tensor), lowering.target(node)
     axes = {axis % len(tensor.shape) for axis in node.attributes["axes"]}
     read = source.layout
     if len(tensor.shape) != 4 or not axes or not axes <= {1, 2}:
-        raise Unsupported("it does not average over rows or columns alone")
+        raise Unsupported("it does not run over rows or columns alone")
     kernel = (read.height if 1 in axes else 1, read.width if 2 in axes else 1)
     out = (1 if 1 in axes else read.height, 1 if 2 in axes else read.width)
     if (target.layout.height, target.layout.width) != out:
         raise Unsupported("its result's rows would have to become columns")
+    return source, target, kernel, out
+
+
+def lower_reduce_max(lowering: Lowering, index: int) -> None:
+    """Lower REDUCE_MAX over rows, columns or both: the maximum over one window."""
+    node = lowering.graph.nodes[index]
+    source, target, kernel, out = _reduction(lowering, index)
+    channels = source.layout.channels
+    sums = Sums(
+        entries=maximum_entries(lowering.config, source.layout, kernel, (1, 1)),
+        weights=np.ones((channels, kernel[0] * kernel[1]), np.int8),
+        bias=np.zeros(channels, np.int64), multipliers=Sums.identity(channels), zero_point=0,
+        low=-128, high=127, depthwise=True, maximum=True,
+    )  # fmt: skip
+    window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=-128)
+    command = mac_command(lowering, index, source, target, window, sums)
+    command.outputs = node.outputs
+    lowering.emit(command)
+
+
+def lower_mean(lowering: Lowering, index: int) -> None:
+    """Lower MEAN over rows, columns or both: one window over all that is averaged."""
+    node = lowering.graph.nodes[index]
+    tensor = lowering.tensor(node, 0)
+    source, target, kernel, out = _reduction(lowering, index)
+    read = source.layout
     stage = reference.output_stage(lowering.graph, node)
     count, zero_point = kernel[0] * kernel[1], lowering.zero_point(tensor)
     bias, multipliers = 0, None

@@ -1,4 +1,4 @@
-"""RESHAPE (free), PAD and CONCATENATION (copies, unless producers write in place)."""
+"""RESHAPE (free), and what copies move; CONCATENATION may have its producers write in place."""
 
 import numpy as np
 from weft_hw.contract.config import Config
@@ -11,7 +11,8 @@ from weft.graph import Graph, Node
 from weft.program.layout import default_layout, feature_map
 
 __all__ = [
-    "lower_concatenation", "lower_pad", "lower_reshape", "lower_slice", "place_concatenations",
+    "lower_concatenation", "lower_gather", "lower_pad", "lower_reshape", "lower_slice",
+    "place_concatenations",
 ]  # fmt: skip
 
 _BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
@@ -117,7 +118,8 @@ def lower_concatenation(lowering: Lowering, index: int) -> None:
     """Lower CONCATENATION along channels: copy what was not written in place already."""
     graph, node = lowering.graph, lowering.graph.nodes[index]
     if not _by_channels(graph, node):
-        raise Unsupported("it does not concatenate channels")
+        _join_pixels(lowering, index)
+        return
     output = graph.tensors[node.outputs[0]]
     lowering.zero_point(output)
     target, first = lowering.places[output.name], 0
@@ -136,6 +138,69 @@ def lower_concatenation(lowering: Lowering, index: int) -> None:
         copy(lowering, index, source, part, use_table=not identity)
     if lowering.commands and lowering.commands[-1].node == index:
         lowering.commands[-1].outputs = node.outputs
+
+
+def _join_pixels(lowering: Lowering, index: int) -> None:
+    """Lower CONCATENATION of rows or columns: a copy of each part behind the one before."""
+    graph, node = lowering.graph, lowering.graph.nodes[index]
+    rank = len(graph.tensors[node.outputs[0]].shape)
+    along = node.attributes["axis"] - rank + 3  # 0: rows, 1: columns
+    if rank > 4 or along not in (0, 1):
+        raise Unsupported("it joins neither rows nor columns nor channels")
+    target, first = lowering.target(node), 0
+    for i in range(len(node.inputs)):
+        source = lowering.place(lowering.tensor(node, i))
+        size = (source.layout.height, source.layout.width)
+        table = _rescaling(lowering, node, i)
+        identity = np.array_equal(table, np.arange(256, dtype=np.uint8).view(np.int8))
+        if not identity:
+            emit_table(lowering, index, table.astype(np.int64))
+        at = (first, 0) if along == 0 else (0, first)
+        copy(lowering, index, source, target, use_table=not identity, at=at, size=size)
+        first += size[along]
+    lowering.commands[-1].outputs = node.outputs
+
+
+def lower_gather(lowering: Lowering, index: int) -> None:
+    """Lower GATHER of rows or columns: a copy of each run of indices at even distances."""
+    node, config = lowering.graph.nodes[index], lowering.config
+    tensor = lowering.tensor(node, 0)
+    along = node.attributes["axis"] - len(tensor.shape) + 3
+    if len(tensor.shape) > 4 or along not in (0, 1):
+        raise Unsupported("it takes neither rows nor columns")
+    runs = _runs(node.attributes["indices"])
+    if len(runs) > max(_SHARE, config.descriptor_count // _SHARE):
+        raise Unsupported(f"it takes {len(runs)} runs of indices, each a descriptor")
+    source, target = lowering.place(tensor), lowering.target(node)
+    height, width = source.layout.height, source.layout.width
+    done = 0
+    for first, count, step in runs:
+        rows = along == 0
+        copy(
+            lowering, index, source, target, pad=(-first, 0) if rows else (0, -first),
+            stride=(step, 1) if rows else (1, step), at=(done, 0) if rows else (0, done),
+            size=(count, width) if rows else (height, count),
+        )  # fmt: skip
+        done += count
+    lowering.commands[-1].outputs = node.outputs
+
+
+_SHARE = 8  # one in so many descriptors, or so many, may be of one such layer
+_FURTHEST = 4  # stride that the gateware takes
+
+
+def _runs(indices: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Return (first, count, step) of runs of which ``indices`` consists."""
+    runs: list[tuple[int, int, int]] = []
+    for value in indices:
+        if runs:
+            first, count, step = runs[-1]
+            step = value - first if count == 1 else step
+            if value == first + count * step and 0 <= step <= _FURTHEST:
+                runs[-1] = first, count + 1, step
+                continue
+        runs.append((value, 1, 1))
+    return runs
 
 
 def _rescaling(lowering: Lowering, node: Node, index: int) -> np.ndarray:

@@ -13,6 +13,11 @@ from weft.golden.arithmetic.activation import (
     table_onnx,
     tanh,
 )
+from weft.golden.arithmetic.bilinear import (
+    bilinear_fixed_point,
+    bilinear_float32,
+    bilinear_xnnpack,
+)
 from weft.golden.arithmetic.convolution import (
     conv2d,
     depthwise_conv2d,
@@ -26,9 +31,17 @@ from weft.golden.arithmetic.edges import (
     quantize_inverse,
     requantize_tensor,
 )
-from weft.golden.arithmetic.elementwise import add, multiply_tensors
+from weft.golden.arithmetic.elementwise import add, multiply_tensors, squared_difference
+from weft.golden.arithmetic.fixed_point import reciprocal_root
+from weft.golden.arithmetic.functions import (
+    absolute_table,
+    exponential_table,
+    inverse_root_table,
+    logarithm_table,
+    prelu_table,
+)
 from weft.golden.arithmetic.layout import arg_max, pad, resize_nearest
-from weft.golden.arithmetic.mean import mean_fixed_point, mean_multiplier, sums
+from weft.golden.arithmetic.mean import mean_fixed_point, mean_multiplier, sum_fixed_point, sums
 from weft.golden.arithmetic.mlas import (
     elu_eigen,
     erf_mlas,
@@ -62,7 +75,7 @@ from weft.golden.arithmetic.requantize import (
     requantize,
     round_away,
 )
-from weft.golden.arithmetic.softmax import softmax_fixed_point
+from weft.golden.arithmetic.softmax import log_softmax_fixed_point, softmax_fixed_point
 from weft.golden.arithmetic.xnnpack import (
     add_20bit,
     leaky_relu_8bit,
@@ -75,6 +88,7 @@ __all__ = [
     "ALL_INT8",
     "OutputStage",
     "Rule",
+    "absolute_table",
     "add",
     "add_20bit",
     "add_float32",
@@ -82,6 +96,9 @@ __all__ = [
     "average",
     "average_pool2d",
     "average_pool_float32",
+    "bilinear_fixed_point",
+    "bilinear_float32",
+    "bilinear_xnnpack",
     "conv2d",
     "depthwise_conv2d",
     "dequantize",
@@ -90,14 +107,18 @@ __all__ = [
     "elu_eigen",
     "erf_mlas",
     "exp_mlas",
+    "exponential_table",
     "float32_average",
     "float32_sums",
     "fully_connected",
     "gelu",
     "gelu_mlas",
     "hard_swish_fixed_point",
+    "inverse_root_table",
     "leaky_relu_8bit",
     "leaky_relu_fixed_point",
+    "log_softmax_fixed_point",
+    "logarithm_table",
     "logistic",
     "logistic_mlas",
     "lookup",
@@ -109,10 +130,12 @@ __all__ = [
     "multiply_float32",
     "multiply_tensors",
     "pad",
+    "prelu_table",
     "quantize_away",
     "quantize_even",
     "quantize_inverse",
     "quantize_multiplier",
+    "reciprocal_root",
     "rectify_fixed_point",
     "requantize",
     "requantize_tensor",
@@ -121,7 +144,9 @@ __all__ = [
     "round_away",
     "softmax_fixed_point",
     "softmax_table",
+    "squared_difference",
     "subtract_float32",
+    "sum_fixed_point",
     "sums",
     "table_litert",
     "table_onnx",

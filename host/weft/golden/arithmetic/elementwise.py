@@ -3,9 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.golden.arithmetic.requantize import OutputStage, multiply
+from weft.golden.arithmetic.requantize import (
+    OutputStage,
+    double_rounding,
+    multiply,
+    quantize_multiplier,
+)
 
-__all__ = ["Operand", "add", "multiply_tensors"]
+__all__ = ["Operand", "add", "multiply_tensors", "squared_difference"]
 
 Operand = tuple[NDArray[np.int8], float, int]  # values, scale, zero point
 
@@ -37,3 +42,21 @@ def multiply_tensors(a: Operand, b: Operand, output: OutputStage) -> NDArray[np.
     """Return ``output((a - a_zero) * (b - b_zero))``; operands broadcast."""
     (a_values, _, a_zero), (b_values, _, b_zero) = a, b
     return output((a_values.astype(np.int64) - a_zero) * (b_values.astype(np.int64) - b_zero))
+
+
+# Bits by which LiteRT shifts the operands of a squared difference.
+_SQUARED_SHIFT = 7
+
+
+def squared_difference(a: Operand, b: Operand, y_scale: float, y_zero: int) -> NDArray[np.int8]:
+    """Return LiteRT's ``(a - b)**2``: both scaled to twice the larger scale, then squared."""
+    common = 2.0 * max(a[1], b[1])
+    left, right = (
+        double_rounding(
+            (values.astype(np.int64) - zero) << _SQUARED_SHIFT, *quantize_multiplier(scale / common)
+        )
+        for values, scale, zero in (a, b)
+    )
+    scale = common * common / ((1 << 2 * _SQUARED_SHIFT) * y_scale)
+    square = double_rounding((left - right) ** 2, *quantize_multiplier(scale))
+    return np.clip(square + y_zero, -128, 127).astype(np.int8)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from weft.golden.arithmetic.requantize import double_rounding, quantize_multiplier
 
-__all__ = ["mean_fixed_point", "mean_multiplier", "sums"]
+__all__ = ["mean_fixed_point", "mean_multiplier", "sum_fixed_point", "sums"]
 
 
 def sums(x: NDArray[np.int8], axes: tuple[int, ...], zero_point: int) -> NDArray[np.int64]:
@@ -28,4 +28,12 @@ def mean_fixed_point(
 ) -> NDArray[np.int8]:
     """Return LiteRT's MEAN of ``count`` values whose sums are ``total``."""
     value = double_rounding(total, *mean_multiplier(scale, count)) + zero_point
+    return np.clip(value, -128, 127).astype(np.int8)
+
+
+def sum_fixed_point(
+    total: NDArray[np.int64], *, scale: float, zero_point: int
+) -> NDArray[np.int8]:
+    """Return LiteRT's SUM of values whose sums are ``total``."""
+    value = double_rounding(total, *quantize_multiplier(scale)) + zero_point
     return np.clip(value, -128, 127).astype(np.int8)

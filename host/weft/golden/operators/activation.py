@@ -11,7 +11,7 @@ from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import activation_range
 
-__all__ = ["TABLES", "apply_table", "softmax", "table"]
+__all__ = ["TABLES", "apply_table", "log_softmax", "softmax", "table"]
 
 TABLES = (
     "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "GELU", "SILU", "LEAKY_RELU", "RELU", "RELU6",
@@ -95,3 +95,8 @@ def softmax(context: Context) -> NDArray[Any]:
         return golden.softmax_table(context.value(0), context.scale(0), y, unsigned=unsigned)
     scale, beta = float(context.scale(0)), context.attributes["beta"]
     return golden.softmax_fixed_point(context.value(0), scale=scale, beta=beta)
+
+
+def log_softmax(context: Context) -> NDArray[Any]:
+    """Return the logarithm of the softmax over the last axis."""
+    return golden.log_softmax_fixed_point(context.value(0), scale=float(context.scale(0)))

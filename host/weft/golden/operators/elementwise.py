@@ -1,4 +1,4 @@
-"""Addition and multiplication of two tensors."""
+"""Operators of two tensors."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import output_stage
 
-__all__ = ["add", "multiply"]
+__all__ = ["add", "compare", "multiply", "squared_difference"]
 
 
 def _operand(context: Context, index: int) -> tuple[NDArray[Any], float, int]:
@@ -48,3 +48,16 @@ def multiply(context: Context) -> NDArray[Any]:
     return golden.multiply_tensors(
         _operand(context, 0), _operand(context, 1), output_stage(context)
     )
+
+
+def compare(context: Context) -> NDArray[Any]:
+    """Return the greater (MAXIMUM) or lesser (MINIMUM) of two tensors of one quantisation."""
+    function = np.maximum if context.node.operator == "MAXIMUM" else np.minimum
+    return function(context.value(0), context.value(1))
+
+
+def squared_difference(context: Context) -> NDArray[Any]:
+    """Return the square of the difference of two tensors."""
+    return golden.squared_difference(
+        _operand(context, 0), _operand(context, 1), float(context.output_scale),
+        context.output_zero_point)  # fmt: skip

@@ -10,7 +10,7 @@ from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import output_stage
 
-__all__ = ["average_pool", "max_pool", "mean"]
+__all__ = ["average_pool", "extreme", "max_pool", "mean", "total"]
 
 
 def _window(context: Context) -> dict[str, Any]:
@@ -57,3 +57,17 @@ def mean(context: Context) -> NDArray[Any]:
         result = golden.mean_fixed_point(
             total, scale=scale, count=count, zero_point=output_zero_point)
     return context.shaped(np.asarray(result))
+
+
+def total(context: Context) -> NDArray[Any]:
+    """Return the sums over whole dimensions."""
+    sums = golden.sums(context.value(0), context.attributes["axes"], context.zero_point(0))
+    scale = float(context.scale(0)) / float(context.output_scale)
+    return context.shaped(golden.sum_fixed_point(
+        sums, scale=scale, zero_point=context.output_zero_point))  # fmt: skip
+
+
+def extreme(context: Context) -> NDArray[Any]:
+    """Return the greatest (REDUCE_MAX) or least (REDUCE_MIN) values over whole dimensions."""
+    x, axes = context.value(0), context.attributes["axes"]
+    return context.shaped(x.max(axes) if context.node.operator == "REDUCE_MAX" else x.min(axes))

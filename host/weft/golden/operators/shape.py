@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 
-__all__ = ["arg_max", "concatenation", "pad", "reshape", "resize", "slice_tensor", "transpose"]
+__all__ = [
+    "arg_max", "concatenation", "gather", "pad", "reshape", "resize", "select", "slice_tensor",
+    "transpose",
+]  # fmt: skip
 
 
 def reshape(context: Context) -> NDArray[Any]:
@@ -28,6 +31,16 @@ def slice_tensor(context: Context) -> NDArray[Any]:
     return np.ascontiguousarray(context.value(0)[(slice(None), *part)])
 
 
+def gather(context: Context) -> NDArray[Any]:
+    """Return values of one dimension in any order, each any number of times."""
+    return context.value(0).take(context.attributes["indices"], context.attributes["axis"])
+
+
+def select(context: Context) -> NDArray[Any]:
+    """Return values of the second input where the first one is true, else of the third."""
+    return np.where(context.value(0), context.value(1), context.value(2))
+
+
 def pad(context: Context) -> NDArray[Any]:
     """Return the values with zero points, or another value, around them."""
     value = context.attributes.get("value", context.zero_point(0))
@@ -37,7 +50,12 @@ def pad(context: Context) -> NDArray[Any]:
 def resize(context: Context) -> NDArray[Any]:
     """Return an image in another size."""
     height, width = context.output.shape[1:3]
-    return golden.resize_nearest(
+    function = golden.resize_nearest
+    if context.node.operator == "RESIZE_BILINEAR":
+        unsigned = context.attributes.get("unsigned", False)
+        exact = golden.bilinear_float32 if unsigned else golden.bilinear_fixed_point
+        function = golden.bilinear_xnnpack if context.graph.rounding == "xnnpack" else exact
+    return function(
         context.value(0), (height, width), align_corners=context.attributes["align_corners"],
         half_pixel_centers=context.attributes["half_pixel_centers"],
     )  # fmt: skip

@@ -60,7 +60,7 @@ def output_stage(context: Context) -> OutputStage:
         factor = np.array([context.scale(1)], np.float32)
     else:
         factor = np.ones(1, np.float32)
-    unsigned = bool(context.attributes.get("unsigned", False))
+    unsigned = any(context.attributes.get(name, False) for name in ("unsigned", "fixed_point"))
     if rounding == "reference" or (unsigned and _left_to_litert(context)):
         if unsigned and node.operator in LINEAR:  # multiplies the scales in float32
             real = (scale * factor).astype(np.float64) / np.float64(context.output_scale)

@@ -123,25 +123,27 @@ def _pool(graph: Graph, node: Node) -> Shape:
     return image[0], rows, columns, image[3]
 
 
-def _mean(graph: Graph, node: Node) -> Shape:
+def _reduction(graph: Graph, node: Node) -> Shape:
     shape, axes = _input(graph, node), node.attributes["axes"]
     if not axes or any(not 1 <= axis < len(shape) for axis in axes):
-        raise ModelError(f"MEAN cannot run over axes {axes} of shape {shape}")
+        raise ModelError(f"{node.operator} cannot run over axes {axes} of shape {shape}")
     if 0 in shape:
-        raise ModelError(f"MEAN of an empty tensor of shape {shape}")
+        raise ModelError(f"{node.operator} of an empty tensor of shape {shape}")
     if node.attributes["keep_dims"]:
         return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
 def _broadcast(graph: Graph, node: Node) -> Shape:
-    if len(node.inputs) != 2:
-        raise ModelError(f"{node.operator} must have two operands")
-    a, b = _input(graph, node), _input(graph, node, 1)
+    count = 3 if node.operator == "SELECT" else 2
+    if len(node.inputs) != count:
+        raise ModelError(f"{node.operator} must have {'three' if count == 3 else 'two'} operands")
+    shapes = [_input(graph, node, index) for index in range(count)]
     try:
-        return tuple(np.broadcast_shapes(a, b))
+        return tuple(np.broadcast_shapes(*shapes))
     except ValueError:
-        raise ModelError(f"operands of shapes {a} and {b} do not fit each other") from None
+        text = " and ".join(map(str, shapes))
+        raise ModelError(f"operands of shapes {text} do not fit each other") from None
 
 
 def _concatenation(graph: Graph, node: Node) -> Shape:
@@ -188,6 +190,15 @@ def _slice(graph: Graph, node: Node) -> Shape:
     return tuple(size)
 
 
+def _gather(graph: Graph, node: Node) -> Shape:
+    shape, axis, indices = _input(graph, node), node.attributes["axis"], node.attributes["indices"]
+    if not 1 <= axis < len(shape) or not indices:
+        raise ModelError(f"GATHER cannot run along axis {axis} of shape {shape}")
+    if not all(0 <= index < shape[axis] for index in indices):
+        raise ModelError(f"an index of GATHER lies outside of {shape[axis]} values")
+    return *shape[:axis], len(indices), *shape[axis + 1 :]
+
+
 def _resize(graph: Graph, node: Node) -> Shape:
     image, given = _image(graph, node), _given(graph, node)
     if len(given) != 4:
@@ -205,7 +216,7 @@ def _arg_max(graph: Graph, node: Node) -> Shape:
 def _softmax(graph: Graph, node: Node) -> Shape:
     shape = _input(graph, node)
     if not shape or 0 in shape:
-        raise ModelError(f"SOFTMAX of shape {shape}")
+        raise ModelError(f"{node.operator} of shape {shape}")
     return shape
 
 
@@ -216,16 +227,19 @@ _RULES: dict[str, Callable[[Graph, Node], Shape]] = {
     "FULLY_CONNECTED": _fully_connected,
     "AVERAGE_POOL_2D": _pool,
     "MAX_POOL_2D": _pool,
-    "MEAN": _mean,
-    "ADD": _broadcast,
-    "SUB": _broadcast,
-    "MUL": _broadcast,
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
+    **dict.fromkeys((
+        "ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM", "SELECT",
+    ), _broadcast),
     "CONCATENATION": _concatenation,
     "PAD": _pad,
     "RESHAPE": _reshape,
     "TRANSPOSE": _transpose,
     "SLICE": _slice,
+    "GATHER": _gather,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
+    "RESIZE_BILINEAR": _resize,
     "ARG_MAX": _arg_max,
     "SOFTMAX": _softmax,
-}
+    "LOG_SOFTMAX": _softmax,
+}  # fmt: skip

@@ -3,16 +3,19 @@
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node, Quantization, Tensor
+from weft.graph import Graph, Node, Tensor
 
 __all__ = ["check_types"]
 
 _INT8, _UINT8 = np.dtype(np.int8), np.dtype(np.uint8)
 _FLOAT32 = np.dtype(np.float32)
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
-_ANY_TYPE = ("RESHAPE", "TRANSPOSE")
-# Values pass through unchanged or are compared, so both sides must mean the same numbers.
-_SAME_QUANTIZATION = ("MAX_POOL_2D", "PAD", "RESIZE_NEAREST_NEIGHBOR", "SLICE")
+_ANY_TYPE = ("RESHAPE", "TRANSPOSE", "SLICE", "GATHER")
+# Values pass through unchanged or are compared, so all sides must mean the same numbers.
+_SAME_QUANTIZATION = (
+    "MAX_POOL_2D", "PAD", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "MAXIMUM", "MINIMUM",
+    "REDUCE_MAX", "REDUCE_MIN", "SELECT",
+)  # fmt: skip
 _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 _LARGEST = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
 
@@ -41,6 +44,8 @@ def check_types(graph: Graph, node: Node) -> None:
     if node.operator in _ANY_TYPE:
         if x.dtype != y.dtype:
             raise ModelError(f"its input is {x.dtype}, its output {y.dtype}")
+        if node.operator in ("SLICE", "GATHER") and x.dtype == _INT8:
+            _alike(node, x, y)
         return
     if node.operator == "TABLE":
         table = node.attributes["table"]
@@ -48,7 +53,11 @@ def check_types(graph: Graph, node: Node) -> None:
         if len(table) not in sizes or not all(-128 <= value < 128 for value in table):
             raise ModelError("a table must have 256 int8 values, or 256 for each channel")
     weighted = node.operator in _WEIGHTED
-    for name in node.inputs[:1] if weighted else node.inputs:
+    operands = node.inputs[:1] if weighted else node.inputs
+    if node.operator == "SELECT":
+        _one_of(x, (np.dtype(np.bool_),))
+        operands = node.inputs[1:]
+    for name in operands:
         if name is None:
             raise ModelError(f"an input of {node.operator} is missing")
         _int8(graph.tensors[name])
@@ -59,12 +68,23 @@ def check_types(graph: Graph, node: Node) -> None:
     if weighted:
         _check_weights(graph, node)
     _check_runtime(graph, node)
-    _check_scales([graph.tensors[n] for n in (*node.inputs[:2], *node.outputs) if n is not None])
+    _check_scales([graph.tensors[n] for n in (*operands[:1], *node.inputs[1:2], *node.outputs)
+                   if n is not None])  # fmt: skip
     same = node.operator in _SAME_QUANTIZATION or (
         # LiteRT averages the integers themselves; ONNX Runtime averages real numbers.
         node.operator == "AVERAGE_POOL_2D" and graph.rounding != "onnxruntime"
     )
-    if same and not _equal(x.quantization, y.quantization):
+    for name in operands if same else ():
+        _alike(node, graph.tensors[str(name)], y)
+
+
+def _alike(node: Node, x: Tensor, y: Tensor) -> None:
+    a, b = x.quantization, y.quantization
+    if a is None or b is None:
+        same = a is b
+    else:
+        same = np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
+    if not same:
         raise ModelError(f"{node.operator} must have the same quantisation before and after")
 
 
@@ -106,6 +126,10 @@ def _check_runtime(graph: Graph, node: Node) -> None:
         abs(scale * 256 - 1) > 1e-3 or y.quantization.zero_point[0] != -128
     ):
         raise ModelError("the output of SOFTMAX must have scale 1/256 and zero point -128")
+    if node.operator == "LOG_SOFTMAX" and (
+        scale != 1 / 16 or y.quantization.zero_point[0] != 127
+    ):
+        raise ModelError("the output of LOG_SOFTMAX must have scale 1/16 and zero point 127")
     if node.operator == "HARD_SWISH" and x.quantization.scale[0] / np.float32(128) > scale:
         raise ModelError("the output scale of HARD_SWISH is too fine")
 
@@ -159,9 +183,3 @@ def _check_weights(graph: Graph, node: Node) -> None:
             f"bias {bias.name} must be {channels} constant int32, not {bias.dtype} "
             f"of shape {bias.shape}"
         )
-
-
-def _equal(a: Quantization | None, b: Quantization | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)

@@ -1,12 +1,14 @@
 """Operators that compute with activations alone."""
 
+import numpy as np
+
 from weft.errors import ModelError
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.windows import activation
 
 __all__ = [
-    "arg_max", "binary", "concatenation", "gelu", "leaky_relu", "mean", "reduction_axes",
-    "softmax", "unary",
+    "arg_max", "batch_matmul", "binary", "comparison", "concatenation", "gelu", "leaky_relu",
+    "reduction", "select", "softmax", "unary",
 ]  # fmt: skip
 
 
@@ -28,25 +30,58 @@ def concatenation(layer: Layer) -> None:
     layer.emit("CONCATENATION", layer.names(), axis=axis, activation=activation(options))
 
 
-def reduction_axes(layer: Layer) -> tuple[int, ...]:
+def _axes(layer: Layer) -> tuple[int, ...]:
     """Return the dimensions that a reduction runs over, each once, in order."""
     rank = len(layer.input(0).shape)
     return tuple(sorted({layer.axis(axis, rank) for axis in layer.integers(1)}))
 
 
-def mean(layer: Layer) -> None:
-    """Translate MEAN."""
+def reduction(layer: Layer) -> None:
+    """Translate MEAN, SUM, REDUCE_MAX and REDUCE_MIN."""
     options = layer.optional("ReducerOptions")
     keep = bool(options.KeepDims) if options is not None else False
-    layer.emit("MEAN", layer.names(1), axes=reduction_axes(layer), keep_dims=keep)
+    layer.emit(layer.kind, layer.names(1), axes=_axes(layer), keep_dims=keep)
 
 
 def arg_max(layer: Layer) -> None:
     """Translate ARG_MAX."""
-    axes = reduction_axes(layer)
+    axes = _axes(layer)
     if len(axes) != 1:
         raise ModelError("ARG_MAX must have one axis")
     layer.emit("ARG_MAX", layer.names(1), axis=axes[0])
+
+
+def comparison(layer: Layer) -> None:
+    """Translate MAXIMUM, MINIMUM and SQUARED_DIFFERENCE."""
+    layer.emit(layer.kind, layer.names(2))
+
+
+def select(layer: Layer) -> None:
+    """Translate SELECT and SELECT_V2; SELECT repeats a vector of conditions along the front."""
+    condition, names = layer.input(0), layer.names(3)
+    shape = layer.input(1).shape
+    if layer.kind == "SELECT" and condition.shape != shape and len(condition.shape) == 1:
+        if condition.data is None:
+            raise ModelError("SELECT by rows must have constant conditions")
+        data = condition.data.reshape(-1, *(1,) * (len(shape) - 1))
+        names = (layer.add(data.shape, None, data, condition.dtype), *names[1:])
+    layer.emit("SELECT", names)
+
+
+def batch_matmul(layer: Layer) -> None:
+    """Translate BATCH_MATMUL by one constant matrix."""
+    options, weights = layer.options("BatchMatMulOptions"), layer.input(1)
+    matrix = layer.constant(1)
+    if options.AdjX or weights.quantization is None or matrix.dtype != np.int8:
+        raise ModelError("BATCH_MATMUL must have a plain input and constant int8 weights")
+    if matrix.size != np.prod(matrix.shape[-2:]):
+        raise ModelError("BATCH_MATMUL by several matrices is not supported")
+    matrix = matrix.reshape(matrix.shape[-2:])
+    if not options.AdjY:
+        matrix = matrix.T
+    name = layer.add(matrix.shape, weights.quantization, np.ascontiguousarray(matrix))
+    layer.emit(
+        "FULLY_CONNECTED", (layer.input(0).name, name), activation="NONE", fixed_point=True)
 
 
 def softmax(layer: Layer) -> None:

@@ -1,11 +1,69 @@
 """Operators that move values without changing them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.tflite.layer import Layer
+from weft.importers.tflite.tensors import RawTensor
 
-__all__ = ["pad", "pad_with", "reshape", "resize_nearest", "transpose"]
+__all__ = [
+    "Chain", "broadcast", "depth_to_space", "gather", "mirror_pad", "pack", "pad",
+    "pad_with", "reshape", "resize", "reverse", "space_to_depth", "tile", "transpose", "unpack",
+]  # fmt: skip
+
+Shape = tuple[int, ...]
+
+
+class Chain:
+    """Moves one after the other: from a tensor of a layer to one of its outputs."""
+
+    def __init__(self, layer: Layer, source: RawTensor):
+        self._layer, self._source = layer, source
+        self._steps: list[tuple[str, Shape, dict[str, Any]]] = []
+        self.shape = source.shape
+
+    def then(self, operator: str, shape: Sequence[int], **attributes: Any) -> "Chain":
+        """Append an operator whose result has ``shape``."""
+        self.shape = tuple(shape)
+        self._steps.append((operator, self.shape, attributes))
+        return self
+
+    def reshape(self, *shape: int) -> "Chain":
+        """Append RESHAPE, unless the shape is there already."""
+        return self if shape == self.shape else self.then("RESHAPE", shape)
+
+    def pick(self, axis: int, indices: Sequence[int]) -> "Chain":
+        """Append what takes ``indices`` along ``axis``: a part, or values in any order."""
+        length, shape = self.shape[axis], list(self.shape)
+        if list(indices) == list(range(length)):
+            return self
+        if not indices or not all(0 <= i < length for i in indices):
+            raise ModelError(f"{self._layer.kind} leaves dimension {axis} of {self.shape}")
+        shape[axis] = len(indices)
+        step = indices[1] - indices[0] if len(indices) > 1 else 1
+        even = step > 0 and list(indices) == list(range(indices[0], indices[-1] + 1, step))
+        if even and step == 1:
+            begin = [0] * len(shape)
+            begin[axis] = indices[0]
+            return self.then("SLICE", shape, begin=tuple(begin), size=tuple(shape))
+        return self.then("GATHER", shape, axis=axis, indices=tuple(indices))
+
+    def end(self, output: RawTensor) -> None:
+        """Emit the moves; the last one writes ``output``."""
+        self.reshape(*output.shape)
+        if not self._steps:
+            self.then("RESHAPE", output.shape)
+        name: str | None = self._source.name
+        for number, (operator, shape, attributes) in enumerate(self._steps, 1):
+            target = output.name
+            if number < len(self._steps):
+                dtype = self._source.dtype or np.dtype(np.int8)
+                target = self._layer.add(shape, self._source.quantization, dtype=dtype)
+            self._layer.emit(operator, (name,), target, **attributes)
+            name = target
 
 
 def reshape(layer: Layer) -> None:
@@ -38,10 +96,126 @@ def pad_with(layer: Layer) -> None:
     layer.emit("PAD", layer.names(1), paddings=_paddings(layer), value=int(value.reshape(-1)[0]))
 
 
-def resize_nearest(layer: Layer) -> None:
-    """Translate RESIZE_NEAREST_NEIGHBOR."""
-    options = layer.options("ResizeNearestNeighborOptions")
+def mirror_pad(layer: Layer) -> None:
+    """Translate MIRROR_PAD, which repeats values beside an edge in reverse order."""
+    mode = layer.options("MirrorPadOptions").Mode
+    if mode not in (0, 1):
+        raise ModelError(f"mode {mode} of MIRROR_PAD is neither REFLECT nor SYMMETRIC")
+    chain = Chain(layer, layer.input(0))
+    kind = ("reflect", "symmetric")[mode]
+    paddings = _paddings(layer)
+    if len(paddings) != len(chain.shape):
+        raise ModelError(f"paddings {paddings} do not fit shape {chain.shape}")
+    for axis, (before, after) in enumerate(paddings):
+        length = chain.shape[axis]
+        if min(before, after) < 0 or max(before, after) > length - (1 - mode):
+            raise ModelError(f"MIRROR_PAD by {before} and {after} of {length} values")
+        chain.pick(axis, np.pad(np.arange(length), (before, after), kind).tolist())
+    chain.end(layer.output)
+
+
+def tile(layer: Layer) -> None:
+    """Translate TILE, which repeats a tensor along its dimensions."""
+    chain, times = Chain(layer, layer.input(0)), layer.integers(1)
+    if len(times) != len(chain.shape) or min(times, default=1) < 1:
+        raise ModelError(f"TILE {times} times does not fit shape {chain.shape}")
+    for axis, count in enumerate(times):
+        chain.pick(axis, list(range(chain.shape[axis])) * count)
+    chain.end(layer.output)
+
+
+def broadcast(layer: Layer) -> None:
+    """Translate BROADCAST_TO."""
+    chain, target = Chain(layer, layer.input(0)), layer.output.shape
+    chain.reshape(*(1,) * (len(target) - len(chain.shape)), *chain.shape)
+    for axis, length in enumerate(target):
+        if chain.shape[axis] != length:
+            chain.pick(axis, [0] * length)
+    chain.end(layer.output)
+
+
+def reverse(layer: Layer) -> None:
+    """Translate REVERSE_V2."""
+    chain = Chain(layer, layer.input(0))
+    for axis in layer.integers(1):
+        axis = layer.axis(axis, len(chain.shape))
+        chain.pick(axis, list(range(chain.shape[axis]))[::-1])
+    chain.end(layer.output)
+
+
+def gather(layer: Layer) -> None:
+    """Translate GATHER with constant indices."""
+    options = layer.options("GatherOptions")
+    if options.BatchDims:
+        raise ModelError("GATHER with batch dimensions is not supported")
+    chain = Chain(layer, layer.input(0))
+    axis = layer.axis(options.Axis, len(chain.shape))
+    chain.pick(axis, layer.integers(1)).end(layer.output)
+
+
+def _blocks(layer: Layer, kind: str) -> int:
+    size = layer.options(kind).BlockSize
+    if size < 1 or len(layer.input(0).shape) != 4:
+        raise ModelError(f"{layer.kind} with blocks of {size} does not fit its input")
+    return size
+
+
+def depth_to_space(layer: Layer) -> None:
+    """Translate DEPTH_TO_SPACE: channels become blocks of pixels."""
+    size, (batch, height, width, depth) = _blocks(layer, "DepthToSpaceOptions"), _image(layer)
+    rest = depth // (size * size)
+    chain = Chain(layer, layer.input(0)).reshape(batch, height, width, size, size, rest)
+    chain.then("TRANSPOSE", (batch, height, size, width, size, rest), permutation=_SWAP)
+    chain.end(layer.output)
+
+
+def space_to_depth(layer: Layer) -> None:
+    """Translate SPACE_TO_DEPTH: blocks of pixels become channels."""
+    size, (batch, height, width, depth) = _blocks(layer, "SpaceToDepthOptions"), _image(layer)
+    rows, columns = height // size, width // size
+    chain = Chain(layer, layer.input(0)).reshape(batch, rows, size, columns, size, depth)
+    chain.then("TRANSPOSE", (batch, rows, columns, size, size, depth), permutation=_SWAP)
+    chain.end(layer.output)
+
+
+_SWAP = (0, 1, 3, 2, 4, 5)
+
+
+def _image(layer: Layer) -> tuple[int, int, int, int]:
+    batch, height, width, depth = layer.input(0).shape
+    return batch, height, width, depth
+
+
+def pack(layer: Layer) -> None:
+    """Translate PACK: each input gets a new dimension, along which all are joined."""
+    options, output = layer.options("PackOptions"), layer.output
+    axis = layer.axis(options.Axis, len(output.shape))
+    if options.ValuesCount != len(layer.operator.inputs):
+        raise ModelError(f"PACK has {len(layer.operator.inputs)} inputs")
+    shape = (*output.shape[:axis], 1, *output.shape[axis + 1 :])
+    parts = []
+    for position in range(options.ValuesCount):
+        source = layer.input(position)
+        parts.append(layer.add(shape, source.quantization, dtype=source.dtype))
+        layer.emit("RESHAPE", (source.name,), parts[-1])
+    layer.emit("CONCATENATION", tuple(parts), axis=axis, activation="NONE")
+
+
+def unpack(layer: Layer) -> None:
+    """Translate UNPACK: an output for each index of one dimension, which disappears."""
+    options, source = layer.options("UnpackOptions"), layer.input(0)
+    axis = layer.axis(options.Axis, len(source.shape))
+    if options.Num != source.shape[axis] or options.Num != len(layer.outputs):
+        raise ModelError(f"UNPACK makes {len(layer.outputs)} of {source.shape[axis]}")
+    for index, output in enumerate(layer.outputs):
+        Chain(layer, source).pick(axis, [index]).end(output)
+
+
+def resize(layer: Layer) -> None:
+    """Translate RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR."""
+    names = {"RESIZE_BILINEAR": "Bilinear", "RESIZE_NEAREST_NEIGHBOR": "NearestNeighbor"}
+    options = layer.options(f"Resize{names[layer.kind]}Options")
     layer.emit(
-        "RESIZE_NEAREST_NEIGHBOR", layer.names(1), align_corners=bool(options.AlignCorners),
+        layer.kind, layer.names(1), align_corners=bool(options.AlignCorners),
         half_pixel_centers=bool(options.HalfPixelCenters),
     )  # fmt: skip
