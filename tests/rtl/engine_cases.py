@@ -8,7 +8,8 @@ import numpy as np
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind, Rounding, encode_descriptor, encode_window
 from weft_hw.contract.fields import pack
-from weft_hw.contract.memory_map import LANE_CYCLES, PARAMETER, PARAMETER_BYTES, Region
+from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region
+from weft_hw.contract.timing import LANE_CYCLES
 from weft_sim.testing.machine import Machine
 
 __all__ = ["Case", "Tensor", "machine_result", "save_cases"]

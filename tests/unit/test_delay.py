@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from amaranth.back import rtlil
 from amaranth.hdl import Module, Signal
 from weft_hw.parts.delay import KEEP_APART, delay
 from weft_sim.testing import bench
+from weft_sim.testing.rtlil import to_rtlil
 from weft_sim.tools import run_tool, yosys
 
 
@@ -36,7 +36,7 @@ def test_registers_apart_are_not_merged(apart, registers, tmp_path):
         m = Module()
         m.d.comb += loads[index].eq(delay(m, value, 3, name="copy", apart=apart))
         top.submodules[f"part_{index}"] = m
-    (tmp_path / "top.il").write_text(rtlil.convert(top, ports=[value, loads]))
+    (tmp_path / "top.il").write_text(to_rtlil(top, ports=[value, loads]))
     run_tool([*yosys(), "-q", "-p", f"read_rtlil top.il; {KEEP_APART}; synth_ecp5 -top top; "
               "tee -q -o stat.json stat -json"], cwd=tmp_path)  # fmt: skip
     cells = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config, get_config
@@ -27,6 +27,10 @@ class Fabric(Portable):
 
 class Chain(wiring.Component):
     """As many elements as the array has rows, each one cycle behind the one above it."""
+
+    activation: list[Signal]
+    weight: list[Signal]
+    sum_out: Signal
 
     def __init__(self, config):
         self.config = config

@@ -8,7 +8,8 @@ from weft.golden.arithmetic.requantize import requantize
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.contract.fields import pack
-from weft_hw.contract.memory_map import LANE_CYCLES, PARAMETER
+from weft_hw.contract.memory_map import PARAMETER
+from weft_hw.contract.timing import LANE_CYCLES
 from weft_hw.engine.output.serial_lanes import SerialLanes
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench

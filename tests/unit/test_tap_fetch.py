@@ -1,5 +1,7 @@
 """TapFetch: the taps of every position, inside and outside the input, whatever the packing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
@@ -96,7 +98,8 @@ class Bench:
     """The walker's and the line buffers' side of the component."""
 
     def __init__(self, dut):
-        self.dut, self.layer, self.pipe = dut, None, []
+        self.dut, self.pipe = dut, []
+        self.layer: Any = None
         self.issued = [0, 0]  # a decision is followed by its fetch 3 cycles later
 
     async def tick(self, ctx, fetch=None, issue=0):

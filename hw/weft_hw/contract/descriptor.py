@@ -63,7 +63,8 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.fields import Field, pack, unpack
 
 __all__ = [
-    "DESCRIPTOR", "DESCRIPTOR_BYTES", "WINDOW", "WINDOW_BYTES", "Kind", "Rounding", "Wait",
+    "DESCRIPTOR", "DESCRIPTOR_BYTES", "TABLE_BYTES", "TABLE_ENTRIES", "TABLE_ENTRY_BYTES",
+    "WIDE_SHIFT", "WINDOW", "WINDOW_BYTES", "Kind", "Rounding", "Wait",
     "check_descriptor", "decode_descriptor", "decode_window", "encode_descriptor", "encode_window",
     "field_widths",
 ]  # fmt: skip
@@ -79,7 +80,7 @@ class Kind(IntEnum):
 
 
 class Rounding(IntEnum):
-    """How ``accumulator * multiplier / 2**shift`` is rounded (engineering notes, section 3)."""
+    """How ``accumulator * multiplier / 2**shift`` is rounded."""
 
     DOUBLE = 0  # gemmlowp: doubling high multiply, then a shift that rounds ties away from zero
     HALF_UP = 1  # one shift, ties towards plus infinity
@@ -97,6 +98,11 @@ class Wait(IntEnum):
     ROW = 1  # input row r waits for row r of the layer before, which writes this layer's input
     LAYER = 2  # waits until the layer before has written everything
 
+
+WIDE_SHIFT = 19  # of a wide operand: LiteRT's ADD works with 20 more bits, and halves
+TABLE_ENTRIES = 256  # one for each int8 value
+TABLE_ENTRY_BYTES = 4
+TABLE_BYTES = TABLE_ENTRIES * TABLE_ENTRY_BYTES
 
 DESCRIPTOR_BYTES = 64
 DESCRIPTOR = (

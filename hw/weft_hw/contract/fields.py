@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Field", "offsets", "pack", "unpack"]
+__all__ = ["Field", "offsets", "pack", "unpack", "widths"]
 
 
 class Field(NamedTuple):
@@ -22,6 +22,11 @@ def offsets(fields: tuple[Field, ...]) -> dict[str, int]:
         result[field.name] = offset
         offset += field.width
     return result
+
+
+def widths(fields: tuple[Field, ...]) -> dict[str, int]:
+    """Width of each field, in bits."""
+    return {field.name: field.width for field in fields}
 
 
 def pack(fields: tuple[Field, ...], values: Mapping[str, int]) -> int:

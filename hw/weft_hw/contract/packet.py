@@ -13,11 +13,11 @@ from weft_hw.contract.fields import Field
 
 __all__ = [
     "CRC_BYTES", "HEADER_BYTES", "MAX_PAYLOAD_BYTES", "OVERHEAD_BYTES", "PROTOCOL_VERSION",
-    "REPLY", "REPLY_FIELDS", "REQUEST_FIELDS", "STATUS_BYTES", "Request", "Status", "field_bytes",
-    "open_frame", "seal_frame",
+    "REPLY", "REPLY_FIELDS", "REQUEST_FIELDS", "STATUS_BYTES", "STATUS_MEANING",
+    "Request", "Status", "field_bytes", "open_frame", "seal_frame",
 ]  # fmt: skip
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 1
 HEADER_BYTES = 2
 STATUS_BYTES = 1
 CRC_BYTES = 4
@@ -40,14 +40,25 @@ class Request(IntEnum):
 
 
 class Status(IntEnum):
-    """First byte of every reply's body."""
+    """First byte of every reply's body; ``STATUS_MEANING`` says what each means."""
 
-    OK = 0  # done; the reply's fields follow
-    SEQUENCE = 1  # not the expected sequence number; nothing was done
-    SESSION = 2  # no session: RESET first
-    TYPE = 3  # no such request
-    LENGTH = 4  # the frame's length does not fit its request
-    RANGE = 5  # no such region, not allowed there, or beyond its end
+    OK = 0
+    SEQUENCE = 1
+    SESSION = 2
+    TYPE = 3
+    LENGTH = 4
+    RANGE = 5
+
+
+STATUS_MEANING = {
+    Status.OK: "done; the reply's fields follow",
+    Status.SEQUENCE: "not the expected sequence number, nothing was done; one byte follows, the "
+    "number that is expected",
+    Status.SESSION: "no session: RESET first",
+    Status.TYPE: "no such request",
+    Status.LENGTH: "the frame is too short or too long for its request",
+    Status.RANGE: "no such region or descriptor, not allowed there, none at all, or beyond the end",
+}
 
 
 _PLACE = (
@@ -63,8 +74,8 @@ REQUEST_FIELDS: dict[Request, tuple[Field, ...]] = {
     Request.WRITE: _PLACE,
     Request.READ: _PLACE,
     Request.RUN: (
-        Field("first", 16, "slot of the first descriptor"),
-        Field("count", 16, "descriptors, at least 1"),
+        Field("first", 8, "first descriptor"),
+        Field("count", 8, "descriptors, at least 1"),
         Field("run", 16, "any number; WAIT and STATUS return it"),
     ),
     Request.WAIT: (),

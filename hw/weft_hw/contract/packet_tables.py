@@ -8,7 +8,14 @@ from pathlib import Path
 
 from weft_hw.contract.fields import Field
 from weft_hw.contract.memory_map import Region
-from weft_hw.contract.packet import REPLY, REPLY_FIELDS, REQUEST_FIELDS, Request, Status
+from weft_hw.contract.packet import (
+    REPLY,
+    REPLY_FIELDS,
+    REQUEST_FIELDS,
+    STATUS_MEANING,
+    Request,
+    Status,
+)
 
 __all__ = ["packet_tables", "with_tables"]
 
@@ -17,15 +24,6 @@ _BEGIN, _END = "<!-- tables: begin -->\n", "<!-- tables: end -->\n"
 _DATA = {
     (Request.WRITE, False): "the units' bytes",
     (Request.READ, True): "the units' bytes",
-}
-_STATUS_MEANING = {
-    Status.OK: "done; the fields of the table above follow",
-    Status.SEQUENCE: "not the expected sequence number, nothing was done; one byte follows, the "
-    "number that is expected",
-    Status.SESSION: "no session: RESET first",
-    Status.TYPE: "no such request",
-    Status.LENGTH: "the frame is too short or too long for its request",
-    Status.RANGE: "no such region or descriptor, not allowed there, none at all, or beyond the end",
 }
 
 
@@ -54,7 +52,7 @@ def packet_tables() -> str:
         lines += _rows(f"**{request.name}** ({request | REPLY:#04x})", fields,
                        _DATA.get((request, True), ""))  # fmt: skip
     lines += ["", "### Statuses", "", "| status | value | meaning |", "|---|---|---|"]
-    lines += [f"| {s.name} | {s.value} | {_STATUS_MEANING[s]} |" for s in Status]
+    lines += [f"| {s.name} | {s.value} | {STATUS_MEANING[s]} |" for s in Status]
     lines += ["", "### Regions", "", "| region | value |", "|---|---|"]
     lines += [f"| {region.name} | {region.value} |" for region in Region]
     return "\n".join(lines) + "\n"

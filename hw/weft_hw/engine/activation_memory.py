@@ -41,6 +41,22 @@ class ActivationMemory(wiring.Component):
     host_read_valid : Out, ``read_data`` belongs to the host
     """
 
+    read_enable: Signal
+    read_address: Signal
+    read_data: Signal
+    read_words: data.View
+    beat_enable: Signal
+    beat_address: Signal
+    beat: data.View
+    host_write_enable: Signal
+    host_write_address: Signal
+    host_write_data: Signal
+    host_write_ready: Signal
+    host_read_enable: Signal
+    host_read_address: Signal
+    host_read_taken: Signal
+    host_read_valid: Signal
+
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
         address = range(config.activation_words)

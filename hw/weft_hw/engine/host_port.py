@@ -2,34 +2,16 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
+from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.engine.ports import ADDRESS_BITS, read_layout, write_layout
 from weft_hw.parts.delay import delay
 from weft_hw.tech.memories import READ_LATENCY
 
-__all__ = ["ADDRESS_BITS", "HostPort", "link_address_bits", "read_layout", "write_layout"]
-
-ADDRESS_BITS = 20  # of the memories on the chip
-
-
-def link_address_bits(config: Config) -> int:
-    """Return the bits of the addresses that come by the link."""
-    return 24 if config.dram_bytes else ADDRESS_BITS
-
-
-def write_layout(config: Config, address_bits: int = ADDRESS_BITS) -> data.StructLayout:
-    """One unit for one memory; ``data`` holds it from its least significant byte up."""
-    return data.StructLayout({
-        "region": 3, "address": address_bits, "data": 8 * max_unit_bytes(config),
-    })
-
-
-def read_layout(address_bits: int = ADDRESS_BITS) -> data.StructLayout:
-    """Which unit of which memory is asked for."""
-    return data.StructLayout({"region": 3, "address": address_bits})
-
+__all__ = ["HostPort"]
 
 class HostPort(wiring.Component):
     """Hands units to the memory that they are for, and fetches those that are asked for.
@@ -57,6 +39,14 @@ class HostPort(wiring.Component):
     write: stream.Interface
     read: stream.Interface
     data: stream.Interface
+    store: View
+    store_ready: Signal
+    fetch_enable: Signal
+    fetch_address: Signal
+    fetch_taken: Signal
+    fetch_valid: Signal
+    fetch_data: Signal
+    counter_data: Signal
 
     def __init__(self, config: Config):
         self.config = config

@@ -1,24 +1,17 @@
 """Amaranth layouts of what travels between the engine's components."""
 
-from amaranth.hdl import Shape, signed, unsigned
+from amaranth.hdl import Shape, signed
 from amaranth.lib import data
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR, DESCRIPTOR_BYTES, WINDOW, field_widths
-from weft_hw.contract.fields import Field, offsets
+from weft_hw.contract.fields import offsets, widths
+from weft_hw.parts.fields import layout_of
 
 __all__ = [
-    "WINDOW_LAYOUT", "beat_layout", "column_layout", "descriptor_layout", "layout_of",
+    "WINDOW_LAYOUT", "beat_layout", "column_layout", "descriptor_layout",
     "pixel_shape", "position_shape", "step_layout", "window_layout",
 ]  # fmt: skip
-
-
-def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
-    """Return the layout of packed ``fields``."""
-    return data.StructLayout({
-        field.name: signed(field.width) if field.signed else unsigned(field.width)
-        for field in fields
-    })
 
 
 WINDOW_LAYOUT = layout_of(WINDOW)
@@ -35,7 +28,7 @@ def descriptor_layout(config: Config) -> data.Layout:
 
 def position_shape(config: Config) -> Shape:
     """Return the shape of a row or column of the input, padding and windows included."""
-    return signed(descriptor_layout(config)["in_height"].shape.width + 3)
+    return signed(field_widths(config)["in_height"] + 3)
 
 
 def pixel_shape(config: Config) -> Shape:
@@ -58,7 +51,7 @@ def step_layout(config: Config) -> data.StructLayout:
 def window_layout(config: Config) -> data.StructLayout:
     """How the window former's content is used once it is complete."""
     return data.StructLayout({
-        "steps_minus_1": 4,
+        "steps_minus_1": widths(WINDOW)["steps_minus_1"],
         "channels": 1,
         "first": 1,  # of the windows that make one output
         "last": 1,

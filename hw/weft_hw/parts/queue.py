@@ -1,7 +1,7 @@
 """Queue: items in distributed memory, for a producer that counts the free places itself."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -29,6 +29,9 @@ class Queue(wiring.Component):
     """
 
     o: stream.Interface
+    put: Signal
+    item: data.View
+    taken: Signal
 
     def __init__(self, shape, *, depth: int):
         if depth < 2 or depth & depth - 1:

@@ -14,9 +14,14 @@ from weft_hw.contract.config import CONFIGS
 from weft_hw.system import System
 from weft_hw.tech.portable import Portable
 
-__all__ = ["board_rtlil", "config_rtlil"]
+__all__ = ["board_rtlil", "config_rtlil", "to_rtlil"]
 
 _rtlil = importlib.import_module("amaranth.back.rtlil")  # the stubs lack it
+
+
+def to_rtlil(component, ports=None) -> str:
+    """Return a component as RTLIL without source lines; ``ports`` by default are its own."""
+    return _rtlil.convert(component, name="top", ports=ports, emit_src=False)
 
 
 def board_rtlil(name: str) -> str:
@@ -30,7 +35,7 @@ def board_rtlil(name: str) -> str:
 def config_rtlil(name: str) -> str:
     """Return the RTLIL of a configuration's complete design, with portable components."""
     system = System(CONFIGS[name], Portable(), clock_hz=16_000_000, baud=4_000_000)
-    return _rtlil.convert(system, name="top", emit_src=False)
+    return to_rtlil(system)
 
 
 if __name__ == "__main__":

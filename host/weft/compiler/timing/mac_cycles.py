@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
-from weft_hw.contract.memory_map import LANE_CYCLES
+from weft_hw.contract.timing import LANE_CYCLES
 
 from weft.compiler.ir import Command
 

@@ -43,6 +43,14 @@ class Accumulators(wiring.Component):
         any case, as a maximum is taken in depthwise layers, where there is none
     """
 
+    step: data.View
+    sums: data.View
+    maximum: Signal
+    done: data.View
+    results: data.View
+    excess: data.View
+    total_excess: data.View
+
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
         sums = data.ArrayLayout(

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from amaranth.hdl import Module, Mux, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,6 +47,15 @@ class SystolicArray(wiring.Component):
     excess : Out, of [pixel], only if ``config.paired``
     load : In, one column of one weight word: ``address`` (word * columns + column), ``weights``
     """
+
+    step: data.View
+    weight_address: Signal
+    depthwise: Signal
+    own: data.View
+    o_step: data.View
+    sums: data.View
+    load: wiring.FlippedInterface
+    excess: data.View
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech

@@ -1,11 +1,13 @@
 """Feeder: starts each window when it is complete, and counts out its steps and weights."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import LANE_CYCLES
+from weft_hw.contract.descriptor import DESCRIPTOR
+from weft_hw.contract.fields import widths
+from weft_hw.contract.timing import LANE_CYCLES
 from weft_hw.engine.layouts import column_layout, step_layout, window_layout
 from weft_hw.parts.delay import delay
 
@@ -40,6 +42,21 @@ class Feeder(wiring.Component):
     """
 
     columns: stream.Interface
+    begin: Signal
+    enable: Signal
+    weight_base: Signal
+    last_beats: Signal
+    step: data.View
+    weight_address: Signal
+    push: Signal
+    pixel: Signal
+    words: data.View
+    every: Signal
+    start: Signal
+    channels: Signal
+    waits_output: Signal
+    empty: Signal
+    depthwise: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -49,7 +66,7 @@ class Feeder(wiring.Component):
             "begin": In(1),
             "enable": In(1),
             "weight_base": In(range(config.weight_words)),
-            "last_beats": In(5),
+            "last_beats": In(widths(DESCRIPTOR)["last_beats"]),
             **({"depthwise": In(1)} if config.paired else {}),
             "step": Out(step_layout(config)),
             "weight_address": Out(range(config.weight_words)),
@@ -72,7 +89,7 @@ class Feeder(wiring.Component):
         complete = Signal()  # the window former holds a whole window that waits for its start
         window = Signal(window_layout(config))  # what is known of it
         running = Signal(window_layout(config))
-        left = Signal(4)  # steps still to come of the running window
+        left = Signal.like(window.steps_minus_1)  # steps still to come of the running window
         idle = Signal(init=1)  # there are none
         # Cycles in which the results of the running output will leave, and still have to.
         results, cooling = Signal(range(most + 1)), Signal(range(most + 1))

@@ -53,6 +53,11 @@ class ProcessingElement(wiring.Component):
 
     LATENCY = MULTIPLIER_LATENCY + 1
 
+    activation: Signal
+    weight: Signal
+    sum_in: Signal
+    sum_out: Signal
+
     def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
         self.tech, self.dsp, self.dense = tech, dsp, config.paired
         super().__init__({
@@ -96,6 +101,13 @@ class PairElement(wiring.Component):
     """
 
     LATENCY = MULTIPLIER_LATENCY + 1
+
+    crossing: list[Signal]
+    own: list[Signal]
+    weight: list[Signal]
+    depthwise: Signal
+    sum_in: Signal
+    sum_out: Signal
 
     def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
         self.tech, self.dsp = tech, dsp

@@ -42,6 +42,15 @@ class WindowFormer(wiring.Component):
     own : Out, activation of [pixel][row][column]; column 0 is also what crosses the row
     """
 
+    push: Signal
+    every: Signal
+    pixel: Signal
+    words: data.View
+    start: Signal
+    channels: Signal
+    own: data.View
+    depthwise: Signal
+
     def __init__(self, config: Config):
         self.config = config
         words = data.ArrayLayout(signed(8), config.columns)

@@ -1,5 +1,7 @@
 """Fill: copies the input of a layer, row by row, from activation memory into the line buffers."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -36,6 +38,16 @@ class Fill(wiring.Component):
     write : Out(line_write(config)), one for each of them
     filled_rows : Out
     """
+
+    begin: Signal
+    descriptor: data.View
+    low_row: Signal
+    rows_ready: Signal
+    read_enable: Signal
+    read_address: Signal
+    read_words: data.View
+    write: list[Any]  # interfaces of line_write
+    filled_rows: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -92,7 +104,7 @@ class Fill(wiring.Component):
 
         # Where the words go, at the time they arrive.
         slot = (row >> bank_bits) << descriptor.row_bits
-        for index, (write, data_in) in enumerate(zip(self.write, self.read_words, strict=True)):
+        for index, write in enumerate(self.write):
             place = Signal(data.StructLayout({
                 "enable": 1, "bank": write.bank.shape(), "address": write.address.shape(),
             }), name=f"place_{index}")
@@ -111,7 +123,7 @@ class Fill(wiring.Component):
             arrived = delay(m, place, ACCESS_LATENCY, name=f"arrived_{index}")
             m.d.comb += [
                 write.enable.eq(arrived.enable), write.bank.eq(arrived.bank),
-                write.address.eq(arrived.address), write.data.eq(data_in),
+                write.address.eq(arrived.address), write.data.eq(self.read_words[index]),
             ]
         # A row counts once its last word can be read back; one of the layer before never does.
         ends = Signal(ACCESS_LATENCY + 1)

@@ -1,5 +1,7 @@
 """Line buffers: the last rows of the input feature map, several of them readable at once."""
 
+from typing import Any
+
 from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -38,6 +40,10 @@ class LineBuffer(wiring.Component):
     write : In(line_write(config)), as many as ``fill_words``, to different banks
     read_address, read_data : one per bank
     """
+
+    write: list[Any]  # interfaces of line_write
+    read_address: data.View
+    read_data: data.View
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech

@@ -42,6 +42,14 @@ class TapFetch(wiring.Component):
     """
 
     o: stream.Interface
+    descriptor: data.View
+    issue: Signal
+    room: Signal
+    empty: Signal
+    valid: Signal
+    fetch: data.View
+    read_address: data.View
+    read_data: data.View
 
     def __init__(self, config: Config):
         self.config = config

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import field_widths
 from weft_hw.engine.input.loop import Loop
 from weft_hw.engine.input.window_program import ENTRY
 from weft_hw.engine.layouts import descriptor_layout, pixel_shape, position_shape, window_layout
@@ -18,7 +19,7 @@ _READS_UNDER_WAY = 4
 def unit_shape(config: Config) -> Shape:
     """Return the shape of a unit in a row, padding included; of ``line_words``, modulo its bits."""
     if config.compact:
-        return unsigned(descriptor_layout(config)["origin"].shape.width)
+        return unsigned(field_widths(config)["origin"])
     return signed(16)
 
 
@@ -63,6 +64,15 @@ class Walker(wiring.Component):
     """
 
     entries: stream.Interface
+    begin: Signal
+    descriptor: data.View
+    filled_rows: Signal
+    enable: Signal
+    issue: Signal
+    valid: Signal
+    fetch: data.View
+    low_row: Signal
+    done: Signal
 
     def __init__(self, config: Config):
         self.config = config

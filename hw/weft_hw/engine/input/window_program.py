@@ -38,6 +38,10 @@ class WindowProgram(wiring.Component):
     """
 
     o: stream.Interface
+    begin: Signal
+    base: Signal
+    count: Signal
+    load: wiring.FlippedInterface
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech

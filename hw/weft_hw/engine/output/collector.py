@@ -5,6 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import DESCRIPTOR
+from weft_hw.contract.fields import widths
 from weft_hw.engine.compute.accumulator import results_layout
 from weft_hw.engine.layouts import beat_layout, pixel_shape, step_layout
 from weft_hw.parts.delay import delay
@@ -17,7 +19,7 @@ def collected(config: Config) -> dict[str, wiring.Member]:
     return {
         "done": In(step_layout(config)),
         "results": In(results_layout(config)),
-        "last_beats": In(5),
+        "last_beats": In(widths(DESCRIPTOR)["last_beats"]),
         "parameter_base": In(range(config.parameter_words)),
         "begin": In(1),
     }
@@ -42,10 +44,19 @@ class Collector(wiring.Component):
     -------
     done : In(step_layout(config)); results : In, of [pixel][column]
     excess : In, of [pixel], only if ``config.paired``
-    last_beats : In(5); parameter_base : In(range(parameter_words))
+    last_beats : In, as in the descriptor; parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
     valid : Out(1); beat : Out(beat_layout(config))
     """
+
+    done: data.View
+    results: data.View
+    last_beats: Signal
+    parameter_base: Signal
+    begin: Signal
+    valid: Signal
+    beat: data.View
+    excess: data.View
 
     def __init__(self, config: Config):
         self.config = config

@@ -1,17 +1,17 @@
 """Element-wise reader: two feature maps, word by word, to the output lanes."""
 
 from amaranth.hdl import Array, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import WIDE_SHIFT
 from weft_hw.engine.activation_memory import ACCESS_LATENCY
 from weft_hw.engine.layouts import beat_layout, descriptor_layout
 from weft_hw.parts.delay import delay
 
-__all__ = ["WIDE_SHIFT", "Elementwise"]
+__all__ = ["Elementwise"]
 
-WIDE_SHIFT = 19  # TFLite's ADD works with 20 more bits, and halves
 
 
 class Elementwise(wiring.Component):
@@ -31,6 +31,15 @@ class Elementwise(wiring.Component):
     drained : Out(1), no operand is left to be read
     valid : Out(1); beat : Out(beat_layout(config))
     """
+
+    begin: Signal
+    descriptor: data.View
+    read_enable: Signal
+    read_address: Signal
+    read_data: Signal
+    drained: Signal
+    valid: Signal
+    beat: data.View
 
     def __init__(self, config: Config):
         self.config = config

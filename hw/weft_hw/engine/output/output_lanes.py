@@ -6,19 +6,20 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import TABLE_ENTRIES, TABLE_ENTRY_BYTES
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES
-from weft_hw.engine.layouts import beat_layout, layout_of
+from weft_hw.engine.layouts import beat_layout
 from weft_hw.engine.output.requantize import RESCALE, Requantize
 from weft_hw.parts.delay import delay
+from weft_hw.parts.fields import layout_of
 from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.multipliers import wide_latency
 from weft_hw.tech.portable import Portable
 
-__all__ = ["LANE_CONTROL", "OutputLanes", "write_layout"]
+__all__ = ["LANE_CONTROL", "OutputLanes", "lane_write_layout"]
 
 _CENTERED = signed(9)  # an int8 operand less its zero point
 _PARAMETER_LAYOUT = layout_of(PARAMETER)
-_TABLE_ENTRIES = 256
 _ADDRESS_WAIT = 1 + wide_latency(_CENTERED) - 1 - READ_LATENCY
 
 LANE_CONTROL = data.StructLayout({
@@ -31,7 +32,7 @@ LANE_CONTROL = data.StructLayout({
 })
 
 
-def write_layout(words: int, width: int, parts: int = 1) -> data.StructLayout:
+def lane_write_layout(words: int, width: int, parts: int = 1) -> data.StructLayout:
     """Return the layout of a port that can write a part of one of ``words`` words each cycle."""
     return data.StructLayout({"address": range(words), "data": width // parts, "enable": parts})
 
@@ -76,9 +77,9 @@ class OutputLane(wiring.Component):
             "operand": In(signed(8)),
             "parameter": In(range(config.parameter_words)),
             "control": In(LANE_CONTROL),
-            "write_parameter": In(write_layout(
+            "write_parameter": In(lane_write_layout(
                 config.parameter_words, PARAMETER_BYTES * 8, _parts(config))),
-            "write_table": In(write_layout(_TABLE_ENTRIES, 32)),
+            "write_table": In(lane_write_layout(TABLE_ENTRIES, 8 * TABLE_ENTRY_BYTES)),
             "o": Out(signed(8)),
         })
 
@@ -89,7 +90,8 @@ class OutputLane(wiring.Component):
         m.submodules.parameters = parameters = self.tech.block_ram(
             width=_PARAMETER_LAYOUT.size if parts == 1 else parts * part_bits,
             depth=self.config.parameter_words, granularity=part_bits if parts > 1 else None)
-        m.submodules.table = table = self.tech.block_ram(width=32, depth=_TABLE_ENTRIES)
+        m.submodules.table = table = self.tech.block_ram(
+            width=8 * TABLE_ENTRY_BYTES, depth=TABLE_ENTRIES)
         m.submodules.requantize = requantize = Requantize(
             self.tech, dsp=self.config.dsp_lanes)
         for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
@@ -157,9 +159,10 @@ class OutputLanes(wiring.Component):
     -------
     valid : In(1); beat : In(beat_layout(config))
     control : In(LANE_CONTROL)
-    write_parameter : In(write_layout), address ``entry * lanes + lane``, data as ``PARAMETER``;
-        if ``config.paired``, both stand for the cycle after ``enable`` too, which is then 0
-    write_table : In(write_layout), address 0 to 255, 32-bit data, the same for all lanes
+    write_parameter : In(lane_write_layout), address ``entry * lanes + lane``, data as
+        ``PARAMETER``; if ``config.paired``, both stand for the cycle after ``enable`` too, which is
+        then 0
+    write_table : In(lane_write_layout), address 0 to 255, 32-bit data, the same for all lanes
     result_valid : Out(1); results : Out(ArrayLayout(signed(8), lanes))
     """
 
@@ -179,9 +182,9 @@ class OutputLanes(wiring.Component):
             "valid": In(1),
             "beat": In(beat_layout(config)),
             "control": In(LANE_CONTROL),
-            "write_parameter": In(write_layout(
+            "write_parameter": In(lane_write_layout(
                 config.parameter_words * config.lanes, PARAMETER_BYTES * 8)),
-            "write_table": In(write_layout(_TABLE_ENTRIES, 32)),
+            "write_table": In(lane_write_layout(TABLE_ENTRIES, 8 * TABLE_ENTRY_BYTES)),
             "result_valid": Out(1),
             "results": Out(data.ArrayLayout(signed(8), config.lanes)),
         })
@@ -225,7 +228,7 @@ class OutputLanes(wiring.Component):
         """Return what writes the lower half of a parameter, then the upper one."""
         port, second = self.write_parameter, Signal()
         m.d.sync += second.eq(port.enable)
-        part = Signal(write_layout(
+        part = Signal(lane_write_layout(
             self.config.parameter_words * self.config.lanes, len(port.data), 2), name="part")
         lower, upper = port.data[:len(part.data)], port.data[len(part.data):]
         m.d.comb += [

@@ -1,7 +1,7 @@
 """Collector of a compact configuration: results leave for the output lanes bit by bit."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
@@ -24,10 +24,21 @@ class SerialCollector(wiring.Component):
     Members
     -------
     done : In(step_layout(config)); results : In, of [pixel][column]
-    last_beats : In(5); parameter_base : In(range(parameter_words))
+    last_beats : In, as in the descriptor; parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
     ready, start, takes, bits, parameter : the other side of SerialLanes
     """
+
+    done: data.View
+    results: data.View
+    last_beats: Signal
+    parameter_base: Signal
+    begin: Signal
+    ready: Signal
+    start: Signal
+    takes: Signal
+    bits: Signal
+    parameter: Signal
 
     def __init__(self, config: Config):
         self.config = config

@@ -7,11 +7,12 @@ from amaranth.utils import ceil_log2
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Rounding
-from weft_hw.contract.memory_map import LANE_CYCLES, PARAMETER, PARAMETER_BYTES
-from weft_hw.engine.layouts import layout_of
-from weft_hw.engine.output.output_lanes import write_layout
+from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES
+from weft_hw.contract.timing import LANE_CYCLES
+from weft_hw.engine.output.output_lanes import lane_write_layout
 from weft_hw.engine.output.requantize import RESCALE
 from weft_hw.parts.delay import delay
+from weft_hw.parts.fields import layout_of
 from weft_hw.tech.portable import Portable
 
 __all__ = ["SerialLanes"]
@@ -64,6 +65,12 @@ class SerialLane(wiring.Component):
     parameter : In, of ``PARAMETER``'s bits, those of the value's channel
     o : Out(signed(8)), in phase ``_ROUND + 1``
     """
+
+    phase: Signal
+    bit: Signal
+    rescale: data.View
+    parameter: data.View
+    o: Signal
 
     def __init__(self):
         super().__init__({
@@ -170,11 +177,21 @@ class SerialLanes(wiring.Component):
     ready : Out(1), begin : In(1); takes : Out(1), bits : In(lanes)
     parameter : In(range(parameter_words)), constant from ``begin`` to the result
     rescale : In(RESCALE), likewise
-    write_parameter : In(write_layout), as for OutputLanes
+    write_parameter : In(lane_write_layout), as for OutputLanes
     result_valid : Out(1); results : Out(ArrayLayout(signed(8), lanes))
     """
 
     LATENCY = LANE_CYCLES + 1
+
+    ready: Signal
+    begin: Signal
+    takes: Signal
+    bits: Signal
+    parameter: Signal
+    rescale: data.View
+    write_parameter: data.View
+    result_valid: Signal
+    results: data.View
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
@@ -182,7 +199,7 @@ class SerialLanes(wiring.Component):
             "ready": Out(1), "begin": In(1), "takes": Out(1), "bits": In(config.lanes),
             "parameter": In(range(config.parameter_words)),
             "rescale": In(RESCALE),
-            "write_parameter": In(write_layout(
+            "write_parameter": In(lane_write_layout(
                 config.parameter_words * config.lanes, PARAMETER_BYTES * 8)),
             "result_valid": Out(1),
             "results": Out(data.ArrayLayout(signed(8), config.lanes)),

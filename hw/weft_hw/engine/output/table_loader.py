@@ -1,18 +1,18 @@
 """Table loader: copies a table of 256 entries from activation memory to the output lanes."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import TABLE_ENTRIES, TABLE_ENTRY_BYTES
 from weft_hw.engine.activation_memory import ACCESS_LATENCY
 from weft_hw.engine.layouts import descriptor_layout
 from weft_hw.parts.delay import delay
 
-__all__ = ["TABLE_ENTRIES", "TableLoader"]
+__all__ = ["TableLoader"]
 
-TABLE_ENTRIES = 256
-_ENTRY_BITS = 32
+_ENTRY_BITS = 8 * TABLE_ENTRY_BYTES
 
 
 class TableLoader(wiring.Component):
@@ -31,6 +31,16 @@ class TableLoader(wiring.Component):
     enable, address, data : Out, to the table of every lane
     done : Out(1), for one cycle, with the last entry
     """
+
+    begin: Signal
+    descriptor: data.View
+    read_enable: Signal
+    read_address: Signal
+    read_data: Signal
+    enable: Signal
+    address: Signal
+    data: Signal
+    done: Signal
 
     def __init__(self, config: Config):
         self.config = config

@@ -33,6 +33,16 @@ class Writer(wiring.Component):
     done : Out(1), for one cycle, with the last beat of the layer
     """
 
+    begin: Signal
+    descriptor: data.View
+    valid: Signal
+    values: data.View
+    enable: Signal
+    address: Signal
+    beat: data.View
+    rows: Signal
+    done: Signal
+
     def __init__(self, config: Config):
         self.config = config
         beat = data.ArrayLayout(8, config.lanes)
