@@ -85,7 +85,7 @@ class InferenceSession:
         self._check, self._keep = check, keep_tensors
         self._profile: Profile | None = None
         self._lock = threading.RLock()
-        runner = _make_runner(loaded, device, config, report)
+        runner = _make_runner(loaded, device, config, report, shadows=check or keep_tensors)
         self._runner: Runner | FallbackRunner = (
             runner if outside is None else FallbackRunner(runner, outside))
 
@@ -285,7 +285,7 @@ class InferenceSession:
 
 def _make_runner(
     loaded: Graph | Program, device: str | OpenDevice, config: str | None,
-    report: Callable[[str], object],
+    report: Callable[[str], object], *, shadows: bool,
 ) -> Runner:  # fmt: skip
     if device == "golden":
         if isinstance(loaded, Program):
@@ -293,7 +293,7 @@ def _make_runner(
         return GoldenRunner(loaded, get_config(config))
     if isinstance(loaded, Graph):
         report("compiling")
-        loaded = compile_graph(loaded, get_config(config))
+        loaded = compile_graph(loaded, get_config(config), shadows=shadows)
     report(f"opening {device}")
     board = open_device(device, loaded.config, report) if isinstance(device, str) else device
     try:

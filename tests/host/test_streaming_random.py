@@ -8,7 +8,8 @@ from test_compiler_random import random_branches, random_layer
 from weft.compiler import compile_graph
 from weft.errors import CapacityError
 from weft.golden import run as reference
-from weft.runtime.execute import load_program, run_program
+from weft.program import Program, RunStep
+from weft.runtime.execute import load_program, run_counters, run_program
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.descriptor import (
     DESCRIPTOR_BYTES,
@@ -97,3 +98,19 @@ def test_a_wait_left_out_turns_red(graphs):
     assert all(right(program.images, seed) for seed in range(3))
     for field in ("layers", "moves"):
         assert not all(right(without(field), seed) for seed in range(10)), field
+
+
+def test_a_compiled_file_streams_as_well(graphs, tmp_path):
+    b, outputs = random_branches(graphs, 2)
+    graph = b.build(*outputs)
+    feeds, config = b.feeds(), smallest(graph, MORE)
+    compile_graph(graph, config).save(tmp_path / "n.weft")
+    program, machine = Program.load(tmp_path / "n.weft"), Machine(config)
+    load_program(program, machine, config)
+    for _ in range(2):  # a run leaves the first descriptors of the next one
+        values = run_program(program, machine, feeds)
+        for name in graph.outputs:
+            np.testing.assert_array_equal(values[name], reference.run(graph, feeds)[name])
+    [step] = [step for step in program.steps if isinstance(step, RunStep)]
+    assert set(run_counters(program, machine, step)) == {
+        number for number, info in enumerate(program.descriptors) if info.operator != "MOVE"}

@@ -51,13 +51,14 @@ def save(program: Program, path: str | Path) -> None:
         "images": [],
         "steps": [{"kind": type(step).__name__, **asdict(step)} for step in program.steps],
         "places": {
-            name: {"base": place.base, "layout": asdict(place.layout)}
+            name: {"base": place.base, "layout": asdict(place.layout), "region": place.region.name}
             for name, place in program.places.items()
         },
         "descriptors": [asdict(info) for info in program.descriptors],
         "layers": [asdict(info) for info in program.layers],
         "usage": program.usage,
         "stream": asdict(program.stream),
+        "streamed": program.streamed,
     }
     for number, image in enumerate(program.images):
         members[f"images/{number}"] = image.data
@@ -129,7 +130,7 @@ def _program_in(members: Mapping[str, bytes]) -> Program:
         ),
         steps=tuple(steps[step.pop("kind")](**_tuples(step)) for step in body["steps"]),
         places={
-            name: TensorPlace(place["base"], _layout_in(place["layout"]))
+            name: TensorPlace(place["base"], _layout_in(place["layout"]), Region[place["region"]])
             for name, place in body["places"].items()
         },
         descriptors=tuple(DescriptorInfo(**_tuples(info)) for info in body["descriptors"]),
@@ -138,6 +139,7 @@ def _program_in(members: Mapping[str, bytes]) -> Program:
         stream=StreamPlan(
             tuple(StreamSet(**item) for item in body["stream"]["sets"]), body["stream"]["cut"],
             body["stream"]["note"]),
+        streamed=bool(body["streamed"]),
     )
 
 

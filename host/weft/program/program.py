@@ -84,12 +84,17 @@ class HostStep:
 
 @dataclass(frozen=True)
 class RunStep:
-    """Write tensors, run ``count`` descriptors from ``first`` on, read tensors."""
+    """Write tensors, run ``count`` descriptors from ``first`` on, read tensors.
+
+    ``counters`` is the block of DRAM from which on the run itself saves counters, those of a
+    quarter of the descriptor memory after the other, but for the last two. None if it does not.
+    """
 
     first: int
     count: int
     loads: tuple[str, ...]
     reads: tuple[str, ...]
+    counters: int | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import COUNTER_BYTES, COUNTER_STRIDE, COUNTERS, Region
+from weft_hw.contract.memory_map import (
+    COUNTER_BYTES,
+    COUNTER_STRIDE,
+    COUNTERS,
+    DRAM_BLOCK_BYTES,
+    Region,
+)
 
 from weft.errors import DeviceMismatch
 from weft.golden import run as reference
@@ -15,7 +21,8 @@ from weft.graph import Graph
 from weft.program import HostStep, Program, RunStep
 
 __all__ = [
-    "Device", "check_device", "load_program", "read_counters", "read_tensor", "run_host",
+    "Device", "check_device", "load_program", "read_counters", "read_tensor", "run_counters",
+    "run_host",
     "run_program", "write_tensor",
 ]  # fmt: skip
 
@@ -101,13 +108,35 @@ def read_counters(
     device: Device, first: int, number: int, count: int
 ) -> dict[int, dict[str, int]]:
     """Return the counters of ``count`` descriptors from ``first`` on, as those of ``number`` on."""
+    data = device.read(Region.COUNTER, first * COUNTER_STRIDE, count * COUNTER_STRIDE)
+    return _counters_in(data, number)
+
+
+def run_counters(program: Program, device: Device, step: RunStep) -> dict[int, dict[str, int]]:
+    """Return the counters of each layer's descriptor of a run that has ended."""
+    slots = program.config.descriptor_count
+    if step.counters is None:
+        counters = read_counters(device, step.first % slots, step.first, step.count)
+    else:
+        chunk = slots // 4
+        saved = step.count - 2 * chunk
+        blocks = saved * COUNTER_STRIDE * COUNTER_BYTES // DRAM_BLOCK_BYTES
+        data = device.read(Region.DRAM, step.counters, blocks)
+        counters = _counters_in(data, step.first)
+        for first in range(saved, step.count, chunk):
+            counters |= read_counters(
+                device, (step.first + first) % slots, step.first + first, chunk)
+    return {number: counts for number, counts in counters.items()
+            if program.descriptors[number].operator != "MOVE"}  # fmt: skip
+
+
+def _counters_in(data: bytes, number: int) -> dict[int, dict[str, int]]:
     size, names = COUNTER_STRIDE, [counter.name for counter in COUNTERS]
-    data = device.read(Region.COUNTER, first * size, count * size)
     words = [int.from_bytes(data[i : i + COUNTER_BYTES], "little")
              for i in range(0, len(data), COUNTER_BYTES)]  # fmt: skip
     return {
         number + n: dict(zip(names, words[n * size : n * size + len(names)], strict=True))
-        for n in range(count)
+        for n in range(len(words) // size)
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from weft.graph import Graph
 from weft.graph.analysis import layer_macs
 from weft.program import Program, RunStep
 from weft.runtime.devices import OpenDevice
-from weft.runtime.execute import read_counters, run_program
+from weft.runtime.execute import run_counters, run_program
 from weft.runtime.flow import ImageFlow
 from weft.runtime.profile import LayerProfile, LinkProfile
 from weft.runtime.resident import Resident
@@ -161,7 +161,7 @@ class BoardRunner:
         result = {}
         for step in self.program.steps:
             if isinstance(step, RunStep):
-                result |= read_counters(self.board.memories, step.first, step.first, step.count)
+                result |= run_counters(self.program, self.board.memories, step)
         return result
 
 

@@ -40,11 +40,14 @@ def compile_streamed(
         fixed |= _shared(lowering, steps)
         commands = lowering.commands[step.first : step.first + step.count]
         runs.append(plan_run(config, commands, fixed, dram, shadows=shadows))
-    lists = _lists(config, dram, runs, shadows)
+    lists, counters = _lists(config, dram, runs, shadows)
     firsts = [sum(map(len, lists[:n])) for n in range(len(lists))]
     descriptors = _descriptor_images(config, dram, lists)
     images = dram.images(graph.name) + descriptors
-    moved = dict(zip((step.first for step in steps), zip(firsts, lists, strict=True), strict=True))
+    moved = {
+        step.first: replace(step, first=first, count=len(items), counters=block)
+        for step, first, items, block in zip(steps, firsts, lists, counters, strict=True)
+    }  # fmt: skip
     names = {
         name: TensorPlace(dram.blocks[place.buffer], place.layout, Region.DRAM)
         for name, place in lowering.places.items() if place.buffer in dram.blocks
@@ -52,8 +55,7 @@ def compile_streamed(
     return Program(
         graph=graph, config=config, fingerprint=fingerprint(config), images=tuple(images),
         steps=tuple(
-            replace(step, first=moved[step.first][0], count=len(moved[step.first][1]))
-            if isinstance(step, RunStep) else step for step in schedule.steps),
+            moved[step.first] if isinstance(step, RunStep) else step for step in schedule.steps),
         places=names,
         descriptors=_describe(model, lowering, steps, lists),
         layers=describe_layers(model, lowering, host, _numbers(lists)),
@@ -76,19 +78,24 @@ def _shared(lowering: Lowering, steps: list[RunStep]) -> set[Buffer]:
 
 def _lists(
     config: Config, dram: Dram, runs: list[StreamedRun], shadows: bool
-) -> list[list[Item]]:
-    """Return the list of each run: one after the other in memory, or rings."""
+) -> tuple[list[list[Item]], list[int | None]]:
+    """Return the list of each run: one after the other in memory, or rings.
+
+    Beside it the block of DRAM where a ring's counters are saved, None where there is no ring.
+    """
     lists = [run.items(config, dram, None, shadows) for run in runs]
     if sum(map(len, lists)) <= config.descriptor_count:
-        return lists
+        return lists, [None] * len(lists)
+    blocks: list[int | None] = []
     scratch, chunk = config.activation_words - 1, config.descriptor_count // CHUNKS
     for number, run in enumerate(runs):
         # The ring's own moves are a part of each chunk, so this is more than enough.
         chunks = 4 * (len(lists[number]) // chunk + CHUNKS)
         counters = dram.take(DRAM_BLOCK_BYTES + chunks * chunk * 32) + 1
+        blocks.append(counters)
         ring = DescriptorRing(config, counters, scratch)
         lists[number] = run.items(config, dram, ring, shadows)
-    return lists
+    return lists, blocks
 
 
 def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> list[Image]:
