@@ -218,7 +218,8 @@ def onnx_model(nodes, inputs, initializers=(), shape=(1, 3, 4, 4)) -> bytes:
         [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
         list(initializers),
     )  # fmt: skip
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets).SerializeToString()
 
 
 def test_float_onnx(tmp_path):

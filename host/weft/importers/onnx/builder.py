@@ -1,5 +1,6 @@
 """Collects nodes and tensors of the graph form, and converts between ONNX's layout and NHWC."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,7 @@ class Builder:
         self._name, self._rounding = name, rounding
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
+        self.renamed: dict[str, str] = {}
         self._node_names: set[str] = set()
         self._converted: dict[tuple[str, str], Activation] = {}
 
@@ -68,7 +70,7 @@ class Builder:
 
     def emit(
         self, operator: str, name: str, inputs: tuple[str | None, ...], output: str,
-        attributes: dict[str, Any] | None = None, *, step: Step | None = None,
+        attributes: Mapping[str, Any] | None = None, *, step: Step | None = None,
         dtype: Any = _INT8, shape: tuple[int, ...] | None = None,
     ) -> str:  # fmt: skip
         """Add a node with one output and return that tensor's name.
@@ -90,6 +92,39 @@ class Builder:
         self.nodes.append(node)
         return output
 
+    def free(self, name: str) -> None:
+        """Give the tensor called ``name``, if there is one, another name."""
+        if name not in self.tensors:
+            return
+        new = self.renamed[name] = self.unique(f"{name}/inner")
+        self.tensors = {
+            new if key == name else key: replace(tensor, name=new) if key == name else tensor
+            for key, tensor in self.tensors.items()
+        }  # fmt: skip
+        self.nodes = [
+            replace(
+                node, inputs=tuple(new if x == name else x for x in node.inputs),
+                outputs=tuple(new if x == name else x for x in node.outputs))
+            for node in self.nodes
+        ]  # fmt: skip
+        self._converted = {
+            (new if key[0] == name else key[0], key[1]):
+                replace(value, tensor=new) if value.tensor == name else value
+            for key, value in self._converted.items()
+        }  # fmt: skip
+
+    def named(self, tensor: str, name: str) -> str:
+        """Return a tensor called ``name`` with the values of ``tensor``."""
+        if tensor == name:
+            return name
+        self.free(name)
+        found = self.tensors[tensor]
+        return self.emit(
+            "RESHAPE", name, (tensor,), name, dtype=found.dtype, shape=found.shape,
+            step=None if found.quantization is None else Step(
+                found.quantization.scale[0], int(found.quantization.zero_point[0]), False),
+        )  # fmt: skip
+
     def quantized(self, value: Activation, step: Step, name: str, output: str) -> Activation:
         """Return ``value`` quantised by ``step``, if need be by a node that makes ``output``."""
         if value.step is not None and (
@@ -101,6 +136,27 @@ class Builder:
         attributes = {"unsigned": step.unsigned}
         tensor = self.emit("QUANTIZE", name, (value.tensor,), output, attributes, step=step)
         return replace(value, tensor=tensor, step=step)
+
+    def as_nchw(self, value: Activation) -> Activation:
+        """Return what lies in the order (N, H, W, C) or (N, L, C) as an image of ONNX's order."""
+        rank = len(value.shape)
+        if rank not in (3, 4):
+            raise ModelError(f"an image must have 3 or 4 dimensions, not {value.shape}")
+        value = self.plain(value)
+        if rank == 3:
+            batch, length, channels = value.shape
+            value = self.reshaped(value, (batch, 1, length, channels), f"{value.tensor}/n1lc")
+        batch, *sizes, channels = value.shape
+        shape = (batch, channels, *sizes[-2 if rank == 4 else -1 :])
+        return replace(value, shape=shape, layout="channels_last")
+
+    def as_nhwc(self, value: Activation, output: str) -> Activation:
+        """Return an image of ONNX's order in the order of :meth:`as_nchw`'s operand."""
+        shape = self.tensors[value.tensor].shape
+        plain = replace(value, shape=shape, layout="plain")
+        if len(value.shape) == 4:
+            return plain
+        return self.reshaped(plain, (shape[0], *shape[2:]), output)
 
     def channels_last(self, value: Activation) -> Activation:
         """Return ``value`` (3 or 4 dimensions) with its channels last."""

@@ -1,5 +1,7 @@
 """ONNX operators on matrices and element by element."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,7 @@ from weft.importers.onnx.windows import bias_tensor
 
 __all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
 
-Attributes = dict[str, Any]
+Attributes = Mapping[str, Any]
 
 
 def _activation(value: Value | None, operator: str) -> tuple[Activation, Step]:
@@ -175,22 +177,30 @@ def unary(
 
 
 def softmax(
-    builder: Builder, name: str, axis: int, x: Value | None, step: Step, output: str
-) -> Activation:
-    """Add SOFTMAX over ``axis``, which must be the last one or an image's channels."""
+    builder: Builder, name: str, axis: int, x: Value | None, step: Step, output: str, *,
+    flattened: bool = False,
+) -> Activation:  # fmt: skip
+    """Add SOFTMAX over ``axis``, which must be the last one or an image's channels.
+
+    ``flattened``: over ``axis`` and all dimensions behind it together, as up to opset 12.
+    """
     value, _ = _activation(x, "Softmax")
-    rank = len(value.shape)
+    shape, rank = value.shape, len(value.shape)
     axis += rank if axis < 0 else 0
-    if axis == 1 and rank in (3, 4) and value.layout == "channels_last":
-        pass
+    if not 0 <= axis < max(rank, 1):
+        raise ModelError(f"Softmax over axis {axis} of {rank} dimensions is not possible")
+    attributes = {"beta": 1.0, "unsigned": step.unsigned}
+    if flattened and math.prod(shape[axis + 1 :]) > 1:
+        row = (*shape[:axis], math.prod(shape[axis:]))
+        value = builder.reshaped(builder.plain(value), row, f"{output}/rows")
+        tensor = builder.emit(
+            "SOFTMAX", name, (value.tensor,), f"{output}/softmax", attributes, step=step)
+        return builder.reshaped(replace(value, tensor=tensor, step=step), shape, output)
+    if axis == 1 and rank in (3, 4) and (value.layout == "channels_last" or axis < rank - 1):
+        value = builder.channels_last(value)
     elif axis == rank - 1:
         value = builder.plain(value)
-    elif axis == 1 and rank in (3, 4):
-        value = builder.channels_last(value)
     else:
         raise ModelError(f"Softmax over axis {axis} of {rank} dimensions is not supported")
-    attributes = {"beta": 1.0, "unsigned": step.unsigned}
     tensor = builder.emit("SOFTMAX", name, (value.tensor,), output, attributes, step=step)
     return replace(value, tensor=tensor, step=step)
-
-

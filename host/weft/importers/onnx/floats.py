@@ -1,5 +1,6 @@
 """ONNX's float operators, added to the graph once their result is quantised."""
 
+from dataclasses import replace
 from typing import Any
 
 from weft.errors import ModelError
@@ -8,6 +9,7 @@ from weft.importers.onnx import moves as onnx_moves
 from weft.importers.onnx import pad as onnx_pad
 from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.functions import FUNCTIONS
 from weft.importers.onnx.tables import tabulate
 from weft.importers.onnx.transposed import transposed_convolution
@@ -21,7 +23,7 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["PENDING", "clip_kind", "finish"]
+__all__ = ["PENDING", "finish", "fused"]
 
 BINARY = ("Add", "Sub", "Mul")
 UNARY = {
@@ -35,11 +37,31 @@ PENDING = (
 )  # fmt: skip
 
 
-def finish(
-    builder: Builder, pending: Pending, step: Step, output: str, opset: int
-) -> Activation:
+def fused(
+    pending: Pending, operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
+) -> Pending:
+    """Return ``pending`` with Relu or Clip behind it."""
+    inner = take(pending.operands, 0)
+    if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
+        # A function of each number alone does not mind where the numbers lie.
+        within = fused(inner, operator, attributes, operands)
+        return replace(pending, operands=(within, *pending.operands[1:]))
+    if pending.activation != "NONE":
+        raise ModelError(f"{operator} after another activation is not supported")
+    kind = "RELU" if operator == "Relu" else clip_kind(attributes, operands)
+    return replace(pending, activation=kind)
+
+
+def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
     """Add the node of a float operator whose result is quantised by ``step`` now."""
     operands, name = pending.operands, pending.name
+    inner = take(operands, 0)
+    if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
+        # Numbers that only move may as well be quantised first.
+        value = finish(builder, inner, step, f"{output}/{inner.operator}")
+        rest = (value, *operands[1:])
+        return onnx_moves.move(
+            builder, pending.operator, name, pending.attributes, rest, output)
     operator, attributes, activation = pending.operator, pending.attributes, pending.activation
     if operator == "Conv":
         return onnx_windows.convolution(
@@ -73,8 +95,9 @@ def finish(
             builder, name, attributes, operands, step, output
         )
     if operator == "Softmax":
-        axis = attributes.get("axis", -1 if opset >= 13 else 1)
-        return onnx_elementwise.softmax(builder, name, axis, first, step, output)
+        return onnx_elementwise.softmax(
+            builder, name, attributes["axis"], first, step, output,
+            flattened=attributes.version < 13)
     kind, extra = _kind(operator, attributes, operands)
     if not kind or isinstance(first, Pending):
         return tabulate(builder, pending, step, output)
@@ -87,15 +110,15 @@ def _on_tensors(operands: tuple[Value | None, ...]) -> bool:
 
 
 def _kind(
-    operator: str, attributes: dict[str, Any], operands: tuple[Value | None, ...]
+    operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
 ) -> tuple[str, dict[str, Any]]:
     """Return the graph form's name and attributes of a function; none if it has no own."""
     extra: dict[str, Any] = {}
     if operator == "LeakyRelu":
-        extra = {"alpha": attributes.get("alpha", 0.01)}
+        extra = {"alpha": attributes["alpha"]}
     elif operator == "Gelu":
-        extra = {"approximate": attributes.get("approximate", "none") == "tanh"}
-    elif operator == "Elu" and attributes.get("alpha", 1.0) != 1.0:
+        extra = {"approximate": attributes["approximate"] == "tanh"}
+    elif operator == "Elu" and attributes["alpha"] != 1.0:
         return "", {}
     elif operator == "Clip":
         try:
@@ -106,20 +129,32 @@ def _kind(
 
 
 def _reduce_mean(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
-    value = take(pending.operands, 0)
-    if not isinstance(value, Activation):
+    value, name, attributes = take(pending.operands, 0), pending.name, pending.attributes
+    if not isinstance(value, Activation) or value.step is None:
         raise ModelError("the input of ReduceMean is not quantised")
-    axes = onnx_moves.mean_axes(pending.attributes, pending.operands, len(value.shape))
-    if len(value.shape) != 4 or axes != (2, 3):
+    rank = len(value.shape)
+    axes = onnx_moves.mean_axes(attributes, pending.operands, rank)
+    if not axes:
+        return builder.quantized(value, step, name, output)
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
+    if 0 in axes and value.shape[0] != 1:
         raise ModelError(f"ReduceMean over axes {axes} of {value.shape} is not supported")
-    result = onnx_windows.global_average_pool(builder, pending.name, value, step, output)
-    if pending.attributes.get("keepdims", 1):
+    if rank in (3, 4) and axes == tuple(range(2, rank)):
+        result = onnx_windows.global_average_pool(builder, name, value, step, output)
+    elif inner := tuple(axis for axis in axes if axis):
+        plain = builder.plain(value)
+        tensor = builder.emit(
+            "MEAN", name, (plain.tensor,), output, {"axes": inner, "keep_dims": True}, step=step)
+        result = Activation(tensor, kept, "plain", step)
+    else:
+        result = builder.quantized(value, step, name, output)
+    if attributes["keepdims"]:
         return result
-    shape = value.shape[:2]
+    shape = tuple(size for axis, size in enumerate(value.shape) if axis not in axes)
     return builder.reshaped(builder.plain(result), shape, f"{output}/squeezed")
 
 
-def clip_kind(attributes: dict[str, Any], operands: tuple[Value | None, ...]) -> str:
+def clip_kind(attributes: Attributes, operands: tuple[Value | None, ...]) -> str:
     """Return which activation Clip with these bounds is."""
     bounds: list[float | None] = [attributes.get("min"), attributes.get("max")]
     for index, operand in enumerate(operands[1:3]):
@@ -133,6 +168,7 @@ def clip_kind(attributes: dict[str, Any], operands: tuple[Value | None, ...]) ->
     kinds = {(0.0, 6.0): "RELU6", (0.0, None): "RELU", (-1.0, 1.0): "RELU_N1_TO_1"}
     low, high = bounds
     high = None if high is not None and high > 1e30 else high
+    low = None if low is not None and low < -1e30 else low
     if (low, high) not in kinds:
         raise ModelError(f"Clip from {low} to {high} is not supported")
     return kinds[low, high]  # type: ignore[index]

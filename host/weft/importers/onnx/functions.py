@@ -1,6 +1,6 @@
 """ONNX's float functions, as ONNX Runtime computes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from weft.errors import ModelError
 __all__ = ["FUNCTIONS", "OPERANDS", "Float32"]
 
 Float32 = NDArray[Any]
-Attributes = dict[str, Any]
+Attributes = Mapping[str, Any]
 Function = Callable[[Attributes, list[Any]], Float32]
 
 _ONE = np.float32(1)

@@ -10,9 +10,17 @@ from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.moves import MOVES
 from weft.importers.onnx.qoperators import QOPERATORS, as_quantized
-from weft.importers.onnx.values import ELEMENT_TYPES, Activation, Step, Value, step_of, take
+from weft.importers.onnx.values import (
+    ELEMENT_TYPES,
+    Activation,
+    Step,
+    Value,
+    step_of,
+    take,
+    type_name,
+)
 
-__all__ = ["add_input", "live_nodes", "operand_stand_in", "stand_in"]
+__all__ = ["add_input", "operand_stand_in", "stand_in"]
 
 _MAX_ELEMENTS = 1 << 28
 
@@ -22,13 +30,13 @@ def add_input(builder: Builder, graph: Any, value: Any, values: Mapping[str, Val
     kind = value.type.tensor_type
     dtype = ELEMENT_TYPES.get(kind.elem_type)
     if dtype not in (np.float32, np.uint8, np.int8):
-        raise ModelError(f"an input of type {kind.elem_type} is not supported")
+        raise ModelError(f"an input of type {type_name(kind.elem_type)} is not supported")
     shape = _shape_of(value)
     name = builder.add_tensor(value.name, shape, dtype)
     activation = Activation(name, shape, "plain", None)
     if dtype == np.float32:
         return activation
-    return as_quantized(builder, activation, _input_step(graph, value.name, values))
+    return as_quantized(builder, activation, _input_step(graph, value.name, values, dtype))
 
 
 def _shape_of(value: Any) -> tuple[int, ...]:
@@ -52,7 +60,7 @@ def _shape_of(value: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _input_step(graph: Any, name: str, values: Mapping[str, Value]) -> Step:
+def _input_step(graph: Any, name: str, values: Mapping[str, Value], dtype: Any) -> Step:
     """Scale and zero point of an 8-bit input: those with which it is first read."""
     names = {name}
     for node in graph.node:
@@ -63,18 +71,9 @@ def _input_step(graph: Any, name: str, values: Mapping[str, Value]) -> Step:
             names.update(node.output[:1])
         elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
             operands = tuple(values.get(x) for x in node.input)
-            return step_of(take(operands, reads[0] + 1), take(operands, reads[0] + 2))
+            scale, zero_point = take(operands, reads[0] + 1), take(operands, reads[0] + 2)
+            return step_of(scale, zero_point, unsigned=dtype == np.uint8)
     raise ModelError("no layer tells the scale of this input")
-
-
-def live_nodes(graph: Any) -> list[tuple[int, Any]]:
-    """Return the nodes on which an output depends, and their places in the file."""
-    wanted, found = {value.name for value in graph.output}, []
-    for index, node in reversed(list(enumerate(graph.node))):
-        if wanted & {*node.output}:
-            wanted.update(node.input)
-            found.append((index, node))
-    return found[::-1]
 
 
 def stand_in(

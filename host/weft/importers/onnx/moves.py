@@ -2,26 +2,25 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.pad import pad
 from weft.importers.onnx.resize import resize
 from weft.importers.onnx.slices import slice_tensor
-from weft.importers.onnx.values import Activation, Pending, Value, integers, take
+from weft.importers.onnx.values import Activation, Constant, Pending, Value, integers, take
 from weft.importers.onnx.windows import max_pool
 
 __all__ = ["MOVES", "mean_axes", "move"]
 
 MOVES = (
     "MaxPool", "GlobalMaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Pad",
-    "Resize", "Slice", "ArgMax", "Identity", "Dropout",
+    "Resize", "Slice", "ArgMax", "Identity", "Dropout", "Cast",
 )  # fmt: skip
 
-Attributes = dict[str, Any]
 
 
 def move(
@@ -34,6 +33,8 @@ def move(
         raise ModelError(f"the input of {operator} is not quantised")
     if not isinstance(value, Activation):
         raise ModelError(f"{operator} of a constant is not supported")
+    if operator == "Dropout" and _trains(take(operands, 2)):
+        raise ModelError("Dropout in training mode is not supported")
     if operator in ("Identity", "Dropout"):
         return value
     if operator == "MaxPool":
@@ -41,7 +42,8 @@ def move(
     if operator == "GlobalMaxPool":
         if len(value.shape) not in (3, 4):
             raise ModelError(f"GlobalMaxPool of shape {value.shape} is not supported")
-        return max_pool(builder, label, {"kernel_shape": value.shape[2:]}, value, output)
+        return max_pool(
+            builder, label, Attributes({"kernel_shape": value.shape[2:]}), value, output)
     if operator == "Slice":
         return slice_tensor(builder, label, attributes, operands, value, output)
     if operator == "Transpose":
@@ -132,9 +134,9 @@ def transpose(
     if sorted(permutation) != list(range(rank)):
         raise ModelError(f"Transpose cannot permute {rank} dimensions by {permutation}")
     if value.layout == "channels_last" and permutation == (0, 2, 3, 1):
-        return replace(
-            value, shape=builder.tensors[value.tensor].shape, layout="plain"
-        )
+        return builder.as_nhwc(value, output)
+    if value.layout == "plain" and permutation == (0, 3, 1, 2):
+        return builder.as_nchw(value)
     plain = builder.plain(value)
     shape = tuple(value.shape[axis] for axis in permutation)
     if permutation == tuple(range(rank)):
@@ -149,11 +151,24 @@ def transpose(
 def mean_axes(
     attributes: Attributes, operands: tuple[Value | None, ...], rank: int
 ) -> tuple[int, ...]:
-    """Return the axes of ReduceMean, counted from the front."""
-    axes = attributes.get("axes")
-    if axes is None:
+    """Return the axes of ReduceMean, counted from the front; none for a copy."""
+    axes = attributes.get("axes", ())
+    if take(operands, 1) is not None:
         axes = integers(take(operands, 1), "the axes of ReduceMean")
-    return tuple(sorted(axis + (rank if axis < 0 else 0) for axis in axes))
+    if not axes and not attributes.get("noop_with_empty_axes", 0):
+        axes = range(rank)
+    axes = tuple(sorted(axis + (rank if axis < 0 else 0) for axis in axes))
+    if len(set(axes)) != len(axes) or any(not 0 <= axis < rank for axis in axes):
+        raise ModelError(f"ReduceMean over axes {axes} of {rank} dimensions is not possible")
+    return axes
+
+
+def _trains(mode: Value | None) -> bool:
+    if mode is None:
+        return False
+    if not isinstance(mode, Constant) or mode.data.size != 1:
+        raise ModelError("the training mode of Dropout must be a constant")
+    return bool(mode.data.reshape(-1)[0])
 
 
 def arg_max(

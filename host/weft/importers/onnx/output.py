@@ -8,31 +8,47 @@ import numpy as np
 from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import ELEMENT_TYPES, Activation, Pending, Value
+from weft.importers.onnx.values import ELEMENT_TYPES, Activation, Pending, Value, type_name
 
 __all__ = ["add_output"]
 
 
-def add_output(builder: Builder, name: str, declared: int, value: Value | None) -> str:
+def add_output(
+    builder: Builder, name: str, declared: int, value: Value | None, real: bool
+) -> str:
     """Add what turns ``value`` into the model's output ``name``; return that tensor's name.
 
-    ``declared`` is the file's element type.
+    Parameters
+    ----------
+    declared : int
+        The file's element type; 0 where it has none.
+    real : bool
+        Whether the output stands for real numbers, or for the integers that express them.
+
+    Raises
+    ------
+    ModelError
+        If no layer computes it, or it is of another type than declared.
     """
     if isinstance(value, Pending):
         raise ModelError(f"the result of {value.operator} is not quantised")
     if not isinstance(value, Activation):
         raise ModelError("no layer computes this output")
+    value = replace(value, tensor=builder.renamed.get(value.tensor, value.tensor))
     value = builder.plain(value)
-    step = value.step
-    dtype: Any = np.dtype(ELEMENT_TYPES.get(declared, np.float32))
+    step, tensor = value.step, value.tensor
+    dtype: Any = builder.tensors[tensor].dtype
+    if step is not None:
+        dtype = np.dtype(np.float32 if real else np.uint8 if step.unsigned else np.int8)
+    if declared and ELEMENT_TYPES.get(declared) != dtype:
+        raise ModelError(f"this output is declared {type_name(declared)}, but is {dtype}")
     if step is None or dtype == np.int8:
-        return value.tensor
-    label = f"{name}/output" if name in builder.tensors else name
+        return builder.named(tensor, name)
+    builder.free(name)
+    tensor = builder.renamed.get(tensor, tensor)
     if dtype == np.float32:
-        return builder.emit("DEQUANTIZE", label, (value.tensor,), label, dtype=dtype)
-    if dtype != np.uint8:
-        raise ModelError(f"an output of type {dtype} is not supported")
-    tensor = builder.emit("QUANTIZE", label, (value.tensor,), label, dtype=dtype)
+        return builder.emit("DEQUANTIZE", name, (tensor,), name, dtype=dtype)
+    tensor = builder.emit("QUANTIZE", name, (tensor,), name, dtype=dtype)
     zero_point = np.array([step.zero_point + 128])
     quantization = Quantization(np.array([step.scale], np.float32), zero_point)
     builder.tensors[tensor] = replace(builder.tensors[tensor], quantization=quantization)

@@ -1,5 +1,6 @@
 """ONNX's Pad: what it fills with may be a quantised value, or a real number that becomes one."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,9 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["is_real_pad", "pad"]
+__all__ = ["is_real_pad", "pad", "with_filler"]
 
-Attributes = dict[str, Any]
+Attributes = Mapping[str, Any]
 Operands = tuple[Value | None, ...]
 
 
@@ -28,6 +29,14 @@ def is_real_pad(attributes: Attributes, operands: Operands) -> bool:
     value, number = take(operands, 0), _filler(attributes, operands)
     return isinstance(value, Activation) and not isinstance(number, int) and (
         number != 0 or value.step is None)  # fmt: skip
+
+
+def with_filler(operands: Operands, step: Step) -> Operands:
+    """Return the operands of a Pad of integers, which fills with the integer zero by itself."""
+    if take(operands, 2) is not None:
+        return operands
+    zero = Constant(np.zeros((), np.uint8 if step.unsigned else np.int8))
+    return (*(*operands, None)[:2], zero, *operands[3:])
 
 
 def pad(

@@ -1,6 +1,6 @@
 """ONNX's QOperator format: operators that carry the scales of their operands as inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +23,9 @@ from weft.importers.onnx.values import (
 
 __all__ = ["QOPERATORS", "as_quantized", "quantized_constant"]
 
-Attributes = dict[str, Any]
+Attributes = Mapping[str, Any]
 Operands = tuple[Value | None, ...]
+QOperator = Callable[[Builder, str, Attributes, Operands, str], Activation]
 
 
 def as_quantized(builder: Builder, value: Activation, step: Step) -> Activation:
@@ -79,21 +80,37 @@ def _operand(
         return quantized_constant(value, scale, zero_point, axis)
     if not isinstance(value, Activation):
         raise ModelError("an operand is not quantised")
-    step = step_of(scale, zero_point)
     if value.step is None:
         raise ModelError("its operand is not quantised")
-    if value.step.scale != step.scale or value.step.zero_point != step.zero_point:
+    if value.step != step_of(scale, zero_point, unsigned=value.step.unsigned):
         raise ModelError("its operand was quantised with another scale or zero point")
     return value
 
 
 def _output(operands: Operands, index: int) -> Step:
-    return step_of(take(operands, index), take(operands, index + 1))
+    images = [x.step for x in operands if isinstance(x, Activation) and x.step is not None]
+    unsigned = not images or images[0].unsigned
+    return step_of(take(operands, index), take(operands, index + 1), unsigned=unsigned)
+
+
+def _image(b: Builder, attributes: Attributes, operands: Operands) -> Activation:
+    """Return the first operand as an image of ONNX's order."""
+    value = _operand(b, operands, 0)
+    if not isinstance(value, Activation):
+        raise ModelError("an operand is a constant")
+    return b.as_nchw(value) if attributes.get("channels_last", 0) else value
+
+
+def _result(b: Builder, attributes: Attributes, value: Activation, output: str) -> Activation:
+    """Return an image in the order that the file asks for."""
+    return b.as_nhwc(value, output) if attributes.get("channels_last", 0) else value
 
 
 def _conv(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
-    operands = (_operand(b, x, 0), _operand(b, x, 3), take(x, 8))
-    return onnx_windows.convolution(b, name, attributes, operands, _output(x, 6), output, "NONE")
+    operands = (_image(b, attributes, x), _operand(b, x, 3), take(x, 8))
+    value = onnx_windows.convolution(
+        b, name, attributes, operands, _output(x, 6), output, "NONE")
+    return _result(b, attributes, value, output)
 
 
 def _matmul(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
@@ -104,7 +121,7 @@ def _matmul(b: Builder, name: str, attributes: Attributes, x: Operands, output: 
 
 
 def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
-    axis = 0 if attributes.get("transB", 0) else 1
+    axis = 0 if attributes["transB"] else 1
     operands = (_operand(b, x, 0), _operand(b, x, 3, axis=axis), take(x, 6))
     if take(x, 7) is None:
         raise ModelError("QGemm with a float output is not supported")
@@ -113,7 +130,7 @@ def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: st
     )
 
 
-def _binary(operator: str) -> Callable[[Builder, str, Attributes, Operands, str], Activation]:
+def _binary(operator: str) -> QOperator:
     def handler(
         b: Builder, name: str, attributes: Attributes, x: Operands, output: str
     ) -> Activation:
@@ -126,34 +143,42 @@ def _binary(operator: str) -> Callable[[Builder, str, Attributes, Operands, str]
 def _average_pool(
     b: Builder, name: str, attributes: Attributes, x: Operands, output: str
 ) -> Activation:
-    _not_channels_last(attributes)
-    return onnx_windows.average_pool(
-        b, name, attributes, _operand(b, x, 0), _output(x, 3), output
-    )
+    image = _image(b, attributes, x)
+    value = onnx_windows.average_pool(b, name, attributes, image, _output(x, 3), output)
+    return _result(b, attributes, value, output)
 
 
 def _global_average_pool(
     b: Builder, name: str, attributes: Attributes, x: Operands, output: str
 ) -> Activation:
-    _not_channels_last(attributes)
-    return onnx_windows.global_average_pool(b, name, _operand(b, x, 0), _output(x, 3), output)
+    image = _image(b, attributes, x)
+    value = onnx_windows.global_average_pool(b, name, image, _output(x, 3), output)
+    return _result(b, attributes, value, output)
 
 
-def _not_channels_last(attributes: Attributes) -> None:
-    if attributes.get("channels_last", 0):
-        raise ModelError("channels_last pooling is not supported")
+def _max_pool(
+    b: Builder, name: str, attributes: Attributes, x: Operands, output: str
+) -> Activation:
+    """Add NhwcMaxPool, which needs no scale."""
+    value = take(x, 0)
+    if not isinstance(value, Activation):
+        raise ModelError("the input of NhwcMaxPool is not quantised")
+    image = onnx_windows.max_pool(b, name, attributes, b.as_nchw(value), output)
+    return b.as_nhwc(image, output)
 
 
 def _concat(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
+    if "axis" not in attributes:
+        raise ModelError("QLinearConcat must have an axis")
     operands = tuple(_operand(b, x, index) for index in range(2, len(x), 3))
     return onnx_elementwise.concatenation(b, name, attributes, operands, _output(x, 0), output)
 
 
-def _unary(operator: str) -> Callable[[Builder, str, Attributes, Operands, str], Activation]:
+def _unary(operator: str) -> QOperator:
     def handler(
         b: Builder, name: str, attributes: Attributes, x: Operands, output: str
     ) -> Activation:
-        extra = {"alpha": attributes.get("alpha", 0.01)} if operator == "LEAKY_RELU" else {}
+        extra = {"alpha": attributes["alpha"]} if operator == "LEAKY_RELU" else {}
         return onnx_elementwise.unary(
             b, name, operator, extra, _operand(b, x, 0), _output(x, 3), output
         )
@@ -162,11 +187,16 @@ def _unary(operator: str) -> Callable[[Builder, str, Attributes, Operands, str],
 
 
 def _softmax(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
-    axis = attributes.get("axis", -1 if attributes.get("opset", 13) >= 13 else 1)
-    return onnx_elementwise.softmax(b, name, axis, _operand(b, x, 0), _output(x, 3), output)
+    if "opset" not in attributes:
+        raise ModelError("QLinearSoftmax must name an opset")
+    return onnx_elementwise.softmax(
+        b, name, attributes["axis"], _operand(b, x, 0), _output(x, 3), output,
+        flattened=attributes["opset"] < 13,
+    )  # fmt: skip
 
 
-QOPERATORS: dict[str, Callable[[Builder, str, Attributes, Operands, str], Activation]] = {
+QOPERATORS: dict[str, QOperator] = {
+    "NhwcMaxPool": _max_pool,
     "QLinearConv": _conv,
     "QLinearMatMul": _matmul,
     "QGemm": _gemm,

@@ -1,17 +1,15 @@
 """ONNX's Resize, where TFLite's nearest-neighbour rule picks the same pixels."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.values import Activation, Constant, Value, integers, take
 
 __all__ = ["resize"]
-
-Attributes = dict[str, Any]
 
 
 def resize(
@@ -19,34 +17,19 @@ def resize(
     value: Activation, output: str,
 ) -> Activation:  # fmt: skip
     """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's."""
-    if attributes.get("mode", "nearest") != "nearest":
+    if attributes["mode"] != "nearest":
         raise ModelError(f"Resize with mode {attributes['mode']} is not supported")
-    image = builder.channels_last(value)
-    size = builder.tensors[image.tensor].shape[1:3]
     if len(value.shape) != 4:
         raise ModelError(f"Resize of shape {value.shape} is not supported")
-    sizes = take(operands, 3)
-    scales = take(operands, 2) if len(operands) > 2 else take(operands, 1)
-    factors: tuple[float, float]
-    if isinstance(sizes, Constant) and sizes.data.size == 4:
-        target = integers(sizes, "the sizes of Resize")
-        factors = (target[2] / size[0], target[3] / size[1])
-        whole = target[:2] == value.shape[:2]
-    elif isinstance(scales, Constant) and scales.data.size == 4:
-        numbers = [float(x) for x in scales.data.reshape(-1)]
-        if not all(0 < x < 1e4 for x in numbers):
-            raise ModelError(f"Resize by {numbers} is not possible")
-        factors = (numbers[2], numbers[3])
-        target = (*value.shape[:2], int(size[0] * factors[0]), int(size[1] * factors[1]))
-        whole = numbers[0] == numbers[1] == 1
-    else:
-        raise ModelError("Resize must have constant scales or sizes")
-    if not whole or min(target[2:]) < 1 or max(target[2:]) > 1 << 16:
+    target, factors = _target(attributes, operands, value.shape)
+    if target[:2] != value.shape[:2] or min(target[2:]) < 1 or max(target[2:]) > 1 << 16:
         raise ModelError(f"Resize from {value.shape} to {target} is not supported")
+    image = builder.channels_last(value)
+    size = value.shape[2:]
     for half_pixel in (False, True):
         if all(
             np.array_equal(
-                _onnx_pixels(attributes, size[axis], target[2 + axis], factors[axis]),
+                _onnx_pixels(attributes, size[axis], target[2 + axis], factors[2 + axis]),
                 _tflite_pixels(size[axis], target[2 + axis], half_pixel),
             )
             for axis in (0, 1)
@@ -62,16 +45,47 @@ def resize(
     return replace(image, tensor=tensor, shape=(image.shape[0], image.shape[1], *target[2:]))
 
 
+def _target(
+    attributes: Attributes, operands: tuple[Value | None, ...], shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the output's shape, and by how much each dimension grows."""
+    # Up to opset 10 there was no region of interest before the scales, and no sizes.
+    places = (1, None) if attributes.version == 10 else (2, 3)
+    scales = take(operands, places[0])
+    sizes = None if places[1] is None else take(operands, places[1])
+    rank = len(shape)
+    axes = tuple(axis + rank * (axis < 0) for axis in attributes.get("axes", range(rank)))
+    if len(set(axes)) != len(axes) or not set(axes) <= {*range(rank)}:
+        raise ModelError(f"Resize of axes {axes} of {rank} dimensions is not possible")
+    target, factors = list(shape), [1.0] * rank
+    if isinstance(sizes, Constant) and sizes.data.size == len(axes):
+        for axis, size in zip(axes, integers(sizes, "the sizes of Resize"), strict=True):
+            target[axis], factors[axis] = size, float(np.float32(size) / np.float32(shape[axis]))
+    elif isinstance(scales, Constant) and scales.data.size == len(axes):
+        for axis, factor in zip(axes, scales.data.reshape(-1).tolist(), strict=True):
+            if not 0 < factor < 1e4:
+                raise ModelError(f"Resize by {factor} is not possible")
+            target[axis], factors[axis] = int(shape[axis] * factor), factor
+    else:
+        raise ModelError("Resize must have constant scales or sizes")
+    return tuple(target), tuple(factors)
+
+
 def _onnx_pixels(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
     position = np.arange(target, dtype=np.float64)
-    mode = attributes.get("coordinate_transformation_mode", "half_pixel")
+    if attributes.version == 10:
+        # ONNX Runtime rounds down where it enlarges, up where it reduces.
+        source = position / factor
+        rounded = np.ceil(source) if factor < 1 else np.floor(source)
+        return np.clip(rounded, 0, length - 1).astype(np.int64)
+    mode = attributes["coordinate_transformation_mode"]
     if mode == "asymmetric":
         source = position / factor
     elif mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
         source = (position + 0.5) / factor - 0.5
     else:
         return np.full(target, -1)
-    nearest = attributes.get("nearest_mode", "round_prefer_floor")
+    nearest = attributes["nearest_mode"]
     rounded = {
         "floor": np.floor(source),
         "ceil": np.ceil(source),

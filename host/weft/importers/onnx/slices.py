@@ -1,5 +1,6 @@
 """ONNX's Slice and Split: parts of a tensor along some of its dimensions."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from weft.importers.onnx.values import Activation, Value, integers, take
 
 __all__ = ["slice_tensor", "split"]
 
-Attributes = dict[str, Any]
+Attributes = Mapping[str, Any]
 Operands = tuple[Value | None, ...]
 _MOST = 256  # outputs of Split
 

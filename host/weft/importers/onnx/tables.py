@@ -19,7 +19,7 @@ from weft.importers.onnx.values import (
     Value,
 )
 
-__all__ = ["is_function", "operators_of", "tabulate"]
+__all__ = ["emit_table", "is_function", "operators_of", "tabulate"]
 
 _DEEPEST = 64
 
@@ -139,7 +139,15 @@ def tabulate(
     # Not-a-number becomes zero, as where a tensor is quantised.
     steps = np.clip(np.nan_to_num(steps, nan=0.0), -1e9, 1e9)
     table = np.clip(steps + step.zero_point, -128, 127).astype(np.int64)
+    return emit_table(builder, pending.name, source, table, step, output)
+
+
+def emit_table(
+    builder: Builder, name: str, source: Activation, table: NDArray[np.int64], step: Step,
+    output: str,
+) -> Activation:  # fmt: skip
+    """Add TABLE: ``table`` (256,) or (channels, 256), at the index ``value & 255``."""
     attributes = {"table": tuple(table.reshape(-1).tolist())}
-    tensor = builder.emit("TABLE", pending.name, (source.tensor,), output, attributes, step=step)
+    tensor = builder.emit("TABLE", name, (source.tensor,), output, attributes, step=step)
     return replace(source, tensor=tensor, step=step)
 

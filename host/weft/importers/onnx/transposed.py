@@ -1,5 +1,6 @@
 """ONNX's ConvTranspose."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,17 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.builder import Builder, nhwc_shape
 from weft.importers.onnx.values import Activation, QuantizedConstant, Step, Value, take
-from weft.importers.onnx.windows import MAX_SIDE, bias_tensor, image_of, pair_of
+from weft.importers.onnx.windows import (
+    MAX_SIDE,
+    bias_tensor,
+    check_kernel,
+    image_of,
+    pair_of,
+)
 
 __all__ = ["transposed_convolution"]
 
-Attributes = dict[str, Any]
+Attributes = Mapping[str, Any]
 
 
 def transposed_convolution(
@@ -25,6 +32,7 @@ def transposed_convolution(
     weights = take(operands, 1)
     if not isinstance(weights, QuantizedConstant):
         raise ModelError("the weights of ConvTranspose must be quantised constants")
+    check_kernel(attributes, weights.data.shape, "ConvTranspose")
     data = weights.data[:, :, None] if weights.data.ndim == 3 else weights.data
     batch, height, width, depth = nhwc_shape(image.shape)
     groups = attributes.get("group", 1)
@@ -68,7 +76,7 @@ def _dense(
 
 def _window(
     attributes: Attributes, size: tuple[int, int], kernel: tuple[int, int]
-) -> Attributes:
+) -> dict[str, Any]:
     operator = "ConvTranspose"
     stride = pair_of(attributes.get("strides", (1, 1)), operator)
     if pair_of(attributes.get("dilations", (1, 1)), operator) != (1, 1):

@@ -12,30 +12,16 @@ from weft.graph import Quantization
 
 __all__ = [
     "ELEMENT_TYPES", "Activation", "Constant", "Pending", "QuantizedConstant", "Step", "Value",
-    "attributes_of", "constant_of", "integers", "step_of", "take",
+    "attribute_value", "constant_of", "integers", "step_of", "take", "type_name",
 ]  # fmt: skip
 
 # Types of tensors by their number in the file.
 ELEMENT_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
 
 _MAX_ELEMENTS = 1 << 28
-_ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8}
-
-
-# What the attributes that are read must be, whichever operator has them.
-_KINDS = {
-    tuple: (
-        "axes", "dilations", "ends", "kernel_shape", "output_padding", "pads", "perm", "split",
-        "starts", "steps", "strides",
-    ),
-    int: (
-        "allowzero", "axis", "ceil_mode", "channels_last", "count_include_pad", "end", "group",
-        "keepdims", "opset", "select_last_index", "start", "to", "transA", "transB",
-    ),
-    float: ("alpha", "beta", "gamma", "max", "min"),
-    str: (
-        "approximate", "auto_pad", "coordinate_transformation_mode", "mode", "nearest_mode",
-    ),
+_ITEM_BITS = {
+    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 21: 4,
+    22: 4,
 }  # fmt: skip
 
 
@@ -92,7 +78,7 @@ class Pending:
 
     operator: str
     name: str
-    attributes: dict[str, Any]
+    attributes: Any  # declarations.Attributes
     operands: tuple["Value | None", ...]
     activation: str = "NONE"
 
@@ -103,6 +89,18 @@ Value = Constant | QuantizedConstant | Activation | Pending
 def take(operands: tuple[Value | None, ...], index: int) -> Value | None:
     """Return operand ``index``; None where it is absent."""
     return operands[index] if index < len(operands) else None
+
+
+def type_name(kind: Any) -> str:
+    """Return the name of a type: a NumPy dtype, or a number in the file."""
+    if not isinstance(kind, int):
+        return str(np.dtype(kind))
+    from onnx import TensorProto
+
+    try:
+        return TensorProto.DataType.Name(kind).lower()  # type: ignore[arg-type]
+    except ValueError:
+        return f"of the unknown type {kind}"
 
 
 def integers(value: Value | None, what: str) -> tuple[int, ...]:
@@ -129,49 +127,63 @@ def constant_of(proto: Any) -> Constant:
         raise ModelError(f"initialiser {proto.name} has the impossible shape {dims}")
     if proto.data_location == TensorProto.EXTERNAL:
         raise ModelError(f"initialiser {proto.name} lies in another file, which is not supported")
-    if proto.data_type not in _ITEM_BYTES or proto.HasField("segment"):
-        raise ModelError(f"initialiser {proto.name} has the unsupported type {proto.data_type}")
+    if proto.data_type not in _ITEM_BITS or proto.HasField("segment"):
+        kind = type_name(proto.data_type)
+        raise ModelError(f"initialiser {proto.name} is {kind}, which is not supported")
     if proto.HasField("raw_data"):
-        expected = math.prod(dims) * _ITEM_BYTES[proto.data_type]
+        expected = -(-math.prod(dims) * _ITEM_BITS[proto.data_type] // 8)
         if len(proto.raw_data) != expected:
             raise ModelError(
                 f"initialiser {proto.name} of shape {dims} needs {expected} bytes, "
                 f"but has {len(proto.raw_data)}"
             )
     try:
-        return Constant(np.asarray(numpy_helper.to_array(proto)))
+        data = np.asarray(numpy_helper.to_array(proto))
+        # Four bits become eight: the numbers stay the same.
+        narrow = {TensorProto.INT4: np.int8, TensorProto.UINT4: np.uint8}.get(proto.data_type)
+        return Constant(data if narrow is None else data.astype(narrow))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ModelError(f"initialiser {proto.name} is malformed ({error})") from error
 
 
-def attributes_of(node: Any) -> dict[str, Any]:
-    """Return a node's attributes; strings decoded, lists as tuples."""
+def attribute_value(attribute: Any) -> Any:
+    """Return an attribute's value: strings decoded, lists as tuples, tensors as arrays.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is malformed, or the attribute is of another kind, such as a graph.
+    """
     from onnx import AttributeProto
 
-    result: dict[str, Any] = {}
-    for attribute in node.attribute:
-        kind = attribute.type
-        if kind == AttributeProto.INT:
-            result[attribute.name] = int(attribute.i)
-        elif kind == AttributeProto.FLOAT:
-            result[attribute.name] = float(attribute.f)
-        elif kind == AttributeProto.STRING:
-            result[attribute.name] = attribute.s.decode(errors="replace")
-        elif kind == AttributeProto.INTS:
-            result[attribute.name] = tuple(int(value) for value in attribute.ints)
-        elif kind == AttributeProto.FLOATS:
-            result[attribute.name] = tuple(float(value) for value in attribute.floats)
-        elif kind == AttributeProto.TENSOR:
-            result[attribute.name] = constant_of(attribute.t).data
-    for name, value in result.items():
-        expected = next((kind for kind, names in _KINDS.items() if name in names), None)
-        if expected is not None and not isinstance(value, expected):
-            raise ModelError(f"attribute {name} cannot be {value}")
-    return result
+    kind = attribute.type
+    if kind == AttributeProto.INT:
+        return int(attribute.i)
+    if kind == AttributeProto.FLOAT:
+        return float(attribute.f)
+    if kind == AttributeProto.STRING:
+        return attribute.s.decode(errors="replace")
+    if kind == AttributeProto.INTS:
+        return tuple(int(value) for value in attribute.ints)
+    if kind == AttributeProto.FLOATS:
+        return tuple(float(value) for value in attribute.floats)
+    if kind == AttributeProto.TENSOR:
+        return constant_of(attribute.t).data
+    raise ModelError(f"attribute {attribute.name} has a type that is not supported")
 
 
-def step_of(scale: Value | None, zero_point: Value | None) -> Step:
+def step_of(
+    scale: Value | None, zero_point: Value | None, kind: int = 0, *, unsigned: bool = True
+) -> Step:
     """Return the quantisation that a scalar scale and zero point express.
+
+    Parameters
+    ----------
+    scale, zero_point : values
+    kind : int
+        The type that a QuantizeLinear asks for; 0 where it does not.
+    unsigned : bool
+        Whether the tensor is uint8 where neither the zero point nor ``kind`` says so.
 
     Raises
     ------
@@ -180,14 +192,21 @@ def step_of(scale: Value | None, zero_point: Value | None) -> Step:
     """
     if not isinstance(scale, Constant) or scale.data.size != 1:
         raise ModelError("an activation's scale must be one constant number")
+    if scale.data.dtype != np.float32:
+        raise ModelError(f"an activation's scale must be float32, not {scale.data.dtype}")
     value = np.float32(scale.data.reshape(-1)[0])
+    wanted = ELEMENT_TYPES.get(kind)
+    if kind and wanted not in (np.int8, np.uint8):
+        raise ModelError(f"activations must be int8 or uint8, not {type_name(kind)}")
     if zero_point is None:
-        return Step(value, -128, True)
+        unsigned = wanted == np.uint8 if kind else unsigned
+        return Step(value, -128 if unsigned else 0, unsigned)
     if not isinstance(zero_point, Constant) or zero_point.data.size != 1:
         raise ModelError("an activation's zero point must be one constant number")
-    data = zero_point.data.reshape(-1)[0]
-    if zero_point.data.dtype == np.uint8:
-        return Step(value, int(data) - 128, True)
-    if zero_point.data.dtype == np.int8:
-        return Step(value, int(data), False)
-    raise ModelError(f"activations must be int8 or uint8, not {zero_point.data.dtype}")
+    dtype = zero_point.data.dtype
+    if dtype not in (np.int8, np.uint8):
+        raise ModelError(f"activations must be int8 or uint8, not {dtype}")
+    if kind and dtype != wanted:
+        raise ModelError(f"its zero point is {dtype}, its output_dtype {type_name(kind)}")
+    data = int(zero_point.data.reshape(-1)[0])
+    return Step(value, data - 128 * int(dtype == np.uint8), dtype == np.uint8)

@@ -1,8 +1,7 @@
 """ONNX models as ``onnxruntime.quantization`` writes them, into the graph form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,24 +9,29 @@ import numpy as np
 from weft.errors import ModelError
 from weft.graph import Graph
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.floats import PENDING, clip_kind, finish
-from weft.importers.onnx.inputs import add_input, live_nodes, operand_stand_in, stand_in
+from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
+from weft.importers.onnx.floats import PENDING, finish, fused
+from weft.importers.onnx.folding import Folder
+from weft.importers.onnx.inputs import add_input, operand_stand_in, stand_in
+from weft.importers.onnx.integers import INTEGERS, on_integers
 from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.output import add_output
-from weft.importers.onnx.pad import is_real_pad
+from weft.importers.onnx.pad import is_real_pad, with_filler
+from weft.importers.onnx.prepare import inline_functions, ordered_nodes, set_shapes
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
-from weft.importers.onnx.shapes import SHAPE_ARITHMETIC, compute_shape, is_shape_arithmetic
 from weft.importers.onnx.slices import split
 from weft.importers.onnx.tables import is_function, operators_of
 from weft.importers.onnx.values import (
+    ELEMENT_TYPES,
     Activation,
     Constant,
     Pending,
+    QuantizedConstant,
     Value,
-    attributes_of,
     constant_of,
     step_of,
     take,
+    type_name,
 )
 from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
@@ -35,8 +39,13 @@ from weft.importers.rules.problems import Problems
 __all__ = ["import_onnx"]
 
 
-def import_onnx(data: bytes, name: str, rounding: str, *, source: str) -> Graph:
+def import_onnx(
+    data: bytes, name: str, rounding: str, *, source: str,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Graph:  # fmt: skip
     """Return the graph of the ONNX model in ``data``.
+
+    ``shapes`` gives inputs their dimensions where the file leaves them open.
 
     Raises
     ------
@@ -52,11 +61,17 @@ def import_onnx(data: bytes, name: str, rounding: str, *, source: str) -> Graph:
         raise ModelError(f"{source} is neither a .tflite nor a readable ONNX model") from error
     if not model.graph.node or not model.graph.input or not model.graph.output:
         raise ModelError(f"{source} is neither a .tflite nor an ONNX model with layers")
-    return _Importer(model, name, rounding).run()
+    try:
+        model = inline_functions(model)
+        set_shapes(model.graph, shapes or {})
+        importer = _Importer(model, name, rounding)
+    except ModelError as error:
+        raise ModelError(f"cannot import {name}: {error}") from error
+    return importer.run()
 
 
 class _Importer:
-    """Walks the nodes once, in the order in which the file must have them.
+    """Walks the nodes once, each after those that it reads from.
 
     Where a node fails, what it computes is unknown. Nothing is said of nodes that read it, but
     all others are examined; those too that read it in QOperator form, or lie behind the next
@@ -64,12 +79,13 @@ class _Importer:
     """
 
     def __init__(self, model: Any, name: str, rounding: str):
-        self._graph, self._name = model.graph, name
-        self._opset = max(
-            (o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1
-        )
+        self._graph = model.graph
+        self._opsets = opsets_of(model)
+        self._nodes = ordered_nodes(model.graph)
+        self._folder = Folder(self._opsets)
         self._builder = Builder(name, rounding)
         self._values: dict[str, Value] = {}
+        self._real: set[str] = set()  # names of quantised tensors that were dequantised
         self._unknown: set[str] = set()
         self._quantized: set[str] = set()  # float operators whose result is
         self._problems = Problems(name)
@@ -78,21 +94,23 @@ class _Importer:
         for initializer in self._graph.initializer:
             with self._layer(initializer.name, initializer.name):
                 self._values[initializer.name] = constant_of(initializer)
+        read = {name for _, node in self._nodes for name in node.input}
+        read.update(value.name for value in self._graph.output)
         inputs = []
         for value in self._graph.input:
-            if value.name not in self._values:
+            if value.name in read and value.name not in self._values:
                 with self._layer(value.name, value.name):
                     added = add_input(self._builder, self._graph, value, self._values)
                     self._values[value.name] = added
                     inputs.append(value.name)
         stand_ins = []
-        for index, node in live_nodes(self._graph):
+        for index, node in self._nodes:
             for name in dict.fromkeys(x for x in node.input if x in self._unknown):
                 value = operand_stand_in(self._builder, self._graph, node, name, self._values)
                 if value is not None:
                     self._know(name, value, stand_ins)
             label = self._label(node, index)
-            if not self._known(node.op_type) or not self._unknown & {*node.input}:
+            if not is_declared(node) or not self._unknown & {*node.input}:
                 with self._layer(label, *node.output):
                     self._node(node, label)
                     continue
@@ -105,8 +123,8 @@ class _Importer:
             if value.name not in self._unknown:
                 with self._layer(value.name):
                     declared = value.type.tensor_type.elem_type
-                    found = self._values.get(value.name)
-                    outputs.append(add_output(self._builder, value.name, declared, found))
+                    found, real = self._values.get(value.name), value.name in self._real
+                    outputs.append(add_output(self._builder, value.name, declared, found, real))
         graph = self._builder.graph(tuple(inputs), tuple(outputs))
         check(graph, self._problems, elsewhere=stand_ins)
         return graph
@@ -144,11 +162,6 @@ class _Importer:
                 raise ModelError(f"the result of {value.operator} is not quantised")
         self._unknown.update(bare)
 
-    @staticmethod
-    def _known(operator: str) -> bool:
-        others = ("QuantizeLinear", "DequantizeLinear", "Constant", "Split", *SHAPE_ARITHMETIC)
-        return operator in (*PENDING, *MOVES, *others, *QOPERATORS)
-
     def _operand(self, name: str) -> Value | None:
         if not name:
             return None
@@ -159,86 +172,108 @@ class _Importer:
 
     def _node(self, node: Any, label: str) -> None:
         operator = node.op_type
-        if not self._known(operator):
-            raise ModelError(f"operator {operator} is not supported")
+        attributes = read_attributes(node, self._opsets)
         if not node.output or not node.output[0] or (not node.input and operator != "Constant"):
             raise ModelError(f"{operator} must have inputs and an output")
         if any(output in self._values for output in node.output if output):
             raise ModelError(f"its output {node.output[0]} is computed twice")
-        attributes = attributes_of(node)
-        if operator == "Constant":
-            if not isinstance(attributes.get("value"), np.ndarray):
-                raise ModelError("Constant without a tensor is not supported")
-            self._values[node.output[0]] = Constant(attributes["value"])
-            return
         operands = tuple(self._operand(name) for name in node.input)
-        output = node.output[0]
-        if is_shape_arithmetic(operator, operands):
-            result = compute_shape(operator, attributes, operands)
+        results: Sequence[Value]
+        if self._folder.takes(node, operands):
+            results = self._folder.fold(node, operands)
         elif operator == "Split":
-            self._split(node, label, attributes, operands)
-            return
-        elif operator == "QuantizeLinear":
-            result = self._quantize(operands, label, output)
-        elif operator == "DequantizeLinear":
-            result = self._dequantize(operands, attributes)
-        elif operator in QOPERATORS:
-            result = QOPERATORS[operator](self._builder, label, attributes, operands, output)
-        elif (
-            operator in ("Relu", "Clip") and isinstance(first := take(operands, 0), Pending)
+            results = self._split(node, label, attributes, operands)
+        else:
+            results = [self._result(node, label, attributes, operands)]
+        outputs = [name for name in node.output if name]
+        self._values.update(zip(outputs, results, strict=False))
+        if operator == "DequantizeLinear" or (
+            operator in (*MOVES, "Split") and node.input[0] in self._real
+        ):  # fmt: skip
+            self._real.update(outputs)
+
+    def _result(
+        self, node: Any, label: str, attributes: Attributes, operands: tuple[Value | None, ...]
+    ) -> Value:
+        operator, output, first = node.op_type, node.output[0], take(operands, 0)
+        integers = [
+            name for name, value in zip(node.input, operands, strict=True)
+            if isinstance(value, Activation) and value.step is not None and name not in self._real
+        ]  # fmt: skip
+        if operator == "DequantizeLinear" or operator in QOPERATORS:
+            if set(node.input) & self._real:
+                raise ModelError(f"the input of {operator} is float32 and was not quantised")
+        elif integers and operator in INTEGERS:
+            return on_integers(self._builder, operator, label, attributes, operands, output)
+        elif integers and operator not in MOVES:
+            raise ModelError(f"{operator} of integers is not supported")
+        if operator == "QuantizeLinear":
+            return self._quantize(operands, attributes, label, output)
+        if operator == "DequantizeLinear":
+            return self._dequantize(operands, attributes)
+        if operator in QOPERATORS:
+            return QOPERATORS[operator](self._builder, label, attributes, operands, output)
+        if (
+            operator in ("Relu", "Clip") and isinstance(first, Pending)
             and not is_function(first)
         ):  # fmt: skip
-            result = self._fused(operator, attributes, operands, first)
-        elif operator in MOVES and not (operator == "Pad" and is_real_pad(attributes, operands)):
-            result = move(self._builder, operator, label, attributes, operands, output)
-        else:
-            result = Pending(operator, label, attributes, operands)
-        self._values[output] = result
+            return fused(first, operator, attributes, operands)
+        if operator == "Cast":
+            return self._cast(first, attributes["to"], real=not integers)
+        if operator == "Pad" and isinstance(first, Activation) and first.step and integers:
+            operands = with_filler(operands, first.step)
+        if operator in MOVES and not isinstance(first, Pending) and not (
+            operator == "Pad" and is_real_pad(attributes, operands)
+        ):  # fmt: skip
+            return move(self._builder, operator, label, attributes, operands, output)
+        if operator not in (*PENDING, *MOVES):
+            raise ModelError(f"{operator} of a tensor is not supported")
+        return Pending(operator, label, attributes, operands)
+
+    @staticmethod
+    def _cast(value: Value | None, kind: int, *, real: bool) -> Value:
+        """Return ``value`` where it is of type ``kind`` already."""
+        found: Any = np.float32
+        if isinstance(value, Activation) and value.step is not None and not real:
+            found = np.uint8 if value.step.unsigned else np.int8
+        if value is None or ELEMENT_TYPES.get(kind) is not found:
+            raise ModelError(f"Cast of {type_name(found)} to {type_name(kind)} is not supported")
+        return value
 
     def _split(
-        self, node: Any, label: str, attributes: dict[str, Any],
-        operands: tuple[Value | None, ...],
-    ) -> None:  # fmt: skip
+        self, node: Any, label: str, attributes: Attributes, operands: tuple[Value | None, ...]
+    ) -> Sequence[Value]:
         value = take(operands, 0)
         if not isinstance(value, Activation) or not all(node.output):
             raise ModelError("the input of Split is not quantised, or an output is missing")
-        parts = split(self._builder, label, attributes, operands, value, tuple(node.output))
-        self._values.update(zip(node.output, parts, strict=True))
+        return split(self._builder, label, attributes, operands, value, tuple(node.output))
 
     def _quantize(
-        self, operands: tuple[Value | None, ...], label: str, output: str
+        self, operands: tuple[Value | None, ...], attributes: Attributes, label: str, output: str
     ) -> Value:
-        step = step_of(take(operands, 1), take(operands, 2))
+        if attributes.get("precision", 0) not in (0, 1):
+            raise ModelError("QuantizeLinear with a precision other than float32 is not supported")
+        step = step_of(take(operands, 1), take(operands, 2), attributes.get("output_dtype", 0))
         value = take(operands, 0)
         if isinstance(value, Pending):
             self._quantized.update(operators_of(value))
-            return finish(self._builder, value, step, output, self._opset)
+            return finish(self._builder, value, step, output)
         if not isinstance(value, Activation):
-            raise ModelError("QuantizeLinear of a constant is not supported")
+            raise ModelError("the input of QuantizeLinear is missing")
         return self._builder.quantized(value, step, label, output)
 
-    def _dequantize(
-        self, operands: tuple[Value | None, ...], attributes: dict[str, Any]
-    ) -> Value:
+    def _dequantize(self, operands: tuple[Value | None, ...], attributes: Attributes) -> Value:
         value = take(operands, 0)
         zero_point = take(operands, 2)
+        if attributes.get("output_dtype", 0) not in (0, 1):
+            raise ModelError("DequantizeLinear to another type than float32 is not supported")
         if isinstance(value, Constant):
-            axis = attributes.get("axis", 1)
-            return quantized_constant(value, take(operands, 1), zero_point, axis)
-        if not isinstance(value, Activation):
+            return quantized_constant(value, take(operands, 1), zero_point, attributes["axis"])
+        if isinstance(value, QuantizedConstant) or not isinstance(value, Activation):
             raise ModelError("DequantizeLinear of a float tensor is not supported")
-        step = step_of(take(operands, 1), zero_point)
         if value.step is None:
             raise ModelError("DequantizeLinear of a float tensor is not supported")
-        if value.step.scale != step.scale or value.step.zero_point != step.zero_point:
+        step = step_of(take(operands, 1), zero_point, unsigned=value.step.unsigned)
+        if value.step != step:
             raise ModelError("its scale and zero point differ from those of its input")
         return value
-
-    def _fused(
-        self, operator: str, attributes: dict[str, Any], operands: tuple[Value | None, ...],
-        pending: Pending,
-    ) -> Value:  # fmt: skip
-        kind = "RELU" if operator == "Relu" else clip_kind(attributes, operands)
-        if pending.activation != "NONE":
-            raise ModelError(f"{operator} after another activation is not supported")
-        return replace(pending, activation=kind)

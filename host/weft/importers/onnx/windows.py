@@ -1,6 +1,7 @@
 """ONNX operators with a window: convolutions and pools."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from weft.importers.onnx.values import (
 )
 
 __all__ = [
-    "MAX_SIDE", "average_pool", "bias_tensor", "convolution", "global_average_pool", "image_of",
-    "max_pool", "pair_of",
+    "MAX_SIDE", "average_pool", "bias_tensor", "check_kernel", "convolution",
+    "global_average_pool", "image_of", "max_pool", "pair_of",
 ]  # fmt: skip
 
-Attributes = dict[str, Any]
+Attributes = Mapping[str, Any]
+Window = dict[str, Any]
 MAX_SIDE = 1 << 16
 
 
@@ -42,9 +44,16 @@ def pair_of(values: tuple[int, ...], operator: str) -> tuple[int, int]:
     return values[0], values[1]
 
 
+def check_kernel(attributes: Attributes, weights: tuple[int, ...], operator: str) -> None:
+    """Refuse a ``kernel_shape`` that is not the weights'."""
+    kernel = attributes.get("kernel_shape", weights[2:])
+    if tuple(kernel) != tuple(weights[2:]):
+        raise ModelError(f"kernel_shape {kernel} of {operator} does not fit weights {weights}")
+
+
 def _window(
     attributes: Attributes, size: tuple[int, int], kernel: tuple[int, int], operator: str,
-) -> Attributes:  # fmt: skip
+) -> Window:  # fmt: skip
     stride = pair_of(attributes.get("strides", (1, 1)), operator)
     dilation = pair_of(attributes.get("dilations", (1, 1)), operator)
     pads = attributes.get("pads", (0,) * 4)
@@ -91,8 +100,9 @@ def bias_tensor(
         data = np.clip(rounded, -(1 << 31), (1 << 31) - 1).astype(np.int64).astype(np.int32)
     else:
         raise ModelError("the bias must be a constant")
-    if data.size != channels:
-        raise ModelError(f"{data.size} biases do not fit {channels} output channels")
+    # One number for all channels, or one for each row, would be another sum.
+    if data.size != channels or data.shape[-1:] != (channels,):
+        raise ModelError(f"biases of shape {data.shape} do not fit {channels} output channels")
     return builder.constant(f"{name}/bias", data.reshape(-1).astype(np.int32))
 
 
@@ -105,6 +115,7 @@ def convolution(
     weights = take(operands, 1)
     if not isinstance(weights, QuantizedConstant):
         raise ModelError("the weights of Conv must be quantised constants")
+    check_kernel(attributes, weights.data.shape, "Conv")
     data, channels = weights.data, weights.data.shape[0]
     if data.ndim == 3:
         data = data[:, :, None, :]
@@ -142,7 +153,7 @@ def convolution(
 
 def _pool_window(
     attributes: Attributes, image: Activation, operator: str
-) -> tuple[Attributes, tuple[int, int]]:
+) -> tuple[Window, tuple[int, int]]:
     kernel = pair_of(attributes.get("kernel_shape", ()), operator)
     _, height, width, _ = nhwc_shape(image.shape)
     window = _window(attributes, (height, width), kernel, operator)
@@ -158,7 +169,7 @@ def _pool_window(
 
 
 def _ceiling(
-    window: Attributes, size: tuple[int, int], kernel: tuple[int, int]
+    window: Window, size: tuple[int, int], kernel: tuple[int, int]
 ) -> tuple[int, ...]:
     """Return padding with which rounding down gives as many windows as rounding up would."""
     padding = list(window["padding"])

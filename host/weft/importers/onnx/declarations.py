@@ -1,0 +1,276 @@
+"""What Weft understands of each ONNX operator: its domain, its versions, its attributes.
+
+Nothing in a node is overlooked: what is declared nowhere is refused by name. Which attributes a
+version has, of which type and with which default, is the ``onnx`` package's knowledge; that of
+ONNX Runtime's own operators is written down here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from weft.errors import ModelError
+from weft.importers.onnx.values import attribute_value
+
+__all__ = [
+    "CONTRIB", "DECLARATIONS", "Attributes", "Declaration", "is_declared", "opsets_of",
+    "read_attributes",
+]  # fmt: skip
+
+CONTRIB = "com.microsoft"
+_ALIASES: Mapping[str, str] = {"ai.onnx": ""}
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Versions of an operator whose meaning is known, and the attributes that are understood.
+
+    ``defaults`` gives an attribute of ONNX Runtime's operators its default; None where absence
+    has a meaning of its own.
+    """
+
+    versions: tuple[int, ...]
+    attributes: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Attributes(Mapping[str, Any]):
+    """A node's attributes, defaults included, and the version of its operator.
+
+    An attribute is absent where the file leaves it out and its opset has no default.
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None, version: int = 1):
+        self._values, self.version = dict(values or {}), version
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _onnx(versions: str, attributes: str = "") -> Declaration:
+    return Declaration(tuple(map(int, versions.split())), tuple(attributes.split()))
+
+
+def _contrib(**defaults: Any) -> Declaration:
+    return Declaration((1,), tuple(defaults), defaults)
+
+
+_TYPES = "13 14 16 19 21 23 24 25"  # versions that only added types
+_WINDOW = "auto_pad ceil_mode kernel_shape pads strides"
+_POOL = {
+    "auto_pad": "NOTSET", "ceil_mode": 0, "kernel_shape": None, "pads": None, "strides": None,
+}  # fmt: skip
+
+DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
+    ("", "Abs"): _onnx("6 13"),
+    ("", "Add"): _onnx("7 13 14"),
+    ("", "ArgMax"): _onnx("1 11 12 13", "axis keepdims select_last_index"),
+    ("", "AveragePool"): _onnx("7 10 11 19 22", f"{_WINDOW} count_include_pad dilations"),
+    ("", "Cast"): _onnx("9 13 19 21 23 24 25", "to"),
+    ("", "Ceil"): _onnx("6 13"),
+    ("", "Celu"): _onnx("12", "alpha"),
+    ("", "Clip"): _onnx("6 11 12 13", "max min"),
+    ("", "Concat"): _onnx("4 11 13", "axis"),
+    ("", "Constant"): _onnx(
+        "1 9 11 12 13 19 21 23 24 25", "value value_float value_floats value_int value_ints"),
+    ("", "ConstantOfShape"): _onnx("9 20 21 23 24 25", "value"),
+    ("", "Conv"): _onnx("1 11 22", "auto_pad dilations group kernel_shape pads strides"),
+    # auto_pad and output_shape are read in order to be refused with the rest of the window.
+    ("", "ConvTranspose"): _onnx(
+        "1 11 22",
+        "auto_pad dilations group kernel_shape output_padding output_shape pads strides"),
+    ("", "DequantizeLinear"): _onnx("10 13 19 21 23 24 25", "axis output_dtype"),
+    ("", "Div"): _onnx("7 13 14"),
+    # The ratio counts in training alone.
+    ("", "Dropout"): _onnx("7 10 12 13 22", "ratio"),
+    ("", "Elu"): _onnx("6 22", "alpha"),
+    ("", "Equal"): _onnx("7 11 13 19"),
+    ("", "Erf"): _onnx("9 13"),
+    ("", "Exp"): _onnx("6 13"),
+    ("", "Expand"): _onnx("8 13"),
+    ("", "Flatten"): _onnx("1 9 11 13 21 23 24 25", "axis"),
+    ("", "Floor"): _onnx("6 13"),
+    ("", "Gather"): _onnx("1 11 13", "axis"),
+    ("", "Gelu"): _onnx("20", "approximate"),
+    ("", "Gemm"): _onnx("7 9 11 13", "alpha beta transA transB"),
+    ("", "GlobalAveragePool"): _onnx("1 22"),
+    ("", "GlobalMaxPool"): _onnx("1 22"),
+    ("", "Greater"): _onnx("7 9 13"),
+    ("", "HardSigmoid"): _onnx("6 22", "alpha beta"),
+    ("", "HardSwish"): _onnx("14 22"),
+    ("", "Identity"): _onnx(f"1 {_TYPES}"),
+    ("", "LeakyRelu"): _onnx("6 16", "alpha"),
+    ("", "Less"): _onnx("7 9 13"),
+    ("", "Log"): _onnx("6 13"),
+    ("", "MatMul"): _onnx("1 9 13"),
+    ("", "Max"): _onnx("8 12 13"),
+    # Its storage order concerns the second output, which nothing may read.
+    ("", "MaxPool"): _onnx("8 10 11 12 22", f"{_WINDOW} dilations storage_order"),
+    ("", "Min"): _onnx("8 12 13"),
+    ("", "Mish"): _onnx("18 22"),
+    ("", "Mul"): _onnx("7 13 14"),
+    ("", "Neg"): _onnx("6 13"),
+    ("", "Not"): _onnx("1"),
+    ("", "PRelu"): _onnx("7 9 16"),
+    ("", "Pad"): _onnx("2 11 13 18 19 21 23 24 25", "mode pads value"),
+    ("", "Pow"): _onnx("7 12 13 15"),
+    ("", "QLinearConv"): _onnx("10", "auto_pad dilations group kernel_shape pads strides"),
+    ("", "QLinearMatMul"): _onnx("10 21"),
+    # Saturation concerns float8 alone.
+    ("", "QuantizeLinear"): _onnx("10 13 19 21 23 24 25", "axis output_dtype precision saturate"),
+    ("", "Range"): _onnx("11"),
+    ("", "Reciprocal"): _onnx("6 13"),
+    ("", "ReduceMax"): _onnx("1 11 12 13 18 20", "axes keepdims noop_with_empty_axes"),
+    ("", "ReduceMean"): _onnx("1 11 13 18", "axes keepdims noop_with_empty_axes"),
+    ("", "ReduceMin"): _onnx("1 11 12 13 18 20", "axes keepdims noop_with_empty_axes"),
+    ("", "ReduceProd"): _onnx("1 11 13 18", "axes keepdims noop_with_empty_axes"),
+    ("", "Relu"): _onnx("6 13 14"),
+    ("", "Reshape"): _onnx("5 13 14 19 21 23 24 25", "allowzero"),
+    ("", "Resize"): _onnx(
+        "10 11 13 18 19", "axes coordinate_transformation_mode mode nearest_mode"),
+    ("", "Round"): _onnx("11 22"),
+    ("", "Selu"): _onnx("6 22", "alpha gamma"),
+    ("", "Shape"): _onnx("1 13 15 19 21 23 24 25", "end start"),
+    ("", "Sigmoid"): _onnx("6 13"),
+    ("", "Sign"): _onnx("9 13"),
+    ("", "Size"): _onnx("1 13 19 21 23 24 25"),
+    ("", "Slice"): _onnx("1 10 11 13", "axes ends starts"),
+    ("", "Softmax"): _onnx("1 11 13", "axis"),
+    ("", "Softplus"): _onnx("1 22"),
+    ("", "Softsign"): _onnx("1 22"),
+    ("", "Split"): _onnx("2 11 13 18", "axis num_outputs split"),
+    ("", "Sqrt"): _onnx("6 13"),
+    ("", "Squeeze"): _onnx("1 11 13 21 23 24 25", "axes"),
+    ("", "Sub"): _onnx("7 13 14"),
+    ("", "Tanh"): _onnx("6 13"),
+    ("", "Tile"): _onnx("6 13"),
+    ("", "Transpose"): _onnx("1 13 21 23 24 25", "perm"),
+    ("", "Unsqueeze"): _onnx("1 11 13 21 23 24 25", "axes"),
+    ("", "Where"): _onnx("9 16"),
+    (CONTRIB, "DequantizeLinear"): _contrib(axis=1),
+    (CONTRIB, "NhwcMaxPool"): _contrib(**_POOL, dilations=None),
+    (CONTRIB, "QGemm"): _contrib(alpha=1.0, transA=0, transB=0),
+    (CONTRIB, "QLinearAdd"): _contrib(),
+    (CONTRIB, "QLinearAveragePool"): _contrib(**_POOL, channels_last=0, count_include_pad=0),
+    (CONTRIB, "QLinearConcat"): _contrib(axis=None),
+    (CONTRIB, "QLinearConv"): _contrib(
+        auto_pad="NOTSET", channels_last=0, dilations=None, group=1, kernel_shape=None, pads=None,
+        strides=None),
+    (CONTRIB, "QLinearGlobalAveragePool"): _contrib(channels_last=0),
+    (CONTRIB, "QLinearLeakyRelu"): _contrib(alpha=0.01),
+    (CONTRIB, "QLinearMul"): _contrib(),
+    (CONTRIB, "QLinearSigmoid"): _contrib(),
+    (CONTRIB, "QLinearSoftmax"): _contrib(axis=-1, opset=None),
+    (CONTRIB, "QuantizeLinear"): _contrib(axis=1),
+}  # fmt: skip
+# Types of ONNX Runtime's attributes whose default is None.
+_INTEGERS = ("dilations", "kernel_shape", "pads", "strides")
+
+
+def opsets_of(model: Any) -> dict[str, int]:
+    """Return the version of each domain that ``model`` imports.
+
+    Raises
+    ------
+    ModelError
+        If a domain has two versions, or ONNX's own is newer than the ``onnx`` package.
+    """
+    from onnx import defs
+
+    opsets: dict[str, int] = {}
+    for entry in model.opset_import:
+        domain = _ALIASES.get(entry.domain, entry.domain)
+        if opsets.setdefault(domain, entry.version) != entry.version:
+            raise ModelError(f"the model imports two versions of domain {domain or 'ai.onnx'}")
+    if opsets.get("", 1) > defs.onnx_opset_version():
+        raise ModelError(
+            f"opset {opsets['']} is not supported: the installed onnx package knows opsets up to "
+            f"{defs.onnx_opset_version()}")
+    return opsets
+
+
+def is_declared(node: Any) -> bool:
+    """Whether the operator of ``node`` is known at all."""
+    return (_ALIASES.get(node.domain, node.domain), node.op_type) in DECLARATIONS
+
+
+def read_attributes(node: Any, opsets: Mapping[str, int]) -> Attributes:
+    """Return the attributes of ``node``, once everything in it is known to be understood.
+
+    Raises
+    ------
+    ModelError
+        Naming what is not: the operator, its domain, its version, or an attribute whose value
+        is not the default one.
+    """
+    domain = _ALIASES.get(node.domain, node.domain)
+    name = f"{domain}.{node.op_type}" if domain else node.op_type
+    declared = DECLARATIONS.get((domain, node.op_type))
+    if declared is None:
+        raise ModelError(f"operator {name} is not supported")
+    if domain not in opsets:
+        raise ModelError(f"the model does not import the domain of operator {name}")
+    if domain:
+        return _contrib_attributes(node, name, declared, opsets[domain])
+    return _onnx_attributes(node, name, declared, opsets[domain])
+
+
+def _onnx_attributes(node: Any, name: str, declared: Declaration, opset: int) -> Attributes:
+    from onnx import AttributeProto, defs
+
+    try:
+        schema = defs.get_schema(node.op_type, opset, "")
+    except defs.SchemaError as error:
+        raise ModelError(f"opset {opset} has no operator {name}") from error
+    version = schema.since_version
+    if version not in declared.versions or schema.deprecated:
+        raise ModelError(f"operator {name} of opset {version} is not supported")
+    inputs, outputs = len(node.input), len(node.output)
+    if not schema.min_input <= inputs <= schema.max_input or outputs > schema.max_output:
+        raise ModelError(f"{name} of opset {version} cannot have {inputs} inputs and {outputs} "
+                         "outputs")  # fmt: skip
+    values = {
+        key: attribute_value(attribute.default_value)
+        for key, attribute in schema.attributes.items() if attribute.default_value.name
+    }  # fmt: skip
+    for attribute in node.attribute:
+        key = attribute.name
+        known = schema.attributes.get(key)
+        if known is None:
+            raise ModelError(f"{name} of opset {version} has no attribute {key}")
+        kind = str(known.type).rpartition(".")[2]
+        if attribute.ref_attr_name or attribute.type != getattr(AttributeProto, kind):
+            raise ModelError(f"attribute {key} of {name} must be of type {kind}")
+        _take(name, declared, values, key, attribute_value(attribute))
+    return Attributes(values, version)
+
+
+def _contrib_attributes(node: Any, name: str, declared: Declaration, version: int) -> Attributes:
+    if version not in declared.versions:
+        raise ModelError(f"operator {name} of opset {version} is not supported")
+    values = {key: value for key, value in declared.defaults.items() if value is not None}
+    for attribute in node.attribute:
+        key, value = attribute.name, attribute_value(attribute)
+        default = declared.defaults.get(key)
+        kind = type(default) if default is not None else tuple if key in _INTEGERS else int
+        if key in declared.attributes and not isinstance(value, kind):
+            raise ModelError(f"attribute {key} of {name} cannot be {value!r}")
+        _take(name, declared, values, key, value)
+    return Attributes(values, version)
+
+
+def _take(
+    name: str, declared: Declaration, values: dict[str, Any], key: str, value: Any
+) -> None:
+    """Put an attribute that the file gives into ``values``."""
+    if key in declared.attributes:
+        values[key] = value
+    elif key not in values or values[key] != value:
+        shown = value if isinstance(value, int | float | str | tuple) else "a tensor"
+        raise ModelError(f"attribute {key} = {shown} of {name} is not supported")

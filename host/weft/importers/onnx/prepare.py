@@ -1,0 +1,114 @@
+"""Turns an ONNX file into a plain one: no functions, nodes in order, every input with a shape."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from weft.errors import ModelError
+
+__all__ = ["inline_functions", "ordered_nodes", "set_shapes"]
+
+_MOST_NODES = 1 << 17
+
+
+def inline_functions(model: Any) -> Any:
+    """Return ``model`` with the functions that it defines in place of their calls.
+
+    Raises
+    ------
+    ModelError
+        If a function calls itself, their nodes would be too many, or ``onnx`` cannot do it.
+    """
+    from onnx import inliner
+
+    if not model.functions:
+        return model
+    functions = {(f.domain, f.name): f for f in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(nodes: Any, above: tuple[tuple[str, str], ...]) -> int:
+        total = len(nodes)
+        for node in nodes:
+            key = (node.domain, node.op_type)
+            if key not in functions:
+                continue
+            if key in above or len(above) > 64:
+                raise ModelError(f"function {node.op_type} calls itself")
+            if key not in sizes:
+                sizes[key] = size(functions[key].node, (*above, key))
+            total += sizes[key]
+        return total
+
+    if size(model.graph.node, ()) > _MOST_NODES:
+        raise ModelError(f"its functions have more than {_MOST_NODES} nodes together")
+    try:
+        return inliner.inline_local_functions(model, convert_version=True)
+    except Exception as error:  # the package raises what its C++ side threw
+        raise ModelError(f"its functions cannot be inlined ({error})") from error
+
+
+def ordered_nodes(graph: Any) -> list[tuple[int, Any]]:
+    """Return the nodes on which an output depends, each after those that it reads from.
+
+    With each comes its place in the file; nodes that are in order stay so.
+
+    Raises
+    ------
+    ModelError
+        If nodes read from each other in a circle.
+    """
+    maker = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
+    done: dict[int, bool] = {}  # False while what a node reads is under way
+    result = []
+    wanted = {maker[value.name] for value in graph.output if value.name in maker}
+    for start in _reached(graph, maker, wanted):
+        waiting = [start]
+        while waiting:
+            index = waiting[-1]
+            if index in done:
+                waiting.pop()
+                if not done[index]:
+                    done[index] = True
+                    result.append((index, graph.node[index]))
+                continue
+            done[index] = False
+            before = {maker[name] for name in graph.node[index].input if name in maker}
+            if any(done.get(i) is False for i in before):
+                raise ModelError(f"node {graph.node[index].name or index} depends on itself")
+            waiting += sorted(before - done.keys(), reverse=True)
+    return result
+
+
+def _reached(graph: Any, maker: Mapping[str, int], wanted: set[int]) -> list[int]:
+    found, waiting = set(wanted), list(wanted)
+    while waiting:
+        node = graph.node[waiting.pop()]
+        new = {maker[name] for name in node.input if name in maker} - found
+        found |= new
+        waiting += new
+    return sorted(found)
+
+
+def set_shapes(graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Write ``shapes`` into the inputs of ``graph``; what the file says otherwise stays.
+
+    Raises
+    ------
+    ModelError
+        If there is no such input, or its dimensions are others.
+    """
+    inputs = {value.name: value for value in graph.input}
+    for name, shape in shapes.items():
+        if name not in inputs:
+            raise ModelError(f"there is no input {name}, only {', '.join(inputs)}")
+        kind = inputs[name].type.tensor_type
+        dims = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+        known = kind.HasField("shape")
+        if known and (len(dims) != len(shape) or any(
+            d is not None and d > 0 and d != size for d, size in zip(dims, shape, strict=True)
+        )):  # fmt: skip
+            raise ModelError(f"input {name} cannot have shape {tuple(shape)}")
+        if any(size < 1 for size in shape):
+            raise ModelError(f"input {name} cannot have shape {tuple(shape)}")
+        del kind.shape.dim[:]
+        for size in shape:
+            kind.shape.dim.add().dim_value = size
