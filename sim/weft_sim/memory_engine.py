@@ -9,8 +9,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region, max_unit_bytes, memory_map
-from weft_hw.engine.ports import read_layout, write_layout
-from weft_hw.engine.sequencer import RUN
+from weft_hw.engine.ports import RUN, read_layout, write_layout
 
 __all__ = ["CYCLES_PER_DESCRIPTOR", "MemoryEngine"]
 

@@ -9,12 +9,13 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, Region, max_unit_bytes
-from weft_hw.engine.ports import read_layout, write_layout
+from weft_hw.engine.ports import link_address_bits, read_layout, write_layout
 from weft_sim.testing.rtl import config_from_env
 
 CASES = np.load(os.environ["CASES"], allow_pickle=False)
 CONFIG = config_from_env(Config)
-WRITE, READ = write_layout(CONFIG), read_layout()
+BITS = link_address_bits(CONFIG)
+WRITE, READ = write_layout(CONFIG, BITS), read_layout(BITS)
 UNIT_BYTES = max_unit_bytes(CONFIG)
 READ_DEADLINE = 400  # a table of 256 entries may be on its way to the lanes
 CYCLES, BUSY = (next(i for i, f in enumerate(COUNTERS) if f.name == n) for n in ("cycles", "busy"))
@@ -83,7 +84,7 @@ async def read(dut, region, unit, stall=0):
 
 async def run(dut, count, deadline):
     """Run descriptors from number 0 on; return the cycles for which the engine was busy."""
-    await transfer(dut, "start", count << 8)
+    await transfer(dut, "start", count << 16)
     for cycle in range(deadline):
         if not dut.busy.value:
             return cycle + 1
@@ -154,7 +155,7 @@ async def the_host_uses_memory_during_a_run(dut):
             await write(dut, region, CASES[name])
     expected = CASES["0_expected"]
     spare = range(len(expected), CONFIG.activation_words)
-    await transfer(dut, "start", len(CASES["0_busy"]) << 8)
+    await transfer(dut, "start", len(CASES["0_busy"]) << 16)
     kept, accesses = {}, 0
     while dut.busy.value:
         unit = int(rng.choice(spare))

@@ -140,7 +140,8 @@ def test_reset_at_any_cycle():
         data = rng.randbytes(4 * count)
         busy = encode(bytes([Request.WRITE, 1]) + little((0, 1), (first, 3), (count, 2)) + data)
         busy += encode(bytes([Request.READ, 2]) + little((0, 1), (0, 3), (30, 2)))
-        busy += encode(bytes([Request.RUN, 3, 15, 1, 0, 0])) + encode(bytes([Request.WAIT, 4]))
+        busy += encode(bytes([Request.RUN, 3]) + little((15, 2), (1, 2), (0, 2)))
+        busy += encode(bytes([Request.WAIT, 4]))
         replies(busy, cycles)
         assert replies(b"\0" + reset, BUDGET)[-1] == bytes([0x82, 0, 0]) + b"anew"
         assert not board.busy

@@ -124,14 +124,14 @@ def test_every_request(stalls, config):
     async def bench(host):
         status, body = await host.ask(Request.HELLO)
         assert status == Status.OK
-        assert body == little((1, 1), (fingerprint(config), 8), (256, 2), (4, 1), (7, 4), (999, 4))
+        assert body == little((2, 1), (fingerprint(config), 8), (256, 2), (4, 1), (7, 4), (999, 4))
         await host.reset()
         data = bytes(range(4, 16)) + b"\0\0\xff\0"
         assert await host.ask(Request.WRITE, place(Region.ACTIVATION, 508, 4) + data) == (0, b"")
         assert await host.ask(Request.READ, place(Region.ACTIVATION, 509, 3)) == (0, data[4:])
         assert await host.ask(Request.READ, place(Region.COUNTER, 63, 1)) == (0, little((63, 4)))
         assert await host.ask(Request.LABEL, little((0xCAFE, 4))) == (0, b"")
-        assert await host.ask(Request.RUN, little((0, 1), (3, 1), (77, 2))) == (0, b"")
+        assert await host.ask(Request.RUN, little((0, 2), (3, 2), (77, 2))) == (0, b"")
         cycles = 3 * CYCLES_PER_DESCRIPTOR
         assert await host.ask(Request.WAIT) == (0, little((77, 2), (cycles, 4)))
         assert await host.ask(Request.STATUS) == (
@@ -162,9 +162,14 @@ def test_refusals_change_nothing_and_stop_what_follows(config):
             (read, place(activation, 512, 1), Status.RANGE),
             *((read, place(activation, 0, (1 << bit) + 1), Status.RANGE) for bit in range(9, 16)),
             (read, place(activation, 0, 1) + b"1", Status.LENGTH),
-            (Request.RUN, little((0, 1), (17, 1), (0, 2)), Status.RANGE),
-            (Request.RUN, little((255, 1), (255, 1), (0, 2)), Status.RANGE),
-            (Request.RUN, little((0, 1), (0, 1), (0, 2)), Status.RANGE),
+            (Request.RUN, little((0, 2), (17, 2), (0, 2)), Status.RANGE),
+            (Request.RUN, little((255, 2), (255, 2), (0, 2)), Status.RANGE),
+            (Request.RUN, little((0, 2), (0, 2), (0, 2)), Status.RANGE),
+            *((Request.RUN, little((first, 2), (count, 2), (0, 2)), Status.RANGE)
+              for bit in range(4, 16) for first, count in [(1 << bit, 1), (0, (1 << bit) + 1)]),
+            # There is no memory beside the chip.
+            (write, place(Region.DRAM, 0, 1) + bytes(16), Status.RANGE),
+            (read, place(Region.DRAM, 0, 1), Status.RANGE),
             (Request.RESET, b"123", Status.LENGTH),
             (0, b"", Status.TYPE),
             (99, b"12345678901234567890", Status.TYPE),
@@ -203,7 +208,7 @@ def test_garbage_and_damage_are_counted_and_harmless(config):
 def test_overrun_drops_whole_frames():
     async def bench(host):
         await host.reset()
-        wait = frame(Request.RUN, 1, little((0, 1), (16, 1), (1, 2))) + frame(Request.WAIT, 2)
+        wait = frame(Request.RUN, 1, little((0, 2), (16, 2), (1, 2))) + frame(Request.WAIT, 2)
         status = [frame(Request.STATUS, 3 + at) for at in range(6)]
         await host.send(wait + b"".join(status))
         replies = [await host.receive() for _ in range(6)]
@@ -229,7 +234,7 @@ def test_reset_from_any_state(state, config):
             await host.send(frame(Request.READ, 2, place(Region.ACTIVATION, 0, 512)))
             await host.ctx.tick().repeat(2000)  # nobody takes the reply
         else:
-            await host.ask(Request.RUN, little((15, 1), (1, 1), (1, 2)))
+            await host.ask(Request.RUN, little((15, 2), (1, 2), (1, 2)))
             await host.send(frame(Request.WAIT, 3) * (12 if state == "full queue" else 1))
         host.ctx.set(host.core.tx.ready, 0)
         await host.send(frame(Request.RESET, 200, b"anew"))
@@ -248,7 +253,7 @@ def test_reset_from_any_state(state, config):
 def test_watchdog_frees_the_engine():
     async def bench(host):
         await host.reset()
-        await host.ask(Request.RUN, little((15, 1), (1, 1), (1, 2)))
+        await host.ask(Request.RUN, little((15, 2), (1, 2), (1, 2)))
         for _ in range(3):  # a host that speaks keeps its run
             await host.ctx.tick().repeat(800)
             await host.ask(Request.STATUS)

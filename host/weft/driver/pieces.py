@@ -32,12 +32,17 @@ class Pieces:
     """
 
     def __init__(self, config: Config):
-        self._memories = memory_map(config)
-        self._descriptors = config.descriptor_count
+        self._memories, self._name = memory_map(config), config.name
+        self._descriptors, self._rounds = config.descriptor_count, config.dram_bytes > 0
 
     def unit_bytes(self, region: Region) -> int:
         """Return the bytes of a unit of ``region``."""
-        return self._memories[region].unit_bytes
+        return self._memory(region).unit_bytes
+
+    def _memory(self, region: Region) -> Memory:
+        if region not in self._memories:
+            raise ValueError(f"{self._name} has no memory {region.name}")
+        return self._memories[region]
 
     def of_block(self, block: Block, payload: int) -> Iterable[Block]:
         """Yield the parts of ``block``, each of whole units and at most ``payload`` bytes."""
@@ -62,13 +67,20 @@ class Pieces:
                 for at in range(0, place.units, step)]  # fmt: skip
 
     def check_run(self, first: int, count: int):
-        """Raise unless there are ``count`` descriptors from ``first`` on."""
-        if count < 1 or first < 0 or first + count > self._descriptors:
+        """Raise unless there are ``count`` descriptors from ``first`` on.
+
+        Where moves can load descriptors, a run goes round their memory as often as it likes.
+        """
+        if self._rounds and not (0 <= first < self._descriptors and 1 <= count < 1 << 16):
+            raise ValueError(
+                f"a run must have 1 to 65535 descriptors from one of {self._descriptors} on, "
+                f"not {count} from {first} on")  # fmt: skip
+        if not self._rounds and (count < 1 or first < 0 or first + count > self._descriptors):
             raise ValueError(f"a run must stay within descriptors 0 to {self._descriptors - 1}, "
                              f"not {first} to {first + count - 1}")  # fmt: skip
 
     def _check(self, region: Region, address: int, count: int) -> Memory:
-        memory = self._memories[region]
+        memory = self._memory(region)
         if count < 1 or address < 0 or address + count > memory.units:
             raise ValueError(f"{region.name} has units 0 to {memory.units - 1}, not {address} to "
                              f"{address + count - 1}")  # fmt: skip

@@ -9,8 +9,8 @@ from weft_hw.contract.fields import Field
 
 __all__ = [
     "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "DRAM_BLOCK_BYTES",
-    "PARAMETER", "PARAMETER_BYTES", "Memory", "Region", "max_unit_bytes",
-    "memory_map",
+    "PARAMETER", "PARAMETER_BYTES", "Memory", "Region", "counters",
+    "max_unit_bytes", "memory_map",
 ]  # fmt: skip
 
 COUNTER_BYTES = 4
@@ -18,13 +18,14 @@ DESCRIPTOR_WORD_BYTES = 4
 DESCRIPTOR_WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_WORD_BYTES
 
 # Per layer, one 32-bit counter each, in this order. Every cycle but for the first kind belongs to
-# exactly one of the others. There is none for weights: they are resident, a fresh word each cycle.
+# exactly one of the others.
 COUNTERS = (
     Field("cycles", 32, "from the layer's start (or the one before's end) to its last result"),
     Field("busy", 32, "cycles in which the array took a step, or element-wise operands passed"),
     Field("wait_input", 32, "idle cycles: no window (or element-wise operand) has arrived"),
     Field("wait_output", 32, "idle cycles: results still leave, or nothing is left to be done"),
     Field("wait_setup", 32, "idle cycles: the layer's descriptor is on its way, or its table"),
+    Field("wait_memory", 32, "idle cycles: the layer, or its descriptor, waits for moves"),
 )
 COUNTER_STRIDE = 8  # units from one layer's counters to the next one's
 
@@ -65,6 +66,11 @@ class Memory(NamedTuple):
     def bytes(self) -> int:
         """Capacity in bytes."""
         return self.unit_bytes * self.units
+
+
+def counters(config: Config) -> tuple[Field, ...]:
+    """Return what is counted; without memory beside the chip, ``wait_memory`` stays 0."""
+    return COUNTERS if config.dram_bytes else COUNTERS[:-1]
 
 
 def memory_map(config: Config) -> dict[Region, Memory]:

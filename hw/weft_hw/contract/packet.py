@@ -17,7 +17,7 @@ __all__ = [
     "Request", "Status", "field_bytes", "open_frame", "seal_frame",
 ]  # fmt: skip
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 HEADER_BYTES = 2
 STATUS_BYTES = 1
 CRC_BYTES = 4
@@ -74,8 +74,8 @@ REQUEST_FIELDS: dict[Request, tuple[Field, ...]] = {
     Request.WRITE: _PLACE,
     Request.READ: _PLACE,
     Request.RUN: (
-        Field("first", 8, "first descriptor"),
-        Field("count", 8, "descriptors, at least 1"),
+        Field("first", 16, "slot of the first descriptor"),
+        Field("count", 16, "descriptors, at least 1"),
         Field("run", 16, "any number; WAIT and STATUS return it"),
     ),
     Request.WAIT: (),

@@ -1,5 +1,7 @@
 """Engine: memories, array and everything between them. Connections only."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -25,8 +27,13 @@ from weft_hw.engine.output.serial_collector import SerialCollector
 from weft_hw.engine.output.serial_lanes import SerialLanes
 from weft_hw.engine.output.table_loader import TableLoader
 from weft_hw.engine.output.writer import Writer
-from weft_hw.engine.ports import RUN, read_layout, write_layout
+from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
 from weft_hw.engine.sequencer import Sequencer, events_late
+from weft_hw.memory.host_blocks import HostBlocks
+from weft_hw.memory.mover import Mover
+from weft_hw.memory.port import Port
+from weft_hw.memory.port_arbiter import PortArbiter
+from weft_hw.memory.unit_arbiter import UnitArbiter
 from weft_hw.parts.delay import delay
 from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
@@ -58,6 +65,7 @@ class Engine(wiring.Component):
     write, read, data : streams, as :class:`~weft_hw.engine.host_port.HostPort`'s
     start : In(stream.Signature(RUN)), taken only when idle
     busy : Out(1); cycles : Out(32), of the run under way or of the last one
+    memory : Out(Port), only where there is memory beside the chip
     """
 
     write: stream.Interface
@@ -67,17 +75,20 @@ class Engine(wiring.Component):
     reset: Signal
     busy: Signal
     cycles: Signal
+    memory: Any  # interface of Port
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
+        address_bits = link_address_bits(config)
         super().__init__({
             "reset": In(1),
-            "write": In(stream.Signature(write_layout(config))),
-            "read": In(stream.Signature(read_layout())),
+            "write": In(stream.Signature(write_layout(config, address_bits))),
+            "read": In(stream.Signature(read_layout(address_bits))),
             "data": Out(stream.Signature(8 * max_unit_bytes(config))),
             "start": In(stream.Signature(RUN)),
             "busy": Out(1),
             "cycles": Out(32),
+            **({"memory": Out(Port(config.dram_bytes))} if config.dram_bytes else {}),
         })
 
     def elaborate(self, platform):
@@ -89,12 +100,16 @@ class Engine(wiring.Component):
         collector = SerialCollector(config) if config.compact else Collector(config)
         operands = {} if config.compact else {
             "elementwise": Elementwise(config), "table": TableLoader(config)}
+        beside = {} if not config.dram_bytes else {
+            "mover": Mover(config, self.memory.signature.word_bytes),
+            "blocks": HostBlocks(config, self.memory.signature.word_bytes),
+            "units": UnitArbiter(config)}  # fmt: skip
         # Each has a reset register of its own, for short wires.
         reset = self.reset
         for name, part in [
             ("sequencer", sequencer), ("fill", fill), ("program", program), ("walker", walker),
             ("fetch", fetch), ("feeder", feeder), ("writer", writer), ("host", host),
-            ("collector", collector), *operands.items(),
+            ("collector", collector), *operands.items(), *beside.items(),
         ]:  # fmt: skip
             reset = delay(m, reset, 1, name=f"reset_{name}")
             m.submodules[name] = ResetInserter(reset)(part)
@@ -176,9 +191,12 @@ class Engine(wiring.Component):
             activations.beat_address.eq(writer.address), activations.beat.eq(writer.beat),
         ]  # fmt: skip
 
-        wiring.connect(m, wiring.flipped(self.write), host.write)
-        wiring.connect(m, wiring.flipped(self.read), host.read)
-        wiring.connect(m, host.data, wiring.flipped(self.data))
+        if config.dram_bytes:
+            self._connect_beside(m, sequencer, host, **beside)
+        else:
+            wiring.connect(m, wiring.flipped(self.write), host.write)
+            wiring.connect(m, wiring.flipped(self.read), host.read)
+            wiring.connect(m, host.data, wiring.flipped(self.data))
         self._connect_memories(m, host, activations, array, output, sequencer, program)
         return m
 
@@ -217,6 +235,30 @@ class Engine(wiring.Component):
                         table.read_address))),
         ]  # fmt: skip
 
+    def _connect_beside(self, m, sequencer, host, *, mover, blocks, units):
+        """Connect the memory beside the chip; link and mover share it, and those on the chip."""
+        m.submodules.port = port = PortArbiter(self.memory.signature)
+        for side, user in enumerate((blocks, mover)):
+            wiring.connect(m, user.port, port.sides[side])
+        wiring.connect(m, port.port, wiring.flipped(self.memory))
+        wiring.connect(m, wiring.flipped(self.write), blocks.write)
+        wiring.connect(m, wiring.flipped(self.read), blocks.read)
+        wiring.connect(m, blocks.data, wiring.flipped(self.data))
+        link, moves = units.sides
+        for source, sink in [
+            (blocks.chip_write, link.write), (blocks.chip_read, link.read),
+            (link.data, blocks.chip_data), (mover.write, moves.write), (mover.read, moves.read),
+            (moves.data, mover.data), (units.write, host.write), (units.read, host.read),
+            (host.data, units.data),
+        ]:  # fmt: skip
+            wiring.connect(m, source, sink)
+        m.d.comb += [
+            port.reset.eq(self.reset), mover.written.eq(host.write.ready),
+            mover.put.eq(sequencer.put_move), mover.move.eq(sequencer.move),
+            mover.layers.eq(sequencer.layers), sequencer.move_begun.eq(mover.begun),
+            sequencer.move_done.eq(mover.done),
+        ]
+
     def _connect_serial(self, m, sequencer, collector, output, writer):
         """Connect results to serial lanes."""
         m.d.comb += [
@@ -239,11 +281,13 @@ class Engine(wiring.Component):
             feeder.step.valid | operands, ~sequencer.working | (kind == Kind.TABLE),
             kind == Kind.MAC, ~sequencer.joined | feeder.waits_output, sequencer.front_done,
             operands_drained,
+            ~sequencer.working & sequencer.waits_memory if self.config.dram_bytes else Const(0, 1),
         ), events_late(self.config), name="facts")  # fmt: skip
-        busy, setup, is_mac, held_back, front_done, others_drained = facts
+        busy, setup, is_mac, held_back, front_done, others_drained, memory = facts
         drained = Mux(is_mac, held_back | front_done, others_drained)
         m.d.comb += sequencer.events.eq(Cat(
-            busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup))
+            busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup & ~memory,
+            ~busy & memory))
 
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""

@@ -8,10 +8,14 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
-from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
+from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, counters
+from weft_hw.contract.move import MOVE
 from weft_hw.engine.layouts import descriptor_layout
 from weft_hw.engine.ports import RUN
+from weft_hw.memory.mover import QUEUED_MOVES
+from weft_hw.memory.scoreboard import Scoreboard
 from weft_hw.parts.delay import delay
+from weft_hw.parts.fields import layout_of
 from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
 
@@ -34,6 +38,9 @@ class Sequencer(wiring.Component):
     2 cycles after all results of the layer before are written; ``joined`` says that both halves
     are at work on the same layer. The descriptor after that is fetched meanwhile.
 
+    With memory beside the chip, a move goes to the mover's queue as soon as there is room, and a
+    layer's front half also waits for the moves that it names. A run has ended when its moves have.
+
     A compact configuration has one descriptor, for both halves, which is fetched when the layer
     before has ended; its kind is MAC, whatever it says.
 
@@ -55,6 +62,11 @@ class Sequencer(wiring.Component):
     events : In, conditions counted during a layer: one bit per counter but ``cycles``; those of
         ``events_late`` cycles ago
     load : In, one descriptor word: ``enable``, ``address``, ``data``
+    With memory beside the chip only:
+    put_move : Out(1), move : Out, the next one of the mover; layers : Out(16), that are done
+    move_begun, move_done : In(1), for one cycle: the mover took one from its queue, finished one
+    waits_memory : Out(1), the next layer, or its descriptor, waits for a move
+
     counter_address : In, layer * COUNTER_STRIDE + counter; counter_data : Out, 2 cycles later; a
         layer's counters are in memory 8 cycles after its ``done``, if the next layer lasts as long
         as there are counters
@@ -75,9 +87,20 @@ class Sequencer(wiring.Component):
     load: wiring.FlippedInterface
     counter_address: Signal
     counter_data: Signal
+    put_move: Signal
+    move: data.View
+    layers: Signal
+    move_begun: Signal
+    move_done: Signal
+    waits_memory: Signal
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
+        self._counters = counters(config)
+        moves = {
+            "put_move": Out(1), "move": Out(layout_of(MOVE)), "layers": Out(16),
+            "move_begun": In(1), "move_done": In(1), "waits_memory": Out(1),
+        }  # fmt: skip
         super().__init__({
             "start": In(stream.Signature(RUN)),
             "front_begin": Out(1),
@@ -90,7 +113,7 @@ class Sequencer(wiring.Component):
             "done": In(1),
             "busy": Out(1),
             "cycles": Out(32),
-            "events": In(len(COUNTERS) - 1),
+            "events": In(len(self._counters) - 1),
             "load": In(wiring.Signature({
                 "enable": Out(1),
                 "address": Out(range(config.descriptor_count * DESCRIPTOR_WORDS)),
@@ -98,6 +121,7 @@ class Sequencer(wiring.Component):
             })),
             "counter_address": In(range(config.descriptor_count * COUNTER_STRIDE)),
             "counter_data": Out(_WORD),
+            **(moves if config.dram_bytes else {}),
         })  # fmt: skip
 
     def elaborate(self, platform):
@@ -118,7 +142,10 @@ class Sequencer(wiring.Component):
         if compact:
             m.d.comb += [front.eq(ahead), front.kind.eq(Kind.MAC), back.eq(front)]
         word = Signal(range(DESCRIPTOR_WORDS + 1))
-        to_fetch, fetching, fetched = Signal(8), Signal(), Signal()
+        # With memory beside the chip a run may go round the slots, which are a power of two.
+        board = Scoreboard(QUEUED_MOVES) if self.config.dram_bytes else None
+        count_bits = 16 if board else self.config.descriptor_count.bit_length()
+        to_fetch, fetching, fetched = Signal(count_bits), Signal(), Signal()
         address = Signal(range(self.config.descriptor_count * DESCRIPTOR_WORDS))
         m.d.comb += memory.read_address.eq(address)
         reading = fetching & (word != DESCRIPTOR_WORDS)
@@ -138,8 +165,23 @@ class Sequencer(wiring.Component):
         with m.If(~fetching & ~fetched & may_fetch & (to_fetch != 0)):
             m.d.sync += [fetching.eq(1), word.eq(0), to_fetch.eq(to_fetch - 1)]
 
+        may_begin, ends = fetched, Signal()
+        if board:
+            m.submodules.scoreboard = board
+            may_begin = board.may_begin
+            m.d.comb += [
+                board.clear.eq(~self.busy), board.arrives.eq(arrives), board.place.eq(place),
+                board.word.eq(memory.read_data), board.fetched.eq(fetched),
+                board.handed.eq(board.may_hand), board.begun.eq(self.move_begun),
+                board.done.eq(self.move_done), board.ended.eq(ends),
+                self.put_move.eq(board.may_hand), self.move.eq(ahead),
+                self.layers.eq(board.layers), self.waits_memory.eq(board.waits),
+            ]
+            with m.If(board.may_hand):
+                m.d.sync += fetched.eq(0)
+
         # Layers.
-        left, layer = Signal(8), Signal(8)
+        left, layer = Signal(count_bits), Signal(8)
         m.d.comb += self.start.ready.eq(~self.busy)
         was_busy = delay(m, self.busy, 1, name="was_busy")
         with m.If(self.busy):
@@ -154,10 +196,9 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 self.busy.eq(1), to_fetch.eq(self.start.p.count), layer.eq(self.start.p.first),
             ]
-        ends = Signal()
         m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]
         with m.FSM(name="front_half") as front_half:
-            with m.State("FETCH"), m.If(fetched):
+            with m.State("FETCH"), m.If(may_begin):
                 m.d.sync += [self.front_begin.eq(1), fetched.eq(0), self.joined.eq(0)]
                 if not compact:
                     m.d.sync += front.eq(ahead)
@@ -173,10 +214,27 @@ class Sequencer(wiring.Component):
                 m.next = "COMPUTE"
             with m.State("COMPUTE"), m.If(self.done):
                 m.d.comb += ends.eq(1)
-                m.d.sync += [left.eq(left - 1), layer.eq(layer + 1)]
-                with m.If(left == 1):
-                    m.d.sync += self.busy.eq(0)
+                if not board:
+                    m.d.sync += [left.eq(left - 1), layer.eq(layer + 1)]
+                    with m.If(left == 1):
+                        m.d.sync += self.busy.eq(0)
                 m.next = "JOIN"
+        if board:
+            with m.If(self.busy):
+                m.d.sync += left.eq(left - ends - board.may_hand)
+                with m.If((left == ends) & board.idle):
+                    m.d.sync += self.busy.eq(0)
+            # Counters go to the slot of the layer's descriptor.
+            slot, front_slot = (Signal(range(self.config.descriptor_count), name=name)
+                                for name in ("slot", "front_slot"))
+            with m.If(~self.busy):
+                m.d.sync += slot.eq(self.start.p.first)
+            with m.Elif(board.may_hand):
+                m.d.sync += slot.eq(slot + 1)
+            with m.If(front_half.ongoing("FETCH") & may_begin):
+                m.d.sync += [front_slot.eq(slot), slot.eq(slot + 1)]
+            with m.If(back_half.ongoing("JOIN")):
+                m.d.sync += layer.eq(front_slot)
 
         if compact:
             m.d.comb += may_fetch.eq(front_half.ongoing("FETCH") & back_half.ongoing("JOIN"))
@@ -203,36 +261,38 @@ class Sequencer(wiring.Component):
         if self.config.compact:
             self._store_counts(m, ends, layer, counters)
             return
-        counts = [Signal(_WORD, name=field.name, reset_less=True) for field in COUNTERS]
-        held = [Signal(_WORD, name=f"held_{field.name}", reset_less=True) for field in COUNTERS]
-        storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
+        names = [field.name for field in self._counters]
+        counts = [Signal(_WORD, name=name, reset_less=True) for name in names]
+        held = [Signal(_WORD, name=f"held_{name}", reset_less=True) for name in names]
+        storing = Signal(range(len(self._counters) + 1), init=len(self._counters))
         held_layer = Signal.like(layer)
         for count, event in zip(counts, events, strict=True):
             m.d.sync += count.eq(Mux(events[0] & ~ends, count + event, 0))
         m.d.comb += [
             counters.write_address.eq(held_layer * COUNTER_STRIDE + storing),
             counters.write_data.eq(held[0]),
-            counters.write_enable.eq(storing != len(COUNTERS)),
+            counters.write_enable.eq(storing != len(self._counters)),
         ]
         with m.If(ends):
             m.d.sync += [kept.eq(count + event) for kept, count, event in zip(
                 held, counts, events, strict=True)]
             m.d.sync += [storing.eq(0), held_layer.eq(layer)]
-        with m.Elif(storing != len(COUNTERS)):
+        with m.Elif(storing != len(self._counters)):
             m.d.sync += storing.eq(storing + 1)
             m.d.sync += [a.eq(b) for a, b in pairwise(held)]
 
     def _store_counts(self, m, ends, layer, counters):
         """Count in few bits and store without a copy: as that goes on, only set-up is counted."""
-        storing = Signal(range(len(COUNTERS) + 1), init=len(COUNTERS))
-        stores = storing != len(COUNTERS)
+        storing = Signal(range(len(self._counters) + 1), init=len(self._counters))
+        stores = storing != len(self._counters)
         counts = [Signal(_SETUP_BITS if field.name == "wait_setup" else _COMPACT_BITS,
-                         name=field.name) for field in COUNTERS]  # fmt: skip
+                         name=field.name) for field in self._counters]  # fmt: skip
         # The cycle of `ends` belongs to the layer before.
-        for count, event, field in zip(counts, [self.busy, *self.events], COUNTERS, strict=True):
-            with m.If(stores & (storing == len(COUNTERS) - 1) | ~self.busy & ~stores):
+        events = [self.busy, *self.events]
+        for count, event, field in zip(counts, events, self._counters, strict=True):
+            with m.If(stores & (storing == len(self._counters) - 1) | ~self.busy & ~stores):
                 counted = field.name in ("cycles", "wait_setup")
-                m.d.sync += count.eq(Mux(self.busy, len(COUNTERS) * counted, 0))
+                m.d.sync += count.eq(Mux(self.busy, len(self._counters) * counted, 0))
             with m.Elif(~stores):
                 m.d.sync += count.eq(count + event)
         m.d.comb += [

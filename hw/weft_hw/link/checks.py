@@ -93,12 +93,12 @@ class RequestCheck(wiring.Component):
             with m.Default():
                 m.d.sync += allowed.eq(0)
         address, count = place.address[:unit_bits], place.count[:unit_bits]
-        end, last_run = Signal(unit_bits + 1), Signal(len(run.first) + 1)
-        far, many = Signal(), Signal()
+        end, far, many = Signal(unit_bits + 1), Signal(), Signal()
         m.d.sync += [
-            end.eq(address + count), last_run.eq(run.first + run.count),
-            far.eq(place.address[unit_bits:].any()), many.eq(place.count[unit_bits:].any()),
+            end.eq(address + count), far.eq(place.address[unit_bits:].any()),
+            many.eq(place.count[unit_bits:].any()),
         ]
+        runs = self._runs(m, run)
 
         # What the verdict is made of, registered too: each is a wide comparison.
         in_order, in_range, exact, known = Signal(), Signal(), Signal(), Signal()
@@ -119,8 +119,7 @@ class RequestCheck(wiring.Component):
                             (self.length >= size)
                             & (~allowed | (~many & (self.data_bytes == needed))))
                     if request == Request.RUN:
-                        m.d.sync += in_range.eq(
-                            (run.count != 0) & (last_run <= self.config.descriptor_count))
+                        m.d.sync += in_range.eq(runs)
                     if request in (Request.HELLO, Request.RESET):
                         m.d.sync += in_order.eq(1)
 
@@ -156,3 +155,21 @@ class RequestCheck(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.next = "LOOK-UP"
         return m
+
+    def _runs(self, m, run):
+        """Return whether there are such descriptors, a cycle late.
+
+        With memory beside the chip, a run goes through the slots as often as it likes.
+        """
+        slots = self.config.descriptor_count
+        bits = slots.bit_length()
+        is_some, outside, last = Signal(), Signal(), Signal(bits + 1)
+        m.d.sync += is_some.eq(run.count != 0)
+        if self.config.dram_bytes:
+            m.d.sync += outside.eq(run.first >= slots)
+            return is_some & ~outside
+        m.d.sync += [
+            outside.eq(run.first[bits:].any() | run.count[bits:].any()),
+            last.eq(run.first[:bits] + run.count[:bits]),
+        ]
+        return is_some & ~outside & (last <= slots)

@@ -18,7 +18,7 @@ from weft_hw.contract.packet import (
     Status,
     field_bytes,
 )  # fmt: skip
-from weft_hw.engine.ports import RUN, read_layout, write_layout
+from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
 from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
 from weft_hw.link.reply import choose_byte
@@ -84,7 +84,7 @@ class Commands(wiring.Component):
 
     def __init__(self, config: Config, *, buffer_bytes: int, buffer_frames: int, clock_hz: int = 0,
                  watchdog_cycles: int):  # fmt: skip
-        self.config = config
+        self.config, bits = config, link_address_bits(config)
         self._hello = {
             "version": PROTOCOL_VERSION, "fingerprint": fingerprint(config),
             "buffer_bytes": buffer_bytes, "buffer_frames": buffer_frames, "clock_hz": clock_hz,
@@ -96,8 +96,8 @@ class Commands(wiring.Component):
             "greet": In(1), "greeted": Out(1), "session": In(32), "sequence": In(8),
             "counters": In(LinkCounters()),
             "reply": Out(stream.Signature(Framed())),
-            "write": Out(stream.Signature(write_layout(config))),
-            "read": Out(stream.Signature(read_layout())),
+            "write": Out(stream.Signature(write_layout(config, bits))),
+            "read": Out(stream.Signature(read_layout(bits))),
             "data": In(stream.Signature(8 * max_unit_bytes(config))),
             "start": Out(stream.Signature(RUN)),
             "busy": In(1), "cycles": In(32),

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import max_unit_bytes, memory_map
-from weft_hw.engine.ports import ADDRESS_BITS, read_layout, write_layout
+from weft_hw.engine.ports import link_address_bits, read_layout, write_layout
 from weft_hw.link.cobs import Framed
 from weft_hw.parts.stream_buffer import StreamBuffer
 
@@ -18,7 +18,7 @@ class Transfer(data.StructLayout):
 
     def __init__(self, config: Config):
         super().__init__({
-            "region": 3, "address": ADDRESS_BITS, "count": 16,
+            "region": 3, "address": link_address_bits(config), "count": 16,
             "unit_bytes": range(max_unit_bytes(config) + 1),
         })  # fmt: skip
 
@@ -55,7 +55,7 @@ class UnitWriter(wiring.Component):
         super().__init__({
             "active": In(1), "transfer": In(Transfer(config)), "step": Out(1), "done": Out(1),
             "i": In(stream.Signature(8)),
-            "o": Out(stream.Signature(write_layout(config))),
+            "o": Out(stream.Signature(write_layout(config, link_address_bits(config)))),
         })
 
     def elaborate(self, platform):
@@ -128,7 +128,7 @@ class UnitReader(wiring.Component):
         self._width = 8 * max(readable)
         super().__init__({
             "active": In(1), "transfer": In(Transfer(config)), "step": Out(1), "done": Out(1),
-            "request": Out(stream.Signature(read_layout())),
+            "request": Out(stream.Signature(read_layout(link_address_bits(config)))),
             "data": In(stream.Signature(8 * max_unit_bytes(config))),
             "o": Out(stream.Signature(Framed())),
         })

@@ -43,8 +43,8 @@ class Attacker:
                 right += rng.choice((0, 0, 0, 0, 0, 0, 0, -1, 1))
                 body += rng.choice((rng.randbytes, bytes))(max(0, right))
         elif kind == Request.RUN:
-            body = bytes([rng.choice((0, 1, 14, 16, 255)), rng.choice((0, 1, 2, 17))])
-            body += rng.randbytes(2)
+            body = little((rng.choice((0, 1, 14, 16, 255, 256, 4096)), 2),
+                          (rng.choice((0, 1, 2, 17, 257, 32769)), 2)) + rng.randbytes(2)
         elif kind in (Request.RESET, Request.LABEL):
             body = rng.randbytes(4)
         if rng.random() < 0.05:

@@ -49,7 +49,7 @@ class Model:
                 return Status.SESSION, b""
             if sequence != self.expected:
                 return Status.SEQUENCE, bytes([self.expected])
-        sizes = {Request.WRITE: 6, Request.READ: 6, Request.RUN: 4, Request.LABEL: 4}
+        sizes = {Request.WRITE: 6, Request.READ: 6, Request.RUN: 6, Request.LABEL: 4}
         if kind == Request.RESET or len(body) < sizes.get(kind, 0):
             return Status.LENGTH, b""
         if kind != Request.WRITE and len(body) != sizes.get(kind, 0):
@@ -63,13 +63,15 @@ class Model:
                 return Status.LENGTH, b""
             if not allowed or count == 0 or first + count > memory.units:
                 return Status.RANGE, b""
-        if kind == Request.RUN and not 0 < body[1] <= TINY.descriptor_count - body[0]:
+        if kind == Request.RUN:
+            first, count = (int.from_bytes(body[a:b], "little") for a, b in [(0, 2), (2, 4)])
+        if kind == Request.RUN and not 0 < count <= TINY.descriptor_count - first:
             return Status.RANGE, b""
         if kind != Request.HELLO:
             self.expected = (self.expected + 1) % 256
         match kind:
             case Request.HELLO:
-                return Status.OK, little((1, 1), (fingerprint(TINY), 8), (4096, 2), (16, 1),
+                return Status.OK, little((2, 1), (fingerprint(TINY), 8), (4096, 2), (16, 1),
                                          (0, 4), (1 << 27, 4))
             case Request.STATUS:
                 return Status.OK, little((0, 1), (self.run, 2), (self.cycles, 4),
@@ -79,8 +81,8 @@ class Model:
             case Request.READ:
                 return Status.OK, self.read(region, first, count)
             case Request.RUN:
-                self.run = int.from_bytes(body[2:], "little")
-                self.cycles = body[1] * CYCLES_PER_DESCRIPTOR
+                self.run = int.from_bytes(body[4:], "little")
+                self.cycles = count * CYCLES_PER_DESCRIPTOR
             case Request.WAIT:
                 return Status.OK, little((self.run, 2), (self.cycles, 4))
             case Request.LABEL:

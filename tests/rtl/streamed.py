@@ -1,0 +1,256 @@
+"""Programs whose memories are loaded by moves, made from random chains of resident layers."""
+
+from dataclasses import dataclass, field, replace
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from engine_cases import Case, machine_result
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import (
+    DESCRIPTOR_BYTES,
+    Kind,
+    decode_descriptor,
+    encode_descriptor,
+)
+from weft_hw.contract.memory_map import DESCRIPTOR_WORDS, DRAM_BLOCK_BYTES, Region, memory_map
+from weft_hw.contract.move import encode_move
+
+__all__ = ["Streamed", "save_streams", "stream"]
+
+_MOST_MOVES = 4  # of one layer's, besides those that load descriptors
+
+
+@dataclass
+class _Move:
+    """A move before its place in the list is known; ``needed_by`` is the first that waits."""
+
+    fields: dict[str, int]
+    needed_by: int
+
+
+@dataclass
+class Streamed:
+    """A program of layers and moves, and what the memories hold before and after it."""
+
+    config: Config
+    descriptors: list[bytes]
+    resident: int  # descriptors that are in memory when it starts
+    memory: bytes  # beside the chip
+    expected: np.ndarray  # uint8 (words, columns): activation memory afterwards
+    stored: dict[int, bytes] = field(default_factory=dict)  # bytes by place beside the chip
+    layers: list[tuple[int, int]] = field(default_factory=list)  # position and busy cycles
+
+
+class _Memory:
+    """The memory beside the chip while a program is made."""
+
+    def __init__(self, rng: np.random.Generator):
+        self.rng, self.bytes = rng, bytearray(rng.bytes(DRAM_BLOCK_BYTES))
+
+    def add(self, data: bytes) -> int:
+        """Put ``data`` on a new block; return its number."""
+        self.bytes += self.rng.bytes(-len(self.bytes) % DRAM_BLOCK_BYTES)
+        self.bytes += self.rng.bytes(DRAM_BLOCK_BYTES * int(self.rng.integers(0, 3)))
+        block = len(self.bytes) // DRAM_BLOCK_BYTES
+        self.bytes += data
+        return block
+
+
+class _Space:
+    """Which layers use which units of a memory on the chip."""
+
+    def __init__(self, units: int, rng: np.random.Generator):
+        self.units, self.rng = units, rng
+        self.uses: list[tuple[int, int, int]] = []
+
+    def place(self, count: int, step: int, layer: int, listed: int) -> tuple[int, int]:
+        """Find units for ``layer`` when ``listed`` layers are; return the first, and the wait."""
+        for _ in range(200):
+            first = int(self.rng.integers(0, (self.units - count) // step + 1)) * step
+            # Half of the time as low as it goes, so that places are used again.
+            first = first // 4 // step * step if self.rng.random() < 0.5 else first
+            others = [user for a, b, user in self.uses if a < first + count and first < b]
+            if all(user < listed for user in others):
+                self.uses.append((first, first + count, layer))
+                return first, max((user + 1 for user in others), default=0)
+        raise LookupError
+
+
+def _ranges(bases: list[int], end: int) -> list[range]:
+    """Return what each layer uses, from where these begin: up to where the next one's begin."""
+    ends = [min([b for b in bases if b > base], default=end) for base in bases]
+    return [range(base, stop) for base, stop in zip(bases, ends, strict=True)]
+
+
+def _load_layer(case: Case, layer: dict, used: dict[Region, range], spaces, memory, number, listed):
+    """Return the moves that load a layer, and the fields that say where it finds all that."""
+    fields, moves = {}, []
+    sizes = memory_map(case.config)
+    images = case.memories()
+    names = {Region.WEIGHT: ("weight_base", case.config.columns),
+             Region.PARAMETER: ("parameter_base", case.config.lanes),
+             Region.WINDOW: ("window_base", 1)}  # fmt: skip
+    for region, units in used.items():
+        if not len(units):
+            continue
+        name, step = names[region]
+        first, wait = spaces[region].place(len(units), step, number, listed)
+        fields[name] = first // step
+        block = memory.add(images[region][units.start : units.stop].tobytes())
+        moves.append(_Move({"region": region, "unit": first, "count": len(units), "rows": 1,
+                            "block": block, "layers": wait}, number))  # fmt: skip
+        assert len(images[region][units.start]) == sizes[region].unit_bytes
+    return fields, moves
+
+
+def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed:
+    """Return the program of ``case`` with all of its memories beside the chip at first.
+
+    Raises
+    ------
+    LookupError
+        If it does not fit.
+    """
+    config = replace(case.config, name=f"{case.config.name}-streamed", dram_bytes=dram_bytes)
+    memory, images = _Memory(rng), case.memories()
+    layers = [decode_descriptor(data) for data in case.descriptors]
+    macs = [k for k, layer in enumerate(layers) if layer["kind"] == Kind.MAC]
+    finishes = [k for k, layer in enumerate(layers) if layer["kind"] != Kind.TABLE]
+    used: list[dict[Region, range]] = [{} for _ in layers]
+    for region, name, step, users in [
+        (Region.WEIGHT, "weight_base", config.columns, macs),
+        (Region.PARAMETER, "parameter_base", config.lanes, finishes),
+        (Region.WINDOW, "window_base", 1, macs),
+    ]:  # fmt: skip
+        bases = [layers[k][name] * step for k in users]
+        for k, units in zip(users, _ranges(bases, len(images[region])), strict=True):
+            used[k][region] = units
+    spaces = {region: _Space(memory_map(config)[region].units // 2, rng)
+              for region in (Region.WEIGHT, Region.PARAMETER, Region.WINDOW)}  # fmt: skip
+
+    # Moves by the layer that they come before: the input, then what layers need, some ahead.
+    groups: list[list[_Move]] = [[] for _ in [*layers, None]]  # the last one: behind all layers
+    words = images[Region.ACTIVATION]
+    half = int(rng.integers(1, len(words)))
+    pitch = ceil(half * config.columns / DRAM_BLOCK_BYTES) + int(rng.integers(0, 3))
+    rows = len(words) // half
+    block = memory.add(b"".join(
+        words[r * half : (r + 1) * half].tobytes().ljust(pitch * DRAM_BLOCK_BYTES, b"\xa5")
+        for r in range(rows)))
+    groups[0].append(_Move({"region": Region.ACTIVATION, "count": half, "rows": rows,
+                            "unit_step": half, "block": block, "block_step": pitch}, 0))
+    if rows * half < len(words):
+        block = memory.add(words[rows * half :].tobytes())
+        groups[0].append(_Move({"region": Region.ACTIVATION, "unit": rows * half, "rows": 1,
+                                "count": len(words) - rows * half, "block": block}, 0))
+    ready = 0
+    for k, moves in enumerate(groups[:-1]):
+        ahead = k + int(rng.integers(0, 3)) if k else 0
+        while ready <= min(ahead, len(layers) - 1) and (ready <= k or len(moves) < _MOST_MOVES):
+            fields, more = _load_layer(
+                case, layers[ready], used[ready], spaces, memory, ready, listed=k)
+            layers[ready] |= fields
+            moves += more
+            ready += 1
+
+    result = Streamed(config, [], 0, b"", machine_result(case))
+    # What earlier layers wrote stays; it is stored beside the layers, and once by itself.
+    for k in range(1, len(layers) + 1):
+        finished = layers[k]["out_base"] // config.beats if k < len(layers) else len(words)
+        if finished and (rng.random() < 0.5 or k == len(layers)):
+            _store(result, groups, k, int(rng.integers(0, finished)), finished, memory, rng)
+    if len(layers) > 1 and rng.random() < 0.5:
+        _spill(groups, int(rng.integers(1, len(layers))), len(words), config, memory)
+    _list(result, case, layers, groups, memory, rng)
+    result.memory = bytes(memory.bytes)
+    if len(result.memory) > dram_bytes:
+        raise LookupError
+    return result
+
+
+def _store(result: Streamed, groups, k: int, first: int, stop: int, memory: _Memory, rng):
+    """Store words that layers before ``k`` wrote; nobody waits for it."""
+    columns = result.config.columns
+    stop = int(rng.integers(first, stop)) + 1
+    block = memory.add(bytes(-(-(stop - first) * columns // DRAM_BLOCK_BYTES) * DRAM_BLOCK_BYTES))
+    groups[k].append(_Move({
+        "region": Region.ACTIVATION, "store": 1, "unit": first, "count": stop - first, "rows": 1,
+        "block": block, "layers": k}, len(groups)))  # fmt: skip
+    result.stored[block * DRAM_BLOCK_BYTES] = result.expected[first:stop].tobytes()
+
+
+def _spill(groups, k: int, words: int, config: Config, memory: _Memory):
+    """Store all words before layer ``k``, spoil them, and fetch them again."""
+    size = words * config.columns
+    kept, noise = memory.add(bytes(size)), memory.add(memory.rng.bytes(size))
+    move = {"region": Region.ACTIVATION, "count": words, "rows": 1, "layers": k}
+    groups[k] += [_Move(move | {"block": kept, "store": 1}, k), _Move(move | {"block": noise}, k),
+                  _Move(move | {"block": kept}, k)]  # fmt: skip
+
+
+def _list(result: Streamed, case: Case, layers, groups, memory: _Memory, rng):
+    """Put all into one list; two moves of each group load the descriptors of the next one."""
+    slots = result.config.descriptor_count
+    tail = groups.pop()
+    sizes = [len(moves) + 1 + 2 * (0 < k < len(groups) - 1) for k, moves in enumerate(groups)]
+    sizes[-1] += len(tail)
+    starts = [sum(sizes[:k]) for k in range(len(sizes) + 1)]
+    if max(sizes) > slots // 2 or starts[min(2, len(sizes))] > slots:
+        raise LookupError
+    result.resident = starts[min(2, len(sizes))]
+    done = 0
+    waits = [0] * len(layers)
+    own: list[tuple[int, _Move]] = []  # the moves of descriptors, whose place is not known yet
+    listed: list[_Move | int] = []
+    for k, moves in enumerate(groups):
+        loads = []
+        if 0 < k < len(groups) - 1:
+            start, stop = starts[k + 1], starts[k + 2]
+            cut = next((n for n in range(start + 1, stop) if n % slots == 0),
+                       int(rng.integers(start + 1, stop)))
+            for first, last in [(start, cut), (cut, stop)]:
+                # What they replace has been fetched once a layer at or behind it is done.
+                wait = next((q + 1 for q in range(k) if starts[q + 1] > last - slots - 1), 0)
+                wait = wait if last > slots else 0
+                loads.append(_Move({
+                    "region": Region.DESCRIPTOR, "rows": 1, "layers": wait,
+                    "unit": first % slots * DESCRIPTOR_WORDS,
+                    "count": (last - first) * DESCRIPTOR_WORDS}, k))  # fmt: skip
+                own.append((first, loads[-1]))
+        order = [*loads, *moves] if rng.random() < 0.5 else [*moves, *loads]
+        for move in order:
+            done += 1
+            listed.append(move)
+            for later in range(move.needed_by, len(layers)):
+                waits[later] = max(waits[later], done)
+        listed.append(k)
+    listed += tail
+    blocks = memory.add(bytes(len(listed) * DESCRIPTOR_BYTES))
+    for first, move in own:
+        move.fields["block"] = blocks + first * DESCRIPTOR_BYTES // DRAM_BLOCK_BYTES
+    for position, item in enumerate(listed):
+        if isinstance(item, int):
+            result.layers.append((position, case.busy[item]))
+            result.descriptors.append(encode_descriptor(layers[item] | {"moves": waits[item]}))
+        else:
+            result.descriptors.append(encode_move(item.fields))
+    at = blocks * DRAM_BLOCK_BYTES
+    memory.bytes[at : at + len(listed) * DESCRIPTOR_BYTES] = b"".join(result.descriptors)
+
+
+def save_streams(path: Path, programs: list[Streamed]) -> None:
+    """Save what ``tb_streamed`` needs."""
+    arrays: dict[str, np.ndarray] = {"count": np.array(len(programs))}
+    for n, program in enumerate(programs):
+        memory = program.memory.ljust(-(-len(program.memory) // 16) * 16, b"\0")
+        arrays |= {
+            f"{n}_{Region.DRAM.name}": np.frombuffer(memory, np.uint8).reshape(-1, 16),
+            f"{n}_{Region.DESCRIPTOR.name}": np.frombuffer(
+                b"".join(program.descriptors[: program.resident]), np.uint8).reshape(-1, 4),
+            f"{n}_length": np.array(len(program.descriptors)),
+            f"{n}_expected": program.expected, f"{n}_layers": np.array(program.layers),
+            f"{n}_stored": np.array([[at, len(data)] for at, data in program.stored.items()]),
+            f"{n}_bytes": np.frombuffer(b"".join(program.stored.values()), np.uint8),
+        }
+    np.savez(path, **arrays)  # pyright: ignore[reportArgumentType]

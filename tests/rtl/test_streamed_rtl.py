@@ -1,0 +1,56 @@
+"""The engine with memory beside the chip: moves load everything, and give what residents give."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from engine_with_memory import EngineWithMemory
+from random_layers import random_chain
+from streamed import save_streams, stream
+from weft_hw.contract.config import get_config
+from weft_hw.contract.descriptor import Kind
+from weft_sim.testing.rtl import build_cocotb, simulate_cocotb
+
+SEED = 20261129
+MEMORY_BYTES = 1 << 16
+TINY = get_config("tiny")
+BESIDE = replace(TINY, name="tiny-streamed", dram_bytes=MEMORY_BYTES)
+MOODS = {"prompt": {}, "slow": {"latency": 63, "stall": 8}}
+
+pytestmark = pytest.mark.rtl
+
+
+@pytest.fixture(scope="module")
+def run_streams(tmp_path_factory):
+    runners = {}
+
+    def run(mood, programs):
+        if mood not in runners:
+            folder = tmp_path_factory.mktemp(f"streamed_{mood}")
+            runners[mood] = build_cocotb(
+                EngineWithMemory(BESIDE, **MOODS[mood]), build_dir=folder)
+        cases = tmp_path_factory.mktemp("cases") / "cases.npz"
+        save_streams(cases, programs)
+        simulate_cocotb(runners[mood], config=BESIDE, test_module="tb_streamed",
+                        environment={"CASES": str(cases)})  # fmt: skip
+
+    return run
+
+
+def draw(count, rng):
+    programs = []
+    while len(programs) < count:
+        try:
+            programs.append(stream(random_chain(TINY, rng, False), rng, dram_bytes=MEMORY_BYTES))
+        except LookupError:
+            continue
+    return programs
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_random_programs(mood, run_streams):
+    programs = draw(24, np.random.default_rng(SEED))
+    assert max(len(program.descriptors) for program in programs) > 2 * BESIDE.descriptor_count
+    kinds = {data[0] & 3 for program in programs for data in program.descriptors}
+    assert kinds == set(Kind)
+    run_streams(mood, programs)
