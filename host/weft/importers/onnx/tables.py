@@ -38,14 +38,12 @@ def _leaves(value: Value | None, depth: int = 0) -> list[Value]:
 
 
 def operators_of(value: Pending) -> set[str]:
-    """Return the names of ``value`` and of the float functions of which it is computed."""
+    """Return the names of ``value`` and of the float operators of which it is computed."""
     names, waiting = {value.name}, [value]
     while waiting:
-        pending = waiting.pop()
-        inner = [x for x in pending.operands if isinstance(x, Pending)]
-        if pending.operator in FUNCTIONS:
-            waiting += [x for x in inner if x.name not in names]
-            names.update(x.name for x in inner)
+        inner = [x for x in waiting.pop().operands if isinstance(x, Pending)]
+        waiting += [x for x in inner if x.name not in names]
+        names.update(x.name for x in inner)
     return names
 
 
