@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "BuildError", "CapacityError", "ConfigError", "DeviceMismatch", "LinkError", "ModelError",
-    "WeftError",
+    "OpenShapeError", "WeftError",
 ]  # fmt: skip
 
 
@@ -24,6 +24,22 @@ class ModelError(WeftError):
     def __init__(self, message: str = "", layers: Sequence[str] = ()):
         super().__init__(message)
         self.layers = tuple(layers)
+
+
+class OpenShapeError(ModelError):
+    """The file leaves dimensions of an input open, and nothing gives them.
+
+    Attributes
+    ----------
+    inputs : tuple of (name, dtype, shape)
+        Every input; open dimensions are None.
+    """
+
+    def __init__(
+        self, message: str = "", inputs: Sequence[tuple[str, str, tuple[int | None, ...]]] = ()
+    ):
+        super().__init__(message)
+        self.inputs = tuple(inputs)
 
 
 class ConfigError(WeftError):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.compiler import compile_graph
-from weft.errors import ModelError, WeftError
+from weft.errors import ModelError, OpenShapeError, WeftError
 from weft.graph import Graph
 from weft.graph.signature import TensorInfo, batch_of
 from weft.models.loading import find_model, get_config, load
@@ -50,6 +50,9 @@ class InferenceSession:
     fallback : bool
         Run layers that Weft does not support, if they are at the head or tail of the network, in
         ONNX Runtime (ONNX) or LiteRT (``.tflite``), one image after the other.
+    shapes : mapping, optional
+        Shapes of inputs whose dimensions an ONNX file leaves open. Without them the first image
+        gives the shapes, and the model is prepared then.
     progress : callable, optional
         Called with a text whenever preparation enters another stage.
 
@@ -69,25 +72,38 @@ class InferenceSession:
         self, model: str | Path | Graph | Program, device: str | OpenDevice = "golden",
         config: str | None = None, rounding: str | None = None, *, check: bool = False,
         keep_tensors: bool = False, fallback: bool = False,
+        shapes: Mapping[str, Sequence[int]] | None = None,
         progress: Callable[[str], object] | None = None,
     ):  # fmt: skip
         report = progress or (lambda text: None)
-        report("reading the model")
-        outside: Outside | None = None
-        if fallback and isinstance(model, str | Path) and find_model(model).suffix != ".weft":
-            loaded, outside = load_in_parts(find_model(model), rounding)
-        else:
-            loaded = load(model, config, rounding)
-        self.name = _name(model, loaded)
+        self.name = _name(model)
         self.device = device if isinstance(device, str) else device.name
         self.tensors: Arrays = {}
         self.compared_values = 0
         self._check, self._keep = check, keep_tensors
         self._profile: Profile | None = None
         self._lock = threading.RLock()
-        runner = _make_runner(loaded, device, config, report, shadows=check or keep_tensors)
-        self._runner: Runner | FallbackRunner = (
-            runner if outside is None else FallbackRunner(runner, outside))
+        self._opened: Runner | FallbackRunner | None = None
+        self._open_inputs: list[TensorInfo] = []
+
+        def prepare(shapes: Mapping[str, Sequence[int]]) -> Runner | FallbackRunner:
+            report("reading the model")
+            outside: Outside | None = None
+            if fallback and isinstance(model, str | Path) and find_model(model).suffix != ".weft":
+                loaded, outside = load_in_parts(find_model(model), rounding, shapes)
+            else:
+                loaded = load(model, config, rounding, shapes)
+            runner = _make_runner(loaded, device, config, report, shadows=check or keep_tensors)
+            return runner if outside is None else FallbackRunner(runner, outside)
+
+        self._prepare = prepare
+        try:
+            self._opened = prepare(shapes or {})
+        except OpenShapeError as error:
+            if shapes:
+                raise
+            self._open_inputs = [
+                TensorInfo(name, dtype, list(shape)) for name, dtype, shape in error.inputs]
 
     def __enter__(self) -> "InferenceSession":
         return self
@@ -98,7 +114,29 @@ class InferenceSession:
     def close(self) -> None:
         """Let go of the device, once an image under way is done."""
         with self._lock:
-            self._runner.close()
+            if self._opened is not None:
+                self._opened.close()
+
+    def set_shapes(self, shapes: Mapping[str, Sequence[int]]) -> None:
+        """Prepare a model whose inputs have open dimensions.
+
+        Raises
+        ------
+        ModelError, CapacityError, LinkError
+            If the shapes do not fit it, or are known already.
+        """
+        with self._lock:
+            if self._opened is not None:
+                raise ModelError("the shapes of this model's inputs are known")
+            self._opened = self._prepare(shapes)
+            self._open_inputs = []
+
+    @property
+    def _runner(self) -> Runner | FallbackRunner:
+        if self._opened is None:
+            names = ", ".join(info.name for info in self._open_inputs)
+            raise ModelError(f"the shape of {names} is open; give shapes, or run an image first")
+        return self._opened
 
     @property
     def graph(self) -> Graph:
@@ -124,7 +162,9 @@ class InferenceSession:
         return self._profile
 
     def get_inputs(self) -> list[TensorInfo]:
-        """Return the model's inputs."""
+        """Return the model's inputs; what the file leaves open is None before the first image."""
+        if self._opened is None:
+            return list(self._open_inputs)
         return [TensorInfo.of(self.graph, name) for name in self.graph.inputs]
 
     def get_outputs(self) -> list[TensorInfo]:
@@ -150,6 +190,7 @@ class InferenceSession:
         LinkError
             If the device does not answer.
         """
+        self._learn_shapes(feeds)
         names = list(self.graph.outputs if output_names is None else output_names)
         for name in names:
             if name not in self.graph.outputs:
@@ -161,6 +202,17 @@ class InferenceSession:
                 [{name: array[index : index + 1] for name, array in feeds.items()}
                  for index in range(batch)])  # fmt: skip
         return [np.concatenate([values[name] for values in results]) for name in names]
+
+    def _learn_shapes(self, feeds: Mapping[str, NDArray[Any]]) -> None:
+        """Take open dimensions from ``feeds``; each of its images is run by itself."""
+        if self._opened is None:
+            known = {info.name: info.shape for info in self._open_inputs}
+            self.set_shapes({
+                name: tuple(
+                    1 if axis == 0 and None in known.get(name, [None])[:1] else size
+                    for axis, size in enumerate(np.shape(array)))
+                for name, array in feeds.items()
+            })  # fmt: skip
 
     def _run_images(self, images: Sequence[Arrays]) -> list[Arrays]:
         """Run ``images``, compare them if that is asked for, and keep what describes them."""
@@ -304,7 +356,7 @@ def _make_runner(
         raise
 
 
-def _name(model: str | Path | Graph | Program, loaded: Graph | Program) -> str:
+def _name(model: str | Path | Graph | Program) -> str:
     if isinstance(model, str | Path):
         return Path(model).stem
-    return loaded.name if isinstance(loaded, Graph) else loaded.graph.name
+    return model.name if isinstance(model, Graph) else model.graph.name

@@ -12,6 +12,8 @@ from weft.cli.options import (
     FallbackOption,
     JsonOption,
     RoundingOption,
+    ShapeOption,
+    parse_shapes,
 )
 from weft.cli.output import (
     layer_label,
@@ -41,6 +43,7 @@ def bench(
     config: ConfigOption = None,
     check: CheckOption = False,
     rounding: RoundingOption = None,
+    shape: ShapeOption = None,
     fallback: FallbackOption = False,
     as_json: JsonOption = False,
 ) -> int:  # fmt: skip
@@ -53,7 +56,7 @@ def bench(
         for model in models:
             with InferenceSession(
                 model, device=device, config=config, rounding=rounding, check=check,
-                fallback=fallback,
+                fallback=fallback, shapes=parse_shapes(shape),
             ) as session:
                 session.run(None, random_feed(session.graph, 0))
                 profiles.append(session.profile)

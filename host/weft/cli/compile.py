@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.options import DEFAULT_CONFIG, ConfigOption, ModelArgument, RoundingOption
+from weft.cli.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    ModelArgument,
+    RoundingOption,
+    ShapeOption,
+    parse_shapes,
+)
 from weft.cli.output import progress
 from weft.errors import WeftError
 
@@ -22,6 +29,7 @@ def compile_model(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.weft")],
     config: ConfigOption = None,
     rounding: RoundingOption = None,
+    shape: ShapeOption = None,
 ):
     """Compile MODEL for one configuration into a program file."""
     from weft.models.loading import compile
@@ -31,6 +39,7 @@ def compile_model(
     if not output.parent.is_dir():
         raise WeftError(f"{output.parent} is no directory")
     with progress("compiling"):
-        program = compile(model, config=config or DEFAULT_CONFIG, rounding=rounding)
+        program = compile(
+            model, config=config or DEFAULT_CONFIG, rounding=rounding, shapes=parse_shapes(shape))
     program.save(output)
     print(f"wrote {output}: {output.stat().st_size:,} bytes for {program.config.name}")

@@ -10,6 +10,8 @@ from weft.cli.options import (
     JsonOption,
     ModelArgument,
     RoundingOption,
+    ShapeOption,
+    parse_shapes,
 )
 from weft.cli.output import (
     layer_label,
@@ -37,6 +39,7 @@ def explain(
     model: ModelArgument,
     config: ConfigOption = None,
     rounding: RoundingOption = None,
+    shape: ShapeOption = None,
     fallback: FallbackOption = False,
     as_json: JsonOption = False,
     passes: Annotated[bool, typer.Option(
@@ -53,9 +56,9 @@ def explain(
 
     outside, problem = None, None
     if fallback and find_model(model).suffix != ".weft":
-        loaded, outside = load_in_parts(find_model(model), rounding)
+        loaded, outside = load_in_parts(find_model(model), rounding, parse_shapes(shape))
     else:
-        loaded = load(model, config, rounding)
+        loaded = load(model, config, rounding, parse_shapes(shape))
     if isinstance(loaded, Graph):
         graph, size = loaded, get_config(config)
         try:

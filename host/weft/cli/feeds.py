@@ -9,8 +9,34 @@ from numpy.typing import NDArray
 
 from weft.cli.images import InputError, find_inputs, input_range, picture_rule, read_input
 from weft.graph import Graph
+from weft.graph.signature import TensorInfo, example_shape
 
-__all__ = ["gather_feeds", "input_rule", "random_feed"]
+__all__ = ["gather_feeds", "input_rule", "random_feed", "shapes_of_files"]
+
+
+def shapes_of_files(
+    inputs: Sequence[TensorInfo], paths: Sequence[Path]
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of ``inputs``, of which some are open, from the first arrays in ``paths``.
+
+    Raises
+    ------
+    InputError
+        If a shape is not an array's.
+    """
+    files = find_inputs(list(paths)) if paths else []
+    shapes = {}
+    for info, file in zip(inputs, files, strict=False):
+        if file.suffix == ".npy":
+            shape = np.load(file, mmap_mode="r", allow_pickle=False).shape
+            one = shape[1:] if len(shape) == len(info.shape) else shape
+            shapes[info.name] = (info.shape[0] or 1, *one)
+    for info in inputs:
+        if info.name not in shapes:
+            raise InputError(
+                f"input {info.name} has open dimensions; give an array of its shape, or "
+                f"--shape {info.name}={example_shape(info.shape)}")
+    return shapes
 
 
 def gather_feeds(

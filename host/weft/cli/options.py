@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from weft.errors import ModelError
+
 __all__ = [
     "DEFAULT_CONFIG", "CheckOption", "ConfigOption", "DeviceOption", "FallbackOption", "JsonOption",
-    "ModelArgument", "RoundingOption",
+    "ModelArgument", "RoundingOption", "ShapeOption", "parse_shapes",
 ]  # fmt: skip
 
 DEFAULT_CONFIG = "ulx3s-85f"
@@ -35,6 +37,14 @@ RoundingOption = Annotated[
         help="Whose bits: reference (default for .tflite), xnnpack, onnxruntime (for ONNX).",
     ),
 ]  # fmt: skip
+ShapeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shape", metavar="NAME=1,3,32,32",
+        help="Shape of an ONNX model's input whose dimensions are open; may be given several "
+        "times.",
+    ),
+]  # fmt: skip
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Compare every layer with the golden model.")
 ]
@@ -46,3 +56,23 @@ FallbackOption = Annotated[
     ),
 ]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def parse_shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
+    """Return what ``--shape`` gives, by input.
+
+    Raises
+    ------
+    ModelError
+        If a text is no name with numbers.
+    """
+    shapes = {}
+    for text in texts or ():
+        name, _, numbers = text.rpartition("=")
+        try:
+            shapes[name] = tuple(int(number) for number in numbers.split(","))
+        except ValueError:
+            name = ""
+        if not name:
+            raise ModelError(f"--shape {text} must be like x=1,3,32,32")
+    return shapes

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.options import ConfigOption, DeviceOption, ModelArgument, RoundingOption
+from weft.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    ModelArgument,
+    RoundingOption,
+    ShapeOption,
+    parse_shapes,
+)
 from weft.cli.output import progress
 from weft.errors import WeftError
 
@@ -27,6 +34,7 @@ def report(
     device: DeviceOption = "golden",
     config: ConfigOption = None,
     rounding: RoundingOption = None,
+    shape: ShapeOption = None,
 ):  # fmt: skip
     """Write a page about MODEL: layers, cycles, utilisation, memory, activation maps."""
     from weft.cli.feeds import gather_feeds
@@ -38,7 +46,7 @@ def report(
     if not output.parent.is_dir():
         raise WeftError(f"{output.parent} is no directory")
     with progress("compiling") as step:
-        about = subject(model, config, rounding)
+        about = subject(model, config, rounding, parse_shapes(shape))
         label, feed = gather_feeds(about.graph, inputs or [])[0]
         step(f"running on {device}")
         page = render(about.report(device, feed, label))

@@ -13,6 +13,8 @@ from weft.cli.options import (
     JsonOption,
     ModelArgument,
     RoundingOption,
+    ShapeOption,
+    parse_shapes,
 )
 from weft.cli.output import percent, print_json, progress, shape_text
 
@@ -45,11 +47,12 @@ def run(
         "--maps", metavar="DIR", help="Write each layer's activation maps as PNG.")] = None,
     check: CheckOption = False,
     rounding: RoundingOption = None,
+    shape: ShapeOption = None,
     fallback: FallbackOption = False,
     as_json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Run MODEL on arrays or pictures and print its outputs."""
-    from weft.cli.feeds import gather_feeds, input_rule
+    from weft.cli.feeds import gather_feeds, input_rule, shapes_of_files
     from weft.cli.results import check_output_path, save_outputs
     from weft.session import InferenceSession
 
@@ -57,8 +60,11 @@ def run(
     with progress(f"preparing {device}") as step:
         session = InferenceSession(
             model, device=device, config=config, rounding=rounding, check=check,
-            keep_tensors=maps is not None, fallback=fallback, progress=step)  # fmt: skip
+            keep_tensors=maps is not None, fallback=fallback, shapes=parse_shapes(shape),
+            progress=step)  # fmt: skip
     with session:
+        if missing := [info for info in session.get_inputs() if None in info.shape]:
+            session.set_shapes(shapes_of_files(missing, inputs or []))
         check_output_path(output, len(session.get_outputs()))
         feeds = gather_feeds(session.graph, inputs or [])
         rule = input_rule(session.graph, inputs or [])

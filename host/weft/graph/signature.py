@@ -1,6 +1,6 @@
 """What goes into a model and comes out of it: names, dtypes, shapes, and whether feeds fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +10,28 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Graph
 
-__all__ = ["TensorInfo", "batch_of"]
+__all__ = ["TensorInfo", "batch_of", "example_shape"]
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output: its name, NumPy dtype, and shape as the model declares it."""
+    """An input or output: name, NumPy dtype, and shape; None where the file leaves it open."""
 
     name: str
     type: str
-    shape: list[int]
+    shape: list[int | None]
 
     @classmethod
     def of(cls, graph: Graph, name: str) -> "TensorInfo":
         """Describe the tensor called ``name``."""
         tensor = graph.tensors[name]
         return cls(name, str(tensor.dtype), list(tensor.shape))
+
+
+def example_shape(shape: Sequence[int | None]) -> str:
+    """Return a shape for a message, its open dimensions filled in: ``1,3,32,32``."""
+    filled = [size or (32 if axis else 1) for axis, size in enumerate(shape)]
+    return ",".join(map(str, filled or (1, 3, 32, 32)))
 
 
 def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:

@@ -1,8 +1,9 @@
 """From model files to the graph form."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weft.errors import ModelError
+from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph
 
 __all__ = ["ROUNDINGS", "load_model"]
@@ -13,7 +14,10 @@ ROUNDINGS = ("reference", "xnnpack", "onnxruntime")
 _MAX_BYTES = 1 << 30
 
 
-def load_model(path: str | Path, rounding: str | None = None) -> Graph:
+def load_model(
+    path: str | Path, rounding: str | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Graph:  # fmt: skip
     """Read a quantised ``.tflite`` or ONNX model.
 
     Parameters
@@ -24,8 +28,13 @@ def load_model(path: str | Path, rounding: str | None = None) -> Graph:
         Whose bits to reproduce: ``"reference"`` (the default for ``.tflite``), ``"xnnpack"`` or
         ``"onnxruntime"`` (the default for ONNX).
 
+    shapes : mapping, optional
+        Shapes of inputs whose dimensions the file leaves open (ONNX alone).
+
     Raises
     ------
+    OpenShapeError
+        If such a shape is missing.
     ModelError
         If the file cannot be read, is malformed, or holds what Weft does not support.
     """
@@ -42,14 +51,20 @@ def load_model(path: str | Path, rounding: str | None = None) -> Graph:
         if data[4:8] == b"TFL3":
             from weft.importers.tflite.walk import import_tflite
 
+            if shapes:
+                raise ModelError("the shapes of a .tflite model's inputs are those of the file")
+
             return import_tflite(data, path.stem, rounding or "reference")
         from weft.importers.onnx.walk import import_onnx
 
-        return import_onnx(data, path.stem, rounding or "onnxruntime", source=str(path))
+        return import_onnx(
+            data, path.stem, rounding or "onnxruntime", source=str(path), shapes=shapes)
     except ModelError as error:
         # Names in a damaged file can hold anything; the message stays one line.
         text = str(error)
         printable = "".join(c if c.isprintable() else "?" for c in text)
         if printable == text:
             raise
+        if isinstance(error, OpenShapeError):
+            raise OpenShapeError(printable, error.inputs) from error
         raise ModelError(printable, error.layers) from error

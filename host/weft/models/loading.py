@@ -1,6 +1,7 @@
 """From what a user names as a model to a graph or a program."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from weft_hw.contract import config as contract
@@ -61,12 +62,15 @@ def get_config(name: str | None) -> contract.Config:
 
 
 def load(
-    model: str | Path | Graph | Program, config: str | None = None, rounding: str | None = None
-) -> Graph | Program:
+    model: str | Path | Graph | Program, config: str | None = None, rounding: str | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Graph | Program:  # fmt: skip
     """Return the graph of a model, or the program in a ``.weft`` file.
 
     Raises
     ------
+    OpenShapeError
+        If an input's shape is open and ``shapes`` does not give it.
     ModelError
         If the file is missing or malformed, or ``rounding`` is given for a program.
     ConfigError
@@ -79,8 +83,10 @@ def load(
     if not isinstance(model, Program):
         path = find_model(model)
         if path.suffix != ".weft":
-            return load_model(path, rounding)
+            return load_model(path, rounding, shapes)
         model = Program.load(path)
+    if shapes:
+        raise ModelError("a program was compiled for the shapes that it has")
     if rounding is not None and rounding != model.graph.rounding:
         raise ModelError(f"the program was compiled for rounding {model.graph.rounding}")
     if config is not None and config != model.config.name:
@@ -89,8 +95,9 @@ def load(
 
 
 def compile(
-    model: str | Path | Graph, config: str = DEFAULT_CONFIG, rounding: str | None = None
-) -> Program:
+    model: str | Path | Graph, config: str = DEFAULT_CONFIG, rounding: str | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Program:  # fmt: skip
     """Compile a model for one accelerator.
 
     Parameters
@@ -101,12 +108,14 @@ def compile(
         Name of a configuration.
     rounding : str, optional
         Whose bits to reproduce; see :func:`weft.importers.load_model`.
+    shapes : mapping, optional
+        Shapes of inputs whose dimensions the file leaves open.
 
     Raises
     ------
     ModelError, ConfigError, CapacityError
     """
-    graph = load(model, None, rounding)
+    graph = load(model, None, rounding, shapes)
     if isinstance(graph, Program):
         raise ModelError(f"{model} is compiled already")
     return compile_graph(graph, get_config(config))

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,10 @@ class Report:
     counted: Mapping[str, Any] | None
 
 
-def subject(model: str | Path, config: str | None, rounding: str | None) -> Subject:
+def subject(
+    model: str | Path, config: str | None, rounding: str | None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Subject:  # fmt: skip
     """Load and compile what ``model`` names.
 
     Raises
@@ -122,7 +125,7 @@ def subject(model: str | Path, config: str | None, rounding: str | None) -> Subj
     ModelError, ConfigError
         As :func:`weft.models.loading.load` does.
     """
-    name, loaded = find_model(model).stem, load(model, config, rounding)
+    name, loaded = find_model(model).stem, load(model, config, rounding, shapes)
     if isinstance(loaded, Program):
         return Subject(name, loaded.graph, loaded, loaded.config.name)
     size = get_config(config)

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weft.errors import ModelError
+import numpy as np
 
-__all__ = ["inline_functions", "ordered_nodes", "set_shapes"]
+from weft.errors import ModelError, OpenShapeError
+from weft.graph.signature import example_shape
+from weft.importers.onnx.values import ELEMENT_TYPES
+
+__all__ = ["inline_functions", "ordered_nodes", "require_shapes", "set_shapes"]
 
 _MOST_NODES = 1 << 17
 
@@ -112,3 +116,33 @@ def set_shapes(graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
         del kind.shape.dim[:]
         for size in shape:
             kind.shape.dim.add().dim_value = size
+
+
+def require_shapes(graph: Any, nodes: Sequence[tuple[int, Any]]) -> None:
+    """Check that every input that ``nodes`` read has a shape; dimension 0 may be open.
+
+    Raises
+    ------
+    OpenShapeError
+        If another dimension of one is open.
+    """
+    constants = {tensor.name for tensor in graph.initializer}
+    read = {name for _, node in nodes for name in node.input}
+    found, first = [], None
+    for value in graph.input:
+        if value.name in constants or value.name not in read:
+            continue
+        kind = value.type.tensor_type
+        shape = tuple(
+            int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else None
+            for d in kind.shape.dim)
+        dtype = np.dtype(ELEMENT_TYPES.get(kind.elem_type, object))
+        found.append((value.name, str(dtype), shape))
+        if first is None and (None in shape[1:] or not kind.HasField("shape")):
+            first = value.name, shape
+    if first is not None:
+        name, shape = first
+        given = example_shape(shape)
+        raise OpenShapeError(
+            f"input {name} has open dimensions; give its shape, as in --shape {name}={given} "
+            f"(in Python shapes={{{name!r}: ({given})}})", found)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from weft.errors import ModelError
+from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
@@ -17,7 +17,12 @@ from weft.importers.onnx.integers import INTEGERS, on_integers
 from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.output import add_output
 from weft.importers.onnx.pad import is_real_pad, with_filler
-from weft.importers.onnx.prepare import inline_functions, ordered_nodes, set_shapes
+from weft.importers.onnx.prepare import (
+    inline_functions,
+    ordered_nodes,
+    require_shapes,
+    set_shapes,
+)
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
 from weft.importers.onnx.tables import is_function, operators_of
@@ -65,6 +70,8 @@ def import_onnx(
         model = inline_functions(model)
         set_shapes(model.graph, shapes or {})
         importer = _Importer(model, name, rounding)
+    except OpenShapeError as error:
+        raise OpenShapeError(f"cannot import {name}: {error}", error.inputs) from error
     except ModelError as error:
         raise ModelError(f"cannot import {name}: {error}") from error
     return importer.run()
@@ -82,6 +89,7 @@ class _Importer:
         self._graph = model.graph
         self._opsets = opsets_of(model)
         self._nodes = ordered_nodes(model.graph)
+        require_shapes(model.graph, self._nodes)
         self._folder = Folder(self._opsets)
         self._builder = Builder(name, rounding)
         self._values: dict[str, Value] = {}

@@ -1,5 +1,6 @@
 """Reads a model, and where Weft cannot have all of it, cuts it into head, middle and tail."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ File = OnnxFile | TfliteFile
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
-def load_in_parts(path: Path, rounding: str | None = None) -> tuple[Graph, Outside | None]:
+def load_in_parts(
+    path: Path, rounding: str | None = None, shapes: Mapping[str, Sequence[int]] | None = None
+) -> tuple[Graph, Outside | None]:
     """Return the graph for the accelerator, and what a runtime must run around it.
 
     A model that Weft supports as a whole has nothing outside.
@@ -32,13 +35,13 @@ def load_in_parts(path: Path, rounding: str | None = None) -> tuple[Graph, Outsi
         refuses the model; the unsupported layers are named.
     """
     try:
-        return load_model(path, rounding), None
+        return load_model(path, rounding, shapes), None
     except ModelError as error:
         if not error.layers:
             raise
         refusal = error
     try:
-        file = _read(path, rounding)
+        file = _read(path, rounding, shapes)
         if any(file.tensor_type(name)[1][:1] not in ((), (1,)) for name in file.inputs):
             raise ModelError(f"the fallback needs a model whose batch is 1; {refusal}")
         return _cut(file, refusal)
@@ -46,11 +49,13 @@ def load_in_parts(path: Path, rounding: str | None = None) -> tuple[Graph, Outsi
         raise ModelError(f"{path} is malformed ({error}); {refusal}") from error
 
 
-def _read(path: Path, rounding: str | None) -> File:
+def _read(
+    path: Path, rounding: str | None, shapes: Mapping[str, Sequence[int]] | None
+) -> File:
     data = path.read_bytes()
     if data[4:8] == b"TFL3":
         return TfliteFile(data, path.stem, rounding or "reference")
-    return OnnxFile(data, path.stem, rounding or "onnxruntime")
+    return OnnxFile(data, path.stem, rounding or "onnxruntime", shapes)
 
 
 def _cut(file: File, refusal: ModelError) -> tuple[Graph, Outside]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Graph
+from weft.importers.onnx.prepare import set_shapes
 from weft.importers.onnx.walk import import_onnx
 from weft.runtime.fallback.split import Layer
 
@@ -25,13 +26,17 @@ class OnnxFile:
 
     runtime_name = "ONNX Runtime"
 
-    def __init__(self, data: bytes, name: str, rounding: str):
+    def __init__(
+        self, data: bytes, name: str, rounding: str,
+        shapes: Mapping[str, Sequence[int]] | None = None,
+    ):  # fmt: skip
         import onnx
 
         self._onnx = onnx
         self._runtime = _import_runtime()
         self._name, self._rounding = name, rounding
         self._model: Any = onnx.ModelProto.FromString(data)
+        set_shapes(self._model.graph, shapes or {})
         graph = self._model.graph
         for index, node in enumerate(graph.node):
             node.name = node.name or f"{node.op_type} {index}"

@@ -1,0 +1,90 @@
+"""Open dimensions of an ONNX model are given by name, or taken from the first image."""
+
+import numpy as np
+import onnx
+import pytest
+import weft
+from networks.onnx_net import SEED, Net
+from weft.cli import main
+from weft.errors import ModelError, OpenShapeError
+
+ort = pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A convolution of which batch, height and width are open."""
+    net = Net((1, 3, 9, 7))
+    weights = np.random.default_rng(SEED).integers(-127, 128, (4, 3, 3, 3)).astype(np.int8)
+    net.node("Conv", [net.x, net.weights("w", weights)], "c", pads=[1] * 4)
+    proto = onnx.ModelProto.FromString(net.bytes(net.quantized("c", 0.2, 3)))
+    dims = proto.graph.input[0].type.tensor_type.shape.dim
+    for axis, name in ((0, "N"), (2, "H"), (3, "W")):
+        dims[axis].dim_param = name
+    path = tmp_path / "open.onnx"
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def expected(path, x):
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
+def image(*shape):
+    return np.random.default_rng(SEED).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_from_the_first_image(model, batch):
+    x = image(batch, 3, 6, 5)
+    with weft.InferenceSession(model) as session:
+        [info] = session.get_inputs()
+        assert (info.name, info.type, info.shape) == ("x", "float32", [None, 3, None, None])
+        with pytest.raises(ModelError, match="the shape of x is open"):
+            session.get_outputs()
+        [y] = session.run(None, {"x": x})
+        assert np.array_equal(y, expected(model, x))
+        assert session.get_inputs()[0].shape == [1, 3, 6, 5]
+        with pytest.raises(ModelError, match="must have shape"):
+            session.run(None, {"x": image(1, 3, 7, 7)})
+
+
+def test_given_by_name(model):
+    x = image(1, 3, 8, 4)
+    with weft.InferenceSession(model, shapes={"x": (1, 3, 8, 4)}) as session:
+        assert np.array_equal(session.run(None, {"x": x})[0], expected(model, x))
+
+
+@pytest.mark.parametrize(("shapes", "message"), [
+    ({"x": (1, 4, 8, 8)}, "input x cannot have shape"),
+    ({"x": (1, 3, 8)}, "input x cannot have shape"),
+    ({"x": (1, 3, 0, 8)}, "input x cannot have shape"),
+    ({"z": (1, 3, 8, 8)}, "there is no input z, only x"),
+])  # fmt: skip
+def test_shapes_that_do_not_fit(model, shapes, message):
+    with pytest.raises(ModelError, match=message):
+        weft.InferenceSession(model, shapes=shapes)
+
+
+def test_compile_needs_the_shape(model, tmp_path):
+    with pytest.raises(OpenShapeError, match=r"--shape x=1,3,32,32 \(in Python shapes="):
+        weft.compile(model)
+    target = tmp_path / "m.weft"
+    assert main(["compile", str(model), "--shape", "x=1,3,8,8", "-o", str(target)]) == 0
+    assert weft.compile(model, shapes={"x": (1, 3, 8, 8)}).graph.tensors["x"].shape == (1, 3, 8, 8)
+
+
+def test_command_line(model, tmp_path, capsys):
+    np.save(tmp_path / "a.npy", image(1, 3, 6, 5))
+    assert main(["run", str(model), "--input", str(tmp_path / "a.npy")]) == 0
+    assert "1x4x6x5" in capsys.readouterr().out
+    assert main(["run", str(model), "--shape", "x=1,3,8,4"]) == 0
+    assert "1x4x8x4" in capsys.readouterr().out
+    assert main(["explain", str(model), "--shape", "x=1,3,8,4"]) == 0
+    assert main(["run", str(model)]) == 2
+    assert "give an array of its shape, or --shape x=1,3,32,32" in capsys.readouterr().err
+    assert main(["explain", str(model), "--shape", "x"]) == 2
+    assert "--shape x must be like x=1,3,32,32" in capsys.readouterr().err
