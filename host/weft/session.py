@@ -181,7 +181,8 @@ class InferenceSession:
         output_names : sequence of str, or None
         feeds : mapping
             An array of the declared dtype and shape for each input; the first dimension may be
-            another batch than the declared one. Images run one after the other.
+            another batch than the declared one. Images run one after the other, so for a network
+            with a state they are successive calls.
 
         Raises
         ------
@@ -214,19 +215,26 @@ class InferenceSession:
                 for name, array in feeds.items()
             })  # fmt: skip
 
+    def reset_state(self) -> None:
+        """Let the next call be the first one for a network that keeps a state between calls."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.reset_state()
+
     def _run_images(self, images: Sequence[Arrays]) -> list[Arrays]:
         """Run ``images``, compare them if that is asked for, and keep what describes them."""
         differences: dict[str, int] = {}
         self.compared_values = 0
         results = []
         for image in images:
+            states = self._runner.states() if self._check or self._keep else {}
             start = time.perf_counter()
             run = self._runner.run(image)
             seconds = time.perf_counter() - start
             if self._check or self._keep:
-                self.tensors = self._runner.inspect(image)
+                self.tensors = self._runner.inspect(image, states)
             if self._check and self.program is not None:
-                self._compare(image, run, differences)
+                self._compare(image, states, run, differences)
             self._profile = self._describe(run, differences, seconds)
             results.append(run.values)
         return results
@@ -308,9 +316,11 @@ class InferenceSession:
                 profile = self._describe(run, {}, time.perf_counter() - start)
                 self._profile = replace(profile, images=count)
 
-    def _compare(self, image: Arrays, run: Run, differences: dict[str, int]) -> None:
+    def _compare(
+        self, image: Arrays, states: Arrays, run: Run, differences: dict[str, int]
+    ) -> None:
         """Add to ``differences`` how both runs of ``image`` differ from the golden model."""
-        expected = self._runner.expected(image)
+        expected = self._runner.expected(image, states)
         for tensors in (self.tensors, run.values):
             comparison = Comparison(expected)
             comparison.add({n: v for n, v in tensors.items() if n not in self.graph.inputs})

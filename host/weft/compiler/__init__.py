@@ -39,7 +39,7 @@ def compile_graph(graph: Graph, config: Config, *, shadows: bool = False) -> Pro
     try:
         return _compile_resident(model, graph, config)
     except CapacityError:
-        if not config.dram_bytes:
+        if not config.dram_bytes or graph.states:  # which stay on the chip
             raise
     return compile_streamed(model, graph, config, shadows=shadows)
 
@@ -61,5 +61,5 @@ def _compile_resident(model: Graph, graph: Graph, config: Config) -> Program:
         },
         descriptors=describe_descriptors(model, lowering, schedule, fields),
         layers=describe_layers(model, lowering, host), usage=usage,
-        stream=overlap.plan(lowering, run),
+        stream=overlap.plan(lowering, run), resident=tuple(sorted(lowering.resident)),
     )  # fmt: skip

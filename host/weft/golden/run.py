@@ -1,19 +1,30 @@
 """Runs a graph node by node on the golden model: what every device must reproduce bit for bit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.golden.operators import activation, edges, elementwise, linear, pool, shape, stage
+from weft.golden.operators import (
+    activation,
+    edges,
+    elementwise,
+    linear,
+    memory,
+    pool,
+    shape,
+    stage,
+)
 from weft.golden.operators.context import Context
 from weft.graph import Graph, Node
 
-__all__ = ["accumulate", "output_stage", "run", "run_node", "table"]
+__all__ = [
+    "accumulate", "initial_states", "next_states", "output_stage", "run", "run_node", "table",
+]  # fmt: skip
 
-_FUNCTIONS: dict[str, Callable[[Context], NDArray[Any]]] = {
+_FUNCTIONS: dict[str, Callable[[Context], Any]] = {
     **dict.fromkeys(linear.LINEAR, linear.linear),
     **dict.fromkeys(activation.TABLES, activation.apply_table),
     "SOFTMAX": activation.softmax,
@@ -40,12 +51,16 @@ _FUNCTIONS: dict[str, Callable[[Context], NDArray[Any]]] = {
     "RESIZE_NEAREST_NEIGHBOR": shape.resize,
     "RESIZE_BILINEAR": shape.resize,
     "ARG_MAX": shape.arg_max,
+    "SVDF": memory.svdf,
     "QUANTIZE": edges.quantize,
     "DEQUANTIZE": edges.dequantize,
 }
 
 
-def run(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def run(
+    graph: Graph, inputs: Mapping[str, NDArray[Any]],
+    states: Mapping[str, NDArray[Any]] | None = None,
+) -> dict[str, NDArray[Any]]:  # fmt: skip
     """Return every tensor of ``graph`` by name: inputs, intermediate ones and outputs.
 
     Parameters
@@ -54,6 +69,8 @@ def run(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
     inputs : mapping
         An array for each of ``graph.inputs``, of the declared dtype and shape. The first
         dimension may be another batch than the declared one; every result then has it too.
+    states : mapping, optional
+        What :func:`next_states` gave after the call before; without it, the first call.
 
     Raises
     ------
@@ -70,9 +87,27 @@ def run(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
         if array.ndim != len(tensor.shape) or array.shape[1:] != tensor.shape[1:]:
             raise ModelError(f"input {name} must have shape {tensor.shape}, not {array.shape}")
         values[name] = array
+    values |= initial_states(graph) if states is None else states
     for node in graph.nodes:
         values.update(zip(node.outputs, run_node(graph, node, values), strict=True))
     return values
+
+
+def initial_states(graph: Graph) -> dict[str, NDArray[Any]]:
+    """Return the values of the graph's states before its first call."""
+    return {state.name: state.initial for state in graph.states}
+
+
+def next_states(
+    graph: Graph, values: Mapping[str, NDArray[Any]], names: Container[str] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Return states for the call after the one that gave ``values``: all, or those of ``names``."""
+    found = {}
+    for state in graph.states:
+        if names is None or state.name in names:
+            data = graph.tensors[state.next].data
+            found[state.name] = values[state.next] if data is None else data
+    return found
 
 
 def run_node(
@@ -82,7 +117,8 @@ def run_node(
     function = _FUNCTIONS.get(node.operator)
     if function is None:
         raise ModelError(f"{node.name}: operator {node.operator} is not supported")
-    return (function(Context(graph, node, values)),)
+    result = function(Context(graph, node, values))
+    return result if isinstance(result, tuple) else (result,)
 
 
 def accumulate(

@@ -62,7 +62,7 @@ def analyse(graph: Graph) -> list[LayerFacts]:
     (Araujo et al., "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019),
     limited to the input.
     """
-    fields = {name: _Field((1, 1), (1, 1)) for name in graph.inputs}
+    fields = {name: _Field((1, 1), (1, 1)) for name in graph.sources}
     limit = _input_size(graph)
     facts = []
     for node in graph.nodes:

@@ -30,12 +30,13 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     RESIZE_NEAREST_NEIGHBOR  align_corners, half_pixel_centers
     RESIZE_BILINEAR          align_corners, half_pixel_centers
     ARG_MAX                  axis                             output int32 or int64
+    SVDF                     rank                             also makes its state, input 4
     QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
     DEQUANTIZE               none: int8 or uint8 to float32
 
 Three attributes are optional: ``dilation`` of MAX_POOL_2D, ``value`` of PAD, an int8 number with
 which it fills in place of the zero point, and ``fixed_point`` of FULLY_CONNECTED, which then rounds
-as CONV_2D does: so LiteRT's BATCH_MATMUL rounds.
+as CONV_2D of uint8 does: so LiteRT's BATCH_MATMUL rounds.
 
 An attribute ``unsigned`` may come on top: the file's tensors are uint8, whose zero points are 128
 higher than the graph's. ONNX Runtime works on ADD, MUL and AVERAGE_POOL_2D in float32, where that
@@ -50,7 +51,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OPERATORS", "Graph", "Node", "Quantization", "Tensor"]
+__all__ = ["OPERATORS", "Graph", "Node", "Quantization", "State", "Tensor"]
 
 # Every operator that a graph may hold, with the attributes that it carries.
 OPERATORS: Mapping[str, tuple[str, ...]] = {
@@ -93,6 +94,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "RESIZE_NEAREST_NEIGHBOR": ("align_corners", "half_pixel_centers"),
     "RESIZE_BILINEAR": ("align_corners", "half_pixel_centers"),
     "ARG_MAX": ("axis",),
+    "SVDF": ("rank",),
     "QUANTIZE": (),
     "DEQUANTIZE": (),
 }
@@ -149,13 +151,33 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
+class State:
+    """A value that a network keeps from one call to the next.
+
+    Parameters
+    ----------
+    name : str
+        Tensor that holds the value at the start of a call; no node makes it.
+    next : str
+        Tensor that holds the value for the next call.
+    initial : ndarray
+        Value before the first call, of the tensor's dtype and shape.
+    """
+
+    name: str
+    next: str
+    initial: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """Nodes in an order in which they can run.
 
     ``rounding`` says whose bits are reproduced: ``"reference"`` or ``"xnnpack"`` (LiteRT's two
     engines) or ``"onnxruntime"``. ``inputs`` and ``outputs`` have the dtype, shape and layout
     that the model file declares; what turns them into int8 NHWC (TRANSPOSE, QUANTIZE, ...) are
-    nodes like any other, which run on the host.
+    nodes like any other, which run on the host. ``states`` are what the network keeps between
+    calls.
     """
 
     name: str
@@ -164,6 +186,17 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     rounding: str
+    states: tuple[State, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors that are there before a call: inputs, and states."""
+        return *self.inputs, *(state.name for state in self.states)
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Tensors that must be there after a call: outputs, and states for the next one."""
+        return *self.outputs, *(state.next for state in self.states)
 
     def replace(self, **changes: Any) -> "Graph":
         """Return a copy with ``changes``."""

@@ -1,8 +1,8 @@
 """The ``.weft`` file: a program with its checksums, readable with NumPy and the standard library.
 
 A zip archive of ``manifest.json`` (version, and the SHA-256 of every other member),
-``program.json``, one ``images/N`` for each memory image and one ``tensors/N.npy`` for each
-constant of the graph.
+``program.json``, one ``images/N`` for each memory image, one ``tensors/N.npy`` for each constant of
+the graph and one ``states/N.npy`` for the first value of each of its states.
 """
 
 import hashlib
@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node, Quantization, Tensor
+from weft.graph import Graph, Node, Quantization, State, Tensor
 from weft.program import (
     DescriptorInfo,
     HostStep,
@@ -35,7 +36,7 @@ from weft.program.layout import Fold, Layout
 
 __all__ = ["FILE_VERSION", "load", "save"]
 
-FILE_VERSION = 2
+FILE_VERSION = 3
 _MANIFEST, _PROGRAM = "manifest.json", "program.json"
 _LARGEST_MEMBER = 1 << 28
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same program gives the same bytes
@@ -59,6 +60,7 @@ def save(program: Program, path: str | Path) -> None:
         "usage": program.usage,
         "stream": asdict(program.stream),
         "streamed": program.streamed,
+        "resident": program.resident,
     }
     for number, image in enumerate(program.images):
         members[f"images/{number}"] = image.data
@@ -139,7 +141,7 @@ def _program_in(members: Mapping[str, bytes]) -> Program:
         stream=StreamPlan(
             tuple(StreamSet(**item) for item in body["stream"]["sets"]), body["stream"]["cut"],
             body["stream"]["note"]),
-        streamed=bool(body["streamed"]),
+        streamed=bool(body["streamed"]), resident=tuple(body["resident"]),
     )
 
 
@@ -177,13 +179,12 @@ def _graph_out(graph: Graph, members: dict[str, bytes]) -> dict[str, Any]:
             record["zero_point"] = tensor.quantization.zero_point.tolist()
             record["axis"] = tensor.quantization.axis
         if tensor.data is not None:
-            stream = io.BytesIO()
-            np.save(stream, tensor.data, allow_pickle=False)
-            members[f"tensors/{number}.npy"] = stream.getvalue()
+            members[f"tensors/{number}.npy"] = _array_out(tensor.data)
         tensors.append(record)
     return {
         "name": graph.name, "inputs": graph.inputs, "outputs": graph.outputs,
         "rounding": graph.rounding, "tensors": tensors,
+        "states": [_state_out(state, number, members) for number, state in enumerate(graph.states)],
         "nodes": [
             {"operator": n.operator, "name": n.name, "inputs": n.inputs, "outputs": n.outputs,
              "attributes": dict(n.attributes)} for n in graph.nodes
@@ -191,13 +192,27 @@ def _graph_out(graph: Graph, members: dict[str, bytes]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _state_out(state: State, number: int, members: dict[str, bytes]) -> dict[str, str]:
+    members[f"states/{number}.npy"] = _array_out(state.initial)
+    return {"name": state.name, "next": state.next}
+
+
+def _array_out(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _array_in(data: bytes) -> NDArray[Any]:
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
 def _graph_in(record: Mapping[str, Any], members: Mapping[str, bytes]) -> Graph:
     tensors = {}
     for number, item in enumerate(record["tensors"]):
         data, quantization = None, None
         if item["constant"]:
-            stream = io.BytesIO(members[f"tensors/{number}.npy"])
-            data = np.load(stream, allow_pickle=False)
+            data = _array_in(members[f"tensors/{number}.npy"])
         if "scale" in item:
             quantization = Quantization(
                 np.array(item["scale"], np.float32), np.array(item["zero_point"], np.int64),
@@ -208,6 +223,10 @@ def _graph_in(record: Mapping[str, Any], members: Mapping[str, bytes]) -> Graph:
     for node in record["nodes"]:
         attributes = _tuples(node.pop("attributes"))
         nodes.append(Node(**_tuples(node), attributes=attributes))
+    states = tuple(
+        State(item["name"], item["next"], _array_in(members[f"states/{number}.npy"]))
+        for number, item in enumerate(record["states"])
+    )
     return Graph(
         record["name"], tuple(nodes), tensors, tuple(record["inputs"]), tuple(record["outputs"]),
-        record["rounding"])  # fmt: skip
+        record["rounding"], states)  # fmt: skip

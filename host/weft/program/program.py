@@ -171,6 +171,9 @@ class Program:
     streamed : bool
         Whether moves bring what the layers need from DRAM, so that descriptors depend on each
         other. Descriptor number ``n`` then lies in slot ``n % descriptor_count`` when it runs.
+    resident : tuple of str
+        States of the graph that stay at their places from one call to the next; the host keeps
+        the others.
     """
 
     graph: Graph
@@ -184,6 +187,7 @@ class Program:
     usage: Mapping[str, tuple[int, int]]
     stream: StreamPlan = field(default_factory=StreamPlan)
     streamed: bool = False
+    resident: tuple[str, ...] = ()
 
     def save(self, path: str | Path) -> None:
         """Write a ``.weft`` file."""

@@ -21,8 +21,8 @@ from weft.graph import Graph
 from weft.program import HostStep, Program, RunStep
 
 __all__ = [
-    "Device", "check_device", "load_program", "read_counters", "read_tensor", "run_counters",
-    "run_host",
+    "Device", "Inspect", "check_device", "load_program", "read_counters", "read_tensor",
+    "run_counters", "run_host",
     "run_program", "write_tensor",
 ]  # fmt: skip
 
@@ -90,7 +90,7 @@ def run_program(
     Parameters
     ----------
     inputs : mapping
-        One image (batch of 1) of each of the graph's inputs.
+        One image (batch of 1) of each of the graph's inputs, and the states that the host keeps.
     inspect : callable, optional
         Called after each descriptor with its number and the tensors that it completed;
         descriptors then run one by one.

@@ -1,15 +1,21 @@
 """A program in a device's memories: loaded once, found again by its label, never taken on trust."""
 
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
+from numpy.typing import NDArray
 from weft_hw.contract.memory_map import Region
 
 from weft.errors import LinkError
+from weft.golden.run import initial_states
 from weft.program import Program
 from weft.runtime.devices import OpenDevice
-from weft.runtime.execute import check_device
+from weft.runtime.execute import check_device, read_tensor, write_tensor
 
 __all__ = ["Resident", "program_label"]
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def program_label(program: Program) -> int:
@@ -38,6 +44,40 @@ class Resident:
         self.label = program_label(program)
         self._program, self._device = program, device
         self._session: int | None = None
+        # States that are not on the board; None while they are there, or nowhere.
+        self._states: Arrays | None = self._initial()
+
+    def _initial(self) -> Arrays:
+        return {
+            name: value for name, value in initial_states(self._program.graph).items()
+            if name in self._program.resident
+        }  # fmt: skip
+
+    def reset(self) -> None:
+        """Let the next call be the first one."""
+        self._states = self._initial()
+
+    def lose(self) -> None:
+        """Trust the states on the board no more: a call was broken off."""
+        if self._program.resident:
+            self._states, self._device.holder = None, None
+
+    def read(self) -> Arrays:
+        """Return the states that lie on the board."""
+        return {
+            name: read_tensor(self._program, self._device.memories, name)
+            for name in self._program.resident
+        }  # fmt: skip
+
+    def write(self, states: Mapping[str, NDArray[Any]]) -> None:
+        """Write those of ``states`` that lie on the board."""
+        for name in self._program.resident:
+            write_tensor(self._program, self._device.memories, name, states[name])
+
+    def save(self) -> None:
+        """Take the states from the board, as another program is about to be loaded."""
+        if self._program.resident and self._states is None:
+            self._states = self.read()
 
     def ensure(self) -> bool:
         """Load the program unless it is there; return whether all of it was loaded.
@@ -53,7 +93,11 @@ class Resident:
         device, marks = self._device, self._device.marks
         session = marks.session if marks else 0
         if device.holder is self and session == self._session:
+            self._restore()
             return False
+        holder = device.holder
+        if isinstance(holder, Resident) and holder is not self and session == holder._session:
+            holder.save()
         device.holder = None
         loads = marks is None or marks.label() != self.label
         for image in self._program.images:
@@ -67,4 +111,15 @@ class Resident:
                                 f"{self.label:08x} was loaded")  # fmt: skip
         self._session = marks.session if marks else 0
         device.holder = self
+        if self._states is None:
+            device.holder = None
+            raise LinkError(
+                "the state of the network was lost with the link; call reset_state() to begin anew")
+        self._restore()
         return loads
+
+    def _restore(self) -> None:
+        """Write the states to the board unless they are there."""
+        if self._states is not None:
+            self.write(self._states)
+            self._states = None if self._program.resident else {}

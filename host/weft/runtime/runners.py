@@ -12,7 +12,7 @@ from weft.graph import Graph
 from weft.graph.analysis import layer_macs
 from weft.program import Program, RunStep
 from weft.runtime.devices import OpenDevice
-from weft.runtime.execute import run_counters, run_program
+from weft.runtime.execute import Inspect, run_counters, run_program
 from weft.runtime.flow import ImageFlow
 from weft.runtime.profile import LayerProfile, LinkProfile
 from weft.runtime.resident import Resident
@@ -44,18 +44,29 @@ class GoldenRunner:
 
     def __init__(self, graph: Graph, config: Config):
         self.graph, self.config = graph, config
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        """Let the next call be the first one."""
+        self._states = reference.initial_states(self.graph)
+
+    def states(self) -> Arrays:
+        """Return the states before the next call."""
+        return self._states
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
         """Run one image."""
-        return Run(reference.run(self.graph, feeds))
+        values = reference.run(self.graph, feeds, self._states)
+        self._states = reference.next_states(self.graph, values)
+        return Run(values)
 
     def flow(self) -> None:
         """Return None: there is nothing to overlap."""
         return None
 
-    def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Return every tensor of one image."""
-        return reference.run(self.graph, feeds)
+    def inspect(self, feeds: Mapping[str, NDArray[Any]], states: Arrays) -> Arrays:
+        """Return every tensor of one image that finds ``states``."""
+        return reference.run(self.graph, feeds, states)
 
     expected = inspect
 
@@ -91,8 +102,30 @@ class BoardRunner:
         self.program, self.board = program, board
         self.graph, self.config = program.graph, program.config
         self._resident = Resident(program, board)
+        self._states = self._initial()
         with board.taken():
             self._resident.ensure()
+
+    def _initial(self) -> Arrays:
+        """Return the first values of the states that the host keeps."""
+        return {
+            name: value for name, value in reference.initial_states(self.graph).items()
+            if name not in self.program.resident
+        }  # fmt: skip
+
+    def reset_state(self) -> None:
+        """Let the next call be the first one."""
+        with self.board.taken():
+            self._states = self._initial()
+            self._resident.reset()
+
+    def states(self) -> Arrays:
+        """Return the states before the next call, on the host and on the board."""
+        if not self.program.resident:
+            return self._states
+        with self.board.taken():
+            self._resident.ensure()
+            return self._states | self._resident.read()
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
         """Run one image."""
@@ -100,7 +133,7 @@ class BoardRunner:
             self._resident.ensure()
             traffic = self.board.traffic()
             cycles = self.board.cycles() if self.board.cycles else 0
-            values = run_program(self.program, self.board.memories, feeds)
+            values = self._run(feeds)
             link = self.board.traffic() - traffic
             counters = self._counters()
             if self.board.cycles:
@@ -109,18 +142,33 @@ class BoardRunner:
                 cycles = sum(counter["cycles"] for counter in counters.values())
             return Run(values, cycles, counters, link, self.board.clock_hz)
 
-    def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Return every tensor of one image, its descriptors run one by one."""
+    def _run(
+        self, feeds: Mapping[str, NDArray[Any]], inspect: Inspect | None = None
+    ) -> Arrays:
+        """Run one image, and keep the host's states for the next one."""
+        try:
+            values = run_program(
+                self.program, self.board.memories, {**feeds, **self._states}, inspect)
+        except BaseException:
+            self._resident.lose()
+            raise
+        following = reference.next_states(self.graph, values, tuple(self._states))
+        self._states = following
+        return values
+
+    def inspect(self, feeds: Mapping[str, NDArray[Any]], states: Arrays) -> Arrays:
+        """Return every tensor of one image that finds ``states``, its descriptors one by one."""
         seen: Arrays = {}
         with self.board.taken():
             self._resident.ensure()
-            values = run_program(
-                self.program, self.board.memories, feeds, lambda _, tensors: seen.update(tensors))
+            self._resident.write(states)
+            self._states = {name: states[name] for name in self._states}
+            values = self._run(feeds, lambda _, tensors: seen.update(tensors))
         return {**values, **seen}
 
-    def expected(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Return every tensor of one image by the golden model."""
-        return reference.run(self.graph, feeds)
+    def expected(self, feeds: Mapping[str, NDArray[Any]], states: Arrays) -> Arrays:
+        """Return every tensor of one image that finds ``states`` by the golden model."""
+        return reference.run(self.graph, feeds, states)
 
     def layers(self, run: Run, differences: Mapping[str, int]) -> list[LayerProfile]:
         """Return a row per layer of the model; ``differences`` counts them by tensor."""

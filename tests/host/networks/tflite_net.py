@@ -87,13 +87,14 @@ class Net:
         interpreter = make(data)
         graph = import_tflite(data, "one", rounding)
         details = interpreter.get_input_details()
-        found = 0
+        found, states = 0, reference.initial_states(graph)
         for call in range(calls):
             arrays = self.feeds(SEED + call) if feeds is None else feeds
             for detail, array in zip(details, arrays, strict=True):
                 interpreter.set_tensor(detail["index"], array)
             interpreter.invoke()
-            values = reference.run(graph, dict(zip(graph.inputs, arrays, strict=True)))
+            values = reference.run(graph, dict(zip(graph.inputs, arrays, strict=True)), states)
+            states = reference.next_states(graph, values)
             for name, detail in zip(graph.outputs, interpreter.get_output_details(), strict=True):
                 expected, actual = interpreter.get_tensor(detail["index"]), values[name]
                 assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)

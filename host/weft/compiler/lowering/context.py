@@ -33,6 +33,7 @@ class Lowering:
     places: dict[str, Place] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
     constants: dict[bytes, Buffer] = field(default_factory=dict)
+    resident: set[str] = field(default_factory=set)  # states that stay in activation memory
 
     def tensor(self, node: Node, index: int) -> Tensor:
         """Return input ``index`` of ``node``."""
@@ -70,6 +71,8 @@ class Lowering:
                 if tensor.name in node.inputs and i not in self.host
             ]  # fmt: skip
             windowed = all(node.operator in _WINDOWED for node in readers)
+            # The accelerator itself may write a state.
+            windowed &= tensor.name not in self.graph.sources[len(self.graph.inputs) :]
             self.new_place(tensor, narrowest=1 if windowed else self.config.lanes)
         return self.places[tensor.name]
 

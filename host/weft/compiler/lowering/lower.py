@@ -21,6 +21,7 @@ from weft.compiler.lowering.shape import (
     lower_slice,
     place_concatenations,
 )
+from weft.compiler.lowering.states import keep_states
 from weft.errors import CapacityError
 from weft.graph import Graph
 
@@ -103,6 +104,7 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
                 host[pool] = "the descriptor memory has no room for its regions"
                 continue
             _require_room(lowering, host, too_large)
+            keep_states(lowering)
             return lowering, host
 
 

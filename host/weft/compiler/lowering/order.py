@@ -9,7 +9,7 @@ __all__ = ["order_nodes"]
 
 def order_nodes(graph: Graph, host: Mapping[int, str]) -> list[int]:
     """Return an order in which host and accelerator take turns as rarely as possible."""
-    known = set(graph.inputs) | {n for n, t in graph.tensors.items() if t.data is not None}
+    known = set(graph.sources) | {n for n, t in graph.tensors.items() if t.data is not None}
     left, order, on_host = list(range(len(graph.nodes))), [], True
     while left:
         progress = False

@@ -35,7 +35,7 @@ def _foldable(graph: Graph, node: Node) -> bool:
     alike &= node.attributes.get("value", a.zero_point[0]) == a.zero_point[0]
     readers = graph.consumers(result.name)
     return (
-        alike and bool(readers) and result.name not in graph.outputs
+        alike and bool(readers) and result.name not in graph.results
         and all(r.operator in _PADDED and max(_sum(r, node)) <= _LARGEST_PADDING for r in readers)
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _fold_moves_into(graph: Graph, node: Node) -> Graph:
     weights = graph.tensors[str(node.inputs[1])]
     name, moves = str(node.inputs[0]), []
     while (move := graph.producer(name)) is not None and move.operator in _MOVES:
-        if len(graph.consumers(name)) != 1 or name in graph.outputs:
+        if len(graph.consumers(name)) != 1 or name in graph.results:
             break
         moves.append(move)
         name = str(move.inputs[0])

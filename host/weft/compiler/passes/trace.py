@@ -26,12 +26,13 @@ def graph_as_dict(graph: Graph) -> dict[str, Any]:
     as many scales and zero points as channels.
     """
     used = dict.fromkeys([
-        *graph.inputs,
+        *graph.sources,
         *(name for node in graph.nodes for name in (*node.inputs, *node.outputs) if name),
-        *graph.outputs,
+        *graph.results,
     ])  # fmt: skip
     return {
         "inputs": list(graph.inputs), "outputs": list(graph.outputs),
+        "states": [{"name": state.name, "next": state.next} for state in graph.states],
         "nodes": [_node(node) for node in graph.nodes],
         "tensors": [_tensor(graph.tensors[name]) for name in used],
     }  # fmt: skip

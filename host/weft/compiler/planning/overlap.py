@@ -53,7 +53,9 @@ def place_images(
     config = lowering.config
     lifetimes = [life for life in schedule.lifetimes.values() if life.buffer.data is None]
     runs = [step for step in schedule.steps if isinstance(step, RunStep)]
-    if len(runs) == 1:
+    if lowering.graph.states:
+        note = "the network has a state, so each call waits for the one before"
+    elif len(runs) == 1:
         for lives, overlap in _overlaps(lowering, runs[0], lifetimes):
             used = place_buffers(config, constants, lives)
             if used <= config.activation_words:

@@ -41,10 +41,13 @@ def make_schedule(lowering: Lowering) -> Schedule:
     """
     graph, host, places = lowering.graph, lowering.host, lowering.places
     schedule, segments = Schedule(), _segments(lowering)
-    on_host = set(graph.inputs) | {n for n, t in graph.tensors.items() if t.data is not None}
+    resident = lowering.resident
+    on_host = set(graph.sources) | {n for n, t in graph.tensors.items() if t.data is not None}
+    on_host -= resident
     wanted = {
         name for index in host for name in graph.nodes[index].inputs if name is not None
     } | set(graph.outputs)  # fmt: skip
+    wanted |= {state.next for state in graph.states if state.name not in resident}
     loaded: set[str] = set()
     for segment in segments:
         if segment.on_host:
@@ -65,7 +68,8 @@ def make_schedule(lowering: Lowering) -> Schedule:
         read = {id(buffer) for command in segment.commands for buffer in command.reads}
         loads = tuple(
             name for name, place in places.items()
-            if _is_source(lowering, name) and name not in loaded and id(place.buffer) in read
+            if _is_source(lowering, name) and name not in loaded | resident
+            and id(place.buffer) in read
         )  # fmt: skip
         loaded.update(loads)
         made = {name for i in segment.nodes for name in graph.nodes[i].outputs}
@@ -83,6 +87,9 @@ def make_schedule(lowering: Lowering) -> Schedule:
                 schedule.use(command.target[0], number)
         _set_waits(segment.commands)
         schedule.steps.append(RunStep(first, len(segment.commands), loads, reads))
+    for name in resident:  # keeps its place from call to call
+        schedule.use(places[name].buffer, 0)
+        schedule.use(places[name].buffer, len(lowering.commands) - 1)
     return schedule
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import OPERATORS, Graph, Node, Tensor
+from weft.graph import OPERATORS, Graph, Node, State, Tensor
 from weft.importers.rules.problems import Problems
 from weft.importers.rules.shapes import output_shape
 from weft.importers.rules.types import check_types
@@ -40,7 +40,7 @@ def check(
     if not problems.found and not (graph.nodes and graph.inputs and graph.outputs):
         raise ModelError(f"cannot import {graph.name}: it has no layers, inputs or outputs")
     failed = set(failed)
-    known = {*graph.inputs, *elsewhere}
+    known = {*graph.sources, *elsewhere}
     for tensor in graph.tensors.values():
         failed.add(tensor.name)
         with problems.layer(tensor.name):
@@ -64,6 +64,9 @@ def check(
         with problems.layer(name):
             if name not in known:
                 raise ModelError("no layer computes this output")
+    for state in graph.states:
+        with problems.layer(state.name):
+            _check_state(graph, state, known)
     problems.finish()
 
 
@@ -80,6 +83,17 @@ def _check_tensor(tensor: Tensor) -> None:
         zero_point = quantization.zero_point
         if not np.all((limits.min <= zero_point) & (zero_point <= limits.max)):
             raise ModelError(f"a zero point is outside {limits.min} to {limits.max}")
+
+
+def _check_state(graph: Graph, state: State, known: set[str]) -> None:
+    tensor = graph.tensors[state.name]
+    for other in (state.initial, graph.tensors[state.next]):
+        if other.shape != tensor.shape or other.dtype != tensor.dtype:
+            raise ModelError(
+                f"the state is {tensor.dtype} of shape {tensor.shape} and cannot become "
+                f"{other.dtype} of shape {other.shape}")  # fmt: skip
+    if state.next not in known:
+        raise ModelError("no layer computes the state for the next call")
 
 
 def _check_node(graph: Graph, node: Node, known: set[str]) -> None:

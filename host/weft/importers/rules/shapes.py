@@ -213,6 +213,16 @@ def _arg_max(graph: Graph, node: Node) -> Shape:
     return *shape[:axis], *shape[axis + 1 :]
 
 
+def _svdf(graph: Graph, node: Node) -> Shape:
+    x, features, times = (_input(graph, node, index) for index in (0, 1, 2))
+    rank, filters = node.attributes["rank"], features[0] if features else 0
+    if len(x) != 2 or features[1:] != x[1:] or len(times) != 2 or times[0] != filters:
+        raise ModelError(f"weights of shapes {features} and {times} do not fit an input of {x}")
+    if rank < 1 or filters % rank or _input(graph, node, 4) != (x[0], filters * times[1]):
+        raise ModelError(f"a state of shape {_input(graph, node, 4)} does not fit rank {rank}")
+    return x[0], filters // rank
+
+
 def _softmax(graph: Graph, node: Node) -> Shape:
     shape = _input(graph, node)
     if not shape or 0 in shape:
@@ -242,4 +252,5 @@ _RULES: dict[str, Callable[[Graph, Node], Shape]] = {
     "ARG_MAX": _arg_max,
     "SOFTMAX": _softmax,
     "LOG_SOFTMAX": _softmax,
+    "SVDF": _svdf,
 }  # fmt: skip

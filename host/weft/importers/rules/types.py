@@ -47,6 +47,9 @@ def check_types(graph: Graph, node: Node) -> None:
         if node.operator in ("SLICE", "GATHER") and x.dtype == _INT8:
             _alike(node, x, y)
         return
+    if node.operator == "SVDF":
+        _check_svdf(graph, node)
+        return
     if node.operator == "TABLE":
         table = node.attributes["table"]
         sizes = (256, 256 * (1, *y.shape)[-1])
@@ -152,6 +155,22 @@ def _check_scales(tensors: list[Tensor]) -> None:
     largest = max(float(np.max(product / output)) for product in products)
     if largest > 1e30:
         raise ModelError(f"its scales differ by a factor of {largest:.3g}")
+
+
+def _check_svdf(graph: Graph, node: Node) -> None:
+    x, features, times, bias, state = (
+        None if name is None else graph.tensors[name] for name in node.inputs)
+    if x is None or features is None or times is None or state is None:
+        raise ModelError("SVDF must have an input, two kinds of weights and a state")
+    _int8(x)
+    _int8(graph.tensors[node.outputs[0]])
+    _int8(features)
+    for tensor in (times, state):  # LiteRT has no other kernel
+        _one_of(tensor, (np.dtype(np.int16),))
+        _per_tensor(tensor)
+    constants = (features, times) if bias is None else (features, times, bias)
+    if any(tensor.data is None for tensor in constants):
+        raise ModelError("the weights of SVDF must be constant")
 
 
 def _check_weights(graph: Graph, node: Node) -> None:

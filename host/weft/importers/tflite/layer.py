@@ -112,15 +112,18 @@ class Layer:
 
     def emit(
         self, operator: str, inputs: tuple[str | None, ...], output: str | None = None,
-        **attributes: Any,
+        outputs: tuple[str, ...] = (), **attributes: Any,
     ) -> None:  # fmt: skip
-        """Add a node; the last one of a layer has the layer's name."""
+        """Add a node; the last one of a layer has the layer's name.
+
+        ``outputs`` come behind ``output``.
+        """
         output = self.output.name if output is None else output
         if output in self._unsigned:
             attributes["unsigned"] = True
         last = output in {tensor.name for tensor in self.outputs[:1]}
         name = self.name if last else f"{self.name}/{len(self.nodes)}"
-        self.nodes.append(Node(operator, name, inputs, (output,), attributes))
+        self.nodes.append(Node(operator, name, inputs, (output, *outputs), attributes))
 
     def add(
         self, shape: tuple[int, ...], quantization: Quantization | None = None,

@@ -3,12 +3,13 @@
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node, Tensor
+from weft.graph import Graph, Node, State, Tensor
 from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
 from weft.importers.tflite.flatbuffer import Operator, Subgraph, read_model, well_formed
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.signed import with_signed_tensors
+from weft.importers.tflite.state import Memory
 from weft.importers.tflite.tensors import RawTensor
 from weft.importers.tflite.translations import TRANSLATIONS
 
@@ -28,15 +29,15 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
         of them are named.
     """
     subgraph, *others = read_model(data)
-    if others:
-        raise ModelError(f"the .tflite file has {len(others) + 1} subgraphs; Weft reads one")
     subgraph, unsigned, before, after, edges = with_signed_tensors(subgraph)
+    memory = Memory([subgraph, *(with_signed_tensors(other)[0] for other in others)])
     problems = Problems(name)
     nodes: list[Node] = list(before)
     names: set[str] = set()
     elsewhere: set[str] = set()  # what layers compute that could not be translated
     failed: set[str] = set()  # tensors that could not be read
     made: dict[str, Tensor] = {}
+    states: tuple[State, ...] = ()
     for index, operator in enumerate(subgraph.operators):
         label = _label(subgraph, operator, index, names)
         if _is_shape_arithmetic(subgraph, operator):
@@ -46,14 +47,16 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
         elsewhere |= outputs
         # Options are read from the file only now.
         with problems.layer(label), well_formed():
-            _translate(layer)
+            _translate(layer, memory)
             nodes += layer.nodes
             made |= layer.tensors
             elsewhere -= outputs
     nodes += after
     used = {t for node in nodes for t in (*node.inputs, *node.outputs) if t is not None}
     inputs, outputs = edges
-    used.update(inputs, outputs)
+    with problems.layer(name):
+        states = memory.states
+    used.update(inputs, outputs, *((state.name, state.next) for state in states))
     tensors = {}
     for raw in subgraph.tensors:
         if raw.name in used:
@@ -61,7 +64,7 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
             with problems.layer(raw.name):
                 tensors[raw.name] = _tensor(raw)
                 failed.discard(raw.name)
-    graph = Graph(name, tuple(nodes), tensors | made, inputs, outputs, rounding)
+    graph = Graph(name, tuple(nodes), tensors | made, inputs, outputs, rounding, states)
     check(graph, problems, elsewhere=elsewhere, failed=failed)
     return graph
 
@@ -83,7 +86,11 @@ def _is_shape_arithmetic(model: Subgraph, operator: Operator) -> bool:
     )
 
 
-def _translate(layer: Layer) -> None:
+def _translate(layer: Layer, memory: Memory) -> None:
+    if (take := memory.takes(layer.kind)) is not None:
+        take(layer)
+        layer.finish()
+        return
     translation = TRANSLATIONS.get(layer.kind)
     if translation is None:
         raise ModelError(f"operator {layer.kind} is not supported")

@@ -36,13 +36,21 @@ class FallbackRunner:
         """Return None: images do not overlap in a runtime."""
         return None
 
-    def inspect(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Return every tensor of one image, those of the middle computed one by one."""
-        return self._outside.run(feeds, self._inner.inspect)
+    def reset_state(self) -> None:
+        """Let the next call of the middle be the first one."""
+        self._inner.reset_state()
 
-    def expected(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+    def states(self) -> Arrays:
+        """Return the states of the middle before the next call."""
+        return self._inner.states()
+
+    def inspect(self, feeds: Mapping[str, NDArray[Any]], states: Arrays) -> Arrays:
+        """Return every tensor of one image, those of the middle computed one by one."""
+        return self._outside.run(feeds, lambda inner: self._inner.inspect(inner, states))
+
+    def expected(self, feeds: Mapping[str, NDArray[Any]], states: Arrays) -> Arrays:
         """Return every tensor of one image, those of the middle by the golden model."""
-        return self._outside.run(feeds, self._inner.expected)
+        return self._outside.run(feeds, lambda inner: self._inner.expected(inner, states))
 
     def layers(self, run: Run, differences: Mapping[str, int]) -> list[LayerProfile]:
         """Return a row per layer, in the order head, middle, tail."""
