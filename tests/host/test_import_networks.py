@@ -34,6 +34,14 @@ def test_tflite_equals_xnnpack(start):
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("rounding", ["reference", "xnnpack"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("start", range(0, 80, BATCH))
+def test_tflite_of_more_operators_equals_litert(start, dtype, rounding):
+    run(lambda seed: compare_tflite(seed, rounding, dtype), range(start, start + BATCH))
+
+
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("start", range(0, 80, BATCH))
 def test_qdq_equals_onnx_runtime(start):
     run(lambda seed: compare_onnx(seed, "qdq"), range(start, start + BATCH))

@@ -41,7 +41,7 @@ as CONV_2D of uint8 does: so LiteRT's BATCH_MATMUL rounds.
 An attribute ``unsigned`` may come on top: the file's tensors are uint8, whose zero points are 128
 higher than the graph's. ONNX Runtime works on ADD, MUL and AVERAGE_POOL_2D in float32, where that
 can decide a tie. LiteRT has other kernels for uint8: weights have a zero point, their scale is
-multiplied in float32, FULLY_CONNECTED rounds as CONV_2D does, and averages round ties up.
+multiplied in float32, and averages round ties up.
 """
 
 from collections.abc import Mapping

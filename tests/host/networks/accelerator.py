@@ -16,12 +16,16 @@ from weft.runtime.comparison import count_differences
 from weft.runtime.devices import OpenDevice, open_device
 from weft_hw.contract.config import Config, get_config
 
-from networks.compare import onnx_network, random_input, tflite_network
+from networks.compare import more_network, onnx_network, random_input, tflite_network
 from networks.plan import SIDES
 
-__all__ = ["FORMS", "SMALL", "SMALL_COMPACT", "SMALL_PAIRED", "Boards", "DeviceOutcome", "imported"]
+__all__ = [
+    "FORMS", "MORE_FORMS", "SMALL", "SMALL_COMPACT", "SMALL_PAIRED", "Boards", "DeviceOutcome",
+    "imported",
+]  # fmt: skip
 
 FORMS = ("tflite", "qdq", "qoperator")
+MORE_FORMS = ("tflite-int8", "tflite-uint8")
 # Several pixels, an array that is no square, and memories for every random network.
 SMALL = Config(
     name="small-two-pixels", tap_rows=2, tap_columns=2, columns=4, pixels=2, lanes=2, tile=2,
@@ -53,8 +57,11 @@ def imported(
 ) -> tuple[Graph, np.ndarray] | None:
     """Return the graph of a random network, and an input; None if its file tells no scale."""
     rng = np.random.default_rng(seed)
-    if form == "tflite":
-        plan, data, edge = tflite_network(seed, sides, every=True)
+    if form.startswith("tflite"):
+        if form in MORE_FORMS:
+            plan, data, edge = more_network(seed, form.removeprefix("tflite-"))
+        else:
+            plan, data, edge = tflite_network(seed, sides, every=True)
         graph = import_tflite(data, f"random {seed}", "reference")
     else:
         plan, data, edge = onnx_network(seed, form, sides)

@@ -13,7 +13,9 @@ from networks.litert import reference_interpreter, run_litert, xnnpack_interpret
 from networks.ort import ort_session, run_ort
 from networks.plan import SIDES, Plan, random_plan
 
-__all__ = ["Outcome", "compare_onnx", "compare_tflite", "onnx_network", "tflite_network"]
+__all__ = [
+    "Outcome", "compare_onnx", "compare_tflite", "more_network", "onnx_network", "tflite_network",
+]  # fmt: skip
 
 EDGES = ("int8", "int8", "uint8", "float32")
 # Beyond it, ONNX Runtime's kernels saturate on x86 CPUs without VNNI where activations are uint8.
@@ -60,9 +62,25 @@ def tflite_network(
     return plan, tflite_writer.write_tflite(plan, edge), edge
 
 
-def compare_tflite(seed: int, rounding: str = "reference") -> Outcome:
-    """Compare with LiteRT: every tensor, or for ``"xnnpack"`` the final one."""
-    plan, data, edge = tflite_network(seed, every=rounding == "xnnpack")
+def more_network(seed: int, dtype: str) -> tuple[Plan, bytes, str]:
+    """Return a plan with operators of every kind, its file, and the type of its edges."""
+    kinds = tflite_writer.MORE_KINDS[dtype]
+    plan = random_plan(seed, kinds, fixed_steps=True, sides=SIDES)
+    edge = EDGES[seed % len(EDGES)] if dtype == "int8" else "int8"
+    data = tflite_writer.write_tflite(
+        plan, edge, unsigned=dtype == "uint8", newer_codes=seed % 2 == 1)
+    return plan, data, "uint8" if dtype == "uint8" else edge
+
+
+def compare_tflite(seed: int, rounding: str = "reference", more: str = "") -> Outcome:
+    """Compare with LiteRT: every tensor, or for ``"xnnpack"`` the final one.
+
+    ``more``: networks of :func:`more_network` with activations of that type.
+    """
+    if more:
+        plan, data, edge = more_network(seed, more)
+    else:
+        plan, data, edge = tflite_network(seed, every=rounding == "xnnpack")
     outcome = Outcome()
     make = reference_interpreter if rounding == "reference" else xnnpack_interpreter
     try:
@@ -76,7 +94,12 @@ def compare_tflite(seed: int, rounding: str = "reference") -> Outcome:
     actual = reference.run(graph, {graph.inputs[0]: x})
     operators = {node.outputs[0]: node.operator for node in graph.nodes}
     names = list(operators) if rounding == "reference" else list(graph.outputs)
+    # Steps within an operator of the file have no tensor there.
+    known = {detail["name"] for detail in interpreter.get_tensor_details()}
+    names = [name for name in names if name in known]
     for name, expected in run_litert(interpreter, x, names).items():
+        if expected.dtype == np.uint8 and actual[name].dtype == np.int8:
+            expected = (expected ^ 128).view(np.int8)
         outcome.add(name, operators.get(name, "input"), expected, actual[name])
     return outcome
 

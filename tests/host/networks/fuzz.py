@@ -7,17 +7,21 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from networks.accelerator import FORMS, SMALL, SMALL_PAIRED, Boards
+from networks.accelerator import FORMS, MORE_FORMS, SMALL, SMALL_PAIRED, Boards
 from networks.compare import compare_onnx, compare_tflite
 from networks.mutate import base_files, mutate, outcome_of
 
 COMPARISONS = {
     "tflite": compare_tflite,
     "tflite-xnnpack": lambda seed: compare_tflite(seed, "xnnpack"),
+    **{f"tflite-{dtype}{end}": partial(compare_tflite, rounding=rounding, more=dtype)
+       for dtype in ("int8", "uint8") for end, rounding in (("", "reference"), ("-x", "xnnpack"))},
     "qdq": lambda seed: compare_onnx(seed, "qdq"),
     "qoperator": lambda seed: compare_onnx(seed, "qoperator"),
 }
@@ -40,7 +44,7 @@ def networks(form: str, first: int, count: int) -> int:
     return different
 
 
-def on_accelerator(first: int, count: int, configs: list[str]) -> int:
+def on_accelerator(first: int, count: int, configs: list[str], forms: Sequence[str]) -> int:
     """Run ``count`` networks, the forms in turn, on virtual boards; return how many differ.
 
     Those without a layer for the accelerator come on top.
@@ -51,7 +55,7 @@ def on_accelerator(first: int, count: int, configs: list[str]) -> int:
         for index in itertools.count():
             if index - fitted["none"] == count:
                 break
-            seed, form = first + index // len(FORMS), FORMS[index % len(FORMS)]
+            seed, form = first + index // len(forms), forms[index % len(forms)]
             try:
                 outcome = boards.compare(form, seed)
             except Exception as error:
@@ -66,7 +70,7 @@ def on_accelerator(first: int, count: int, configs: list[str]) -> int:
                 failures += 1
                 print(f"{form} seed {seed} on {outcome.config}: {outcome.differences}", flush=True)
     print(
-        f"accelerator: seeds {first} to {seed} of {', '.join(FORMS)}, networks {dict(fitted)}, "
+        f"accelerator: seeds {first} to {seed} of {', '.join(forms)}, networks {dict(fitted)}, "
         f"{descriptors} descriptors, {cycles} cycles, {compared} values compared, "
         f"{failures} networks differ or fail"
     )
@@ -101,6 +105,9 @@ def main() -> int:
     parser.add_argument(
         "--config", nargs="+", default=["tiny", SMALL.name, SMALL_PAIRED.name],
         help="of virtual boards: configurations, also those of networks.accelerator")
+    parser.add_argument(
+        "--form", nargs="+", default=FORMS, choices=[*FORMS, *MORE_FORMS],
+        help="of the networks that run on virtual boards")
     arguments = parser.parse_args()
     started = time.perf_counter()
     if arguments.kind == "mutations":
@@ -108,7 +115,8 @@ def main() -> int:
         files = models or base_files(arguments.bases)
         failures = mutations(arguments.first, arguments.count, files)
     elif arguments.kind == "accelerator":
-        failures = on_accelerator(arguments.first, arguments.count, arguments.config)
+        failures = on_accelerator(
+            arguments.first, arguments.count, arguments.config, arguments.form)
     else:
         failures = networks(arguments.kind, arguments.first, arguments.count)
     print(f"{time.perf_counter() - started:.0f} s")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from networks.more_layers import MORE
 from networks.plan import ACTIVATIONS, FINEST, Planner, Step
 
 __all__ = ["extend", "finish"]
@@ -260,5 +261,5 @@ LAYERS = {
     "add_constant": with_constant, "mul_constant": with_constant, "sub_constant": with_constant,
     "logistic": unary, "tanh": unary, "leaky_relu": unary, "elu": unary, "hard_swish": unary,
     "gelu": unary, "relu": same_scale, "relu6": same_scale, "requantize": same_scale,
-    "resize": resize, "transpose_conv": transpose_conv, "softmax": never, "arg_max": never,
+    "resize": resize, "transpose_conv": transpose_conv, "softmax": never, "arg_max": never, **MORE,
 }  # fmt: skip

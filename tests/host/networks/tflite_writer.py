@@ -6,9 +6,10 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from networks.more_layers import OPERATORS as OPERATORS_OF
 from networks.plan import Layer, Plan, Step
 
-__all__ = ["ALL_KINDS", "KINDS", "write_tflite"]
+__all__ = ["ALL_KINDS", "KINDS", "MORE_KINDS", "Writer", "write_tflite"]
 
 KINDS = {
     "conv": 8, "depthwise": 5, "grouped": 1, "residual": 3, "branch": 2, "gate": 1, "max_pool": 2,
@@ -20,6 +21,10 @@ KINDS = {
 
 # LiteRT's set of reference kernels has no ELU.
 ALL_KINDS = {**KINDS, "elu": 1}
+# By the type of activations; kept apart, so that the networks of a seed stay what they were.
+MORE_KINDS = {
+    dtype: {**KINDS, **dict.fromkeys(OPERATORS_OF[dtype], 2)} for dtype in ("int8", "uint8")
+}
 
 OPERATORS = {
     "conv": "CONV_2D", "grouped": "CONV_2D", "depthwise": "DEPTHWISE_CONV_2D",
@@ -47,7 +52,14 @@ TYPES = {
 
 
 class Writer:
-    def __init__(self):
+    """Collects tensors and operators.
+
+    ``unsigned``: what would be int8 is uint8, 128 higher. ``newer_codes``: the deprecated field of
+    operator codes stays empty.
+    """
+
+    def __init__(self, unsigned: bool = False, newer_codes: bool = False):
+        self.unsigned, self.newer_codes = unsigned, newer_codes
         # The generated classes declare every field as optional.
         self.model: Any = schema.ModelT()
         self.model.version = 3
@@ -62,6 +74,9 @@ class Writer:
     def tensor(
         self, name, shape, dtype: Any, scales=None, zero_points=(), axis=0, data=None
     ) -> int:
+        if self.unsigned and np.dtype(dtype) == np.int8:
+            dtype, zero_points = np.uint8, [z + 128 for z in zero_points]
+            data = None if data is None else np.asarray(data).astype(np.uint8) ^ 128
         tensor: Any = schema.TensorT()
         tensor.name, tensor.shape, tensor.type = name.encode(), list(shape), TYPES[np.dtype(dtype)]
         tensor.buffer = 0
@@ -88,7 +103,8 @@ class Writer:
         codes = [code.builtinCode for code in self.model.operatorCodes]
         if builtin not in codes:
             code: Any = schema.OperatorCodeT()
-            code.builtinCode, code.deprecatedBuiltinCode = builtin, min(builtin, 127)
+            code.builtinCode = builtin
+            code.deprecatedBuiltinCode = 0 if self.newer_codes else min(builtin, 127)
             code.version = VERSIONS.get(kind, 2)
             self.model.operatorCodes.append(code)
             codes.append(builtin)
@@ -107,12 +123,15 @@ class Writer:
         return bytes(builder.Output())
 
 
-def write_tflite(plan: Plan, edge: str = "int8") -> bytes:
+def write_tflite(
+    plan: Plan, edge: str = "int8", *, unsigned: bool = False, newer_codes: bool = False
+) -> bytes:
     """Return the file; ``edge`` is the type of the graph's input and output.
 
-    Value k of the plan is tensor ``value{k}``, int8.
+    Value k of the plan is tensor ``value{k}``, int8. Where it is ``unsigned``, everything is uint8,
+    and weights have one scale and a zero point; the edge is then ``"int8"``.
     """
-    writer = Writer()
+    writer = Writer(unsigned, newer_codes)
     values = [writer.activation("value0", plan.shape, plan.step)]
     for index, layer in enumerate(plan.layers, 1):
         values.append(_layer(writer, plan, layer, index, values))
@@ -145,9 +164,11 @@ def write_tflite(plan: Plan, edge: str = "int8") -> bytes:
 
 def _weights(writer: Writer, layer: Layer, name: str, source: Step, data, axis: int):
     scales = layer.options["scales"]
-    kernel = writer.tensor(
-        f"{name}/weights", data.shape, np.int8, scales, [0] * len(scales), axis, data
-    )
+    zero_points = [0] * len(scales)
+    if writer.unsigned:
+        scales, axis = [max(scales)], 0
+        zero_points = [int(np.sum(data, dtype=np.int64)) % 256 - 128]  # any number
+    kernel = writer.tensor(f"{name}/weights", data.shape, np.int8, scales, zero_points, axis, data)
     inputs = [kernel]
     if layer.options["bias"] is not None:
         bias = layer.options["bias"]
@@ -235,6 +256,14 @@ def _layer(writer: Writer, plan: Plan, layer: Layer, index: int, values: list[in
     elif kind == "gelu":
         parameters, parameters_type = schema.GeluOptionsT(), "GeluOptions"
         parameters.approximate = options["approximate"]
+    elif kind == "operator":
+        kind, parameters_type = options["name"], options["table"]
+        operands = [_constant(writer, f"{name}/{i}", c) for i, c in enumerate(options["constants"])]
+        inputs += operands
+        if parameters_type:
+            parameters = getattr(schema, parameters_type + "T")()
+            for field, value in options["fields"].items():
+                setattr(parameters, field, value)
     elif kind == "arg_max":
         inputs.append(writer.tensor(f"{name}/axis", (1,), np.int32, data=np.array([1])))
         parameters, parameters_type = schema.ArgMaxOptionsT(), "ArgMaxOptions"
@@ -244,6 +273,14 @@ def _layer(writer: Writer, plan: Plan, layer: Layer, index: int, values: list[in
         result = writer.activation(name, layer.shape, layer.step)
     writer.operator(kind, inputs, result, parameters, parameters_type)
     return result
+
+
+def _constant(writer: Writer, name: str, constant) -> int:
+    """Add integers, or int8 values with their step."""
+    if isinstance(constant, tuple):
+        data, step = constant
+        return writer.tensor(name, data.shape, np.int8, [step.scale], [step.zero_point], 0, data)
+    return writer.tensor(name, constant.shape, np.int32, data=constant)
 
 
 def _window(parameters, options) -> None:

@@ -68,8 +68,9 @@ def output_stage(context: Context) -> OutputStage:
             real = ((scale * factor) / context.output_scale).astype(np.float64)
         else:
             real = np.float64(scale) * factor.astype(np.float64) / np.float64(context.output_scale)
-        exact = node.operator == "FULLY_CONNECTED" and not unsigned
-        rule = Rule.FLOAT64 if exact else Rule.DOUBLE
+        fixed = context.attributes.get("fixed_point", False)
+        real_product = node.operator == "FULLY_CONNECTED" and not fixed
+        rule = Rule.FLOAT64 if real_product else Rule.DOUBLE
     else:
         real = ((scale * factor) / context.output_scale).astype(np.float64)
         rule = Rule.FLOAT32

@@ -131,6 +131,8 @@ class Layer:
     ) -> str:  # fmt: skip
         """Add a tensor between the nodes of the layer, or a constant, and return its name."""
         name = f"{self.output_name}/{len(self.tensors)}"
+        while any(tensor.name == name for tensor in self._all):
+            name += "#"
         self.tensors[name] = Tensor(name, tuple(shape), np.dtype(dtype), quantization, data)
         return name
 

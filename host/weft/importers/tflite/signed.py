@@ -47,7 +47,10 @@ def with_signed_tensors(subgraph: Subgraph) -> Signed:
             continue
         inner = _signed(tensor)
         if index in ends and tensor.data is None:
-            inner = replace(inner, name=f"{tensor.name}/int8")
+            name = f"{tensor.name}/int8"
+            while any(other.name == name for other in tensors):
+                name += "#"
+            inner = replace(inner, name=name)
             tensors.append(tensor)
             if index in inputs:
                 before.append(_conversion(tensor, tensor.name, inner.name))
