@@ -93,6 +93,8 @@ MOVES: dict[str, Callable[[Random], Case]] = {
                                  "SplitVOptions", ints(1, -1, 2), SCALAR + 1, numSplits=3),
     "PACK rows": lambda r: pack(r, 1),
     "PACK channels": lambda r: pack(r, 3),
+    "PACK of one": lambda r: r.moved("PACK", (1, 4, 5), (1, 1, 4, 5), "PackOptions", axis=0,
+                                     valuesCount=1),
     "UNPACK": lambda r: r.moved("UNPACK", IMAGE, [(1, 8, 6)] * 6, "UnpackOptions", axis=1, num=6),
     "STRIDED_SLICE": lambda r: r.moved(
         "STRIDED_SLICE", IMAGE, (1, 3, 2, 6), "StridedSliceOptions", ints(0, 0, 1, 0),

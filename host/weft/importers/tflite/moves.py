@@ -192,6 +192,9 @@ def pack(layer: Layer) -> None:
     axis = layer.axis(options.Axis, len(output.shape))
     if options.ValuesCount != len(layer.operator.inputs):
         raise ModelError(f"PACK has {len(layer.operator.inputs)} inputs")
+    if options.ValuesCount == 1:
+        Chain(layer, layer.input(0)).end(output)
+        return
     shape = (*output.shape[:axis], 1, *output.shape[axis + 1 :])
     parts = []
     for position in range(options.ValuesCount):
