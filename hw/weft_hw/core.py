@@ -1,5 +1,7 @@
 """The accelerator as every board instantiates it: link and engine between two byte streams."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -9,6 +11,7 @@ from weft_hw.engine.engine import RESET_CYCLES, Engine
 from weft_hw.link.commands import Commands
 from weft_hw.link.receiver import Receiver
 from weft_hw.link.sender import Sender
+from weft_hw.memory.port import Port
 from weft_hw.parts.delay import delay
 from weft_hw.tech.portable import Portable
 
@@ -51,6 +54,8 @@ class Core(wiring.Component):
         A frame was dropped, or the watchdog expired, since the session began.
     active : Out(1)
         Something is going on: while 0, only bytes from ``rx`` change the state.
+    memory : Out(Port)
+        Only where there is memory beside the chip. What lies behind it must not be reset alone.
     """
 
     rx: stream.Interface
@@ -59,6 +64,7 @@ class Core(wiring.Component):
     busy: Signal
     error: Signal
     active: Signal
+    memory: Any  # interface of Port
 
     def __init__(self, config: Config, tech: Portable | None = None, *, engine=None,
                  buffer_bytes: int = 4096, buffer_frames: int = 16, clock_hz: int = 0,
@@ -73,6 +79,7 @@ class Core(wiring.Component):
             "busy": Out(1),
             "error": Out(1),
             "active": Out(1),
+            **({"memory": Out(Port(config.dram_bytes))} if config.dram_bytes else {}),
         })
 
     def elaborate(self, platform):
@@ -110,6 +117,8 @@ class Core(wiring.Component):
         wiring.connect(m, commands.read, engine.read)
         wiring.connect(m, engine.data, commands.data)
         wiring.connect(m, commands.start, engine.start)
+        if self.config.dram_bytes:
+            wiring.connect(m, engine.memory, wiring.flipped(self.memory))
 
         greet, counters = Signal(), commands.counters
         silence = Signal(range(self.watchdog_cycles + 2))

@@ -22,6 +22,9 @@ class System(wiring.Component):
         Where multipliers and memories come from.
     clock_hz, baud : int
         Clock of the ``sync`` domain, and rate of the serial port; at least 4 cycles per bit.
+    memory : Component, optional
+        What lies behind the memory port, with a member ``port``: In(Port). Needed where there is
+        memory beside the chip. It is reset at power-up only.
     options
         As for :class:`~weft_hw.core.Core`.
 
@@ -38,7 +41,7 @@ class System(wiring.Component):
     Raises
     ------
     ValueError
-        If the clock is too slow for ``baud``.
+        If the clock is too slow for ``baud``, or the memory and the configuration disagree.
     """
 
     rx: Signal
@@ -48,7 +51,12 @@ class System(wiring.Component):
     busy: Signal
     error: Signal
 
-    def __init__(self, config: Config, tech: Portable, *, clock_hz: int, baud: int, **options):
+    def __init__(self, config: Config, tech: Portable, *, clock_hz: int, baud: int, memory=None,
+                 **options):  # fmt: skip
+        if (memory is not None) != (config.dram_bytes > 0):
+            raise ValueError(f"System.memory must be there if Config.dram_bytes is not 0, and only "
+                             f"then, not {memory!r} for {config.dram_bytes}")  # fmt: skip
+        self._memory = memory
         self._uart = Uart(clock_hz=clock_hz, baud=baud)
         self._core = Core(config, tech, clock_hz=clock_hz, **options)
         super().__init__({
@@ -62,6 +70,9 @@ class System(wiring.Component):
         m.submodules.uart, m.submodules.core = ResetInserter(self.reset)(uart), core
         wiring.connect(m, uart.received, core.rx)
         wiring.connect(m, core.tx, uart.sent)
+        if self._memory is not None:
+            m.submodules.memory = self._memory
+            wiring.connect(m, core.memory, self._memory.port)
         m.d.comb += [
             uart.rx.eq(self.rx), core.reset.eq(self.reset), self.tx.eq(uart.tx),
             self.idle.eq(~core.busy), self.busy.eq(core.busy), self.error.eq(core.error),

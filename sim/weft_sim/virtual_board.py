@@ -31,6 +31,8 @@ class VirtualBoard(SimulatedBoard):
 
     Raises
     ------
+    ValueError
+        If a stand-in is to have memory beside the chip.
     ToolError
         If the library has to be built and a tool is missing or fails.
     """
@@ -47,11 +49,16 @@ class VirtualBoard(SimulatedBoard):
             return Core(config, engine=engine, watchdog_cycles=watchdog_cycles)
 
         key = f"{fingerprint(config):016x} {config!r} {watchdog_cycles}"
+        if stand_in and config.dram_bytes:
+            raise ValueError(f"{config.name} has memory beside the chip, the stand-in has none")
         if stand_in:
             key += Path(__file__).with_name("memory_engine.py").read_text()
         super().__init__(build_library(make, key, _HARNESS, progress), {
             "board_busy": (ctypes.c_int, []), "board_active": (ctypes.c_int, []),
+            "board_memory": (None, [ctypes.c_int]),
         })  # fmt: skip
+        if config.dram_bytes:
+            self._call("board_memory", (config.dram_bytes // 2).bit_length() - 1)
 
     @property
     def busy(self) -> bool:
