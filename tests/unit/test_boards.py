@@ -9,7 +9,7 @@ import pytest
 from weft_hw.boards import BOARDS, get_board
 from weft_hw.boards.constraints import constraints_of
 from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
-from weft_hw.contract.config import get_config
+from weft_hw.contract.config import CONFIGS, get_config
 from weft_hw.tech.ecp5.floorplan import lfe5u_85f_floorplan
 from weft_hw.tech.ecp5.pll import ecp5_pll_settings
 from weft_hw.tech.ice40.pll import filter_range, ice40_pll_settings
@@ -95,6 +95,22 @@ def test_elaborates_with_its_platform(board):
     pll = {"ecp5": r"cell \EHXPLLL", "ice40": r"cell \SB_PLL40_PAD"}[board.family]
     assert rtlil.count(pll) == 1
     assert constraints_of(board.constraints, suffix), "a board states its constraints"
+
+
+@pytest.mark.parametrize("name", ["ulx3s-12f", "icepi-zero"])
+def test_sdram_has_a_register_at_each_pin(name, monkeypatch):
+    board = get_board(name)
+    config = replace(get_config(board.config), dram_bytes=1 << 25)
+    monkeypatch.setitem(CONFIGS, config.name, config)
+    files = platform_of(board).prepare(BoardTop(board), "top", emit_src=False).files
+    pads = [line for line in files["top.lpf"].splitlines()
+            if "sdram_0__" in line and line.startswith("LOCATE")]
+    # Clock, 6 signals, 2 masks, 2 of the bank, 13 of the address, 16 of data.
+    assert len(pads) == 39
+    rtlil = files["top.il"]
+    assert rtlil.count(r"cell \ODDRX1F") == 1
+    # Each pin has a tristate register, each but the clock's an output register as well.
+    assert rtlil.count(r"cell \OFS1P3DX") == 39 + 38 and rtlil.count(r"cell \IFS1P3DX") == 16
 
 
 @pytest.mark.rtl

@@ -33,6 +33,9 @@ class Board:
         Rate of the serial port; at least 4 clock cycles per bit.
     uart, idle, busy, error, reset : (str, int)
         Resources of the platform file: serial port, lights, button.
+    sdram : tuple of str, optional
+        The chips, any of which it may carry (:mod:`weft_hw.memory.sdram.chips`), as resource
+        ``sdram`` 0; used where the configuration has memory beside the chip.
     buffer_bytes, buffer_frames : int
         As for :class:`~weft_hw.core.Core`.
     floorplan : str, optional
@@ -62,6 +65,7 @@ class Board:
     busy: Resource
     error: Resource
     reset: Resource
+    sdram: tuple[str, ...] = ()
     buffer_bytes: int = 4096
     buffer_frames: int = 16
     floorplan: str = ""

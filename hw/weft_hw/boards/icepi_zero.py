@@ -10,5 +10,5 @@ ICEPI_ZERO = Board(
     config="icepi-zero", family="ecp5", constraints="icepi-zero", oscillator_hz=50_000_000,
     clock_hz=100_000_000, baud=3_000_000,
     idle=("led", 0), busy=("led", 1), error=("led", 2), reset=("button", 0),
-    buffer_bytes=2048, loader="icepi-zero", usb="0403:6015",
+    sdram=("W9825G6KH-6",), buffer_bytes=2048, loader="icepi-zero", usb="0403:6015",
 )

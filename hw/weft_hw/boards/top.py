@@ -2,12 +2,15 @@
 
 import importlib
 
-from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, Signal
-from amaranth.lib import io
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, ResetInserter, Signal
+from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 
 from weft_hw.boards.board import Board
+from weft_hw.boards.sdram_pads import SdramPads
 from weft_hw.contract.config import get_config
+from weft_hw.memory.sdram.chips import CHIPS, slowest
+from weft_hw.memory.sdram.controller import SdramController
 from weft_hw.parts.delay import delay
 from weft_hw.system import System
 from weft_hw.tech.ecp5.family import Ecp5
@@ -79,8 +82,11 @@ class BoardTop(Elaboratable):
         m.submodules.lock_synchronizer = FFSynchronizer(pll.locked, locked)
         m.submodules.button_synchronizer = FFSynchronizer(button.i, pressed)
 
+        config, memory = get_config(board.config), None
+        if config.dram_bytes:
+            memory = self._sdram(m, port, locked)
         m.submodules.system = system = System(
-            get_config(board.config), tech, clock_hz=clock_hz(board), baud=board.baud,
+            config, tech, clock_hz=clock_hz(board), baud=board.baud, memory=memory,
             buffer_bytes=board.buffer_bytes, buffer_frames=board.buffer_frames)
         uart = port(board.uart)
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
@@ -92,3 +98,14 @@ class BoardTop(Elaboratable):
             m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
             m.d.comb += buffer.o.eq(delay(m, value, 1, name=f"pin_{name}"))
         return m
+
+    def _sdram(self, m, port, locked):
+        """Return the controller of the board's SDRAM, behind its pads.
+
+        The button does not reset it, which would end refreshes; it starts when the clock is there.
+        """
+        chip = slowest(CHIPS[name] for name in self.board.sdram)
+        controller = SdramController(chip, clock_hz(self.board))
+        m.submodules.sdram_pads = pads = SdramPads(port(("sdram", 0)))
+        wiring.connect(m, controller.pins, pads.pins)
+        return ResetInserter(~locked)(controller)

@@ -10,6 +10,8 @@ _COMMON = {
     "family": "ecp5", "constraints": "ulx3s", "oscillator_hz": 25_000_000, "baud": 3_000_000,
     "idle": ("led", 0), "busy": ("led", 1), "error": ("led", 2), "reset": ("button_fire", 0),
     "loader": "ulx3s", "usb": "0403:6015",
+    # Makers took what they could get; one bitstream serves them all.
+    "sdram": ("MT48LC16M16A2-75", "W9825G6KH-6", "IS42S16160G-7", "AS4C32M16SB-7"),
 }  # fmt: skip
 
 ULX3S_85F = Board(
