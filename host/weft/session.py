@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.compiler import compile_graph
+from weft.configuration import ConfigChoice, get_config
 from weft.errors import ModelError, OpenShapeError, WeftError
 from weft.graph import Graph
 from weft.graph.signature import TensorInfo, batch_of
-from weft.models.loading import find_model, get_config, load
+from weft.models.loading import find_model, load
 from weft.program import Program
 from weft.runtime.comparison import Comparison
 from weft.runtime.devices import OpenDevice, open_device
@@ -38,8 +39,8 @@ class InferenceSession:
         A ``.tflite``, ONNX or ``.weft`` file, a known name, or what is already loaded.
     device : str or OpenDevice
         ``"golden"``: the golden model in NumPy; ``"sim"``: the gateware, simulated cycle by cycle.
-    config : str, optional
-        Name of the accelerator's configuration; a program has its own.
+    config : Config, str or Path, optional
+        The accelerator's configuration, its name, or a ``.toml`` file; a program has its own.
     rounding : str, optional
         ``"reference"``, ``"xnnpack"`` or ``"onnxruntime"``: whose bits are reproduced.
     check : bool
@@ -70,7 +71,7 @@ class InferenceSession:
 
     def __init__(
         self, model: str | Path | Graph | Program, device: str | OpenDevice = "golden",
-        config: str | None = None, rounding: str | None = None, *, check: bool = False,
+        config: ConfigChoice = None, rounding: str | None = None, *, check: bool = False,
         keep_tensors: bool = False, fallback: bool = False,
         shapes: Mapping[str, Sequence[int]] | None = None,
         progress: Callable[[str], object] | None = None,
@@ -346,7 +347,7 @@ class InferenceSession:
 
 
 def _make_runner(
-    loaded: Graph | Program, device: str | OpenDevice, config: str | None,
+    loaded: Graph | Program, device: str | OpenDevice, config: ConfigChoice,
     report: Callable[[str], object], *, shadows: bool,
 ) -> Runner:  # fmt: skip
     if device == "golden":

@@ -13,7 +13,7 @@ from typing import Any
 
 import weft_hw
 
-from weft_sim.tools import compiler, run_tool, verilator, verilator_root, yosys
+from weft_sim.tools import ToolError, compiler, run_tool, verilator, verilator_root, yosys
 
 __all__ = ["build_library", "build_netlist", "cache_folder"]
 
@@ -28,6 +28,11 @@ delete -port w:rst w:reset; setundef -undriven -zero w:rst w:reset
 opt_expr; opt_merge; opt_muxtree; opt_dff; opt_clean -purge
 write_verilog -norename -noattr top.v
 """
+# For waveforms: component by component. Verilator leaves out what has no name of its own.
+_TRACED_SCRIPT = """
+read_rtlil top.il; hierarchy -top top; proc; memory_collect; opt_clean
+write_verilog -noattr top.v
+"""
 # Nets of one bit each, or Verilator sees loops between the bits of a bus; and short names, which
 # halve the C++.
 _NETLIST_SCRIPT = """
@@ -35,6 +40,11 @@ read_verilog netlist.v
 splitnets; rename -hide; rename -enumerate -pattern n%
 write_verilog -noattr short.v
 """
+# By the suffix of the file: Verilator's option, macros, and what the library is linked with.
+_TRACE_FORMATS = {
+    ".fst": ("--trace-fst", ["-DVM_TRACE=1", "-DVM_TRACE_FST=1"], "verilated_fst_c.cpp", ["-lz"]),
+    ".vcd": ("--trace-vcd", ["-DVM_TRACE=1", "-DVM_TRACE_VCD=1"], "verilated_vcd_c.cpp", []),
+}
 _VERILATOR_OPTIONS = [
     "--cc", "--prefix", "Vtop", "-Mdir", "model", "-O3", "--x-assign", "fast",
     "--x-initial", "fast", "--noassert", "--no-timing",
@@ -80,7 +90,7 @@ def _sources() -> bytes:
 
 def build_library(
     component: Callable[[], Any], key: str, harness: Path,
-    progress: Progress = lambda stage: None,
+    progress: Progress = lambda stage: None, waves: str = "",
 ) -> Path:
     """Return a shared library of ``component`` behind ``harness``, building it if need be.
 
@@ -98,6 +108,9 @@ def build_library(
         C++ source that includes ``Vtop.h``.
     progress : callable
         Called with the name of each stage.
+    waves : str
+        ``".fst"`` or ``".vcd"``: the library can write waveforms, and runs at a fraction of the
+        speed.
 
     Raises
     ------
@@ -106,7 +119,12 @@ def build_library(
     """
     folder = cache_folder() / "simulators"
     folder.mkdir(parents=True, exist_ok=True)
-    fixed = (harness.read_bytes(), repr(_VERILATOR_OPTIONS), _YOSYS_SCRIPT, _tool_versions())
+    options = list(_VERILATOR_OPTIONS)
+    if waves:
+        _check_waves(waves)
+        options += [_TRACE_FORMATS[waves][0], "--timescale", "1ns/1ns"]
+    script = _TRACED_SCRIPT if waves else _YOSYS_SCRIPT
+    fixed = (harness.read_bytes(), repr(options), script, _tool_versions())
     index = folder / f"{_digest(_sources(), key, *fixed)}.txt"
     if index.exists() and (library := folder / index.read_text()).exists():
         return library
@@ -115,15 +133,14 @@ def build_library(
         build = Path(scratch)
         progress("generating Verilog")
         _write_rtlil(component(), build / "top.il")
-        (build / "script.ys").write_text(_YOSYS_SCRIPT)
+        (build / "script.ys").write_text(script)
         run_tool([*yosys(), "-q", "-s", "script.ys"], cwd=build)
         library = folder / f"{_digest((build / 'top.v').read_bytes(), *fixed)}.so"
         if not library.exists():
             progress("translating Verilog to C++")
-            run_tool([*verilator(), *_VERILATOR_OPTIONS, "--top-module", "top", "top.v"],
-                     cwd=build)  # fmt: skip
+            run_tool([*verilator(), *options, "--top-module", "top", "top.v"], cwd=build)
             progress("compiling C++")
-            _publish(_compile(build, harness), library)
+            _publish(_compile(build, harness, waves), library)
         (build / "index").write_text(library.name)
         _publish(build / "index", index)
     return library
@@ -180,13 +197,31 @@ def _write_rtlil(component: Any, path: Path):
     path.write_text(rtlil.convert(component, name="top", emit_src=False))
 
 
-def _compile(build: Path, harness: Path) -> Path:
+def _check_waves(waves: str) -> None:
+    """Raise :class:`ToolError` unless waveforms of this format can be compiled."""
+    if waves not in _TRACE_FORMATS:
+        raise ToolError(f"waveforms go to a file whose name ends in .fst or .vcd, not {waves}")
+    if waves == ".fst":
+        with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
+            Path(scratch, "zlib.c").write_text("#include <zlib.h>\nint main() { zlibVersion(); }\n")
+            try:
+                run_tool([compiler(), "-x", "c++", "zlib.c", "-lz"], cwd=Path(scratch))
+            except ToolError:
+                raise ToolError(
+                    "FST files need zlib's header (Debian: apt install zlib1g-dev); a file whose "
+                    "name ends in .vcd needs none") from None
+
+
+def _compile(build: Path, harness: Path, waves: str = "") -> Path:
     """Compile the model and the harness into a shared library."""
     include = verilator_root() / "include"
-    options = ["-std=c++17", "-fPIC", "-w", "-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0",
+    _, macros, tracer, libraries = _TRACE_FORMATS.get(waves, ("", ["-DVM_TRACE=0"], "", []))
+    options = ["-std=c++17", "-fPIC", "-w", *macros, "-DVM_COVERAGE=0", "-DVM_SC=0",
                "-Imodel", f"-I{include}", f"-I{include / 'vltstd'}"]  # fmt: skip
     model = sorted((build / "model").glob("*.cpp"), key=lambda file: -file.stat().st_size)
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
+    if tracer:
+        runtime.append(include / tracer)
 
     def build_one(source: Path) -> str:
         # What runs once, at the start, is not worth optimising.
@@ -198,7 +233,8 @@ def _compile(build: Path, harness: Path) -> Path:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(build_one, [*model, *runtime, harness.resolve()]))
-    run_tool([compiler(), "-shared", "-pthread", "-o", "library.so", *objects], cwd=build)
+    run_tool([compiler(), "-shared", "-pthread", "-o", "library.so", *objects, *libraries],
+             cwd=build)  # fmt: skip
     return build / "library.so"
 
 

@@ -8,6 +8,13 @@
 
 #include "Vtop.h"
 #include "verilated.h"
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+using Trace = VerilatedFstC;
+#elif VM_TRACE
+#include "verilated_vcd_c.h"
+using Trace = VerilatedVcdC;
+#endif
 
 // What the linker wants of a program that never asks for simulated time.
 double sc_time_stamp() { return 0; }
@@ -92,6 +99,14 @@ struct Board {
     Vtop top{&context};
     uint64_t cycles = 0;
     Memory memory;
+#if VM_TRACE
+    Trace trace;
+    bool traced = false;  // in this cycle
+    uint64_t free_time = 0;  // no sample was written at it or later
+
+    Board() { context.traceEverOn(true); }
+    ~Board() { trace.close(); }
+#endif
 
     // What `top` shows for the inputs that are set, before the edge that `step` makes.
     void settle() { settle(top); }
@@ -104,6 +119,7 @@ private:
         if constexpr (HasMemory<Top>::value) memory.drive(top);
         top.clk = 0;
         top.eval();
+        dump(2 * cycles);
     }
 
     template <class Top>
@@ -111,7 +127,17 @@ private:
         if constexpr (HasMemory<Top>::value) memory.step(top);
         top.clk = 1;
         top.eval();
+        dump(2 * cycles + 1);
         ++cycles;
+    }
+
+    // A cycle takes two units of the file's time: its clock is low in the first.
+    void dump([[maybe_unused]] uint64_t time) {
+#if VM_TRACE
+        if (!traced || time < free_time) return;
+        trace.dump(time);
+        free_time = time + 1;
+#endif
     }
 };
 
@@ -126,6 +152,16 @@ Board* board_open() {
     board->settle();
     return board;
 }
+
+#if VM_TRACE
+// Writes what happens from now on to `path`, while it is switched on.
+void board_trace_to(Board* board, const char* path) {
+    board->top.trace(&board->trace, 99);
+    board->trace.open(path);
+}
+
+void board_trace(Board* board, int on) { board->traced = on; }
+#endif
 
 void board_close(Board* board) { delete board; }
 

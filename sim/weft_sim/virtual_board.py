@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
@@ -28,6 +29,8 @@ class VirtualBoard(SimulatedBoard):
         As for :class:`~weft_hw.core.Core`.
     progress : callable, optional
         Called with the name of each stage while the library is built.
+    waves : Path, optional
+        A ``.fst`` or ``.vcd`` file for waveforms, which :attr:`traced` switches on and off.
 
     Raises
     ------
@@ -38,7 +41,8 @@ class VirtualBoard(SimulatedBoard):
     """
 
     def __init__(self, config: Config, *, stand_in: bool = False, watchdog_cycles: int = 1 << 27,
-                 progress: Callable[[str], None] = lambda stage: None):  # fmt: skip
+                 progress: Callable[[str], None] = lambda stage: None,
+                 waves: Path | None = None):  # fmt: skip
         def make():
             # Amaranth takes a while to import, and a cached library does without.
             from weft_hw.core import Core
@@ -53,12 +57,30 @@ class VirtualBoard(SimulatedBoard):
             raise ValueError(f"{config.name} has memory beside the chip, the stand-in has none")
         if stand_in:
             key += Path(__file__).with_name("memory_engine.py").read_text()
-        super().__init__(build_library(make, key, _HARNESS, progress), {
+        more: dict[str, Any] = {
             "board_busy": (ctypes.c_int, []), "board_active": (ctypes.c_int, []),
             "board_memory": (None, [ctypes.c_int]),
-        })  # fmt: skip
+        }  # fmt: skip
+        if waves is not None:
+            more |= {"board_trace_to": (None, [ctypes.c_char_p]),
+                     "board_trace": (None, [ctypes.c_int])}  # fmt: skip
+        library = build_library(make, key, _HARNESS, progress, waves.suffix if waves else "")
+        super().__init__(library, more)
         if config.dram_bytes:
             self._call("board_memory", (config.dram_bytes // 2).bit_length() - 1)
+        self._traced = False
+        if waves is not None:
+            self._call("board_trace_to", str(waves).encode())
+
+    @property
+    def traced(self) -> bool:
+        """Whether waveforms are written at this time; settable where there is a file for them."""
+        return self._traced
+
+    @traced.setter
+    def traced(self, on: bool) -> None:
+        self._call("board_trace", int(on))
+        self._traced = on
 
     @property
     def busy(self) -> bool:

@@ -16,14 +16,14 @@ GRID = replace(
 CONFIGS = pytest.mark.parametrize("config", [COMPACT, GRID], ids=lambda config: config.name)
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @CONFIGS
 def test_random_layers(config, run_engine):
     rng = np.random.default_rng(SEED)
     run_engine(config, [random_layer(config, rng) for _ in range(24)])
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @CONFIGS
 def test_random_chains(config, run_engine):
     rng = np.random.default_rng(SEED)

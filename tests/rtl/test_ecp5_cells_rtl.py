@@ -8,7 +8,7 @@ from weft_sim.testing.netlist_board import ECP5_CELLS
 from weft_sim.testing.rtl import run_cocotb
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.timeout(300)
 def test_as_documented(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)  # for tb_ecp5_cells

@@ -42,7 +42,7 @@ def check_variety(cases, layers):
     assert {0, 1} <= {entry["channels"] for entry in entries}
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @CONFIGS
 def test_random_layers(config, run_engine):
     rng = np.random.default_rng(SEED)
@@ -53,7 +53,7 @@ def test_random_layers(config, run_engine):
     run_engine(config, cases)
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @CONFIGS
 @pytest.mark.parametrize("macs_only", [True, False], ids=["macs", "mixed"])
 def test_random_chains(config, macs_only, run_engine):
@@ -69,7 +69,7 @@ def test_random_chains(config, macs_only, run_engine):
     run_engine(config, cases)
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.parametrize("make", [max_pool, average_pool])
 def test_pooling(make, run_engine):
     """Expected values are NumPy's own maxima and means."""

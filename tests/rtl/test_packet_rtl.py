@@ -14,7 +14,7 @@ class NoConfig:
     """The sizes stand in the bench."""
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.timeout(300)
 def test_packet_decoder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)  # the simulator imports tb_packet

@@ -15,7 +15,7 @@ def runner(tmp_path_factory):
     return build_cocotb(Parts(CONFIG), build_dir=tmp_path_factory.mktemp("parts"))
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.parametrize("part", ["pe", "array", "window"])
 def test_part(part, runner):
     simulate_cocotb(runner, config=CONFIG, test_module=f"tb_{part}")

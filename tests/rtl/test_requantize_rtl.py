@@ -14,7 +14,7 @@ class NoConfig:
     """Requantize has no sizes."""
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.timeout(300)
 def test_requantize(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)  # the simulator imports tb_requantize

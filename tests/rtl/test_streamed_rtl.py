@@ -18,7 +18,7 @@ TINY = get_config("tiny")
 BESIDE = replace(TINY, name="tiny-streamed", dram_bytes=MEMORY_BYTES)
 MOODS = {"prompt": {}, "slow": {"latency": 63, "stall": 8}}
 
-pytestmark = pytest.mark.rtl
+pytestmark = pytest.mark.tools
 
 
 @pytest.fixture(scope="module")

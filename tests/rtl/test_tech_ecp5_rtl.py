@@ -32,7 +32,7 @@ CASES = [
 ]
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.timeout(300)
 def test_like_portable(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(HERE)  # the simulator imports tb_tech by name

@@ -3,7 +3,7 @@
 import pytest
 from complete_builds import DESIGNS
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(1800)]
 # As nextpnr packs them, by yosys 0.70.
 RECORDED = {
     "ecp5": {"lut4": 9_665, "ff": 10_256, "dsp": 6, "block_ram": 25},

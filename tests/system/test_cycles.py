@@ -14,7 +14,7 @@ from weft.cli.feeds import random_feed
 from weft.graph import Graph
 from weft.models.loading import load
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 SEEDS = 15
 # Of those, how many fit and have layers of over 1000 cycles at least.

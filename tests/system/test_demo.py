@@ -14,7 +14,7 @@ from PIL import Image
 from weft.cli import main
 from weft.models.digits import MODEL, held_out_inputs
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(1200)]
 
 MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
 RESNET = MODELS / "ic_resnet8_int8.tflite"

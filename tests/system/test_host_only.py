@@ -13,7 +13,7 @@ import weft
 from links.served import serving
 from weft.models.digits import held_out_inputs
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 READERS = {"onnx", "tflite", "flatbuffers", "google", "ml_dtypes"}
 BLOCKED = """

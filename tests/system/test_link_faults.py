@@ -16,7 +16,7 @@ from weft.models.digits import held_out_inputs
 from weft.runtime.devices import open_over
 from weft_hw.contract.config import get_config
 
-pytestmark = pytest.mark.rtl
+pytestmark = pytest.mark.tools
 TINY = get_config("tiny")
 BROKEN = ("gone", "reconnect")  # the link itself fails
 KINDS = (*FAULTS, "delay", *BROKEN)

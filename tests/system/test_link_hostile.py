@@ -15,7 +15,7 @@ BYTES = int(os.environ.get("WEFT_HOSTILE_BYTES", "1000000"))
 BUDGET = 200_000  # cycles in which a batch must be answered
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.timeout(600 + BYTES // 5_000)
 def test_hostile_bytes():
     seed = 20
@@ -62,7 +62,7 @@ def test_hostile_bytes():
     board.close()
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.timeout(600 + BYTES // 5_000)
 def test_a_reset_is_obeyed_in_the_middle_of_hostile_bytes():
     """Cut short at any cycle: reset works, and nothing changed but what was addressed."""
@@ -117,7 +117,7 @@ def test_a_reset_is_obeyed_in_the_middle_of_hostile_bytes():
     board.close()
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.timeout(600)
 def test_reset_at_any_cycle():
     """A write, a read and an endless run, cut short after 0 to 1,199 cycles."""

@@ -14,7 +14,7 @@ from weft.models.digits import held_out_inputs
 from weft.runtime.devices import open_device
 from weft_hw.contract.config import get_config
 
-pytestmark = pytest.mark.rtl
+pytestmark = pytest.mark.tools
 TINY = get_config("tiny")
 KILLS = int(os.environ.get("WEFT_KILLS", "16"))  # for each way to the board
 

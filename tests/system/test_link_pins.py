@@ -18,7 +18,7 @@ from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.pin_board import PinBoard
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
 UART = (25_000_000, 3_000_000)  # 8 1/3 cycles a bit
 DRIVER = {"timeout": 0.02, "retries": 6, "run_timeout": 0.2}

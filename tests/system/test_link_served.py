@@ -13,7 +13,7 @@ from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
 
 

@@ -14,7 +14,7 @@ from weft.runtime.devices import open_over
 from weft_hw.contract.config import get_config
 from weft_sim.virtual_board import VirtualBoard
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
 IMAGES = held_out_inputs()[0][:24]
 

@@ -19,7 +19,7 @@ from weft_hw.contract.packet import Request
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR
 from weft_sim.pin_board import PinBoard
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
 LATENCIES = pytest.mark.parametrize("latency", [0.0, 0.001])
 AHEAD = 3  # inferences under way at once: 12 of the 16 requests that the board holds

@@ -11,7 +11,7 @@ from weft_hw.contract.descriptor import encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS, Region
 from weft_hw.contract.move import encode_move
 
-pytestmark = pytest.mark.rtl
+pytestmark = pytest.mark.tools
 
 BESIDE = replace(get_config("tiny"), name="tiny-beside", dram_bytes=1 << 20)
 BLOCKS = BESIDE.dram_bytes // 16

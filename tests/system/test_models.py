@@ -11,7 +11,7 @@ from networks.mlperf_tiny import MODELS, NAMES, inputs_of
 from weft.importers import load_model
 
 pytestmark = [
-    pytest.mark.rtl,
+    pytest.mark.tools,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(
         not (MODELS / f"{NAMES[0]}.tflite").exists(), reason="WEFT_MODELS has no models"),

@@ -9,7 +9,7 @@ pytest.importorskip("onnxruntime")
 
 from networks.accelerator import FORMS, SMALL, SMALL_PAIRED, Boards
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 SEEDS = range(24)
 # Of each form; what has no layer for an accelerator does not count.

@@ -9,7 +9,7 @@ pytest.importorskip("ai_edge_litert")
 from networks.litert import reference_interpreter
 from networks.streaming import streaming_network
 
-pytestmark = pytest.mark.rtl
+pytestmark = pytest.mark.tools
 CALLS = 100
 
 

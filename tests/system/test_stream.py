@@ -20,7 +20,7 @@ from weft.models.loading import load
 from weft.runtime.devices import open_device, open_over
 from weft_hw.contract.config import get_config
 
-pytestmark = [pytest.mark.rtl, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 IMAGES = 10
 LIMIT = 1.05  # of the slower of link and compute

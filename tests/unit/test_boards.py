@@ -113,7 +113,7 @@ def test_sdram_has_a_register_at_each_pin(name, monkeypatch):
     assert rtlil.count(r"cell \OFS1P3DX") == 39 + 38 and rtlil.count(r"cell \IFS1P3DX") == 16
 
 
-@pytest.mark.rtl
+@pytest.mark.tools
 @pytest.mark.parametrize("name", ["ulx3s-85f", "ulx3s-85f-wide"])
 def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, name):
     board = get_board(name)

@@ -12,7 +12,7 @@ from weft_hw.boards.top import BoardTop, platform_of
 from weft_sim.testing.crossings import find_crossings
 from weft_sim.testing.rtlil import to_rtlil
 
-pytestmark = pytest.mark.rtl
+pytestmark = pytest.mark.tools
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())

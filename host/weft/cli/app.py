@@ -12,6 +12,7 @@ from weft.cli import (
     bench,
     build,
     compile,
+    config,
     demo,
     devices,
     doctor,
@@ -52,7 +53,8 @@ def _options(
 
 
 for command in (
-    explain, run, bench, report, compile, demo, serve_sim, build, program, devices, doctor, models,
+    explain, run, bench, report, compile, demo, serve_sim, build, program, config, devices, doctor,
+    models,
 ):  # fmt: skip
     command.register(app)
 

@@ -48,9 +48,10 @@ def explain(
 ):  # fmt: skip
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
     from weft.compiler import compile_graph
+    from weft.configuration import get_config
     from weft.errors import CapacityError
     from weft.graph import Graph
-    from weft.models.loading import find_model, get_config, load
+    from weft.models.loading import find_model, load
     from weft.reports.layer_table import layer_rows, memory_use
     from weft.runtime.fallback import load_in_parts
 

@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
+from weft.configuration import DEFAULT_CONFIG
 from weft.errors import ModelError
 
 __all__ = [
     "DEFAULT_CONFIG", "CheckOption", "ConfigOption", "DeviceOption", "FallbackOption", "JsonOption",
     "ModelArgument", "RoundingOption", "ShapeOption", "parse_shapes",
 ]  # fmt: skip
-
-DEFAULT_CONFIG = "ulx3s-85f"
 
 ModelArgument = Annotated[
     Path,
@@ -28,7 +27,9 @@ DeviceOption = Annotated[
 ]  # fmt: skip
 ConfigOption = Annotated[
     str | None,
-    typer.Option("--config", "-c", metavar="C", help=f"Accelerator; {DEFAULT_CONFIG} by default."),
+    typer.Option(
+        "--config", "-c", metavar="C",
+        help=f"Accelerator: a name or a .toml file; {DEFAULT_CONFIG} by default."),
 ]
 RoundingOption = Annotated[
     str | None,

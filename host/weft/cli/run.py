@@ -19,8 +19,12 @@ from weft.cli.options import (
 from weft.cli.output import percent, print_json, progress, shape_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from weft.runtime.devices import OpenDevice
+    from weft.runtime.waves import Tracer
     from weft.session import InferenceSession
 
 __all__ = ["register"]
@@ -45,6 +49,11 @@ def run(
         "--output", "-o", metavar="FILE", help="Write the outputs as .npy, or as .npz.")] = None,
     maps: Annotated[Path | None, typer.Option(
         "--maps", metavar="DIR", help="Write each layer's activation maps as PNG.")] = None,
+    waves: Annotated[Path | None, typer.Option(
+        "--waves", metavar="FILE",
+        help="Write waveforms of the simulated accelerator, as .fst or .vcd.")] = None,
+    layer: Annotated[str | None, typer.Option(
+        "--layer", metavar="NAME", help="Run this layer alone for --waves.")] = None,
     check: CheckOption = False,
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
@@ -54,17 +63,23 @@ def run(
     """Run MODEL on arrays or pictures and print its outputs."""
     from weft.cli.feeds import gather_feeds, input_rule, shapes_of_files
     from weft.cli.results import check_output_path, save_outputs
+    from weft.runtime.waves import layer_descriptors
     from weft.session import InferenceSession
 
     check_output_path(output, 1)
     with progress(f"preparing {device}") as step:
+        opened, tracer = device, None
+        if waves is not None or layer is not None:
+            opened, tracer = _open_traced(model, device, config, waves, step)
         session = InferenceSession(
-            model, device=device, config=config, rounding=rounding, check=check,
-            keep_tensors=maps is not None, fallback=fallback, shapes=parse_shapes(shape),
-            progress=step)  # fmt: skip
+            model, device=opened, config=config, rounding=rounding, check=check,
+            keep_tensors=maps is not None or layer is not None, fallback=fallback,
+            shapes=parse_shapes(shape), progress=step)  # fmt: skip
     with session:
         if missing := [info for info in session.get_inputs() if None in info.shape]:
             session.set_shapes(shapes_of_files(missing, inputs or []))
+        if tracer is not None and layer is not None and session.program is not None:
+            tracer.wanted = layer_descriptors(session.program, layer)
         check_output_path(output, len(session.get_outputs()))
         feeds = gather_feeds(session.graph, inputs or [])
         rule = input_rule(session.graph, inputs or [])
@@ -88,7 +103,8 @@ def run(
             "results": results, "bit_exact": bit_exact,
             "mismatches": None if bit_exact is None else mismatches,
             "maps": [str(path) for path in written],
-            "output": str(output) if output else None, "profile": profile.as_dict(),
+            "output": str(output) if output else None,
+            "waves": str(waves) if waves else None, "profile": profile.as_dict(),
         })  # fmt: skip
     else:
         if rule:
@@ -101,6 +117,8 @@ def run(
             print(path)
         if output is not None:
             print(f"wrote {output}")
+        if waves is not None:
+            print(f"wrote {waves}: surfer {waves}, or gtkwave {waves}")
         if check and bit_exact is None:
             print("device golden is the golden model: there is nothing to compare")
         elif check:
@@ -108,6 +126,24 @@ def run(
             verdict = "all values equal" if bit_exact else f"{mismatches:,} values differ"
             print(f"{layers} layers compared with the golden model: {verdict}")
     return 0 if bit_exact in (True, None) else 1
+
+
+def _open_traced(
+    model: Path, device: str, config: str | None, waves: Path | None, step: "Callable[..., object]"
+) -> "tuple[OpenDevice, Tracer]":
+    from weft.configuration import get_config
+    from weft.errors import WeftError
+    from weft.models.loading import find_model
+    from weft.program import Program
+    from weft.runtime.waves import open_traced
+
+    if waves is None:
+        raise WeftError("--layer goes with --waves FILE")
+    if device != "sim":
+        raise WeftError(f"--waves goes with --device sim, not {device}")
+    path = find_model(model)
+    size = Program.load(path).config if path.suffix == ".weft" else get_config(config)
+    return open_traced(size, waves, step)
 
 
 def _result(

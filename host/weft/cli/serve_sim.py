@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.options import DEFAULT_CONFIG, ConfigOption
+from weft.cli.options import ConfigOption
 from weft.cli.output import progress
 from weft.errors import LinkError
 
@@ -25,9 +25,9 @@ def serve_sim(
         "--pty", help="Serve a device file instead of a port.")] = False,
 ) -> int:  # fmt: skip
     """Serve the simulated board until interrupted; prints the name that --device takes."""
-    from weft.models.loading import get_config
+    from weft.configuration import get_config
 
-    size = get_config(config or DEFAULT_CONFIG)
+    size = get_config(config)
     # In the background of a script SIGINT starts out ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

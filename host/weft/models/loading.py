@@ -4,17 +4,15 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weft_hw.contract import config as contract
-
 from weft.compiler import compile_graph
+from weft.configuration import DEFAULT_CONFIG, ConfigChoice, get_config
 from weft.errors import ConfigError, ModelError
 from weft.graph import Graph
 from weft.importers import load_model
 from weft.program import Program
 
-__all__ = ["DEFAULT_CONFIG", "compile", "find_model", "get_config", "load"]
+__all__ = ["compile", "find_model", "load"]
 
-DEFAULT_CONFIG = "ulx3s-85f"
 _SUFFIXES = ("", ".tflite", ".onnx", ".weft")
 
 
@@ -53,17 +51,9 @@ def find_model(model: str | Path) -> Path:
     raise ModelError(f"there is no model {model}")
 
 
-def get_config(name: str | None) -> contract.Config:
-    """Return the configuration called ``name``; None stands for the default one."""
-    try:
-        return contract.get_config(DEFAULT_CONFIG if name is None else name)
-    except contract.ConfigError as error:
-        raise ConfigError(str(error)) from error
-
-
 def load(
-    model: str | Path | Graph | Program, config: str | None = None, rounding: str | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    model: str | Path | Graph | Program, config: ConfigChoice = None,
+    rounding: str | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Graph | Program:  # fmt: skip
     """Return the graph of a model, or the program in a ``.weft`` file.
 
@@ -76,8 +66,7 @@ def load(
     ConfigError
         If ``config`` is unknown, or not the one that a program was compiled for.
     """
-    if config is not None:
-        get_config(config)
+    wanted = None if config is None else get_config(config)
     if isinstance(model, Graph):
         return model
     if not isinstance(model, Program):
@@ -89,14 +78,14 @@ def load(
         raise ModelError("a program was compiled for the shapes that it has")
     if rounding is not None and rounding != model.graph.rounding:
         raise ModelError(f"the program was compiled for rounding {model.graph.rounding}")
-    if config is not None and config != model.config.name:
-        raise ConfigError(f"the program was compiled for {model.config.name}, not {config}")
+    if wanted is not None and wanted != model.config:
+        raise ConfigError(f"the program was compiled for {model.config.name}, not {wanted.name}")
     return model
 
 
 def compile(
-    model: str | Path | Graph, config: str = DEFAULT_CONFIG, rounding: str | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    model: str | Path | Graph, config: ConfigChoice = DEFAULT_CONFIG,
+    rounding: str | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Program:  # fmt: skip
     """Compile a model for one accelerator.
 
@@ -104,8 +93,8 @@ def compile(
     ----------
     model : path or Graph
         A ``.tflite`` or ONNX file, or a known name.
-    config : str
-        Name of a configuration.
+    config : Config, str or Path
+        A configuration, the name of one, or a ``.toml`` file.
     rounding : str, optional
         Whose bits to reproduce; see :func:`weft.importers.load_model`.
     shapes : mapping, optional

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from weft_hw.contract.config import Config
 
 from weft.compiler import compile_graph
+from weft.configuration import ConfigChoice, get_config
 from weft.errors import CapacityError
 from weft.graph import Graph
-from weft.models.loading import find_model, get_config, load
+from weft.models.loading import find_model, load
 from weft.program import Program
 from weft.reports.layer_table import layer_rows, memory_use
 from weft.reports.maps import pictures
@@ -32,7 +34,7 @@ class Subject:
     name: str
     graph: Graph
     program: Program | None
-    config: str
+    config: Config
     problem: str | None = None
 
     def report(
@@ -60,7 +62,7 @@ class Subject:
             maps = {name: _png(picture)
                     for _, _, name, picture in pictures(session.graph, session.tensors)}
             profile = session.profile
-        rows = layer_rows(self.graph, self.program, get_config(self.config).multipliers)
+        rows = layer_rows(self.graph, self.program, self.config.multipliers)
         return Report(self, device, label, rows, memory_use(self.program), profile, maps, outputs,
                       None if on_golden else self._counted(profile))
 
@@ -115,7 +117,7 @@ class Report:
 
 
 def subject(
-    model: str | Path, config: str | None, rounding: str | None,
+    model: str | Path, config: ConfigChoice, rounding: str | None,
     shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Subject:  # fmt: skip
     """Load and compile what ``model`` names.
@@ -127,12 +129,12 @@ def subject(
     """
     name, loaded = find_model(model).stem, load(model, config, rounding, shapes)
     if isinstance(loaded, Program):
-        return Subject(name, loaded.graph, loaded, loaded.config.name)
+        return Subject(name, loaded.graph, loaded, loaded.config)
     size = get_config(config)
     try:
-        return Subject(name, loaded, compile_graph(loaded, size), size.name)
+        return Subject(name, loaded, compile_graph(loaded, size), size)
     except CapacityError as error:  # the golden model still has something to show
-        return Subject(name, loaded, None, size.name, str(error))
+        return Subject(name, loaded, None, size, str(error))
 
 
 def _png(picture: NDArray[np.uint8]) -> str:

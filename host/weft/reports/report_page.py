@@ -29,7 +29,7 @@ figure { margin: 0 } figure img { width: 100%; image-rendering: pixelated } smal
 def render(report: Report) -> str:
     """Return the page."""
     subject = report.subject
-    title = f"{subject.name} on {subject.config}"
+    title = f"{subject.name} on {subject.config.name}"
     return "\n".join([
         "<!doctype html>", '<html lang="en">', '<head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width">',

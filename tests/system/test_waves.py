@@ -1,0 +1,56 @@
+"""Waveforms of one layer: a file that names the gateware's parts and covers the layer's cycles."""
+
+import json
+import re
+
+import pytest
+from weft.cli import main
+
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
+
+
+def names_and_times(path):
+    """Return full names of a VCD's signals, and its times, by the format's own definition."""
+    scopes, names, times = [], set(), []
+    for line in path.read_text().splitlines():
+        words = line.split()
+        if words[:1] == ["$scope"]:
+            scopes.append(words[2])
+        elif words[:1] == ["$upscope"]:
+            scopes.pop()
+        elif words[:1] == ["$var"]:
+            names.add(".".join([*scopes, words[4]]))
+        elif re.fullmatch(r"#\d+", line):
+            times.append(int(line[1:]))
+    return names, times
+
+
+def test_the_waveforms_of_one_layer(tmp_path, capsys):
+    vcd, fst = tmp_path / "layer.vcd", tmp_path / "layer.fst"
+    arguments = ["run", "digits", "-d", "sim", "-c", "tiny", "--json"]
+    assert main([*arguments, "--waves", str(vcd)]) == 0
+    profile = json.loads(capsys.readouterr().out)["profile"]
+    names, times = names_and_times(vcd)
+    assert {"TOP.top.engine.feeder.left", "TOP.top.engine.array.step__valid"} <= names
+    # The whole inference, two samples a cycle; the link takes its cycles before and after.
+    assert len(times) == len(set(times)) and len(times) > 2 * profile["cycles"]
+
+    [layer] = [x for x in profile["layers"] if x["cycles"]][:1]
+    assert main([*arguments, "--waves", str(vcd), "--layer", layer["name"]]) == 0
+    capsys.readouterr()
+    _, times = names_and_times(vcd)
+    assert 2 * layer["cycles"] < len(times) < 2 * profile["cycles"]
+
+    assert main([*arguments, "--waves", str(fst), "--layer", layer["name"]]) == 0
+    assert fst.stat().st_size > 1000 and fst.read_bytes()[0] == 0  # the header block of an FST
+
+
+@pytest.mark.parametrize("arguments, sentence", [
+    (["--waves", "x.fst"], "--waves goes with --device sim, not golden"),
+    (["--layer", "conv"], "--layer goes with --waves FILE"),
+    (["-d", "sim", "--waves", "x.txt"], "x.txt: waveforms go to a file whose name ends in .fst "),
+    (["-d", "sim", "--waves", "no/x.fst"], "no is no directory"),
+])
+def test_a_wrong_wish_gets_one_sentence(arguments, sentence, capsys):
+    assert main(["run", "digits", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
