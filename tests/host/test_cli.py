@@ -293,7 +293,7 @@ def test_a_missing_module_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr(weft.session, "open_device", open_device)
     code, text = failing(["run", "digits", "-d", "sim"], capsys)
     assert code == 2
-    assert text == "Python module amaranth is missing; install it with pip install 'weft[sim]'"
+    assert text == "Python module amaranth is missing: pip install 'weft-fpga[sim]'"
 
 
 def run_process(*arguments, **options):

@@ -31,7 +31,8 @@ def test_the_waveforms_of_one_layer(tmp_path, capsys):
     assert main([*arguments, "--waves", str(vcd)]) == 0
     profile = json.loads(capsys.readouterr().out)["profile"]
     names, times = names_and_times(vcd)
-    assert {"TOP.top.engine.feeder.left", "TOP.top.engine.array.step__valid"} <= names
+    assert "TOP.top.engine.feeder.left" in names
+    assert any(name.startswith("TOP.top.engine.array.") for name in names)
     # The whole inference, two samples a cycle; the link takes its cycles before and after.
     assert len(times) == len(set(times)) and len(times) > 2 * profile["cycles"]
 

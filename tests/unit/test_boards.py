@@ -82,6 +82,7 @@ def test_table_is_consistent():
         assert 0.95 * board.clock_hz <= clock_hz(board) <= board.clock_hz
 
 
+@pytest.mark.slow
 @EACH
 def test_elaborates_with_its_platform(board):
     importlib.import_module(board.platform.partition(":")[0])

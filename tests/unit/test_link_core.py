@@ -13,6 +13,8 @@ from weft_hw.core import Core
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR, MemoryEngine
 from weft_sim.testing.bench import run
 
+pytestmark = pytest.mark.slow
+
 TINY = get_config("tiny")
 COMPACT = replace(TINY, compact=True)
 

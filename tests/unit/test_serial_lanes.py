@@ -14,6 +14,8 @@ from weft_hw.engine.output.serial_lanes import SerialLanes
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 
+pytestmark = pytest.mark.slow
+
 LANES = 2
 COUNT = 128
 CONFIG = replace(get_config("tiny"), compact=True, lanes=LANES, parameter_words=COUNT)

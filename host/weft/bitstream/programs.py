@@ -51,7 +51,7 @@ def find_program(name: str) -> Program:
     beside = Path(sys.executable).with_name(f"yowasp-{name}")
     found = str(beside) if beside.exists() else shutil.which(f"yowasp-{name}")
     if not found:
-        raise BuildError(f"{name} is missing: pip install 'weft[build]', or put it on PATH")
+        raise BuildError(f"{name} is missing: pip install 'weft-fpga[build]', or put it on PATH")
     try:
         version = f"{wheel} {metadata.version(wheel)}"
     except metadata.PackageNotFoundError:

@@ -27,6 +27,8 @@ from weft.errors import DeviceMismatch, LinkError, WeftError
 
 __all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "main"]
 
+# What installs a module that not every installation has.
+_EXTRAS = {"amaranth": "[sim]", "weft_sim": "[sim]", "amaranth_boards": "[build]"}
 EXIT_DONE, EXIT_DIFFERENT, EXIT_USAGE, EXIT_DEVICE = range(4)
 
 app = typer.Typer(
@@ -94,8 +96,8 @@ def _sentence(error: Exception) -> str:
     elif isinstance(error, WeftError):
         text = str(error)
     elif isinstance(error, ModuleNotFoundError):
-        extra = "build" if error.name == "amaranth_boards" else "sim"
-        text = f"Python module {error.name} is missing; install it with pip install 'weft[{extra}]'"
+        extra = _EXTRAS.get(error.name or "", "")
+        text = f"Python module {error.name} is missing: pip install 'weft-fpga{extra}'"
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     elif isinstance(error, MemoryError):

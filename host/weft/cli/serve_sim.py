@@ -36,7 +36,7 @@ def serve_sim(
         from weft_sim.tools import ToolError
         from weft_sim.virtual_board import VirtualBoard
     except ImportError as error:
-        raise LinkError(f"the simulator needs {error.name}: pip install 'weft[sim]'") from None
+        raise LinkError(f"the simulator needs {error.name}: pip install 'weft-fpga[sim]'") from None
     try:
         with progress("building the simulated board") as step:
             board = VirtualBoard(size, progress=step)
