@@ -51,7 +51,8 @@ class SimTransport(Transport):
             from weft_sim.tools import ToolError
             from weft_sim.virtual_board import VirtualBoard
         except ImportError as error:
-            raise LinkError(f"the simulator needs {error.name}: pip install 'weft-fpga[sim]'") from None
+            raise LinkError(
+                f"the simulator needs {error.name}: pip install 'weft-fpga[sim]'") from None
         try:
             if uart is not None:
                 pins = PinBoard(
