@@ -123,7 +123,8 @@ class Tensor:
     """A tensor: activations are NHWC with their batch, constants carry ``data``.
 
     Layouts of constants: CONV_2D weights (out, kh, kw, in / groups); DEPTHWISE_CONV_2D weights
-    (1, kh, kw, in * depth_multiplier); FULLY_CONNECTED weights (out, in); biases int32 (out,).
+    (1, kh, kw, in * depth_multiplier); FULLY_CONNECTED weights (out, in); biases int32 (out,), or
+    float32 where the runtime leaves the layer in float and adds a real number.
     """
 
     name: str

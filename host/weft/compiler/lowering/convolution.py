@@ -32,6 +32,8 @@ def weights_and_bias(
         along = [1] * weights.ndim
         along[quantization.axis] = -1
         weights = weights.astype(np.int64) - quantization.zero_point.reshape(along)
+    if bias is not None and bias.dtype == np.float32:
+        raise Unsupported("its bias is a real number, as ONNX Runtime leaves the layer in float")
     return weights, 0 if bias is None else bias.astype(np.int64)
 
 

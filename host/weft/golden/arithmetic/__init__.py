@@ -53,6 +53,7 @@ from weft.golden.arithmetic.mlas import (
 from weft.golden.arithmetic.onnx_runtime import (
     add_float32,
     average_pool_float32,
+    conv2d_float32,
     float32_average,
     float32_sums,
     multiply_float32,
@@ -100,6 +101,7 @@ __all__ = [
     "bilinear_float32",
     "bilinear_xnnpack",
     "conv2d",
+    "conv2d_float32",
     "depthwise_conv2d",
     "dequantize",
     "double_rounding",

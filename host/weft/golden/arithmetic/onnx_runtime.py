@@ -13,8 +13,8 @@ from weft.golden.arithmetic.elementwise import Operand
 from weft.golden.arithmetic.pool import Padding, Pair, window_counts, windows
 
 __all__ = [
-    "add_float32", "average_pool_float32", "float32_average", "float32_sums", "multiply_float32",
-    "softmax_table", "subtract_float32",
+    "add_float32", "average_pool_float32", "conv2d_float32", "float32_average", "float32_sums",
+    "multiply_float32", "softmax_table", "subtract_float32",
 ]  # fmt: skip
 
 Edge = tuple[np.float32, int]
@@ -82,6 +82,31 @@ def average_pool_float32(
             total = total + view[..., i, j]
     counts = window_counts(x.shape[1:3], kernel=kernel, stride=stride, padding=padding)  # type: ignore
     return float32_average(total, counts.astype(np.float32), y_edge, unsigned=unsigned)
+
+
+def conv2d_float32(
+    x: NDArray[np.float32], weights: NDArray[np.float32], bias: NDArray[np.float32], *,
+    stride: Pair, padding: Padding, dilation: Pair, groups: int,
+) -> NDArray[np.float32]:  # fmt: skip
+    """Return a float32 Conv: fused multiply-adds by channel, row and column, then the bias.
+
+    Parameters
+    ----------
+    x : ndarray, float32, shape (batch, height, width, channels)
+    weights : ndarray, float32, shape (out, kernel_h, kernel_w, channels / groups)
+    bias : ndarray, float32, shape (out,)
+    """
+    out, kernel_h, kernel_w, depth = weights.shape
+    view: NDArray[Any] = windows(x, (kernel_h, kernel_w), stride, dilation, padding, 0)
+    per_group = out // groups
+    total = np.zeros((*view.shape[:3], out), np.float32)
+    for group in range(groups):
+        rows = slice(group * per_group, (group + 1) * per_group)
+        for channel, i, j in np.ndindex(depth, kernel_h, kernel_w):
+            taps = view[..., group * depth + channel, i, j].astype(np.float64)[..., None]
+            products = taps * weights[rows, i, j, channel].astype(np.float64)
+            total[..., rows] = (products + total[..., rows]).astype(np.float32)
+    return total + bias
 
 
 def float32_average(

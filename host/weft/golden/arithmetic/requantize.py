@@ -23,6 +23,7 @@ class Rule(StrEnum):
     HALF_UP = "half-up"  # LiteRT built-in kernels: one rounding of the Q31 product, ties up
     FLOAT32 = "float32"  # XNNPACK, ONNX Runtime: float32(acc) * float32(scale), ties to even
     FLOAT64 = "float64"  # LiteRT reference FULLY_CONNECTED: float64 product, ties away from zero
+    REAL = "real"  # what a runtime leaves in float: the real number, rounded once, ties to even
 
 
 def quantize_multiplier(scale: float) -> tuple[int, int]:
@@ -96,6 +97,8 @@ def multiply(acc: NDArray[np.integer], scale: ArrayLike, rule: Rule) -> Int64:
         return np.rint(_saturate(product)).astype(np.int64)
     if rule is Rule.FLOAT64:
         return round_away(_saturate(acc * np.asarray(scale, np.float64))).astype(np.int64)
+    if rule is Rule.REAL:
+        return np.rint(_saturate(acc * np.asarray(scale, np.float64))).astype(np.int64)
     multiplier, exponent = _quantize_multipliers(scale)
     return (double_rounding if rule is Rule.DOUBLE else _half_up)(acc, multiplier, exponent)
 
@@ -137,6 +140,8 @@ class OutputStage:
         Real value of one step of the accumulator, in steps of the output.
     zero_point, low, high : int
         Added after scaling; then the result is clamped to ``low`` ... ``high``.
+    addend : ndarray, float64, shape (1,) or (channels,), optional
+        For ``REAL``: steps of the output that are added before rounding.
     """
 
     rule: Rule
@@ -144,8 +149,13 @@ class OutputStage:
     zero_point: int
     low: int
     high: int
+    addend: NDArray[np.float64] | None = None
 
     def __call__(self, acc: NDArray[np.integer]) -> NDArray[np.int8]:
         """Return the int8 values of ``acc`` (shape (..., channels))."""
-        value = multiply(acc, self.scale, self.rule) + self.zero_point
+        if self.addend is None:
+            value = multiply(acc, self.scale, self.rule) + self.zero_point
+        else:
+            steps = acc.astype(np.float64) * self.scale + self.addend
+            value = np.rint(_saturate(steps)).astype(np.int64) + self.zero_point
         return np.clip(value, self.low, self.high).astype(np.int8)

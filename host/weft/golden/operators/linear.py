@@ -13,9 +13,13 @@ __all__ = ["LINEAR", "accumulate", "linear"]
 
 
 def accumulate(context: Context) -> NDArray[np.int64]:
-    """Return the accumulators of a linear node, bias included, in the output's shape."""
+    """Return the accumulators of a linear node in the output's shape.
+
+    They include the bias, unless it is a real number: the output stage adds that.
+    """
     x, weights = context.value(0), context.value(1)
     bias = context.value(2) if context.has(2) else None
+    bias = bias if bias is None or bias.dtype == np.int32 else None
     attributes, zero_point = context.attributes, context.zero_point(0)
     quantization = context.tensor(1).quantization
     weight_zero_point = 0 if quantization is None else quantization.zero_point
@@ -43,4 +47,27 @@ def accumulate(context: Context) -> NDArray[np.int64]:
 
 def linear(context: Context) -> NDArray[Any]:
     """Return the int8 output of a linear node."""
+    if context.node.operator == "CONV_2D" and context.has(2) and (
+        context.value(2).dtype == np.float32
+    ):  # fmt: skip
+        return _convolution_in_float(context)
     return output_stage(context)(accumulate(context))
+
+
+def _convolution_in_float(context: Context) -> NDArray[Any]:
+    """Return a convolution that ONNX Runtime leaves in float: real numbers, then quantised."""
+    stage, attributes = output_stage(context), context.attributes
+    quantization = context.tensor(1).quantization
+    weights = context.value(1).astype(np.int64)
+    scale: Any = np.float32(1)
+    if quantization is not None:
+        weights = weights - quantization.zero_point.reshape(-1, 1, 1, 1)
+        scale = quantization.scale.reshape(-1, 1, 1, 1)
+    steps = context.value(0).astype(np.int64) - context.zero_point(0)
+    real = golden.conv2d_float32(
+        context.scale(0) * steps.astype(np.float32), scale * weights.astype(np.float32),
+        context.value(2), stride=attributes["stride"], padding=attributes["padding"],
+        dilation=attributes["dilation"], groups=attributes["groups"],
+    )  # fmt: skip
+    rounded = np.rint(np.clip(real / context.output_scale, -1e6, 1e6)).astype(np.int64)
+    return np.clip(rounded + stage.zero_point, stage.low, stage.high).astype(np.int8)

@@ -81,4 +81,9 @@ def output_stage(context: Context) -> OutputStage:
     zero_point = context.output_zero_point
     activation = context.attributes.get("activation", "NONE")
     low, high = activation_range(activation, context.output_scale, zero_point, rounding)
+    if node.operator in LINEAR and context.has(2) and context.value(2).dtype == np.float32:
+        step = np.float64(context.output_scale)
+        real = np.float64(scale) * factor.astype(np.float64) / step
+        addend = context.value(2).astype(np.float64) / step
+        return OutputStage(Rule.REAL, real, zero_point, low, high, addend)
     return OutputStage(rule, real, zero_point, low, high)

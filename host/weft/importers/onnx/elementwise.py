@@ -9,9 +9,9 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.graph import Quantization
+from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.values import Activation, QuantizedConstant, Step, Value, take
-from weft.importers.onnx.windows import bias_tensor
 
 __all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
 
@@ -54,7 +54,7 @@ def fully_connected(
         tensor = builder.plain(x).tensor
     kernel = builder.constant(f"{name}/weights", data, quantization)
     bias = bias_tensor(
-        builder, name, take(operands, 2), quantization, x_step, outputs
+        builder, name, operator, take(operands, 2), quantization, x_step, outputs
     )
     shape = (*x.shape[:-1], outputs)
     tensor = builder.emit(

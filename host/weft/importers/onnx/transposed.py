@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Quantization
+from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder, nhwc_shape
 from weft.importers.onnx.values import Activation, QuantizedConstant, Step, Value, take
 from weft.importers.onnx.windows import (
     MAX_SIDE,
-    bias_tensor,
     check_kernel,
     image_of,
     pair_of,
@@ -41,7 +41,8 @@ def transposed_convolution(
     kernel, quantization = _dense(data, weights.quantization, groups)
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]))
     shape = (batch, *window.pop("size"), len(kernel))
-    bias = bias_tensor(builder, name, take(operands, 2), quantization, x_step, len(kernel))
+    bias = bias_tensor(
+        builder, name, "ConvTranspose", take(operands, 2), quantization, x_step, len(kernel))
     constant = builder.constant(f"{name}/weights", kernel, quantization)
     tensor = builder.emit(
         "TRANSPOSE_CONV", name, (image.tensor, constant, bias), output,

@@ -4,14 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from weft.errors import ModelError
 from weft.graph import Quantization
+from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder, nhwc_shape
 from weft.importers.onnx.values import (
     Activation,
-    Constant,
     QuantizedConstant,
     Step,
     Value,
@@ -19,7 +17,7 @@ from weft.importers.onnx.values import (
 )
 
 __all__ = [
-    "MAX_SIDE", "average_pool", "bias_tensor", "check_kernel", "convolution",
+    "MAX_SIDE", "average_pool", "check_kernel", "convolution",
     "global_average_pool", "image_of", "max_pool", "pair_of",
 ]  # fmt: skip
 
@@ -80,32 +78,6 @@ def _window(
     return {"stride": stride, "dilation": dilation, "padding": tuple(padding)}
 
 
-def bias_tensor(
-    builder: Builder, name: str, bias: Value | None, weights: Quantization, x: Step,
-    channels: int,
-) -> str | None:  # fmt: skip
-    """Add an int32 bias; a float one is quantised with the product of both scales."""
-    if bias is None:
-        return None
-    if isinstance(bias, QuantizedConstant) or (
-        isinstance(bias, Constant) and bias.data.dtype == np.int32
-    ):
-        data = bias.data
-    elif isinstance(bias, Constant) and bias.data.dtype == np.float32:
-        scale = (x.scale * weights.scale).astype(np.float32)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rounded = np.rint(bias.data.reshape(-1) / scale)
-        if not np.isfinite(rounded).all():
-            raise ModelError("a bias is not a finite number")
-        data = np.clip(rounded, -(1 << 31), (1 << 31) - 1).astype(np.int64).astype(np.int32)
-    else:
-        raise ModelError("the bias must be a constant")
-    # One number for all channels, or one for each row, would be another sum.
-    if data.size != channels or data.shape[-1:] != (channels,):
-        raise ModelError(f"biases of shape {data.shape} do not fit {channels} output channels")
-    return builder.constant(f"{name}/bias", data.reshape(-1).astype(np.int32))
-
-
 def convolution(
     builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
     step: Step, output: str, activation: str,
@@ -129,9 +101,7 @@ def convolution(
     quantization = weights.quantization
     window["activation"] = activation
     bias = bias_tensor(
-        builder, name, take(operands, 2), quantization, x_step,
-        channels,
-    )  # fmt: skip
+        builder, name, "Conv", take(operands, 2), quantization, x_step, channels)
     if groups == depth and groups > 1:
         layout = data[:, 0].transpose(1, 2, 0)[None]
         quantization = Quantization(quantization.scale, quantization.zero_point, 3)

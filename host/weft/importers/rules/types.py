@@ -196,7 +196,8 @@ def _check_weights(graph: Graph, node: Node) -> None:
         raise ModelError(f"weights {weights.name} must have one scale, or one an output channel")
     bias = graph.tensors[node.inputs[2]] if len(node.inputs) > 2 and node.inputs[2] else None
     if bias is not None and (
-        bias.data is None or bias.dtype != np.int32 or bias.shape != (channels,)
+        bias.data is None or bias.shape != (channels,) or not (
+            bias.dtype == np.int32 or (bias.dtype == _FLOAT32 and graph.rounding == "onnxruntime"))
     ):
         raise ModelError(
             f"bias {bias.name} must be {channels} constant int32, not {bias.dtype} "

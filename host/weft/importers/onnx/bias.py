@@ -1,0 +1,74 @@
+"""The bias of a convolution or a matmul: a number of accumulator steps, or a real one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.errors import ModelError
+from weft.graph import Quantization
+from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.values import Constant, QuantizedConstant, Step, Value
+
+__all__ = ["bias_tensor", "is_whole"]
+
+
+def bias_tensor(
+    builder: Builder, name: str, operator: str, bias: Value | None, weights: Quantization, x: Step,
+    channels: int,
+) -> str | None:  # fmt: skip
+    """Add the bias of ``operator``: int32, or float32 where its scale is not the accumulator's.
+
+    A float bias of the file is quantised with the product of both scales, as ONNX Runtime does.
+
+    Raises
+    ------
+    ModelError
+        If it is no constant number for each of ``channels``, or not finite.
+    """
+    if bias is None:
+        return None
+    if not isinstance(bias, Constant | QuantizedConstant):
+        raise ModelError("the bias must be a constant")
+    data = bias.data
+    # One number for all channels, or one for each row, would be another sum.
+    if data.size != channels or data.shape[-1:] != (channels,):
+        raise ModelError(f"biases of shape {data.shape} do not fit {channels} output channels")
+    data = data.reshape(-1)
+    product = (x.scale * weights.scale).astype(np.float32)
+    if isinstance(bias, QuantizedConstant):
+        if not is_whole(operator, bias, product):
+            steps = data.astype(np.int64) - bias.quantization.zero_point
+            data = steps.astype(np.float32) * bias.quantization.scale
+            return builder.constant(f"{name}/bias", _finite(data))
+    elif data.dtype == np.float32:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rounded = _finite(np.rint(data / product))
+        data = np.clip(rounded, -(1 << 31), (1 << 31) - 1).astype(np.int64)
+    elif data.dtype != np.int32:
+        raise ModelError(f"the bias must be int32, not {data.dtype}")
+    return builder.constant(f"{name}/bias", data.astype(np.int32))
+
+
+def is_whole(operator: str, bias: QuantizedConstant, product: NDArray[np.float32]) -> bool:
+    """Whether ONNX Runtime takes the integers of ``bias`` as steps of the accumulator.
+
+    Where it does not, it adds real numbers in float32. Gemm is fused whatever the scale is, Conv
+    if the scale is within 1 % and 1e-6 of ``product``; ConvTranspose is never fused.
+    """
+    if bias.data.dtype != np.int32:
+        return False
+    if operator in ("Gemm", "MatMul"):
+        return True
+    quantization = bias.quantization
+    if np.any(quantization.zero_point):
+        return False
+    expected = product.astype(np.float64)
+    away = np.abs(quantization.scale.astype(np.float64) - expected)
+    if operator == "ConvTranspose":
+        return bool(np.all(away <= 1e-6 * expected))
+    return bool(np.all(away <= 1e-6 + 1e-2 * expected))
+
+
+def _finite(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    if not np.isfinite(values).all():
+        raise ModelError("a bias is not a finite number")
+    return values
