@@ -198,12 +198,23 @@ class InferenceSession:
             if name not in self.graph.outputs:
                 raise ModelError(
                     f"the model has no output {name!r}, only {', '.join(self.graph.outputs)}")
-        batch = batch_of(self.graph, feeds)
+        images = self._images(feeds)
         with self._lock:
-            results = self._run_images(
-                [{name: array[index : index + 1] for name, array in feeds.items()}
-                 for index in range(batch)])  # fmt: skip
-        return [np.concatenate([values[name] for values in results]) for name in names]
+            results = self._run_images(images)
+        return [self._join(name, [values[name] for values in results]) for name in names]
+
+    def _images(self, feeds: Mapping[str, NDArray[Any]]) -> list[Arrays]:
+        """Return the images that ``feeds`` hold, as feeds of their own."""
+        batch = batch_of(self.graph, feeds)
+        if self.graph.declared is not None:
+            return [dict(feeds)]
+        return [{name: array[index : index + 1] for name, array in feeds.items()}
+                for index in range(batch)]  # fmt: skip
+
+    def _join(self, name: str, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return one output of all images; a constant one does not depend on them."""
+        whole = self.graph.declared is not None or self.graph.tensors[name].data is not None
+        return values[0] if whole else np.concatenate(values)
 
     def _learn_shapes(self, feeds: Mapping[str, NDArray[Any]]) -> None:
         """Take open dimensions from ``feeds``; each of its images is run by itself."""
@@ -293,9 +304,9 @@ class InferenceSession:
 
         def images() -> Iterator[Arrays]:
             for feed in feeds:
-                batches.append(batch_of(self.graph, feed))
-                for index in range(batches[-1]):
-                    yield {name: array[index : index + 1] for name, array in feed.items()}
+                parts = self._images(feed)
+                batches.append(len(parts))
+                yield from parts
 
         done: list[Arrays] = []
         count, start, traffic = 0, time.perf_counter(), flow.traffic()
@@ -305,7 +316,7 @@ class InferenceSession:
                 done.append(values)
                 count += 1
                 if len(done) == batches[0]:
-                    yield [np.concatenate([values[name] for values in done])
+                    yield [self._join(name, [values[name] for values in done])
                            for name in self.graph.outputs]  # fmt: skip
                     batches.popleft()
                     done.clear()

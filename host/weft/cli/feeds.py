@@ -81,7 +81,7 @@ def random_feed(graph: Graph, seed: int) -> dict[str, NDArray[Any]]:
         low, high = input_range(graph, name)
         if tensor.dtype.kind in "iu":
             feed[name] = generator.integers(
-                int(low), int(high), tensor.shape, tensor.dtype, endpoint=True)
+                int(low), int(high), graph.shape(name), tensor.dtype, endpoint=True)
         else:
-            feed[name] = generator.uniform(low, high, tensor.shape).astype(tensor.dtype)
+            feed[name] = generator.uniform(low, high, graph.shape(name)).astype(tensor.dtype)
     return feed

@@ -98,12 +98,13 @@ def read_input(path: Path, graph: Graph, name: str) -> list[NDArray[Any]]:
         raise InputError(f"{path} is an archive of arrays; expected one array")
     if array.dtype != tensor.dtype:
         raise InputError(f"{path} holds {array.dtype}, but input {name} is {tensor.dtype}")
-    shape = tuple(tensor.shape)
+    shape = graph.shape(name)
     if array.shape == shape:
         return [array]
-    if array.shape == shape[1:]:
+    image = None if graph.declared is not None else shape[1:]  # without the batch
+    if array.shape == image:
         return [array[None]]
-    if shape[:1] == (1,) and array.ndim == len(shape) and array.shape[1:] == shape[1:]:
+    if shape[:1] == (1,) and array.ndim == len(shape) and array.shape[1:] == image:
         return [array[i : i + 1] for i in range(len(array))]
     raise InputError(f"{path} has shape {array.shape}, but input {name} is {shape}")
 
@@ -117,8 +118,8 @@ def picture_rule(graph: Graph, name: str) -> PictureRule:
         If the input is no image: not of rank 4, or of neither 1 nor 3 channels.
     """
     tensor = graph.tensors[name]
-    shape, channels_first = tuple(tensor.shape), _is_channels_first(graph, name)
-    if len(shape) == 4:
+    shape, channels_first = graph.shape(name), _is_channels_first(graph, name)
+    if len(shape) == 4 and graph.tensors[name].shape == shape:
         height, width, channels = shape[2:] + shape[1:2] if channels_first else shape[1:]
         if shape[0] == 1 and channels in (1, 3):
             low, high = input_range(graph, name)
@@ -134,7 +135,7 @@ def _is_channels_first(graph: Graph, name: str) -> bool:
         permutation = node.attributes.get("permutation")
         if permutation is not None and tuple(permutation) == (0, 2, 3, 1):
             return True
-    shape = graph.tensors[name].shape
+    shape = graph.shape(name)
     return len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3)
 
 

@@ -21,7 +21,8 @@ from weft.golden.operators.context import Context
 from weft.graph import Graph, Node
 
 __all__ = [
-    "accumulate", "initial_states", "next_states", "output_stage", "run", "run_node", "table",
+    "accumulate", "initial_states", "next_states", "output_stage", "outputs", "run", "run_node",
+    "table",
 ]  # fmt: skip
 
 _FUNCTIONS: dict[str, Callable[[Context], Any]] = {
@@ -68,7 +69,8 @@ def run(
     graph : Graph
     inputs : mapping
         An array for each of ``graph.inputs``, of the declared dtype and shape. The first
-        dimension may be another batch than the declared one; every result then has it too.
+        dimension, where it counts images, may be another batch than the declared one; every result
+        then has it too. Outputs have the declared shape.
     states : mapping, optional
         What :func:`next_states` gave after the call before; without it, the first call.
 
@@ -84,13 +86,23 @@ def run(
         tensor, array = graph.tensors[name], np.asarray(inputs[name])
         if array.dtype != tensor.dtype:
             raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
-        if array.ndim != len(tensor.shape) or array.shape[1:] != tensor.shape[1:]:
-            raise ModelError(f"input {name} must have shape {tensor.shape}, not {array.shape}")
+        shape = graph.shape(name)
+        images = int(graph.declared is None)  # dimensions that may differ
+        if array.ndim != len(shape) or array.shape[images:] != shape[images:]:
+            raise ModelError(f"input {name} must have shape {shape}, not {array.shape}")
         values[name] = array
+    values = graph.enter(values)
     values |= initial_states(graph) if states is None else states
     for node in graph.nodes:
         values.update(zip(node.outputs, run_node(graph, node, values), strict=True))
-    return values
+    return values | outputs(graph, values)
+
+
+def outputs(graph: Graph, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the graph's outputs in the file's shapes; one that is constant is as it is."""
+    constants = {name: graph.tensors[name].data for name in graph.outputs}
+    return {name: graph.leave(name, values[name]) if data is None else data
+            for name, data in constants.items()}  # fmt: skip
 
 
 def initial_states(graph: Graph) -> dict[str, NDArray[Any]]:
@@ -106,7 +118,8 @@ def next_states(
     for state in graph.states:
         if names is None or state.name in names:
             data = graph.tensors[state.next].data
-            found[state.name] = values[state.next] if data is None else data
+            value = values[state.next] if data is None else data
+            found[state.name] = value.reshape(state.initial.shape)
     return found
 
 

@@ -179,6 +179,10 @@ class Graph:
     that the model file declares; what turns them into int8 NHWC (TRANSPOSE, QUANTIZE, ...) are
     nodes like any other, which run on the host. ``states`` are what the network keeps between
     calls.
+
+    Dimension 0 of every tensor counts images, which are computed apart from each other. Where the
+    file's own first dimension is no such batch, ``declared`` gives the file's shapes of inputs and
+    outputs: the whole file is then one image (:mod:`weft.graph.images`). None where it is a batch.
     """
 
     name: str
@@ -188,6 +192,7 @@ class Graph:
     outputs: tuple[str, ...]
     rounding: str
     states: tuple[State, ...] = ()
+    declared: Mapping[str, tuple[int, ...]] | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -198,6 +203,21 @@ class Graph:
     def results(self) -> tuple[str, ...]:
         """Tensors that must be there after a call: outputs, and states for the next one."""
         return *self.outputs, *(state.next for state in self.states)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an input or output as the file declares it."""
+        return (self.declared or {}).get(name, self.tensors[name].shape)
+
+    def enter(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return feeds of the file's shapes with an image dimension."""
+        if self.declared is None:
+            return dict(feeds)
+        return {name: np.asarray(array).reshape(self.tensors[name].shape)
+                for name, array in feeds.items()}  # fmt: skip
+
+    def leave(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
+        """Return an output in the file's shape."""
+        return value if self.declared is None else value.reshape(self.shape(name))
 
     def replace(self, **changes: Any) -> "Graph":
         """Return a copy with ``changes``."""

@@ -25,7 +25,7 @@ class TensorInfo:
     def of(cls, graph: Graph, name: str) -> "TensorInfo":
         """Describe the tensor called ``name``."""
         tensor = graph.tensors[name]
-        return cls(name, str(tensor.dtype), list(tensor.shape))
+        return cls(name, str(tensor.dtype), list(graph.shape(name)))
 
 
 def example_shape(shape: Sequence[int | None]) -> str:
@@ -35,7 +35,14 @@ def example_shape(shape: Sequence[int | None]) -> str:
 
 
 def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
-    """Return the batch; raise :class:`ModelError` where ``feeds`` do not fit the model."""
+    """Return how many images ``feeds`` hold.
+
+    Raises
+    ------
+    ModelError
+        Where ``feeds`` do not fit the model. Only a first dimension that counts images may differ
+        from the declared one.
+    """
     batches = set()
     for name in feeds:
         if name not in graph.inputs:
@@ -46,10 +53,14 @@ def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
         tensor, array = graph.tensors[name], np.asarray(feeds[name])
         if array.dtype != tensor.dtype:
             raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
-        shape = tuple(tensor.shape)
-        if array.ndim != len(shape) or array.shape[1:] != shape[1:] or array.size == 0:
+        shape = graph.shape(name)
+        if graph.declared is not None:
+            fits = array.shape == shape
+        else:
+            fits = array.ndim == len(shape) and array.shape[1:] == shape[1:] and array.size > 0
+        if not fits:
             raise ModelError(f"input {name} must have shape {shape}, not {array.shape}")
-        batches.add(len(array))
+        batches.add(len(array) if graph.declared is None else 1)
     if len(batches) > 1:
         raise ModelError(f"inputs have different batches: {sorted(batches)}")
     return batches.pop()

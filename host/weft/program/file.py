@@ -185,6 +185,7 @@ def _graph_out(graph: Graph, members: dict[str, bytes]) -> dict[str, Any]:
         "name": graph.name, "inputs": graph.inputs, "outputs": graph.outputs,
         "rounding": graph.rounding, "tensors": tensors,
         "states": [_state_out(state, number, members) for number, state in enumerate(graph.states)],
+        "declared": graph.declared,
         "nodes": [
             {"operator": n.operator, "name": n.name, "inputs": n.inputs, "outputs": n.outputs,
              "attributes": dict(n.attributes)} for n in graph.nodes
@@ -229,4 +230,6 @@ def _graph_in(record: Mapping[str, Any], members: Mapping[str, bytes]) -> Graph:
     )
     return Graph(
         record["name"], tuple(nodes), tensors, tuple(record["inputs"]), tuple(record["outputs"]),
-        record["rounding"], states)  # fmt: skip
+        record["rounding"], states,
+        None if record["declared"] is None
+        else {name: tuple(shape) for name, shape in record["declared"].items()})  # fmt: skip

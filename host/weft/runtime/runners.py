@@ -148,13 +148,14 @@ class BoardRunner:
         """Run one image, and keep the host's states for the next one."""
         try:
             values = run_program(
-                self.program, self.board.memories, {**feeds, **self._states}, inspect)
+                self.program, self.board.memories,
+                {**self.graph.enter(feeds), **self._states}, inspect)
         except BaseException:
             self._resident.lose()
             raise
         following = reference.next_states(self.graph, values, tuple(self._states))
         self._states = following
-        return values
+        return values | reference.outputs(self.graph, values)
 
     def inspect(self, feeds: Mapping[str, NDArray[Any]], states: Arrays) -> Arrays:
         """Return every tensor of one image that finds ``states``, its descriptors one by one."""
@@ -164,7 +165,8 @@ class BoardRunner:
             self._resident.write(states)
             self._states = {name: states[name] for name in self._states}
             values = self._run(feeds, lambda _, tensors: seen.update(tensors))
-        return {**values, **seen}
+        seen = {**values, **seen}
+        return seen | reference.outputs(self.graph, seen)
 
     def expected(self, feeds: Mapping[str, NDArray[Any]], states: Arrays) -> Arrays:
         """Return every tensor of one image that finds ``states`` by the golden model."""
@@ -200,7 +202,8 @@ class BoardRunner:
 
     def flow(self) -> ImageFlow | None:
         """Return what lets images overlap; None if the program or the device does not."""
-        if not self.program.stream.sets or self.board.queue is None:
+        one = self.graph.declared is not None
+        if one or not self.program.stream.sets or self.board.queue is None:
             return None
         return ImageFlow(self.program, self.board, self._resident)
 

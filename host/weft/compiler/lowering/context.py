@@ -13,7 +13,7 @@ from weft.compiler.ir import Buffer, Command, Place, Unsupported
 from weft.graph import Graph, Node, Tensor
 from weft.program.layout import Layout, default_layout, feature_map
 
-__all__ = ["Lowering", "identity_parameters"]
+__all__ = ["Lowering", "identity_parameters", "require_one_map"]
 
 # Operators whose input may lie in pixels narrower than a beat: they read it pixel by pixel.
 _WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
@@ -115,3 +115,9 @@ def identity_parameters(lanes: int, channels: int, first: int = 0) -> NDArray[np
     """Return parameters (entries, lanes, 3) that pass values on unchanged (with HALF_UP)."""
     entries = -(-(first + channels) // lanes)
     return np.broadcast_to(np.array([0, 1 << 30, 30], np.int64), (entries, lanes, 3)).copy()
+
+
+def require_one_map(lowering: Lowering, node: Node) -> None:
+    """Raise :class:`Unsupported` where a window moves over several maps of one image."""
+    if len(lowering.tensor(node, 0).shape) > 4:
+        raise Unsupported("its input is several maps, which one window cannot cross")

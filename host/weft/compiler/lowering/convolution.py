@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from weft.compiler.constants.requantize import Multipliers, choose_multipliers
 from weft.compiler.ir import Buffer, Place, Unsupported
-from weft.compiler.lowering.context import Lowering
+from weft.compiler.lowering.context import Lowering, require_one_map
 from weft.compiler.lowering.fold_input import fold_input
 from weft.compiler.lowering.kernel import dense_entries, depthwise_entries
 from weft.compiler.lowering.mac import Sums, Window, mac_command
@@ -62,6 +62,7 @@ def linear_sums(
 
 def _window(lowering: Lowering, node: Node, kernel: tuple[int, int]) -> Window:
     height, width, _ = feature_map(lowering.graph.tensors[node.outputs[0]].shape)
+    require_one_map(lowering, node)
     top, _, left, _ = node.attributes["padding"]
     return Window(
         kernel=kernel, stride=node.attributes["stride"], dilation=node.attributes["dilation"],

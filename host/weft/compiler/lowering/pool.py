@@ -9,7 +9,7 @@ from weft.compiler.constants.decisions import fit_function
 from weft.compiler.constants.pairs import Fit
 from weft.compiler.constants.requantize import Multipliers
 from weft.compiler.ir import Place, Unsupported
-from weft.compiler.lowering.context import Lowering
+from weft.compiler.lowering.context import Lowering, require_one_map
 from weft.compiler.lowering.convolution import linear_sums
 from weft.compiler.lowering.kernel import depthwise_entries, maximum_entries
 from weft.compiler.lowering.mac import Sums, Window, mac_command
@@ -26,6 +26,7 @@ Pair = tuple[int, int]
 
 def pool_window(lowering: Lowering, node: Node, pad_value: int) -> Window:
     """Return how a pool's window moves."""
+    require_one_map(lowering, node)
     height, width, _ = feature_map(lowering.graph.tensors[node.outputs[0]].shape)
     top, _, left, _ = node.attributes["padding"]
     return Window(

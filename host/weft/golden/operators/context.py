@@ -1,6 +1,6 @@
 """A node with its tensors at hand: what every operator's function is given."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,14 @@ class Context:
     def output_zero_point(self) -> int:
         """Per-tensor zero point of the output."""
         return _zero_point(self.node, self.output)
+
+    def windows(
+        self, function: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return ``function`` of input 0 as (images, height, width, channels), however many."""
+        x = self.value(0)
+        result = function(x.reshape(-1, *x.shape[-3:]) if x.ndim != 4 else x)
+        return result if x.ndim == 4 else result.reshape(*x.shape[:-3], *result.shape[1:])
 
     def shaped(self, value: NDArray[Any]) -> NDArray[Any]:
         """Give ``value`` the output's shape, its first dimension scaled to the batch at hand."""

@@ -36,13 +36,16 @@ def accumulate(context: Context) -> NDArray[np.int64]:
         "padding": attributes["padding"],
     }
     if operator == "TRANSPOSE_CONV":
-        height, width = context.output.shape[1:3]
-        return golden.transpose_conv2d(x, weights, bias, output_shape=(height, width), **window)
+        height, width = context.output.shape[-3:-1]
+        return context.windows(lambda x: golden.transpose_conv2d(
+            x, weights, bias, output_shape=(height, width), **window))
     window["dilation"] = attributes["dilation"]
     if operator == "DEPTHWISE_CONV_2D":
         multiplier = attributes["depth_multiplier"]
-        return golden.depthwise_conv2d(x, weights, bias, depth_multiplier=multiplier, **window)
-    return golden.conv2d(x, weights, bias, groups=attributes["groups"], **window)
+        return context.windows(lambda x: golden.depthwise_conv2d(
+            x, weights, bias, depth_multiplier=multiplier, **window))
+    groups = attributes["groups"]
+    return context.windows(lambda x: golden.conv2d(x, weights, bias, groups=groups, **window))
 
 
 def linear(context: Context) -> NDArray[Any]:

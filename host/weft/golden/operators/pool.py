@@ -20,25 +20,22 @@ def _window(context: Context) -> dict[str, Any]:
 def max_pool(context: Context) -> NDArray[Any]:
     """Return the maxima of windows."""
     stage = output_stage(context)
-    return golden.max_pool2d(
-        context.value(0), **_window(context), dilation=context.attributes.get("dilation", (1, 1)),
-        low=stage.low, high=stage.high,
-    )  # fmt: skip
+    dilation = context.attributes.get("dilation", (1, 1))
+    return context.windows(lambda x: golden.max_pool2d(
+        x, **_window(context), dilation=dilation, low=stage.low, high=stage.high))  # fmt: skip
 
 
 def average_pool(context: Context) -> NDArray[Any]:
     """Return the means of windows; padding is not counted."""
     unsigned = bool(context.attributes.get("unsigned", False))
     if context.graph.rounding == "onnxruntime":
-        x = (context.scale(0), context.zero_point(0))
+        edge = (context.scale(0), context.zero_point(0))
         y = (context.output_scale, context.output_zero_point)
-        return golden.average_pool_float32(
-            context.value(0), x, y, **_window(context), unsigned=unsigned
-        )
+        return context.windows(lambda x: golden.average_pool_float32(
+            x, edge, y, **_window(context), unsigned=unsigned))  # fmt: skip
     stage = output_stage(context)
-    return golden.average_pool2d(
-        context.value(0), **_window(context), low=stage.low, high=stage.high, unsigned=unsigned
-    )
+    return context.windows(lambda x: golden.average_pool2d(
+        x, **_window(context), low=stage.low, high=stage.high, unsigned=unsigned))  # fmt: skip
 
 
 def mean(context: Context) -> NDArray[Any]:

@@ -49,16 +49,16 @@ def pad(context: Context) -> NDArray[Any]:
 
 def resize(context: Context) -> NDArray[Any]:
     """Return an image in another size."""
-    height, width = context.output.shape[1:3]
+    height, width = context.output.shape[-3:-1]
     function = golden.resize_nearest
     if context.node.operator == "RESIZE_BILINEAR":
         unsigned = context.attributes.get("unsigned", False)
         exact = golden.bilinear_float32 if unsigned else golden.bilinear_fixed_point
         function = golden.bilinear_xnnpack if context.graph.rounding == "xnnpack" else exact
-    return function(
-        context.value(0), (height, width), align_corners=context.attributes["align_corners"],
+    return context.windows(lambda x: function(
+        x, (height, width), align_corners=context.attributes["align_corners"],
         half_pixel_centers=context.attributes["half_pixel_centers"],
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def arg_max(context: Context) -> NDArray[Any]:

@@ -134,7 +134,7 @@ class _Importer:
                     found, real = self._values.get(value.name), value.name in self._real
                     outputs.append(add_output(self._builder, value.name, declared, found, real))
         graph = self._builder.graph(tuple(inputs), tuple(outputs))
-        check(graph, self._problems, elsewhere=stand_ins)
+        graph = check(graph, self._problems, elsewhere=stand_ins)
         return graph
 
     def _know(self, name: str, value: Activation, stand_ins: list[str]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.graph import OPERATORS, Graph, Node, State, Tensor
+from weft.graph.images import with_images
 from weft.importers.rules.problems import Problems
 from weft.importers.rules.shapes import output_shape
 from weft.importers.rules.types import check_types
@@ -19,8 +20,10 @@ _MAX_ELEMENTS = 1 << 28
 def check(
     graph: Graph, problems: Problems | None = None, *, elsewhere: Iterable[str] = (),
     failed: Iterable[str] = (),
-) -> None:  # fmt: skip
+) -> Graph:  # fmt: skip
     """Check order, types, quantisation and shapes of every node.
+
+    Returns the graph with an image dimension in front of every tensor.
 
     Parameters
     ----------
@@ -37,6 +40,9 @@ def check(
         Naming every layer that breaks a rule.
     """
     problems = problems or Problems(graph.name)
+    whole = not problems.found and not failed and not elsewhere
+    if whole and _is_readable(graph):
+        graph = with_images(graph)
     if not problems.found and not (graph.nodes and graph.inputs and graph.outputs):
         raise ModelError(f"cannot import {graph.name}: it has no layers, inputs or outputs")
     failed = set(failed)
@@ -68,6 +74,15 @@ def check(
         with problems.layer(state.name):
             _check_state(graph, state, known)
     problems.finish()
+    return graph
+
+
+def _is_readable(graph: Graph) -> bool:
+    """Whether every tensor that a node names is there, so that dimension 0 can be looked at."""
+    named = {name for node in graph.nodes for name in (*node.inputs, *node.outputs)}
+    known = all(node.operator in OPERATORS for node in graph.nodes)
+    edges = {*graph.sources, *graph.results}
+    return known and (named - {None}) | edges <= {*graph.tensors}
 
 
 def _check_tensor(tensor: Tensor) -> None:

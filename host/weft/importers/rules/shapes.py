@@ -33,7 +33,8 @@ def _input(graph: Graph, node: Node, index: int = 0) -> Shape:
 
 def _image(graph: Graph, node: Node) -> Shape:
     shape = _input(graph, node)
-    if len(shape) != 4 or 0 in shape[1:]:
+    # A fifth dimension in front is the image's, where the file's first one does not count images.
+    if len(shape) not in (4, 5) or 0 in shape[1:]:
         raise ModelError(f"{node.operator} needs an input of 4 dimensions, not {shape}")
     return shape
 
@@ -75,33 +76,33 @@ def _weights(graph: Graph, node: Node, rank: int) -> Shape:
 def _conv2d(graph: Graph, node: Node) -> Shape:
     image, weights = _image(graph, node), _weights(graph, node, 4)
     groups = node.attributes["groups"]
-    if groups < 1 or weights[3] * groups != image[3] or weights[0] % groups:
+    if groups < 1 or weights[3] * groups != image[-1] or weights[0] % groups:
         raise ModelError(
-            f"weights of shape {weights} do not fit {image[3]} channels in {groups} groups"
+            f"weights of shape {weights} do not fit {image[-1]} channels in {groups} groups"
         )
-    rows, columns = _slide(node, image[1:3], weights[1:3], node.attributes["dilation"])
-    return image[0], rows, columns, weights[0]
+    rows, columns = _slide(node, image[-3:-1], weights[1:3], node.attributes["dilation"])
+    return *image[:-3], rows, columns, weights[0]
 
 
 def _depthwise(graph: Graph, node: Node) -> Shape:
     image, weights = _image(graph, node), _weights(graph, node, 4)
     multiplier = node.attributes["depth_multiplier"]
-    if weights[0] != 1 or multiplier < 1 or weights[3] != image[3] * multiplier:
+    if weights[0] != 1 or multiplier < 1 or weights[3] != image[-1] * multiplier:
         raise ModelError(
-            f"weights of shape {weights} do not fit {image[3]} channels, {multiplier} times"
+            f"weights of shape {weights} do not fit {image[-1]} channels, {multiplier} times"
         )
-    rows, columns = _slide(node, image[1:3], weights[1:3], node.attributes["dilation"])
-    return image[0], rows, columns, weights[3]
+    rows, columns = _slide(node, image[-3:-1], weights[1:3], node.attributes["dilation"])
+    return *image[:-3], rows, columns, weights[3]
 
 
 def _transpose_conv(graph: Graph, node: Node) -> Shape:
     image, weights, given = _image(graph, node), _weights(graph, node, 4), _given(graph, node)
-    if weights[3] != image[3] or len(given) != 4:
-        raise ModelError(f"weights of shape {weights} do not fit {image[3]} channels")
+    if weights[3] != image[-1] or len(given) != len(image):
+        raise ModelError(f"weights of shape {weights} do not fit {image[-1]} channels")
     # The output's size is an operand; sliding back over it must give the input.
-    if _slide(node, given[1:3], weights[1:3]) != image[1:3]:
-        raise ModelError(f"an output of {given[1:3]} does not fit an input of {image[1:3]}")
-    return image[0], given[1], given[2], weights[0]
+    if _slide(node, given[-3:-1], weights[1:3]) != image[-3:-1]:
+        raise ModelError(f"an output of {given[-3:-1]} does not fit an input of {image[-3:-1]}")
+    return *image[:-3], given[-3], given[-2], weights[0]
 
 
 def _fully_connected(graph: Graph, node: Node) -> Shape:
@@ -116,11 +117,11 @@ def _fully_connected(graph: Graph, node: Node) -> Shape:
 
 def _pool(graph: Graph, node: Node) -> Shape:
     image, kernel = _image(graph, node), node.attributes["kernel"]
-    rows, columns = _slide(node, image[1:3], kernel, node.attributes.get("dilation", (1, 1)))
+    rows, columns = _slide(node, image[-3:-1], kernel, node.attributes.get("dilation", (1, 1)))
     padding = node.attributes["padding"]
     if max(padding[:2]) >= kernel[0] or max(padding[2:]) >= kernel[1]:
         raise ModelError(f"padding {padding} must be smaller than the kernel {kernel}")
-    return image[0], rows, columns, image[3]
+    return *image[:-3], rows, columns, image[-1]
 
 
 def _reduction(graph: Graph, node: Node) -> Shape:
@@ -201,9 +202,9 @@ def _gather(graph: Graph, node: Node) -> Shape:
 
 def _resize(graph: Graph, node: Node) -> Shape:
     image, given = _image(graph, node), _given(graph, node)
-    if len(given) != 4:
+    if len(given) != len(image):
         raise ModelError(f"an image cannot have shape {given}")
-    return image[0], given[1], given[2], image[3]
+    return *image[:-3], given[-3], given[-2], image[-1]
 
 
 def _arg_max(graph: Graph, node: Node) -> Shape:

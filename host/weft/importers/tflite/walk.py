@@ -65,8 +65,7 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
                 tensors[raw.name] = _tensor(raw)
                 failed.discard(raw.name)
     graph = Graph(name, tuple(nodes), tensors | made, inputs, outputs, rounding, states)
-    check(graph, problems, elsewhere=elsewhere, failed=failed)
-    return graph
+    return check(graph, problems, elsewhere=elsewhere, failed=failed)
 
 
 def _label(model: Subgraph, operator: Operator, index: int, names: set[str]) -> str:
