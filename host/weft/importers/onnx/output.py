@@ -8,7 +8,14 @@ import numpy as np
 from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import ELEMENT_TYPES, Activation, Pending, Value, type_name
+from weft.importers.onnx.values import (
+    ELEMENT_TYPES,
+    Activation,
+    Constant,
+    Pending,
+    Value,
+    type_name,
+)
 
 __all__ = ["add_output"]
 
@@ -32,6 +39,8 @@ def add_output(
     """
     if isinstance(value, Pending):
         raise ModelError(f"the result of {value.operator} is not quantised")
+    if isinstance(value, Constant):
+        return builder.constant(name, value.data)
     if not isinstance(value, Activation):
         raise ModelError("no layer computes this output")
     value = replace(value, tensor=builder.renamed.get(value.tensor, value.tensor))
