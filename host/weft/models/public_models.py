@@ -2,13 +2,14 @@
 
 import hashlib
 import os
-import tempfile
 import time
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
+
+from weft_hw.files import cache_folder, write_file
 
 from weft.errors import ModelError
 
@@ -60,8 +61,6 @@ PUBLIC_MODELS = {model.name: model for model in [
 
 def model_folder() -> Path:
     """Return where fetched models are kept: ``models`` in the cache folder."""
-    from weft_sim.verilate import cache_folder
-
     return cache_folder() / "models"
 
 
@@ -106,13 +105,7 @@ def fetch(name: str) -> Path:
                          f"with SHA-256 {found}, not {model.sha256}")  # fmt: skip
     path = model_folder() / model.file
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    write_file(path, content)
     return path
 
 
