@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import os
 import platform
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress

@@ -16,14 +16,14 @@ from weft.reports.maps import map_folders
 OLD = b"what was there before"
 
 
-def weft(*arguments, file_bytes=None, **options):
+def weft(*arguments, file_bytes=resource.RLIM_INFINITY, **options):
     """Run the command in a process that may write files of ``file_bytes`` at most."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
     return subprocess.run(
         [sys.executable, "-m", "weft", *map(str, arguments)], capture_output=True, text=True,
-        timeout=120, check=False, preexec_fn=None if file_bytes is None else limit,
+        timeout=120, check=False, preexec_fn=limit,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, **options)
 
 

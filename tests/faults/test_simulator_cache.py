@@ -26,7 +26,7 @@ def library(cache, monkeypatch, tmp_path):
     def tool(command, cwd, **options):
         (cwd / "top.v").write_text("verilog")
 
-    def compile(build, harness):
+    def compile(build, harness, waves=""):
         builds.append(build)
         return made
 

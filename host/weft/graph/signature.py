@@ -36,6 +36,8 @@ def example_shape(shape: Sequence[int | None]) -> str:
 
 def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
     """Return the batch; raise :class:`ModelError` where ``feeds`` do not fit the model."""
+    if not isinstance(feeds, Mapping):
+        raise ModelError(f"feeds are arrays by the names of inputs, not {type(feeds).__name__}")
     batches = set()
     for name in feeds:
         if name not in graph.inputs:
@@ -43,7 +45,10 @@ def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
     for name in graph.inputs:
         if name not in feeds:
             raise ModelError(f"input {name} is missing")
-        tensor, array = graph.tensors[name], np.asarray(feeds[name])
+        tensor, array = graph.tensors[name], feeds[name]
+        if not isinstance(array, np.ndarray):
+            raise ModelError(
+                f"input {name} must be an array of {tensor.dtype}, not {type(array).__name__}")
         if array.dtype != tensor.dtype:
             raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
         shape = tuple(tensor.shape)
