@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from weft.compiler import compile_graph
 from weft.configuration import ConfigChoice, get_config
-from weft.errors import ModelError, OpenShapeError, WeftError
+from weft.errors import LinkError, ModelError, OpenShapeError, WeftError
 from weft.graph import Graph
 from weft.graph.signature import TensorInfo, batch_of
 from weft.models.loading import find_model, load
@@ -76,6 +76,10 @@ class InferenceSession:
         shapes: Mapping[str, Sequence[int]] | None = None,
         progress: Callable[[str], object] | None = None,
     ):  # fmt: skip
+        if not isinstance(model, str | Path | Graph | Program):
+            raise ModelError(f"a model is a path, Graph or Program, not {type(model).__name__}")
+        if not isinstance(device, str | OpenDevice):
+            raise LinkError(f"a device is a name or an OpenDevice, not {type(device).__name__}")
         report = progress or (lambda text: None)
         self.name = _name(model)
         self.device = device if isinstance(device, str) else device.name
@@ -114,9 +118,20 @@ class InferenceSession:
 
     def close(self) -> None:
         """Let go of the device, once an image under way is done."""
+        try:
+            self._check_usable()
+        except WeftError:  # in a forked process, where a lock may be held for ever
+            if self._opened is not None:
+                self._opened.close()
+            return
         with self._lock:
             if self._opened is not None:
                 self._opened.close()
+
+    def _check_usable(self) -> None:
+        """Raise once the session is closed, or in a process that did not open its device."""
+        if self._opened is not None:
+            self._opened.check()
 
     def set_shapes(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Prepare a model whose inputs have open dimensions.
@@ -190,10 +205,17 @@ class InferenceSession:
         ModelError
             If an input or output is unknown or missing, or has a wrong dtype or shape.
         LinkError
-            If the device does not answer.
+            If the device does not answer, or was opened by the process that forked this one.
+        WeftError
+            If the session was closed.
         """
+        self._check_usable()
+        if not isinstance(feeds, Mapping):
+            raise ModelError(f"feeds are arrays by the names of inputs, not {type(feeds).__name__}")
         self._learn_shapes(feeds)
-        names = list(self.graph.outputs if output_names is None else output_names)
+        names = self.graph.outputs if output_names is None else output_names
+        if isinstance(names, str) or not isinstance(names, Sequence):
+            raise ModelError(f"output names are a list or None, not {type(names).__name__}")
         for name in names:
             if name not in self.graph.outputs:
                 raise ModelError(
@@ -277,6 +299,9 @@ class InferenceSession:
         ModelError, LinkError
             As :meth:`run`; the results of the images before come first.
         """
+        self._check_usable()
+        if not isinstance(images, Iterable):
+            raise ModelError(f"stream takes images one by one, not {type(images).__name__}")
         flow = None if self._check or self._keep else self._runner.flow()
         feeds = map(self._feed, images)
         outputs = self.graph.outputs

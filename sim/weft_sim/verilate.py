@@ -7,15 +7,17 @@ import platform
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import weft_hw
+from weft_hw.files import cache_folder, scratch_folder, write_file
 
 from weft_sim.tools import ToolError, compiler, run_tool, verilator, verilator_root, yosys
 
-__all__ = ["build_library", "build_netlist", "cache_folder"]
+__all__ = ["build_library", "build_netlist"]
 
 Progress = Callable[[str], None]
 
@@ -50,15 +52,6 @@ _VERILATOR_OPTIONS = [
     "--x-initial", "fast", "--noassert", "--no-timing",
     "-Wno-fatal", "-Wno-lint", "--output-split", "20000", "--output-split-cfuncs", "2000",
 ]  # fmt: skip
-
-
-def cache_folder() -> Path:
-    """Return where built libraries are kept: ``WEFT_CACHE``, or the user's cache folder."""
-    if chosen := os.environ.get("WEFT_CACHE"):
-        return Path(chosen)
-    if platform.system() == "Darwin":
-        return Path.home() / "Library" / "Caches" / "weft"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weft"
 
 
 def _digest(*parts: bytes | str) -> str:
@@ -116,9 +109,10 @@ def build_library(
     ------
     ToolError
         If a tool is missing or fails.
+    OSError
+        If there is no place for the library.
     """
-    folder = cache_folder() / "simulators"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _simulators()
     options = list(_VERILATOR_OPTIONS)
     if waves:
         _check_waves(waves)
@@ -126,23 +120,21 @@ def build_library(
     script = _TRACED_SCRIPT if waves else _YOSYS_SCRIPT
     fixed = (harness.read_bytes(), repr(options), script, _tool_versions())
     index = folder / f"{_digest(_sources(), key, *fixed)}.txt"
-    if index.exists() and (library := folder / index.read_text()).exists():
+    if (library := _indexed(index)) is not None and _is_whole(library):
         return library
     compiler()  # whoever lacks one learns it now, not after a minute
-    with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
-        build = Path(scratch)
+    with scratch_folder(folder) as build:
         progress("generating Verilog")
         _write_rtlil(component(), build / "top.il")
         (build / "script.ys").write_text(script)
         run_tool([*yosys(), "-q", "-s", "script.ys"], cwd=build)
         library = folder / f"{_digest((build / 'top.v').read_bytes(), *fixed)}.so"
-        if not library.exists():
+        if not _is_whole(library):
             progress("translating Verilog to C++")
             run_tool([*verilator(), *options, "--top-module", "top", "top.v"], cwd=build)
             progress("compiling C++")
             _publish(_compile(build, harness, waves), library)
-        (build / "index").write_text(library.name)
-        _publish(build / "index", index)
+        write_file(index, f"{library.name} {_digest(index.name, library.name)}".encode())
     return library
 
 
@@ -167,20 +159,20 @@ def build_netlist(
     ------
     ToolError
         If a tool is missing or fails.
+    OSError
+        If there is no place for the library.
     """
     # Verilator takes a pad that is tied to an input for a driver of it.
     options = [*_VERILATOR_OPTIONS, "--x-initial", "unique", "-Wno-ASSIGNIN", "--top-module",
                "pins", "short.v", *map(str, models), "-v", str(cells),
                f"+incdir+{cells.parent}"]  # fmt: skip
-    folder = cache_folder() / "simulators"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _simulators()
     texts = [file.read_bytes() for file in [netlist, *models, cells, harness]]
     fixed = repr(_VERILATOR_OPTIONS), _NETLIST_SCRIPT, _tool_versions()
     library = folder / f"{_digest(*texts, *fixed)}.so"
-    if not library.exists():
+    if not _is_whole(library):
         compiler()
-        with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
-            build = Path(scratch)
+        with scratch_folder(folder) as build:
             progress("translating the netlist to C++")
             (build / "netlist.v").write_bytes(netlist.read_bytes())
             (build / "script.ys").write_text(_NETLIST_SCRIPT)
@@ -238,9 +230,35 @@ def _compile(build: Path, harness: Path, waves: str = "") -> Path:
     return build / "library.so"
 
 
-def _publish(made: Path, final: Path):
-    """Put a copy of ``made`` at ``final`` in one step."""
-    handle, name = tempfile.mkstemp(dir=final.parent, prefix=".")
-    with os.fdopen(handle, "wb") as file:
-        file.write(made.read_bytes())
-    Path(name).replace(final)
+def _simulators() -> Path:
+    folder = cache_folder() / "simulators"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _publish(made: Path, library: Path):
+    """Put a copy of ``made`` at ``library``, and beside it the digest that makes it count."""
+    content = made.read_bytes()
+    write_file(library, content)
+    write_file(_seal(library), hashlib.sha256(content).hexdigest().encode())
+
+
+def _seal(library: Path) -> Path:
+    return library.with_suffix(".sha256")
+
+
+def _is_whole(library: Path) -> bool:
+    """Whether a library is there and as it was built: a damaged one would end this process."""
+    with suppress(OSError):
+        found = hashlib.sha256(library.read_bytes()).hexdigest().encode()
+        return _seal(library).read_bytes() == found
+    return False
+
+
+def _indexed(index: Path) -> Path | None:
+    """Return the library that ``index`` names; None if it is missing or damaged."""
+    with suppress(OSError, ValueError):
+        name, check = index.read_text().split()
+        if check == _digest(index.name, name):
+            return index.with_name(name)
+    return None

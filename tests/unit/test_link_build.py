@@ -43,7 +43,7 @@ def test_library_appears_whole_or_not_at_all(monkeypatch, tmp_path):
     def tool(command, cwd, **options):
         (cwd / "top.v").write_text("verilog")
 
-    def fail(build, harness):
+    def fail(build, harness, waves):
         raise tools.ToolError("killed")
 
     monkeypatch.setattr(verilate, "run_tool", tool)
@@ -52,7 +52,7 @@ def test_library_appears_whole_or_not_at_all(monkeypatch, tmp_path):
         verilate.build_library(Nothing, "key", harness)
     assert list((tmp_path / "simulators").iterdir()) == []
 
-    monkeypatch.setattr(verilate, "_compile", lambda build, harness: made)
+    monkeypatch.setattr(verilate, "_compile", lambda build, harness, waves: made)
     library = verilate.build_library(Nothing, "key", harness, stages.append)
     assert library.read_text() == "library" and len(stages) == 3
     assert verilate.build_library(Nothing, "key", harness, stages.append) == library
@@ -60,4 +60,4 @@ def test_library_appears_whole_or_not_at_all(monkeypatch, tmp_path):
     # Another key, the same Verilog: compiled once.
     monkeypatch.setattr(verilate, "_compile", fail)
     assert verilate.build_library(Nothing, "other key", harness) == library
-    assert len(list(Path(tmp_path / "simulators").iterdir())) == 3
+    assert len(list(Path(tmp_path / "simulators").iterdir())) == 4  # library, its digest, two keys

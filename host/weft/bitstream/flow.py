@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from weft_hw.boards import Board, get_board
+from weft_hw.files import scratch_folder, write_file
 
 from weft.bitstream.netlist import spare_logic_and_wires
 from weft.bitstream.programs import Program, find_program
@@ -73,10 +73,9 @@ def build_bitstream(
     suffix = Path(_BITSTREAMS[board.family]).suffix
     final = out / f"{board.name}{suffix}"
     for stale in (final, out / "report.json"):
-        stale.unlink(missing_ok=True)
+        Path(os.path.realpath(stale)).unlink(missing_ok=True)  # a link stays
 
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=out) as scratch:
-        work = Path(scratch)
+    with scratch_folder(out) as work:
         progress(f"elaborating {board.config} for {board.title}")
         device, clock_hz, commands, empty = _elaborate(board, work)
         synthesise, place, pack = commands
@@ -91,7 +90,8 @@ def build_bitstream(
         in_verilog = f"read_json {netlist}; write_verilog -noattr {_NETLIST}"
         _run(programs, [synthesise[0], "-p", in_verilog], work, log / "netlist.log")
         # Yosys connects an open pin to a constant, which simulators refuse at an output.
-        (log / _NETLIST).write_text((work / _NETLIST).read_text().replace("(1'hx)", "()"))
+        verilog = (work / _NETLIST).read_text().replace("(1'hx)", "()")
+        write_file(log / _NETLIST, verilog.encode())
         (work / _NETLIST).unlink()
 
         inputs = [path for path in work.iterdir() if path.is_file()]
@@ -118,14 +118,14 @@ def build_bitstream(
             progress(f"packing seed {best.seed} ({programs[pack[0]].version})")
             routed.replace(work / _option(place, "--textcfg", "--asc"))
             _run(programs, pack, work, log / "pack.log")
-            (work / _BITSTREAMS[board.family]).replace(final)
+            write_file(final, (work / _BITSTREAMS[board.family]).read_bytes())
             bitstream = final
         result = BuildResult(
             board=board.name, config=board.config, device=device,
             seeds=tuple(run[0] for run in runs), resources=resources, bitstream=bitstream,
             tools={name: program.version for name, program in programs.items()})  # fmt: skip
-        (work / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n")
-        (work / "summary.json").replace(out / "report.json")
+        summary = json.dumps(result.as_dict(), indent=2) + "\n"
+        write_file(out / "report.json", summary.encode())
     if bitstream is None:
         raise BuildError(
             f"no seed reaches the {best.target_mhz:g} MHz at which {board.name} runs (the best, "
@@ -168,7 +168,8 @@ def _run(programs: dict[str, Program], command: Sequence[str], work: Path, log: 
     """Run one stage with its output in ``log``."""
     program = programs[command[0]]
     start = time.monotonic()
-    with log.open("w") as file:
+    log.unlink(missing_ok=True)
+    with log.open("x") as file:  # no link that lies there is followed
         try:
             done = subprocess.run(
                 [program.path, *command[1:]], cwd=work, stdout=file, stderr=subprocess.STDOUT,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from weft_hw.files import write_file
 
 from weft.cli.options import (
     ConfigOption,
@@ -50,10 +51,6 @@ def report(
         label, feed = gather_feeds(about.graph, inputs or [])[0]
         step(f"running on {device}")
         page = render(about.report(device, feed, label))
-    partial = output.with_name(output.name + ".part")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
-    print(f"wrote {output}: {output.stat().st_size:,} bytes")
+    content = page.encode("utf-8", "backslashreplace")  # names may hold what is no text
+    write_file(output, content)
+    print(f"wrote {output}: {len(content):,} bytes")

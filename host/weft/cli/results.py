@@ -1,11 +1,14 @@
 """Outputs of inferences as files."""
 
+import io
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from weft_hw.files import write_file
 
 from weft.cli.images import InputError
 
@@ -33,13 +36,18 @@ def save_outputs(
     whole or not at all.
     """
     arrays = [np.concatenate(arrays) for arrays in zip(*outputs, strict=True)]
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("wb") as file:
-            if path.suffix == ".npz":
-                np.savez(file, **dict(zip(names, arrays, strict=True)))  # type: ignore[arg-type]
-            else:
-                np.save(file, arrays[0])
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    stream = io.BytesIO()
+    if path.suffix == ".npz":
+        # Not np.savez, whose own parameters are names that an output may have.
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name, array in dict(zip(names, arrays, strict=True)).items():
+                archive.writestr(f"{name}.npy", _npy(array))
+    else:
+        stream.write(_npy(arrays[0]))
+    write_file(path, stream.getvalue())
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

@@ -63,6 +63,7 @@ def run(
     """Run MODEL on arrays or pictures and print its outputs."""
     from weft.cli.feeds import gather_feeds, input_rule, shapes_of_files
     from weft.cli.results import check_output_path, save_outputs
+    from weft.reports.maps import map_folders, save_maps
     from weft.runtime.waves import layer_descriptors
     from weft.session import InferenceSession
 
@@ -83,14 +84,15 @@ def run(
         check_output_path(output, len(session.get_outputs()))
         feeds = gather_feeds(session.graph, inputs or [])
         rule = input_rule(session.graph, inputs or [])
+        folders = map_folders(maps, [label for label, _ in feeds]) if maps is not None else []
         results, outputs, mismatches, written = [], [], 0, []
         with progress("inferences", len(feeds)) as step:
-            for label, feed in feeds:
+            for number, (label, feed) in enumerate(feeds):
                 outputs.append(session.run(None, feed))
                 mismatches += session.profile.mismatches or 0
                 results.append(_result(session, label, outputs[-1]))
                 if maps is not None:
-                    written += _save_maps(session, maps, label, alone=len(feeds) == 1)
+                    written += save_maps(session.graph, session.tensors, folders[number])
                 step()
         names = [info.name for info in session.get_outputs()]
         profile = session.profile
@@ -172,12 +174,3 @@ def _print(results: list[dict[str, Any]]) -> None:
                 ranked = ", ".join(f"{t['index']} ({t['score']:g})" for t in entry["top"])
                 text += f"; highest: {ranked}"
             print(text)
-
-
-def _save_maps(
-    session: "InferenceSession", folder: Path, label: str, *, alone: bool
-) -> list[Path]:
-    from weft.reports.maps import save_maps
-
-    target = folder if alone else folder / Path(label).name.replace(".", "_")
-    return save_maps(session.graph, session.tensors, target)

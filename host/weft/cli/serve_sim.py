@@ -47,7 +47,7 @@ def serve_sim(
                 serve_tcp(board, port, announce=_announce)
         finally:
             board.close()
-    except ToolError as error:
+    except (ToolError, OSError) as error:
         raise LinkError(str(error)) from None
     except KeyboardInterrupt:
         pass  # the usual way to end it

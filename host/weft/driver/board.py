@@ -81,6 +81,7 @@ class Board:
     @contextmanager
     def _working(self):
         """Have the link to oneself, and open."""
+        self.transport.check_process()  # before the lock, which a thread may hold in a copy
         with self._lock:
             if self._closed:
                 raise LinkError("the board was closed")
@@ -105,6 +106,7 @@ class Board:
 
     def reset(self):
         """Stop whatever the board does and begin afresh; its memories keep their contents."""
+        self.transport.check_process()
         with self._lock:
             self._link.is_open = False
             with self._working():
@@ -218,6 +220,7 @@ class Board:
         ReplyLost
             If the request was carried out, but the reply was lost.
         """
+        self.transport.check_process()
         with self._lock:
             start = time.monotonic()
             try:
@@ -242,6 +245,11 @@ class Board:
 
     def close(self):
         """Give the transport back; further calls raise :class:`LinkError`."""
+        try:
+            self.transport.check_process()
+        except LinkError:  # its lock may be held by a thread that was not forked
+            self.transport.close()
+            return
         with self._lock:
             self._closed, self._link.is_open = True, False
             self.transport.close()

@@ -2,20 +2,25 @@
 
 import hashlib
 import os
-import tempfile
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from weft_hw.files import runtime_folder
 
 from weft.errors import LinkError
 
 __all__ = ["DeviceLock"]
 
 _NAME_SECONDS = 0.5  # within which an owner has written its name
+_NAME_BYTES = 20
 
 
 class DeviceLock:
     """Hold the device called ``name`` until :meth:`release`, or until the process ends.
+
+    The lock holds among the processes of one user; its file is in a folder that only they enter.
 
     Parameters
     ----------
@@ -30,53 +35,54 @@ class DeviceLock:
 
     def __init__(self, name: str):
         self._file: int | None = None
+        self._process = os.getpid()
         try:
             import fcntl
         except ImportError:
             return  # Windows opens serial ports exclusively anyway
-        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        place = Path(tempfile.gettempdir()) / f"weft-{digest}.lock"
-        file = _open(place)
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        try:
+            file = _open(runtime_folder() / f"{digest}.lock")
+        except OSError as error:
+            place = f" {error.filename}" if error.filename else ""
+            raise LinkError(f"cannot lock {name}:{place} {error.strerror or error}") from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = _owner(file)
             os.close(file)
             raise LinkError(f"{name} is in use by process {owner}") from None
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        _write_owner(file, str(os.getpid()))
         self._file = file
 
     def release(self):
-        """Let others have it; may be called twice."""
+        """Let others have it; may be called twice. A forked process lets go of its copy only."""
         if self._file is not None:
-            with suppress(OSError):
-                os.ftruncate(self._file, 0)
+            if os.getpid() == self._process:
+                with suppress(OSError):
+                    _write_owner(self._file, "")
             os.close(self._file)
             self._file = None
 
 
 def _open(place: Path) -> int:
     """Open the file, which stays when its owner has gone, for whoever comes next."""
-    options = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-    # Linux forbids O_CREAT on another user's file in a shared folder, so it comes second.
-    for more in (0, os.O_CREAT | os.O_EXCL, 0):
-        try:
-            file = os.open(place, options | more, 0o666)
-        except (FileNotFoundError, FileExistsError):
-            continue
-        except OSError as error:
-            raise LinkError(f"cannot lock {place}: {error.strerror}") from None
-        if more:
-            with suppress(OSError):
-                os.fchmod(file, 0o666)  # whatever the umask is: the next owner may be another user
-        return file
-    raise LinkError(f"cannot lock {place}: it comes and goes")
+    file = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        os.close(file)
+        raise PermissionError(1, "is no plain file of one name", str(place))
+    return file
+
+
+def _write_owner(file: int, owner: str):
+    # Of one size, so that nothing has to be cut off.
+    os.pwrite(file, owner.ljust(_NAME_BYTES).encode(), 0)
 
 
 def _owner(file: int) -> str:
     deadline = time.monotonic() + _NAME_SECONDS
-    while not (owner := os.pread(file, 32, 0).decode(errors="replace").strip()):
+    while not (owner := os.pread(file, _NAME_BYTES, 0).decode(errors="replace").strip()):
         if time.monotonic() > deadline:
             return "unknown"
         time.sleep(0.01)

@@ -43,6 +43,8 @@ def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
         Where ``feeds`` do not fit the model. Only a first dimension that counts images may differ
         from the declared one.
     """
+    if not isinstance(feeds, Mapping):
+        raise ModelError(f"feeds are arrays by the names of inputs, not {type(feeds).__name__}")
     batches = set()
     for name in feeds:
         if name not in graph.inputs:
@@ -50,7 +52,10 @@ def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
     for name in graph.inputs:
         if name not in feeds:
             raise ModelError(f"input {name} is missing")
-        tensor, array = graph.tensors[name], np.asarray(feeds[name])
+        tensor, array = graph.tensors[name], feeds[name]
+        if not isinstance(array, np.ndarray):
+            raise ModelError(
+                f"input {name} must be an array of {tensor.dtype}, not {type(array).__name__}")
         if array.dtype != tensor.dtype:
             raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
         shape = graph.shape(name)

@@ -28,8 +28,11 @@ def find_model(model: str | Path) -> Path:
         If there is no such file.
     """
     path = Path(model)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise ModelError(f"cannot read {path}: {error.strerror}") from None
     if path.is_dir():
         raise ModelError(f"{path} is a directory; give a .tflite, .onnx or .weft file")
     if str(model) == "digits":

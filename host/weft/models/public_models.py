@@ -2,13 +2,16 @@
 
 import hashlib
 import os
-import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from weft_hw.files import cache_folder, write_file
 
 from weft.errors import ModelError
 
@@ -60,8 +63,6 @@ PUBLIC_MODELS = {model.name: model for model in [
 
 def model_folder() -> Path:
     """Return where fetched models are kept: ``models`` in the cache folder."""
-    from weft_sim.verilate import cache_folder
-
     return cache_folder() / "models"
 
 
@@ -106,13 +107,7 @@ def fetch(name: str) -> Path:
                          f"with SHA-256 {found}, not {model.sha256}")  # fmt: skip
     path = model_folder() / model.file
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(partial).replace(path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    write_file(path, content)
     return path
 
 
@@ -120,16 +115,35 @@ def _checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+class _SafeRedirects(HTTPRedirectHandler):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        if urlsplit(newurl).scheme != "https":
+            raise URLError(f"it redirects to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _download(url: str, size: int) -> bytes:
     """Return what is at ``url``, one byte more than ``size`` at most, within the time limits."""
-    deadline, content = time.monotonic() + _FETCH_SECONDS, b""
-    try:
-        with urlopen(Request(url, headers={"User-Agent": "weft"}), timeout=_CONNECT_SECONDS) as it:
-            while len(content) <= size and (block := it.read(min(_BLOCK, size + 1 - len(content)))):
-                content += block
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"not here within {_FETCH_SECONDS:.0f} s")
-    except (OSError, HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors
-        reason = error.reason if type(error) is URLError else error
-        raise ModelError(f"cannot fetch {url}: {reason}") from None
-    return content
+    content, failures = bytearray(), []
+
+    def transfer():
+        request = Request(url, headers={"User-Agent": "weft"})
+        try:
+            with build_opener(_SafeRedirects).open(request, timeout=_CONNECT_SECONDS) as answer:
+                while len(content) <= size and time.monotonic() < deadline and (
+                    block := answer.read1(min(_BLOCK, size + 1 - len(content)))
+                ):
+                    content.extend(block)
+        except (OSError, HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors
+            failures.append(error.reason if type(error) is URLError else error)
+
+    # In a thread: names, handshakes and headers take their time too, and no socket limits it.
+    deadline = time.monotonic() + _FETCH_SECONDS
+    thread = threading.Thread(target=transfer, daemon=True)
+    thread.start()
+    thread.join(_FETCH_SECONDS)
+    if thread.is_alive() or time.monotonic() >= deadline:
+        failures.append(f"not here within {_FETCH_SECONDS:g} s")
+    if failures:
+        raise ModelError(f"cannot fetch {url}: {failures[-1]}")
+    return bytes(content)

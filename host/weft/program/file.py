@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
+from weft_hw.files import write_file
 
 from weft.errors import ModelError
 from weft.graph import Graph, Node, Quantization, State, Tensor
@@ -70,15 +71,11 @@ def save(program: Program, path: str | Path) -> None:
         "version": FILE_VERSION,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     }
-    path = Path(path)
-    partial = path.with_name(path.name + ".part")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in {_MANIFEST: json.dumps(manifest).encode(), **members}.items():
-                archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in {_MANIFEST: json.dumps(manifest).encode(), **members}.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+    write_file(path, stream.getvalue())
 
 
 def load(path: str | Path) -> Program:

@@ -1,16 +1,18 @@
 """Activation maps as PNG pictures: every channel of a tensor as a tile."""
 
+import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from weft_hw.files import write_file
 
 from weft.graph import Graph, Node
 
-__all__ = ["pictures", "save_maps", "tiles"]
+__all__ = ["map_folders", "pictures", "save_maps", "tiles"]
 
 _GAP = 1
 _LONG_SIDE = 640
@@ -58,6 +60,26 @@ def pictures(
                 yield number, node, name, tiles(image)
 
 
+def map_folders(folder: Path, labels: Sequence[str]) -> list[Path]:
+    """Return where the maps of each of ``labels`` go: ``folder``, or folders of their own in it.
+
+    They are named after the label's file; of equal names, the second one ends in ``_2``.
+    """
+    if len(labels) == 1:
+        return [folder]
+    folders: list[Path] = []
+    taken: set[str] = set()
+    for label in labels:
+        name = stem = Path(label).name.replace(".", "_")[:200]
+        number = 1
+        while name.casefold() in taken:  # some file systems take x and X for the same
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name.casefold())
+        folders.append(folder / name)
+    return folders
+
+
 def save_maps(graph: Graph, tensors: Mapping[str, NDArray[Any]], folder: Path) -> list[Path]:
     """Write a PNG for the output of each node of ``graph`` that ``tensors`` has; return the paths.
 
@@ -70,7 +92,9 @@ def save_maps(graph: Graph, tensors: Mapping[str, NDArray[Any]], folder: Path) -
     for number, node, _, picture in pictures(graph, tensors):
         label = re.sub(r"[^A-Za-z0-9]+", "_", node.name).strip("_")[:40].rstrip("_")
         path = folder / f"{number:02d}_{node.operator.lower()}_{label}.png"
-        Image.fromarray(picture).save(path)
+        stream = io.BytesIO()
+        Image.fromarray(picture).save(stream, "PNG")
+        write_file(path, stream.getvalue())
         paths.append(path)
     return paths
 

@@ -95,6 +95,8 @@ class OpenDevice:
         Takes requests ahead of the replies to those before; None if the device cannot.
     clock_hz : int
         What the device says of its clock; 0 where there is none.
+    check : callable
+        Raises :class:`LinkError` where this process may not use the device: it was forked.
 
     Attributes
     ----------
@@ -115,6 +117,7 @@ class OpenDevice:
     marks: "Marks | None" = None
     queue: Queue | None = None
     clock_hz: int = 0
+    check: Callable[[], object] = field(default=lambda: None)
     lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     holder: object = field(default=None, init=False)
     flow: Flow | None = field(default=None, init=False)
@@ -122,6 +125,7 @@ class OpenDevice:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Have the device to oneself, with nothing under way."""
+        self.check()
         with self.lock:
             if self.flow is not None:
                 self.flow.interrupt()
@@ -184,7 +188,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
     memories = _BoardMemories(board)
     return OpenDevice(
         name, config, memories, traffic, lambda: memories.cycles, board.close,
-        _BoardMarks(board), Pipeline(board), board.clock_hz)  # fmt: skip
+        _BoardMarks(board), Pipeline(board), board.clock_hz, transport.check_process)  # fmt: skip
 
 
 class _BoardMemories:

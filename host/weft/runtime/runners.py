@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
+from weft.errors import WeftError
 from weft.golden import run as reference
 from weft.graph import Graph
 from weft.graph.analysis import layer_macs
@@ -43,7 +44,7 @@ class GoldenRunner:
     program: Program | None = None
 
     def __init__(self, graph: Graph, config: Config):
-        self.graph, self.config = graph, config
+        self.graph, self.config, self._closed = graph, config, False
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -81,8 +82,14 @@ class GoldenRunner:
             for node in self.graph.nodes
         ]  # fmt: skip
 
+    def check(self) -> None:
+        """Raise :class:`WeftError` after :meth:`close`."""
+        if self._closed:
+            raise WeftError("the session was closed")
+
     def close(self) -> None:
-        """Do nothing: there is no device."""
+        """Run nothing more."""
+        self._closed = True
 
 
 class BoardRunner:
@@ -195,6 +202,10 @@ class BoardRunner:
                 wait_setup=total("wait_setup"),
                 mismatches=sum(compared) if compared else None))  # fmt: skip
         return rows
+
+    def check(self) -> None:
+        """Raise :class:`LinkError` where this process may not use the device."""
+        self.board.check()
 
     def close(self) -> None:
         """Let go of the device."""

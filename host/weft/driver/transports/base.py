@@ -1,7 +1,10 @@
 """What the driver asks of a byte stream, whatever carries it."""
 
+import os
 import time
 from abc import ABC, abstractmethod
+
+from weft.errors import LinkError
 
 __all__ = ["BITS_PER_BYTE", "Transport"]
 
@@ -15,9 +18,21 @@ class Transport(ABC):
     ----------
     bytes_per_second : float or None
         Rate of the link, if it is slow enough to matter to deadlines.
+    process : int or None
+        Which one opened the link; None where a forked process gets a copy of the board, too.
     """
 
     bytes_per_second: float | None = None
+    process: int | None = None
+
+    def check_process(self):
+        """Raise :class:`LinkError` in a process that was forked from the one that opened this.
+
+        Two processes on one stream take each other's replies for their own.
+        """
+        if self.process not in (None, os.getpid()):
+            raise LinkError(f"the device was opened by process {self.process}; a process forked "
+                            "from it opens a session of its own")  # fmt: skip
 
     @abstractmethod
     def write(self, data: bytes):

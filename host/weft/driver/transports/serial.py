@@ -38,13 +38,17 @@ class SerialTransport(Transport):
         self._path = path
         self._lock = DeviceLock(os.path.realpath(path))
         try:
-            self._port = serial.Serial(path, baud, write_timeout=_WRITE_SECONDS)
+            # Exclusive: the lock holds among one user's processes, this among all users'.
+            self._port = serial.Serial(
+                path, baud, write_timeout=_WRITE_SECONDS,
+                exclusive=True if os.name == "posix" else None)
             # FTDI's adapters otherwise keep short replies for 16 ms, more than the credit lasts.
             with suppress(ValueError, AttributeError):  # other ports, other systems
                 self._port.set_low_latency_mode(True)
         except (*self._errors, ValueError) as error:
             self._lock.release()
             raise LinkError(f"cannot open {path}: {error}") from None
+        self.process = os.getpid()
         self.bytes_per_second = baud / BITS_PER_BYTE
 
     @classmethod

@@ -63,7 +63,7 @@ class SimTransport(Transport):
             else:
                 self.hz, self.board = pins.clock_hz, pins
                 self.bytes_per_second = pins.baud / BITS_PER_BYTE
-        except ToolError as error:
+        except (ToolError, OSError) as error:
             raise LinkError(f"cannot build the virtual board: {error}") from None
         self._outgoing, self._incoming = bytearray(), bytearray()
 

@@ -1,5 +1,6 @@
 """A board behind a TCP socket: served by ``weft serve-sim``, or by whatever stands beside it."""
 
+import os
 import socket
 from ipaddress import ip_address
 
@@ -34,6 +35,7 @@ class TcpTransport(Transport):
             reason = error.strerror or error
             raise LinkError(f"cannot connect to {self._name}: {reason}") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.process = os.getpid()
         self._first = b""  # what came first: a server that refuses says why
 
     @classmethod

@@ -59,6 +59,10 @@ class FallbackRunner:
             *map(self._row, self._outside.tail_layers),
         ]  # fmt: skip
 
+    def check(self) -> None:
+        """Raise :class:`LinkError` where this process may not use the device."""
+        self._inner.check()
+
     def close(self) -> None:
         """Let go of the device."""
         self._inner.close()

@@ -1,0 +1,84 @@
+"""Every command that writes: on a full disk the old file stays, and the command says so."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from weft.cli import main
+from weft.cli.results import save_outputs
+from weft.reports.maps import map_folders
+
+OLD = b"what was there before"
+
+
+def weft(*arguments, file_bytes=resource.RLIM_INFINITY, **options):
+    """Run the command in a process that may write files of ``file_bytes`` at most."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+
+    return subprocess.run(
+        [sys.executable, "-m", "weft", *map(str, arguments)], capture_output=True, text=True,
+        timeout=120, check=False, preexec_fn=limit,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, **options)
+
+
+@pytest.mark.parametrize("arguments, name", [
+    (["run", "digits", "-o"], "x.npy"),
+    (["run", "digits", "-o"], "x.npz"),
+    (["compile", "digits", "-c", "tiny", "-o"], "x.weft"),
+    (["report", "digits", "-c", "tiny", "-o"], "x.html"),
+])
+def test_a_full_disk(tmp_path, arguments, name):
+    path = tmp_path / name
+    path.write_bytes(OLD)
+    done = weft(*arguments, path, file_bytes=100)
+    assert done.returncode == 2, done.stdout
+    assert done.stderr == f"weft: {path}: File too large\n"
+    assert "wrote" not in done.stdout
+    assert path.read_bytes() == OLD and [p.name for p in tmp_path.iterdir()] == [name]
+    assert weft(*arguments, path).returncode == 0
+    assert path.read_bytes() != OLD
+
+
+def test_a_full_disk_of_maps(tmp_path):
+    done = weft("run", "digits", "--maps", tmp_path / "maps", file_bytes=100)
+    assert done.returncode == 2 and "File too large" in done.stderr
+    assert list((tmp_path / "maps").iterdir()) == []
+
+
+def test_pictures_of_one_name_have_maps_of_their_own(tmp_path, capsys):
+    pictures = []
+    for number, folder in enumerate(("a", "b", "c")):
+        (tmp_path / folder).mkdir()
+        pictures.append(tmp_path / folder / "x.png")
+        Image.fromarray(np.full((8, 8), 80 * number, np.uint8)).save(pictures[-1])
+    options = [word for picture in pictures for word in ("-i", str(picture))]
+    assert main(["run", "digits", "--maps", str(tmp_path / "maps"), *options]) == 0
+    assert sorted(p.name for p in (tmp_path / "maps").iterdir()) == ["x_png", "x_png_2", "x_png_3"]
+    alone = tmp_path / "alone"
+    for picture, folder in zip(pictures, ("x_png", "x_png_2", "x_png_3"), strict=True):
+        assert main(["run", "digits", "--maps", str(alone), "-i", str(picture)]) == 0
+        for path in alone.iterdir():
+            assert path.read_bytes() == (tmp_path / "maps" / folder / path.name).read_bytes()
+
+
+def test_map_folders_never_meet():
+    labels = ["a/x.npy[0]", "b/X.npy[0]", "x_npy[0]", "x.npy[0]_2", "y.png"]
+    folders = map_folders(Path("m"), labels)
+    assert len({str(folder).casefold() for folder in folders}) == len(labels)
+    assert all(folder.parent == Path("m") for folder in folders)
+
+
+def test_outputs_of_any_name(tmp_path):
+    names = ["file", "args", "kwds", "allow_pickle", "a/b:0", "\u00e9"]
+    arrays = [np.full((1, 2), number, np.int8) for number in range(len(names))]
+    save_outputs(tmp_path / "x.npz", names, [arrays])
+    with np.load(tmp_path / "x.npz") as found:
+        assert sorted(found) == sorted(names)
+        for name, array in zip(names, arrays, strict=True):
+            assert np.array_equal(found[name], array)
