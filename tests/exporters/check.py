@@ -1,0 +1,76 @@
+"""Holds exported ``.tflite`` files to LiteRT: ``python check.py FOLDER [--record FILE]``.
+
+Prints a line a file: equal, how many values differ, or why it is refused. ``--record`` writes name,
+SHA-256 and result of each.
+"""
+
+import argparse
+import hashlib
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from weft.errors import WeftError
+from weft.golden import run as reference
+from weft.importers.tflite.walk import import_tflite
+
+CALLS = 3
+
+
+def random(rng: np.random.Generator, shape, dtype) -> np.ndarray:
+    if dtype == np.float32:
+        return rng.normal(size=shape).astype(dtype)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, int(limits.max) + 1, shape).astype(dtype)
+
+
+def result(data: bytes) -> str:
+    """Return what becomes of one file, in a word or a sentence."""
+    try:
+        graph = import_tflite(data, "m", "reference")
+    except WeftError as error:
+        return "refused: " + re.sub(r"; replace these layers.*", "", str(error))[:160]
+    try:
+        interpreter = Interpreter(
+            model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        return f"imports, but LiteRT refuses it: {str(error)[:100]}".replace("\n", " ")
+    rng, states, different = np.random.default_rng(1), reference.initial_states(graph), 0
+    for _ in range(CALLS):
+        feeds = {}
+        for name, detail in zip(graph.inputs, interpreter.get_input_details(), strict=True):
+            feeds[name] = random(rng, detail["shape"], detail["dtype"])
+            interpreter.set_tensor(detail["index"], feeds[name])
+        interpreter.invoke()
+        values = reference.run(graph, feeds, states)
+        states = reference.next_states(graph, values)
+        for name, detail in zip(graph.outputs, interpreter.get_output_details(), strict=True):
+            expected = interpreter.get_tensor(detail["index"])
+            if values[name].shape != expected.shape:
+                return f"shape {values[name].shape}, not {expected.shape}"
+            different += int(np.count_nonzero(values[name] != expected))
+    return f"{different} values differ" if different else "equal"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--record", type=Path)
+    arguments = parser.parse_args()
+    lines, counts = [], Counter()
+    for path in sorted(arguments.folder.glob("*.tflite")):
+        data = path.read_bytes()
+        text = result(data)
+        counts[text.split(":")[0]] += 1
+        print(f"{path.stem}: {text}")
+        lines.append(f"{path.stem}\t{hashlib.sha256(data).hexdigest()}\t{text}\n")
+    print(dict(counts))
+    if arguments.record:
+        arguments.record.write_text("".join(lines))
+
+
+if __name__ == "__main__":
+    main()
