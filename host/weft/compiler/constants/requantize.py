@@ -71,6 +71,8 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
     Unsupported
         If no multiplier of 31 bits and shift of 6 bits does it for some channel.
     """
+    if stage.rule is Rule.REAL:
+        raise Unsupported("the runtime computes it in float, which no multiplier follows")
     channels = len(low)
     scale = np.broadcast_to(np.asarray(stage.scale, np.float64), (channels,))
     if not (np.isfinite(scale).all() and (scale >= 0).all()):
