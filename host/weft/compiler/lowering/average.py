@@ -68,6 +68,8 @@ def _overlaps(size: int, kernel: int, stride: int, before: int, out: int) -> lis
 def lower_average_pool(lowering: Lowering, index: int) -> None:
     """Lower AVERAGE_POOL_2D: a region of the output for each number of pixels that count."""
     node = lowering.graph.nodes[index]
+    if node.attributes.get("real"):
+        raise Unsupported("the runtime computes it in float")
     source, target = lowering.place(lowering.tensor(node, 0)), lowering.target(node)
     window = pool_window(lowering, node, 0)
     (kernel_h, kernel_w), (stride_y, stride_x) = window.kernel, window.stride

@@ -53,6 +53,7 @@ from weft.golden.arithmetic.mlas import (
 from weft.golden.arithmetic.onnx_runtime import (
     add_float32,
     average_pool_float32,
+    binary_real,
     conv2d_float32,
     float32_average,
     float32_sums,
@@ -100,6 +101,7 @@ __all__ = [
     "bilinear_fixed_point",
     "bilinear_float32",
     "bilinear_xnnpack",
+    "binary_real",
     "conv2d",
     "conv2d_float32",
     "depthwise_conv2d",

@@ -13,8 +13,8 @@ from weft.golden.arithmetic.elementwise import Operand
 from weft.golden.arithmetic.pool import Padding, Pair, window_counts, windows
 
 __all__ = [
-    "add_float32", "average_pool_float32", "conv2d_float32", "float32_average", "float32_sums",
-    "multiply_float32", "softmax_table", "subtract_float32",
+    "add_float32", "average_pool_float32", "binary_real", "conv2d_float32", "float32_average",
+    "float32_sums", "multiply_float32", "softmax_table", "subtract_float32",
 ]  # fmt: skip
 
 Edge = tuple[np.float32, int]
@@ -51,11 +51,17 @@ def add_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
 
 
 def subtract_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8:
-    """Return Sub, for which there is no integer kernel: real numbers in float32, then quantised."""
-    (a_values, a_scale, a_zero), (b_values, b_scale, b_zero) = a, b
-    real_a = np.float32(a_scale) * (a_values.astype(np.int64) - a_zero).astype(np.float32)
-    real_b = np.float32(b_scale) * (b_values.astype(np.int64) - b_zero).astype(np.float32)
-    steps = np.rint((real_a - real_b) / np.float32(y[0]))
+    """Return Sub, for which there is no integer kernel."""
+    return binary_real("SUB", a, b, y)
+
+
+def binary_real(operator: str, a: Operand, b: Operand, y: Edge) -> Int8:
+    """Return ADD, SUB or MUL of real numbers in float32, quantised afterwards."""
+    real_a, real_b = (
+        np.float32(scale) * (values.astype(np.int64) - zero).astype(np.float32)
+        for values, scale, zero in (a, b))
+    function = {"ADD": np.add, "SUB": np.subtract, "MUL": np.multiply}[operator]
+    steps = np.rint(function(real_a, real_b) / np.float32(y[0]))
     return _store(steps, y[1], 0)
 
 
@@ -71,16 +77,29 @@ def multiply_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8
 
 def average_pool_float32(
     x: Int8, x_edge: Edge, y_edge: Edge, *, kernel: Pair, stride: Pair, padding: Padding,
-    unsigned: bool,
+    unsigned: bool, real: bool = False,
 ) -> Int8:  # fmt: skip
-    """Return QLinearAveragePool: float32 sums in row order, divided, divided by the scale."""
-    real = np.float32(x_edge[0]) * (x.astype(np.int64) - x_edge[1]).astype(np.float32)
-    view: NDArray[Any] = windows(real, kernel, stride, (1, 1), padding, 0)
+    """Return QLinearAveragePool: float32 sums in row order, divided, divided by the scale.
+
+    With ``real`` AveragePool of real numbers, which sums each column of a window first, and
+    QuantizeLinear, which adds the zero point after it has rounded.
+    """
+    numbers = np.float32(x_edge[0]) * (x.astype(np.int64) - x_edge[1]).astype(np.float32)
+    view: NDArray[Any] = windows(numbers, kernel, stride, (1, 1), padding, 0)
     total = np.zeros(view.shape[:4], np.float32)
-    for i in range(kernel[0]):
+    if real:
         for j in range(kernel[1]):
+            column = np.zeros_like(total)
+            for i in range(kernel[0]):
+                column = column + view[..., i, j]
+            total = total + column
+    else:
+        for i, j in np.ndindex(*kernel):
             total = total + view[..., i, j]
     counts = window_counts(x.shape[1:3], kernel=kernel, stride=stride, padding=padding)  # type: ignore
+    if real:
+        mean = total / counts.astype(np.float32)
+        return _store(np.rint(mean / np.float32(y_edge[0])), y_edge[1], 0)
     return float32_average(total, counts.astype(np.float32), y_edge, unsigned=unsigned)
 
 

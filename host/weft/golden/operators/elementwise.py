@@ -20,6 +20,10 @@ def _in_onnx_runtime(context: Context) -> NDArray[Any]:
     a, b = _operand(context, 0), _operand(context, 1)
     y = (context.output_scale, context.output_zero_point)
     unsigned = bool(context.attributes.get("unsigned", False))
+    if context.attributes.get("real"):
+        stage = output_stage(context)
+        total = golden.binary_real(context.node.operator, a, b, y)
+        return np.clip(total, stage.low, stage.high)
     function = {
         "ADD": golden.add_float32, "SUB": golden.subtract_float32, "MUL": golden.multiply_float32,
     }[context.node.operator]  # fmt: skip

@@ -32,7 +32,8 @@ def average_pool(context: Context) -> NDArray[Any]:
         edge = (context.scale(0), context.zero_point(0))
         y = (context.output_scale, context.output_zero_point)
         return context.windows(lambda x: golden.average_pool_float32(
-            x, edge, y, **_window(context), unsigned=unsigned))  # fmt: skip
+            x, edge, y, **_window(context), unsigned=unsigned,
+            real=bool(context.attributes.get("real"))))  # fmt: skip
     stage = output_stage(context)
     return context.windows(lambda x: golden.average_pool2d(
         x, **_window(context), low=stage.low, high=stage.high, unsigned=unsigned))  # fmt: skip

@@ -66,9 +66,12 @@ def fully_connected(
 
 def binary(
     builder: Builder, name: str, operator: str, operands: tuple[Value | None, ...], step: Step,
-    output: str, activation: str,
+    output: str, activation: str, *, real: bool = False,
 ) -> Activation:  # fmt: skip
-    """Add ADD, SUB or MUL of two activations or an activation and a constant."""
+    """Add ADD, SUB or MUL of two activations or an activation and a constant.
+
+    ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).
+    """
     if len(operands) != 2:
         raise ModelError(f"{operator} must have two operands")
     images = [x for x in operands if isinstance(x, Activation)]
@@ -106,7 +109,8 @@ def binary(
             names.append(_constant(builder, f"{name}/{position}", operand, len(shape), last))
     tensor = builder.emit(
         operator.upper(), name, tuple(names), output,
-        {"activation": activation, "unsigned": step.unsigned}, step=step,
+        {"activation": activation, "unsigned": step.unsigned} | ({"real": True} if real else {}),
+        step=step,
     )  # fmt: skip
     layout = "channels_last" if last else "flat" if flat else "plain"
     return Activation(tensor, shape, layout, step)

@@ -11,6 +11,7 @@ from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.functions import FUNCTIONS
+from weft.importers.onnx.fusion import left_in_float
 from weft.importers.onnx.tables import tabulate
 from weft.importers.onnx.transposed import transposed_convolution
 from weft.importers.onnx.values import (
@@ -77,15 +78,16 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
         )
     if operator in BINARY and _on_tensors(operands):
         return onnx_elementwise.binary(
-            builder, name, operator, operands, step, output, activation
-        )
+            builder, name, operator, operands, step, output, activation,
+            real=left_in_float(pending, step))
     if activation != "NONE":
         raise ModelError(f"{operator} with a fused activation is not supported")
     first = take(operands, 0)
     if operator == "Pad":
         return onnx_pad.pad(builder, name, attributes, operands, output, step)
     if operator == "AveragePool":
-        return onnx_windows.average_pool(builder, name, attributes, first, step, output)
+        return onnx_windows.average_pool(
+            builder, name, attributes, first, step, output, real=left_in_float(pending, step))
     if operator == "GlobalAveragePool":
         return onnx_windows.global_average_pool(builder, name, first, step, output)
     if operator == "ReduceMean":

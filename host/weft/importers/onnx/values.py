@@ -74,13 +74,17 @@ class Activation:
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """A float operator whose result has not been quantised yet."""
+    """A float operator whose result has not been quantised yet.
+
+    ``shared`` says that more than one node, or an output of the model, reads it.
+    """
 
     operator: str
     name: str
     attributes: Any  # declarations.Attributes
     operands: tuple["Value | None", ...]
     activation: str = "NONE"
+    shared: bool = False
 
 
 Value = Constant | QuantizedConstant | Activation | Pending

@@ -1,7 +1,9 @@
 """ONNX models as ``onnxruntime.quantization`` writes them, into the graph form."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,6 +91,8 @@ class _Importer:
         self._graph = model.graph
         self._opsets = opsets_of(model)
         self._nodes = ordered_nodes(model.graph)
+        self._uses = Counter(name for _, node in self._nodes for name in node.input)
+        self._uses.update(value.name for value in model.graph.output)
         require_shapes(model.graph, self._nodes)
         self._folder = Folder(self._opsets)
         self._builder = Builder(name, rounding)
@@ -194,7 +198,10 @@ class _Importer:
         else:
             results = [self._result(node, label, attributes, operands)]
         outputs = [name for name in node.output if name]
-        self._values.update(zip(outputs, results, strict=False))
+        for name, result in zip(outputs, results, strict=False):
+            if isinstance(result, Pending) and self._uses[name] > 1:
+                result = replace(result, shared=True)
+            self._values[name] = result
         if operator == "DequantizeLinear" or (
             operator in (*MOVES, "Split") and node.input[0] in self._real
         ):  # fmt: skip

@@ -173,9 +173,13 @@ def max_pool(
 
 
 def average_pool(
-    builder: Builder, name: str, attributes: Attributes, x: Value | None, step: Step, output: str
-) -> Activation:
-    """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it."""
+    builder: Builder, name: str, attributes: Attributes, x: Value | None, step: Step, output: str,
+    *, real: bool = False,
+) -> Activation:  # fmt: skip
+    """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it.
+
+    ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).
+    """
     image, x_step = image_of(builder, x, "AveragePool")
     window, kernel = _pool_window(attributes, image, "AveragePool")
     padding = window["padding"]
@@ -192,6 +196,8 @@ def average_pool(
         )
         window["padding"] = (0, 0, 0, 0)
     window["unsigned"] = step.unsigned
+    if real:
+        window["real"] = True
     tensor = builder.emit("AVERAGE_POOL_2D", name, (tensor,), output, window, step=step)
     return _pooled(builder, image, tensor, step)
 
