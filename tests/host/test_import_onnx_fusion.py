@@ -31,8 +31,11 @@ def model_of(operator, *, relu=False, results=1, types=("int8", "int8", "int8"),
     names = ["a", "b"] if binary else ["a"]
     operands = [pair(n, 0.25 if i else 0.5, 3 - i, types[i], f"{n}_dq")
                 for i, n in enumerate(names)]  # fmt: skip
-    attributes = {} if binary else {"kernel_shape": [2, 2], "strides": [2, 2]}
-    nodes.append(helper.make_node(operator, operands, ["real"], **attributes))
+    if binary:
+        nodes.append(helper.make_node(operator, operands, ["real"]))
+    else:
+        nodes.append(helper.make_node(
+            operator, operands, ["real"], kernel_shape=[2, 2], strides=[2, 2]))
     last = "real"
     if relu:
         nodes.append(helper.make_node("Relu", [last], ["kept"]))
