@@ -1,0 +1,36 @@
+"""Networks larger than the chip on the simulated gateware: layers and moves, every tensor equal."""
+
+from dataclasses import replace
+
+import graph_builder as graphs
+import numpy as np
+import pytest
+import weft
+from test_compiler_random import random_branches
+from weft_hw.contract.config import CONFIGS
+
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
+
+# Memories so small that the networks below stream and spill.
+CONFIG = replace(
+    CONFIGS["tiny"], name="few", weight_words=512, parameter_words=24, line_words=512,
+    window_count=512, descriptor_count=32, activation_words=256, dram_bytes=1 << 20)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_streamed_network(seed):
+    builder, outputs = random_branches(graphs, seed)
+    graph, feeds = builder.build(*outputs), builder.feeds()
+    with weft.InferenceSession(graph, device="sim", config=CONFIG, check=True) as session:
+        assert session.program is not None and session.program.streamed
+        first = session.run(None, feeds)
+        second = session.run(None, feeds)  # the ring of descriptors begins anew
+        profile = session.profile
+    assert session.compared_values > 1000
+    assert profile.bit_exact and not any(layer.mismatches for layer in profile.layers)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    # Each layer's counters are found again, whatever slot of the ring it had.
+    counted = [layer.cycles for layer in profile.layers if layer.where == "accelerator"]
+    assert all(counted)
+    assert sum(cycles for cycles in counted if cycles) <= profile.cycles
