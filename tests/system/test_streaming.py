@@ -33,4 +33,5 @@ def test_streamed_network(seed):
     # Each layer's counters are found again, whatever slot of the ring it had.
     counted = [layer.cycles for layer in profile.layers if layer.where == "accelerator"]
     assert all(counted)
+    assert profile.cycles is not None
     assert sum(cycles for cycles in counted if cycles) <= profile.cycles
