@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
-from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region
+from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.constants import Constant
@@ -18,9 +18,12 @@ from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.pieces import Piece, Stripe
 from weft.compiler.streaming.ring import DescriptorRing
 from weft.compiler.streaming.room import Room, Rooms
-from weft.compiler.streaming.tiles import Span, reads, writes
+from weft.compiler.streaming.tiles import Span, reads, work, writes
 
 __all__ = ["Listing"]
+
+
+_BYTES_PER_CYCLE = 2  # of an SDRAM of 16 bits
 
 
 @dataclass(eq=False)
@@ -75,7 +78,8 @@ class Listing:
         self._last_use = _last_uses(pieces, constants)
         self._last_piece = {p.stripe: n for n, p in enumerate(pieces)}
         self._stored: set[Stripe] = set()
-        self._layers = self._moves = 0
+        self._layers = self._moves = self._bytes = 0
+        self._unit_bytes = {r: m.unit_bytes for r, m in memory_map(config).items()}
         self._written: list[tuple[int, int]] = []  # words of each layer; (0, 0) for a table
         self._run()
 
@@ -87,13 +91,20 @@ class Listing:
             elif self._overwrites(piece, self.pieces[number - 1].stripe):
                 self._store(self.pieces[number - 1].stripe)
             self._layer(piece)
+            before = self._bytes
             self._shadow(piece)
             if number and self.pieces[number - 1].stripe is not piece.stripe:
                 self._store(self.pieces[number - 1].stripe)
             if number + 1 < len(self.pieces):
                 self._prepare(number + 1, listed=number)
                 ahead = max(ahead, number + 2)
-                while ahead < len(self.pieces) and self._load_constants(ahead, listed=number):
+                # No more than comes while the piece runs: moves are carried out in order, so
+                # what is wanted next would have to wait behind it.
+                until = before + _BYTES_PER_CYCLE * work(self.config, piece.command)
+                while (
+                    ahead < len(self.pieces) and self._bytes < until
+                    and self._load_constants(ahead, listed=number)
+                ):
                     ahead += 1
         self._store(self.pieces[-1].stripe)
         while self._ring is not None and len(self.items) % self._ring.descriptors:
@@ -195,6 +206,7 @@ class Listing:
         self, region: Region, unit: int, count: int, block: int, *, store: bool = False
     ) -> None:
         """List a move of ``count`` units."""
+        self._bytes += count * self._unit_bytes[region]
         layers = self._hazards.layers_before_move(region, unit, count, store=store)
         self._append_move({
             "store": int(store), "region": int(region), "unit": unit, "count": count, "rows": 1,

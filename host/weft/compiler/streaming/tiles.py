@@ -11,7 +11,10 @@ from weft_hw.contract.descriptor import Kind
 
 from weft.compiler.ir import Buffer, Command
 
-__all__ = ["Span", "channel_slice", "group_words", "reads", "row_stripe", "word_range", "writes"]
+__all__ = [
+    "Span", "channel_slice", "group_words", "reads", "row_stripe", "word_range", "work",
+    "writes",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,3 +118,14 @@ def writes(config: Config, command: Command) -> Span | None:
             (f["out_height"] - 1) * f["out_row"] + (f["out_width"] - 1) * f["out_pixel"]
             + (f["groups"] - 1) * beats + f["last_beats"])  # fmt: skip
     return Span(buffer, beat // beats, -(-(beat + count) // beats))
+
+
+def work(config: Config, command: Command) -> int:
+    """Return about how many cycles a command takes: steps of the array, or beats that leave."""
+    f = command.fields
+    if f["kind"] == Kind.ELEMENTWISE:
+        return f["word_count"] * config.beats
+    if f["kind"] != Kind.MAC:
+        return 256
+    blocks = -(-f["out_height"] // config.pixels)
+    return blocks * f["out_width"] * f["groups"] * max(group_words(command), config.beats)
