@@ -56,6 +56,8 @@ def lower_max_pool(lowering: Lowering, index: int) -> None:
 def _reduction(lowering: Lowering, index: int) -> tuple[Place, Place, Pair, Pair]:
     """Return source, target, kernel and output size of a reduction over rows, columns or both."""
     node = lowering.graph.nodes[index]
+    if node.attributes.get("real"):
+        raise Unsupported("the runtime sums it in float, and a tie is in doubt")
     tensor = lowering.tensor(node, 0)
     source, target = lowering.place(tensor), lowering.target(node)
     axes = {axis % len(tensor.shape) for axis in node.attributes["axes"]}

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from weft.golden.arithmetic.elementwise import Operand
 from weft.golden.arithmetic.pool import Padding, Pair, window_counts, windows
+from weft.golden.arithmetic.row_means import row_means_float32
 
 __all__ = [
     "add_float32", "average_pool_float32", "binary_real", "conv2d_float32", "float32_average",
-    "float32_sums", "multiply_float32", "softmax_table", "subtract_float32",
+    "float32_sums", "mean_real", "multiply_float32", "softmax_table", "subtract_float32",
 ]  # fmt: skip
 
 Edge = tuple[np.float32, int]
@@ -101,6 +102,17 @@ def average_pool_float32(
         mean = total / counts.astype(np.float32)
         return _store(np.rint(mean / np.float32(y_edge[0])), y_edge[1], 0)
     return float32_average(total, counts.astype(np.float32), y_edge, unsigned=unsigned)
+
+
+def mean_real(x: Int8, x_edge: Edge, y_edge: Edge) -> Int8:
+    """Return ReduceMean over rows and columns in float32, then quantised; int8 (batch, channels).
+
+    ``x`` is int8 (batch, height, width, channels); the runtime sums it channel by channel.
+    """
+    real = np.float32(x_edge[0]) * (x.astype(np.int64) - x_edge[1]).astype(np.float32)
+    rows = real.transpose(0, 3, 1, 2).reshape(x.shape[0] * x.shape[3], -1)
+    means = row_means_float32(rows).reshape(x.shape[0], x.shape[3])
+    return _store(np.rint(means / np.float32(y_edge[0])), y_edge[1], 0)
 
 
 def conv2d_float32(

@@ -1,5 +1,6 @@
 """ONNX's float operators, added to the graph once their result is quantised."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -142,7 +143,11 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step, output: str) ->
     if 0 in axes and value.shape[0] != 1:
         raise ModelError(f"ReduceMean over axes {axes} of {value.shape} is not supported")
     if rank in (3, 4) and axes == tuple(range(2, rank)):
-        result = onnx_windows.global_average_pool(builder, name, value, step, output)
+        # With an odd count no mean lies between two integers closely enough for the order of the
+        # runtime's float32 sums to matter.
+        real = math.prod(value.shape[2:]) % 2 == 0
+        result = onnx_windows.global_average_pool(
+            builder, name, value, step, output, real=real)
     elif inner := tuple(axis for axis in axes if axis):
         plain = builder.plain(value)
         tensor = builder.emit(

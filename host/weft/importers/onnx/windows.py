@@ -203,12 +203,14 @@ def average_pool(
 
 
 def global_average_pool(
-    builder: Builder, name: str, x: Value | None, step: Step, output: str
+    builder: Builder, name: str, x: Value | None, step: Step, output: str, *, real: bool = False
 ) -> Activation:
-    """Add MEAN over both spatial dimensions."""
+    """Add MEAN over both spatial dimensions; with ``real`` as float32 sums give it."""
     image, _ = image_of(builder, x, "GlobalAveragePool")
     if math.prod(image.shape) == 0:
         raise ModelError("GlobalAveragePool of an empty tensor")
-    attributes = {"axes": (1, 2), "keep_dims": True}
+    attributes: dict[str, Any] = {"axes": (1, 2), "keep_dims": True}
+    if real:
+        attributes["real"] = True
     tensor = builder.emit("MEAN", name, (image.tensor,), output, attributes, step=step)
     return _pooled(builder, image, tensor, step)
