@@ -318,3 +318,15 @@ def test_a_closed_pipe_is_no_error():
         ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=60,
         check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert result.stderr == "" and result.returncode == 0
+
+
+def test_an_output_without_dimensions_is_written(tmp_path):
+    """As a number for one inference, as a vector for several."""
+    from weft.cli.results import save_outputs
+    from weft.reports.report import Output
+
+    for count, expected in [(1, np.int8(7)), (2, np.array([7, 7], np.int8))]:
+        path = tmp_path / f"{count}.npy"
+        save_outputs(path, ["y"], [[np.array(7, np.int8)]] * count)
+        np.testing.assert_array_equal(np.load(path), expected)
+    assert Output.of("y", np.array(7, np.int8)).shape == ()

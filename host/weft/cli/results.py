@@ -30,12 +30,14 @@ def check_output_path(path: Path | None, count: int) -> None:
 def save_outputs(
     path: Path, names: Sequence[str], outputs: Sequence[Sequence[NDArray[Any]]]
 ) -> None:
-    """Write all inferences' outputs, concatenated along the batch.
+    """Write all inferences' outputs, concatenated along the first dimension.
 
     A ``.npy`` file takes one output; a ``.npz`` file takes any number, by name. The file appears
     whole or not at all.
     """
-    arrays = [np.concatenate(arrays) for arrays in zip(*outputs, strict=True)]
+    # A number without dimensions becomes a vector where there are several inferences.
+    arrays = [each[0] if len(each) == 1 else np.concatenate(np.atleast_1d(*each))
+              for each in zip(*outputs, strict=True)]
     stream = io.BytesIO()
     if path.suffix == ".npz":
         # Not np.savez, whose own parameters are names that an output may have.

@@ -83,8 +83,8 @@ class Output:
 
     @classmethod
     def of(cls, name: str, array: NDArray[Any]) -> "Output":
-        """Describe ``array``, whose first dimension is the batch."""
-        flat = array[0].reshape(-1)
+        """Describe ``array``, of which the first image counts."""
+        flat = (array[0] if array.ndim else array).reshape(-1)
         best = np.argsort(-flat.astype(np.float64), kind="stable")[:_TOP]
         top = [(int(i), flat[i].item()) for i in best] if array.ndim == 2 and flat.size > 1 else []
         return cls(name, array.shape, str(array.dtype), top)
