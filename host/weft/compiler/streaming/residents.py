@@ -10,9 +10,6 @@ from weft.compiler.streaming.pieces import Uses
 
 __all__ = ["choose_residents"]
 
-# Words for stripes that a layer should have at least; fewer cost more descriptors than they save.
-_STRIPE_ROWS = 4
-
 
 def choose_residents(
     config: Config, commands: Sequence[Command], fixed: set[Buffer], uses: Uses,
