@@ -37,6 +37,7 @@ fuzz: compiler .venv/dev.installed
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/pyright
 
 docs: .venv/docs.installed

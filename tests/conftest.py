@@ -10,8 +10,12 @@ LAYERS = ("unit", "rtl", "host", "system")
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--waves", nargs="?", const="build/waves", metavar="DIR",
-        help="Write waveforms of component and cocotb tests, by default into build/waves.")
+        "--waves",
+        nargs="?",
+        const="build/waves",
+        metavar="DIR",
+        help="Write waveforms of component and cocotb tests, by default into build/waves.",
+    )
 
 
 def pytest_configure(config):

@@ -86,10 +86,13 @@ def jitter(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return (torch.rand(count, generator=generator) * 2 - 1) * limit
 
     angle, zoom, shear = uniform(0.15), 1 + uniform(0.1), uniform(0.1)
-    theta = torch.stack([
-        torch.stack([zoom * angle.cos(), shear - angle.sin(), uniform(0.12)], 1),
-        torch.stack([angle.sin(), zoom * angle.cos(), uniform(0.12)], 1),
-    ], 1)  # fmt: skip
+    theta = torch.stack(
+        [
+            torch.stack([zoom * angle.cos(), shear - angle.sin(), uniform(0.12)], 1),
+            torch.stack([angle.sin(), zoom * angle.cos(), uniform(0.12)], 1),
+        ],
+        1,
+    )
     grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
     return functional.grid_sample(images, grid, align_corners=False)
 
@@ -104,7 +107,8 @@ def train(images: np.ndarray, labels: np.ndarray, epochs: int) -> DigitsNet:
     optimizer = torch.optim.AdamW(net.parameters(), lr=4e-3, weight_decay=1e-3)
     batch = 64
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=8e-3, total_steps=epochs * -(-len(x) // batch))
+        optimizer, max_lr=8e-3, total_steps=epochs * -(-len(x) // batch)
+    )
     for epoch in range(epochs):
         total = 0.0
         for chosen in torch.randperm(len(x), generator=generator).split(batch):
@@ -154,17 +158,30 @@ def export(net: DigitsNet, images: np.ndarray, path: Path):
     with tempfile.TemporaryDirectory() as folder:
         float_path, ready_path = Path(folder, "float.onnx"), Path(folder, "ready.onnx")
         torch.onnx.export(
-            net, (torch.zeros(1, 1, 8, 8),), float_path, input_names=["image"],
-            output_names=["scores"], opset_version=18, dynamo=False)
+            net,
+            (torch.zeros(1, 1, 8, 8),),
+            float_path,
+            input_names=["image"],
+            output_names=["scores"],
+            opset_version=18,
+            dynamo=False,
+        )
         quant_pre_process(str(float_path), str(ready_path))
         # uint8 with a free zero point: QDQ with int8 activations leaves convolutions in float on
         # x86, and a symmetric range keeps Relu as a separate node. 7-bit weights, because ONNX
         # Runtime's uint8 x int8 kernels for x86 without VNNI saturate pairs of products at 16 bits.
         quantize_static(
-            str(ready_path), str(path), Calibration(images), quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
-            reduce_range=True, calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True})
+            str(ready_path),
+            str(path),
+            Calibration(images),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+        )
     model = onnx.load(path)
     model.graph.name = "digits"
     model.doc_string = "scikit-learn digits, int8; made by examples/digits/train.py"
@@ -200,7 +217,8 @@ def main():
     path = arguments.out / "digits_int8.onnx"
     export(fold_normalisation(net), train_images, path)
     np.savez_compressed(
-        arguments.out / "digits_heldout.npz", images=held_images, labels=held_labels)
+        arguments.out / "digits_heldout.npz", images=held_images, labels=held_labels
+    )
 
     int8_accuracy = accuracy(path, held_images, held_labels)
     print(f"float32 accuracy on {HELD_OUT} held-out images: {float_accuracy:.2%}")

@@ -42,7 +42,8 @@ def get_config(choice: ConfigChoice = None) -> Config:
         return read_config(Path(choice))
     raise ConfigError(
         f"there is no configuration {str(choice)!r}; choose from {', '.join(CONFIGS)}, "
-        f"or give a .toml file")
+        f"or give a .toml file"
+    )
 
 
 def read_config(path: Path) -> Config:

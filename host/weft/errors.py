@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 
 __all__ = [
-    "BuildError", "CapacityError", "ConfigError", "DeviceMismatch", "LinkError", "ModelError",
-    "OpenShapeError", "WeftError",
-]  # fmt: skip
+    "BuildError",
+    "CapacityError",
+    "ConfigError",
+    "DeviceMismatch",
+    "LinkError",
+    "ModelError",
+    "OpenShapeError",
+    "WeftError",
+]
 
 
 class WeftError(Exception):

@@ -70,12 +70,18 @@ class InferenceSession:
     """
 
     def __init__(
-        self, model: str | Path | Graph | Program, device: str | OpenDevice = "golden",
-        config: ConfigChoice = None, rounding: str | None = None, *, check: bool = False,
-        keep_tensors: bool = False, fallback: bool = False,
+        self,
+        model: str | Path | Graph | Program,
+        device: str | OpenDevice = "golden",
+        config: ConfigChoice = None,
+        rounding: str | None = None,
+        *,
+        check: bool = False,
+        keep_tensors: bool = False,
+        fallback: bool = False,
         shapes: Mapping[str, Sequence[int]] | None = None,
         progress: Callable[[str], object] | None = None,
-    ):  # fmt: skip
+    ):
         if not isinstance(model, str | Path | Graph | Program):
             raise ModelError(f"a model is a path, Graph or Program, not {type(model).__name__}")
         if not isinstance(device, str | OpenDevice):
@@ -108,7 +114,8 @@ class InferenceSession:
             if shapes:
                 raise
             self._open_inputs = [
-                TensorInfo(name, dtype, list(shape)) for name, dtype, shape in error.inputs]
+                TensorInfo(name, dtype, list(shape)) for name, dtype, shape in error.inputs
+            ]
 
     def __enter__(self) -> "InferenceSession":
         return self
@@ -219,7 +226,8 @@ class InferenceSession:
         for name in names:
             if name not in self.graph.outputs:
                 raise ModelError(
-                    f"the model has no output {name!r}, only {', '.join(self.graph.outputs)}")
+                    f"the model has no output {name!r}, only {', '.join(self.graph.outputs)}"
+                )
         images = self._images(feeds)
         with self._lock:
             results = self._run_images(images)
@@ -230,8 +238,10 @@ class InferenceSession:
         batch = batch_of(self.graph, feeds)
         if self.graph.declared is not None:
             return [dict(feeds)]
-        return [{name: array[index : index + 1] for name, array in feeds.items()}
-                for index in range(batch)]  # fmt: skip
+        return [
+            {name: array[index : index + 1] for name, array in feeds.items()}
+            for index in range(batch)
+        ]
 
     def _join(self, name: str, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return one output of all images; a constant one does not depend on them."""
@@ -242,12 +252,15 @@ class InferenceSession:
         """Take open dimensions from ``feeds``; each of its images is run by itself."""
         if self._opened is None:
             known = {info.name: info.shape for info in self._open_inputs}
-            self.set_shapes({
-                name: tuple(
-                    1 if axis == 0 and None in known.get(name, [None])[:1] else size
-                    for axis, size in enumerate(np.shape(array)))
-                for name, array in feeds.items()
-            })  # fmt: skip
+            self.set_shapes(
+                {
+                    name: tuple(
+                        1 if axis == 0 and None in known.get(name, [None])[:1] else size
+                        for axis, size in enumerate(np.shape(array))
+                    )
+                    for name, array in feeds.items()
+                }
+            )
 
     def reset_state(self) -> None:
         """Let the next call be the first one for a network that keeps a state between calls."""
@@ -306,19 +319,16 @@ class InferenceSession:
         feeds = map(self._feed, images)
         outputs = self.graph.outputs
         results = (
-            (self.run(None, feed) for feed in feeds) if flow is None
-            else self._stream(flow, feeds))  # fmt: skip
+            (self.run(None, feed) for feed in feeds) if flow is None else self._stream(flow, feeds)
+        )
         for arrays in results:
             yield arrays[0] if len(outputs) == 1 else arrays
 
-    def _feed(
-        self, image: NDArray[Any] | Mapping[str, NDArray[Any]]
-    ) -> Mapping[str, NDArray[Any]]:
+    def _feed(self, image: NDArray[Any] | Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
         if isinstance(image, Mapping):
             return image
         if len(self.graph.inputs) != 1:
-            raise ModelError(
-                f"the model has {len(self.graph.inputs)} inputs; stream feeds by name")
+            raise ModelError(f"the model has {len(self.graph.inputs)} inputs; stream feeds by name")
         return {self.graph.inputs[0]: image}
 
     def _stream(
@@ -341,8 +351,10 @@ class InferenceSession:
                 done.append(values)
                 count += 1
                 if len(done) == batches[0]:
-                    yield [self._join(name, [values[name] for values in done])
-                           for name in self.graph.outputs]  # fmt: skip
+                    yield [
+                        self._join(name, [values[name] for values in done])
+                        for name in self.graph.outputs
+                    ]
                     batches.popleft()
                     done.clear()
         finally:
@@ -374,18 +386,28 @@ class InferenceSession:
         layers = self._runner.layers(run, differences)
         on_golden = self.program is None
         return Profile(
-            model=self.name, config=self._runner.config.name, device=self.device, layers=layers,
+            model=self.name,
+            config=self._runner.config.name,
+            device=self.device,
+            layers=layers,
             multipliers=self._runner.config.multipliers,
             macs=sum(row.macs for row in layers if on_golden or row.where == "accelerator"),
-            cycles=run.cycles, link=run.link, seconds=seconds, stream=self._stream_note(),
+            cycles=run.cycles,
+            link=run.link,
+            seconds=seconds,
+            stream=self._stream_note(),
             clock_hz=run.clock_hz,
-        )  # fmt: skip
+        )
 
 
 def _make_runner(
-    loaded: Graph | Program, device: str | OpenDevice, config: ConfigChoice,
-    report: Callable[[str], object], *, shadows: bool,
-) -> Runner:  # fmt: skip
+    loaded: Graph | Program,
+    device: str | OpenDevice,
+    config: ConfigChoice,
+    report: Callable[[str], object],
+    *,
+    shadows: bool,
+) -> Runner:
     if device == "golden":
         if isinstance(loaded, Program):
             return GoldenRunner(loaded.graph, loaded.config)

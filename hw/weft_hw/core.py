@@ -66,21 +66,31 @@ class Core(wiring.Component):
     active: Signal
     memory: Any  # interface of Port
 
-    def __init__(self, config: Config, tech: Portable | None = None, *, engine=None,
-                 buffer_bytes: int = 4096, buffer_frames: int = 16, clock_hz: int = 0,
-                 watchdog_cycles: int = 1 << 27):  # fmt: skip
+    def __init__(
+        self,
+        config: Config,
+        tech: Portable | None = None,
+        *,
+        engine=None,
+        buffer_bytes: int = 4096,
+        buffer_frames: int = 16,
+        clock_hz: int = 0,
+        watchdog_cycles: int = 1 << 27,
+    ):
         self.config, self.tech, self._engine = config, tech or Portable(), engine
         self.buffer_bytes, self.buffer_frames = buffer_bytes, buffer_frames
         self.clock_hz, self.watchdog_cycles = clock_hz, watchdog_cycles
-        super().__init__({
-            "rx": In(stream.Signature(8)),
-            "tx": Out(stream.Signature(8)),
-            "reset": In(1),
-            "busy": Out(1),
-            "error": Out(1),
-            "active": Out(1),
-            **({"memory": Out(Port(config.dram_bytes))} if config.dram_bytes else {}),
-        })
+        super().__init__(
+            {
+                "rx": In(stream.Signature(8)),
+                "tx": Out(stream.Signature(8)),
+                "reset": In(1),
+                "busy": Out(1),
+                "error": Out(1),
+                "active": Out(1),
+                **({"memory": Out(Port(config.dram_bytes))} if config.dram_bytes else {}),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -99,10 +109,15 @@ class Core(wiring.Component):
         engine = self._engine or Engine(self.config, self.tech)
         compact = self.config.compact
         receiver = Receiver(
-            self.tech, depth=self.buffer_bytes, frames=self.buffer_frames, compact=compact)
+            self.tech, depth=self.buffer_bytes, frames=self.buffer_frames, compact=compact
+        )
         commands = Commands(
-            self.config, buffer_bytes=self.buffer_bytes, buffer_frames=self.buffer_frames,
-            clock_hz=self.clock_hz, watchdog_cycles=self.watchdog_cycles)
+            self.config,
+            buffer_bytes=self.buffer_bytes,
+            buffer_frames=self.buffer_frames,
+            clock_hz=self.clock_hz,
+            watchdog_cycles=self.watchdog_cycles,
+        )
         sender = Sender(self.tech, compact=compact)
         m.submodules.receiver = ResetInserter(self.reset)(receiver)
         m.submodules.commands = ResetInserter(reset_commands)(commands)
@@ -124,18 +139,28 @@ class Core(wiring.Component):
         silence = Signal(range(self.watchdog_cycles + 2))
         m.d.sync += expired.eq(silence == self.watchdog_cycles)
         m.d.comb += [
-            reset.eq(receiver.reset), receiver.clear.eq(expired),
-            commands.session.eq(receiver.session), commands.sequence.eq(receiver.sequence),
+            reset.eq(receiver.reset),
+            receiver.clear.eq(expired),
+            commands.session.eq(receiver.session),
+            commands.sequence.eq(receiver.sequence),
             engine.reset.eq(resetting),
             commands.greet.eq(greet & ~resetting & ~quiet),
             commands.lengths.payload.eq(receiver.lengths.payload),
             commands.lengths.valid.eq(receiver.lengths.valid & ~quiet),
             receiver.lengths.ready.eq(commands.lengths.ready & ~quiet),
-            commands.busy.eq(engine.busy), commands.cycles.eq(engine.cycles),
+            commands.busy.eq(engine.busy),
+            commands.cycles.eq(engine.cycles),
             self.busy.eq(engine.busy),
-            self.active.eq(resetting | quiet | greet | engine.busy
-                           | ~receiver.idle | ~commands.idle | ~sender.idle),
-        ]  # fmt: skip
+            self.active.eq(
+                resetting
+                | quiet
+                | greet
+                | engine.busy
+                | ~receiver.idle
+                | ~commands.idle
+                | ~sender.idle
+            ),
+        ]
 
         with m.If(reset):
             m.d.sync += greet.eq(1)

@@ -51,18 +51,27 @@ class System(wiring.Component):
     busy: Signal
     error: Signal
 
-    def __init__(self, config: Config, tech: Portable, *, clock_hz: int, baud: int, memory=None,
-                 **options):  # fmt: skip
+    def __init__(
+        self, config: Config, tech: Portable, *, clock_hz: int, baud: int, memory=None, **options
+    ):
         if (memory is not None) != (config.dram_bytes > 0):
-            raise ValueError(f"System.memory must be there if Config.dram_bytes is not 0, and only "
-                             f"then, not {memory!r} for {config.dram_bytes}")  # fmt: skip
+            raise ValueError(
+                f"System.memory must be there if Config.dram_bytes is not 0, and only "
+                f"then, not {memory!r} for {config.dram_bytes}"
+            )
         self._memory = memory
         self._uart = Uart(clock_hz=clock_hz, baud=baud)
         self._core = Core(config, tech, clock_hz=clock_hz, **options)
-        super().__init__({
-            "rx": In(1), "tx": Out(1), "reset": In(1),
-            "idle": Out(1), "busy": Out(1), "error": Out(1),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "rx": In(1),
+                "tx": Out(1),
+                "reset": In(1),
+                "idle": Out(1),
+                "busy": Out(1),
+                "error": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -74,7 +83,11 @@ class System(wiring.Component):
             m.submodules.memory = self._memory
             wiring.connect(m, core.memory, self._memory.port)
         m.d.comb += [
-            uart.rx.eq(self.rx), core.reset.eq(self.reset), self.tx.eq(uart.tx),
-            self.idle.eq(~core.busy), self.busy.eq(core.busy), self.error.eq(core.error),
-        ]  # fmt: skip
+            uart.rx.eq(self.rx),
+            core.reset.eq(self.reset),
+            self.tx.eq(uart.tx),
+            self.idle.eq(~core.busy),
+            self.busy.eq(core.busy),
+            self.error.eq(core.error),
+        ]
         return m

@@ -39,15 +39,17 @@ class MemoryEngine(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "reset": In(1),
-            "write": In(stream.Signature(write_layout(config))),
-            "read": In(stream.Signature(read_layout())),
-            "data": Out(stream.Signature(8 * max_unit_bytes(config))),
-            "start": In(stream.Signature(RUN)),
-            "busy": Out(1),
-            "cycles": Out(32),
-        })
+        super().__init__(
+            {
+                "reset": In(1),
+                "write": In(stream.Signature(write_layout(config))),
+                "read": In(stream.Signature(read_layout())),
+                "data": Out(stream.Signature(8 * max_unit_bytes(config))),
+                "start": In(stream.Signature(RUN)),
+                "busy": Out(1),
+                "cycles": Out(32),
+            }
+        )
 
     def elaborate(self, platform):
         """Build the memories and the timer."""
@@ -57,22 +59,26 @@ class MemoryEngine(wiring.Component):
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
             self.write.ready.eq(1),
-            write.addr.eq(self.write.payload.address), write.data.eq(self.write.payload.data),
+            write.addr.eq(self.write.payload.address),
+            write.data.eq(self.write.payload.data),
             write.en.eq(self.write.valid & (self.write.payload.region == Region.ACTIVATION)),
-            read.addr.eq(self.read.payload.address), read.en.eq(Const(1)),
-        ]  # fmt: skip
+            read.addr.eq(self.read.payload.address),
+            read.en.eq(Const(1)),
+        ]
 
         unit = self.write.payload
         # Memories survive a reset, and so do their checksums.
         sums = Array(Signal(32, name=f"sum_{region.name}", reset_less=True) for region in Region)
-        masks = Array((1 << 8 * memory.unit_bytes) - 1
-                      for memory in memory_map(self.config).values())
+        masks = Array(
+            (1 << 8 * memory.unit_bytes) - 1 for memory in memory_map(self.config).values()
+        )
         words = Signal(8 * max_unit_bytes(self.config))
         m.d.comb += words.eq(unit.data & masks[unit.region])
         folded = reduce(xor, (words[at : at + 32] for at in range(0, len(words), 32)))
         with m.If(self.write.valid & (unit.region < len(sums))):
             m.d.sync += sums[unit.region].eq(
-                sums[unit.region].rotate_left(1) ^ unit.address ^ folded)
+                sums[unit.region].rotate_left(1) ^ unit.address ^ folded
+            )
 
         place, waiting = Signal(read_layout()), Signal()
         m.d.comb += self.read.ready.eq(~waiting & ~self.data.valid)
@@ -83,7 +89,8 @@ class MemoryEngine(wiring.Component):
             m.d.sync += [self.data.valid.eq(1), self.data.payload.eq(read.data)]
             with m.If(place.region == Region.COUNTER):
                 m.d.sync += self.data.payload.eq(
-                    Mux(place.address < len(sums), sums[place.address[:3]], place.address))
+                    Mux(place.address < len(sums), sums[place.address[:3]], place.address)
+                )
         with m.If((self.data.valid & self.data.ready) | self.reset):
             m.d.sync += self.data.valid.eq(0)
 
@@ -93,9 +100,10 @@ class MemoryEngine(wiring.Component):
             m.d.sync += [left.eq(left - 1), self.cycles.eq(self.cycles + 1)]
         with m.Elif(self.start.valid):
             m.d.sync += [
-                left.eq(self.start.payload.count * CYCLES_PER_DESCRIPTOR), self.cycles.eq(0),
+                left.eq(self.start.payload.count * CYCLES_PER_DESCRIPTOR),
+                self.cycles.eq(0),
                 endless.eq(self.start.payload.first == self.config.descriptor_count - 1),
-            ]  # fmt: skip
+            ]
         with m.If(self.reset):
             m.d.sync += [left.eq(0), endless.eq(0), waiting.eq(0), self.cycles.eq(0)]
         return m

@@ -34,9 +34,16 @@ class PinBoard(SimulatedBoard):
         If the library has to be built and a tool is missing or fails.
     """
 
-    def __init__(self, config: Config, *, clock_hz: int, baud: int, stand_in: bool = False,
-                 watchdog_cycles: int = 1 << 27,
-                 progress: Callable[[str], None] = lambda stage: None):  # fmt: skip
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock_hz: int,
+        baud: int,
+        stand_in: bool = False,
+        watchdog_cycles: int = 1 << 27,
+        progress: Callable[[str], None] = lambda stage: None,
+    ):
         def make():
             # Amaranth takes a while to import, and a cached library does without.
             from weft_hw.system import System
@@ -45,8 +52,14 @@ class PinBoard(SimulatedBoard):
             from weft_sim.memory_engine import MemoryEngine
 
             engine = MemoryEngine(config) if stand_in else None
-            return System(config, Portable(), clock_hz=clock_hz, baud=baud, engine=engine,
-                          watchdog_cycles=watchdog_cycles)  # fmt: skip
+            return System(
+                config,
+                Portable(),
+                clock_hz=clock_hz,
+                baud=baud,
+                engine=engine,
+                watchdog_cycles=watchdog_cycles,
+            )
 
         key = f"{fingerprint(config):016x} {config!r} {clock_hz} {baud} {watchdog_cycles}"
         if stand_in:
@@ -54,12 +67,15 @@ class PinBoard(SimulatedBoard):
         self._open(build_library(make, key, HARNESS, progress), clock_hz, baud)
 
     def _open(self, library: Path, clock_hz: int, baud: int):
-        super().__init__(library, {
-            "board_error": (ctypes.c_int, []),
-            "board_rates": (None, [ctypes.c_double, ctypes.c_double]),
-            "board_noise": (None, [ctypes.c_uint64, ctypes.c_double, ctypes.c_int]),
-            "board_disturbances": (ctypes.c_uint64, []),
-        })  # fmt: skip
+        super().__init__(
+            library,
+            {
+                "board_error": (ctypes.c_int, []),
+                "board_rates": (None, [ctypes.c_double, ctypes.c_double]),
+                "board_noise": (None, [ctypes.c_uint64, ctypes.c_double, ctypes.c_int]),
+                "board_disturbances": (ctypes.c_uint64, []),
+            },
+        )
         self.clock_hz, self.baud = clock_hz, baud
         self.set_host(0.0)
 

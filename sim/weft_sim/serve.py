@@ -252,7 +252,9 @@ class _PtyServer(_Server):
     def _open(self):
         self._stream = _Stream(
             lambda room: os.read(self._master, room),
-            lambda data: os.write(self._master, data), self._master)  # fmt: skip
+            lambda data: os.write(self._master, data),
+            self._master,
+        )
 
     def _drop(self):
         # A reader who went away must not stop the board: what he leaves is lost.
@@ -260,8 +262,13 @@ class _PtyServer(_Server):
         self._open()
 
 
-def serve_tcp(board: VirtualBoard, port: int, *, host: str = "127.0.0.1",
-              announce: Callable[[str], None] = print):  # fmt: skip
+def serve_tcp(
+    board: VirtualBoard,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    announce: Callable[[str], None] = print,
+):
     """Serve ``board`` to one client at a time until interrupted; others get a sentence.
 
     Parameters

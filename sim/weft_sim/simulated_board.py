@@ -14,9 +14,11 @@ _Signature = tuple[Any, Sequence[Any]]
 _FUNCTIONS: Mapping[str, _Signature] = {
     "board_close": (None, []),
     "board_cycles": (ctypes.c_uint64, []),
-    "board_exchange": (_SIZE, [ctypes.c_char_p, _SIZE, ctypes.POINTER(_SIZE), ctypes.c_char_p,
-                               _SIZE, ctypes.c_uint64]),
-}  # fmt: skip
+    "board_exchange": (
+        _SIZE,
+        [ctypes.c_char_p, _SIZE, ctypes.POINTER(_SIZE), ctypes.c_char_p, _SIZE, ctypes.c_uint64],
+    ),
+}
 
 
 class SimulatedBoard:
@@ -68,8 +70,9 @@ class SimulatedBoard:
             What the board sent meanwhile; at most 65,536 bytes at a time.
         """
         taken, start = _SIZE(), time.perf_counter()
-        count = self._call("board_exchange", data, len(data), ctypes.byref(taken), self._out,
-                           _OUT_BYTES, budget)  # fmt: skip
+        count = self._call(
+            "board_exchange", data, len(data), ctypes.byref(taken), self._out, _OUT_BYTES, budget
+        )
         self.seconds += time.perf_counter() - start
         return taken.value, ctypes.string_at(self._out, count)
 

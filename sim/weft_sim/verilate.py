@@ -48,10 +48,25 @@ _TRACE_FORMATS = {
     ".vcd": ("--trace-vcd", ["-DVM_TRACE=1", "-DVM_TRACE_VCD=1"], "verilated_vcd_c.cpp", []),
 }
 _VERILATOR_OPTIONS = [
-    "--cc", "--prefix", "Vtop", "-Mdir", "model", "-O3", "--x-assign", "fast",
-    "--x-initial", "fast", "--noassert", "--no-timing",
-    "-Wno-fatal", "-Wno-lint", "--output-split", "20000", "--output-split-cfuncs", "2000",
-]  # fmt: skip
+    "--cc",
+    "--prefix",
+    "Vtop",
+    "-Mdir",
+    "model",
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "fast",
+    "--noassert",
+    "--no-timing",
+    "-Wno-fatal",
+    "-Wno-lint",
+    "--output-split",
+    "20000",
+    "--output-split-cfuncs",
+    "2000",
+]
 
 
 def _digest(*parts: bytes | str) -> str:
@@ -82,8 +97,11 @@ def _sources() -> bytes:
 
 
 def build_library(
-    component: Callable[[], Any], key: str, harness: Path,
-    progress: Progress = lambda stage: None, waves: str = "",
+    component: Callable[[], Any],
+    key: str,
+    harness: Path,
+    progress: Progress = lambda stage: None,
+    waves: str = "",
 ) -> Path:
     """Return a shared library of ``component`` behind ``harness``, building it if need be.
 
@@ -139,7 +157,10 @@ def build_library(
 
 
 def build_netlist(
-    netlist: Path, models: Sequence[Path], cells: Path, harness: Path,
+    netlist: Path,
+    models: Sequence[Path],
+    cells: Path,
+    harness: Path,
     progress: Progress = lambda stage: None,
 ) -> Path:
     """Return a shared library of a synthesised design behind ``harness``, building it if need be.
@@ -163,9 +184,19 @@ def build_netlist(
         If there is no place for the library.
     """
     # Verilator takes a pad that is tied to an input for a driver of it.
-    options = [*_VERILATOR_OPTIONS, "--x-initial", "unique", "-Wno-ASSIGNIN", "--top-module",
-               "pins", "short.v", *map(str, models), "-v", str(cells),
-               f"+incdir+{cells.parent}"]  # fmt: skip
+    options = [
+        *_VERILATOR_OPTIONS,
+        "--x-initial",
+        "unique",
+        "-Wno-ASSIGNIN",
+        "--top-module",
+        "pins",
+        "short.v",
+        *map(str, models),
+        "-v",
+        str(cells),
+        f"+incdir+{cells.parent}",
+    ]
     folder = _simulators()
     texts = [file.read_bytes() for file in [netlist, *models, cells, harness]]
     fixed = repr(_VERILATOR_OPTIONS), _NETLIST_SCRIPT, _tool_versions()
@@ -201,15 +232,25 @@ def _check_waves(waves: str) -> None:
             except ToolError:
                 raise ToolError(
                     "FST files need zlib's header (Debian: apt install zlib1g-dev); a file whose "
-                    "name ends in .vcd needs none") from None
+                    "name ends in .vcd needs none"
+                ) from None
 
 
 def _compile(build: Path, harness: Path, waves: str = "") -> Path:
     """Compile the model and the harness into a shared library."""
     include = verilator_root() / "include"
     _, macros, tracer, libraries = _TRACE_FORMATS.get(waves, ("", ["-DVM_TRACE=0"], "", []))
-    options = ["-std=c++17", "-fPIC", "-w", *macros, "-DVM_COVERAGE=0", "-DVM_SC=0",
-               "-Imodel", f"-I{include}", f"-I{include / 'vltstd'}"]  # fmt: skip
+    options = [
+        "-std=c++17",
+        "-fPIC",
+        "-w",
+        *macros,
+        "-DVM_COVERAGE=0",
+        "-DVM_SC=0",
+        "-Imodel",
+        f"-I{include}",
+        f"-I{include / 'vltstd'}",
+    ]
     model = sorted((build / "model").glob("*.cpp"), key=lambda file: -file.stat().st_size)
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
     if tracer:
@@ -219,14 +260,16 @@ def _compile(build: Path, harness: Path, waves: str = "") -> Path:
         # What runs once, at the start, is not worth optimising.
         once = source.stem.endswith(("__Slow", "__Syms"))
         target = f"{source.stem}.o"
-        run_tool([compiler(), *options, "-O0" if once else "-O2", "-c", source, "-o", target],
-                 cwd=build)  # fmt: skip
+        run_tool(
+            [compiler(), *options, "-O0" if once else "-O2", "-c", source, "-o", target], cwd=build
+        )
         return target
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(build_one, [*model, *runtime, harness.resolve()]))
-    run_tool([compiler(), "-shared", "-pthread", "-o", "library.so", *objects, *libraries],
-             cwd=build)  # fmt: skip
+    run_tool(
+        [compiler(), "-shared", "-pthread", "-o", "library.so", *objects, *libraries], cwd=build
+    )
     return build / "library.so"
 
 

@@ -40,9 +40,15 @@ class VirtualBoard(SimulatedBoard):
         If the library has to be built and a tool is missing or fails.
     """
 
-    def __init__(self, config: Config, *, stand_in: bool = False, watchdog_cycles: int = 1 << 27,
-                 progress: Callable[[str], None] = lambda stage: None,
-                 waves: Path | None = None):  # fmt: skip
+    def __init__(
+        self,
+        config: Config,
+        *,
+        stand_in: bool = False,
+        watchdog_cycles: int = 1 << 27,
+        progress: Callable[[str], None] = lambda stage: None,
+        waves: Path | None = None,
+    ):
         def make():
             # Amaranth takes a while to import, and a cached library does without.
             from weft_hw.core import Core
@@ -58,12 +64,15 @@ class VirtualBoard(SimulatedBoard):
         if stand_in:
             key += Path(__file__).with_name("memory_engine.py").read_text()
         more: dict[str, Any] = {
-            "board_busy": (ctypes.c_int, []), "board_active": (ctypes.c_int, []),
+            "board_busy": (ctypes.c_int, []),
+            "board_active": (ctypes.c_int, []),
             "board_memory": (None, [ctypes.c_int]),
-        }  # fmt: skip
+        }
         if waves is not None:
-            more |= {"board_trace_to": (None, [ctypes.c_char_p]),
-                     "board_trace": (None, [ctypes.c_int])}  # fmt: skip
+            more |= {
+                "board_trace_to": (None, [ctypes.c_char_p]),
+                "board_trace": (None, [ctypes.c_int]),
+            }
         library = build_library(make, key, _HARNESS, progress, waves.suffix if waves else "")
         super().__init__(library, more)
         if config.dram_bytes:

@@ -34,7 +34,8 @@ def result(data: bytes) -> str:
         return "refused: " + re.sub(r"; replace these layers.*", "", str(error))[:160]
     try:
         interpreter = Interpreter(
-            model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+            model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+        )
         interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         return f"imports, but LiteRT refuses it: {str(error)[:100]}".replace("\n", " ")

@@ -58,15 +58,21 @@ def networks(keras: Any) -> dict[str, Callable[[Any], Any]]:
         return layers.Dense(4)(layers.LayerNormalization()(y))
 
     found: dict[str, Callable[[Any], Any]] = {
-        "conv": conv, "residual": residual, "squeeze": squeeze, "separable": separable,
-        "branches": branches, "classifier": classifier, "one_dimension": one_dimension,
+        "conv": conv,
+        "residual": residual,
+        "squeeze": squeeze,
+        "separable": separable,
+        "branches": branches,
+        "classifier": classifier,
+        "one_dimension": one_dimension,
         "layer_norm": attention,
         "dilated": lambda x: conv(x, dilation_rate=2),
         "transposed": lambda x: layers.Conv2DTranspose(6, 3, strides=2, padding="same")(conv(x)),
         "upsampling": lambda x: conv(layers.UpSampling2D(2)(conv(x))),
         "bilinear": lambda x: conv(layers.UpSampling2D(2, interpolation="bilinear")(conv(x))),
         "prelu": lambda x: layers.PReLU(shared_axes=[1, 2])(conv(x)),
-        "padding": padding, "mirror": mirror,
+        "padding": padding,
+        "mirror": mirror,
         "cropping": lambda x: conv(layers.Cropping2D(((1, 2), (2, 1)))(conv(x))),
         "strides": lambda x: conv(conv(x)[:, ::2, ::2]),
         "split": lambda x: ops.concatenate(ops.split(conv(x), 2, axis=-1)[::-1], axis=-1),
@@ -87,9 +93,22 @@ def networks(keras: Any) -> dict[str, Callable[[Any], Any]]:
         "rescaling": lambda x: conv(layers.Rescaling(1 / 127.5, offset=-1)(x)),
     }
     for name in (
-        "relu", "relu6", "sigmoid", "tanh", "elu", "gelu", "hard_sigmoid", "hard_swish",
-        "leaky_relu", "selu", "silu", "softplus", "softsign", "mish", "log_softmax",
-    ):  # fmt: skip
+        "relu",
+        "relu6",
+        "sigmoid",
+        "tanh",
+        "elu",
+        "gelu",
+        "hard_sigmoid",
+        "hard_swish",
+        "leaky_relu",
+        "selu",
+        "silu",
+        "softplus",
+        "softsign",
+        "mish",
+        "log_softmax",
+    ):
         found[name] = lambda x, name=name: layers.Activation(name)(conv(x))
     return found
 

@@ -39,17 +39,21 @@ def speaking(monkeypatch, tmp_path, parts, pause):
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setattr(
-            public_models, "SOURCE", f"http://127.0.0.1:{listener.getsockname()[1]}/")
+            public_models, "SOURCE", f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        )
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         yield asked
 
 
-@pytest.mark.parametrize("parts", [
-    [HEAD[at : at + 1] for at in range(len(HEAD))],
-    [HEAD + b"\r\n", *[b"x"] * 1000],
-    [HEAD, *[b"X-More: y\r\n"] * 1000],
-    [],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [HEAD[at : at + 1] for at in range(len(HEAD))],
+        [HEAD + b"\r\n", *[b"x"] * 1000],
+        [HEAD, *[b"X-More: y\r\n"] * 1000],
+        [],
+    ],
+)
 def test_a_server_that_drips(monkeypatch, tmp_path, parts):
     monkeypatch.setattr(public_models, "_FETCH_SECONDS", 0.5)
     with speaking(monkeypatch, tmp_path, parts or [b""] * 100, 0.05):

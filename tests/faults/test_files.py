@@ -39,8 +39,11 @@ class Failing:
         class Os:
             def __getattr__(self, name):
                 found = getattr(os, name)
-                return failing.step(found) if name in (
-                    "open", "fsync", "fstat", "close", "fdopen", "access") else found
+                return (
+                    failing.step(found)
+                    if name in ("open", "fsync", "fstat", "close", "fdopen", "access")
+                    else found
+                )
 
         patch.setattr(files, "os", Os())
         for name in ("replace", "chmod", "stat"):

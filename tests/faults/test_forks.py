@@ -36,8 +36,10 @@ def in_a_fork(function):
 @pytest.mark.parametrize("how", ["tcp", "pty"])
 def test_a_fork_opens_a_session_of_its_own(how):
     expected = weft.InferenceSession("digits").run(None, FEED)[0].tolist()
-    with serving(how, "real") as server, weft.InferenceSession(
-            "digits", device=server.device, config="tiny") as session:
+    with (
+        serving(how, "real") as server,
+        weft.InferenceSession("digits", device=server.device, config="tiny") as session,
+    ):
 
         def run():
             return session.run(None, FEED)[0].tolist()
@@ -60,8 +62,10 @@ def test_a_fork_opens_a_session_of_its_own(how):
 
 @pytest.mark.rtl
 def test_a_fork_does_not_wait_for_a_lock_that_was_held():
-    with serving("tcp", "real") as server, weft.InferenceSession(
-            "digits", device=server.device, config="tiny") as session:
+    with (
+        serving("tcp", "real") as server,
+        weft.InferenceSession("digits", device=server.device, config="tiny") as session,
+    ):
         held, done = threading.Event(), threading.Event()
 
         def hold():

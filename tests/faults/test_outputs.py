@@ -18,21 +18,31 @@ OLD = b"what was there before"
 
 def weft(*arguments, file_bytes=resource.RLIM_INFINITY, **options):
     """Run the command in a process that may write files of ``file_bytes`` at most."""
+
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
     return subprocess.run(
-        [sys.executable, "-m", "weft", *map(str, arguments)], capture_output=True, text=True,
-        timeout=120, check=False, preexec_fn=limit,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, **options)
+        [sys.executable, "-m", "weft", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=limit,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        **options,
+    )
 
 
-@pytest.mark.parametrize("arguments, name", [
-    (["run", "digits", "-o"], "x.npy"),
-    (["run", "digits", "-o"], "x.npz"),
-    (["compile", "digits", "-c", "tiny", "-o"], "x.weft"),
-    (["report", "digits", "-c", "tiny", "-o"], "x.html"),
-])
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        (["run", "digits", "-o"], "x.npy"),
+        (["run", "digits", "-o"], "x.npz"),
+        (["compile", "digits", "-c", "tiny", "-o"], "x.weft"),
+        (["report", "digits", "-c", "tiny", "-o"], "x.html"),
+    ],
+)
 def test_a_full_disk(tmp_path, arguments, name):
     path = tmp_path / name
     path.write_bytes(OLD)

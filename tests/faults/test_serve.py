@@ -45,7 +45,8 @@ def serve_one(server, seed=1):
 def infer(board, seed):
     data = random.Random(seed).randbytes(2048)
     _, [got] = board.execute(
-        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Place(Region.ACTIVATION, 0, 512)])
+        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Place(Region.ACTIVATION, 0, 512)]
+    )
     assert got == data
 
 
@@ -181,9 +182,11 @@ def test_an_honest_client_among_many_connects(server):
         while not done.is_set():
             times.append(timed(100 + len(times)))
         attacker.join()
-    print(f"{kinds}: {len(times)} inferences, median {usual * 1e3:.1f} ms alone and "
-          f"{statistics.median(times) * 1e3:.1f} ms among them, slowest {max(times) * 1e3:.1f} ms, "
-          f"alone {slowest_alone * 1e3:.1f} ms")
+    print(
+        f"{kinds}: {len(times)} inferences, median {usual * 1e3:.1f} ms alone and "
+        f"{statistics.median(times) * 1e3:.1f} ms among them, slowest {max(times) * 1e3:.1f} ms, "
+        f"alone {slowest_alone * 1e3:.1f} ms"
+    )
     assert sum(kinds.values()) == CONNECTS and times
     # Threads of the attack share this process's interpreter; the server alone is to be judged.
     assert statistics.median(times) < 2 * usual + 0.01

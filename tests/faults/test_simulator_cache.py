@@ -73,9 +73,11 @@ def test_an_index_of_another_build_is_not_followed(cache, library):
 @pytest.mark.timeout(600)
 def test_builds_that_are_killed_and_a_library_that_is_cut_short(cache):
     """What was cut off is never used; half of a library used to end in SIGBUS."""
-    code = ("from weft_hw.contract.config import get_config\n"
-            "from weft_sim.virtual_board import VirtualBoard\n"
-            "VirtualBoard(get_config('tiny'), stand_in=True).close()")
+    code = (
+        "from weft_hw.contract.config import get_config\n"
+        "from weft_sim.virtual_board import VirtualBoard\n"
+        "VirtualBoard(get_config('tiny'), stand_in=True).close()"
+    )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
     def build():

@@ -27,8 +27,9 @@ class Builder:
 
     def tensor(self, shape, quantization=None, *, dtype: type = np.int8, data=None) -> str:
         name = f"t{len(self.tensors)}"
-        self.tensors[name] = Tensor(name, tuple(int(s) for s in shape), np.dtype(dtype),
-                                    quantization, data)  # fmt: skip
+        self.tensors[name] = Tensor(
+            name, tuple(int(s) for s in shape), np.dtype(dtype), quantization, data
+        )
         return name
 
     def input(self, *shape) -> str:
@@ -39,8 +40,14 @@ class Builder:
     def node(self, operator, inputs, shape, quantization, **attributes) -> str:
         output = self.tensor(shape, quantization)
         self.nodes.append(
-            Node(operator, f"{operator.lower()}{len(self.nodes)}", tuple(inputs), (output,),
-                 attributes))  # fmt: skip
+            Node(
+                operator,
+                f"{operator.lower()}{len(self.nodes)}",
+                tuple(inputs),
+                (output,),
+                attributes,
+            )
+        )
         return output
 
     def scale(self, name) -> float:
@@ -52,67 +59,111 @@ class Builder:
         out = shape[-1]
         scales = self.rng.uniform(0.002, 0.02, out if per_channel else 1).astype(np.float32)
         w = self.tensor(
-            weights.shape, Quantization(scales, np.zeros(len(scales), np.int64), axis),
-            data=weights)  # fmt: skip
+            weights.shape, Quantization(scales, np.zeros(len(scales), np.int64), axis), data=weights
+        )
         bias = self.rng.integers(-3000, 3000, out).astype(np.int32)
         b = self.tensor((out,), None, dtype=np.int32, data=bias)
         spread = self.scale(x) * float(scales.mean()) * 74 * 74 * np.sqrt(taps)
         result = self.quantization(spread / 50)
         activation = str(self.rng.choice(ACTIVATIONS))
-        return self.node(
-            operator, (x, w, b), shape, result, activation=activation, **attributes)
+        return self.node(operator, (x, w, b), shape, result, activation=activation, **attributes)
 
     def _weights(self, *shape):
         return self.rng.integers(-127, 128, shape).astype(np.int8)
 
-    def conv(self, x, out, kernel=(3, 3), stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1),
-             groups=1) -> str:  # fmt: skip
+    def conv(
+        self, x, out, kernel=(3, 3), stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1), groups=1
+    ) -> str:
         height, width, channels = self.tensors[x].shape[1:]
         size = out_size((height, width), kernel, stride, padding, dilation)
         weights = self._weights(out, *kernel, channels // groups)
         return self._linear(
-            "CONV_2D", x, weights, weights[0].size, (1, *size, out), 0, stride=stride,
-            padding=padding, dilation=dilation, groups=groups)  # fmt: skip
+            "CONV_2D",
+            x,
+            weights,
+            weights[0].size,
+            (1, *size, out),
+            0,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+        )
 
-    def depthwise(self, x, multiplier=1, kernel=(3, 3), stride=(1, 1), padding=(0, 0, 0, 0),
-                  dilation=(1, 1)) -> str:  # fmt: skip
+    def depthwise(
+        self, x, multiplier=1, kernel=(3, 3), stride=(1, 1), padding=(0, 0, 0, 0), dilation=(1, 1)
+    ) -> str:
         height, width, channels = self.tensors[x].shape[1:]
         size = out_size((height, width), kernel, stride, padding, dilation)
         weights = self._weights(1, *kernel, channels * multiplier)
         return self._linear(
-            "DEPTHWISE_CONV_2D", x, weights, kernel[0] * kernel[1],
-            (1, *size, channels * multiplier), 3, stride=stride, padding=padding,
-            dilation=dilation, depth_multiplier=multiplier)  # fmt: skip
+            "DEPTHWISE_CONV_2D",
+            x,
+            weights,
+            kernel[0] * kernel[1],
+            (1, *size, channels * multiplier),
+            3,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            depth_multiplier=multiplier,
+        )
 
     def fully_connected(self, x, out) -> str:
         features = int(np.prod(self.tensors[x].shape[1:]))
         return self._linear(
-            "FULLY_CONNECTED", x, self._weights(out, features), features, (1, out), 0,
-            per_channel=False)  # fmt: skip
+            "FULLY_CONNECTED",
+            x,
+            self._weights(out, features),
+            features,
+            (1, out),
+            0,
+            per_channel=False,
+        )
 
-    def pool(self, operator, x, kernel=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0),
-             dilation=(1, 1)) -> str:  # fmt: skip
+    def pool(
+        self, operator, x, kernel=(2, 2), stride=(2, 2), padding=(0, 0, 0, 0), dilation=(1, 1)
+    ) -> str:
         height, width, channels = self.tensors[x].shape[1:]
         size = out_size((height, width), kernel, stride, padding, dilation)
         optional = {"dilation": dilation} if dilation != (1, 1) else {}
         return self.node(
-            operator, (x,), (1, *size, channels), self.tensors[x].quantization,
-            kernel=kernel, stride=stride, padding=padding, **optional,
-            activation=str(self.rng.choice(ACTIVATIONS)))  # fmt: skip
+            operator,
+            (x,),
+            (1, *size, channels),
+            self.tensors[x].quantization,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            **optional,
+            activation=str(self.rng.choice(ACTIVATIONS)),
+        )
 
     def binary(self, operator, a, b) -> str:
-        scale = self.scale(a) * self.scale(b) * 90 if operator == "MUL" else (
-            self.scale(a) + self.scale(b))  # fmt: skip
+        scale = (
+            self.scale(a) * self.scale(b) * 90
+            if operator == "MUL"
+            else (self.scale(a) + self.scale(b))
+        )
         return self.node(
-            operator, (a, b), self.tensors[a].shape, self.quantization(scale),
-            activation=str(self.rng.choice(ACTIVATIONS)))  # fmt: skip
+            operator,
+            (a, b),
+            self.tensors[a].shape,
+            self.quantization(scale),
+            activation=str(self.rng.choice(ACTIVATIONS)),
+        )
 
     def concatenation(self, *names) -> str:
         shape = self.tensors[names[0]].shape
         channels = sum(self.tensors[name].shape[-1] for name in names)
         return self.node(
-            "CONCATENATION", names, (*shape[:-1], channels), self.tensors[names[0]].quantization,
-            axis=3, activation="NONE")  # fmt: skip
+            "CONCATENATION",
+            names,
+            (*shape[:-1], channels),
+            self.tensors[names[0]].quantization,
+            axis=3,
+            activation="NONE",
+        )
 
     def share_quantization(self, *names) -> None:
         """Give tensors the quantisation of the first one, as a converter does before CONCAT."""
@@ -122,8 +173,7 @@ class Builder:
             self.tensors[name] = Tensor(name, old.shape, old.dtype, first)
 
     def unary(self, operator, x, **attributes) -> str:
-        return self.node(
-            operator, (x,), self.tensors[x].shape, self.quantization(), **attributes)
+        return self.node(operator, (x,), self.tensors[x].shape, self.quantization(), **attributes)
 
     def reshape(self, x, *shape) -> str:
         return self.node("RESHAPE", (x,), (1, *shape), self.tensors[x].quantization)
@@ -132,13 +182,23 @@ class Builder:
         height, width, channels = self.tensors[x].shape[1:]
         shape = (1, height + sum(rows), width + sum(columns), channels)
         return self.node(
-            "PAD", (x,), shape, self.tensors[x].quantization,
-            paddings=((0, 0), rows, columns, (0, 0)), **attributes)  # fmt: skip
+            "PAD",
+            (x,),
+            shape,
+            self.tensors[x].quantization,
+            paddings=((0, 0), rows, columns, (0, 0)),
+            **attributes,
+        )
 
     def build(self, *outputs) -> Graph:
         return Graph(
-            "random", tuple(self.nodes), self.tensors, tuple(self.inputs), tuple(outputs),
-            self.rounding)  # fmt: skip
+            "random",
+            tuple(self.nodes),
+            self.tensors,
+            tuple(self.inputs),
+            tuple(outputs),
+            self.rounding,
+        )
 
     def feeds(self):
         return {

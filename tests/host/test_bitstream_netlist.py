@@ -11,11 +11,15 @@ PINS = [f"{name}{half}" for half in range(2) for name in "ABCD"]
 
 def cell(kind, init=("0" * 16, "0" * 16), **connections):
     """Return a cell; what begins with S or Z, and COUT, is an output."""
-    directions = {port: "output" if port[0] in "SZ" or port == "COUT" else "input"
-                  for port in connections}
-    return {"type": kind, "port_directions": directions, "connections": connections,
-            "parameters": {"INIT0": init[0], "INIT1": init[1], "INJECT1_0": "NO",
-                           "INJECT1_1": "NO"}}  # fmt: skip
+    directions = {
+        port: "output" if port[0] in "SZ" or port == "COUT" else "input" for port in connections
+    }
+    return {
+        "type": kind,
+        "port_directions": directions,
+        "connections": connections,
+        "parameters": {"INIT0": init[0], "INIT1": init[1], "INJECT1_0": "NO", "INJECT1_1": "NO"},
+    }
 
 
 def carry(init=("0" * 16, "0" * 16), **connections):
@@ -25,14 +29,24 @@ def carry(init=("0" * 16, "0" * 16), **connections):
 
 def spare(tmp_path, cells, reads=(), **options):
     """Return the cells after the pass, and what it counted."""
-    bits = {bit for c in cells.values() for pins in c["connections"].values() for bit in pins
-            if isinstance(bit, int)}
-    module = {"ports": {"o": {"direction": "output", "bits": list(reads)}}, "cells": cells,
-              "netnames": {f"n{bit}": {"bits": [bit]} for bit in sorted(bits)},
-              "attributes": {"top": "1"}}
+    bits = {
+        bit
+        for c in cells.values()
+        for pins in c["connections"].values()
+        for bit in pins
+        if isinstance(bit, int)
+    }
+    module = {
+        "ports": {"o": {"direction": "output", "bits": list(reads)}},
+        "cells": cells,
+        "netnames": {f"n{bit}": {"bits": [bit]} for bit in sorted(bits)},
+        "attributes": {"top": "1"},
+    }
     path = tmp_path / "top.json"
-    modules = {"top": module, "a black box": {
-        "ports": {}, "cells": {}, "netnames": {}, "attributes": {"blackbox": "1"}}}
+    modules = {
+        "top": module,
+        "a black box": {"ports": {}, "cells": {}, "netnames": {}, "attributes": {"blackbox": "1"}},
+    }
     path.write_text(json.dumps({"creator": "a tool", "modules": modules}))
     counts = spare_logic_and_wires(path, **options)
     design = json.loads(path.read_text())
@@ -70,15 +84,19 @@ def half_cell(init, inputs, carry_in, inject="NO"):
 
 
 def values(pins, half, free):
-    return [int(pins[f"{name}{half}"][0]) if pins[f"{name}{half}"][0] in ("0", "1")
-            else free[place] for place, name in enumerate("ABCD")]
+    return [
+        int(pins[f"{name}{half}"][0]) if pins[f"{name}{half}"][0] in ("0", "1") else free[place]
+        for place, name in enumerate("ABCD")
+    ]
 
 
 @pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize("constants", list(product("01-", repeat=4)), ids="".join)
 def test_a_half_computes_the_same_and_no_zero_is_left_at_c_and_d(tmp_path, constants, half):
-    pins = {f"{name}{half}": [2 if value == "-" else value]
-            for name, value in zip("ABCD", constants, strict=True)}
+    pins = {
+        f"{name}{half}": [2 if value == "-" else value]
+        for name, value in zip("ABCD", constants, strict=True)
+    }
     for init in ("1001011010101010", "0111100010001000", "0000000000001010", "1110010111010011"):
         before = carry((init,) * 2, CIN=[3], COUT=["x"], **pins)
         after, counts = spare(tmp_path, {"cell": before})
@@ -87,11 +105,13 @@ def test_a_half_computes_the_same_and_no_zero_is_left_at_c_and_d(tmp_path, const
         assert counts == {"constants": zeros, "carries_in": 0, "carries_out": 0, "controls": 0}
         for name, value in zip("ABCD", constants, strict=True):
             kept = name in "AB" or value != "0"
-            assert after["connections"][f"{name}{half}"] == ([2] if value == "-" else [
-                value if kept else "1"])
+            assert after["connections"][f"{name}{half}"] == (
+                [2] if value == "-" else [value if kept else "1"]
+            )
         for *free, carry_in in product((0, 1), repeat=5):
             assert half_cell(
-                after["parameters"][f"INIT{half}"], values(after["connections"], half, free),
+                after["parameters"][f"INIT{half}"],
+                values(after["connections"], half, free),
                 carry_in,
             ) == half_cell(init, values(before["connections"], half, free), carry_in)
         other = 1 - half
@@ -101,10 +121,15 @@ def test_a_half_computes_the_same_and_no_zero_is_left_at_c_and_d(tmp_path, const
 @pytest.mark.parametrize("constant", ["0", "1"])
 def test_a_constant_carry_in_is_made_in_the_chain(tmp_path, constant):
     adds = ("0110011010101010", "0" * 16)
-    after, counts = spare(tmp_path, {
-        "first": carry(adds, CIN=[constant], COUT=[4]), "second": carry(CIN=[4], COUT=["x"]),
-        "another": carry(adds, CIN=[constant], COUT=["x"]),
-        "from logic": carry(CIN=[3], COUT=["x"])})
+    after, counts = spare(
+        tmp_path,
+        {
+            "first": carry(adds, CIN=[constant], COUT=[4]),
+            "second": carry(CIN=[4], COUT=["x"]),
+            "another": carry(adds, CIN=[constant], COUT=["x"]),
+            "from logic": carry(CIN=[3], COUT=["x"]),
+        },
+    )
     assert counts == {"constants": 0, "carries_in": 2, "carries_out": 0, "controls": 0}
     assert after["second"]["connections"]["CIN"] == [4]
     assert after["from logic"]["connections"]["CIN"] == [3]
@@ -116,8 +141,9 @@ def test_a_constant_carry_in_is_made_in_the_chain(tmp_path, constant):
         assert all(start["connections"][pin] == ["1"] for pin in PINS)
         for unknown in (0, 1):  # nothing is connected to its own carry in
             _, middle = half_cell(start["parameters"]["INIT0"], [1] * 4, unknown)
-            _, out = half_cell(start["parameters"]["INIT1"], [1] * 4, middle,
-                               start["parameters"]["INJECT1_1"])
+            _, out = half_cell(
+                start["parameters"]["INIT1"], [1] * 4, middle, start["parameters"]["INJECT1_1"]
+            )
             assert out == int(constant)
     assert nets == {5, 6}  # nets of their own
 
@@ -128,14 +154,22 @@ def test_a_half_that_makes_its_carry_needs_none(tmp_path, constant):
     makes, passes = "0000000000001010", "0000001000001010"
 
     def chain(init, **connections):
-        return carry((init, "0" * 16), **{"CIN": [constant], "D0": ["1"], "COUT": [4],
-                                          "S0": [5]} | connections)
+        return carry(
+            (init, "0" * 16),
+            **{"CIN": [constant], "D0": ["1"], "COUT": [4], "S0": [5]} | connections,
+        )
 
-    after, counts = spare(tmp_path, {
-        "makes": chain(makes), "passes": chain(passes), "D is free": chain(makes, D0=[2]),
-        "never passes": chain(passes, C0=["1"]),
-        "sum is read": chain(makes, S0=[6]), "reads": carry(CIN=[4], A0=[6], COUT=["x"]),
-    })
+    after, counts = spare(
+        tmp_path,
+        {
+            "makes": chain(makes),
+            "passes": chain(passes),
+            "D is free": chain(makes, D0=[2]),
+            "never passes": chain(passes, C0=["1"]),
+            "sum is read": chain(makes, S0=[6]),
+            "reads": carry(CIN=[4], A0=[6], COUT=["x"]),
+        },
+    )
     asked = {"passes", "D is free", "sum is read"}
     assert counts["carries_in"] == len(asked)
     unconnected = {name for name, c in after.items() if c["connections"].get("CIN") == ["x"]}
@@ -147,25 +181,44 @@ def test_a_half_that_makes_its_carry_needs_none(tmp_path, constant):
 
 def test_each_multiplier_has_constants_of_its_own_at_its_controls(tmp_path):
     def multiplier():
-        return cell("MULT18X18D", A0=["0"], B17=["1"], CLK0=[3], CE0=["1"], RST0=["0"],
-                    SIGNEDA=["1"], SIGNEDB=[4], SOURCEA=["0"], CE1=["x"])  # fmt: skip
+        return cell(
+            "MULT18X18D",
+            A0=["0"],
+            B17=["1"],
+            CLK0=[3],
+            CE0=["1"],
+            RST0=["0"],
+            SIGNEDA=["1"],
+            SIGNEDB=[4],
+            SOURCEA=["0"],
+            CE1=["x"],
+        )
 
     before = {"one": multiplier(), "two": multiplier(), "logic": cell("LUT4", A=["0"], Z=[5])}
     after, counts = spare(tmp_path, before)
     assert counts == {"constants": 0, "carries_in": 0, "carries_out": 0, "controls": 8}
     assert after["logic"] == before["logic"]
-    drivers = {pins["Z"][0]: after[name]["parameters"]["INIT"]
-               for name, pins in ((n, c["connections"]) for n, c in after.items())
-               if after[name]["type"] == "LUT4" and name != "logic"}
+    drivers = {
+        pins["Z"][0]: after[name]["parameters"]["INIT"]
+        for name, pins in ((n, c["connections"]) for n, c in after.items())
+        if after[name]["type"] == "LUT4" and name != "logic"
+    }
     assert len(drivers) == 4
     for name in ("one", "two"):
         pins, old = after[name]["connections"], before[name]["connections"]
         assert {pin for pin in pins if pins[pin] != old[pin]} == {
-            "CE0", "RST0", "SIGNEDA", "SOURCEA"}
+            "CE0",
+            "RST0",
+            "SIGNEDA",
+            "SOURCEA",
+        }
         for pin, value in [("CE0", "1"), ("RST0", "0"), ("SIGNEDA", "1"), ("SOURCEA", "0")]:
             assert drivers[pins[pin][0]] == value * 16
-    assert not {bits[0] for bits in after["one"]["connections"].values()} & {
-        bits[0] for bits in after["two"]["connections"].values()} & drivers.keys()
+    assert (
+        not {bits[0] for bits in after["one"]["connections"].values()}
+        & {bits[0] for bits in after["two"]["connections"].values()}
+        & drivers.keys()
+    )
 
 
 def test_a_site_that_stays_empty_gets_a_lut_that_nobody_reads(tmp_path):

@@ -51,26 +51,44 @@ def tools(monkeypatch, tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(flow, "_elaborate", lambda board, work: (
-        "LFE5U-12F", int(TARGET_MHZ * 1e6), [list(command) for command in COMMANDS], []))
+    monkeypatch.setattr(
+        flow,
+        "_elaborate",
+        lambda board, work: (
+            "LFE5U-12F",
+            int(TARGET_MHZ * 1e6),
+            [list(command) for command in COMMANDS],
+            [],
+        ),
+    )
 
     def make(speeds=(60.0,), constraint=TARGET_MHZ, failing=None, missing=()):
         for name in ("yosys", "nextpnr-ecp5", "ecppack"):
             path = folder / name
             if name in missing:
                 continue
-            path.write_text(PROGRAM.format(
-                python=sys.executable, name=name, speeds=list(speeds), constraint=constraint,
-                failing=(failing or {}).get(name, "")))
+            path.write_text(
+                PROGRAM.format(
+                    python=sys.executable,
+                    name=name,
+                    speeds=list(speeds),
+                    constraint=constraint,
+                    failing=(failing or {}).get(name, ""),
+                )
+            )
             path.chmod(0o755)
 
     return make
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("routing", "router"), [
-    ("", "router1"), ("--router router2", "router2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("routing", "router"),
+    [
+        ("", "router1"),
+        ("--router router2", "router2"),
+    ],
+)
 def test_a_board_may_have_routing_options_of_its_own(tmp_path, routing, router):
     board = replace(get_board(BOARD), config="tiny", routing=routing)
     _, _, (_, place, _), empty = flow._elaborate(board, tmp_path)
@@ -93,8 +111,11 @@ def test_the_fastest_seed_is_published(tools, tmp_path):
     assert sum("place and route" in stage for stage in stages) == 3
     assert any("synthesis" in stage for stage in stages) and "packing seed 2" in stages[-1]
     # Nothing but the bitstream, the report and the logs is left.
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) \
-        == ["log", "report.json", "ulx3s-12f.bit"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "log",
+        "report.json",
+        "ulx3s-12f.bit",
+    ]
     assert (tmp_path / "out" / "log" / "netlist.v").read_text() == "module top; endmodule"
 
 
@@ -104,13 +125,18 @@ def test_json_is_as_documented(tools, tmp_path, capsys):
     printed = capsys.readouterr()
     report = json.loads(printed.out)
     assert set(report) == {"board", "config", "device", "seeds", "resources", "bitstream", "tools"}
-    assert report["seeds"] == [
-        {"seed": 1, "fmax_mhz": 60.0, "target_mhz": TARGET_MHZ, "met": True}]
+    assert report["seeds"] == [{"seed": 1, "fmax_mhz": 60.0, "target_mhz": TARGET_MHZ, "met": True}]
     assert report["resources"] == {
-        "lut4": {"used": 40, "available": 100}, "ff": {"used": 30, "available": 100},
-        "dsp": {"used": 20, "available": 100}, "block_ram": {"used": 10, "available": 100}}
-    assert report["tools"] == {"yosys": "yosys 1.2", "nextpnr-ecp5": "nextpnr-ecp5 1.2",
-                               "ecppack": "ecppack 1.2"}  # fmt: skip
+        "lut4": {"used": 40, "available": 100},
+        "ff": {"used": 30, "available": 100},
+        "dsp": {"used": 20, "available": 100},
+        "block_ram": {"used": 10, "available": 100},
+    }
+    assert report["tools"] == {
+        "yosys": "yosys 1.2",
+        "nextpnr-ecp5": "nextpnr-ecp5 1.2",
+        "ecppack": "ecppack 1.2",
+    }
     assert (report["board"], report["device"]) == (BOARD, "LFE5U-12F")
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
     assert "synthesis (yosys 1.2)" in printed.err
@@ -133,8 +159,10 @@ def test_a_missed_clock_is_an_error_and_publishes_nothing(tools, tmp_path, capsy
     assert (out / "ulx3s-12f.bit").read_text() == "bits of 49.0"
 
 
-@pytest.mark.parametrize("name, log", [
-    ("yosys", "synthesis.log"), ("nextpnr-ecp5", "place-seed1.log"), ("ecppack", "pack.log")])
+@pytest.mark.parametrize(
+    "name, log",
+    [("yosys", "synthesis.log"), ("nextpnr-ecp5", "place-seed1.log"), ("ecppack", "pack.log")],
+)
 def test_a_failing_stage_says_its_last_message(tools, tmp_path, capsys, name, log):
     tools(failing={name: "thing"})
     out = tmp_path / "out"
@@ -166,9 +194,13 @@ def test_a_missing_tool_says_what_installs_it(tools, tmp_path, monkeypatch):
         build_bitstream(BOARD, out=tmp_path / "out")
 
 
-@pytest.mark.parametrize("printed, version", [
-    ('"nextpnr-ecp5" -- Place and Route (Version )', "native, of unknown version"),
-    ('"nextpnr-ecp5" (Version 0.9)', '"nextpnr-ecp5" (Version 0.9)')])
+@pytest.mark.parametrize(
+    "printed, version",
+    [
+        ('"nextpnr-ecp5" -- Place and Route (Version )', "native, of unknown version"),
+        ('"nextpnr-ecp5" (Version 0.9)', '"nextpnr-ecp5" (Version 0.9)'),
+    ],
+)
 def test_a_native_program_may_tell_no_version(tmp_path, monkeypatch, printed, version):
     path = tmp_path / "nextpnr-ecp5"
     path.write_text(f"#!{sys.executable}\nprint('{printed}')\n")
@@ -183,9 +215,11 @@ def test_program_starts_the_loader(tools, tmp_path, monkeypatch, capsys):
     assert main(["program", BOARD]) == 2
     assert "weft build ulx3s-12f makes one" in capsys.readouterr().err
     loader = tmp_path / "bin" / "openFPGALoader"
-    loader.write_text(f"#!{sys.executable}\nimport sys\nprint(*sys.argv[1:])\n"
-                      "print('unable to open ftdi device'); print('JTAG init failed')\n"
-                      "sys.exit('bad' in sys.argv[-1])\n")  # fmt: skip
+    loader.write_text(
+        f"#!{sys.executable}\nimport sys\nprint(*sys.argv[1:])\n"
+        "print('unable to open ftdi device'); print('JTAG init failed')\n"
+        "sys.exit('bad' in sys.argv[-1])\n"
+    )
     loader.chmod(0o755)
     for name, code in [("good.bit", 0), ("bad.bit", 3)]:
         (tmp_path / name).write_text("bits")
@@ -212,8 +246,12 @@ def test_doctor_names_what_boards_need(monkeypatch, tmp_path):
 def test_make_synth_starts_a_build():
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        ["/usr/bin/env", "make", "-n", "synth", "BOARD=icepi-zero"], cwd=root, text=True,
-        capture_output=True, check=False)
+        ["/usr/bin/env", "make", "-n", "synth", "BOARD=icepi-zero"],
+        cwd=root,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     if done.returncode == 127:
         pytest.skip("make is missing")
     assert "weft build icepi-zero --seeds 1" in done.stdout

@@ -82,8 +82,18 @@ def test_run_takes_pictures_and_prints_the_rule(capsys, tmp_path):
 
 
 def test_run_writes_maps_and_checks(simulated, capsys, tmp_path):
-    arguments = ["run", "digits", "-d", "sim", "-c", "tiny", "--check",
-                 "--maps", str(tmp_path / "maps"), "--json"]  # fmt: skip
+    arguments = [
+        "run",
+        "digits",
+        "-d",
+        "sim",
+        "-c",
+        "tiny",
+        "--check",
+        "--maps",
+        str(tmp_path / "maps"),
+        "--json",
+    ]
     assert main(arguments) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["bit_exact"] is True and result["mismatches"] == 0
@@ -109,16 +119,33 @@ def test_bench_json_has_the_fixed_fields(simulated, capsys):
     assert len(results) == 2
     first = results[0]
     assert set(first) >= {
-        "model", "config", "device", "macs", "cycles", "utilization", "predicted_cycles",
-        "bit_exact", "mismatches", "layers", "link"}  # fmt: skip
+        "model",
+        "config",
+        "device",
+        "macs",
+        "cycles",
+        "utilization",
+        "predicted_cycles",
+        "bit_exact",
+        "mismatches",
+        "layers",
+        "link",
+    }
     assert (first["model"], first["config"], first["device"]) == ("digits", "tiny", "sim")
     assert first["bit_exact"] is None and first["mismatches"] is None
     assert first["macs"] == 91456
     assert first["utilization"] == pytest.approx(91456 / (12 * first["cycles"]))
     assert set(first["link"]) >= {"bytes_to_board", "bytes_from_board", "seconds"}
     for layer in first["layers"]:
-        assert set(layer) >= {"name", "operator", "where", "macs", "cycles", "predicted_cycles",
-                              "utilization"}  # fmt: skip
+        assert set(layer) >= {
+            "name",
+            "operator",
+            "where",
+            "macs",
+            "cycles",
+            "predicted_cycles",
+            "utilization",
+        }
     assert sum(layer["cycles"] for layer in first["layers"]) == first["cycles"]
     assert {x["cycles"] for x in first["layers"] if x["operator"] == "RESHAPE"} == {0}
 
@@ -202,22 +229,25 @@ def test_devices_and_doctor(capsys):
     assert main(["doctor"]) == 0 and main(["devices"]) == 0
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["run"], "Missing argument 'MODEL'"),
-    (["run", "digits", "--colour", "red"], "No such option: --colour"),
-    (["paint", "digits"], "No such command 'paint'"),
-    (["run", "nothing.tflite"], "there is no model nothing.tflite"),
-    (["run", "."], "is a directory"),
-    (["run", "digits", "-c", "huge"], "no configuration 'huge'; choose from"),
-    (["run", "digits", "--rounding", "up"], "rounding must be one of"),
-    (["run", "digits", "-i", "nothing.npy"], "nothing.npy does not exist"),
-    (["run", "digits", "-o", "out.txt"], "outputs are written as .npy or .npz"),
-    (["run", "digits", "-o", "/nonexistent/out.npy"], "/nonexistent is no directory"),
-    (["compile", "digits", "-o", "digits.bin"], "a program's name ends in .weft"),
-    (["compile", "digits", "-o", "/nonexistent/d.weft"], "/nonexistent is no directory"),
-    (["explain", "digits", "-c", "huge"], "no configuration 'huge'"),
-    (["demo", "--images", "0"], "Invalid value for '--images'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "Missing argument 'MODEL'"),
+        (["run", "digits", "--colour", "red"], "No such option: --colour"),
+        (["paint", "digits"], "No such command 'paint'"),
+        (["run", "nothing.tflite"], "there is no model nothing.tflite"),
+        (["run", "."], "is a directory"),
+        (["run", "digits", "-c", "huge"], "no configuration 'huge'; choose from"),
+        (["run", "digits", "--rounding", "up"], "rounding must be one of"),
+        (["run", "digits", "-i", "nothing.npy"], "nothing.npy does not exist"),
+        (["run", "digits", "-o", "out.txt"], "outputs are written as .npy or .npz"),
+        (["run", "digits", "-o", "/nonexistent/out.npy"], "/nonexistent is no directory"),
+        (["compile", "digits", "-o", "digits.bin"], "a program's name ends in .weft"),
+        (["compile", "digits", "-o", "/nonexistent/d.weft"], "/nonexistent is no directory"),
+        (["explain", "digits", "-c", "huge"], "no configuration 'huge'"),
+        (["demo", "--images", "0"], "Invalid value for '--images'"),
+    ],
+)
 def test_bad_usage(arguments, message, capsys):
     code, text = failing(arguments, capsys)
     assert code == 2 and message in text
@@ -225,10 +255,17 @@ def test_bad_usage(arguments, message, capsys):
 
 @pytest.mark.parametrize("command", ["run", "explain", "bench"])
 @pytest.mark.parametrize("name", ["a.onnx", "a.tflite"])
-@pytest.mark.parametrize("content", [
-    b"", b"\0" * 100, b"MZ not a model at all", b"\x1c\0\0\0TFL3" + b"\xff" * 200,
-    MODEL.read_bytes()[:9000],
-], ids=["empty", "zeros", "foreign", "broken flatbuffer", "truncated onnx"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 100,
+        b"MZ not a model at all",
+        b"\x1c\0\0\0TFL3" + b"\xff" * 200,
+        MODEL.read_bytes()[:9000],
+    ],
+    ids=["empty", "zeros", "foreign", "broken flatbuffer", "truncated onnx"],
+)
 def test_files_that_are_no_models(command, name, content, capsys, tmp_path):
     (tmp_path / name).write_bytes(content)
     code, text = failing([command, tmp_path / name], capsys)
@@ -249,9 +286,12 @@ def test_float_models_are_refused(capsys, tmp_path):
     shape = [1, 1, 4, 4]
     values = onnx.numpy_helper.from_array(np.ones((2, 1, 3, 3), np.float32), "w")
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Conv", ["x", "w"], ["y"], name="the_conv")], "g",
+        [onnx.helper.make_node("Conv", ["x", "w"], ["y"], name="the_conv")],
+        "g",
         [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
-        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2, 2, 2])], [values])
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 2, 2, 2])],
+        [values],
+    )
     onnx.save(onnx.helper.make_model(graph), tmp_path / "float.onnx")
     code, text = failing(["explain", tmp_path / "float.onnx"], capsys)
     assert code == 2 and "Conv" in text and "not quantised" in text
@@ -298,9 +338,14 @@ def test_a_missing_module_is_one_sentence(monkeypatch, capsys):
 
 def run_process(*arguments, **options):
     return subprocess.run(
-        [sys.executable, "-m", "weft", *map(str, arguments)], capture_output=True, text=True,
-        timeout=60, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        **options)
+        [sys.executable, "-m", "weft", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        **options,
+    )
 
 
 def test_exit_codes_reach_the_shell():
@@ -315,8 +360,13 @@ def test_exit_codes_reach_the_shell():
 def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m weft explain digits --json | head -c 10"
     result = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=60,
-        check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert result.stderr == "" and result.returncode == 0
 
 

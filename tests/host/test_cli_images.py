@@ -70,9 +70,11 @@ def test_sixteen_bit_pictures_keep_their_brightness(tmp_path):
 
 def test_the_rule_is_a_sentence():
     assert str(picture_rule(int8_graph(), "image")) == (
-        "pictures become 6x4 RGB (bilinear), pixels 0..255 become int8 -128..127")
+        "pictures become 6x4 RGB (bilinear), pixels 0..255 become int8 -128..127"
+    )
     assert str(picture_rule(float_graph(), "image")) == (
-        "pictures become 8x8 grey (bilinear), pixels 0..255 become float32 0..1")
+        "pictures become 8x8 grey (bilinear), pixels 0..255 become float32 0..1"
+    )
 
 
 def test_arrays_come_with_or_without_batch(tmp_path):
@@ -88,11 +90,17 @@ def test_arrays_come_with_or_without_batch(tmp_path):
     assert np.array_equal(one, values[2:])
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (np.zeros((1, 4, 6, 3), np.float32), "holds float32, but input image is int8"),
-    (np.zeros((1, 4, 6, 2), np.int8), "has shape (1, 4, 6, 2), but input image is (1, 4, 6, 3)"),
-    (np.zeros((), np.int8), "has shape (), but input image is (1, 4, 6, 3)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.zeros((1, 4, 6, 3), np.float32), "holds float32, but input image is int8"),
+        (
+            np.zeros((1, 4, 6, 2), np.int8),
+            "has shape (1, 4, 6, 2), but input image is (1, 4, 6, 3)",
+        ),
+        (np.zeros((), np.int8), "has shape (), but input image is (1, 4, 6, 3)"),
+    ],
+)
 def test_wrong_arrays(tmp_path, content, message):
     np.save(tmp_path / "a.npy", content)
     with pytest.raises(InputError, match=re.escape(message)):

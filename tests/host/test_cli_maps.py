@@ -33,7 +33,10 @@ def test_one_picture_a_layer(tmp_path):
     values = {name: np.zeros((2, *shape[1:]), np.int8) for name, shape in shapes.items()}
     paths = save_maps(graph, values, tmp_path / "maps")
     assert [path.name for path in paths] == [
-        "00_conv_2d_conv_1.png", "01_fully_connected_dense.png", "02_reshape_shape.png"]
+        "00_conv_2d_conv_1.png",
+        "01_fully_connected_dense.png",
+        "02_reshape_shape.png",
+    ]
     assert all(path.parent == tmp_path / "maps" for path in paths)
     for path in paths:
         with Image.open(path) as picture:

@@ -44,8 +44,12 @@ def server(monkeypatch, tmp_path):
         monkeypatch.setattr(public_models, "SOURCE", f"http://127.0.0.1:{server.server_port}/at/")
         monkeypatch.setenv("WEFT_CACHE", str(tmp_path / "cache"))
         monkeypatch.delenv("WEFT_MODELS", raising=False)
-        known = replace(PUBLIC_MODELS[NAME], path="some/model.onnx", size=len(CONTENT),
-                        sha256=hashlib.sha256(CONTENT).hexdigest())
+        known = replace(
+            PUBLIC_MODELS[NAME],
+            path="some/model.onnx",
+            size=len(CONTENT),
+            sha256=hashlib.sha256(CONTENT).hexdigest(),
+        )
         monkeypatch.setitem(PUBLIC_MODELS, NAME, known)
         yield handler
         server.shutdown()
@@ -78,13 +82,19 @@ def test_list_says_where_models_are(server, capsys):
     assert rows[NAME]["path"] == str(path) and rows["ic_resnet8_int8"]["path"] is None
 
 
-@pytest.mark.parametrize("answer, message", [
-    ((200, CONTENT[:-1] + b"?", len(CONTENT)), r"is not kws_dscnn_int8: \d+ bytes with SHA-256"),
-    ((200, CONTENT + b"more", len(CONTENT) + 4), "is not kws_dscnn_int8"),
-    ((200, CONTENT[:100], len(CONTENT)), "is not kws_dscnn_int8: 100 bytes"),
-    ((404, b"", 0), "HTTP Error 404"),
-    ((500, b"", 0), "HTTP Error 500"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer, message",
+    [
+        (
+            (200, CONTENT[:-1] + b"?", len(CONTENT)),
+            r"is not kws_dscnn_int8: \d+ bytes with SHA-256",
+        ),
+        ((200, CONTENT + b"more", len(CONTENT) + 4), "is not kws_dscnn_int8"),
+        ((200, CONTENT[:100], len(CONTENT)), "is not kws_dscnn_int8: 100 bytes"),
+        ((404, b"", 0), "HTTP Error 404"),
+        ((500, b"", 0), "HTTP Error 500"),
+    ],
+)
 def test_what_is_not_the_model_leaves_nothing_behind(server, answer, message, capsys):
     server.answer = answer
     assert main(["models", "get", NAME]) == 2
@@ -117,12 +127,18 @@ def test_weft_models_is_looked_in_first(server, monkeypatch, tmp_path, capsys):
     assert f"{path} is not the public model: its SHA-256 is" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["models", "get"], "Missing argument 'NAME"),
-    (["models", "get", "alexnet"], "there is no public model 'alexnet'; choose from ic_resnet8"),
-    (["models", "sell"], "No such command 'sell'"),
-    (["run", "ic_resnet8_int8"], "ic_resnet8_int8 is not here yet: weft models get ic_resnet8"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["models", "get"], "Missing argument 'NAME"),
+        (
+            ["models", "get", "alexnet"],
+            "there is no public model 'alexnet'; choose from ic_resnet8",
+        ),
+        (["models", "sell"], "No such command 'sell'"),
+        (["run", "ic_resnet8_int8"], "ic_resnet8_int8 is not here yet: weft models get ic_resnet8"),
+    ],
+)
 def test_bad_usage(server, arguments, message, capsys):
     assert main(arguments) == 2
     [line] = capsys.readouterr().err.splitlines()

@@ -15,14 +15,20 @@ _STEP = Quantization(np.array([0.5], np.float32), np.array([3]))
 
 def _padded_pool() -> Graph:
     """PAD by one on every side, then a 3x3 sum of channels: a padding that can be folded."""
+
     def tensor(name, *shape, **options):
         return Tensor(name, shape, np.dtype(np.int8), _STEP, **options)
 
     weights = tensor("w", 2, 3, 3, 2, data=np.ones((2, 3, 3, 2), np.int8))
     tensors = (tensor("x", 1, 4, 4, 2), tensor("p", 1, 6, 6, 2), weights, tensor("y", 1, 4, 4, 2))
     around = ((0, 0), (1, 1), (1, 1), (0, 0))
-    attributes = {"stride": (1, 1), "dilation": (1, 1), "padding": (0, 0, 0, 0), "groups": 1,
-                  "activation": "NONE"}  # fmt: skip
+    attributes = {
+        "stride": (1, 1),
+        "dilation": (1, 1),
+        "padding": (0, 0, 0, 0),
+        "groups": 1,
+        "activation": "NONE",
+    }
     nodes = (
         Node("PAD", "pad", ("x",), ("p",), {"paddings": around}),
         Node("CONV_2D", "conv", ("p", "w", None), ("y",), attributes),
@@ -43,16 +49,22 @@ def test_graph_as_plain_values():
     assert json.loads(json.dumps(shown)) == shown
     assert shown["inputs"] == ["x"] and shown["outputs"] == ["y"]
     assert shown["nodes"][0] == {
-        "name": "pad", "operator": "PAD", "inputs": ["x"], "outputs": ["p"],
+        "name": "pad",
+        "operator": "PAD",
+        "inputs": ["x"],
+        "outputs": ["p"],
         "attributes": {"paddings": [[0, 0], [1, 1], [1, 1], [0, 0]]},
-    }  # fmt: skip
+    }
     assert shown["nodes"][1]["inputs"] == ["p", "w", None]
     assert [t["name"] for t in shown["tensors"]] == ["x", "p", "w", "y"]
     assert [t["constant"] for t in shown["tensors"]] == [False, False, True, False]
     assert shown["tensors"][2] == {
-        "name": "w", "shape": [2, 3, 3, 2], "dtype": "int8", "constant": True,
+        "name": "w",
+        "shape": [2, 3, 3, 2],
+        "dtype": "int8",
+        "constant": True,
         "quantization": {"scale": [0.5], "zero_point": [3], "axis": 0},
-    }  # fmt: skip
+    }
 
 
 def test_explain_prints_the_graphs_on_request_only(capsys):

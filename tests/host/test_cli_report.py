@@ -49,13 +49,16 @@ def simulated(monkeypatch):
         def read(self, region, unit, count):
             if region is Region.COUNTER:
                 return b"".join(
-                    (1000 * (u // len(COUNTERS))).to_bytes(4, "little") for u in
-                    range(unit, unit + count))
+                    (1000 * (u // len(COUNTERS))).to_bytes(4, "little")
+                    for u in range(unit, unit + count)
+                )
             return super().read(region, unit, count)
 
-    monkeypatch.setattr(weft.session, "open_device",
-                        lambda name, config, report=None: OpenDevice(name, config,
-                                                                     Counting(config)))
+    monkeypatch.setattr(
+        weft.session,
+        "open_device",
+        lambda name, config, report=None: OpenDevice(name, config, Counting(config)),
+    )
 
 
 def write(tmp_path, *arguments):
@@ -84,8 +87,17 @@ def test_a_page_from_the_device(simulated, tmp_path, capsys):
     layers = weft.compile("digits", config="tiny").layers
     for layer in layers:
         assert layer.name in page.text and layer.operator in page.text
-    for words in ("cycles predicted", "cycles counted", "utilisation", "4,000", "waits for input",
-                  "weight", "activation", "bytes used", "runs on the host"):
+    for words in (
+        "cycles predicted",
+        "cycles counted",
+        "utilisation",
+        "4,000",
+        "waits for input",
+        "weight",
+        "activation",
+        "bytes used",
+        "runs on the host",
+    ):
         assert words in page.text, words
     assert re.search(rf"highest: +{labels[0]} ", page.text)
     assert len(list(pictures(page))) >= 5
@@ -123,14 +135,17 @@ def test_names_are_not_markup(tmp_path):
     assert "<b>/&.npy" in page.text
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["digits"], "Missing option '--output'"),
-    (["digits", "-o", "page.pdf"], "page.pdf: a report's name ends in .html"),
-    (["digits", "-o", "/nonexistent/a.html"], "/nonexistent is no directory"),
-    (["nothing.onnx", "-o", "a.html"], "there is no model nothing.onnx"),
-    (["digits", "-o", "a.html", "-i", "nothing.npy"], "nothing.npy does not exist"),
-    (["digits", "-o", "a.html", "-c", "huge"], "no configuration 'huge'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["digits"], "Missing option '--output'"),
+        (["digits", "-o", "page.pdf"], "page.pdf: a report's name ends in .html"),
+        (["digits", "-o", "/nonexistent/a.html"], "/nonexistent is no directory"),
+        (["nothing.onnx", "-o", "a.html"], "there is no model nothing.onnx"),
+        (["digits", "-o", "a.html", "-i", "nothing.npy"], "nothing.npy does not exist"),
+        (["digits", "-o", "a.html", "-c", "huge"], "no configuration 'huge'"),
+    ],
+)
 def test_bad_usage(arguments, message, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert main(["report", *arguments]) == 2

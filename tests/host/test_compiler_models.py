@@ -55,10 +55,15 @@ def test_digits(graphs, config):
 
 
 @needs_models
-@pytest.mark.parametrize(("model", "most"), [
-    ("ad_autoencoder_int8", 3_500), ("ic_resnet8_int8", 100_000), ("kws_dscnn_int8", 26_000),
-    ("vww_mobilenet_int8", 76_000),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [
+        ("ad_autoencoder_int8", 3_500),
+        ("ic_resnet8_int8", 100_000),
+        ("kws_dscnn_int8", 26_000),
+        ("vww_mobilenet_int8", 76_000),
+    ],
+)
 def test_predicted_cycles(graphs, model, most):
     """What the array of 144 multipliers is to reach."""
     graph = load_model(Path(str(FOLDER)) / f"{model}.tflite")
@@ -68,8 +73,8 @@ def test_predicted_cycles(graphs, model, most):
 
 @needs_models
 @pytest.mark.parametrize(
-    ("model", "counted"),
-    list(zip(MODELS, (2_797, 30_458, 11_178, 40_403), strict=True)))
+    ("model", "counted"), list(zip(MODELS, (2_797, 30_458, 11_178, 40_403), strict=True))
+)
 def test_predicted_cycles_of_four_pixels(model, counted):
     """The prediction is exact (tests/system/test_cycles.py), so this costs no simulation."""
     graph = load_model(Path(str(FOLDER)) / f"{model}.tflite")

@@ -20,16 +20,27 @@ def test_padding_of_channels(graphs, channels):
     b = graphs.Builder(25)
     x = b.conv(b.input(4, 4, 2), 6, kernel=(1, 1))
     for value in ({}, {"value": 101}):
-        out = b.node("PAD", (x,), (1, 7, 4, 6 + sum(channels)), b.tensors[x].quantization,
-                     paddings=((0, 0), (1, 2), (0, 0), channels), **value)  # fmt: skip
+        out = b.node(
+            "PAD",
+            (x,),
+            (1, 7, 4, 6 + sum(channels)),
+            b.tensors[x].quantization,
+            paddings=((0, 0), (1, 2), (0, 0), channels),
+            **value,
+        )
         check_all_on_accelerator(graphs, b, out)
 
 
 @pytest.mark.parametrize("config", [PLAIN, WIDE, TINY], ids=lambda c: c.name)
-@pytest.mark.parametrize(("begin", "size"), [
-    ((0, 0, 0, 0), (1, 6, 5, 7)), ((0, 0, 0, 8), (1, 6, 5, 16)), ((0, 2, 1, 0), (1, 3, 4, 24)),
-    ((0, 5, 4, 3), (1, 1, 1, 20)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("begin", "size"),
+    [
+        ((0, 0, 0, 0), (1, 6, 5, 7)),
+        ((0, 0, 0, 8), (1, 6, 5, 16)),
+        ((0, 2, 1, 0), (1, 3, 4, 24)),
+        ((0, 5, 4, 3), (1, 1, 1, 20)),
+    ],
+)
 def test_slice(graphs, config, begin, size):
     b = graphs.Builder(26)
     x = b.conv(b.input(6, 5, 3), 24, kernel=(1, 1))
@@ -45,8 +56,14 @@ def test_rows_and_columns_are_joined(graphs, config, axis):
     parts = [b.conv(x, 7, kernel=(1, 1)), b.conv(x, 7, kernel=(1, 1))]
     shape = [1, 4, 3, 7]
     shape[axis] *= 2
-    out = b.node("CONCATENATION", tuple(parts), tuple(shape), b.quantization(0.1), axis=axis,
-                 activation="NONE")  # fmt: skip
+    out = b.node(
+        "CONCATENATION",
+        tuple(parts),
+        tuple(shape),
+        b.quantization(0.1),
+        axis=axis,
+        activation="NONE",
+    )
     check_all_on_accelerator(graphs, b, out, b.conv(out, 5, kernel=(3, 3)), config=config)
 
 
@@ -58,14 +75,20 @@ def test_gather(graphs, config, axis, indices):
     x = b.conv(b.input(6, 6, 3), 18, kernel=(1, 1))
     shape = [1, 6, 6, 18]
     shape[axis] = len(indices)
-    out = b.node("GATHER", (x,), tuple(shape), b.tensors[x].quantization, axis=axis,
-                 indices=indices)  # fmt: skip
+    out = b.node(
+        "GATHER", (x,), tuple(shape), b.tensors[x].quantization, axis=axis, indices=indices
+    )
     check_all_on_accelerator(graphs, b, out, config=config)
 
 
-@pytest.mark.parametrize(("axes", "shape"), [
-    ((1, 2), (1, 1, 1, 18)), ((1,), (1, 1, 5, 18)), ((2,), (1, 6, 1, 18)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [
+        ((1, 2), (1, 1, 1, 18)),
+        ((1,), (1, 1, 5, 18)),
+        ((2,), (1, 6, 1, 18)),
+    ],
+)
 def test_maximum_over_dimensions(graphs, axes, shape):
     b = graphs.Builder(33)
     x = b.conv(b.input(6, 5, 3), 18, kernel=(1, 1))
@@ -95,8 +118,9 @@ def test_mean_with_a_finer_scale(graphs):
     """LiteRT shifts the sum left before it multiplies."""
     b = graphs.Builder(29)
     x = b.conv(b.input(3, 2, 2), 18, kernel=(1, 1))
-    out = b.node("MEAN", (x,), (1, 1, 1, 18), b.quantization(b.scale(x) / 40), axes=(1, 2),
-                 keep_dims=True)  # fmt: skip
+    out = b.node(
+        "MEAN", (x,), (1, 1, 1, 18), b.quantization(b.scale(x) / 40), axes=(1, 2), keep_dims=True
+    )
     check_all_on_accelerator(graphs, b, out)
 
 

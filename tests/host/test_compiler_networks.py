@@ -14,9 +14,19 @@ from weft.importers.tflite.walk import import_tflite
 CONFIGURATIONS = [
     CONFIGS["ulx3s-85f"],
     CONFIGS["ulx3s-85f-wide"],
-    Config(name="odd", tap_rows=2, tap_columns=2, columns=8, pixels=2, lanes=8, line_words=256,
-           weight_words=1 << 15, activation_words=1 << 14, window_count=2048),
-]  # fmt: skip
+    Config(
+        name="odd",
+        tap_rows=2,
+        tap_columns=2,
+        columns=8,
+        pixels=2,
+        lanes=8,
+        line_words=256,
+        weight_words=1 << 15,
+        activation_words=1 << 14,
+        window_count=2048,
+    ),
+]
 BATCH = 10
 
 

@@ -33,10 +33,19 @@ def test_channel_counts(graphs, channels):
     check_all_on_accelerator(graphs, b, b.conv(x, channels, kernel=(2, 2)))
 
 
-@pytest.mark.parametrize(("kernel", "dilation"), [
-    ((16, 16), (1, 1)), ((16, 1), (1, 1)), ((1, 16), (1, 1)), ((3, 3), (8, 8)), ((3, 3), (2, 4)),
-    ((4, 4), (4, 2)), ((5, 2), (3, 1)), ((2, 3), (1, 8)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kernel", "dilation"),
+    [
+        ((16, 16), (1, 1)),
+        ((16, 1), (1, 1)),
+        ((1, 16), (1, 1)),
+        ((3, 3), (8, 8)),
+        ((3, 3), (2, 4)),
+        ((4, 4), (4, 2)),
+        ((5, 2), (3, 1)),
+        ((2, 3), (1, 8)),
+    ],
+)
 @pytest.mark.parametrize("config", [PLAIN, WIDE], ids=lambda c: c.name)
 def test_large_and_dilated_kernels(graphs, config, kernel, dilation):
     b = graphs.Builder(7)
@@ -122,10 +131,19 @@ def test_equal_scales_make_exact_ties(graphs):
 
 
 @pytest.mark.parametrize("rounding", ["reference", "onnxruntime"])
-@pytest.mark.parametrize(("operator", "attributes"), [
-    ("LOGISTIC", {}), ("TANH", {}), ("ELU", {}), ("RELU", {}), ("RELU6", {}), ("SILU", {}),
-    ("LEAKY_RELU", {"alpha": 0.1}), ("GELU", {"approximate": False}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("operator", "attributes"),
+    [
+        ("LOGISTIC", {}),
+        ("TANH", {}),
+        ("ELU", {}),
+        ("RELU", {}),
+        ("RELU6", {}),
+        ("SILU", {}),
+        ("LEAKY_RELU", {"alpha": 0.1}),
+        ("GELU", {"approximate": False}),
+    ],
+)
 def test_functions(graphs, rounding, operator, attributes):
     b = graphs.Builder(6, rounding)
     x = b.conv(b.input(6, 5, 3), 9, kernel=(2, 2))
@@ -165,20 +183,30 @@ def test_concatenation_of_what_cannot_be_written_in_place(graphs):
 
 
 @pytest.mark.parametrize("operator", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [
-    ((2, 2), (2, 2), (0, 0, 0, 0)), ((3, 3), (1, 1), (1, 1, 1, 1)), ((3, 3), (2, 2), (0, 1, 0, 1)),
-    ((11, 13), (11, 13), (0, 0, 0, 0)), ((2, 3), (1, 2), (0, 0, 1, 1)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [
+        ((2, 2), (2, 2), (0, 0, 0, 0)),
+        ((3, 3), (1, 1), (1, 1, 1, 1)),
+        ((3, 3), (2, 2), (0, 1, 0, 1)),
+        ((11, 13), (11, 13), (0, 0, 0, 0)),
+        ((2, 3), (1, 2), (0, 0, 1, 1)),
+    ],
+)
 def test_pools(graphs, operator, kernel, stride, padding):
     b = graphs.Builder(13)
     x = b.conv(b.input(11, 13, 2), 18, kernel=(1, 1))
     check_all_on_accelerator(graphs, b, b.pool(operator, x, kernel, stride, padding))
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), [
-    ((3, 2), (1, 1), (0, 0, 0, 0), (2, 3)), ((2, 3), (2, 3), (1, 1, 2, 0), (5, 2)),
-    ((2, 2), (1, 1), (0, 0, 0, 0), (8, 9)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation"),
+    [
+        ((3, 2), (1, 1), (0, 0, 0, 0), (2, 3)),
+        ((2, 3), (2, 3), (1, 1, 2, 0), (5, 2)),
+        ((2, 2), (1, 1), (0, 0, 0, 0), (8, 9)),
+    ],
+)
 def test_dilated_pool(graphs, kernel, stride, padding, dilation):
     b = graphs.Builder(17)
     x = b.conv(b.input(11, 13, 2), 18, kernel=(1, 1))
@@ -201,8 +229,14 @@ def test_means_with_exact_ties(graphs, zero_point):
     """XNNPACK rounds with the zero point added, to an even result."""
     b = graphs.Builder(16, "xnnpack")
     x = b.conv(b.input(4, 4, 2), 32, kernel=(1, 1))
-    out = b.node("MEAN", (x,), (1, 1, 1, 32), b.quantization(b.scale(x) / 2, zero_point),
-                 axes=(1, 2), keep_dims=True)  # fmt: skip
+    out = b.node(
+        "MEAN",
+        (x,),
+        (1, 1, 1, 32),
+        b.quantization(b.scale(x) / 2, zero_point),
+        axes=(1, 2),
+        keep_dims=True,
+    )
     check_all_on_accelerator(graphs, b, out)
 
 
@@ -236,7 +270,8 @@ def test_degenerate_channels(graphs):
         values[1] = 1 << 30
         zeros = np.zeros(4, np.int64)
         b.tensors[weights.name] = Tensor(
-            weights.name, weights.shape, weights.dtype, Quantization(scales, zeros), weights.data)
+            weights.name, weights.shape, weights.dtype, Quantization(scales, zeros), weights.data
+        )
         b.tensors[bias.name] = Tensor(bias.name, bias.shape, bias.dtype, None, values)
         check_all_on_accelerator(graphs, b, out)
 
@@ -265,12 +300,12 @@ def test_host_in_the_middle(graphs):
     """A node that only the host can run, between layers of the accelerator."""
     b = graphs.Builder(20)
     x = b.conv(b.input(4, 4, 3), 6, kernel=(1, 1))
-    turned = b.node("TRANSPOSE", (x,), (1, 4, 4, 6), b.tensors[x].quantization,
-                    permutation=(0, 2, 1, 3))  # fmt: skip
+    turned = b.node(
+        "TRANSPOSE", (x,), (1, 4, 4, 6), b.tensors[x].quantization, permutation=(0, 2, 1, 3)
+    )
     out = b.binary("ADD", b.conv(turned, 6, kernel=(1, 1)), x)
     program = graphs.check(b.build(out), PLAIN, b.feeds())
-    assert [step.__class__.__name__ for step in program.steps] == [
-        "RunStep", "HostStep", "RunStep"]  # fmt: skip
+    assert [step.__class__.__name__ for step in program.steps] == ["RunStep", "HostStep", "RunStep"]
 
 
 @pytest.mark.parametrize("operator", ["ADD", "MUL"])
@@ -287,8 +322,9 @@ def test_flattened_channels_first(graphs):
     """A transposed map that only a fully connected layer reads: its weights are permuted."""
     b = graphs.Builder(22)
     x = b.conv(b.input(5, 4, 3), 9, kernel=(2, 2))
-    turned = b.node("TRANSPOSE", (x,), (1, 9, 4, 3), b.tensors[x].quantization,
-                    permutation=(0, 3, 1, 2))  # fmt: skip
+    turned = b.node(
+        "TRANSPOSE", (x,), (1, 9, 4, 3), b.tensors[x].quantization, permutation=(0, 3, 1, 2)
+    )
     out = b.fully_connected(b.reshape(turned, 9 * 4 * 3), 7)
     check_all_on_accelerator(graphs, b, out)
 
@@ -296,8 +332,9 @@ def test_flattened_channels_first(graphs):
 def test_transposed_map_that_something_else_reads(graphs):
     b = graphs.Builder(23)
     x = b.conv(b.input(5, 4, 3), 9, kernel=(2, 2))
-    turned = b.node("TRANSPOSE", (x,), (1, 9, 4, 3), b.tensors[x].quantization,
-                    permutation=(0, 3, 1, 2))  # fmt: skip
+    turned = b.node(
+        "TRANSPOSE", (x,), (1, 9, 4, 3), b.tensors[x].quantization, permutation=(0, 3, 1, 2)
+    )
     out = b.fully_connected(b.reshape(turned, 9 * 4 * 3), 7)
     program = graphs.check(b.build(out, turned), PLAIN, b.feeds())
     assert set(reasons(program).values()) == {"TRANSPOSE rearranges a tensor"}

@@ -21,25 +21,39 @@ def operand(b, shape, scale=None):
 def meet(b, operator, x, y, **attributes):
     shape = np.broadcast_shapes(b.tensors[x].shape, b.tensors[y].shape)
     scale = b.scale(x) * b.scale(y) * 77 if operator == "MUL" else b.scale(x) + b.scale(y)
-    return b.node(operator, (x, y), shape, b.quantization(scale * float(b.rng.uniform(0.4, 1))),
-                  activation="NONE", **attributes)  # fmt: skip
+    return b.node(
+        operator,
+        (x, y),
+        shape,
+        b.quantization(scale * float(b.rng.uniform(0.4, 1))),
+        activation="NONE",
+        **attributes,
+    )
 
 
 @pytest.mark.parametrize("config", [PLAIN, WIDE], ids=lambda c: c.name)
 @pytest.mark.parametrize("operator", ["ADD", "MUL"])
-@pytest.mark.parametrize(("a", "b"), [
-    ((1, 6, 5, 19), (1, 1, 1, 19)), ((1, 6, 5, 19), (1, 6, 5, 1)), ((1, 6, 5, 3), (1, 1, 5, 3)),
-    ((1, 6, 5, 3), (1, 6, 1, 3)), ((1, 6, 1, 7), (1, 1, 5, 1)), ((1, 1, 1, 1), (1, 4, 4, 8)),
-    ((1, 20), (1, 3, 4, 20)), ((1, 3, 4, 2), (1, 4, 1)), ((1, 1, 5, 3), (1, 6, 5, 1)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((1, 6, 5, 19), (1, 1, 1, 19)),
+        ((1, 6, 5, 19), (1, 6, 5, 1)),
+        ((1, 6, 5, 3), (1, 1, 5, 3)),
+        ((1, 6, 5, 3), (1, 6, 1, 3)),
+        ((1, 6, 1, 7), (1, 1, 5, 1)),
+        ((1, 1, 1, 1), (1, 4, 4, 8)),
+        ((1, 20), (1, 3, 4, 20)),
+        ((1, 3, 4, 2), (1, 4, 1)),
+        ((1, 1, 5, 3), (1, 6, 5, 1)),
+    ],
+)
 def test_broadcasting(graphs, config, operator, a, b):
     """Squeeze-and-excitation's gate, spatial attention, and whatever else NumPy would allow."""
     builder = graphs.Builder(3)
     x, y = operand(builder, a), operand(builder, b)
     if operator == "MUL":
         x, y = y, x
-    program = graphs.check(
-        builder.build(meet(builder, operator, x, y)), config, builder.feeds())
+    program = graphs.check(builder.build(meet(builder, operator, x, y)), config, builder.feeds())
     assert reasons(program) == {}
 
 
@@ -47,8 +61,9 @@ def test_gate_of_a_convolution(graphs):
     """x * sigmoid(convolution of the mean of x), all on the accelerator."""
     b = graphs.Builder(4)
     x = b.conv(operand(b, (1, 7, 6, 3)), 20, padding=(1, 1, 1, 1))
-    mean = b.node("MEAN", (x,), (1, 1, 1, 20), b.quantization(b.scale(x) / 2), axes=(1, 2),
-                  keep_dims=True)  # fmt: skip
+    mean = b.node(
+        "MEAN", (x,), (1, 1, 1, 20), b.quantization(b.scale(x) / 2), axes=(1, 2), keep_dims=True
+    )
     gate = b.unary("LOGISTIC", b.conv(mean, 20, kernel=(1, 1)))
     program = graphs.check(b.build(meet(b, "MUL", x, gate)), PLAIN, b.feeds())
     assert reasons(program) == {}
@@ -95,8 +110,14 @@ def test_onnx_runtime_rounds_after_the_zero_point(graphs, operator, unsigned, po
         scales[2] *= float(b.rng.uniform(0.3, 1.5))
         scales = 2.0 ** np.round(np.log2(scales)) if powers else scales
         x, y = operand(b, (1, 16, 8, 16), scales[0]), operand(b, (1, 16, 8, 16), scales[1])
-        out = b.node(operator, (x, y), (1, 16, 8, 16), b.quantization(scales[2]),
-                     activation="NONE", unsigned=unsigned)  # fmt: skip
+        out = b.node(
+            operator,
+            (x, y),
+            (1, 16, 8, 16),
+            b.quantization(scales[2]),
+            activation="NONE",
+            unsigned=unsigned,
+        )
         program = graphs.check(b.build(out), PLAIN, b.feeds())
         assert reasons(program) == {}, f"seed {seed}"
 
@@ -106,9 +127,17 @@ def test_onnx_runtime_rounds_after_the_zero_point(graphs, operator, unsigned, po
 def test_average_pool_of_onnx_runtime(graphs, kernel, unsigned):
     b = graphs.Builder(8, "onnxruntime")
     x = operand(b, (1, 9, 9, 18), 0.0371)
-    out = b.node("AVERAGE_POOL_2D", (x,), (1, 9, 9, 18), b.quantization(0.0293, -3),
-                 kernel=kernel, stride=(1, 1), unsigned=unsigned, activation="NONE",
-                 padding=(0, kernel[0] - 1, 0, kernel[1] - 1))  # fmt: skip
+    out = b.node(
+        "AVERAGE_POOL_2D",
+        (x,),
+        (1, 9, 9, 18),
+        b.quantization(0.0293, -3),
+        kernel=kernel,
+        stride=(1, 1),
+        unsigned=unsigned,
+        activation="NONE",
+        padding=(0, kernel[0] - 1, 0, kernel[1] - 1),
+    )
     program = graphs.check(b.build(out), PLAIN, b.feeds())
     assert reasons(program) == {}
 
@@ -117,14 +146,28 @@ def test_average_pool_whose_ties_depend_on_the_order_of_values(graphs):
     """Equal scales: half of the sums of two pixels are ties up to float32's rounding."""
     b = graphs.Builder(9, "onnxruntime")
     x = operand(b, (1, 8, 8, 4), 0.0371)
-    out = b.node("AVERAGE_POOL_2D", (x,), (1, 4, 8, 4), b.tensors[x].quantization,
-                 kernel=(2, 1), stride=(2, 1), padding=(0, 0, 0, 0), activation="NONE")  # fmt: skip
+    out = b.node(
+        "AVERAGE_POOL_2D",
+        (x,),
+        (1, 4, 8, 4),
+        b.tensors[x].quantization,
+        kernel=(2, 1),
+        stride=(2, 1),
+        padding=(0, 0, 0, 0),
+        activation="NONE",
+    )
     program = graphs.check(b.build(out), PLAIN, b.feeds())
     assert "the order of the values" in "".join(reasons(program).values())
     # With a power of two float32 is exact.
     b.tensors[x], b.tensors[out] = (
-        graphs.Tensor(n, b.tensors[n].shape, b.tensors[n].dtype, Quantization(
-            np.array([0.0625], np.float32), np.array([5]))) for n in (x, out))  # fmt: skip
+        graphs.Tensor(
+            n,
+            b.tensors[n].shape,
+            b.tensors[n].dtype,
+            Quantization(np.array([0.0625], np.float32), np.array([5])),
+        )
+        for n in (x, out)
+    )
     assert reasons(graphs.check(b.build(out), PLAIN, b.feeds())) == {}
 
 
@@ -145,8 +188,7 @@ def test_average_pool_gives_way_where_descriptors_are_few(graphs):
     for _ in range(3):
         x = b.pool("AVERAGE_POOL_2D", b.conv(x, 4, kernel=(1, 1)), (2, 3), (1, 1), (0, 1, 1, 1))
     program = graphs.check(b.build(x), TINY, b.feeds())
-    assert list(reasons(program).values()) == [
-        "the descriptor memory has no room for its regions"]
+    assert list(reasons(program).values()) == ["the descriptor memory has no room for its regions"]
     assert len(program.descriptors) <= TINY.descriptor_count
 
 
@@ -165,6 +207,10 @@ def test_weights_with_a_zero_point(graphs, config, zero_point):
             q = weights.quantization
             zeros = np.full(q.scale.shape, zero_point)
             b.tensors[weights.name] = graphs.Tensor(
-                weights.name, weights.shape, weights.dtype,
-                Quantization(q.scale, zeros, q.axis), weights.data)  # fmt: skip
+                weights.name,
+                weights.shape,
+                weights.dtype,
+                Quantization(q.scale, zeros, q.axis),
+                weights.data,
+            )
     assert reasons(graphs.check(b.build(out), config, b.feeds())) == {}

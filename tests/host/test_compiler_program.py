@@ -37,8 +37,16 @@ def test_saved_program_gives_the_same_results(graphs, tmp_path):
     path = tmp_path / "model.weft"
     program.save(path)
     loaded = Program.load(path)
-    for name in ("config", "fingerprint", "images", "steps", "places", "descriptors", "layers",
-                 "usage"):  # fmt: skip
+    for name in (
+        "config",
+        "fingerprint",
+        "images",
+        "steps",
+        "places",
+        "descriptors",
+        "layers",
+        "usage",
+    ):
         assert getattr(loaded, name) == getattr(program, name), name
     results = []
     for each in (program, loaded):
@@ -106,26 +114,37 @@ def test_loading_needs_numpy_alone(graphs, tmp_path):
     )
     paths = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
     result = subprocess.run(
-        [sys.executable, "-c", code, str(path)], env=paths, capture_output=True, text=True,
-        timeout=60, check=True)  # fmt: skip
+        [sys.executable, "-c", code, str(path)],
+        env=paths,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert result.stdout.strip() == "[]"
 
 
 def test_program_for_another_configuration(graphs):
     program = compile_graph(network(graphs)[1], PLAIN)
     tiny = CONFIGS["tiny"]
-    with pytest.raises(DeviceMismatch, match=r"^the program was compiled for ulx3s-85f \([0-9a-f]"
-                       r"{16}\), the device is tiny \([0-9a-f]{16}\)$"):  # fmt: skip
+    with pytest.raises(
+        DeviceMismatch,
+        match=r"^the program was compiled for ulx3s-85f \([0-9a-f]"
+        r"{16}\), the device is tiny \([0-9a-f]{16}\)$",
+    ):
         load_program(program, Machine(tiny), tiny)
 
 
-@pytest.mark.parametrize(("field", "size", "message"), [
-    ("weight_words", 20, r"needs \d+ bytes of weight memory \(2880 available\)"),
-    ("parameter_words", 4, r"needs \d+ bytes of parameter memory \(288 available\)"),
-    ("window_count", 5, r"needs \d+ bytes of window memory \(20 available\)"),
-    ("descriptor_count", 3, r"needs \d+ bytes of descriptor memory \(192 available\)"),
-    ("activation_words", 100, r"needs \d+ bytes of activation memory \(1600 available\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("field", "size", "message"),
+    [
+        ("weight_words", 20, r"needs \d+ bytes of weight memory \(2880 available\)"),
+        ("parameter_words", 4, r"needs \d+ bytes of parameter memory \(288 available\)"),
+        ("window_count", 5, r"needs \d+ bytes of window memory \(20 available\)"),
+        ("descriptor_count", 3, r"needs \d+ bytes of descriptor memory \(192 available\)"),
+        ("activation_words", 100, r"needs \d+ bytes of activation memory \(1600 available\)"),
+    ],
+)
 def test_capacities(graphs, field, size, message):
     config = Config(**{"name": "small", field: size})
     with pytest.raises(CapacityError, match=message):
@@ -171,9 +190,11 @@ def test_waits_and_places(graphs, seed):
     b, graph = network(graphs, seed)
     program = compile_graph(graph, PLAIN)
     constants = {
-        word for image in program.images if image.region is Region.ACTIVATION
+        word
+        for image in program.images
+        if image.region is Region.ACTIVATION
         for word in range(image.unit, image.unit + len(image.data) // PLAIN.columns)
-    }  # fmt: skip
+    }
     run = next(step for step in program.steps if isinstance(step, RunStep))
     writer = {}
     for name in run.loads:
@@ -185,8 +206,11 @@ def test_waits_and_places(graphs, seed):
         assert not written & reads, "a layer overwrites its own input"
         sources = {writer.get(word, NOBODY) for word in reads - constants}
         assert NOBODY not in sources, "reads what nobody wrote"
-        wait = Wait(program.descriptors[number].fields["wait"]) if (
-            "wait" in program.descriptors[number].fields) else Wait.NOTHING
+        wait = (
+            Wait(program.descriptors[number].fields["wait"])
+            if ("wait" in program.descriptors[number].fields)
+            else Wait.NOTHING
+        )
         if number - 1 in sources:
             assert wait is not Wait.NOTHING
         if wait is Wait.ROW:
@@ -238,10 +262,16 @@ def descriptor_bytes(program, number):
     return image.data[number * DESCRIPTOR_BYTES : (number + 1) * DESCRIPTOR_BYTES]
 
 
-@pytest.mark.parametrize(("words", "descriptors", "sets", "is_cut"), [
-    (4096, 64, 2, False), (4096, 9, 1, True), (345, 64, 1, True), (325, 64, 1, True),
-    (320, 64, 0, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "descriptors", "sets", "is_cut"),
+    [
+        (4096, 64, 2, False),
+        (4096, 9, 1, True),
+        (345, 64, 1, True),
+        (325, 64, 1, True),
+        (320, 64, 0, False),
+    ],
+)
 def test_images_overlap_where_there_is_room(graphs, words, descriptors, sets, is_cut):
     """While one image is worked on, the next may be written and the last one's result read."""
     config = Config(name="some", activation_words=words, descriptor_count=descriptors)

@@ -6,14 +6,32 @@ from weft.errors import CapacityError
 from weft_hw.contract.config import CONFIGS, Config
 
 CONFIGURATIONS = [
-    Config(**{**vars(CONFIGS["tiny"]), "activation_words": 1 << 15, "line_words": 512,
-              "parameter_words": 512, "window_count": 1 << 12, "weight_words": 1 << 15,
-              "descriptor_count": 64}),
+    Config(
+        **{
+            **vars(CONFIGS["tiny"]),
+            "activation_words": 1 << 15,
+            "line_words": 512,
+            "parameter_words": 512,
+            "window_count": 1 << 12,
+            "weight_words": 1 << 15,
+            "descriptor_count": 64,
+        }
+    ),
     CONFIGS["ulx3s-85f"],
     CONFIGS["ulx3s-85f-wide"],
-    Config(name="odd", tap_rows=2, tap_columns=2, columns=8, pixels=2, lanes=8, line_words=256,
-           weight_words=1 << 15, activation_words=1 << 14, window_count=2048),
-]  # fmt: skip
+    Config(
+        name="odd",
+        tap_rows=2,
+        tap_columns=2,
+        columns=8,
+        pixels=2,
+        lanes=8,
+        line_words=256,
+        weight_words=1 << 15,
+        activation_words=1 << 14,
+        window_count=2048,
+    ),
+]
 NAMES = [config.name for config in CONFIGURATIONS]
 
 
@@ -42,8 +60,11 @@ def random_layer(graphs, seed):
     """One layer with a window of random geometry, behind and before nothing at all."""
     b = graphs.Builder(1000 + seed)
     rng = b.rng
-    height, width, channels = pick(rng, 1, 2, 5, 9, 14), pick(rng, 1, 3, 8, 13), int(
-        rng.integers(1, 41))  # fmt: skip
+    height, width, channels = (
+        pick(rng, 1, 2, 5, 9, 14),
+        pick(rng, 1, 3, 8, 13),
+        int(rng.integers(1, 41)),
+    )
     x = b.input(height, width, channels)
     kind = pick(rng, "conv", "conv", "depthwise", "AVERAGE_POOL_2D", "MAX_POOL_2D")
     if kind == "conv":
@@ -53,11 +74,14 @@ def random_layer(graphs, seed):
     else:
         window = random_window(rng, height, width, largest=4, dilate=False)
         window["padding"] = tuple(
-            min(p, k - 1) for p, k in zip(
-                window["padding"], np.repeat(window["kernel"], 2).tolist(), strict=True))
+            min(p, k - 1)
+            for p, k in zip(window["padding"], np.repeat(window["kernel"], 2).tolist(), strict=True)
+        )
         kernel = tuple(min(k, s) for k, s in zip(window["kernel"], (height, width), strict=True))
-        padding = tuple(min(p, k - 1) for p, k in zip(
-            window["padding"], np.repeat(kernel, 2).tolist(), strict=True))
+        padding = tuple(
+            min(p, k - 1)
+            for p, k in zip(window["padding"], np.repeat(kernel, 2).tolist(), strict=True)
+        )
         out = b.pool(kind, x, kernel=kernel, stride=window["stride"], padding=padding)
     print(f"seed {seed}: {kind} {b.nodes[-1].attributes} on {height}x{width}x{channels}")
     return b, out

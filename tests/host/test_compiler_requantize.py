@@ -49,12 +49,15 @@ def test_rule_decides_the_mode():
     low, high = np.array([-1000]), np.array([1000])
     modes = {
         rule: choose_multipliers(OutputStage(rule, np.array([0.01]), 0, -128, 127), low, high)
-        for rule in Rule if rule is not Rule.REAL
+        for rule in Rule
+        if rule is not Rule.REAL
     }
     assert {rule: chosen.rounding for rule, chosen in modes.items()} == {
-        Rule.DOUBLE: Rounding.DOUBLE, Rule.HALF_UP: Rounding.HALF_UP,
-        Rule.FLOAT32: Rounding.FLOAT32, Rule.FLOAT64: Rounding.HALF_UP,
-    }  # fmt: skip
+        Rule.DOUBLE: Rounding.DOUBLE,
+        Rule.HALF_UP: Rounding.HALF_UP,
+        Rule.FLOAT32: Rounding.FLOAT32,
+        Rule.FLOAT64: Rounding.HALF_UP,
+    }
 
 
 def test_what_a_runtime_leaves_in_float_is_refused():
@@ -71,8 +74,7 @@ def test_float32_beyond_its_exact_range():
     chosen = choose_multipliers(stage, low, high)
     rng = np.random.default_rng(3)
     acc = decision_points(stage, low, high, rng)
-    np.testing.assert_array_equal(
-        outputs(stage, chosen, acc + chosen.offset), stage(acc))
+    np.testing.assert_array_equal(outputs(stage, chosen, acc + chosen.offset), stage(acc))
     assert chosen.constant.tolist() == [False, True, False]
 
 
@@ -83,8 +85,8 @@ def test_what_cannot_be_exact_is_refused():
         choose_multipliers(stage, np.array([30_000_000, -9999]), np.array([90_000_000, 9999]))
     with pytest.raises(Unsupported, match=r"^a scale is negative or not finite$"):
         choose_multipliers(
-            OutputStage(Rule.DOUBLE, np.array([np.inf]), 0, -128, 127), np.array([0]),
-            np.array([1]))
+            OutputStage(Rule.DOUBLE, np.array([np.inf]), 0, -128, 127), np.array([0]), np.array([1])
+        )
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 7, 9, 12, 16, 25, 49, 64, 81, 100, 125, 196, 256])

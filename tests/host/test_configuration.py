@@ -40,21 +40,24 @@ def test_what_show_prints_is_the_same_configuration(name, tmp_path, capsys):
     assert get_config(write(tmp_path, text)) == CONFIGS[name] == get_config(CONFIGS[name])
 
 
-@pytest.mark.parametrize("text, sentence", [
-    ("columns =", r"is not TOML: Invalid value .*"),
-    ("colums = 8", r"a configuration has no field 'colums'; did you mean columns\?"),
-    ("xyz = 8", r"a configuration has no field 'xyz'; there are name, tap_rows, .*"),
-    ("columns = '8'", r"columns must be a whole number, not '8'"),
-    ("columns = 8.0", r"columns must be a whole number, not 8\.0"),
-    ("columns = true", r"columns must be a whole number, not True"),
-    ("columns = [8]", r"columns must be a whole number, not \[8\]"),
-    ("paired = 1", r"paired must be true or false, not 1"),
-    ("name = 7", r"name must be a text, not 7"),
-    ("columns = 3", r"Config\.columns must be a power of two from 2 to 16, not 3"),
-    ("base = 'huge'", r"base must be one of ulx3s-85f, .*, not 'huge'"),
-    ("name = 'tiny'", r"the name tiny belongs to another configuration"),
-    ("[array]\ncolumns = 8", r"a configuration has no field 'array'; .*"),
-])
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("columns =", r"is not TOML: Invalid value .*"),
+        ("colums = 8", r"a configuration has no field 'colums'; did you mean columns\?"),
+        ("xyz = 8", r"a configuration has no field 'xyz'; there are name, tap_rows, .*"),
+        ("columns = '8'", r"columns must be a whole number, not '8'"),
+        ("columns = 8.0", r"columns must be a whole number, not 8\.0"),
+        ("columns = true", r"columns must be a whole number, not True"),
+        ("columns = [8]", r"columns must be a whole number, not \[8\]"),
+        ("paired = 1", r"paired must be true or false, not 1"),
+        ("name = 7", r"name must be a text, not 7"),
+        ("columns = 3", r"Config\.columns must be a power of two from 2 to 16, not 3"),
+        ("base = 'huge'", r"base must be one of ulx3s-85f, .*, not 'huge'"),
+        ("name = 'tiny'", r"the name tiny belongs to another configuration"),
+        ("[array]\ncolumns = 8", r"a configuration has no field 'array'; .*"),
+    ],
+)
 def test_a_wrong_file_gets_one_sentence(text, sentence, tmp_path):
     path = write(tmp_path, text)
     with pytest.raises(ConfigError) as raised:

@@ -68,9 +68,12 @@ class Network:
     def write(self, path, outputs, shape=(1, 3, 8, 8)):
         floats = TensorProto.FLOAT
         graph = helper.make_graph(
-            self.nodes, "network", [helper.make_tensor_value_info("x", floats, shape)],
+            self.nodes,
+            "network",
+            [helper.make_tensor_value_info("x", floats, shape)],
             [helper.make_tensor_value_info(name, floats, None) for name in outputs],
-            self.constants)
+            self.constants,
+        )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         path.write_bytes(model.SerializeToString())
         return path
@@ -172,7 +175,8 @@ def test_without_it_the_list_says_what_to_do(tmp_path):
     assert "operator Sin is not supported; " in text and "operator Cos is not supported; " in text
     assert text.endswith(
         "; replace these layers by supported ones before quantisation or, if they are at the head "
-        "or tail of the network, have them run on the host by --fallback (in Python fallback=True)")
+        "or tail of the network, have them run on the host by --fallback (in Python fallback=True)"
+    )
 
 
 def chain(tmp_path, kinds, unknown, edge):
@@ -183,11 +187,17 @@ def chain(tmp_path, kinds, unknown, edge):
         options = {}
         if kind == "conv":
             options = {
-                "kernel": (3, 3), "stride": (1, 1), "dilation": (1, 1), "padding": (1, 1, 1, 1),
-                "groups": 1, "activation": "NONE", "scales": [0.01], "same": True,
+                "kernel": (3, 3),
+                "stride": (1, 1),
+                "dilation": (1, 1),
+                "padding": (1, 1, 1, 1),
+                "groups": 1,
+                "activation": "NONE",
+                "scales": [0.01],
+                "same": True,
                 "bias": rng.integers(-2000, 2000, 4).astype(np.int32),
                 "weights": rng.integers(-127, 128, (4, 3, 3, 4)).astype(np.int8),
-            }  # fmt: skip
+            }
         layers.append(PlanLayer(kind, (len(layers),), shape, STEP, options))
     data = write_tflite(Plan(SEED, shape, STEP, layers), edge)
     model: Any = schema.ModelT.InitFromPackedBuf(data, 0)
@@ -205,10 +215,14 @@ def chain(tmp_path, kinds, unknown, edge):
 
 
 @pytest.mark.parametrize("edge", ["int8", "float32"])
-@pytest.mark.parametrize("kinds, rows", [
-    (("conv", "tanh"), ["RELU_0_TO_1"]), (("tanh", "conv"), ["RELU_0_TO_1"]),
-    (("tanh", "conv", "relu", "tanh"), ["RELU_0_TO_1", "RELU_0_TO_1"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kinds, rows",
+    [
+        (("conv", "tanh"), ["RELU_0_TO_1"]),
+        (("tanh", "conv"), ["RELU_0_TO_1"]),
+        (("tanh", "conv", "relu", "tanh"), ["RELU_0_TO_1", "RELU_0_TO_1"]),
+    ],
+)
 def test_litert(tmp_path, kinds, rows, edge):
     path = chain(tmp_path, kinds, {"TANH": "RELU_0_TO_1"}, edge)
     with pytest.raises(ModelError, match="operator RELU_0_TO_1 is not supported"):
@@ -230,6 +244,7 @@ def test_litert(tmp_path, kinds, rows, edge):
 @pytest.fixture
 def simulated(monkeypatch):
     """Device ``sim`` is the architectural simulator, its counters 100."""
+
     class Counted(Machine):
         def read(self, region, unit, count):
             if region.name == "COUNTER":
@@ -237,8 +252,10 @@ def simulated(monkeypatch):
             return super().read(region, unit, count)
 
     monkeypatch.setattr(
-        weft.session, "open_device",
-        lambda name, config, report=None: OpenDevice(name, config, Counted(config)))
+        weft.session,
+        "open_device",
+        lambda name, config, report=None: OpenDevice(name, config, Counted(config)),
+    )
 
 
 def test_on_an_accelerator_and_checked(tmp_path, simulated):
@@ -267,8 +284,9 @@ def test_commands(tmp_path, simulated, capsys):
     assert "(Cos) runs in ONNX Runtime: fallback" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("module, package", [
-    ("onnxruntime", "onnxruntime"), ("ai_edge_litert", "ai-edge-litert")])  # fmt: skip
+@pytest.mark.parametrize(
+    "module, package", [("onnxruntime", "onnxruntime"), ("ai_edge_litert", "ai-edge-litert")]
+)
 def test_runtime_not_installed(tmp_path, monkeypatch, capsys, module, package):
     if module == "onnxruntime":
         network = Network()
@@ -291,9 +309,11 @@ def test_runtime_not_installed(tmp_path, monkeypatch, capsys, module, package):
 
 def test_split_grows_to_tensors_that_can_be_cut():
     layers = [
-        Layer("a", "Conv", ("x",), ("a",), True), Layer("b", "Relu", ("a",), ("b",), False),
-        Layer("c", "Cos", ("b",), ("c",), False), Layer("d", "Conv", ("a",), ("d",), True),
-    ]  # fmt: skip
+        Layer("a", "Conv", ("x",), ("a",), True),
+        Layer("b", "Relu", ("a",), ("b",), False),
+        Layer("c", "Cos", ("b",), ("c",), False),
+        Layer("d", "Conv", ("a",), ("d",), True),
+    ]
     assert split_layers(layers, {2}, lambda _: True).tail == (2,)
     split = split_layers(layers, {2}, lambda name: name != "b")
     assert split.head == () and split.middle == (0, 3) and split.tail == (1, 2)

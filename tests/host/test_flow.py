@@ -88,9 +88,13 @@ def open_late(name, seed, loses=()):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("config", "note"), [
-    ("ulx3s-85f", "two buffers"), ("tiny", "cut"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "note"),
+    [
+        ("ulx3s-85f", "two buffers"),
+        ("tiny", "cut"),
+    ],
+)
 def test_results_in_order(config, note, seed, images, scores):
     with weft.InferenceSession(MODEL, device=open_late(config, seed), config=config) as session:
         streamed = list(session.stream(image[None] for image in images))

@@ -52,9 +52,14 @@ def test_conv2d_is_its_definition(case):
     weights = rng.integers(-128, 128, shape).astype(np.int8)
     for zero_point in (-128, 0, 127):
         actual = golden.conv2d(
-            x, weights, zero_point=zero_point, stride=stride, padding=padding, dilation=dilation,
+            x,
+            weights,
+            zero_point=zero_point,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
             groups=groups,
-        )  # fmt: skip
+        )
         expected = naive(x, weights, zero_point, stride, padding, dilation, groups)
         assert np.array_equal(actual, expected)
 
@@ -81,9 +86,13 @@ def test_transpose_conv_is_the_transpose_of_a_convolution():
     forward = golden.conv2d(a, weights, zero_point=0, stride=stride, padding=padding)
     b = rng.integers(-128, 128, forward.shape).astype(np.int8)
     back = golden.transpose_conv2d(
-        b, np.ascontiguousarray(weights.transpose(3, 1, 2, 0)), zero_point=0, stride=stride,
-        padding=padding, output_shape=(7, 6),
-    )  # fmt: skip
+        b,
+        np.ascontiguousarray(weights.transpose(3, 1, 2, 0)),
+        zero_point=0,
+        stride=stride,
+        padding=padding,
+        output_shape=(7, 6),
+    )
     assert int((forward * b).sum()) == int((a.astype(np.int64) * back).sum())
 
 
@@ -105,6 +114,4 @@ def test_pools_leave_padding_out():
     assert golden.window_counts((2, 2), **window).reshape(-1).tolist() == [4, 4, 4, 4]
     # Sum -1 over 4 pixels; -2 / 4 and 2 / 4 are ties, which go away from zero.
     assert golden.average_pool2d(x, **window).reshape(-1).tolist() == [0, 0, 0, 0]
-    assert golden.average_pool2d(x, kernel=(2, 1), stride=(1, 1)).tolist() == [
-        [[[2], [-3]]]
-    ]
+    assert golden.average_pool2d(x, kernel=(2, 1), stride=(1, 1)).tolist() == [[[[2], [-3]]]]

@@ -20,9 +20,23 @@ ENGINES = (("reference", reference_interpreter), ("xnnpack", xnnpack_interpreter
 EVERY_VALUE = np.arange(-128, 128).astype(np.int8)
 
 
-def conv(shape, step, out_step, *, outputs=3, kernel=(1, 1), stride=(1, 1), padding=(0, 0, 0, 0),
-         dilation=(1, 1), same=False, scales=(0.01,), weights=None, bias=None, activation="NONE",
-         bound=127):  # fmt: skip
+def conv(
+    shape,
+    step,
+    out_step,
+    *,
+    outputs=3,
+    kernel=(1, 1),
+    stride=(1, 1),
+    padding=(0, 0, 0, 0),
+    dilation=(1, 1),
+    same=False,
+    scales=(0.01,),
+    weights=None,
+    bias=None,
+    activation="NONE",
+    bound=127,
+):
     """A plan of one convolution of an NHWC input."""
     rng = np.random.default_rng(SEED)
     if weights is None:
@@ -33,10 +47,17 @@ def conv(shape, step, out_step, *, outputs=3, kernel=(1, 1), stride=(1, 1), padd
         for axis, (n, k, s, d) in enumerate(zip(shape[1:3], kernel, stride, dilation, strict=True))
     ]
     options = {
-        "kernel": kernel, "stride": stride, "dilation": dilation, "padding": padding, "same": same,
-        "weights": weights, "scales": list(scales), "activation": activation, "groups": 1,
+        "kernel": kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "padding": padding,
+        "same": same,
+        "weights": weights,
+        "scales": list(scales),
+        "activation": activation,
+        "groups": 1,
         "bias": np.zeros(outputs, np.int32) if bias is None else np.array(bias, np.int32),
-    }  # fmt: skip
+    }
     layer = Layer("conv", (0,), (shape[0], *size, outputs), out_step, options)
     return Plan(SEED, shape, step, [layer])
 
@@ -72,8 +93,16 @@ def check_onnx(plan: Plan, x: np.ndarray) -> None:
 
 
 def test_kernel_larger_than_the_input():
-    check(conv((1, 2, 3, 2), Step(0.05, 3), Step(0.2, -5), kernel=(7, 5), padding=(3, 3, 2, 2),
-               same=True))  # fmt: skip
+    check(
+        conv(
+            (1, 2, 3, 2),
+            Step(0.05, 3),
+            Step(0.2, -5),
+            kernel=(7, 5),
+            padding=(3, 3, 2, 2),
+            same=True,
+        )
+    )
 
 
 def test_largest_kernel_and_dilation():
@@ -93,8 +122,16 @@ def test_maps_of_one_pixel_and_odd_channel_counts(channels):
 @pytest.mark.parametrize("zero_in", [-128, 127])
 @pytest.mark.parametrize("zero_out", [-128, 127])
 def test_zero_points_at_both_ends(zero_in, zero_out):
-    check(conv((1, 4, 4, 3), Step(0.05, zero_in), Step(0.2, zero_out), kernel=(3, 3),
-               padding=(1, 1, 1, 1), same=True))  # fmt: skip
+    check(
+        conv(
+            (1, 4, 4, 3),
+            Step(0.05, zero_in),
+            Step(0.2, zero_out),
+            kernel=(3, 3),
+            padding=(1, 1, 1, 1),
+            same=True,
+        )
+    )
 
 
 def test_scales_that_saturate():
@@ -109,23 +146,33 @@ def test_power_of_two_scales_make_exact_ties(exponent, activation):
     weights = np.array([[1], [32]], np.int8).reshape(1, 1, 1, 2)
     high, low = np.divmod(np.arange(-4096, 4064), 32)
     x = np.stack([low, high], -1).reshape(1, 80, 102, 2).astype(np.int8)
-    plan = conv(x.shape, Step(1.0, 0), Step(2.0**-exponent, 5), scales=(1.0,), weights=weights,
-                activation=activation)  # fmt: skip
+    plan = conv(
+        x.shape,
+        Step(1.0, 0),
+        Step(2.0**-exponent, 5),
+        scales=(1.0,),
+        weights=weights,
+        activation=activation,
+    )
     check(plan, x, onnx=activation == "NONE")
 
 
 def test_degenerate_channels_with_huge_bias():
     bias = [(1 << 30) - 7, -(1 << 30), 12345]
-    check(conv((1, 3, 3, 4), Step(0.02, -128), Step(0.05, -1), scales=(1e-11, 3e-10, 0.002),
-               bias=bias))  # fmt: skip
+    check(
+        conv(
+            (1, 3, 3, 4), Step(0.02, -128), Step(0.05, -1), scales=(1e-11, 3e-10, 0.002), bias=bias
+        )
+    )
 
 
 def test_accumulators_at_their_bound():
     weights = np.full((1, 1, 1, 255), -127, np.int8)
     x = np.full((1, 1, 1, 255), -128, np.int8)
     bias = [(1 << 31) - 1 - 255 * 255 * 127]
-    check(conv(x.shape, Step(0.5, 127), Step(1e6, 0), scales=(0.01,), weights=weights, bias=bias),
-          x)  # fmt: skip
+    check(
+        conv(x.shape, Step(0.5, 127), Step(1e6, 0), scales=(0.01,), weights=weights, bias=bias), x
+    )
 
 
 def test_batches_larger_than_the_declared_one():
@@ -179,10 +226,16 @@ def test_sums_of_onnx_runtime_to_the_last_bit(case):
 
 
 UNARY = {
-    "logistic": {}, "tanh": {}, "elu": {}, "hard_swish": {}, "relu": {}, "relu6": {},
-    "leaky_relu": {"alpha": float(np.float32(0.1))}, "gelu": {"approximate": False},
+    "logistic": {},
+    "tanh": {},
+    "elu": {},
+    "hard_swish": {},
+    "relu": {},
+    "relu6": {},
+    "leaky_relu": {"alpha": float(np.float32(0.1))},
+    "gelu": {"approximate": False},
     "requantize": {},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", UNARY)
@@ -234,8 +287,14 @@ def test_floats_at_ties(scale):
 @pytest.mark.parametrize("zero_point", [-127, 0, 1])
 def test_clamps_whose_bound_is_a_tie(activation, bound, steps, zero_point):
     scale = float(np.float32(bound / (steps + 0.5)))
-    plan = conv((1, 1, 16, 16), Step(scale, 0), Step(scale, zero_point), scales=(1.0,),
-                weights=np.ones((1, 1, 1, 16), np.int8), activation=activation)  # fmt: skip
+    plan = conv(
+        (1, 1, 16, 16),
+        Step(scale, 0),
+        Step(scale, zero_point),
+        scales=(1.0,),
+        weights=np.ones((1, 1, 1, 16), np.int8),
+        activation=activation,
+    )
     x = np.zeros(plan.shape, np.int8)
     x[..., 0] = EVERY_VALUE[::16]
     check(plan, x, onnx=False)
@@ -260,8 +319,9 @@ def test_means_close_to_a_tie(size, seed):
     for channel, total in enumerate(totals.tolist()):
         least, more = divmod(total, count)
         x[0, :, channel] = least + (np.arange(count) < more)
-    plan = Plan(SEED, (1, *size, channels), x_step, [
-        Layer("mean", (0,), (1, 1, 1, channels), y_step, {})])  # fmt: skip
+    plan = Plan(
+        SEED, (1, *size, channels), x_step, [Layer("mean", (0,), (1, 1, 1, channels), y_step, {})]
+    )
     check(plan, x.reshape(plan.shape))
 
 
@@ -269,10 +329,14 @@ def test_means_close_to_a_tie(size, seed):
 def test_softmax(classes):
     rng = np.random.default_rng(SEED)
     for scale in (0.003, 0.05, 0.4, 2.0):
-        plan = Plan(SEED, (4, classes), Step(scale, 3), [
-            Layer("softmax", (0,), (4, classes), Step(1 / 256, -128), {})])  # fmt: skip
+        plan = Plan(
+            SEED,
+            (4, classes),
+            Step(scale, 3),
+            [Layer("softmax", (0,), (4, classes), Step(1 / 256, -128), {})],
+        )
         x = rng.integers(-128, 128, plan.shape).astype(np.int8)
-        x[1:, classes // 2:] = np.minimum(x[1:, classes // 2:], -100)
+        x[1:, classes // 2 :] = np.minimum(x[1:, classes // 2 :], -100)
         data = tflite_writer.write_tflite(plan)
         for rounding, make in ENGINES:
             expected = run_litert(make(data), x, ["value1"])["value1"]

@@ -66,8 +66,14 @@ def test_the_accelerators_double_rounding_is_gemmlowp(shift):
 def test_half_up_rounds_ties_up():
     acc = np.array([-3, -2, -1, 0, 1, 2, 3])[:, None]
     assert golden.requantize(acc, [1 << 30], [31], Rounding.HALF_UP)[:, 0].tolist() == [
-        -1, -1, 0, 0, 1, 1, 2,
-    ]  # fmt: skip
+        -1,
+        -1,
+        0,
+        0,
+        1,
+        1,
+        2,
+    ]
     assert golden.multiply(acc, [0.5], Rule.HALF_UP)[:, 0].tolist() == [-1, -1, 0, 0, 1, 1, 2]
 
 

@@ -34,22 +34,40 @@ def values(*shape, seed=0):
     return np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
 
 
-@pytest.mark.parametrize("operator,shape,output,attributes,expected", [
-    ("RESHAPE", (1, 4, 6), (4, 6), {}, lambda x: x.reshape(4, 6)),
-    ("RESHAPE", (12,), (1, 2, 6), {}, lambda x: x.reshape(1, 2, 6)),
-    ("RESHAPE", (1, 1), (), {}, lambda x: x.reshape(())),
-    ("RESHAPE", (2, 3, 4), (3, 2, 4), {}, lambda x: x.reshape(3, 2, 4)),
-    ("TRANSPOSE", (3, 4, 5), (5, 3, 4), {"permutation": (2, 0, 1)},
-     lambda x: x.transpose(2, 0, 1)),
-    ("TRANSPOSE", (1, 4, 5), (4, 1, 5), {"permutation": (1, 0, 2)},
-     lambda x: x.transpose(1, 0, 2)),
-    ("SLICE", (4, 5), (2, 3), {"begin": (1, 2), "size": (2, 3)}, lambda x: x[1:3, 2:5]),
-    ("PAD", (2, 3), (4, 3), {"paddings": ((1, 1), (0, 0))},
-     lambda x: np.pad(x, ((1, 1), (0, 0)), constant_values=3)),
-    ("GATHER", (4, 5), (3, 5), {"axis": 0, "indices": (3, 0, 3)}, lambda x: x[[3, 0, 3]]),
-    ("REDUCE_MAX", (4, 5), (5,), {"axes": (0,), "keep_dims": False}, lambda x: x.max(0)),
-    ("REDUCE_MAX", (1, 5), (5,), {"axes": (0,), "keep_dims": False}, lambda x: x.max(0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "operator,shape,output,attributes,expected",
+    [
+        ("RESHAPE", (1, 4, 6), (4, 6), {}, lambda x: x.reshape(4, 6)),
+        ("RESHAPE", (12,), (1, 2, 6), {}, lambda x: x.reshape(1, 2, 6)),
+        ("RESHAPE", (1, 1), (), {}, lambda x: x.reshape(())),
+        ("RESHAPE", (2, 3, 4), (3, 2, 4), {}, lambda x: x.reshape(3, 2, 4)),
+        (
+            "TRANSPOSE",
+            (3, 4, 5),
+            (5, 3, 4),
+            {"permutation": (2, 0, 1)},
+            lambda x: x.transpose(2, 0, 1),
+        ),
+        (
+            "TRANSPOSE",
+            (1, 4, 5),
+            (4, 1, 5),
+            {"permutation": (1, 0, 2)},
+            lambda x: x.transpose(1, 0, 2),
+        ),
+        ("SLICE", (4, 5), (2, 3), {"begin": (1, 2), "size": (2, 3)}, lambda x: x[1:3, 2:5]),
+        (
+            "PAD",
+            (2, 3),
+            (4, 3),
+            {"paddings": ((1, 1), (0, 0))},
+            lambda x: np.pad(x, ((1, 1), (0, 0)), constant_values=3),
+        ),
+        ("GATHER", (4, 5), (3, 5), {"axis": 0, "indices": (3, 0, 3)}, lambda x: x[[3, 0, 3]]),
+        ("REDUCE_MAX", (4, 5), (5,), {"axes": (0,), "keep_dims": False}, lambda x: x.max(0)),
+        ("REDUCE_MAX", (1, 5), (5,), {"axes": (0,), "keep_dims": False}, lambda x: x.max(0)),
+    ],
+)
 @pytest.mark.parametrize("device", ["golden", "sim"])
 @pytest.mark.tools
 def test_values_of_the_whole_file(operator, shape, output, attributes, expected, device):

@@ -98,8 +98,7 @@ def test_every_unsupported_operator_is_listed(tmp_path):
     refused(
         write(tmp_path, edited(plan, change)),
         r"cannot import m: value1: operator COS is not supported; "
-        r"value2: operator SIN is not supported; value3: operator CUMSUM is not supported"
-        + ADVICE,
+        r"value2: operator SIN is not supported; value3: operator CUMSUM is not supported" + ADVICE,
     )
 
 
@@ -213,11 +212,12 @@ def test_change_of_scale_beyond_every_shift(tmp_path, rounding):
 
 def onnx_model(nodes, inputs, initializers=(), shape=(1, 3, 4, 4)) -> bytes:
     graph = helper.make_graph(
-        nodes, "g",
+        nodes,
+        "g",
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in inputs],
         [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
         list(initializers),
-    )  # fmt: skip
+    )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     return helper.make_model(graph, opset_imports=opsets).SerializeToString()
 
@@ -237,8 +237,10 @@ def test_bias_that_is_not_finite(tmp_path, value):
     net = Net((1, 2, 4, 4))
     bias = net.constant("b", np.array([0, value], np.float32))
     net.node("Conv", [net.x, net.weights("w", np.ones((2, 2, 1, 1), np.int8)), bias], "c")
-    refused(write(tmp_path, net.bytes(net.quantized("c", 1, 0))),
-            r"cannot import m: c: a bias is not a finite number")
+    refused(
+        write(tmp_path, net.bytes(net.quantized("c", 1, 0))),
+        r"cannot import m: c: a bias is not a finite number",
+    )
 
 
 def test_every_unsupported_onnx_operator_is_listed(tmp_path):
@@ -299,14 +301,30 @@ def test_what_lies_behind_a_bad_layer_in_qoperator_form_is_examined(tmp_path):
     zero = numpy_helper.from_array(np.array(0, np.int8), "z")
     nodes = [
         helper.make_node("Det", ["x"], ["one"], name="first"),
-        helper.make_node("QLinearSigmoid", ["one", "s", "z", "s", "z"], ["two"], name="second",
-                         domain="com.microsoft"),
-        helper.make_node("QLinearLeakyRelu", ["two", "t", "z", "s", "z"], ["three"], name="third",
-                         domain="com.microsoft", alpha=0.25),
+        helper.make_node(
+            "QLinearSigmoid",
+            ["one", "s", "z", "s", "z"],
+            ["two"],
+            name="second",
+            domain="com.microsoft",
+        ),
+        helper.make_node(
+            "QLinearLeakyRelu",
+            ["two", "t", "z", "s", "z"],
+            ["three"],
+            name="third",
+            domain="com.microsoft",
+            alpha=0.25,
+        ),
         helper.make_node("Det", ["three"], ["four"], name="fourth"),
-        helper.make_node("QLinearSigmoid", ["four", "s", "z", "s", "z"], ["y"], name="fifth",
-                         domain="com.microsoft"),
-    ]  # fmt: skip
+        helper.make_node(
+            "QLinearSigmoid",
+            ["four", "s", "z", "s", "z"],
+            ["y"],
+            name="fifth",
+            domain="com.microsoft",
+        ),
+    ]
     proto = onnx.ModelProto.FromString(onnx_model(nodes, ["x"], [scale, other, zero]))
     shape = helper.make_tensor_value_info("one", TensorProto.INT8, (1, 4, 6, 6))
     proto.graph.value_info.append(shape)

@@ -62,16 +62,21 @@ class Net:
 
     def conv(self, x, outputs, inputs, kernel=3, **attributes) -> str:
         group = attributes.get("group", 1)
-        operands = [x, self.weights(outputs, inputs // group, kernel, kernel),
-                    self.constant(self.rng.normal(0, 0.2, outputs).astype(np.float32))]  # fmt: skip
+        operands = [
+            x,
+            self.weights(outputs, inputs // group, kernel, kernel),
+            self.constant(self.rng.normal(0, 0.2, outputs).astype(np.float32)),
+        ]
         return self.node("Conv", operands, pads=[kernel // 2] * 4, **attributes)
 
     def bytes(self, output, opset) -> bytes:
         graph = helper.make_graph(
-            self.nodes, "block",
+            self.nodes,
+            "block",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)], self.tensors,
-        )  # fmt: skip
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
+            self.tensors,
+        )
         opsets = [helper.make_opsetid("", opset)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 
@@ -98,7 +103,8 @@ BLOCKS: dict[str, Callable[[Net, str], str]] = {
     "silu": lambda n, x: n.node("Mul", [x, n.node("Sigmoid", [x])]),
     "hard swish": lambda n, x: n.node("HardSwish", [x]),
     "hard swish in parts": lambda n, x: n.node(
-        "Mul", [x, n.node("HardSigmoid", [x], alpha=1 / 6, beta=0.5)]),
+        "Mul", [x, n.node("HardSigmoid", [x], alpha=1 / 6, beta=0.5)]
+    ),
     "gelu in parts": gelu,
     "elu": lambda n, x: n.node("Elu", [x], alpha=0.5),
     "tanh": lambda n, x: n.node("Tanh", [x]),
@@ -109,38 +115,67 @@ BLOCKS: dict[str, Callable[[Net, str], str]] = {
     "difference": lambda n, x: n.node("Sub", [x, n.conv(x, 8, 8, 1)]),
     "residual": lambda n, x: n.node("Relu", [n.node("Add", [x, n.conv(x, 8, 8)])]),
     "channel shuffle": shuffle,
-    "slice": lambda n, x: n.node("Concat", [n.node("Slice", [
-        x, n.integers(2), n.integers(6), n.integers(1)]), n.conv(x, 4, 8)], axis=1),
+    "slice": lambda n, x: n.node(
+        "Concat",
+        [n.node("Slice", [x, n.integers(2), n.integers(6), n.integers(1)]), n.conv(x, 4, 8)],
+        axis=1,
+    ),
     "pad": lambda n, x: n.node("Pad", [x, n.integers(0, 0, 1, 2, 0, 0, 0, 1)]),
     "upsample": lambda n, x: n.node(
-        "Resize", [x, "", n.constant(np.array([1, 1, 2, 2], np.float32))], mode="nearest",
-        coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+        "Resize",
+        [x, "", n.constant(np.array([1, 1, 2, 2], np.float32))],
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    ),
     "average pool": lambda n, x: n.node("AveragePool", [x], kernel_shape=[2, 2], strides=[2, 2]),
     "max pool": lambda n, x: n.node("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2]),
     "depth multiplier": lambda n, x: n.conv(n.conv(x, 16, 8, group=8), 8, 16, group=4),
-    "view": lambda n, x: n.node("Reshape", [x, n.node("Concat", [n.node("Unsqueeze", [
-        n.node("Gather", [n.node("Shape", ["x"]), n.constant(np.int64(0))]), n.integers(0)]),
-        n.integers(8, 4, -1)], axis=0)]),
-}  # fmt: skip
+    "view": lambda n, x: n.node(
+        "Reshape",
+        [
+            x,
+            n.node(
+                "Concat",
+                [
+                    n.node(
+                        "Unsqueeze",
+                        [
+                            n.node("Gather", [n.node("Shape", ["x"]), n.constant(np.int64(0))]),
+                            n.integers(0),
+                        ],
+                    ),
+                    n.integers(8, 4, -1),
+                ],
+                axis=0,
+            ),
+        ],
+    ),
+}
 # Operators that the QOperator format leaves in float, weights included.
 QDQ_ONLY: dict[str, Callable[[Net, str], str]] = {
     "transposed convolution": lambda n, x: n.node(
-        "ConvTranspose", [x, n.weights(8, 8, 2, 2)], strides=[2, 2]),
-}  # fmt: skip
+        "ConvTranspose", [x, n.weights(8, 8, 2, 2)], strides=[2, 2]
+    ),
+}
 KINDS = [
-    (QuantType.QInt8, QuantType.QInt8, False, True), (QuantType.QInt8, QuantType.QInt8, True, True),
+    (QuantType.QInt8, QuantType.QInt8, False, True),
+    (QuantType.QInt8, QuantType.QInt8, True, True),
     (QuantType.QUInt8, QuantType.QInt8, False, True),
     (QuantType.QUInt8, QuantType.QInt8, True, True),
     (QuantType.QUInt8, QuantType.QUInt8, False, True),
     (QuantType.QInt8, QuantType.QInt8, False, False),
-]  # fmt: skip
+]
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("block", "form"), [
-    *((block, form) for form in (QuantFormat.QDQ, QuantFormat.QOperator) for block in BLOCKS),
-    *((block, QuantFormat.QDQ) for block in QDQ_ONLY),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("block", "form"),
+    [
+        *((block, form) for form in (QuantFormat.QDQ, QuantFormat.QOperator) for block in BLOCKS),
+        *((block, QuantFormat.QDQ) for block in QDQ_ONLY),
+    ],
+)
 def test_scores_equal_onnx_runtime(tmp_path, block, form):
     """int8 and uint8 activations; weights int8, per channel, uint8, and with a zero point."""
     net = Net()
@@ -150,12 +185,17 @@ def test_scores_equal_onnx_runtime(tmp_path, block, form):
     images = np.random.default_rng(SEED).normal(0, 1, (8, 1, 3, 8, 8)).astype(np.float32)
     for activations, weights, per_channel, symmetric in KINDS:
         quantize_static(
-            source, target, Reader(images[:6]), quant_format=form, per_channel=per_channel,
-            activation_type=activations, weight_type=weights,
+            source,
+            target,
+            Reader(images[:6]),
+            quant_format=form,
+            per_channel=per_channel,
+            activation_type=activations,
+            weight_type=weights,
             # Wider weights make ONNX Runtime's uint8 kernels saturate on CPUs without VNNI.
             reduce_range=activations == QuantType.QUInt8 and weights == QuantType.QInt8,
             extra_options={"WeightSymmetric": symmetric and weights == QuantType.QInt8},
-        )  # fmt: skip
+        )
         graph = load_model(target)
         session, names = ort_session(target.read_bytes())
         for image in images:

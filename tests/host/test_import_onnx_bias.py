@@ -11,9 +11,11 @@ pytest.importorskip("onnxruntime")
 from networks.onnx_net import SEED, Net
 
 SHAPES = {
-    "Conv": (5, 3, 3, 3), "Depthwise": (3, 1, 3, 3), "ConvTranspose": (3, 5, 2, 2),
+    "Conv": (5, 3, 3, 3),
+    "Depthwise": (3, 1, 3, 3),
+    "ConvTranspose": (3, 5, 2, 2),
     "Gemm": (5, 12),
-}  # fmt: skip
+}
 # Of scales such that no sum comes near a tie, as the order of float32 sums would decide it.
 SCALE, WEIGHT_SCALE, STEP = 0.0305, 0.0107, 0.193
 
@@ -31,7 +33,8 @@ def layer(kind, dtype, factor, zero, per_channel) -> tuple[Net, str]:
     count = channels if per_channel else ()
     parameters = [
         net.constant("bs", np.full(count, scale, np.float32)),
-        net.constant("bz", np.full(count, zero, dtype))]  # fmt: skip
+        net.constant("bz", np.full(count, zero, dtype)),
+    ]
     net.node("DequantizeLinear", [bias, *parameters], "bf", axis=0)
     operator = "Conv" if kind == "Depthwise" else kind
     attributes = {"Depthwise": {"group": 3}, "Gemm": {"transB": 1}}.get(kind, {})
@@ -40,10 +43,19 @@ def layer(kind, dtype, factor, zero, per_channel) -> tuple[Net, str]:
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
-@pytest.mark.parametrize(("dtype", "factor", "zero"), [
-    (np.int32, 1.0, 0), (np.int32, 1.005, 0), (np.int32, 8.1, 0), (np.int32, 0.37, 0),
-    (np.int32, 1.0, 100), (np.int32, 1.03, 7), (np.int8, 29.3, 0), (np.int8, 29.3, -3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("dtype", "factor", "zero"),
+    [
+        (np.int32, 1.0, 0),
+        (np.int32, 1.005, 0),
+        (np.int32, 8.1, 0),
+        (np.int32, 0.37, 0),
+        (np.int32, 1.0, 100),
+        (np.int32, 1.03, 7),
+        (np.int8, 29.3, 0),
+        (np.int8, 29.3, -3),
+    ],
+)
 @pytest.mark.parametrize("kind", SHAPES)
 def test_bias_with_a_quantisation_of_its_own(kind, dtype, factor, zero, per_channel):
     net, output = layer(kind, dtype, factor, zero, per_channel)

@@ -12,13 +12,19 @@ from weft.importers.onnx.walk import import_onnx
 
 VERSIONS = [
     (domain, operator, version)
-    for (domain, operator), declared in DECLARATIONS.items() for version in declared.versions
-]  # fmt: skip
+    for (domain, operator), declared in DECLARATIONS.items()
+    for version in declared.versions
+]
 # A value of each kind that no operator has as its default.
 STRANGE = {
-    "INT": 77, "FLOAT": 7.75, "STRING": "strange", "INTS": [7, 77], "FLOATS": [7.75],
-    "STRINGS": ["strange"], "TENSOR": numpy_helper.from_array(np.array([7])),
-}  # fmt: skip
+    "INT": 77,
+    "FLOAT": 7.75,
+    "STRING": "strange",
+    "INTS": [7, 77],
+    "FLOATS": [7.75],
+    "STRINGS": ["strange"],
+    "TENSOR": numpy_helper.from_array(np.array([7])),
+}
 
 
 def kind_of(attribute) -> str:
@@ -84,7 +90,8 @@ def test_declared_versions_and_attributes_exist():
         oldest = defs.get_schema(operator, max(10, min(versions)), "").since_version
         assert {v for v in versions if oldest <= v <= 25} <= set(declared.versions), operator
         names = {
-            name for v in declared.versions for name in defs.get_schema(operator, v, "").attributes}
+            name for v in declared.versions for name in defs.get_schema(operator, v, "").attributes
+        }
         assert set(declared.attributes) <= names, operator
 
 
@@ -97,19 +104,30 @@ def test_attributes_of_contrib_operators_are_the_runtime_s():
             assert declared.versions == (schemas[operator].since_version,)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    (lambda m: setattr(m.graph.node[2], "domain", "my.lab"),
-     "operator my.lab.Relu is not supported"),
-    (lambda m: setattr(m.graph.node[2], "domain", "com.ms.internal.nhwc"),
-     "operator com.ms.internal.nhwc.Relu is not supported"),
-    (lambda m: setattr(m.opset_import[0], "version", 5),
-     "opset 5 has no operator DequantizeLinear"),
-    (lambda m: setattr(m.opset_import[1], "version", 2),
-     "operator com.microsoft.QuantizeLinear of opset 2 is not supported"),
-    (lambda m: setattr(m.opset_import[0], "version", 99), "opset 99 is not supported"),
-    (lambda m: m.graph.node[2].input.append("x"), "Relu of opset 14 cannot have 2 inputs"),
-    (lambda m: m.opset_import.add(domain="", version=12), "imports two versions"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda m: setattr(m.graph.node[2], "domain", "my.lab"),
+            "operator my.lab.Relu is not supported",
+        ),
+        (
+            lambda m: setattr(m.graph.node[2], "domain", "com.ms.internal.nhwc"),
+            "operator com.ms.internal.nhwc.Relu is not supported",
+        ),
+        (
+            lambda m: setattr(m.opset_import[0], "version", 5),
+            "opset 5 has no operator DequantizeLinear",
+        ),
+        (
+            lambda m: setattr(m.opset_import[1], "version", 2),
+            "operator com.microsoft.QuantizeLinear of opset 2 is not supported",
+        ),
+        (lambda m: setattr(m.opset_import[0], "version", 99), "opset 99 is not supported"),
+        (lambda m: m.graph.node[2].input.append("x"), "Relu of opset 14 cannot have 2 inputs"),
+        (lambda m: m.opset_import.add(domain="", version=12), "imports two versions"),
+    ],
+)
 def test_what_is_not_understood_is_named(change, message):
     net = Net(IMAGE)
     net.node("Relu", [net.x], "r")
@@ -127,8 +145,9 @@ def test_alias_of_the_standard_domain():
     assert read_attributes(node, {"": 13})["axis"] == -1
 
 
-@pytest.mark.parametrize(("name", "kind"), [
-    ("BFLOAT16", "bfloat16"), ("FLOAT16", "float16"), ("INT4", "int4")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "kind"), [("BFLOAT16", "bfloat16"), ("FLOAT16", "float16"), ("INT4", "int4")]
+)
 def test_types_are_said_by_name(name, kind):
     net = Net(IMAGE)
     proto = onnx.ModelProto.FromString(net.bytes(net.x))

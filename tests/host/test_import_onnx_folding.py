@@ -37,8 +37,9 @@ def test_weights_quantised_by_the_graph(channels, clipped):
     scales = np.float32(0.01) if channels == 1 else np.linspace(0.005, 0.02, 5, dtype=np.float32)
     zeros = np.zeros(np.shape(scales), np.int8)
     parameters = [net.constant("s", scales), net.constant("z", zeros)]
-    net.node("QuantizeLinear", [net.constant("w", real_weights((5, 6, 3, 3))), *parameters], "q",
-             axis=0)  # fmt: skip
+    net.node(
+        "QuantizeLinear", [net.constant("w", real_weights((5, 6, 3, 3))), *parameters], "q", axis=0
+    )
     if clipped:
         bounds = [net.constant(k, np.int8(v)) for k, v in (("low", -100), ("high", 90))]
         net.node("Clip", ["q", *bounds], "c")
@@ -51,21 +52,37 @@ def test_weights_quantised_by_the_graph(channels, clipped):
 def test_weights_moved_behind_their_quantisation(operator, channels):
     net = Net(IMAGE)
     rng = np.random.default_rng(SEED)
-    shapes = {"Transpose": (6, 5, 3, 3), "Reshape": (5, 54), "Unsqueeze": (5, 6, 3),
-              "Slice": (5, 9, 3, 3), "Gather": (5, 6, 3, 4)}  # fmt: skip
+    shapes = {
+        "Transpose": (6, 5, 3, 3),
+        "Reshape": (5, 54),
+        "Unsqueeze": (5, 6, 3),
+        "Slice": (5, 9, 3, 3),
+        "Gather": (5, 6, 3, 4),
+    }
     operands = {
-        "Transpose": [], "Reshape": [[5, 6, 3, 3]], "Unsqueeze": [[3]],
-        "Slice": [[2], [8], [1]], "Gather": [[0, 3, 1]],
-    }  # fmt: skip
+        "Transpose": [],
+        "Reshape": [[5, 6, 3, 3]],
+        "Unsqueeze": [[3]],
+        "Slice": [[2], [8], [1]],
+        "Gather": [[0, 3, 1]],
+    }
     attributes = {"Transpose": {"perm": [1, 0, 2, 3]}, "Gather": {"axis": 3}}.get(operator, {})
     data = rng.integers(-127, 128, shapes[operator]).astype(np.int8)
     scales = np.float32(0.01) if channels == 1 else np.linspace(0.005, 0.02, 5, dtype=np.float32)
     axis = int(operator == "Transpose")
-    net.node("DequantizeLinear", [
-        net.constant("w", data), net.constant("s", scales),
-        net.constant("z", np.zeros(np.shape(scales), np.int8))], "d", axis=axis)  # fmt: skip
+    net.node(
+        "DequantizeLinear",
+        [
+            net.constant("w", data),
+            net.constant("s", scales),
+            net.constant("z", np.zeros(np.shape(scales), np.int8)),
+        ],
+        "d",
+        axis=axis,
+    )
     others = [
-        net.constant(f"o{i}", np.array(x, np.int64)) for i, x in enumerate(operands[operator])]
+        net.constant(f"o{i}", np.array(x, np.int64)) for i, x in enumerate(operands[operator])
+    ]
     net.node(operator, ["d", *others], "m", **attributes)
     convolution(net, "m")
 
@@ -82,8 +99,9 @@ def test_weights_computed_from_quantised_ones():
     convolution(net, "d")
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("value_float", 0.7), ("value_floats", [0.7]), ("value", None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"), [("value_float", 0.7), ("value_floats", [0.7]), ("value", None)]
+)
 def test_kinds_of_constant(name, value):
     net = Net(IMAGE)
     if value is None:
@@ -100,8 +118,11 @@ def test_zero_point_of_constant_of_shape_and_cast():
     net.node("ConstantOfShape", [net.constant("e", np.array([], np.int64))], "zf")
     net.node("Cast", ["zf"], "zi", to=TensorProto.INT32)
     bias = net.constant("b", rng.integers(-9000, 9000, 5).astype(np.int32))
-    net.node("DequantizeLinear", [bias, net.constant("bs", np.float32(0.03) * np.float32(0.01)),
-                                  "zi"], "bf")  # fmt: skip
+    net.node(
+        "DequantizeLinear",
+        [bias, net.constant("bs", np.float32(0.03) * np.float32(0.01)), "zi"],
+        "bf",
+    )
     net.node("Conv", [net.x, kernel, "bf"], "y")
     exact(net, "y", 0.2)
 
@@ -114,7 +135,8 @@ def test_clip_of_integers(unsigned, low, high):
     dtype, offset = (np.uint8, 128) if unsigned else (np.int8, 0)
     bounds = [
         "" if v is None else net.constant(k, np.array(v + offset, dtype))
-        for k, v in (("low", low), ("high", high))]  # fmt: skip
+        for k, v in (("low", low), ("high", high))
+    ]
     net.node("Clip", ["x.q", *bounds], "c")
     net.node("DequantizeLinear", ["c", "x.s", "x.z"], "y")
     assert net.difference("y")[0] == 0
@@ -143,8 +165,14 @@ def test_float_operators_of_integers_are_refused():
 
 def function(name: str, nodes, domain="my.lab", opset=17, attributes=()) -> onnx.FunctionProto:
     return helper.make_function(
-        domain, name, ["a", "w"], ["y"], nodes,
-        [helper.make_opsetid("", opset), helper.make_opsetid(domain, 1)], attributes)
+        domain,
+        name,
+        ["a", "w"],
+        ["y"],
+        nodes,
+        [helper.make_opsetid("", opset), helper.make_opsetid(domain, 1)],
+        attributes,
+    )
 
 
 def with_functions(net: Net, functions, opset=17) -> bytes:
@@ -163,10 +191,14 @@ def called() -> Net:
 
 def test_functions_of_the_model_are_inlined():
     inner = function("G", [helper.make_node("Conv", ["a", "w"], ["y"])])
-    outer = function("F", [helper.make_node("G", ["a", "w"], ["c"], domain="my.lab"),
-                           helper.make_node("Relu", ["c"], ["y"])])  # fmt: skip
-    graph = import_onnx(
-        with_functions(called(), [inner, outer]), "m", "onnxruntime", source="m")
+    outer = function(
+        "F",
+        [
+            helper.make_node("G", ["a", "w"], ["c"], domain="my.lab"),
+            helper.make_node("Relu", ["c"], ["y"]),
+        ],
+    )
+    graph = import_onnx(with_functions(called(), [inner, outer]), "m", "onnxruntime", source="m")
     convolution_nodes = [node for node in graph.nodes if node.operator == "CONV_2D"]
     assert [node.attributes["activation"] for node in convolution_nodes] == ["RELU"]
 
@@ -181,19 +213,24 @@ def test_functions_that_multiply():
     functions = [function("F20", [helper.make_node("Relu", ["a"], ["y"])])]
     for level in range(19, -1, -1):
         names = ["a", *(f"t{i}" for i in range(9)), "y"]
-        nodes = [helper.make_node(f"F{level + 1}", [one, "w"], [two], domain="my.lab")
-                 for one, two in itertools.pairwise(names)]  # fmt: skip
+        nodes = [
+            helper.make_node(f"F{level + 1}", [one, "w"], [two], domain="my.lab")
+            for one, two in itertools.pairwise(names)
+        ]
         functions.append(function(f"F{level}" if level else "F", nodes))
     refused(with_functions(called(), functions), "more than 131072 nodes")
 
 
-@pytest.mark.parametrize(("operator", "operands"), [
-    ("ConstantOfShape", [np.array([1 << 20, 1 << 20])]),
-    ("Expand", [np.zeros((1, 1), np.float32), np.array([1 << 20, 1 << 20])]),
-    ("Tile", [np.zeros((1, 1), np.float32), np.array([1 << 20, 1 << 20])]),
-    ("Pad", [np.zeros((1, 1), np.float32), np.array([0, 0, 1 << 20, 1 << 20])]),
-    ("Range", [np.array(0), np.array(1 << 40), np.array(1)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("operator", "operands"),
+    [
+        ("ConstantOfShape", [np.array([1 << 20, 1 << 20])]),
+        ("Expand", [np.zeros((1, 1), np.float32), np.array([1 << 20, 1 << 20])]),
+        ("Tile", [np.zeros((1, 1), np.float32), np.array([1 << 20, 1 << 20])]),
+        ("Pad", [np.zeros((1, 1), np.float32), np.array([0, 0, 1 << 20, 1 << 20])]),
+        ("Range", [np.array(0), np.array(1 << 40), np.array(1)]),
+    ],
+)
 def test_nothing_huge_is_computed(operator, operands):
     net = Net(IMAGE)
     names = [net.constant(f"o{i}", x) for i, x in enumerate(operands)]

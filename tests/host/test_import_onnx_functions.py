@@ -11,11 +11,25 @@ import onnxruntime
 from networks.onnx_net import Net, every_value, exact
 
 UNARY = {
-    "Sigmoid": {}, "Tanh": {}, "LeakyRelu": {"alpha": 0.1}, "Relu": {}, "HardSwish": {},
-    "HardSigmoid": {"alpha": 0.3}, "Gelu": {}, "Erf": {}, "Exp": {}, "Abs": {}, "Neg": {},
-    "Floor": {}, "Softsign": {}, "Elu": {}, "Selu": {}, "Celu": {"alpha": 2.0}, "Softplus": {},
+    "Sigmoid": {},
+    "Tanh": {},
+    "LeakyRelu": {"alpha": 0.1},
+    "Relu": {},
+    "HardSwish": {},
+    "HardSigmoid": {"alpha": 0.3},
+    "Gelu": {},
+    "Erf": {},
+    "Exp": {},
+    "Abs": {},
+    "Neg": {},
+    "Floor": {},
+    "Softsign": {},
+    "Elu": {},
+    "Selu": {},
+    "Celu": {"alpha": 2.0},
+    "Softplus": {},
     "Mish": {},
-}  # fmt: skip
+}
 
 
 def one_function(seed: int, unsigned: bool) -> Net:
@@ -65,10 +79,16 @@ def test_arithmetic_with_a_number(operator):
 
 
 @pytest.mark.parametrize("operator", ["Add", "Sub", "Mul", "Div", "PRelu", "Max"])
-@pytest.mark.parametrize(("image", "shape"), [
-    ((1, 3, 16, 16), (3, 1, 1)), ((2, 3, 8, 8), (1, 3, 1, 1)), ((1, 3, 256), (3, 1)),
-    ((1, 7), (7,)), ((1, 7), (1, 7)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("image", "shape"),
+    [
+        ((1, 3, 16, 16), (3, 1, 1)),
+        ((2, 3, 8, 8), (1, 3, 1, 1)),
+        ((1, 3, 256), (3, 1)),
+        ((1, 7), (7,)),
+        ((1, 7), (1, 7)),
+    ],
+)
 def test_arithmetic_with_a_number_for_each_channel(operator, image, shape):
     rng = np.random.default_rng(7)
     net = Net(image, scale=0.04, zero_point=9)
@@ -97,21 +117,29 @@ def test_several_functions_become_one_table():
         exact(net, "y", net.scale * 0.9, x=every_value(net), opset=17)
 
 
-@pytest.mark.parametrize(("operator", "function", "most"), [
-    ("Erf", golden.erf_mlas, 0), ("Tanh", golden.tanh_mlas, 0), ("Exp", golden.exp_mlas, 0),
-    ("Sigmoid", golden.logistic_mlas, 0), ("Gelu", lambda x: golden.gelu_mlas(
-        x, approximate=False), 0), ("Elu", lambda x: golden.elu_eigen(x, 1.0), 0.003),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("operator", "function", "most"),
+    [
+        ("Erf", golden.erf_mlas, 0),
+        ("Tanh", golden.tanh_mlas, 0),
+        ("Exp", golden.exp_mlas, 0),
+        ("Sigmoid", golden.logistic_mlas, 0),
+        ("Gelu", lambda x: golden.gelu_mlas(x, approximate=False), 0),
+        ("Elu", lambda x: golden.elu_eigen(x, 1.0), 0.003),
+    ],
+)
 def test_real_numbers_are_the_runtime_s(operator, function, most):
     """Before quantisation: the very float32, but for ELU's in three of a thousand."""
     x = np.linspace(-20, 20, 100_003, dtype=np.float32)
     graph = helper.make_graph(
-        [helper.make_node(operator, ["x"], ["y"])], "g",
+        [helper.make_node(operator, ["x"], ["y"])],
+        "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])  # fmt: skip
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"])
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     expected = np.asarray(session.run(None, {"x": x})[0])
     assert np.count_nonzero(function(x) != expected) <= most * len(x)

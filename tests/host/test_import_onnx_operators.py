@@ -11,12 +11,15 @@ pytest.importorskip("onnxruntime")
 from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
 
 
-@pytest.mark.parametrize("attributes", [
-    {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
-    {"auto_pad": "SAME_LOWER", "strides": [2, 3]},
-    {"auto_pad": "VALID"},
-    {"pads": [0, 1, 2, 0], "dilations": [2, 1]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        {"auto_pad": "SAME_LOWER", "strides": [2, 3]},
+        {"auto_pad": "VALID"},
+        {"pads": [0, 1, 2, 0], "dilations": [2, 1]},
+    ],
+)
 def test_padding_of_convolutions(attributes):
     net = Net(IMAGE)
     weights = np.random.default_rng(SEED).integers(-127, 128, (5, 6, 3, 2)).astype(np.int8)
@@ -45,22 +48,28 @@ def test_float_bias_and_relu6():
 
 
 @pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
-@pytest.mark.parametrize("attributes", [
-    {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1},
-    {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]},
-    {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER", "strides": [2, 2]},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1},
+        {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]},
+        {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER", "strides": [2, 2]},
+    ],
+)
 def test_pools(operator, attributes):
     net = Net(IMAGE)
     net.node(operator, [net.x], "y", **attributes)
     pass_through(net, "y", opset=17)
 
 
-@pytest.mark.parametrize("attributes", [
-    {"kernel_shape": [3, 2], "dilations": [2, 3]},
-    {"kernel_shape": [2, 3], "dilations": [4, 2], "strides": [2, 2], "pads": [1, 2, 0, 1]},
-    {"kernel_shape": [2, 2], "dilations": [3, 1], "strides": [3, 2], "ceil_mode": 1},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kernel_shape": [3, 2], "dilations": [2, 3]},
+        {"kernel_shape": [2, 3], "dilations": [4, 2], "strides": [2, 2], "pads": [1, 2, 0, 1]},
+        {"kernel_shape": [2, 2], "dilations": [3, 1], "strides": [3, 2], "ceil_mode": 1},
+    ],
+)
 def test_dilated_max_pool(attributes):
     net = Net(IMAGE)
     net.node("MaxPool", [net.x], "y", **attributes)
@@ -124,8 +133,14 @@ def test_resize(mode):
     net = Net(IMAGE)
     scales = net.constant("s", np.array([1, 1, 2, 3], np.float32))
     nearest = "floor" if mode == "asymmetric" else "round_prefer_floor"
-    net.node("Resize", [net.x, "", scales], "y", mode="nearest", nearest_mode=nearest,
-             coordinate_transformation_mode=mode)  # fmt: skip
+    net.node(
+        "Resize",
+        [net.x, "", scales],
+        "y",
+        mode="nearest",
+        nearest_mode=nearest,
+        coordinate_transformation_mode=mode,
+    )
     pass_through(net, "y")
 
 
@@ -187,9 +202,14 @@ def test_split(axis, sizes):
     exact(net, parts[-1], net.scale, net.zero_point)
 
 
-@pytest.mark.parametrize(("starts", "ends", "axes"), [
-    ([1, 2], [5, 1000], [1, 2]), ([-3], [-1], [-1]), ([0, 0], [9, 4], [0, 3]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("starts", "ends", "axes"),
+    [
+        ([1, 2], [5, 1000], [1, 2]),
+        ([-3], [-1], [-1]),
+        ([0, 0], [9, 4], [0, 3]),
+    ],
+)
 @pytest.mark.parametrize("image", [False, True])
 def test_slice(starts, ends, axes, image):
     """Of a tensor as it comes in, and of one whose channels are last by then."""
@@ -198,8 +218,9 @@ def test_slice(starts, ends, axes, image):
     if image:
         net.node("LeakyRelu", [x], "l", alpha=0.3)
         x = net.quantized("l", net.scale, net.zero_point)
-    operands = [net.constant(n, np.array(v, np.int64))
-                for n, v in (("s", starts), ("e", ends), ("a", axes))]  # fmt: skip
+    operands = [
+        net.constant(n, np.array(v, np.int64)) for n, v in (("s", starts), ("e", ends), ("a", axes))
+    ]
     net.node("Slice", [x, *operands], "y")
     pass_through(net, "y")
 
@@ -221,17 +242,22 @@ def test_shape_computed_from_the_batch():
     pass_through(net, "y")
 
 
-@pytest.mark.parametrize(("group", "attributes"), [
-    (1, {"strides": [2, 2]}), (2, {"strides": [1, 3], "pads": [1, 0, 0, 1]}),
-    (3, {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("group", "attributes"),
+    [
+        (1, {"strides": [2, 2]}),
+        (2, {"strides": [1, 3], "pads": [1, 0, 0, 1]}),
+        (3, {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    ],
+)
 def test_transposed_convolution(group, attributes):
     net = Net(IMAGE)
     rng = np.random.default_rng(SEED)
     weights = rng.integers(-127, 128, (6, 6 // group, 3, 3)).astype(np.int8)
     bias = net.weights("b", rng.integers(-9000, 9000, 6).astype(np.int32), 0.01 * 0.03)
-    net.node("ConvTranspose", [net.x, net.weights("w", weights), bias], "y", group=group,
-             **attributes)  # fmt: skip
+    net.node(
+        "ConvTranspose", [net.x, net.weights("w", weights), bias], "y", group=group, **attributes
+    )
     exact(net, "y", 0.2)
 
 
@@ -296,10 +322,15 @@ def test_constants_of_every_shape(operator, shape):
 
 
 @pytest.mark.parametrize("constant_first", [False, True])
-@pytest.mark.parametrize(("shape", "constant_shape"), [
-    ((1, 256), (256, 1)), ((1, 256, 1), (256,)), ((1, 1, 256, 1), (256, 1, 1)),
-    ((1, 256, 1, 1), (1, 256, 1)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "constant_shape"),
+    [
+        ((1, 256), (256, 1)),
+        ((1, 256, 1), (256,)),
+        ((1, 1, 256, 1), (256, 1, 1)),
+        ((1, 256, 1, 1), (1, 256, 1)),
+    ],
+)
 def test_order_of_a_sum_that_repeats_an_operand(shape, constant_shape, constant_first):
     """All pairs of values; the order of ONNX Runtime's float32 sum decides some of them."""
     net = Net((1, 1, 256, 1), scale=0.5, zero_point=-41)

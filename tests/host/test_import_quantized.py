@@ -64,10 +64,12 @@ def float_model() -> onnx.ModelProto:
     b = node("Gemm", [f, constant("g2.w", 10, 192), constant("g2.b", 10)], "g2", transB=1)
     node("Softmax", [node("Add", [a, b], "a2")], "y", axis=-1)
     graph = helper.make_graph(
-        nodes, "float",
+        nodes,
+        "float",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 10])], tensors,
-    )  # fmt: skip
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 10])],
+        tensors,
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
@@ -80,11 +82,16 @@ def test_scores_equal_onnx_runtime(tmp_path, form, per_channel, activations):
     source, target = tmp_path / "float.onnx", tmp_path / "int8.onnx"
     onnx.save(float_model(), source)
     quantize_static(
-        source, target, Reader(images[:16]), quant_format=form, per_channel=per_channel,
-        activation_type=activations, weight_type=QuantType.QInt8,
+        source,
+        target,
+        Reader(images[:16]),
+        quant_format=form,
+        per_channel=per_channel,
+        activation_type=activations,
+        weight_type=QuantType.QInt8,
         # Wider weights make ONNX Runtime's uint8 kernels saturate on CPUs without VNNI.
         reduce_range=activations == QuantType.QUInt8,
-    )  # fmt: skip
+    )
     graph = load_model(target)
     session, names = ort_session(target.read_bytes())
     for image in images:

@@ -31,10 +31,15 @@ def flatten_plan() -> Plan:
     rng = np.random.default_rng(1)
     weights = rng.integers(-127, 128, (4, 12)).astype(np.int8)
     options = {"weights": weights, "scales": [0.01], "bias": None, "activation": "NONE"}
-    return Plan(1, (1, 2, 2, 3), STEP, [
-        Layer("flatten", (0,), (1, 12), STEP),
-        Layer("fully_connected", (1,), (1, 4), Step(0.2, 5), options),
-    ])  # fmt: skip
+    return Plan(
+        1,
+        (1, 2, 2, 3),
+        STEP,
+        [
+            Layer("flatten", (0,), (1, 12), STEP),
+            Layer("fully_connected", (1,), (1, 4), Step(0.2, 5), options),
+        ],
+    )
 
 
 def check(data: bytes, plan: Plan, rounding: str = "reference") -> None:
@@ -98,30 +103,53 @@ def test_repeated_names_become_unique():
 
 
 def test_constant_scalar_operand():
-    plan = Plan(1, (1, 3, 2, 4), STEP, [
-        Layer("add", (0,), (1, 3, 2, 4), STEP, {
-            "activation": "RELU", "constant": np.array([77], np.int8),
-            "constant_step": Step(0.02, 5)})])  # fmt: skip
+    plan = Plan(
+        1,
+        (1, 3, 2, 4),
+        STEP,
+        [
+            Layer(
+                "add",
+                (0,),
+                (1, 3, 2, 4),
+                STEP,
+                {
+                    "activation": "RELU",
+                    "constant": np.array([77], np.int8),
+                    "constant_step": Step(0.02, 5),
+                },
+            )
+        ],
+    )
     check(write_tflite(plan), plan)
 
 
-@pytest.mark.parametrize("kind, step, pattern", [
-    ("softmax", Step(1 / 128, -128), "the output of SOFTMAX must have scale 1/256 .*"),
-    ("softmax", Step(1 / 256, 0), "the output of SOFTMAX must have scale 1/256 .*"),
-    ("hard_swish", Step(1e-5, 0), "the output scale of HARD_SWISH is too fine"),
-    ("max_pool", Step(0.04, -3), "MAX_POOL_2D must have the same quantisation .*"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind, step, pattern",
+    [
+        ("softmax", Step(1 / 128, -128), "the output of SOFTMAX must have scale 1/256 .*"),
+        ("softmax", Step(1 / 256, 0), "the output of SOFTMAX must have scale 1/256 .*"),
+        ("hard_swish", Step(1e-5, 0), "the output scale of HARD_SWISH is too fine"),
+        ("max_pool", Step(0.04, -3), "MAX_POOL_2D must have the same quantisation .*"),
+    ],
+)
 def test_what_litert_refuses(kind, step, pattern):
-    window = {"kernel": (1, 1), "stride": (1, 1), "same": True, "padding": (0,) * 4,
-              "activation": "NONE"}  # fmt: skip
+    window = {
+        "kernel": (1, 1),
+        "stride": (1, 1),
+        "same": True,
+        "padding": (0,) * 4,
+        "activation": "NONE",
+    }
     plan = Plan(1, (1, 2, 2, 4), STEP, [Layer(kind, (0,), (1, 2, 2, 4), step, window)])
     with pytest.raises(ModelError, match=f"^cannot import m: value1: {pattern}$"):
         import_tflite(write_tflite(plan), "m", "reference")
 
 
 def test_difference_of_a_tensor_and_itself():
-    plan = Plan(1, (1, 2, 2, 4), STEP, [
-        Layer("sub", (0, 0), (1, 2, 2, 4), STEP, {"activation": "NONE"})])  # fmt: skip
+    plan = Plan(
+        1, (1, 2, 2, 4), STEP, [Layer("sub", (0, 0), (1, 2, 2, 4), STEP, {"activation": "NONE"})]
+    )
     check(write_tflite(plan), plan)
 
 
@@ -132,10 +160,15 @@ def test_scales_that_shift_beyond_32_bits(kind, bits):
     options: dict[str, Any] = {"alpha": 0.3}
     if kind == "conv":
         options = {
-            "kernel": (1, 1), "stride": (1, 1), "dilation": (1, 1), "same": True, "scales": [0.5],
+            "kernel": (1, 1),
+            "stride": (1, 1),
+            "dilation": (1, 1),
+            "same": True,
+            "scales": [0.5],
             "weights": np.random.default_rng(3).integers(-127, 128, (3, 1, 1, 8)).astype(np.int8),
-            "bias": np.zeros(3, np.int32), "activation": "NONE",
-        }  # fmt: skip
+            "bias": np.zeros(3, np.int32),
+            "activation": "NONE",
+        }
     shape = (1, 4, 4, 3 if kind == "conv" else 8)
     step = Step(STEP.scale / 2.0**bits, 5)
     plan = Plan(1, (1, 4, 4, 8), STEP, [Layer(kind, (0,), shape, step, options)])

@@ -12,9 +12,15 @@ from weft_sim.testing.machine import Machine, MachineFault
 
 CONFIG = replace(get_config("tiny"), name="tiny with memory", dram_bytes=1 << 16)
 COPY = {
-    "kind": 1, "word_count": 4, "unary": 1, "rounding": 1, "low": -128, "high": 127,
-    "in_base": 0, "out_base": 2 * 64,
-}  # fmt: skip
+    "kind": 1,
+    "word_count": 4,
+    "unary": 1,
+    "rounding": 1,
+    "low": -128,
+    "high": 127,
+    "in_base": 0,
+    "out_base": 2 * 64,
+}
 
 
 def machine_with(descriptors, **options):
@@ -32,10 +38,12 @@ def load(**more):
 
 
 def test_rows_with_steps_both_ways():
-    machine = machine_with([
-        load(unit=1, count=3, rows=2, unit_step=8, block=1, block_step=4),
-        load(store=1, unit=1, count=3, rows=2, unit_step=8, block=100, block_step=2),
-    ])  # fmt: skip
+    machine = machine_with(
+        [
+            load(unit=1, count=3, rows=2, unit_step=8, block=1, block_step=4),
+            load(store=1, unit=1, count=3, rows=2, unit_step=8, block=100, block_step=2),
+        ]
+    )
     machine.run(0, 2)
     # A word of `tiny` has 4 bytes: 3 units are 12 bytes of a block of 16.
     assert machine.read(Region.ACTIVATION, 1, 3) == bytes(range(16, 28))
@@ -46,10 +54,15 @@ def test_rows_with_steps_both_ways():
 
 @pytest.mark.parametrize("late", [0, 0.5, 1])
 def test_waits_order_moves_and_layers(late):
-    machine = machine_with([
-        load(block=2), encode_descriptor(COPY | {"moves": 1}), load(block=3, layers=1),
-        load(store=1, unit=64, block=50, layers=1),
-    ], late=late)  # fmt: skip
+    machine = machine_with(
+        [
+            load(block=2),
+            encode_descriptor(COPY | {"moves": 1}),
+            load(block=3, layers=1),
+            load(store=1, unit=64, block=50, layers=1),
+        ],
+        late=late,
+    )
     machine.run(0, 4)
     assert machine.read(Region.DRAM, 50, 1) == bytes(range(32, 48))
     assert machine.read(Region.ACTIVATION, 0, 4) == bytes(range(48, 64))
@@ -59,21 +72,28 @@ def test_waits_order_moves_and_layers(late):
 def test_a_wait_left_out_shows(moves, layers):
     results = set()
     for seed in range(20):
-        machine = machine_with([
-            load(block=2), encode_descriptor(COPY | {"moves": moves}),
-            load(block=3, layers=layers),
-        ], seed=seed)  # fmt: skip
+        machine = machine_with(
+            [
+                load(block=2),
+                encode_descriptor(COPY | {"moves": moves}),
+                load(block=3, layers=layers),
+            ],
+            seed=seed,
+        )
         machine.run(0, 3)
         results.add(machine.read(Region.ACTIVATION, 64, 4))
     assert results - {bytes(range(32, 48))}
 
 
-@pytest.mark.parametrize("descriptors,message", [
-    ([load(layers=1)], "comes after it"),
-    ([encode_descriptor(COPY | {"moves": 1})], "comes after it"),
-    ([load(block=4095, count=5)], "lies outside 4096 units"),
-    ([load(unit=509)], "lies outside 512 units"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "descriptors,message",
+    [
+        ([load(layers=1)], "comes after it"),
+        ([encode_descriptor(COPY | {"moves": 1})], "comes after it"),
+        ([load(block=4095, count=5)], "lies outside 4096 units"),
+        ([load(unit=509)], "lies outside 512 units"),
+    ],
+)
 def test_what_cannot_be_is_a_fault(descriptors, message):
     with pytest.raises(MachineFault, match=message):
         machine_with(descriptors).run(0, len(descriptors))

@@ -20,10 +20,12 @@ def features(plan: Plan) -> set[str]:
     """What a network has, in words."""
     found = {"batch"} if plan.shape[0] > 1 else set()
     silu = any(
-        a.kind == "logistic" and b.kind == "mul" and index in b.inputs
+        a.kind == "logistic"
+        and b.kind == "mul"
+        and index in b.inputs
         and set(a.inputs) <= set(b.inputs)
         for index, (a, b) in enumerate(zip(plan.layers, plan.layers[1:], strict=False), 1)
-    )  # fmt: skip
+    )
     found |= {"silu"} if silu else set()
     for layer in plan.layers:
         found.add(layer.kind)
@@ -62,16 +64,45 @@ def features(plan: Plan) -> set[str]:
 
 
 EVERY = {
-    "batch", "broadcasting", "silu", "independent sides", "independent strides", "same", "valid",
-    "asymmetric", "depth multiplier", "one dimension", "one pixel", "kernel above the input",
-    "stride above the kernel", "channel of next to no scale", "zero point -128", "zero point 127",
-    "power of two", "conv", "depthwise", "grouped", "fully_connected", "add", "mul", "concat",
-    "max_pool", "average_pool", "mean", "flatten", "softmax",
-    *(f"kernel {k}" for k in range(1, 17)), *(f"stride {s}" for s in range(1, 5)),
-    *(f"dilation {d}" for d in range(1, 9)), *(f"channels {c}" for c in (1, 3, 7, 17, 255)),
-}  # fmt: skip
+    "batch",
+    "broadcasting",
+    "silu",
+    "independent sides",
+    "independent strides",
+    "same",
+    "valid",
+    "asymmetric",
+    "depth multiplier",
+    "one dimension",
+    "one pixel",
+    "kernel above the input",
+    "stride above the kernel",
+    "channel of next to no scale",
+    "zero point -128",
+    "zero point 127",
+    "power of two",
+    "conv",
+    "depthwise",
+    "grouped",
+    "fully_connected",
+    "add",
+    "mul",
+    "concat",
+    "max_pool",
+    "average_pool",
+    "mean",
+    "flatten",
+    "softmax",
+    *(f"kernel {k}" for k in range(1, 17)),
+    *(f"stride {s}" for s in range(1, 5)),
+    *(f"dilation {d}" for d in range(1, 9)),
+    *(f"channels {c}" for c in (1, 3, 7, 17, 255)),
+}
 ONNX = {
-    "explicit", "weights with a zero point", "concatenation of differing scales", "dilated pool",
+    "explicit",
+    "weights with a zero point",
+    "concatenation of differing scales",
+    "dilated pool",
 }
 NETWORKS = {
     "tflite": lambda seed: tflite_network(seed, every=True),
@@ -80,14 +111,30 @@ NETWORKS = {
 }
 EXPECTED = {
     "tflite": {
-        *EVERY, *TABLES, "sub", "pad", "resize", "transpose_conv", "arg_max", "requantize", "relu",
-        "relu6", "padding with a value",
+        *EVERY,
+        *TABLES,
+        "sub",
+        "pad",
+        "resize",
+        "transpose_conv",
+        "arg_max",
+        "requantize",
+        "relu",
+        "relu6",
+        "padding with a value",
     },
     "qdq": {
-        *EVERY, *ONNX, *TABLES, "sub", "pad", "padding with a value", "resize", "transpose_conv",
+        *EVERY,
+        *ONNX,
+        *TABLES,
+        "sub",
+        "pad",
+        "padding with a value",
+        "resize",
+        "transpose_conv",
     },
     "qoperator": {*EVERY, *ONNX, "logistic", "leaky_relu"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.timeout(60)

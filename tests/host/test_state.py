@@ -123,8 +123,9 @@ def test_reset_and_batches(where):
     session = weft.InferenceSession(graph, device=target, config=CONFIG.name)
     for _ in range(2):
         # A batch is a row of calls.
-        assert np.array_equal(scores(session, np.concatenate(feeds[:3])),
-                              np.concatenate(expected[:3]))  # fmt: skip
+        assert np.array_equal(
+            scores(session, np.concatenate(feeds[:3])), np.concatenate(expected[:3])
+        )
         streamed = list(session.stream(feeds[3:]))
         assert all(map(np.array_equal, streamed, expected[3:]))
         session.reset_state()

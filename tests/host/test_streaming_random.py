@@ -23,10 +23,18 @@ from weft_sim.testing.machine import Machine, MachineFault
 
 # Small memories; line buffers and window programs cannot stream.
 FEW = replace(
-    CONFIGS["tiny"], name="few", weight_words=512, parameter_words=24, line_words=512,
-    window_count=512, descriptor_count=32, dram_bytes=1 << 20)  # fmt: skip
+    CONFIGS["tiny"],
+    name="few",
+    weight_words=512,
+    parameter_words=24,
+    line_words=512,
+    window_count=512,
+    descriptor_count=32,
+    dram_bytes=1 << 20,
+)
 MORE = replace(
-    CONFIGS["ulx3s-85f"], name="more", weight_words=256, parameter_words=24, dram_bytes=1 << 20)
+    CONFIGS["ulx3s-85f"], name="more", weight_words=256, parameter_words=24, dram_bytes=1 << 20
+)
 
 
 def smallest(graph, config):
@@ -80,8 +88,10 @@ def test_a_wait_left_out_turns_red(graphs):
         size = len(program.descriptors) * DESCRIPTOR_BYTES
         images = []
         for image in program.images:
-            chunks = [image.data[i : i + DESCRIPTOR_BYTES]
-                      for i in range(0, len(image.data), DESCRIPTOR_BYTES)]  # fmt: skip
+            chunks = [
+                image.data[i : i + DESCRIPTOR_BYTES]
+                for i in range(0, len(image.data), DESCRIPTOR_BYTES)
+            ]
             if image.region is Region.DESCRIPTOR or len(image.data) == size:
                 chunks = [taken_out(chunk, field) for chunk in chunks]
             images.append(replace(image, data=b"".join(chunks)))
@@ -113,4 +123,5 @@ def test_a_compiled_file_streams_as_well(graphs, tmp_path):
             np.testing.assert_array_equal(values[name], reference.run(graph, feeds)[name])
     [step] = [step for step in program.steps if isinstance(step, RunStep)]
     assert set(run_counters(program, machine, step)) == {
-        number for number, info in enumerate(program.descriptors) if info.operator != "MOVE"}
+        number for number, info in enumerate(program.descriptors) if info.operator != "MOVE"
+    }

@@ -57,8 +57,13 @@ def test_weights_in_another_format_are_refused():
     net = Net()
     x = net.input((1, 8))
     weights = net.weights(np.ones((4, 8), np.int8), [0.01])
-    y = net.op("FULLY_CONNECTED", [x, weights], net.tensor((1, 4), STEP), "FullyConnectedOptions",
-               weightsFormat=1)  # fmt: skip
+    y = net.op(
+        "FULLY_CONNECTED",
+        [x, weights],
+        net.tensor((1, 4), STEP),
+        "FullyConnectedOptions",
+        weightsFormat=1,
+    )
     refused(net, y, "option WeightsFormat of FULLY_CONNECTED is not supported")
 
 
@@ -100,9 +105,16 @@ def test_bytes_of_a_constant_behind_the_flatbuffer():
     x = net.input((1, 4, 4, 2))
     data = np.random.default_rng(3).integers(-128, 128, (3, 1, 1, 2)).astype(np.int8)
     weights = net.weights(data, [0.01] * 3)
-    y = net.op("CONV_2D", [x, weights, net.constant(np.zeros(3, np.int32), (0.0005, 0))],
-               net.tensor((1, 4, 4, 3), STEP), "Conv2DOptions", strideH=1, strideW=1,
-               dilationHFactor=1, dilationWFactor=1)  # fmt: skip
+    y = net.op(
+        "CONV_2D",
+        [x, weights, net.constant(np.zeros(3, np.int32), (0.0005, 0))],
+        net.tensor((1, 4, 4, 3), STEP),
+        "Conv2DOptions",
+        strideH=1,
+        strideW=1,
+        dilationHFactor=1,
+        dilationWFactor=1,
+    )
     buffer = net.writer.model.buffers[net.writer.graph.tensors[weights].buffer]
     inside = net.bytes(y)
     buffer.data, buffer.offset, buffer.size = None, 2, data.size  # in place of any size
@@ -121,17 +133,26 @@ def test_bias_with_the_weights_quantized_dimension():
     data = np.random.default_rng(3).integers(-128, 128, (1, 1, 1, 2)).astype(np.int8)
     weights = net.weights(data, [0.01, 0.02], axis=3)
     bias = net.weights(np.array([3, 4], np.int32), [0.0005, 0.001], axis=3)
-    y = net.op("DEPTHWISE_CONV_2D", [x, weights, bias], net.tensor((1, 4, 4, 2), STEP),
-               "DepthwiseConv2DOptions", strideH=1, strideW=1, dilationHFactor=1,
-               dilationWFactor=1, depthMultiplier=1)  # fmt: skip
+    y = net.op(
+        "DEPTHWISE_CONV_2D",
+        [x, weights, bias],
+        net.tensor((1, 4, 4, 2), STEP),
+        "DepthwiseConv2DOptions",
+        strideH=1,
+        strideW=1,
+        dilationHFactor=1,
+        dilationWFactor=1,
+        depthMultiplier=1,
+    )
     graph = import_tflite(net.bytes(y), "m", "reference")
     assert np.array_equal(constant(graph, 2), [3, 4])
 
 
 KINDS = sorted(
-    kind for kind in vars(schema.BuiltinOptions)
+    kind
+    for kind in vars(schema.BuiltinOptions)
     if kind.endswith("Options") and hasattr(tflite, kind)
-)  # fmt: skip
+)
 
 
 def read_back(kind: str, **fields: Any) -> Operator:

@@ -58,8 +58,9 @@ def pack(r: Random, axis: int) -> Case:
     step, shape = r.step(), [1, 4, 5]
     inputs = [r.net.input(shape, step) for _ in range(3)]
     shape.insert(axis, 3)
-    return r.net, r.net.op("PACK", inputs, r.net.tensor(shape, step), "PackOptions", axis=axis,
-                           valuesCount=3)  # fmt: skip
+    return r.net, r.net.op(
+        "PACK", inputs, r.net.tensor(shape, step), "PackOptions", axis=axis, valuesCount=3
+    )
 
 
 def prelu(r: Random, channels: int) -> Case:
@@ -72,8 +73,13 @@ def batch_matmul(r: Random, transposed: bool) -> Case:
     x = r.net.input((1, 7, 12), r.step())
     data = r.rng.integers(-127, 128, (9, 12) if transposed else (12, 9)).astype(np.int8)
     result = r.net.tensor((1, 7, 9), r.step())
-    return r.net, r.net.op("BATCH_MATMUL", [x, r.net.constant(data, (0.011, 0))], result,
-                           "BatchMatMulOptions", adjY=transposed)  # fmt: skip
+    return r.net, r.net.op(
+        "BATCH_MATMUL",
+        [x, r.net.constant(data, (0.011, 0))],
+        result,
+        "BatchMatMulOptions",
+        adjY=transposed,
+    )
 
 
 def select(r: Random, name: str) -> Case:
@@ -87,60 +93,115 @@ def select(r: Random, name: str) -> Case:
 MIRROR = np.array([[0, 0], [2, 1], [1, 0], [0, 0]], np.int32)
 SCALAR = np.array(2, np.int32)
 MOVES: dict[str, Callable[[Random], Case]] = {
-    "SPLIT": lambda r: r.moved("SPLIT", IMAGE, [(1, 6, 4, 6)] * 2, "SplitOptions", SCALAR,
-                               front=True, numSplits=2),
-    "SPLIT_V": lambda r: r.moved("SPLIT_V", IMAGE, [(1, 6, 8, 1), (1, 6, 8, 3), (1, 6, 8, 2)],
-                                 "SplitVOptions", ints(1, -1, 2), SCALAR + 1, numSplits=3),
+    "SPLIT": lambda r: r.moved(
+        "SPLIT", IMAGE, [(1, 6, 4, 6)] * 2, "SplitOptions", SCALAR, front=True, numSplits=2
+    ),
+    "SPLIT_V": lambda r: r.moved(
+        "SPLIT_V",
+        IMAGE,
+        [(1, 6, 8, 1), (1, 6, 8, 3), (1, 6, 8, 2)],
+        "SplitVOptions",
+        ints(1, -1, 2),
+        SCALAR + 1,
+        numSplits=3,
+    ),
     "PACK rows": lambda r: pack(r, 1),
     "PACK channels": lambda r: pack(r, 3),
-    "PACK of one": lambda r: r.moved("PACK", (1, 4, 5), (1, 1, 4, 5), "PackOptions", axis=0,
-                                     valuesCount=1),
+    "PACK of one": lambda r: r.moved(
+        "PACK", (1, 4, 5), (1, 1, 4, 5), "PackOptions", axis=0, valuesCount=1
+    ),
     "UNPACK": lambda r: r.moved("UNPACK", IMAGE, [(1, 8, 6)] * 6, "UnpackOptions", axis=1, num=6),
     "STRIDED_SLICE": lambda r: r.moved(
-        "STRIDED_SLICE", IMAGE, (1, 3, 2, 6), "StridedSliceOptions", ints(0, 0, 1, 0),
-        ints(1, 6, 7, 0), ints(1, 2, 4, 1), endMask=8),
+        "STRIDED_SLICE",
+        IMAGE,
+        (1, 3, 2, 6),
+        "StridedSliceOptions",
+        ints(0, 0, 1, 0),
+        ints(1, 6, 7, 0),
+        ints(1, 2, 4, 1),
+        endMask=8,
+    ),
     "STRIDED_SLICE backwards": lambda r: r.moved(
-        "STRIDED_SLICE", IMAGE, (1, 6, 5, 6), "StridedSliceOptions", ints(0, 0, -1, 0),
-        ints(1, 6, 2, 0), ints(1, 1, -1, 1), endMask=8),
+        "STRIDED_SLICE",
+        IMAGE,
+        (1, 6, 5, 6),
+        "StridedSliceOptions",
+        ints(0, 0, -1, 0),
+        ints(1, 6, 2, 0),
+        ints(1, 1, -1, 1),
+        endMask=8,
+    ),
     "STRIDED_SLICE of one row": lambda r: r.moved(
-        "STRIDED_SLICE", IMAGE, (1, 8, 6), "StridedSliceOptions", ints(0, -2, 0, 0),
-        ints(0, -1, 0, 0), ints(1, 1, 1, 1), beginMask=13, endMask=13, shrinkAxisMask=2),
-    "SLICE": lambda r: r.moved("SLICE", IMAGE, (1, 4, 8, 3), "SliceOptions", ints(0, 1, 0, 2),
-                               ints(1, 4, -1, 3)),
-    "GATHER": lambda r: r.moved("GATHER", IMAGE, (1, 3, 8, 6), "GatherOptions", ints(5, 0, 5),
-                                axis=1),
+        "STRIDED_SLICE",
+        IMAGE,
+        (1, 8, 6),
+        "StridedSliceOptions",
+        ints(0, -2, 0, 0),
+        ints(0, -1, 0, 0),
+        ints(1, 1, 1, 1),
+        beginMask=13,
+        endMask=13,
+        shrinkAxisMask=2,
+    ),
+    "SLICE": lambda r: r.moved(
+        "SLICE", IMAGE, (1, 4, 8, 3), "SliceOptions", ints(0, 1, 0, 2), ints(1, 4, -1, 3)
+    ),
+    "GATHER": lambda r: r.moved(
+        "GATHER", IMAGE, (1, 3, 8, 6), "GatherOptions", ints(5, 0, 5), axis=1
+    ),
     "TILE": lambda r: r.moved("TILE", (1, 3, 4, 2), (1, 6, 4, 6), "", ints(1, 2, 1, 3)),
-    "BROADCAST_TO": lambda r: r.moved("BROADCAST_TO", (1, 1, 8, 1), IMAGE, "BroadcastToOptions",
-                                      ints(*IMAGE)),
+    "BROADCAST_TO": lambda r: r.moved(
+        "BROADCAST_TO", (1, 1, 8, 1), IMAGE, "BroadcastToOptions", ints(*IMAGE)
+    ),
     "REVERSE_V2": lambda r: r.moved("REVERSE_V2", IMAGE, IMAGE, "ReverseV2Options", ints(2)),
-    "MIRROR_PAD reflected": lambda r: r.moved("MIRROR_PAD", IMAGE, (1, 9, 9, 6),
-                                              "MirrorPadOptions", MIRROR, mode=0),
-    "MIRROR_PAD symmetric": lambda r: r.moved("MIRROR_PAD", IMAGE, (1, 9, 9, 6),
-                                              "MirrorPadOptions", MIRROR, mode=1),
-    "DEPTH_TO_SPACE": lambda r: r.moved("DEPTH_TO_SPACE", (1, 3, 4, 12), (1, 6, 8, 3),
-                                        "DepthToSpaceOptions", blockSize=2),
-    "SPACE_TO_DEPTH": lambda r: r.moved("SPACE_TO_DEPTH", (1, 6, 8, 3), (1, 3, 4, 12),
-                                        "SpaceToDepthOptions", blockSize=2),
-    "EXPAND_DIMS": lambda r: r.moved("EXPAND_DIMS", IMAGE, (1, 6, 1, 8, 6), "ExpandDimsOptions",
-                                     SCALAR),
+    "MIRROR_PAD reflected": lambda r: r.moved(
+        "MIRROR_PAD", IMAGE, (1, 9, 9, 6), "MirrorPadOptions", MIRROR, mode=0
+    ),
+    "MIRROR_PAD symmetric": lambda r: r.moved(
+        "MIRROR_PAD", IMAGE, (1, 9, 9, 6), "MirrorPadOptions", MIRROR, mode=1
+    ),
+    "DEPTH_TO_SPACE": lambda r: r.moved(
+        "DEPTH_TO_SPACE", (1, 3, 4, 12), (1, 6, 8, 3), "DepthToSpaceOptions", blockSize=2
+    ),
+    "SPACE_TO_DEPTH": lambda r: r.moved(
+        "SPACE_TO_DEPTH", (1, 6, 8, 3), (1, 3, 4, 12), "SpaceToDepthOptions", blockSize=2
+    ),
+    "EXPAND_DIMS": lambda r: r.moved(
+        "EXPAND_DIMS", IMAGE, (1, 6, 1, 8, 6), "ExpandDimsOptions", SCALAR
+    ),
     "REDUCE_MAX": lambda r: r.moved("REDUCE_MAX", IMAGE, (1, 6), "ReducerOptions", ints(1, 2)),
-    "REDUCE_MIN": lambda r: r.moved("REDUCE_MIN", IMAGE, (1, 6, 1, 6), "ReducerOptions", ints(-2),
-                                    keepDims=True),
+    "REDUCE_MIN": lambda r: r.moved(
+        "REDUCE_MIN", IMAGE, (1, 6, 1, 6), "ReducerOptions", ints(-2), keepDims=True
+    ),
     "MAXIMUM": lambda r: r.pair("MAXIMUM", "MaximumMinimumOptions", same=True),
     "MINIMUM": lambda r: r.pair("MINIMUM", "MaximumMinimumOptions", same=True, other=(1, 1, 1, 6)),
-    "SELECT": lambda r: select(r, "SELECT"), "SELECT_V2": lambda r: select(r, "SELECT_V2"),
-    "PRELU": lambda r: prelu(r, 6), "PRELU of one slope": lambda r: prelu(r, 1),
-    "RESIZE_BILINEAR": lambda r: r.moved("RESIZE_BILINEAR", IMAGE, (1, 13, 17, 6),
-                                         "ResizeBilinearOptions", ints(13, 17)),
+    "SELECT": lambda r: select(r, "SELECT"),
+    "SELECT_V2": lambda r: select(r, "SELECT_V2"),
+    "PRELU": lambda r: prelu(r, 6),
+    "PRELU of one slope": lambda r: prelu(r, 1),
+    "RESIZE_BILINEAR": lambda r: r.moved(
+        "RESIZE_BILINEAR", IMAGE, (1, 13, 17, 6), "ResizeBilinearOptions", ints(13, 17)
+    ),
     "RESIZE_BILINEAR of corners": lambda r: r.moved(
-        "RESIZE_BILINEAR", IMAGE, (1, 13, 3, 6), "ResizeBilinearOptions", ints(13, 3),
-        alignCorners=True),
+        "RESIZE_BILINEAR",
+        IMAGE,
+        (1, 13, 3, 6),
+        "ResizeBilinearOptions",
+        ints(13, 3),
+        alignCorners=True,
+    ),
     "RESIZE_BILINEAR of centres": lambda r: r.moved(
-        "RESIZE_BILINEAR", IMAGE, (1, 4, 17, 6), "ResizeBilinearOptions", ints(4, 17),
-        halfPixelCenters=True),
-    "LOG_SOFTMAX": lambda r: r.computed("LOG_SOFTMAX", "LogSoftmaxOptions", shape=(3, 50),
-                                        step=(1 / 16, 127 + r.offset)),
-}  # fmt: skip
+        "RESIZE_BILINEAR",
+        IMAGE,
+        (1, 4, 17, 6),
+        "ResizeBilinearOptions",
+        ints(4, 17),
+        halfPixelCenters=True,
+    ),
+    "LOG_SOFTMAX": lambda r: r.computed(
+        "LOG_SOFTMAX", "LogSoftmaxOptions", shape=(3, 50), step=(1 / 16, 127 + r.offset)
+    ),
+}
 # LiteRT has no kernels of these for uint8.
 FUNCTIONS: dict[str, Callable[[Random], Case]] = {
     "EXP": lambda r: r.computed("EXP", "ExpOptions"),
@@ -187,16 +248,28 @@ def test_every_reciprocal_root():
         assert multiplier * 2.0 ** (exponent - 31) == pytest.approx(value**-0.5, rel=2e-6)
 
 
-@pytest.mark.parametrize(("case", "pattern"), [
-    (lambda r: r.computed("RSQRT", x_step=(0.1, 0)), "RSQRT of values that may be negative"),
-    (lambda r: r.computed("NEG", "NegOptions", x_step=(0.1, 5), step=(0.1, 5)), "NEG must have"),
-    (lambda r: r.moved("GATHER", IMAGE, IMAGE, "GatherOptions", ints(6), axis=1),
-     "GATHER leaves dimension 1"),
-    (lambda r: r.moved("TILE", IMAGE, IMAGE, "", ints(1, 2)), "TILE .* does not fit shape"),
-    (lambda r: r.moved("SPLIT", IMAGE, [IMAGE] * 4, "SplitOptions", ints(1), front=True,
-                       numSplits=4), "SPLIT cannot make 4 parts of 6"),
-    (lambda r: r.pair("MAXIMUM", "MaximumMinimumOptions"), "the same quantisation"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("case", "pattern"),
+    [
+        (lambda r: r.computed("RSQRT", x_step=(0.1, 0)), "RSQRT of values that may be negative"),
+        (
+            lambda r: r.computed("NEG", "NegOptions", x_step=(0.1, 5), step=(0.1, 5)),
+            "NEG must have",
+        ),
+        (
+            lambda r: r.moved("GATHER", IMAGE, IMAGE, "GatherOptions", ints(6), axis=1),
+            "GATHER leaves dimension 1",
+        ),
+        (lambda r: r.moved("TILE", IMAGE, IMAGE, "", ints(1, 2)), "TILE .* does not fit shape"),
+        (
+            lambda r: r.moved(
+                "SPLIT", IMAGE, [IMAGE] * 4, "SplitOptions", ints(1), front=True, numSplits=4
+            ),
+            "SPLIT cannot make 4 parts of 6",
+        ),
+        (lambda r: r.pair("MAXIMUM", "MaximumMinimumOptions"), "the same quantisation"),
+    ],
+)
 def test_what_is_refused(case, pattern):
     net, outputs = case(Random(0))
     with pytest.raises(ModelError, match=pattern):

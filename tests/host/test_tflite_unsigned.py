@@ -25,9 +25,11 @@ def linear(rng, kind: str) -> tuple[Net, int]:
     net, step = Net(np.uint8), random_step(rng)
     x, size = net.input(SHAPE, step), int(np.prod(SHAPE))
     shapes = {
-        "CONV_2D": (4, 3, 3, 5), "DEPTHWISE_CONV_2D": (1, 3, 3, 10), "TRANSPOSE_CONV": (4, 3, 3, 5),
+        "CONV_2D": (4, 3, 3, 5),
+        "DEPTHWISE_CONV_2D": (1, 3, 3, 10),
+        "TRANSPOSE_CONV": (4, 3, 3, 5),
         "FULLY_CONNECTED": (4, size),
-    }  # fmt: skip
+    }
     shape = shapes[kind]
     outputs = shape[3] if kind == "DEPTHWISE_CONV_2D" else shape[0]
     scale = np.float32(rng.uniform(0.001, 0.02))
@@ -40,15 +42,17 @@ def linear(rng, kind: str) -> tuple[Net, int]:
     y_step = (step[0] * float(scale) * 200 * float(rng.uniform(0.5, 2)), int(rng.integers(0, 256)))
     activation = {"fusedActivationFunction": int(rng.choice([0, 1, 3]))}
     if kind == "FULLY_CONNECTED":
-        flat = net.op("RESHAPE", [x, net.constant(np.array([1, size], np.int32))],
-                      net.tensor((1, size), step))  # fmt: skip
+        flat = net.op(
+            "RESHAPE", [x, net.constant(np.array([1, size], np.int32))], net.tensor((1, size), step)
+        )
         y = net.tensor((1, outputs), y_step)
         return net, net.op(kind, [flat, weights, bias], y, "FullyConnectedOptions", **activation)
     if kind == "TRANSPOSE_CONV":
         y_shape = (1, 14, 12, outputs)
         inputs = [net.constant(np.array(y_shape, np.int32)), weights, x, bias]
-        return net, net.op(kind, inputs, net.tensor(y_shape, y_step), "TransposeConvOptions",
-                           strideH=2, strideW=2)  # fmt: skip
+        return net, net.op(
+            kind, inputs, net.tensor(y_shape, y_step), "TransposeConvOptions", strideH=2, strideW=2
+        )
     depthwise = kind == "DEPTHWISE_CONV_2D"
     options = "DepthwiseConv2DOptions" if depthwise else "Conv2DOptions"
     extra = {"depthMultiplier": 2} if depthwise else {}
@@ -66,23 +70,29 @@ def one(rng, kind: str, step, options: str, inputs: int, fields) -> tuple[Net, i
 
 SAME_POOL = {"strideH": 1, "strideW": 1, "filterHeight": 4, "filterWidth": 3, "padding": 0}
 LAYERS = {
-    **{kind: lambda rng, kind=kind: linear(rng, kind)
-       for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")},
-    **{kind: lambda rng, kind=kind, record=record: one(rng, kind, *record)
-       for kind, record in {
-           "ADD": ("any", "AddOptions", 2, {"fusedActivationFunction": 1}),
-           "SUB": ("any", "SubOptions", 2, {}),
-           "MUL": ("any", "MulOptions", 2, {"fusedActivationFunction": 3}),
-           "AVERAGE_POOL_2D": ("same", "Pool2DOptions", 1, SAME_POOL),
-           "MAX_POOL_2D": ("same", "Pool2DOptions", 1, SAME_POOL),
-           "CONCATENATION": ("any", "ConcatenationOptions", 2, {"axis": 3}),
-           "LOGISTIC": ((1 / 256, 0), "", 1, {}), "TANH": ((1 / 128, 128), "", 1, {}),
-           "SOFTMAX": ((1 / 256, 0), "SoftmaxOptions", 1, {"beta": 1.0}),
-           "LEAKY_RELU": ("any", "LeakyReluOptions", 1, {"alpha": 0.2}),
-           "RELU": ("any", "", 1, {}), "HARD_SWISH": ("any", "", 1, {}),
-           "QUANTIZE": ("any", "", 1, {}),
-       }.items()},
-}  # fmt: skip
+    **{
+        kind: lambda rng, kind=kind: linear(rng, kind)
+        for kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+    },
+    **{
+        kind: lambda rng, kind=kind, record=record: one(rng, kind, *record)
+        for kind, record in {
+            "ADD": ("any", "AddOptions", 2, {"fusedActivationFunction": 1}),
+            "SUB": ("any", "SubOptions", 2, {}),
+            "MUL": ("any", "MulOptions", 2, {"fusedActivationFunction": 3}),
+            "AVERAGE_POOL_2D": ("same", "Pool2DOptions", 1, SAME_POOL),
+            "MAX_POOL_2D": ("same", "Pool2DOptions", 1, SAME_POOL),
+            "CONCATENATION": ("any", "ConcatenationOptions", 2, {"axis": 3}),
+            "LOGISTIC": ((1 / 256, 0), "", 1, {}),
+            "TANH": ((1 / 128, 128), "", 1, {}),
+            "SOFTMAX": ((1 / 256, 0), "SoftmaxOptions", 1, {"beta": 1.0}),
+            "LEAKY_RELU": ("any", "LeakyReluOptions", 1, {"alpha": 0.2}),
+            "RELU": ("any", "", 1, {}),
+            "HARD_SWISH": ("any", "", 1, {}),
+            "QUANTIZE": ("any", "", 1, {}),
+        }.items()
+    },
+}
 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)

@@ -27,7 +27,11 @@ def run_engine(tmp_path_factory) -> Callable[[Config, list], None]:
             runners[config] = build_cocotb(Engine(config, Portable()), build_dir=folder)
         folder = tmp_path_factory.mktemp("cases")
         save_cases(folder / "cases.npz", cases)
-        simulate_cocotb(runners[config], config=config, test_module="tb_engine",
-                        environment={"CASES": str(folder / "cases.npz")})
+        simulate_cocotb(
+            runners[config],
+            config=config,
+            test_module="tb_engine",
+            environment={"CASES": str(folder / "cases.npz")},
+        )
 
     return run

@@ -74,6 +74,7 @@ class Case:
 
     def memories(self) -> dict[Region, np.ndarray]:
         """Bytes (units, unit bytes) of each memory that the host writes."""
+
         def rows(parts: list[bytes], unit: int) -> np.ndarray:
             return np.frombuffer(b"".join(parts), np.uint8).reshape(-1, unit)
 
@@ -95,9 +96,18 @@ class Case:
 
 
 def add_mac(
-    case: Case, source: Tensor, target: Tensor, entries: list[dict], weights: np.ndarray,
-    *, groups: int, last_beats: int, parameter_base: int, note: str, **values: int,
-):  # fmt: skip
+    case: Case,
+    source: Tensor,
+    target: Tensor,
+    entries: list[dict],
+    weights: np.ndarray,
+    *,
+    groups: int,
+    last_beats: int,
+    parameter_base: int,
+    note: str,
+    **values: int,
+):
     """Append a MAC layer.
 
     ``weights`` is int8 (groups * steps, columns, rows); what ``values`` does not say follows from
@@ -107,20 +117,38 @@ def add_mac(
     units = 1 if source.packing else source.pixel_words
     steps = sum(entry["steps_minus_1"] + 1 for entry in entries)
     fields = {
-        "kind": Kind.MAC, "in_base": source.base, "row_words": source.row_words,
-        "fill_rows": source.height, "row_bits": (source.row_words - 1).bit_length(),
-        "in_height": source.height, "in_width": source.width, "packing": source.packing,
-        "out_height": target.height, "out_width": target.width, "groups": groups,
-        "stride_y": 1, "stride_x": 1, "row_step": 1, "column_step": 1,
-        "window_base": len(case.entries), "window_count": len(entries),
-        "weight_base": len(case.weights), "last_beats": last_beats,
-        "parameter_base": parameter_base, "rounding": Rounding.HALF_UP, "low": -128, "high": 127,
-        "out_base": target.base * beats, "out_row": target.row_words * beats,
+        "kind": Kind.MAC,
+        "in_base": source.base,
+        "row_words": source.row_words,
+        "fill_rows": source.height,
+        "row_bits": (source.row_words - 1).bit_length(),
+        "in_height": source.height,
+        "in_width": source.width,
+        "packing": source.packing,
+        "out_height": target.height,
+        "out_width": target.width,
+        "groups": groups,
+        "stride_y": 1,
+        "stride_x": 1,
+        "row_step": 1,
+        "column_step": 1,
+        "window_base": len(case.entries),
+        "window_count": len(entries),
+        "weight_base": len(case.weights),
+        "last_beats": last_beats,
+        "parameter_base": parameter_base,
+        "rounding": Rounding.HALF_UP,
+        "low": -128,
+        "high": 127,
+        "out_base": target.base * beats,
+        "out_row": target.row_words * beats,
         "out_pixel": target.pixel_words * beats >> target.packing,
-        "first_mask": (1 << config.lanes) - 1, "last_mask": (1 << config.lanes) - 1,
-    } | values  # fmt: skip
+        "first_mask": (1 << config.lanes) - 1,
+        "last_mask": (1 << config.lanes) - 1,
+    } | values
     fields |= {
-        "unit_step": fields["column_step"] * units, "unit_stride": fields["stride_x"] * units,
+        "unit_step": fields["column_step"] * units,
+        "unit_stride": fields["stride_x"] * units,
         "origin": -fields.get("pad_left", 0) * units,
     }
     case.weights += list(weights)

@@ -16,8 +16,13 @@ class EngineWithMemory(wiring.Component):
     def __init__(self, config: Config, **moods: int):
         self._engine = Engine(config, Portable())
         self._memory = BehaviouralMemory(self._engine.memory.signature, **moods)
-        super().__init__({name: member for name, member in self._engine.signature.members.items()
-                          if name != "memory"})  # fmt: skip
+        super().__init__(
+            {
+                name: member
+                for name, member in self._engine.signature.members.items()
+                if name != "memory"
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -32,12 +32,22 @@ def _geometry(config, rng, padded, fits):
         words = ceil(channels / config.columns)
         pitch = 1 << int(words * size[1] - 1).bit_length()
         room = config.line_banks * config.line_words // pitch
-        if (out.min() >= 1 and fits(int(kernel.prod())) and room >= min(kernel[0], size[0])
-                and words * (size.prod() + out.prod()) <= config.activation_words
-                and kernel.prod() * words * out.prod() <= 1500
-                and kernel.prod() <= config.window_count):
-            return Geometry(kernel.tolist(), stride.tolist(), size.tolist(), pad.tolist(),
-                            out.tolist(), channels)
+        if (
+            out.min() >= 1
+            and fits(int(kernel.prod()))
+            and room >= min(kernel[0], size[0])
+            and words * (size.prod() + out.prod()) <= config.activation_words
+            and kernel.prod() * words * out.prod() <= 1500
+            and kernel.prod() <= config.window_count
+        ):
+            return Geometry(
+                kernel.tolist(),
+                stride.tolist(),
+                size.tolist(),
+                pad.tolist(),
+                out.tolist(),
+                channels,
+            )
 
 
 def _pool(config, rng, geometry: Geometry, *, high, wide, reduce, multiplier, shift, maximum):
@@ -59,16 +69,29 @@ def _pool(config, rng, geometry: Geometry, *, high, wide, reduce, multiplier, sh
         weights[c // config.columns, :, c % config.columns] = cover
     last = channels - (words - 1) * config.columns
     last_beats = ceil(last / config.lanes)
-    base = case.add_parameters(
-        words * config.beats, lambda: 0, lambda: multiplier, lambda: shift)
+    base = case.add_parameters(words * config.beats, lambda: 0, lambda: multiplier, lambda: shift)
     add_mac(
-        case, source, target, [{"steps_minus_1": 0, **e} for e in entries],
-        weights.reshape(-1, config.columns, config.rows), groups=words, last_beats=last_beats,
-        parameter_base=base, stride_y=stride[0], stride_x=stride[1], pad_top=pad[0],
-        pad_left=pad[1], span=kernel[0], group_step=1, pad_value=-128, depthwise=1,
-        maximum=maximum, last_mask=(1 << last - (last_beats - 1) * config.lanes) - 1,
+        case,
+        source,
+        target,
+        [{"steps_minus_1": 0, **e} for e in entries],
+        weights.reshape(-1, config.columns, config.rows),
+        groups=words,
+        last_beats=last_beats,
+        parameter_base=base,
+        stride_y=stride[0],
+        stride_x=stride[1],
+        pad_top=pad[0],
+        pad_left=pad[1],
+        span=kernel[0],
+        group_step=1,
+        pad_value=-128,
+        depthwise=1,
+        maximum=maximum,
+        last_mask=(1 << last - (last_beats - 1) * config.lanes) - 1,
         first_mask=(1 << config.lanes) - 1,
-        note=f"pool {size}x{channels} kernel {kernel} stride {stride} pad {pad} -> {out}")
+        note=f"pool {size}x{channels} kernel {kernel} stride {stride} pad {pad} -> {out}",
+    )
 
     memory = case.activations[: case.used_words].copy()
     image = memory[: source.words].view(np.int8).reshape(*size, -1)[..., :channels]
@@ -84,8 +107,17 @@ def _pool(config, rng, geometry: Geometry, *, high, wide, reduce, multiplier, sh
 def max_pool(config: Config, rng: np.random.Generator) -> Case:
     """The largest of each window, padded with the smallest value, one tap a cycle."""
     geometry = _geometry(config, rng, True, lambda taps: True)
-    return _pool(config, rng, geometry, high=1, wide=1, maximum=1, multiplier=1 << 30, shift=30,
-                 reduce=lambda windows: windows.max(axis=-1))
+    return _pool(
+        config,
+        rng,
+        geometry,
+        high=1,
+        wide=1,
+        maximum=1,
+        multiplier=1 << 30,
+        shift=30,
+        reduce=lambda windows: windows.max(axis=-1),
+    )
 
 
 def average_pool(config: Config, rng: np.random.Generator) -> Case:
@@ -98,6 +130,13 @@ def average_pool(config: Config, rng: np.random.Generator) -> Case:
     taps = geometry.kernel[0] * geometry.kernel[1]
     shift = 30 + (taps - 1).bit_length()
     return _pool(
-        config, rng, geometry, high=config.tap_rows, wide=config.tap_columns, maximum=0,
-        multiplier=round((1 << shift) / taps), shift=shift,
-        reduce=lambda windows: (2 * windows.sum(axis=-1) + taps) // (2 * taps))
+        config,
+        rng,
+        geometry,
+        high=config.tap_rows,
+        wide=config.tap_columns,
+        maximum=0,
+        multiplier=round((1 << shift) / taps),
+        shift=shift,
+        reduce=lambda windows: (2 * windows.sum(axis=-1) + taps) // (2 * taps),
+    )

@@ -51,10 +51,20 @@ def _window(case, kernel, step, channels, source, depthwise, maximum, feed_chann
                 steps = ceil(here / config.channel_rows) if feed else here
                 if depthwise:  # rows of a pair one after the other; a maximum takes row 0 alone
                     steps = 1 + (config.paired and not maximum)
-                entries.append(({
-                    "dy": ky * step[0], "dx": kx * step[1], "offset": kx * step[1] * units + word,
-                    "columns": wide, "steps_minus_1": steps - 1, "channels": int(feed),
-                }, high, here))
+                entries.append(
+                    (
+                        {
+                            "dy": ky * step[0],
+                            "dx": kx * step[1],
+                            "offset": kx * step[1] * units + word,
+                            "columns": wide,
+                            "steps_minus_1": steps - 1,
+                            "channels": int(feed),
+                        },
+                        high,
+                        here,
+                    )
+                )
     return entries
 
 
@@ -71,16 +81,18 @@ def _weights(case, entries, groups, channels, depthwise, maximum):
                 else:
                     grid = used.reshape(config.tap_rows, config.tap_columns)
                     grid[:high, : entry["columns"]] = True
-                word[:, used] = 1 if maximum else rng.integers(-128, 128, (
-                    config.columns, int(used.sum())))
+                word[:, used] = (
+                    1 if maximum else rng.integers(-128, 128, (config.columns, int(used.sum())))
+                )
                 if depthwise:
-                    word[max(0, channels - group * config.columns):] = 0
+                    word[max(0, channels - group * config.columns) :] = 0
                 words.append(word)
     return np.array(words)
 
 
-def add_random_mac(case: Case, source: Tensor, channels: int, wait: Wait, table: bool,
-                   filters_most: int = 40) -> Tensor | None:  # fmt: skip
+def add_random_mac(
+    case: Case, source: Tensor, channels: int, wait: Wait, table: bool, filters_most: int = 40
+) -> Tensor | None:
     """Append a random layer that reads ``source``; return its output, or None if none fits."""
     config, rng = case.config, case.rng
     for _ in range(60):
@@ -94,10 +106,11 @@ def add_random_mac(case: Case, source: Tensor, channels: int, wait: Wait, table:
             step = [1, 1]
         span = [(k - 1) * d + 1 for k, d in zip(kernel, step, strict=True)]
         size = source.height, source.width
-        pad = [_between(rng, max(0, ceil((s - n) / 2)), max(s - 1, 0))
-               for s, n in zip(span, size, strict=True)]
-        out = [(n + 2 * p - s) // d + 1
-               for n, p, s, d in zip(size, pad, span, stride, strict=True)]
+        pad = [
+            _between(rng, max(0, ceil((s - n) / 2)), max(s - 1, 0))
+            for s, n in zip(span, size, strict=True)
+        ]
+        out = [(n + 2 * p - s) // d + 1 for n, p, s, d in zip(size, pad, span, stride, strict=True)]
         if out[0] > 1 and rng.random() < 0.2:  # the last input rows may be read for nothing
             out[0] = _between(rng, 1, out[0])
         depthwise = bool(rng.random() < 0.3) or (single and source.pixel_words > 1)
@@ -105,22 +118,38 @@ def add_random_mac(case: Case, source: Tensor, channels: int, wait: Wait, table:
         filters = _between(rng, 1, filters_most)
         groups = source.pixel_words if depthwise else ceil(filters / config.columns)
         if min(out) < 1 or not fits_lines(
-                config, source, span[0] + (config.pixels - 1) * stride[0]):
+            config, source, span[0] + (config.pixels - 1) * stride[0]
+        ):
             continue
-        entries = _window(case, kernel, step, channels, source, depthwise, maximum,
-                          bool(point or rng.random() < 0.5))
+        entries = _window(
+            case,
+            kernel,
+            step,
+            channels,
+            source,
+            depthwise,
+            maximum,
+            bool(point or rng.random() < 0.5),
+        )
         steps = sum(entry["steps_minus_1"] + 1 for entry, _, _ in entries)
         last_beats = _between(rng, 1, config.beats)
-        packings = [p for p in (1, 2) if groups == 1 and config.lanes <= config.columns >> p
-                    and last_beats * config.lanes <= config.columns >> p]
+        packings = [
+            p
+            for p in (1, 2)
+            if groups == 1
+            and config.lanes <= config.columns >> p
+            and last_beats * config.lanes <= config.columns >> p
+        ]
         packing = int(rng.choice(packings)) if packings else 0
         target = Tensor(case.used_words, out[0], out[1], groups, packing)
-        if (case.used_words + target.words <= config.activation_words
-                and len(case.entries) + len(entries) <= config.window_count
-                and len(case.weights) + groups * steps <= config.weight_words
-                and len(case.parameters) + groups * config.columns
-                <= config.parameter_words * config.lanes
-                and steps * groups * out[0] * out[1] <= MOST_STEPS):
+        if (
+            case.used_words + target.words <= config.activation_words
+            and len(case.entries) + len(entries) <= config.window_count
+            and len(case.weights) + groups * steps <= config.weight_words
+            and len(case.parameters) + groups * config.columns
+            <= config.parameter_words * config.lanes
+            and steps * groups * out[0] * out[1] <= MOST_STEPS
+        ):
             break
     else:
         return None
@@ -134,24 +163,48 @@ def add_random_mac(case: Case, source: Tensor, channels: int, wait: Wait, table:
         groups * config.beats,
         bias=lambda: rng.integers(-5000, 5000) if not maximum else rng.integers(-9, 9),
         multiplier=lambda: rng.integers(1 << 23, 1 << 24) << 7,
-        shift=lambda: 31 + max(0, bits + int(rng.integers(-1, 3))))
+        shift=lambda: 31 + max(0, bits + int(rng.integers(-1, 3))),
+    )
     lanes = (1 << config.lanes) - 1
     masks = [_between(rng, 1, lanes) if rng.random() < 0.3 else lanes for _ in range(2)]
     touched = (out[0] - 1) * stride[0] + span[0] - pad[0]
     least = min(max(touched, 1), source.height)
-    note = (f"{source} k {kernel} s {stride} d {step} p {pad} -> {out}x{groups} dw {depthwise} "
-            f"max {maximum} keep {slides} entries {len(entries)} steps {steps} {wait.name}")
+    note = (
+        f"{source} k {kernel} s {stride} d {step} p {pad} -> {out}x{groups} dw {depthwise} "
+        f"max {maximum} keep {slides} entries {len(entries)} steps {steps} {wait.name}"
+    )
     add_mac(
-        case, source, target, [entry for entry, _, _ in entries],
-        _weights(case, entries, groups, channels, depthwise, maximum), groups=groups,
-        last_beats=last_beats, parameter_base=base, note=note, wait=wait, stride_y=stride[0],
-        stride_x=stride[1], pad_top=pad[0], pad_left=pad[1], span=span[0], row_step=step[0],
-        column_step=step[1], group_step=int(depthwise), keep=keep if slides else 0,
-        pad_value=_between(rng, -128, 127), depthwise=depthwise, maximum=maximum,
-        rounding=rounding, zero_point=_between(rng, -20, 20), low=_between(rng, -128, -60),
-        high=_between(rng, 60, 127), use_table=table and bool(rng.random() < 0.4),
+        case,
+        source,
+        target,
+        [entry for entry, _, _ in entries],
+        _weights(case, entries, groups, channels, depthwise, maximum),
+        groups=groups,
+        last_beats=last_beats,
+        parameter_base=base,
+        note=note,
+        wait=wait,
+        stride_y=stride[0],
+        stride_x=stride[1],
+        pad_top=pad[0],
+        pad_left=pad[1],
+        span=span[0],
+        row_step=step[0],
+        column_step=step[1],
+        group_step=int(depthwise),
+        keep=keep if slides else 0,
+        pad_value=_between(rng, -128, 127),
+        depthwise=depthwise,
+        maximum=maximum,
+        rounding=rounding,
+        zero_point=_between(rng, -20, 20),
+        low=_between(rng, -128, -60),
+        high=_between(rng, 60, 127),
+        use_table=table and bool(rng.random() < 0.4),
         fill_rows=source.height if rng.random() < 0.5 else least,
-        first_mask=masks[0], last_mask=masks[1])
+        first_mask=masks[0],
+        last_mask=masks[1],
+    )
     return target
 
 
@@ -181,23 +234,40 @@ def _add_elementwise(case: Case, tensors: list[Tensor], table: bool) -> Tensor |
     kind = str(rng.choice(kinds))
     wide = kind == "add"
     target = Tensor(case.used_words, 1, count)
-    if (target.words + case.used_words > config.activation_words
-            or len(case.parameters) + config.lanes > config.parameter_words * config.lanes):
+    if (
+        target.words + case.used_words > config.activation_words
+        or len(case.parameters) + config.lanes > config.parameter_words * config.lanes
+    ):
         return None
     case.allocate(count)
     bits = {"unary": 0, "multiply": 8, "add": 20}[kind]
     base = case.add_parameters(
-        1, bias=lambda: rng.integers(-20, 20) << max(0, bits - 1),
+        1,
+        bias=lambda: rng.integers(-20, 20) << max(0, bits - 1),
         multiplier=lambda: rng.integers(1 << 23, 1 << 24) << 7,
-        shift=lambda: 31 + bits + int(rng.integers(0, 2)))
+        shift=lambda: 31 + bits + int(rng.integers(0, 2)),
+    )
     case.add(
-        count * config.beats, f"{kind} {count} words", kind=Kind.ELEMENTWISE, in_base=a.base,
-        other_base=b.base, word_count=count, unary=kind == "unary", wide=wide,
-        multiply=kind == "multiply", in_zero=_between(rng, -128, 127),
-        other_zero=_between(rng, -128, 127), out_base=target.base * config.beats,
-        parameter_base=base, rounding=_between(rng, 0, 1), zero_point=_between(rng, -20, 20),
-        low=-128, high=_between(rng, 60, 127), wait=_between(rng, 0, 2),
-        use_table=kind != "add" and table and bool(rng.random() < 0.4))
+        count * config.beats,
+        f"{kind} {count} words",
+        kind=Kind.ELEMENTWISE,
+        in_base=a.base,
+        other_base=b.base,
+        word_count=count,
+        unary=kind == "unary",
+        wide=wide,
+        multiply=kind == "multiply",
+        in_zero=_between(rng, -128, 127),
+        other_zero=_between(rng, -128, 127),
+        out_base=target.base * config.beats,
+        parameter_base=base,
+        rounding=_between(rng, 0, 1),
+        zero_point=_between(rng, -20, 20),
+        low=-128,
+        high=_between(rng, 60, 127),
+        wait=_between(rng, 0, 2),
+        use_table=kind != "add" and table and bool(rng.random() < 0.4),
+    )
     return target
 
 
@@ -218,7 +288,8 @@ def random_chain(config: Config, rng: np.random.Generator, macs_only: bool) -> C
             base = case.allocate(table_words)
             entries = rng.integers(-(1 << 26), 1 << 26, 256).astype("<i4")
             case.activations[base : case.used_words] = entries.view(np.uint8).reshape(
-                -1, config.columns)
+                -1, config.columns
+            )
             case.add(0, "table", kind=Kind.TABLE, in_base=base)
             table = True
         written, by_mac = None, False  # what the layer before wrote
@@ -233,8 +304,14 @@ def random_chain(config: Config, rng: np.random.Generator, macs_only: bool) -> C
                 elif by_mac and rng.random() < 0.7:
                     wait = Wait.ROW
                 most = config.columns * source.pixel_words >> source.packing
-                made = add_random_mac(case, source, _between(rng, max(1, most // 2), most), wait,
-                                      table, filters_most=2 * config.columns)
+                made = add_random_mac(
+                    case,
+                    source,
+                    _between(rng, max(1, most // 2), most),
+                    wait,
+                    table,
+                    filters_most=2 * config.columns,
+                )
                 by_mac = True
             if made is None:
                 break

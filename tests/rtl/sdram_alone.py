@@ -32,7 +32,8 @@ class Alone(Elaboratable):
         m.submodules.pll = pll = Ecp5Pll(platform.request("clk25", 0, dir="-"), settings)
         m.d.comb += ClockSignal().eq(pll.clock)
         m.submodules.sdram = sdram = SdramController(
-            slowest(CHIPS[name] for name in BOARD.sdram), settings.output_hz)
+            slowest(CHIPS[name] for name in BOARD.sdram), settings.output_hz
+        )
         m.submodules.pads = pads = SdramPads(platform.request("sdram", 0, dir="-"))
         wiring.connect(m, sdram.pins, pads.pins)
 
@@ -50,7 +51,8 @@ class Alone(Elaboratable):
         with m.If(read.valid & ready):
             m.d.sync += total.eq(total ^ read.p)
         m.submodules.light = pad = io.Buffer(
-            io.Direction.Output, platform.request("led", 0, dir="-"))
+            io.Direction.Output, platform.request("led", 0, dir="-")
+        )
         m.d.comb += pad.o.eq(light)
         return m
 
@@ -58,8 +60,12 @@ class Alone(Elaboratable):
 def main():
     """Build in a folder that is thrown away."""
     plan = ULX3S_85F_Platform().prepare(
-        Alone(), "top", emit_src=False, synth_opts="-nodsp",
-        nextpnr_opts="--timing-allow-fail --report report.json")
+        Alone(),
+        "top",
+        emit_src=False,
+        synth_opts="-nodsp",
+        nextpnr_opts="--timing-allow-fail --report report.json",
+    )
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         for name, content in plan.files.items():
@@ -72,8 +78,10 @@ def main():
                 continue
             report = json.loads((work / "report.json").read_text())
             [clock] = [c for name, c in report["fmax"].items() if "clk" in name]
-            cells = {name: report["utilization"][name]["used"] for name in (
-                "TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "IOLOGIC")}  # fmt: skip
+            cells = {
+                name: report["utilization"][name]["used"]
+                for name in ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "IOLOGIC")
+            }
             print(f"{program.version}, seed {command[-1]}: {clock['achieved']:.1f} MHz, {cells}")
 
 

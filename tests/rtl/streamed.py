@@ -88,9 +88,11 @@ def _load_layer(case: Case, layer: dict, used: dict[Region, range], spaces, memo
     fields, moves = {}, []
     sizes = memory_map(case.config)
     images = case.memories()
-    names = {Region.WEIGHT: ("weight_base", case.config.columns),
-             Region.PARAMETER: ("parameter_base", case.config.lanes),
-             Region.WINDOW: ("window_base", 1)}  # fmt: skip
+    names = {
+        Region.WEIGHT: ("weight_base", case.config.columns),
+        Region.PARAMETER: ("parameter_base", case.config.lanes),
+        Region.WINDOW: ("window_base", 1),
+    }
     for region, units in used.items():
         if not len(units):
             continue
@@ -98,8 +100,19 @@ def _load_layer(case: Case, layer: dict, used: dict[Region, range], spaces, memo
         first, wait = spaces[region].place(len(units), step, number, listed)
         fields[name] = first // step
         block = memory.add(images[region][units.start : units.stop].tobytes())
-        moves.append(_Move({"region": region, "unit": first, "count": len(units), "rows": 1,
-                            "block": block, "layers": wait}, number))  # fmt: skip
+        moves.append(
+            _Move(
+                {
+                    "region": region,
+                    "unit": first,
+                    "count": len(units),
+                    "rows": 1,
+                    "block": block,
+                    "layers": wait,
+                },
+                number,
+            )
+        )
         assert len(images[region][units.start]) == sizes[region].unit_bytes
     return fields, moves
 
@@ -122,12 +135,14 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
         (Region.WEIGHT, "weight_base", config.columns, macs),
         (Region.PARAMETER, "parameter_base", config.lanes, finishes),
         (Region.WINDOW, "window_base", 1, macs),
-    ]:  # fmt: skip
+    ]:
         bases = [layers[k][name] * step for k in users]
         for k, units in zip(users, _ranges(bases, len(images[region])), strict=True):
             used[k][region] = units
-    spaces = {region: _Space(memory_map(config)[region].units // 2, rng)
-              for region in (Region.WEIGHT, Region.PARAMETER, Region.WINDOW)}  # fmt: skip
+    spaces = {
+        region: _Space(memory_map(config)[region].units // 2, rng)
+        for region in (Region.WEIGHT, Region.PARAMETER, Region.WINDOW)
+    }
 
     # Moves by the layer that they come before: the input, then what layers need, some ahead.
     groups: list[list[_Move]] = [[] for _ in [*layers, None]]  # the last one: behind all layers
@@ -135,21 +150,46 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
     half = int(rng.integers(1, len(words)))
     pitch = ceil(half * config.columns / DRAM_BLOCK_BYTES) + int(rng.integers(0, 3))
     rows = len(words) // half
-    block = memory.add(b"".join(
-        words[r * half : (r + 1) * half].tobytes().ljust(pitch * DRAM_BLOCK_BYTES, b"\xa5")
-        for r in range(rows)))
-    groups[0].append(_Move({"region": Region.ACTIVATION, "count": half, "rows": rows,
-                            "unit_step": half, "block": block, "block_step": pitch}, 0))
+    block = memory.add(
+        b"".join(
+            words[r * half : (r + 1) * half].tobytes().ljust(pitch * DRAM_BLOCK_BYTES, b"\xa5")
+            for r in range(rows)
+        )
+    )
+    groups[0].append(
+        _Move(
+            {
+                "region": Region.ACTIVATION,
+                "count": half,
+                "rows": rows,
+                "unit_step": half,
+                "block": block,
+                "block_step": pitch,
+            },
+            0,
+        )
+    )
     if rows * half < len(words):
         block = memory.add(words[rows * half :].tobytes())
-        groups[0].append(_Move({"region": Region.ACTIVATION, "unit": rows * half, "rows": 1,
-                                "count": len(words) - rows * half, "block": block}, 0))
+        groups[0].append(
+            _Move(
+                {
+                    "region": Region.ACTIVATION,
+                    "unit": rows * half,
+                    "rows": 1,
+                    "count": len(words) - rows * half,
+                    "block": block,
+                },
+                0,
+            )
+        )
     ready = 0
     for k, moves in enumerate(groups[:-1]):
         ahead = k + int(rng.integers(0, 3)) if k else 0
         while ready <= min(ahead, len(layers) - 1) and (ready <= k or len(moves) < _MOST_MOVES):
             fields, more = _load_layer(
-                case, layers[ready], used[ready], spaces, memory, ready, listed=k)
+                case, layers[ready], used[ready], spaces, memory, ready, listed=k
+            )
             layers[ready] |= fields
             moves += more
             ready += 1
@@ -174,9 +214,20 @@ def _store(result: Streamed, groups, k: int, first: int, stop: int, memory: _Mem
     columns = result.config.columns
     stop = int(rng.integers(first, stop)) + 1
     block = memory.add(bytes(-(-(stop - first) * columns // DRAM_BLOCK_BYTES) * DRAM_BLOCK_BYTES))
-    groups[k].append(_Move({
-        "region": Region.ACTIVATION, "store": 1, "unit": first, "count": stop - first, "rows": 1,
-        "block": block, "layers": k}, len(groups)))  # fmt: skip
+    groups[k].append(
+        _Move(
+            {
+                "region": Region.ACTIVATION,
+                "store": 1,
+                "unit": first,
+                "count": stop - first,
+                "rows": 1,
+                "block": block,
+                "layers": k,
+            },
+            len(groups),
+        )
+    )
     result.stored[block * DRAM_BLOCK_BYTES] = result.expected[first:stop].tobytes()
 
 
@@ -185,8 +236,11 @@ def _spill(groups, k: int, words: int, config: Config, memory: _Memory):
     size = words * config.columns
     kept, noise = memory.add(bytes(size)), memory.add(memory.rng.bytes(size))
     move = {"region": Region.ACTIVATION, "count": words, "rows": 1, "layers": k}
-    groups[k] += [_Move(move | {"block": kept, "store": 1}, k), _Move(move | {"block": noise}, k),
-                  _Move(move | {"block": kept}, k)]  # fmt: skip
+    groups[k] += [
+        _Move(move | {"block": kept, "store": 1}, k),
+        _Move(move | {"block": noise}, k),
+        _Move(move | {"block": kept}, k),
+    ]
 
 
 def _list(result: Streamed, case: Case, layers, groups, memory: _Memory, rng):
@@ -207,16 +261,26 @@ def _list(result: Streamed, case: Case, layers, groups, memory: _Memory, rng):
         loads = []
         if 0 < k < len(groups) - 1:
             start, stop = starts[k + 1], starts[k + 2]
-            cut = next((n for n in range(start + 1, stop) if n % slots == 0),
-                       int(rng.integers(start + 1, stop)))
+            cut = next(
+                (n for n in range(start + 1, stop) if n % slots == 0),
+                int(rng.integers(start + 1, stop)),
+            )
             for first, last in [(start, cut), (cut, stop)]:
                 # What they replace has been fetched once a layer at or behind it is done.
                 wait = next((q + 1 for q in range(k) if starts[q + 1] > last - slots - 1), 0)
                 wait = wait if last > slots else 0
-                loads.append(_Move({
-                    "region": Region.DESCRIPTOR, "rows": 1, "layers": wait,
-                    "unit": first % slots * DESCRIPTOR_WORDS,
-                    "count": (last - first) * DESCRIPTOR_WORDS}, k))  # fmt: skip
+                loads.append(
+                    _Move(
+                        {
+                            "region": Region.DESCRIPTOR,
+                            "rows": 1,
+                            "layers": wait,
+                            "unit": first % slots * DESCRIPTOR_WORDS,
+                            "count": (last - first) * DESCRIPTOR_WORDS,
+                        },
+                        k,
+                    )
+                )
                 own.append((first, loads[-1]))
         order = [*loads, *moves] if rng.random() < 0.5 else [*moves, *loads]
         for move in order:
@@ -247,9 +311,11 @@ def save_streams(path: Path, programs: list[Streamed]) -> None:
         arrays |= {
             f"{n}_{Region.DRAM.name}": np.frombuffer(memory, np.uint8).reshape(-1, 16),
             f"{n}_{Region.DESCRIPTOR.name}": np.frombuffer(
-                b"".join(program.descriptors[: program.resident]), np.uint8).reshape(-1, 4),
+                b"".join(program.descriptors[: program.resident]), np.uint8
+            ).reshape(-1, 4),
             f"{n}_length": np.array(len(program.descriptors)),
-            f"{n}_expected": program.expected, f"{n}_layers": np.array(program.layers),
+            f"{n}_expected": program.expected,
+            f"{n}_layers": np.array(program.layers),
             f"{n}_stored": np.array([[at, len(data)] for at, data in program.stored.items()]),
             f"{n}_bytes": np.frombuffer(b"".join(program.stored.values()), np.uint8),
         }

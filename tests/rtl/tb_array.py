@@ -48,8 +48,9 @@ async def matches_a_matrix_product(dut, depthwise, stalling, extreme):
     valid = rng.random(COUNT) < 0.5 if stalling else np.ones(COUNT, bool)
     marks = rng.integers(0, 1 << STEP.size, COUNT) & ~1 | valid
     activation = own if depthwise else np.repeat(own[..., :1], COLUMNS, axis=3)
-    expected = np.einsum("tprc,tcr->tpc", activation.astype(np.int64),
-                         weights[address].astype(np.int64))
+    expected = np.einsum(
+        "tprc,tcr->tpc", activation.astype(np.int64), weights[address].astype(np.int64)
+    )
     await start(dut)
     dut.array__depthwise.value = depthwise
     await load(dut, weights)

@@ -104,8 +104,11 @@ async def multiplies(dut):
             a, b = (rng.choice((*corners, rng.getrandbits(18))) for _ in range(2))
             sign_a, sign_b = rng.getrandbits(1), rng.getrandbits(1)
             ce, rst = rng.random() < 0.8, cycle == 0 or rng.random() < 0.02
-            drive(dut, f"multiplier_{k}", {"a": a, "b": b, "signed_a": sign_a,
-                                           "signed_b": sign_b, "ce": ce, "rst": rst})
+            drive(
+                dut,
+                f"multiplier_{k}",
+                {"a": a, "b": b, "signed_a": sign_a, "signed_b": sign_b, "ce": ce, "rst": rst},
+            )
             given.append(((signed(a, sign_a), signed(b, sign_b)), ce, rst))
         await FallingEdge(dut.clk)
         for k, (model, (operands, ce, rst)) in enumerate(zip(models, given, strict=True)):
@@ -119,6 +122,7 @@ async def multiplies(dut):
 
 def stimulus(rng, places, skip, *, fill):
     """A write and a read; with ``fill`` the write is one of a whole word."""
+
     def chance(probability):
         return rng.random() < probability
 
@@ -126,21 +130,28 @@ def stimulus(rng, places, skip, *, fill):
     return {
         "write_address": rng.choice(places) | (below if fill else rng.getrandbits(5) & below),
         "write_data": rng.getrandbits(36),
-        "wea": fill or chance(0.5), "cea": fill or chance(0.7),
+        "wea": fill or chance(0.5),
+        "cea": fill or chance(0.7),
         "csa": 0 if fill or chance(0.8) else rng.getrandbits(3),
         "read_address": rng.choice(places) | rng.getrandbits(5) & below,
-        "ceb": chance(0.8), "oceb": chance(0.8), "rstb": chance(0.03),
+        "ceb": chance(0.8),
+        "oceb": chance(0.8),
+        "rstb": chance(0.03),
         "csb": 0 if chance(0.9) else rng.getrandbits(3),
-    }  # fmt: skip
+    }
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def remembers(dut):
     rng = random.Random(cocotb.RANDOM_SEED)
     models = [Memory(*case) for case in CELLS.memories]
-    places = [[word << model.skip for word in
-               {0, (1 << 14 - model.skip) - 1, *rng.sample(range(1 << 14 - model.skip), 5)}]
-              for model in models]
+    places = [
+        [
+            word << model.skip
+            for word in {0, (1 << 14 - model.skip) - 1, *rng.sample(range(1 << 14 - model.skip), 5)}
+        ]
+        for model in models
+    ]
     compared = zeros = 0
     Clock(dut.clk, 10, unit="ns").start()
     await FallingEdge(dut.clk)

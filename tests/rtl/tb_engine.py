@@ -97,8 +97,10 @@ async def check_counters(dut, cycles, busy):
     assert int(dut.cycles.value) == cycles
     for _ in range(len(COUNTERS)):  # the last layer's move to memory one a cycle
         await FallingEdge(dut.clk)
-    counts = [[await read(dut, Region.COUNTER, layer * COUNTER_STRIDE + k)
-               for k in range(len(COUNTERS))] for layer in range(len(busy))]
+    counts = [
+        [await read(dut, Region.COUNTER, layer * COUNTER_STRIDE + k) for k in range(len(COUNTERS))]
+        for layer in range(len(busy))
+    ]
     assert [layer[BUSY] for layer in counts] == busy.tolist()
     # The run also counts the cycle in which its start was taken.
     assert sum(layer[CYCLES] for layer in counts) == cycles - 1, (counts, cycles)
@@ -130,8 +132,11 @@ async def equals_the_expected_memory(dut):
             got = await activation(dut, unit, stall)
             if not np.array_equal(got, row):
                 wrong.append((unit, got.tolist(), row.tolist()))
-        print(f"case {case}: {CASES[f'{case}_note']}, cycles {cycles}, busy {busy}, "
-              f"wrong {wrong[:2]}", flush=True)
+        print(
+            f"case {case}: {CASES[f'{case}_note']}, cycles {cycles}, busy {busy}, "
+            f"wrong {wrong[:2]}",
+            flush=True,
+        )
         failed += [case] * bool(wrong)
     assert not failed, f"wrong words in cases {failed}"
 
@@ -160,9 +165,17 @@ async def the_host_uses_memory_during_a_run(dut):
     while dut.busy.value:
         unit = int(rng.choice(spare))
         row = rng.integers(0, 256, CONFIG.columns, dtype=np.uint8)
-        await transfer(dut, "write", WRITE.const({
-            "region": Region.ACTIVATION, "address": unit,
-            "data": int.from_bytes(row.tobytes(), "little")}).as_bits())
+        await transfer(
+            dut,
+            "write",
+            WRITE.const(
+                {
+                    "region": Region.ACTIVATION,
+                    "address": unit,
+                    "data": int.from_bytes(row.tobytes(), "little"),
+                }
+            ).as_bits(),
+        )
         while not dut.write__ready.value:  # a read could overtake a write that waits
             await FallingEdge(dut.clk)
         kept[unit] = row

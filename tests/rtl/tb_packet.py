@@ -74,8 +74,9 @@ async def send(dut, data, pause=lambda: False):
 
 async def take(dut, port, pause):
     """Return the next payload of a stream; an offered one must not change."""
-    ready, valid, payload = (getattr(dut, f"{port}__{name}") for name in
-                             ("ready", "valid", "payload"))
+    ready, valid, payload = (
+        getattr(dut, f"{port}__{name}") for name in ("ready", "valid", "payload")
+    )
     offered = None
     while True:
         ready.value = go = int(not pause())
@@ -142,8 +143,12 @@ async def drops_what_does_not_fit(dut):
     """More bytes, then more frames than the queue holds: the first ones stay, unharmed."""
     rng = random.Random(cocotb.RANDOM_SEED + 1)
     events = await start(dut)
-    for sizes, kept in [((200, 200, 200, 20), (200, 200, 20)), ((513, 9), (9,)), ((512,), (512,)),
-                        ((5,) * 7, (5,) * FRAMES)]:  # fmt: skip
+    for sizes, kept in [
+        ((200, 200, 200, 20), (200, 200, 20)),
+        ((513, 9), (9,)),
+        ((512,), (512,)),
+        ((5,) * 7, (5,) * FRAMES),
+    ]:
         contents = [bytes([3, *rng.randbytes(size - 1)]) for size in sizes]
         await send(dut, b"".join(encode(seal(content)) for content in contents))
         for _ in range(3):  # a frame is judged 3 cycles after its end
@@ -181,7 +186,9 @@ async def obeys_a_reset_when_full(dut):
             await FallingEdge(dut.clk)
         assert events.take() == (1, 0, 0, 1)
         assert (dut.session.value.to_unsigned(), dut.sequence.value.to_unsigned()) == (
-            session, number)
+            session,
+            number,
+        )
         assert dut.idle.value and not dut.lengths__valid.value
         content = bytes([4, round_, 0, 7])
         await send(dut, encode(seal(content)))

@@ -38,8 +38,13 @@ async def check(dut, vectors):
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def random_products(dut):
     rng = random.Random(cocotb.RANDOM_SEED)
-    await check(dut, [(rng.randrange(-128, 128), rng.randrange(-128, 128),
-                       rng.randrange(-MOST, MOST + 1)) for _ in range(2000)])
+    await check(
+        dut,
+        [
+            (rng.randrange(-128, 128), rng.randrange(-128, 128), rng.randrange(-MOST, MOST + 1))
+            for _ in range(2000)
+        ],
+    )
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

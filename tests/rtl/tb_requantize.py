@@ -117,8 +117,9 @@ async def start(dut):
 
 async def check(dut, vectors, rounding, zero_point=0, low=-128, high=127):
     """Send one vector a cycle; each result must come exactly LATENCY cycles later."""
-    dut.rescale.value = RESCALE.const({
-        "rounding": rounding, "zero_point": zero_point, "low": low, "high": high}).as_bits()
+    dut.rescale.value = RESCALE.const(
+        {"rounding": rounding, "zero_point": zero_point, "low": low, "high": high}
+    ).as_bits()
     results = [expected(v, rounding, zero_point, low, high) for v in vectors]
     for cycle in range(len(vectors) + Requantize.LATENCY):
         if cycle < len(vectors):
@@ -144,8 +145,9 @@ async def matches_runtimes(dut, rounding):
     rng = random.Random(cocotb.RANDOM_SEED)
     await start(dut)
     for control in controls(rng):
-        vectors = [make(rng, rounding) for _ in range(700)
-                   for make in (random_vector, threshold_vector)]
+        vectors = [
+            make(rng, rounding) for _ in range(700) for make in (random_vector, threshold_vector)
+        ]
         await check(dut, vectors, rounding, *control)
 
 
@@ -161,10 +163,17 @@ async def float32_product_ties(dut):
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 @cocotb.parametrize(rounding=list(Rounding))
 async def extremes(dut, rounding):
-    values = [-1, 0, 1, *((FLOAT_EXACT if rounding is Rounding.FLOAT32 else INT32)[k]
-                          for k in (0, 1, -2, -1))]
-    multipliers = ([1 << 30, (1 << 31) - 128] if rounding is Rounding.FLOAT32
-                   else [0, 1, 1 << 30, (1 << 31) - 1])
+    values = [
+        -1,
+        0,
+        1,
+        *((FLOAT_EXACT if rounding is Rounding.FLOAT32 else INT32)[k] for k in (0, 1, -2, -1)),
+    ]
+    multipliers = (
+        [1 << 30, (1 << 31) - 128]
+        if rounding is Rounding.FLOAT32
+        else [0, 1, 1 << 30, (1 << 31) - 1]
+    )
     await start(dut)
     vectors = [(v, m, s) for v in values for m in multipliers for s in range(64)]
     await check(dut, vectors, rounding)

@@ -15,7 +15,7 @@ from tb_engine import (
     reset,
     run,
     transfer,
-)  # fmt: skip
+)
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DRAM_BLOCK_BYTES, Region
 
 assert BITS == 24
@@ -24,9 +24,13 @@ assert BITS == 24
 async def write(dut, region, rows):
     """Write units, one after the other."""
     for unit, row in enumerate(rows):
-        await transfer(dut, "write", WRITE.const({
-            "region": region, "address": unit,
-            "data": int.from_bytes(row.tobytes(), "little")}).as_bits())
+        await transfer(
+            dut,
+            "write",
+            WRITE.const(
+                {"region": region, "address": unit, "data": int.from_bytes(row.tobytes(), "little")}
+            ).as_bits(),
+        )
 
 
 async def load(dut, case):
@@ -64,8 +68,12 @@ async def check_counters(dut, case):
     for _ in range(len(COUNTERS)):
         await FallingEdge(dut.clk)
     for slot, busy in slots.items():
-        counts.append([await read(dut, Region.COUNTER, slot * COUNTER_STRIDE + k)
-                       for k in range(len(COUNTERS))])  # fmt: skip
+        counts.append(
+            [
+                await read(dut, Region.COUNTER, slot * COUNTER_STRIDE + k)
+                for k in range(len(COUNTERS))
+            ]
+        )
         assert counts[-1][BUSY] == busy
         assert sum(counts[-1]) == 2 * counts[-1][CYCLES], counts[-1]
     return np.sum(counts, axis=0)

@@ -27,8 +27,10 @@ class Pair:
 
     def outputs(self, side):
         if self.case.kind.endswith("_column"):
-            return [int(self.port(f"{side}__{index}").value)
-                    for index in range(self.case.columns * self.case.rows)]
+            return [
+                int(self.port(f"{side}__{index}").value)
+                for index in range(self.case.columns * self.case.rows)
+            ]
         return [int(self.port(side).value)]
 
     def check(self, cycle):
@@ -76,8 +78,13 @@ async def multiplies(dut):
             pair.port("nudge").value = rng.getrandbits(1)
 
     kinds = "dsp", "fabric", "dense", "wide_multiplier", "wide_dsp"
-    await run(dut, pairs_of(dut, *kinds, settle=lambda case: max(
-        MULTIPLIER_LATENCY, wide_latency(Shape(*case.b)))), drive)
+    await run(
+        dut,
+        pairs_of(
+            dut, *kinds, settle=lambda case: max(MULTIPLIER_LATENCY, wide_latency(Shape(*case.b)))
+        ),
+        drive,
+    )
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -90,8 +97,9 @@ async def multiplies_sums(dut):
                 pair.port(f"{name}__{index}").value = operand(rng, 8)
         pair.port("choose").value = rng.getrandbits(1)
 
-    await run(dut, pairs_of(dut, "pair_dsp", "pair_fabric", settle=lambda case: MULTIPLIER_LATENCY),
-              drive)
+    await run(
+        dut, pairs_of(dut, "pair_dsp", "pair_fabric", settle=lambda case: MULTIPLIER_LATENCY), drive
+    )
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -145,8 +153,11 @@ async def remembers(dut):
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def keeps_rows_staggered(dut):
     rng = random.Random(cocotb.RANDOM_SEED)
-    columns = {case: (addresses(rng, case.depth), [0] * case.rows)
-               for _, case in CASES if case.kind == "weight_column"}
+    columns = {
+        case: (addresses(rng, case.depth), [0] * case.rows)
+        for _, case in CASES
+        if case.kind == "weight_column"
+    }
 
     def drive(pair):
         case = pair.case
@@ -160,8 +171,9 @@ async def keeps_rows_staggered(dut):
         enable = rng.getrandbits(case.columns) if case.columns > 1 else 1
         pair.port("write_enable").value = 0 if write in recent else enable
 
-    await run(dut, pairs_of(dut, "weight_column", settle=lambda case: case.rows + READ_LATENCY),
-              drive)
+    await run(
+        dut, pairs_of(dut, "weight_column", settle=lambda case: case.rows + READ_LATENCY), drive
+    )
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -169,8 +181,9 @@ async def keeps_rows_between_loads(dut):
     """Memories of one port: written and read in turns, compared while they are read."""
     rng = random.Random(cocotb.RANDOM_SEED)
     pairs = pairs_of(dut, "loaded_column", settle=lambda case: 0)
-    columns = {pair.index: (addresses(rng, pair.case.depth), [0] * pair.case.rows)
-               for pair in pairs}
+    columns = {
+        pair.index: (addresses(rng, pair.case.depth), [0] * pair.case.rows) for pair in pairs
+    }
     dut.rst.value = 1
     if pairs:
         Clock(dut.clk, 10, unit="ns").start()
@@ -187,7 +200,8 @@ async def keeps_rows_between_loads(dut):
             pair.port("write_address").value = places[phase % len(places)]
             pair.port("write_data").value = rng.getrandbits(pair.case.rows * 8)
             pair.port("write_enable").value = loads * (
-                3 if phase < len(places) else rng.getrandbits(2))
+                3 if phase < len(places) else rng.getrandbits(2)
+            )
         await FallingEdge(dut.clk)
         for pair in pairs:
             if phase > 50 + READ_LATENCY:

@@ -46,8 +46,9 @@ def layer(rng):
     span = (kernel - 1) * step + 1
     pad = np.maximum(rng.integers(0, span), -(-(span - size) // 2))
     image = rng.choice([*range(-128, 128), *[-128] * 30], (*size, words * COLUMNS))
-    image = np.pad(image, [(p, p) for p in pad] + [(0, 0)],
-                   constant_values=rng.integers(-128, 128)).astype(np.int8)
+    image = np.pad(
+        image, [(p, p) for p in pad] + [(0, 0)], constant_values=rng.integers(-128, 128)
+    ).astype(np.int8)
     out = (np.array(image.shape[:2]) - span) // stride + 1
     single = (kernel <= (high, wide)).all() and words == 1 and step[1] == 1
     kept_columns = max(0, int(kernel[1] - stride[1])) if single else 0
@@ -58,27 +59,52 @@ def layer(rng):
                 for kx in range(0, kernel[1], wide):
                     for word in range(words):
                         part = slice(word * COLUMNS, (word + 1) * COLUMNS)
-                        taps = [[[image[y * stride[0] + (ky + i) * step[0],
-                                        x * stride[1] + (kx + j) * step[1], part]
-                                  for j in range(min(wide, kernel[1] - kx))]
-                                 for i in range(min(high, kernel[0] - ky))] for y in rows]
+                        taps = [
+                            [
+                                [
+                                    image[
+                                        y * stride[0] + (ky + i) * step[0],
+                                        x * stride[1] + (kx + j) * step[1],
+                                        part,
+                                    ]
+                                    for j in range(min(wide, kernel[1] - kx))
+                                ]
+                                for i in range(min(high, kernel[0] - ky))
+                            ]
+                            for y in rows
+                        ]
                         yield piece(rng, taps, kept_columns if x else 0)
 
 
 def piece(rng, taps, kept):
     """Feed taps[pixel][tap row][column], whose first ``kept`` columns are there already."""
     high, columns = len(taps[0]), len(taps[0][0])
-    pushes = [(p, 0, pad_words([taps[p][i][j] for i in range(high)]))
-              for p in range(len(taps)) for j in range(kept, columns)]
+    pushes = [
+        (p, 0, pad_words([taps[p][i][j] for i in range(high)]))
+        for p in range(len(taps))
+        for j in range(kept, columns)
+    ]
     if high == columns == 1 and rng.random() < 0.5:
         if rng.random() < 0.5:  # one word of every pixel at once
             pushes = [(int(rng.integers(PIXELS)), 1, pad_words([tap[0][0] for tap in taps]))]
-        steps = [{(p, r): (tap[0][0][s * FEED + r], None) for p, tap in enumerate(taps)
-                  for r in range(FEED)} for s in range(COLUMNS // FEED)]
+        steps = [
+            {
+                (p, r): (tap[0][0][s * FEED + r], None)
+                for p, tap in enumerate(taps)
+                for r in range(FEED)
+            }
+            for s in range(COLUMNS // FEED)
+        ]
         return Window(pushes, steps, 1)
-    steps = [{(p, i * CONFIG.tap_columns + columns - 1 - j): (tap[i][j][s], tap[i][j][s:])
-              for p, tap in enumerate(taps) for i in range(high) for j in range(columns)}
-             for s in range(int(rng.integers(1, COLUMNS + 1)))]
+    steps = [
+        {
+            (p, i * CONFIG.tap_columns + columns - 1 - j): (tap[i][j][s], tap[i][j][s:])
+            for p, tap in enumerate(taps)
+            for i in range(high)
+            for j in range(columns)
+        }
+        for s in range(int(rng.integers(1, COLUMNS + 1)))
+    ]
     return Window(pushes, steps, 0)
 
 
@@ -94,8 +120,11 @@ async def play(dut, windows, pause):
             dut.window__pixel.value, dut.window__every.value, dut.window__words.value = push
         await FallingEdge(dut.clk)
         cycle += 1
-        due = [(p, row, wanted.pop((cycle, p, row))) for p, row in np.ndindex(PIXELS, ROWS)
-               if (cycle, p, row) in wanted]
+        due = [
+            (p, row, wanted.pop((cycle, p, row)))
+            for p, row in np.ndindex(PIXELS, ROWS)
+            if (cycle, p, row) in wanted
+        ]
         data = int(dut.window__own.value).to_bytes(PIXELS * ROWS * COLUMNS, "little")
         own = np.frombuffer(data, np.int8).reshape(PIXELS, ROWS, COLUMNS)
         for p, row, (first, every) in due:

@@ -31,18 +31,20 @@ class Case:
                 return tech.pair_multiplier(dsp=self.kind == "pair_dsp")
             case "wide_multiplier" | "wide_dsp":
                 return tech.wide_multiplier(
-                    Shape(*self.a), Shape(*self.b), dsp=self.kind == "wide_dsp")
+                    Shape(*self.a), Shape(*self.b), dsp=self.kind == "wide_dsp"
+                )
             case "multiply_add":
                 return tech.multiply_add(Shape(*self.a))
             case "accumulator":
                 return tech.accumulator(Shape(*self.a), dsp=True, dense=True)
             case "block_ram":
                 return tech.block_ram(
-                    width=self.width, depth=self.depth, granularity=self.granularity or None)
+                    width=self.width, depth=self.depth, granularity=self.granularity or None
+                )
             case _:
                 return tech.weight_column(
-                    rows=self.rows, depth=self.depth, columns=self.columns,
-                    at_once=self.at_once)
+                    rows=self.rows, depth=self.depth, columns=self.columns, at_once=self.at_once
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,8 @@ class TechPair(wiring.Component):
 
     def __init__(self, case: Case, tech: Portable):
         self.got_component, self.want_component = (
-            case.component(family) for family in (tech, Portable()))
+            case.component(family) for family in (tech, Portable())
+        )
         members = self.want_component.signature.members
         inputs = {name: member for name, member in members.items() if member.flow is In}
         self.outputs = [name for name in members if name not in inputs]

@@ -11,8 +11,16 @@ SEED = 20261124
 COMPACT = replace(get_config("tiny"), name="compact", columns=2, lanes=1, compact=True)
 # The largest memories, whose addresses take all bits of the descriptor's fields, or more.
 GRID = replace(
-    COMPACT, name="compact-grid", tap_rows=2, columns=4, lanes=2, activation_words=1 << 15,
-    line_words=512, parameter_words=1 << 12, window_count=1 << 12)
+    COMPACT,
+    name="compact-grid",
+    tap_rows=2,
+    columns=4,
+    lanes=2,
+    activation_words=1 << 15,
+    line_words=512,
+    parameter_words=1 << 12,
+    window_count=1 << 12,
+)
 CONFIGS = pytest.mark.parametrize("config", [COMPACT, GRID], ids=lambda config: config.name)
 
 

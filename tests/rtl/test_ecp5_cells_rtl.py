@@ -16,6 +16,12 @@ def test_as_documented(tmp_path, monkeypatch):
 
     cells = Cells(
         multipliers=list(product((False, True), repeat=3)),
-        memories=list(product((1, 2, 4, 9, 18, 36), ("NOREG", "OUTREG"))))
-    run_cocotb(Ecp5Bench(cells), config=cells, test_module="tb_ecp5_cells", build_dir=tmp_path,
-               models=[ECP5_CELLS])
+        memories=list(product((1, 2, 4, 9, 18, 36), ("NOREG", "OUTREG"))),
+    )
+    run_cocotb(
+        Ecp5Bench(cells),
+        config=cells,
+        test_module="tb_ecp5_cells",
+        build_dir=tmp_path,
+        models=[ECP5_CELLS],
+    )

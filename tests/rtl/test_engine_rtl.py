@@ -13,16 +13,29 @@ SEED = 20261122
 TINY = get_config("tiny")
 # Two output rows at a time, more line buffers than tap rows, one result a cycle.
 PAIR = Config(
-    name="pair", pixels=2, tap_rows=3, tap_columns=2, columns=4, lanes=1, tile=4,
-    weight_words=512, activation_words=512, line_words=64, parameter_words=128,
-    descriptor_count=16, window_count=128)  # fmt: skip
+    name="pair",
+    pixels=2,
+    tap_rows=3,
+    tap_columns=2,
+    columns=4,
+    lanes=1,
+    tile=4,
+    weight_words=512,
+    activation_words=512,
+    line_words=64,
+    parameter_words=128,
+    descriptor_count=16,
+    window_count=128,
+)
 # Two words of input at a time.
 FILL_PAIRS = replace(PAIR, name="fill-pairs", pixels=4, tap_rows=2, fill_words=2, lanes=2)
 # Two rows of the array in one multiplication, and one row that is left over.
-ROW_PAIRS = replace(FILL_PAIRS, name="row-pairs", pixels=2, tap_rows=3, tap_columns=3, tile=2,
-                    paired=True)  # fmt: skip
+ROW_PAIRS = replace(
+    FILL_PAIRS, name="row-pairs", pixels=2, tap_rows=3, tap_columns=3, tile=2, paired=True
+)
 CONFIGS = pytest.mark.parametrize(
-    "config", [TINY, PAIR, FILL_PAIRS, ROW_PAIRS], ids=lambda config: config.name)
+    "config", [TINY, PAIR, FILL_PAIRS, ROW_PAIRS], ids=lambda config: config.name
+)
 
 
 def descriptors(cases):
@@ -31,10 +44,18 @@ def descriptors(cases):
 
 def check_variety(cases, layers):
     """The draw must not have become harmless."""
-    for name, values in [("stride_x", {1, 2, 3}), ("stride_y", {1, 2, 3}), ("row_step", {1, 2, 3}),
-                         ("depthwise", {0, 1}), ("maximum", {0, 1}), ("packing", {0, 1, 2}),
-                         ("keep", {0, 1}), ("rounding", {0, 1, 2}), ("out_height", {1}),
-                         ("in_height", {1})]:  # fmt: skip
+    for name, values in [
+        ("stride_x", {1, 2, 3}),
+        ("stride_y", {1, 2, 3}),
+        ("row_step", {1, 2, 3}),
+        ("depthwise", {0, 1}),
+        ("maximum", {0, 1}),
+        ("packing", {0, 1, 2}),
+        ("keep", {0, 1}),
+        ("rounding", {0, 1, 2}),
+        ("out_height", {1}),
+        ("in_height", {1}),
+    ]:
         assert values <= {layer[name] for layer in layers}, name
     assert any(layer["in_height"] * layer["in_width"] == 1 for layer in layers)
     assert max(layer["span"] for layer in layers) >= 7

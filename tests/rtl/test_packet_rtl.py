@@ -18,5 +18,9 @@ class NoConfig:
 @pytest.mark.timeout(300)
 def test_packet_decoder(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)  # the simulator imports tb_packet
-    run_cocotb(Receiver(Portable(), depth=512, frames=4), config=NoConfig(),
-               test_module="tb_packet", build_dir=tmp_path)  # fmt: skip
+    run_cocotb(
+        Receiver(Portable(), depth=512, frames=4),
+        config=NoConfig(),
+        test_module="tb_packet",
+        build_dir=tmp_path,
+    )

@@ -6,8 +6,8 @@ from weft_hw.contract.config import Config
 from weft_sim.testing.rtl import build_cocotb, simulate_cocotb
 
 CONFIG = Config(
-    name="parts", tap_rows=3, tap_columns=2, columns=4, lanes=1, tile=2, pixels=2,
-    weight_words=32)  # fmt: skip
+    name="parts", tap_rows=3, tap_columns=2, columns=4, lanes=1, tile=2, pixels=2, weight_words=32
+)
 
 
 @pytest.fixture(scope="module")

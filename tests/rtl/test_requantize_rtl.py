@@ -18,5 +18,6 @@ class NoConfig:
 @pytest.mark.timeout(300)
 def test_requantize(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)  # the simulator imports tb_requantize
-    run_cocotb(Requantize(Portable()), config=NoConfig(), test_module="tb_requantize",
-               build_dir=tmp_path)
+    run_cocotb(
+        Requantize(Portable()), config=NoConfig(), test_module="tb_requantize", build_dir=tmp_path
+    )

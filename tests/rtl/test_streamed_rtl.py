@@ -28,12 +28,15 @@ def run_streams(tmp_path_factory):
     def run(mood, programs):
         if mood not in runners:
             folder = tmp_path_factory.mktemp(f"streamed_{mood}")
-            runners[mood] = build_cocotb(
-                EngineWithMemory(BESIDE, **MOODS[mood]), build_dir=folder)
+            runners[mood] = build_cocotb(EngineWithMemory(BESIDE, **MOODS[mood]), build_dir=folder)
         cases = tmp_path_factory.mktemp("cases") / "cases.npz"
         save_streams(cases, programs)
-        simulate_cocotb(runners[mood], config=BESIDE, test_module="tb_streamed",
-                        environment={"CASES": str(cases)})  # fmt: skip
+        simulate_cocotb(
+            runners[mood],
+            config=BESIDE,
+            test_module="tb_streamed",
+            environment={"CASES": str(cases)},
+        )
 
     return run
 
@@ -75,7 +78,8 @@ def without_waits(program, of_layers):
 @pytest.mark.parametrize("of_layers,mood", [(True, "slow"), (False, "prompt")])
 def test_a_wait_left_out_turns_it_red(of_layers, mood, run_streams):
     """The comparison sees a layer that does not wait for its moves, and a move for its layers."""
-    programs = [without_waits(program, of_layers) for program in draw(
-        8, np.random.default_rng(SEED))]
+    programs = [
+        without_waits(program, of_layers) for program in draw(8, np.random.default_rng(SEED))
+    ]
     with pytest.raises(AssertionError, match=r"wrong words in cases|still busy"):
         run_streams(mood, programs)

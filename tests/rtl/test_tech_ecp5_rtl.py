@@ -20,14 +20,33 @@ CASES = [
     {"kind": "wide_dsp", "a": (17, False), "b": (32, False)},
     {"kind": "wide_multiplier", "a": (9, True), "b": (9, True)},
     *({"kind": "accumulator", "a": (width, True)} for width in (20, 21)),
-    *({"kind": "block_ram", "width": width, "depth": depth, "granularity": granularity}
-      for width, depth, granularity in [
-          (69, 512, 0), (32, 600, 8), (32, 4096, 8), (24, 513, 12), (36, 1100, 0), (1, 2, 0),
-          (8, 5000, 0), (18, 1024, 9), (27, 300, 9), (3, 16384, 0)]),
-    *({"kind": "weight_column", "rows": rows, "depth": depth, "columns": columns}
-      for rows, depth, columns in [
-          (9, 2048, 1), (3, 64, 1), (12, 600, 1), (9, 2049, 1), (9, 1024, 2), (9, 512, 4),
-          (4, 300, 4)]),
+    *(
+        {"kind": "block_ram", "width": width, "depth": depth, "granularity": granularity}
+        for width, depth, granularity in [
+            (69, 512, 0),
+            (32, 600, 8),
+            (32, 4096, 8),
+            (24, 513, 12),
+            (36, 1100, 0),
+            (1, 2, 0),
+            (8, 5000, 0),
+            (18, 1024, 9),
+            (27, 300, 9),
+            (3, 16384, 0),
+        ]
+    ),
+    *(
+        {"kind": "weight_column", "rows": rows, "depth": depth, "columns": columns}
+        for rows, depth, columns in [
+            (9, 2048, 1),
+            (3, 64, 1),
+            (12, 600, 1),
+            (9, 2049, 1),
+            (9, 1024, 2),
+            (9, 512, 4),
+            (4, 300, 4),
+        ]
+    ),
     {"kind": "weight_column", "rows": 9, "depth": 1024, "columns": 2, "at_once": 2},
 ]
 
@@ -39,5 +58,10 @@ def test_like_portable(tmp_path, monkeypatch):
     from tech_pair import Cases, TechPairs
 
     cases = Cases(cases=CASES)
-    run_cocotb(TechPairs(cases, Ecp5()), config=cases, test_module="tb_tech", build_dir=tmp_path,
-               models=[ECP5_CELLS, HERE / "models" / "ccu2c.v"])
+    run_cocotb(
+        TechPairs(cases, Ecp5()),
+        config=cases,
+        test_module="tb_tech",
+        build_dir=tmp_path,
+        models=[ECP5_CELLS, HERE / "models" / "ccu2c.v"],
+    )

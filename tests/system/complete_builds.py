@@ -40,12 +40,18 @@ class Design:
 _TINY = replace(get_config("tiny"), name="tiny-dsp", dsp_multipliers=6)
 DESIGNS = {
     "ecp5": Design(
-        board=replace(get_board("ulx3s-12f"), config=_TINY.name, clock_hz=50_000_000,
-                      baud=12_500_000),
+        board=replace(
+            get_board("ulx3s-12f"), config=_TINY.name, clock_hz=50_000_000, baud=12_500_000
+        ),
         config=_TINY,
         connections={
-            "clk25_0__io": "clk", "button_fire_0__io": "low", "uart_0__rx__io": "rx",
-            "uart_0__tx__io": "tx", "led_0__io": "idle", "led_1__io": "", "led_2__io": "error",
+            "clk25_0__io": "clk",
+            "button_fire_0__io": "low",
+            "uart_0__rx__io": "rx",
+            "uart_0__tx__io": "tx",
+            "led_0__io": "idle",
+            "led_1__io": "",
+            "led_2__io": "error",
         },
         cells=("MULT18X18D", "DP16KD", "EHXPLLL", "TRELLIS_FF", "TRELLIS_DPR16X4", "CCU2C"),
     ),
@@ -53,27 +59,41 @@ DESIGNS = {
         board=get_board("icebreaker"),
         config=get_config("icebreaker"),
         connections={
-            "clk12_0__io": "clk", "button_0__io": "high", "uart_0__rx__io": "rx",
-            "uart_0__tx__io": "tx", "led_g_0__io": "idle_n", "led_r_0__io": "",
+            "clk12_0__io": "clk",
+            "button_0__io": "high",
+            "uart_0__rx__io": "rx",
+            "uart_0__tx__io": "tx",
+            "led_g_0__io": "idle_n",
+            "led_r_0__io": "",
             "led_r_1__io": "error",
         },
         cells=("SB_MAC16", "SB_SPRAM256KA", "SB_RAM40_4K", "SB_PLL40_PAD", "SB_CARRY", "SB_IO"),
     ),
-}  # fmt: skip
+}
 
 
 def build(name: str, folder: Path, hash_seed: int) -> dict:
     """Build a design into ``folder`` in a process of its own, and return the report."""
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": str(hash_seed)}
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONHASHSEED": str(hash_seed),
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "complete_builds", name, folder], env=environment, text=True,
-        check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        [sys.executable, "-m", "complete_builds", name, folder],
+        env=environment,
+        text=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert done.returncode == 0, done.stdout
     return json.loads((folder / "report.json").read_text())
 
 
 if __name__ == "__main__":
     CONFIGS[_TINY.name] = _TINY
-    build_bitstream(DESIGNS[sys.argv[1]].board, out=Path(sys.argv[2]),
-                    progress=lambda stage: print(stage, flush=True))
+    build_bitstream(
+        DESIGNS[sys.argv[1]].board,
+        out=Path(sys.argv[2]),
+        progress=lambda stage: print(stage, flush=True),
+    )

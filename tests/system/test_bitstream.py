@@ -25,6 +25,7 @@ def test_resources_have_not_grown(complete_builds, name):
 
 def test_the_same_source_and_seed_give_the_same_bytes(complete_builds):
     first, second = (
-        folder / f"{DESIGNS['ecp5'].board.name}.bit" for folder, _ in complete_builds["ecp5"])
+        folder / f"{DESIGNS['ecp5'].board.name}.bit" for folder, _ in complete_builds["ecp5"]
+    )
     assert first.stat().st_size > 10_000
     assert first.read_bytes() == second.read_bytes()

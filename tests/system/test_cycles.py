@@ -19,8 +19,12 @@ pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 SEEDS = 15
 # Of those, how many fit and have layers of over 1000 cycles at least.
 LONG_LAYERS = {
-    "tiny": 0, SMALL.name: 20, SMALL_COMPACT.name: 20, SMALL_PAIRED.name: 15, "ulx3s-85f": 15,
-}  # fmt: skip
+    "tiny": 0,
+    SMALL.name: 20,
+    SMALL_COMPACT.name: 20,
+    SMALL_PAIRED.name: 15,
+    "ulx3s-85f": 15,
+}
 
 
 @pytest.mark.parametrize("config", LONG_LAYERS)
@@ -31,9 +35,10 @@ def test_random_networks(config):
     outcomes = [outcome for outcome in found if outcome is not None]
     wrong = [
         f"{outcome.name} {layer}: {predicted} predicted, {counted} counted"
-        for outcome in outcomes for layer, predicted, counted in outcome.layers
+        for outcome in outcomes
+        for layer, predicted, counted in outcome.layers
         if predicted != counted
-    ]  # fmt: skip
+    ]
     assert not wrong
     assert all(outcome.exact == outcome.descriptors for outcome in outcomes)
     long_layers = sum(outcome.long_layers for outcome in outcomes)
@@ -52,7 +57,8 @@ def test_models(name):
         outcome = compare_cycles(name, graph, random_feed(graph, 0), boards)
     assert outcome is not None
     assert [predicted for _, predicted, _ in outcome.layers] == [
-        counted for *_, counted in outcome.layers]
+        counted for *_, counted in outcome.layers
+    ]
     waits = ("wait_input", "wait_output", "wait_setup")
     for layer in outcome.counters:
         assert layer["busy"] + sum(layer[name] for name in waits) == layer["cycles"]
@@ -68,6 +74,7 @@ def test_digits_on_a_compact_configuration():
         outcome = compare_cycles("digits", graph, random_feed(graph, 0), boards)
     assert outcome is not None
     assert [predicted for _, predicted, _ in outcome.layers] == [
-        counted for *_, counted in outcome.layers]
+        counted for *_, counted in outcome.layers
+    ]
     # Each layer waits for its own descriptor.
     assert {layer["wait_setup"] for layer in outcome.counters} == {21}

@@ -25,8 +25,9 @@ def test_digits_are_the_same_everywhere_image_by_image():
     ort = pytest.importorskip("onnxruntime")
     images, labels = held_out_inputs()
     reference = ort.InferenceSession(str(MODEL), providers=["CPUExecutionProvider"])
-    expected = np.concatenate([
-        reference.run(None, {"image": images[i : i + 1]})[0] for i in range(len(images))])
+    expected = np.concatenate(
+        [reference.run(None, {"image": images[i : i + 1]})[0] for i in range(len(images))]
+    )
     [golden] = weft.InferenceSession(MODEL).run(None, {"image": images})
     with weft.InferenceSession(MODEL, device="sim") as session:
         [simulated] = session.run(None, {"image": images})
@@ -59,15 +60,31 @@ def test_resnet_runs_unmodified(capsys, tmp_path):
     """Every layer equals the golden model, the scores equal LiteRT's reference kernels."""
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     interpreter = litert.Interpreter(
-        str(RESNET), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF)
+        str(RESNET), experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
+    )
     interpreter.allocate_tensors()
     image = np.random.default_rng(3).integers(-128, 128, (1, 32, 32, 3), np.int8)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
     interpreter.invoke()
     expected = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     np.save(tmp_path / "image.npy", image)
-    assert main(["run", str(RESNET), "-i", str(tmp_path / "image.npy"), "--device", "sim",
-                 "--check", "-o", str(tmp_path / "scores.npy"), "--json"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "run",
+                str(RESNET),
+                "-i",
+                str(tmp_path / "image.npy"),
+                "--device",
+                "sim",
+                "--check",
+                "-o",
+                str(tmp_path / "scores.npy"),
+                "--json",
+            ]
+        )
+        == 0
+    )
     result = json.loads(capsys.readouterr().out)
     assert np.array_equal(np.load(tmp_path / "scores.npy"), expected)
     assert result["bit_exact"] is True and result["mismatches"] == 0
@@ -98,8 +115,11 @@ def test_a_served_board_runs_the_same_program(options, tmp_path, capsys):
     """Another process serves the board; tcp: and serial: give the bits of the golden model."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     server = subprocess.Popen(
-        [sys.executable, "-m", "weft", "serve-sim", "-c", "tiny", *options], text=True,
-        stdout=subprocess.PIPE, env=environment)  # fmt: skip
+        [sys.executable, "-m", "weft", "serve-sim", "-c", "tiny", *options],
+        text=True,
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
     try:
         assert server.stdout is not None
         device = server.stdout.readline().strip()

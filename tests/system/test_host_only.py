@@ -52,15 +52,22 @@ def not_installed():
                 more = []
             todo += [normal(each) for each in more if "extra ==" not in each]
     owners = packages_distributions()
-    return {module for module, names in owners.items()
-            if not needed & {name.lower().replace("_", "-") for name in names}} - {"weft_sim"}
+    return {
+        module
+        for module, names in owners.items()
+        if not needed & {name.lower().replace("_", "-") for name in names}
+    } - {"weft_sim"}
 
 
 def host_only(code, missing, *arguments):
     return subprocess.run(
         [sys.executable, "-c", BLOCKED.format(names=missing) + code, *map(str, arguments)],
-        capture_output=True, text=True, timeout=200, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
 
 
 def test_a_compiled_program_runs_on_a_board(tmp_path):
@@ -75,23 +82,41 @@ def test_a_compiled_program_runs_on_a_board(tmp_path):
     np.save(tmp_path / "images.npy", images)
     [expected] = weft.InferenceSession("digits").run(None, {"image": images})
     with serving("tcp", "real") as server:
-        done = host_only(RUN, missing | READERS, tmp_path / "digits.weft", server.device,
-                         tmp_path / "images.npy", tmp_path / "scores.npy")
+        done = host_only(
+            RUN,
+            missing | READERS,
+            tmp_path / "digits.weft",
+            server.device,
+            tmp_path / "images.npy",
+            tmp_path / "scores.npy",
+        )
         assert done.stderr == "" and int(done.stdout) > 5000
         assert np.array_equal(np.load(tmp_path / "scores.npy"), expected)
-        done = host_only(COMMAND, missing | READERS, "run", tmp_path / "digits.weft", "-d",
-                         server.device, "-i", tmp_path / "images.npy", "--check")
+        done = host_only(
+            COMMAND,
+            missing | READERS,
+            "run",
+            tmp_path / "digits.weft",
+            "-d",
+            server.device,
+            "-i",
+            tmp_path / "images.npy",
+            "--check",
+        )
         assert done.returncode == 0 and "all values equal" in done.stdout
 
 
-@pytest.mark.parametrize("arguments, code, words", [
-    (["explain", "digits"], 0, "digits"),
-    (["run", "digits"], 0, "highest"),
-    (["devices"], 0, "golden"),
-    (["doctor"], 0, "amaranth"),
-    (["models"], 0, "kws_dscnn_int8"),
-    (["serve-sim", "-c", "tiny"], 2, "amaranth is missing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["explain", "digits"], 0, "digits"),
+        (["run", "digits"], 0, "highest"),
+        (["devices"], 0, "golden"),
+        (["doctor"], 0, "amaranth"),
+        (["models"], 0, "kws_dscnn_int8"),
+        (["serve-sim", "-c", "tiny"], 2, "amaranth is missing"),
+    ],
+)
 def test_commands_of_a_host_only_install(arguments, code, words, tmp_path, monkeypatch):
     """They work, or say in a sentence what is missing; here nothing is cached."""
     monkeypatch.setenv("WEFT_CACHE", str(tmp_path))

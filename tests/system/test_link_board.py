@@ -36,8 +36,10 @@ def test_writes_and_reads_of_every_size(board):
 def test_one_exchange_for_a_whole_inference(board):
     data = bytes(range(1, 253))
     cycles, [first, counters] = board.execute(
-        [Block(Region.ACTIVATION, 7, data), Block(Region.PARAMETER, 0, bytes(9 * 100))], (3, 5),
-        [Place(Region.ACTIVATION, 7, 63), Place(Region.COUNTER, 61, 2)])
+        [Block(Region.ACTIVATION, 7, data), Block(Region.PARAMETER, 0, bytes(9 * 100))],
+        (3, 5),
+        [Place(Region.ACTIVATION, 7, 63), Place(Region.COUNTER, 61, 2)],
+    )
     assert cycles == 5 * CYCLES_PER_DESCRIPTOR
     assert first == data
     assert counters == b"\x3d\0\0\0\x3e\0\0\0"
@@ -73,13 +75,16 @@ def test_an_endless_run_is_an_error_and_the_board_usable_after_it():
         assert not board.status()["busy"]
 
 
-@pytest.mark.parametrize("call, message", [
-    (lambda b: b.write(Region.ACTIVATION, 512, bytes(4)), "ACTIVATION has units 0 to 511"),
-    (lambda b: b.write(Region.ACTIVATION, 0, bytes(5)), "ACTIVATION takes units of 4 bytes"),
-    (lambda b: b.write(Region.COUNTER, 0, bytes(4)), "COUNTER cannot be written"),
-    (lambda b: b.read(Region.WEIGHT, 0, 1), "WEIGHT cannot be read"),
-    (lambda b: b.run(15, 2), "a run must stay within descriptors 0 to 15, not 15 to 16"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda b: b.write(Region.ACTIVATION, 512, bytes(4)), "ACTIVATION has units 0 to 511"),
+        (lambda b: b.write(Region.ACTIVATION, 0, bytes(5)), "ACTIVATION takes units of 4 bytes"),
+        (lambda b: b.write(Region.COUNTER, 0, bytes(4)), "COUNTER cannot be written"),
+        (lambda b: b.read(Region.WEIGHT, 0, 1), "WEIGHT cannot be read"),
+        (lambda b: b.run(15, 2), "a run must stay within descriptors 0 to 15, not 15 to 16"),
+    ],
+)
 def test_misuse_is_refused_before_anything_is_sent(board, call, message):
     before = board.statistics.bytes_to_board
     with pytest.raises(ValueError, match=message):

@@ -89,10 +89,14 @@ def test_faulted_inferences():
                 retries += session.profile.link.retries
             slowest = max(slowest, transport.now() - start)
             if number % 5_000 == 4_999:
-                print(f"{number + 1} inferences, {transport.count} faults: {dict(outcomes)}",
-                      flush=True)  # fmt: skip
-    print(f"{transport.count} faults: {dict(outcomes)}; {retries} retries in the profiles, slowest "
-          f"{slowest:.2f} simulated s, {time.monotonic() - begin:.0f} s in all")  # fmt: skip
+                print(
+                    f"{number + 1} inferences, {transport.count} faults: {dict(outcomes)}",
+                    flush=True,
+                )
+    print(
+        f"{transport.count} faults: {dict(outcomes)}; {retries} retries in the profiles, slowest "
+        f"{slowest:.2f} simulated s, {time.monotonic() - begin:.0f} s in all"
+    )
     assert slowest < LIMIT
     assert outcomes["right in spite of faults"] > ROUNDS // 4 and outcomes["errors"] > ROUNDS // 50
     assert transport.count > ROUNDS and retries > ROUNDS // 4

@@ -53,8 +53,9 @@ def test_hostile_bytes():
             reset = encode(bytes([Request.RESET, sequence]) + rng.randbytes(4))
             assert ask(reset) == model.receive(reset)
             for region, count in ((Region.ACTIVATION, 512), (Region.COUNTER, len(Region))):
-                read = encode(bytes([Request.READ, model.expected]) + little(
-                    (region, 1), (0, 3), (count, 2)))
+                read = encode(
+                    bytes([Request.READ, model.expected]) + little((region, 1), (0, 3), (count, 2))
+                )
                 assert ask(read) == model.receive(read)
     print({status.name: count for status, count in answered.items()})
     answered.pop(Status.SESSION)  # there is always a session after the first RESET
@@ -104,7 +105,8 @@ def test_a_reset_is_obeyed_in_the_middle_of_hostile_bytes():
         for region, first, count in model.written:
             if region == Region.ACTIVATION:
                 allowed[4 * first : 4 * (first + count)] = found[region][
-                    4 * first : 4 * (first + count)]
+                    4 * first : 4 * (first + count)
+                ]
         assert found[Region.ACTIVATION] == allowed
         model.memory[:] = allowed
         for region in Region:
@@ -151,7 +153,13 @@ def test_reset_at_any_cycle():
         before, memory = memory, reply[3:]
         begin, end = 4 * first, 4 * (first + count)
         assert memory[:begin] == before[:begin] and memory[end:] == before[end:]
-        written = next((at for at in range(0, len(data), 4)
-                        if memory[begin + at : begin + at + 4] != data[at : at + 4]), len(data))
+        written = next(
+            (
+                at
+                for at in range(0, len(data), 4)
+                if memory[begin + at : begin + at + 4] != data[at : at + 4]
+            ),
+            len(data),
+        )
         assert memory[begin + written : end] == before[begin + written : end]
     board.close()

@@ -49,8 +49,10 @@ def test_a_killed_host_leaves_a_board_that_works(how):
     rng, images = random.Random(seed), held_out_inputs()[0][:3]
     roundings = ("onnxruntime", "reference")  # two programs with different parameters
     programs = [weft.compile("digits", config="tiny", rounding=each) for each in roundings]
-    expected = [weft.InferenceSession("digits", rounding=each).run(None, {"image": images})[0]
-                for each in roundings]
+    expected = [
+        weft.InferenceSession("digits", rounding=each).run(None, {"image": images})[0]
+        for each in roundings
+    ]
     outcomes = Counter()
     with serving(how, "real") as server:
         begin = time.monotonic()

@@ -36,7 +36,8 @@ def device(request):
 def infer(board, seed):
     data = bytes((seed + at) % 256 for at in range(2048))
     cycles, [got] = board.execute(
-        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Place(Region.ACTIVATION, 0, 512)])
+        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Place(Region.ACTIVATION, 0, 512)]
+    )
     assert (cycles, got) == (4 * CYCLES_PER_DESCRIPTOR, data)
 
 
@@ -79,21 +80,28 @@ def test_a_server_that_says_nothing_costs_no_more_than_the_limits():
 def test_a_serial_port_is_asked_not_to_wait_for_more(monkeypatch):
     serial = pytest.importorskip("serial")
     asked = []
-    monkeypatch.setattr(serial.Serial, "set_low_latency_mode",
-                        lambda port, value: asked.append(value), raising=False)
+    monkeypatch.setattr(
+        serial.Serial,
+        "set_low_latency_mode",
+        lambda port, value: asked.append(value),
+        raising=False,
+    )
     with serving("pty") as server:
         open_transport(server.device, TINY).close()
     assert asked == [True]
 
 
-@pytest.mark.parametrize("device, message", [
-    ("tcp:127.0.0.1:1", "cannot connect to 127.0.0.1:1"),
-    ("tcp:nowhere", "tcp: takes HOST:PORT, not 'nowhere'"),
-    ("tcp:host:70000", "tcp: takes HOST:PORT"),
-    ("serial:/dev/weft-none", "cannot open /dev/weft-none"),
-    ("serial:/dev/null?speed=1", "serial: takes PATH or PATH"),
-    ("carrier-pigeon", "there is no device 'carrier-pigeon'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "device, message",
+    [
+        ("tcp:127.0.0.1:1", "cannot connect to 127.0.0.1:1"),
+        ("tcp:nowhere", "tcp: takes HOST:PORT, not 'nowhere'"),
+        ("tcp:host:70000", "tcp: takes HOST:PORT"),
+        ("serial:/dev/weft-none", "cannot open /dev/weft-none"),
+        ("serial:/dev/null?speed=1", "serial: takes PATH or PATH"),
+        ("carrier-pigeon", "there is no device 'carrier-pigeon'"),
+    ],
+)
 def test_devices_that_do_not_open(device, message):
     for _ in range(2):  # whatever was locked is free again
         with pytest.raises(LinkError, match=message):

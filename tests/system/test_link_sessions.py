@@ -30,8 +30,10 @@ def run_all(session, numbers):
 
 
 def test_threads_share_a_session(expected):
-    with (weft.InferenceSession("digits", device="sim", config="tiny") as session,
-          ThreadPoolExecutor(4) as pool):  # fmt: skip
+    with (
+        weft.InferenceSession("digits", device="sim", config="tiny") as session,
+        ThreadPoolExecutor(4) as pool,
+    ):
         parts = pool.map(lambda first: run_all(session, range(first, len(IMAGES), 4)), range(4))
         results = [result for part in parts for result in part]
     assert sorted(n for n, _ in results) == list(range(len(IMAGES)))
@@ -44,7 +46,8 @@ def test_several_boards_at_once(expected):
         servers = [stack.enter_context(serving(how, "real")) for how in ("tcp", "pty")]
         sessions = [
             stack.enter_context(weft.InferenceSession("digits", device=device, config="tiny"))
-            for device in ("sim", *(server.device for server in servers))]  # fmt: skip
+            for device in ("sim", *(server.device for server in servers))
+        ]
         pool = stack.enter_context(ThreadPoolExecutor(3))
         for results in pool.map(lambda session: run_all(session, range(8)), sessions):
             assert all(np.array_equal(scores, expected[n]) for n, scores in results)

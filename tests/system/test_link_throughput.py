@@ -105,11 +105,16 @@ def test_tcp_carries_a_megabyte_a_second_on_one_core():
     with serving("tcp") as server, Board(open_transport(server.device, TINY), TINY) as board:
         begin, cpu = time.monotonic(), time.process_time() + server.cpu_seconds()
         for _ in range(10):
-            _, got = board.execute([Block(Region.ACTIVATION, 0, data)] * 50, None,
-                                   [Place(Region.ACTIVATION, 0, TINY.activation_words)] * 50)
+            _, got = board.execute(
+                [Block(Region.ACTIVATION, 0, data)] * 50,
+                None,
+                [Place(Region.ACTIVATION, 0, TINY.activation_words)] * 50,
+            )
             assert got == [data] * 50
         cpu = time.process_time() + server.cpu_seconds() - cpu
         size = 10 * 100 * len(data)
-        print(f"{size / 1e6 / cpu:.2f} MB/s of CPU time, "
-              f"{size / 1e6 / (time.monotonic() - begin):.2f} MB/s by the clock")  # fmt: skip
+        print(
+            f"{size / 1e6 / cpu:.2f} MB/s of CPU time, "
+            f"{size / 1e6 / (time.monotonic() - begin):.2f} MB/s by the clock"
+        )
         assert size / cpu >= 1e6 and board.statistics.retries == 0

@@ -39,8 +39,12 @@ def put(board, first, descriptors):
 
 def test_the_link_reads_and_writes_all_of_it(board):
     rng = random.Random(1)
-    pieces = [(0, 1), (BLOCKS - 300, 300), (1000, 129), *(
-        (rng.randrange(2000, BLOCKS - 700), rng.randrange(1, 200)) for _ in range(4))]
+    pieces = [
+        (0, 1),
+        (BLOCKS - 300, 300),
+        (1000, 129),
+        *((rng.randrange(2000, BLOCKS - 700), rng.randrange(1, 200)) for _ in range(4)),
+    ]
     written = {}
     for first, count in pieces:
         data = rng.randbytes(16 * count)
@@ -62,11 +66,27 @@ def test_a_byte_per_cycle_is_written(board):
 def test_moves_bring_units_in_and_back(board):
     data = random.Random(3).randbytes(4 * 300)
     board.write(Region.DRAM, 64, data)
-    put(board, 0, [
-        encode_move({"region": Region.ACTIVATION, "unit": 7, "count": 300, "rows": 1, "block": 64}),
-        encode_move({"region": Region.ACTIVATION, "store": 1, "unit": 10, "count": 20, "rows": 5,
-                     "unit_step": 30, "block": 4000, "block_step": 6}),
-    ])  # fmt: skip
+    put(
+        board,
+        0,
+        [
+            encode_move(
+                {"region": Region.ACTIVATION, "unit": 7, "count": 300, "rows": 1, "block": 64}
+            ),
+            encode_move(
+                {
+                    "region": Region.ACTIVATION,
+                    "store": 1,
+                    "unit": 10,
+                    "count": 20,
+                    "rows": 5,
+                    "unit_step": 30,
+                    "block": 4000,
+                    "block_step": 6,
+                }
+            ),
+        ],
+    )
     run(board, 0, 2)
     assert board.read(Region.ACTIVATION, 7, 300) == data
     for row in range(5):
@@ -87,17 +107,41 @@ def test_a_run_goes_round_the_slots(board):
         slot = (n + 1) * group % slots
         parts = min(group, slots - slot)
         program += [
-            encode_move({"region": Region.DESCRIPTOR, "unit": slot * DESCRIPTOR_WORDS, "rows": 1,
-                         "count": parts * DESCRIPTOR_WORDS, "block": block,
-                         "layers": max(0, n - 3)}),
-            encode_move({"region": Region.ACTIVATION, "unit": 4 * (n % 2), "count": 4, "rows": 1,
-                         "block": 512 + n, "layers": max(0, n - 1)})
-            if parts == group else
-            encode_move({"region": Region.DESCRIPTOR, "unit": 0, "rows": 1, "layers": max(0, n - 3),
-                         "count": (group - parts) * DESCRIPTOR_WORDS, "block": block + 4 * parts}),
-            encode_descriptor(COPY | {
-                "moves": 2 * n + 2, "in_base": 4 * (n % 2), "out_base": 2 * (8 + 4 * n)}),
-        ]  # fmt: skip
+            encode_move(
+                {
+                    "region": Region.DESCRIPTOR,
+                    "unit": slot * DESCRIPTOR_WORDS,
+                    "rows": 1,
+                    "count": parts * DESCRIPTOR_WORDS,
+                    "block": block,
+                    "layers": max(0, n - 3),
+                }
+            ),
+            encode_move(
+                {
+                    "region": Region.ACTIVATION,
+                    "unit": 4 * (n % 2),
+                    "count": 4,
+                    "rows": 1,
+                    "block": 512 + n,
+                    "layers": max(0, n - 1),
+                }
+            )
+            if parts == group
+            else encode_move(
+                {
+                    "region": Region.DESCRIPTOR,
+                    "unit": 0,
+                    "rows": 1,
+                    "layers": max(0, n - 3),
+                    "count": (group - parts) * DESCRIPTOR_WORDS,
+                    "block": block + 4 * parts,
+                }
+            ),
+            encode_descriptor(
+                COPY | {"moves": 2 * n + 2, "in_base": 4 * (n % 2), "out_base": 2 * (8 + 4 * n)}
+            ),
+        ]
     board.write(Region.DRAM, 8192, b"".join(program))
     put(board, 0, program[:group])
     run(board, 0, len(program))
@@ -108,8 +152,13 @@ def test_a_run_goes_round_the_slots(board):
     names = [counter.name for counter in COUNTERS]
     slot = (len(program) - 1) % slots
     words = board.read(Region.COUNTER, slot * COUNTER_STRIDE, len(names))
-    counts = dict(zip(names, [int.from_bytes(words[4 * k :][:4], "little")
-                              for k in range(len(names))], strict=True))  # fmt: skip
+    counts = dict(
+        zip(
+            names,
+            [int.from_bytes(words[4 * k :][:4], "little") for k in range(len(names))],
+            strict=True,
+        )
+    )
     assert sum(counts.values()) == 2 * counts["cycles"] and counts["wait_memory"] > 0
     assert counts["busy"] == 8
 

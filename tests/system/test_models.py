@@ -14,8 +14,9 @@ pytestmark = [
     pytest.mark.tools,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(
-        not (MODELS / f"{NAMES[0]}.tflite").exists(), reason="WEFT_MODELS has no models"),
-]  # fmt: skip
+        not (MODELS / f"{NAMES[0]}.tflite").exists(), reason="WEFT_MODELS has no models"
+    ),
+]
 
 # Upper bounds of a whole inference, 1 % above what the hardware counted.
 CYCLES = {

@@ -20,9 +20,10 @@ LAYERS = {
     "depthwise": lambda b, x: b.depthwise(x, padding=(1, 1, 1, 1)),
     "pooling": lambda b, x: b.pool("MAX_POOL_2D", x, kernel=(3, 2)),
     "fully connected": lambda b, x: b.fully_connected(x, 10),
-    "all of them": lambda b, x: b.fully_connected(b.pool("MAX_POOL_2D", b.depthwise(
-        b.conv(x, 8))), 5),
-}  # fmt: skip
+    "all of them": lambda b, x: b.fully_connected(
+        b.pool("MAX_POOL_2D", b.depthwise(b.conv(x, 8))), 5
+    ),
+}
 
 
 @pytest.fixture(scope="module", params=list(DESIGNS))
@@ -33,8 +34,13 @@ def device(request, complete_builds):
     text = netlist.read_text()
     for cell in design.cells:
         assert f" {cell} " in text, f"the netlist has no {cell}"
-    pins = NetlistBoard(netlist, design.connections, family=design.board.family,
-                        clock_hz=clock_hz(design.board), baud=design.board.baud)
+    pins = NetlistBoard(
+        netlist,
+        design.connections,
+        family=design.board.family,
+        clock_hz=clock_hz(design.board),
+        baud=design.board.baud,
+    )
     device = open_over(SimTransport(design.config, pins=pins), design.config, name="netlist")
     yield device
     print(f"{pins.cycles} cycles in {pins.seconds:.1f} s")

@@ -63,8 +63,10 @@ def measure(graph: Graph, name: str) -> Rate:
     # Three images are on their way when the first result is there, none when the last one is.
     periods, ways = np.diff(times[:-2]), np.diff(links[:-2], axis=0)
     rate = Rate(float(periods.mean()), float(ways.mean(axis=0).max()), compute)
-    print(f"{graph.name} on {name}: {rate.stream:.0f} cycles an image, link {rate.link:.0f}, "
-          f"compute {rate.compute}: {rate.excess:.3f}")  # fmt: skip
+    print(
+        f"{graph.name} on {name}: {rate.stream:.0f} cycles an image, link {rate.link:.0f}, "
+        f"compute {rate.compute}: {rate.excess:.3f}"
+    )
     return rate
 
 
@@ -75,8 +77,10 @@ def pixels(height, width, channels, out):
     return b.build(b.conv(x, 4, kernel=(2, 2), stride=(4, 4)))
 
 
-@pytest.mark.parametrize("name", ["digits", "ic_resnet8_int8", "ad_autoencoder_int8",
-                                  "kws_dscnn_int8", "vww_mobilenet_int8"])
+@pytest.mark.parametrize(
+    "name",
+    ["digits", "ic_resnet8_int8", "ad_autoencoder_int8", "kws_dscnn_int8", "vww_mobilenet_int8"],
+)
 def test_compute_is_slower(name):
     path = MODELS / f"{name}.tflite"
     if name != "digits" and not path.exists():
@@ -118,6 +122,5 @@ def test_streams_over_a_faulty_link(config, note):
                 errors += not transport.rate
             except LinkError:
                 errors += 1
-    print(f"{transport.count} faults, {errors} streams, "
-          f"{device.traffic().retries} retries")  # fmt: skip
+    print(f"{transport.count} faults, {errors} streams, {device.traffic().retries} retries")
     assert transport.count > 50 and errors > 5

@@ -13,8 +13,16 @@ pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 # Memories so small that the networks below stream and spill.
 CONFIG = replace(
-    CONFIGS["tiny"], name="few", weight_words=512, parameter_words=24, line_words=512,
-    window_count=512, descriptor_count=32, activation_words=256, dram_bytes=1 << 20)  # fmt: skip
+    CONFIGS["tiny"],
+    name="few",
+    weight_words=512,
+    parameter_words=24,
+    line_words=512,
+    window_count=512,
+    descriptor_count=32,
+    activation_words=256,
+    dram_bytes=1 << 20,
+)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

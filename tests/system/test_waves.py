@@ -46,12 +46,18 @@ def test_the_waveforms_of_one_layer(tmp_path, capsys):
     assert fst.stat().st_size > 1000 and fst.read_bytes()[0] == 0  # the header block of an FST
 
 
-@pytest.mark.parametrize("arguments, sentence", [
-    (["--waves", "x.fst"], "--waves goes with --device sim, not golden"),
-    (["--layer", "conv"], "--layer goes with --waves FILE"),
-    (["-d", "sim", "--waves", "x.txt"], "x.txt: waveforms go to a file whose name ends in .fst "),
-    (["-d", "sim", "--waves", "no/x.fst"], "no is no directory"),
-])
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--waves", "x.fst"], "--waves goes with --device sim, not golden"),
+        (["--layer", "conv"], "--layer goes with --waves FILE"),
+        (
+            ["-d", "sim", "--waves", "x.txt"],
+            "x.txt: waveforms go to a file whose name ends in .fst ",
+        ),
+        (["-d", "sim", "--waves", "no/x.fst"], "no is no directory"),
+    ],
+)
 def test_a_wrong_wish_gets_one_sentence(arguments, sentence, capsys):
     assert main(["run", "digits", *arguments]) == 2
     assert sentence in capsys.readouterr().err

@@ -55,8 +55,10 @@ def run(config, steps, sums, maximum, pause):
             await tick(ctx)
 
     bench.run(dut, drive, deadline=4 * len(steps) + 10)
-    return [(valid, marks, [shown[cycle + p][p] for p in range(config.pixels)])
-            for cycle, valid, marks in steps_seen]
+    return [
+        (valid, marks, [shown[cycle + p][p] for p in range(config.pixels)])
+        for cycle, valid, marks in steps_seen
+    ]
 
 
 def check(steps, sums, maximum, seen):

@@ -11,10 +11,16 @@ CONFIGS = [
     Config(name="smallest", tap_rows=1, columns=2, lanes=2, tile=1, activation_words=1),
     get_config("tiny"),
     Config(name="four", tap_rows=1, columns=8, lanes=2, tile=1, activation_words=37),
-    Config(name="pairs", tap_rows=2, columns=4, lanes=2, tile=1, activation_words=37,
-           fill_words=2),
-    Config(name="pairs-of-beats", tap_rows=2, columns=2, lanes=2, tile=1, activation_words=8,
-           fill_words=2),
+    Config(name="pairs", tap_rows=2, columns=4, lanes=2, tile=1, activation_words=37, fill_words=2),
+    Config(
+        name="pairs-of-beats",
+        tap_rows=2,
+        columns=2,
+        lanes=2,
+        tile=1,
+        activation_words=8,
+        fill_words=2,
+    ),
 ]
 LATENCY, CYCLES = 3, 500
 
@@ -53,8 +59,7 @@ def test_engine_and_host(config, busy):
             host_writes, row = bool(rng.random() < 0.5), rng.integers(0, 256, columns)
             ctx.set(dut.host_write_enable, host_writes)
             ctx.set(dut.host_write_address, places[3])
-            ctx.set(dut.host_write_data,
-                    int.from_bytes(row.astype(np.uint8).tobytes(), "little"))
+            ctx.set(dut.host_write_data, int.from_bytes(row.astype(np.uint8).tobytes(), "little"))
             assert ctx.get(dut.host_read_taken) == taken
             assert ctx.get(dut.host_write_ready) == (not beats)
             refused += (host_reads and engine_reads) + (host_writes and beats)

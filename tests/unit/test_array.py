@@ -10,9 +10,11 @@ from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 
 SMALLEST = Config(
-    name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=2, weight_words=1)
+    name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=2, weight_words=1
+)
 PAIR = Config(
-    name="pair", tap_rows=2, tap_columns=2, columns=4, lanes=2, tile=1, pixels=2, weight_words=5)
+    name="pair", tap_rows=2, tap_columns=2, columns=4, lanes=2, tile=1, pixels=2, weight_words=5
+)
 NINE = Config(name="nine", columns=2, lanes=2, tile=1, pixels=1, weight_words=16)
 ROW_PAIRS = [replace(config, name=f"{config.name}-rows", paired=True) for config in (PAIR, NINE)]
 CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE, *ROW_PAIRS]
@@ -39,8 +41,10 @@ def test_matches_a_matrix_product(config, bubbles, depthwise):
     fields = rng.integers(0, 2, (COUNT, 5))
     fields[:, 0] = rng.random(COUNT) < 0.6 if bubbles else 1
     marks = "valid", "first", "last", "group_end", "final_group"
-    steps = [dict(zip(marks, row, strict=True)) | {"last_pixel": int(rng.integers(pixels))}
-             for row in fields.tolist()]
+    steps = [
+        dict(zip(marks, row, strict=True)) | {"last_pixel": int(rng.integers(pixels))}
+        for row in fields.tolist()
+    ]
     activation = own if depthwise else np.repeat(own[..., :1], columns, axis=3)
     expected = np.einsum("tprc,tcr->tpc", activation, weights[address])
     excess, first = np.zeros((COUNT, pixels), int), int(config.paired)
@@ -93,8 +97,7 @@ def test_a_load_changes_one_column_of_one_word():
 
     async def load(ctx, word, column):
         data = int.from_bytes((weights[word, column] & 255).astype(np.uint8), "little")
-        bench.assign(
-            ctx, dut.load, enable=1, address=word * config.columns + column, weights=data)
+        bench.assign(ctx, dut.load, enable=1, address=word * config.columns + column, weights=data)
         await ctx.tick()
         ctx.set(dut.load.enable, 0)
 

@@ -19,10 +19,20 @@ EACH = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 CONSTRAINT_FILES = {"ecp5": (".lpf", "top.lpf"), "ice40": (".pcf", "top.pcf")}
 
 
-@pytest.mark.parametrize("input_hz, wanted_hz", [
-    (25e6, 75e6), (25e6, 80e6), (25e6, 62.5e6), (25e6, 110e6), (50e6, 75e6), (12e6, 48e6),
-    (100e6, 33e6), (25e6, 25e6), (10e6, 20e6),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "input_hz, wanted_hz",
+    [
+        (25e6, 75e6),
+        (25e6, 80e6),
+        (25e6, 62.5e6),
+        (25e6, 110e6),
+        (50e6, 75e6),
+        (12e6, 48e6),
+        (100e6, 33e6),
+        (25e6, 25e6),
+        (10e6, 20e6),
+    ],
+)
 def test_ecp5_pll_stays_within_the_data_sheet(input_hz, wanted_hz):
     s = ecp5_pll_settings(input_hz, wanted_hz)
     assert 1 <= s.divide <= 128 and 1 <= s.output_divide <= 128
@@ -34,13 +44,22 @@ def test_ecp5_pll_stays_within_the_data_sheet(input_hz, wanted_hz):
     assert 0.95 * wanted_hz <= s.output_hz <= wanted_hz * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("input_hz, wanted_hz, exact", [
-    (12e6, 16e6, False), (12e6, 24e6, True), (12e6, 48e6, True), (100e6, 60e6, True),
-    (12e6, 20.25e6, True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "input_hz, wanted_hz, exact",
+    [
+        (12e6, 16e6, False),
+        (12e6, 24e6, True),
+        (12e6, 48e6, True),
+        (100e6, 60e6, True),
+        (12e6, 20.25e6, True),
+    ],
+)
 def test_ice40_pll_stays_within_the_data_sheet(input_hz, wanted_hz, exact):
-    s = ice40_pll_settings(input_hz, wanted_hz) if exact else ice40_pll_settings(
-        input_hz, wanted_hz * 1.02)
+    s = (
+        ice40_pll_settings(input_hz, wanted_hz)
+        if exact
+        else ice40_pll_settings(input_hz, wanted_hz * 1.02)
+    )
     assert 1 <= s.divide <= 16 and 1 <= s.multiply <= 128
     assert s.output_divide in (2, 4, 8, 16, 32, 64)
     assert 10e6 <= s.detector_hz <= 133e6 and 533e6 <= s.oscillator_hz <= 1066e6
@@ -51,16 +70,27 @@ def test_ice40_pll_stays_within_the_data_sheet(input_hz, wanted_hz, exact):
 
 
 def test_filter_range_of_the_phase_detector():
-    assert [filter_range(f) for f in (10e6, 16.9e6, 17e6, 26e6, 44e6, 66e6, 101e6, 133e6)] \
-        == [1, 1, 2, 3, 4, 5, 6, 6]
+    assert [filter_range(f) for f in (10e6, 16.9e6, 17e6, 26e6, 44e6, 66e6, 101e6, 133e6)] == [
+        1,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        6,
+    ]
 
 
-@pytest.mark.parametrize("settings, input_hz, wanted_hz, text", [
-    (ecp5_pll_settings, 25e6, 1e6, "a PLL cannot make 1 MHz of 25 MHz"),
-    (ecp5_pll_settings, 25e6, 500e6, "a PLL cannot make 500 MHz of 25 MHz"),
-    (ecp5_pll_settings, 5e6, 50e6, "a PLL cannot make 50 MHz of 5 MHz"),
-    (ice40_pll_settings, 12e6, 8e6, "a PLL cannot make 8 MHz of 12 MHz"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings, input_hz, wanted_hz, text",
+    [
+        (ecp5_pll_settings, 25e6, 1e6, "a PLL cannot make 1 MHz of 25 MHz"),
+        (ecp5_pll_settings, 25e6, 500e6, "a PLL cannot make 500 MHz of 25 MHz"),
+        (ecp5_pll_settings, 5e6, 50e6, "a PLL cannot make 50 MHz of 5 MHz"),
+        (ice40_pll_settings, 12e6, 8e6, "a PLL cannot make 8 MHz of 12 MHz"),
+    ],
+)
 def test_impossible_clocks_are_refused(settings, input_hz, wanted_hz, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         settings(input_hz, wanted_hz)
@@ -69,8 +99,7 @@ def test_impossible_clocks_are_refused(settings, input_hz, wanted_hz, text):
 def test_unknown_board_is_one_sentence():
     with pytest.raises(KeyError) as caught:
         get_board("de10")
-    assert caught.value.args[0] == (
-        f"there is no board 'de10'; choose from {', '.join(BOARDS)}")
+    assert caught.value.args[0] == (f"there is no board 'de10'; choose from {', '.join(BOARDS)}")
 
 
 def test_table_is_consistent():
@@ -104,8 +133,11 @@ def test_sdram_has_a_register_at_each_pin(name, monkeypatch):
     config = replace(get_config(board.config), dram_bytes=1 << 25)
     monkeypatch.setitem(CONFIGS, config.name, config)
     files = platform_of(board).prepare(BoardTop(board), "top", emit_src=False).files
-    pads = [line for line in files["top.lpf"].splitlines()
-            if "sdram_0__" in line and line.startswith("LOCATE")]
+    pads = [
+        line
+        for line in files["top.lpf"].splitlines()
+        if "sdram_0__" in line and line.startswith("LOCATE")
+    ]
     # Clock, 6 signals, 2 masks, 2 of the bank, 13 of the address, 16 of data.
     assert len(pads) == 39
     rtlil = files["top.il"]
@@ -123,13 +155,38 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, name):
     plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
     (tmp_path / "top.il").write_text(plan.files["top.il"])
     wide = get_config(board.config).pixels > 1
-    memories = " ".join(f"c:*.{part}.U$* %u" for part in (
-        "array.weights_*.row_*", "lanes.lane_*.parameters", "activations.memory", "lines.bank_*",
-        *(("table", "program.memory", "sequencer.memory", "sequencer.counters",
-           "receiver.memory", "sender.memory") if wide else ())))
-    (tmp_path / "names.ys").write_text("\n".join([
-        "read_rtlil top.il", "hierarchy -top top", "flatten",
-        f"tee -o names.txt select -list t:MULT18X18D {memories} t:MULT18X18D t:DP16KD %u %i"]))
+    memories = " ".join(
+        f"c:*.{part}.U$* %u"
+        for part in (
+            "array.weights_*.row_*",
+            "lanes.lane_*.parameters",
+            "activations.memory",
+            "lines.bank_*",
+            *(
+                (
+                    "table",
+                    "program.memory",
+                    "sequencer.memory",
+                    "sequencer.counters",
+                    "receiver.memory",
+                    "sender.memory",
+                )
+                if wide
+                else ()
+            ),
+        )
+    )
+    (tmp_path / "names.ys").write_text(
+        "\n".join(
+            [
+                "read_rtlil top.il",
+                "hierarchy -top top",
+                "flatten",
+                "tee -o names.txt select -list "
+                f"t:MULT18X18D {memories} t:MULT18X18D t:DP16KD %u %i",
+            ]
+        )
+    )
     run_tool([*yosys(), "-q", "-s", "names.ys"], cwd=tmp_path)
     found = {line.partition("/")[2] for line in (tmp_path / "names.txt").read_text().splitlines()}
     assert Counter(cell for cell, _ in places) == Counter(found)
@@ -137,12 +194,14 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, name):
     assert len(empty) == len(floorplan) - len(places) == (4 * 110 * 8 if wide else 0)
     assert all(re.fullmatch("X[0-9]+/Y8[0357]/SLICE[A-D].K[01]", site) for site in empty)
     # Rows of sites as Project Trellis has them: three of multipliers, four of memories.
-    assert len({site for _, site in places}) == len(places) == 144 + (
-        207 if wide else 128 + 16 + 32 + 16)
+    assert (
+        len({site for _, site in places})
+        == len(places)
+        == 144 + (207 if wide else 128 + 16 + 32 + 16)
+    )
     for cell, site in places:
         is_multiplier = cell.rpartition(".")[2].startswith("dsp")
-        kind, rows = ("MULT18_[0145]", "10|34|58") if is_multiplier else (
-            "EBR[0-3]", "22|46|70|82")
+        kind, rows = ("MULT18_[0145]", "10|34|58") if is_multiplier else ("EBR[0-3]", "22|46|70|82")
         place = re.fullmatch(f"X([0-9]+)/Y(?:{rows})/{kind}", site)
         assert place and 4 <= int(place[1]) <= 120
         assert wide or 8 <= int(place[1]) <= 118

@@ -7,7 +7,8 @@ from weft_hw.engine.output.collector import Collector
 from weft_sim.testing import bench
 
 SMALLEST = Config(
-    name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=2, tile=1, parameter_words=8)
+    name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=2, tile=1, parameter_words=8
+)
 PAIR = Config(name="pair", tap_rows=1, columns=8, lanes=2, tile=2, pixels=2, parameter_words=64)
 FOUR = Config(name="four", tap_rows=1, columns=4, lanes=1, tile=2, pixels=4, parameter_words=64)
 CONFIGS = [SMALLEST, get_config("tiny"), PAIR, FOUR]
@@ -24,9 +25,13 @@ def test_every_beat_with_its_parameters(config, most):
 
     async def tick(ctx):
         nonlocal cycle
-        ctx.set(dut.results, [
-            coming.pop((cycle, p), rng.integers(-9, 9, config.columns)).tolist()
-            for p in range(config.pixels)])
+        ctx.set(
+            dut.results,
+            [
+                coming.pop((cycle, p), rng.integers(-9, 9, config.columns)).tolist()
+                for p in range(config.pixels)
+            ],
+        )
         await ctx.tick()
         cycle += 1
         if ctx.get(dut.valid):
@@ -49,16 +54,27 @@ def test_every_beat_with_its_parameters(config, most):
                 final = group == groups - 1
                 beats = last_beats if final else config.beats
                 shape = config.pixels, config.columns
-                results = rng.choice([-(1 << 31), (1 << 31) - 1, *rng.integers(
-                    -(1 << 31), 1 << 31, 20)], shape)
+                results = rng.choice(
+                    [-(1 << 31), (1 << 31) - 1, *rng.integers(-(1 << 31), 1 << 31, 20)], shape
+                )
                 coming.update({(cycle + p, p): results[p] for p in range(config.pixels)})
-                ctx.set(dut.done, {"valid": 1, "first": 0, "last": 1, "final_group": int(final),
-                                   "group_end": int(x == width - 1),
-                                   "last_pixel": pixels - 1})
+                ctx.set(
+                    dut.done,
+                    {
+                        "valid": 1,
+                        "first": 0,
+                        "last": 1,
+                        "final_group": int(final),
+                        "group_end": int(x == width - 1),
+                        "last_pixel": pixels - 1,
+                    },
+                )
                 for k, (pixel, beat) in enumerate(np.ndindex(pixels, beats)):
                     lanes = results[pixel, beat * config.lanes : (beat + 1) * config.lanes]
                     wanted[cycle + FIRST_BEAT + k] = (
-                        lanes.tolist(), base + group * config.beats + beat)
+                        lanes.tolist(),
+                        base + group * config.beats + beat,
+                    )
                 for _ in range(beats * pixels + int(rng.integers(0, most + 1))):
                     await tick(ctx)
                     ctx.set(dut.done.valid, 0)

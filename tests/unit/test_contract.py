@@ -35,30 +35,43 @@ def test_packs_from_the_least_significant_bit_up():
     assert unpack(SOME, 0b01111 << 3)["b"] == 15
 
 
-@pytest.mark.parametrize("values,message", [
-    ({"a": 8}, r"a must be from 0 to 7, not 8"),
-    ({"a": -1}, r"a must be from 0 to 7, not -1"),
-    ({"b": 16}, r"b must be from -16 to 15, not 16"),
-    ({"b": -17}, r"b must be from -16 to 15, not -17"),
-    ({"y": 0, "a": 1, "x": 0}, r"no such field: x, y"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values,message",
+    [
+        ({"a": 8}, r"a must be from 0 to 7, not 8"),
+        ({"a": -1}, r"a must be from 0 to 7, not -1"),
+        ({"b": 16}, r"b must be from -16 to 15, not 16"),
+        ({"b": -17}, r"b must be from -16 to 15, not -17"),
+        ({"y": 0, "a": 1, "x": 0}, r"no such field: x, y"),
+    ],
+)
 def test_refuses_what_does_not_fit(values, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         pack(SOME, values)
 
 
-@pytest.mark.parametrize("layout,size,encode,decode", [
-    (DESCRIPTOR, DESCRIPTOR_BYTES, encode_descriptor, decode_descriptor),
-    (WINDOW, WINDOW_BYTES, encode_window, decode_window),
-], ids=["descriptor", "window"])  # fmt: skip
+@pytest.mark.parametrize(
+    "layout,size,encode,decode",
+    [
+        (DESCRIPTOR, DESCRIPTOR_BYTES, encode_descriptor, decode_descriptor),
+        (WINDOW, WINDOW_BYTES, encode_window, decode_window),
+    ],
+    ids=["descriptor", "window"],
+)
 def test_descriptors_survive_encoding(layout, size, encode, decode):
     rng = bench.generator()
     assert sum(field.width for field in layout) <= 8 * size
     assert len({field.name for field in layout}) == len(layout)
-    limits = {f.name: (-(1 << f.width - 1), (1 << f.width - 1) - 1) if f.signed
-              else (0, (1 << f.width) - 1) for f in layout}
-    draws = [{name: int(rng.integers(low, high, endpoint=True))
-              for name, (low, high) in limits.items()} for _ in range(20)]
+    limits = {
+        f.name: (-(1 << f.width - 1), (1 << f.width - 1) - 1)
+        if f.signed
+        else (0, (1 << f.width) - 1)
+        for f in layout
+    }
+    draws = [
+        {name: int(rng.integers(low, high, endpoint=True)) for name, (low, high) in limits.items()}
+        for _ in range(20)
+    ]
     draws += [{name: limit[k] for name, limit in limits.items()} for k in (0, 1)]
     for values in draws:
         assert len(encode(values)) == size
@@ -69,8 +82,16 @@ def test_descriptors_survive_encoding(layout, size, encode, decode):
 @pytest.mark.parametrize("compact", [False, True])
 def test_no_configuration_reads_beyond_a_field(compact):
     largest = Config(
-        name="x", lanes=1, weight_words=1 << 16, activation_words=1 << 15, line_words=512,
-        parameter_words=1 << 12, descriptor_count=256, window_count=1 << 12, compact=compact)
+        name="x",
+        lanes=1,
+        weight_words=1 << 16,
+        activation_words=1 << 15,
+        line_words=512,
+        parameter_words=1 << 12,
+        descriptor_count=256,
+        window_count=1 << 12,
+        compact=compact,
+    )
     widths = field_widths(largest)
     assert {f.name: widths[f.name] for f in DESCRIPTOR if not 0 < widths[f.name] <= f.width} == {}
 
@@ -78,32 +99,46 @@ def test_no_configuration_reads_beyond_a_field(compact):
 def test_known_bytes_of_a_window_entry():
     # dy, dx: 7 bits each, then offset: 11, columns: 2, steps_minus_1: 4, channels: 1.
     word = 3 | 5 << 7 | 9 << 14 | 2 << 25 | 7 << 27 | 1 << 31
-    assert encode_window({"dy": 3, "dx": 5, "offset": 9, "columns": 2, "steps_minus_1": 7,
-                          "channels": 1}) == word.to_bytes(4, "little")
+    assert encode_window(
+        {"dy": 3, "dx": 5, "offset": 9, "columns": 2, "steps_minus_1": 7, "channels": 1}
+    ) == word.to_bytes(4, "little")
 
 
-@pytest.mark.parametrize("field,value,rule", [
-    ("tap_rows", 0, "from 1 to 4"), ("tap_rows", 5, "from 1 to 4"),
-    ("tap_columns", 0, "from 1 to 3"), ("tap_columns", 4, "from 1 to 3"),
-    ("columns", 1, "a power of two from 2 to 16"), ("columns", 12, "a power of two from 2 to 16"),
-    ("columns", 32, "a power of two from 2 to 16"), ("columns", 0, "a power of two from 2 to 16"),
-    ("pixels", 3, "1, 2 or 4"), ("pixels", 0, "1, 2 or 4"),
-    ("lanes", 3, "a power of two that divides columns"),
-    ("lanes", 32, "a power of two that divides columns"),
-    ("lanes", 0, "a power of two that divides columns"),
-    ("tile", 5, "a power of two that divides columns"),
-    ("tile", 32, "a power of two that divides columns"),
-    ("fill_words", 0, "1, or 2 where there are at least 2 line buffers"),
-    ("fill_words", 3, "1, or 2 where there are at least 2 line buffers"),
-    ("line_words", 2, "a power of two from 4 to 512"),
-    ("line_words", 100, "a power of two from 4 to 512"),
-    ("line_words", 1024, "a power of two from 4 to 512"),
-    ("weight_words", 0, "from 1 to 65536"), ("weight_words", 65537, "from 1 to 65536"),
-    ("activation_words", 0, "from 1 to 32768"), ("activation_words", 32769, "from 1 to 32768"),
-    ("parameter_words", 0, "from 1 to 4096"), ("parameter_words", 4097, "from 1 to 4096"),
-    ("descriptor_count", 0, "from 1 to 256"), ("descriptor_count", 257, "from 1 to 256"),
-    ("window_count", 0, "from 1 to 4096"), ("window_count", 4097, "from 1 to 4096"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "field,value,rule",
+    [
+        ("tap_rows", 0, "from 1 to 4"),
+        ("tap_rows", 5, "from 1 to 4"),
+        ("tap_columns", 0, "from 1 to 3"),
+        ("tap_columns", 4, "from 1 to 3"),
+        ("columns", 1, "a power of two from 2 to 16"),
+        ("columns", 12, "a power of two from 2 to 16"),
+        ("columns", 32, "a power of two from 2 to 16"),
+        ("columns", 0, "a power of two from 2 to 16"),
+        ("pixels", 3, "1, 2 or 4"),
+        ("pixels", 0, "1, 2 or 4"),
+        ("lanes", 3, "a power of two that divides columns"),
+        ("lanes", 32, "a power of two that divides columns"),
+        ("lanes", 0, "a power of two that divides columns"),
+        ("tile", 5, "a power of two that divides columns"),
+        ("tile", 32, "a power of two that divides columns"),
+        ("fill_words", 0, "1, or 2 where there are at least 2 line buffers"),
+        ("fill_words", 3, "1, or 2 where there are at least 2 line buffers"),
+        ("line_words", 2, "a power of two from 4 to 512"),
+        ("line_words", 100, "a power of two from 4 to 512"),
+        ("line_words", 1024, "a power of two from 4 to 512"),
+        ("weight_words", 0, "from 1 to 65536"),
+        ("weight_words", 65537, "from 1 to 65536"),
+        ("activation_words", 0, "from 1 to 32768"),
+        ("activation_words", 32769, "from 1 to 32768"),
+        ("parameter_words", 0, "from 1 to 4096"),
+        ("parameter_words", 4097, "from 1 to 4096"),
+        ("descriptor_count", 0, "from 1 to 256"),
+        ("descriptor_count", 257, "from 1 to 256"),
+        ("window_count", 0, "from 1 to 4096"),
+        ("window_count", 4097, "from 1 to 4096"),
+    ],
+)
 def test_a_configuration_keeps_its_rules(field, value, rule):
     with pytest.raises(ConfigError, match=f"^Config.{field} must be {rule}, not {value}$"):
         Config(name="x", **{field: value})
@@ -116,53 +151,117 @@ def test_pairs_of_words_need_two_line_buffers():
 
 
 def test_limits_are_allowed():
-    for values in [{"tap_rows": 4, "tap_columns": 3, "columns": 16, "pixels": 4, "lanes": 16,
-                    "tile": 16, "line_words": 512, "weight_words": 1 << 16,
-                    "activation_words": 1 << 15, "parameter_words": 1 << 12,
-                    "descriptor_count": 256, "window_count": 1 << 12, "fill_words": 2},
-                   {"tap_rows": 1, "tap_columns": 1, "columns": 2, "lanes": 1, "tile": 1,
-                    "line_words": 4, "weight_words": 1, "activation_words": 1,
-                    "parameter_words": 1, "descriptor_count": 1, "window_count": 1}]:
+    for values in [
+        {
+            "tap_rows": 4,
+            "tap_columns": 3,
+            "columns": 16,
+            "pixels": 4,
+            "lanes": 16,
+            "tile": 16,
+            "line_words": 512,
+            "weight_words": 1 << 16,
+            "activation_words": 1 << 15,
+            "parameter_words": 1 << 12,
+            "descriptor_count": 256,
+            "window_count": 1 << 12,
+            "fill_words": 2,
+        },
+        {
+            "tap_rows": 1,
+            "tap_columns": 1,
+            "columns": 2,
+            "lanes": 1,
+            "tile": 1,
+            "line_words": 4,
+            "weight_words": 1,
+            "activation_words": 1,
+            "parameter_words": 1,
+            "descriptor_count": 1,
+            "window_count": 1,
+        },
+    ]:
         replace(Config(name="x"), **values)
 
 
 def test_unknown_names_come_with_the_choices():
     choices = ", ".join(CONFIGS)
     with pytest.raises(
-            ConfigError, match=f"^there is no configuration 'huge'; choose from {choices}$"):
+        ConfigError, match=f"^there is no configuration 'huge'; choose from {choices}$"
+    ):
         get_config("huge")
     assert all(get_config(name).name == name for name in CONFIGS)
 
 
-@pytest.mark.parametrize("taps,columns,pixels,rows,channel_rows,banks", [
-    ((3, 3), 16, 1, 9, 8, 4), ((3, 3), 16, 4, 9, 8, 4), ((1, 3), 4, 1, 3, 2, 1),
-    ((1, 1), 2, 1, 1, 1, 1), ((4, 3), 8, 2, 12, 8, 4), ((2, 2), 2, 2, 4, 2, 2),
-    ((1, 2), 4, 4, 2, 2, 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "taps,columns,pixels,rows,channel_rows,banks",
+    [
+        ((3, 3), 16, 1, 9, 8, 4),
+        ((3, 3), 16, 4, 9, 8, 4),
+        ((1, 3), 4, 1, 3, 2, 1),
+        ((1, 1), 2, 1, 1, 1, 1),
+        ((4, 3), 8, 2, 12, 8, 4),
+        ((2, 2), 2, 2, 4, 2, 2),
+        ((1, 2), 4, 4, 2, 2, 4),
+    ],
+)
 def test_derived_sizes(taps, columns, pixels, rows, channel_rows, banks):
-    config = Config(name="x", tap_rows=taps[0], tap_columns=taps[1], columns=columns, lanes=1,
-                    tile=1, pixels=pixels)
+    config = Config(
+        name="x",
+        tap_rows=taps[0],
+        tap_columns=taps[1],
+        columns=columns,
+        lanes=1,
+        tile=1,
+        pixels=pixels,
+    )
     assert (config.rows, config.channel_rows, config.line_banks) == (rows, channel_rows, banks)
     assert config.beats == columns and config.multipliers == rows * columns * pixels
 
 
 def test_memories_follow_from_the_sizes():
-    config = Config(name="x", tap_rows=2, tap_columns=2, columns=8, lanes=4, weight_words=10,
-                    activation_words=7, parameter_words=3, descriptor_count=5, window_count=6)
+    config = Config(
+        name="x",
+        tap_rows=2,
+        tap_columns=2,
+        columns=8,
+        lanes=4,
+        weight_words=10,
+        activation_words=7,
+        parameter_words=3,
+        descriptor_count=5,
+        window_count=6,
+    )
     sizes = {region: (m.unit_bytes, m.units) for region, m in memory_map(config).items()}
     assert sizes == {
-        Region.ACTIVATION: (8, 7), Region.WEIGHT: (4, 80), Region.PARAMETER: (9, 12),
-        Region.DESCRIPTOR: (4, 80), Region.WINDOW: (4, 6), Region.COUNTER: (4, 40)}  # fmt: skip
+        Region.ACTIVATION: (8, 7),
+        Region.WEIGHT: (4, 80),
+        Region.PARAMETER: (9, 12),
+        Region.DESCRIPTOR: (4, 80),
+        Region.WINDOW: (4, 6),
+        Region.COUNTER: (4, 40),
+    }
     assert max_unit_bytes(config) == 9
     assert sum(field.width for field in PARAMETER) == 69
 
 
 SIZES = {
-    "name": "other", "tap_rows": 2, "tap_columns": 2, "columns": 8, "pixels": 2, "lanes": 4,
-    "weight_words": 1024, "activation_words": 1000, "line_words": 256, "parameter_words": 100,
-    "descriptor_count": 32, "window_count": 100, "compact": True,
-    "paired": True, "dram_bytes": 1 << 20,
-}  # fmt: skip
+    "name": "other",
+    "tap_rows": 2,
+    "tap_columns": 2,
+    "columns": 8,
+    "pixels": 2,
+    "lanes": 4,
+    "weight_words": 1024,
+    "activation_words": 1000,
+    "line_words": 256,
+    "parameter_words": 100,
+    "descriptor_count": 32,
+    "window_count": 100,
+    "compact": True,
+    "paired": True,
+    "dram_bytes": 1 << 20,
+}
 NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "dsp_lanes": True, "fill_words": 2}
 
 
@@ -182,8 +281,11 @@ def test_any_field_changes_the_fingerprint(table, monkeypatch):
     layout = getattr(fingerprint_module, table)
     prints = set()
     for index, field in enumerate(layout):
-        for change in [{"name": field.name + "_"}, {"width": field.width + 1},
-                       {"signed": not field.signed}]:  # fmt: skip
+        for change in [
+            {"name": field.name + "_"},
+            {"width": field.width + 1},
+            {"signed": not field.signed},
+        ]:
             changed = (*layout[:index], field._replace(**change), *layout[index + 1 :])
             monkeypatch.setattr(fingerprint_module, table, changed)
             prints.add(fingerprint(Config(name="x")))
@@ -193,9 +295,16 @@ def test_any_field_changes_the_fingerprint(table, monkeypatch):
 
 
 def test_the_contract_needs_no_amaranth():
-    code = ("import sys; sys.path[:] = sys.argv[1].split(chr(10)); "
-            "import weft_hw.contract.fingerprint, weft_hw.contract.packet; "
-            "print(sorted(m for m in sys.modules if m.split('.')[0] in ('amaranth', 'numpy')))")
-    done = subprocess.run([sys.executable, "-c", code, "\n".join(sys.path)], capture_output=True,
-                          text=True, timeout=60, check=True)
+    code = (
+        "import sys; sys.path[:] = sys.argv[1].split(chr(10)); "
+        "import weft_hw.contract.fingerprint, weft_hw.contract.packet; "
+        "print(sorted(m for m in sys.modules if m.split('.')[0] in ('amaranth', 'numpy')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "\n".join(sys.path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert done.stdout.strip() == "[]"

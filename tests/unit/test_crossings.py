@@ -24,7 +24,10 @@ def test_a_board_samples_three_pins(board):
     assert found.unsafe == []
     assert len(found.clocks) == 1
     assert sorted(found.synchronizers) == [
-        "button_synchronizer.i", "lock_synchronizer.locked", "system.uart.receiver.synchronizer.rx"]
+        "button_synchronizer.i",
+        "lock_synchronizer.locked",
+        "system.uart.receiver.synchronizer.rx",
+    ]
     assert found.resets == []
 
 

@@ -37,7 +37,14 @@ def test_registers_apart_are_not_merged(apart, registers, tmp_path):
         m.d.comb += loads[index].eq(delay(m, value, 3, name="copy", apart=apart))
         top.submodules[f"part_{index}"] = m
     (tmp_path / "top.il").write_text(to_rtlil(top, ports=[value, loads]))
-    run_tool([*yosys(), "-q", "-p", f"read_rtlil top.il; {KEEP_APART}; synth_ecp5 -top top; "
-              "tee -q -o stat.json stat -json"], cwd=tmp_path)  # fmt: skip
+    run_tool(
+        [
+            *yosys(),
+            "-q",
+            "-p",
+            f"read_rtlil top.il; {KEEP_APART}; synth_ecp5 -top top; tee -q -o stat.json stat -json",
+        ],
+        cwd=tmp_path,
+    )
     cells = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
     assert cells["TRELLIS_FF"] == registers

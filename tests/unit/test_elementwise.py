@@ -29,9 +29,17 @@ def test_every_element(config, unary, wide):
             spare = config.activation_words - count
             bases = [0, spare] if count > 2 else rng.integers(0, spare, 2).tolist()
             parameter = int(rng.integers(config.parameter_words))
-            ctx.set(dut.descriptor, {
-                "in_base": bases[0], "other_base": bases[1], "word_count": count,
-                "unary": unary, "wide": wide, "parameter_base": parameter})
+            ctx.set(
+                dut.descriptor,
+                {
+                    "in_base": bases[0],
+                    "other_base": bases[1],
+                    "word_count": count,
+                    "unary": unary,
+                    "wide": wide,
+                    "parameter_base": parameter,
+                },
+            )
             ctx.set(dut.begin, 1)
             await ctx.tick()
             ctx.set(dut.begin, 0)
@@ -51,8 +59,11 @@ def test_every_element(config, unary, wide):
 
             first = reads[0][0]
             assert first == 0
-            assert reads == [(k * period + operand, bases[operand] + k)
-                             for k in range(count) for operand in range(operands)]
+            assert reads == [
+                (k * period + operand, bases[operand] + k)
+                for k in range(count)
+                for operand in range(operands)
+            ]
             wanted = {}
             for k in range(count):
                 a, b = memory[bases[0] + k], memory[bases[1] + k]

@@ -8,9 +8,9 @@ from weft_hw.engine.compute.feeder import Feeder
 from weft_sim.testing import bench
 
 SMALLEST = Config(
-    name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=2, tile=1, weight_words=64)
-PAIR = Config(
-    name="pair", tap_rows=2, columns=8, lanes=1, tile=2, pixels=2, weight_words=512)
+    name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=2, tile=1, weight_words=64
+)
+PAIR = Config(name="pair", tap_rows=2, columns=8, lanes=1, tile=2, pixels=2, weight_words=512)
 CONFIGS = [SMALLEST, get_config("tiny"), PAIR]
 
 
@@ -21,9 +21,14 @@ class Layer:
         width, height, groups = (int(rng.integers(1, size_most + 1)) for _ in range(3))
         entries = entries or int(rng.integers(1, 4))
         self.last_beats = int(rng.integers(1, config.beats + 1))
-        shape = [(int(rng.integers(1, steps_most + 1)),
-                  int(rng.integers(1, config.tap_columns + 1)), int(rng.integers(2)))
-                 for _ in range(entries)]
+        shape = [
+            (
+                int(rng.integers(1, steps_most + 1)),
+                int(rng.integers(1, config.tap_columns + 1)),
+                int(rng.integers(2)),
+            )
+            for _ in range(entries)
+        ]
         total = sum(steps for steps, _, _ in shape)
         self.base = int(rng.integers(0, max(1, config.weight_words - groups * total)))
         self.columns, self.steps, self.windows = [], [], []
@@ -34,21 +39,39 @@ class Layer:
                     address = self.base + group * total
                     for index, (steps, columns, channels) in enumerate(shape):
                         use = {
-                            "steps_minus_1": steps - 1, "channels": channels,
-                            "first": int(index == 0), "last": int(index == entries - 1),
+                            "steps_minus_1": steps - 1,
+                            "channels": channels,
+                            "first": int(index == 0),
+                            "last": int(index == entries - 1),
                             "group_end": int(x == width - 1),
-                            "final_group": int(group == groups - 1), "last_pixel": last_pixel}
+                            "final_group": int(group == groups - 1),
+                            "last_pixel": last_pixel,
+                        }
                         count = columns * (last_pixel + 1)
-                        self.columns += [{
-                            "words": rng.integers(0, 256, config.fetch_rows).tolist(),
-                            "pixel": k // columns, "every": int(rng.integers(2)),
-                            "complete": int(k == count - 1), "window": use} for k in range(count)]
+                        self.columns += [
+                            {
+                                "words": rng.integers(0, 256, config.fetch_rows).tolist(),
+                                "pixel": k // columns,
+                                "every": int(rng.integers(2)),
+                                "complete": int(k == count - 1),
+                                "window": use,
+                            }
+                            for k in range(count)
+                        ]
                         self.windows.append((count, channels))
                         for s in range(steps):
                             first = int(index == 0 and s == 0)
                             last = int(index == entries - 1 and s == steps - 1)
-                            self.steps.append((first, last, use["group_end"], use["final_group"],
-                                               last_pixel, address))
+                            self.steps.append(
+                                (
+                                    first,
+                                    last,
+                                    use["group_end"],
+                                    use["final_group"],
+                                    last_pixel,
+                                    address,
+                                )
+                            )
                             address += 1
 
 
@@ -66,15 +89,26 @@ def run(config, layers, column_stall, enable):
                 continue
             log = seen[current]
             if ctx.get(dut.push):
-                log["push"].append((cycle, ctx.get(dut.pixel), ctx.get(dut.every),
-                                    [*ctx.get(dut.words)]))
+                log["push"].append(
+                    (cycle, ctx.get(dut.pixel), ctx.get(dut.every), [*ctx.get(dut.words)])
+                )
             if ctx.get(dut.start):
                 log["start"].append((cycle, ctx.get(dut.channels)))
             step = ctx.get(dut.step)
             if step.valid:
-                log["step"].append((cycle, (
-                    step.first, step.last, step.group_end, step.final_group, step.last_pixel,
-                    ctx.get(dut.weight_address))))
+                log["step"].append(
+                    (
+                        cycle,
+                        (
+                            step.first,
+                            step.last,
+                            step.group_end,
+                            step.final_group,
+                            step.last_pixel,
+                            ctx.get(dut.weight_address),
+                        ),
+                    )
+                )
             waits = ctx.get(dut.waits_output)
             assert not (waits and ctx.get(dut.empty))
             log["waits"] += waits
@@ -142,12 +176,14 @@ def test_windows_follow_each_other_without_a_gap(config):
         steps = len(layer.steps) // len(outputs)
         starts = [cycle for cycle, _ in log["start"]]
         for (before, after), step, (count, _) in zip(
-                pairwise(starts), outputs, layer.windows[1:], strict=False):
+            pairwise(starts), outputs, layer.windows[1:], strict=False
+        ):
             beats = layer.last_beats if step[3] else config.beats
             assert after - before == max(steps, count, beats * (step[4] + 1))
         assert (log["waits"] > 0) == any(
             (layer.last_beats if s[3] else config.beats) * (s[4] + 1) > max(steps, c)
-            for s, (c, _) in zip(outputs, layer.windows[1:], strict=False))
+            for s, (c, _) in zip(outputs, layer.windows[1:], strict=False)
+        )
 
 
 def test_a_held_window_takes_no_column():

@@ -7,13 +7,24 @@ from weft_hw.engine.input.fill import Fill
 from weft_sim.testing import bench
 
 SMALLEST = Config(
-    name="smallest", tap_rows=1, columns=2, lanes=1, tile=1, line_words=4, activation_words=300)
-CONFIGS = [SMALLEST, get_config("tiny"),
-           Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32),
-           Config(name="pairs", tap_rows=2, columns=2, lanes=1, tile=1, line_words=16,
-                  fill_words=2, activation_words=301),
-           Config(name="four-pairs", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32,
-                  fill_words=2)]  # fmt: skip
+    name="smallest", tap_rows=1, columns=2, lanes=1, tile=1, line_words=4, activation_words=300
+)
+CONFIGS = [
+    SMALLEST,
+    get_config("tiny"),
+    Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32),
+    Config(
+        name="pairs",
+        tap_rows=2,
+        columns=2,
+        lanes=1,
+        tile=1,
+        line_words=16,
+        fill_words=2,
+        activation_words=301,
+    ),
+    Config(name="four-pairs", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32, fill_words=2),
+]
 LATENCY = 3
 
 
@@ -22,8 +33,10 @@ class Lines:
 
     def __init__(self, dut, rng):
         self.dut, self.config = dut, dut.config
-        self.memory = [int.from_bytes(rng.bytes(self.config.columns), "little")
-                       for _ in range(self.config.activation_words + 1)]
+        self.memory = [
+            int.from_bytes(rng.bytes(self.config.columns), "little")
+            for _ in range(self.config.activation_words + 1)
+        ]
         self.lines = np.full((self.config.line_banks, self.config.line_words), -1, object)
         self.reads, self.cycle = [], 0
         self.pipe = [[0] * self.config.fill_words] * LATENCY
@@ -59,8 +72,9 @@ class Lines:
     def groups(self, descriptor, row):
         """Addresses at which the row is read, one a cycle."""
         base, size = descriptor.get("in_base", 0), self.config.fill_words
-        words = range(base + row * descriptor["row_words"],
-                      base + (row + 1) * descriptor["row_words"])  # fmt: skip
+        words = range(
+            base + row * descriptor["row_words"], base + (row + 1) * descriptor["row_words"]
+        )
         return [a for a in words if a == words[0] or a % size == 0]
 
     def expected(self, descriptor, row):
@@ -73,7 +87,9 @@ def layer(config, rng):
     rows = int(rng.integers(1, 14))
     return {
         "in_base": int(rng.integers(0, config.activation_words - rows * words + 1)),
-        "row_words": words, "row_bits": (words - 1).bit_length(), "fill_rows": rows,
+        "row_words": words,
+        "row_bits": (words - 1).bit_length(),
+        "fill_rows": rows,
         "in_height": rows + int(rng.integers(3)),
     }
 
@@ -112,7 +128,8 @@ def test_fills_every_row(config, wait):
                 # A whole row is asked for as soon as it exists and has room, not before.
                 allowed = min(rows, ready, low + room)
                 assert len(lines.reads) <= sum(
-                    len(lines.groups(descriptor, row)) for row in range(allowed))
+                    len(lines.groups(descriptor, row)) for row in range(allowed)
+                )
                 if wait == "rows-come-late" and rng.random() < 0.1:
                     ready += 1
                 late = wait == "rows-leave-late" and rng.random() < 0.9
@@ -124,7 +141,8 @@ def test_fills_every_row(config, wait):
             for _ in range(words + 8):
                 await lines.tick(ctx)
             assert [a for _, a in lines.reads] == [
-                a for row in range(rows) for a in lines.groups(descriptor, row)]
+                a for row in range(rows) for a in lines.groups(descriptor, row)
+            ]
             assert ctx.get(dut.filled_rows) == rows
 
     bench.run(dut, drive, deadline=20_000)
@@ -137,8 +155,12 @@ def test_a_group_per_cycle_and_one_cycle_between_rows(config):
     lines = Lines(dut, rng)
     words = min(config.line_words, 8)
     rows = min(config.line_banks * config.line_words // words, 5)
-    descriptor = {"row_words": words, "row_bits": (words - 1).bit_length(), "fill_rows": rows,
-                  "in_height": rows}
+    descriptor = {
+        "row_words": words,
+        "row_bits": (words - 1).bit_length(),
+        "fill_rows": rows,
+        "in_height": rows,
+    }
 
     async def drive(ctx):
         ctx.set(dut.rows_ready, rows)
@@ -148,7 +170,8 @@ def test_a_group_per_cycle_and_one_cycle_between_rows(config):
         first = lines.reads[0][0]
         reads = words // config.fill_words
         assert [cycle - first for cycle, _ in lines.reads] == [
-            row * (reads + 1) + word for row in range(rows) for word in range(reads)]
+            row * (reads + 1) + word for row in range(rows) for word in range(reads)
+        ]
         # A row counts from the cycle after its last word was written on.
         assert lines.cycle == lines.reads[-1][0] + LATENCY + 2
 
@@ -162,8 +185,12 @@ def test_a_new_layer_forgets_the_one_before(config):
     dut = Fill(config)
     lines = Lines(dut, rng)
     words = min(config.line_words, 3)
-    old = {"row_words": words, "row_bits": (words - 1).bit_length(), "fill_rows": 12,
-           "in_height": 12}
+    old = {
+        "row_words": words,
+        "row_bits": (words - 1).bit_length(),
+        "fill_rows": 12,
+        "in_height": 12,
+    }
     new = {**old, "in_base": 50, "fill_rows": 1, "in_height": 1}
 
     async def drive(ctx):

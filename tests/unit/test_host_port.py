@@ -15,7 +15,8 @@ ADDRESSES = 4
 
 @pytest.mark.parametrize("busy", [0, 1, 2, 20], ids=lambda cycles: f"busy{cycles}")
 @pytest.mark.parametrize(
-    "config", [SMALLEST, get_config("ulx3s-85f")], ids=lambda config: config.name)
+    "config", [SMALLEST, get_config("ulx3s-85f")], ids=lambda config: config.name
+)
 def test_a_read_finds_what_was_written_before_it(config, busy):
     """The engine, which is the test, writes elsewhere for some cycles after the unit was given."""
     rng = bench.generator()
@@ -30,11 +31,14 @@ def test_a_read_finds_what_was_written_before_it(config, busy):
         memory.host_read_address.eq(port.fetch_address),
         memory.host_read_enable.eq(port.fetch_enable),
         port.fetch_taken.eq(memory.host_read_taken),
-        port.fetch_valid.eq(memory.host_read_valid), port.fetch_data.eq(memory.read_data),
-    ]  # fmt: skip
+        port.fetch_valid.eq(memory.host_read_valid),
+        port.fetch_data.eq(memory.read_data),
+    ]
     unit_bits = 8 * config.columns
-    written = [(int(rng.integers(ADDRESSES)), int.from_bytes(rng.bytes(unit_bits // 8), "little"))
-               for _ in range(12)]
+    written = [
+        (int(rng.integers(ADDRESSES)), int.from_bytes(rng.bytes(unit_bits // 8), "little"))
+        for _ in range(12)
+    ]
     written += [(0, (1 << unit_bits) - 1), (0, 0)]
 
     async def drive(ctx):

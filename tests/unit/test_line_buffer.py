@@ -36,8 +36,9 @@ def test_reads_what_was_written(config):
             reads = rng.integers(0, depth, banks)
             ctx.set(dut.read_address, [places[r] for r in reads])
             # The word that is written in this cycle may give its old or its new content.
-            wanted.append([None if (b, r) in written else memory[b, r]
-                           for b, r in enumerate(reads)])
+            wanted.append(
+                [None if (b, r) in written else memory[b, r] for b, r in enumerate(reads)]
+            )
             for place, data in written.items():
                 memory[place] = data
             if cycle >= LATENCY:

@@ -102,8 +102,9 @@ class Host:
 
 
 def make_core(config=TINY, buffer_bytes=256, **options):
-    return Core(config, engine=MemoryEngine(config), buffer_bytes=buffer_bytes, buffer_frames=4,
-                **options)
+    return Core(
+        config, engine=MemoryEngine(config), buffer_bytes=buffer_bytes, buffer_frames=4, **options
+    )
 
 
 def simulate(bench, *, stalls=(0,), deadline=20_000, **options):
@@ -137,7 +138,9 @@ def test_every_request(stalls, config):
         cycles = 3 * CYCLES_PER_DESCRIPTOR
         assert await host.ask(Request.WAIT) == (0, little((77, 2), (cycles, 4)))
         assert await host.ask(Request.STATUS) == (
-            0, little((0, 1), (77, 2), (cycles, 4), (0, 2), (0, 2), (0, 2), (0xCAFE, 4)))
+            0,
+            little((0, 1), (77, 2), (cycles, 4), (0, 2), (0, 2), (0, 2), (0xCAFE, 4)),
+        )
         await host.ask(Request.WRITE, place(Region.PARAMETER, 0, 1) + bytes(9))
         assert (await host.ask(Request.STATUS))[1][-4:] == bytes(4)
 
@@ -167,8 +170,11 @@ def test_refusals_change_nothing_and_stop_what_follows(config):
             (Request.RUN, little((0, 2), (17, 2), (0, 2)), Status.RANGE),
             (Request.RUN, little((255, 2), (255, 2), (0, 2)), Status.RANGE),
             (Request.RUN, little((0, 2), (0, 2), (0, 2)), Status.RANGE),
-            *((Request.RUN, little((first, 2), (count, 2), (0, 2)), Status.RANGE)
-              for bit in range(4, 16) for first, count in [(1 << bit, 1), (0, (1 << bit) + 1)]),
+            *(
+                (Request.RUN, little((first, 2), (count, 2), (0, 2)), Status.RANGE)
+                for bit in range(4, 16)
+                for first, count in [(1 << bit, 1), (0, (1 << bit) + 1)]
+            ),
             # There is no memory beside the chip.
             (write, place(Region.DRAM, 0, 1) + bytes(16), Status.RANGE),
             (read, place(Region.DRAM, 0, 1), Status.RANGE),
@@ -182,7 +188,9 @@ def test_refusals_change_nothing_and_stop_what_follows(config):
             # The same number is expected still: what was sent after a refusal is refused too.
             for other in (here + 1, here - 1):
                 assert await host.ask(Request.STATUS, sequence=other) == (
-                    Status.SEQUENCE, bytes([here]))
+                    Status.SEQUENCE,
+                    bytes([here]),
+                )
         assert await host.ask(read, place(activation, 0, 2)) == (0, b"unharmed")
 
     simulate(bench, config=config)
@@ -215,7 +223,10 @@ def test_overrun_drops_whole_frames():
         await host.send(wait + b"".join(status))
         replies = [await host.receive() for _ in range(6)]
         assert [reply[:3] for reply in replies] == [
-            bytes([0x86, 1, 0]), bytes([0x87, 2, 0]), *(bytes([0x83, at, 0]) for at in range(3, 7))]
+            bytes([0x86, 1, 0]),
+            bytes([0x87, 2, 0]),
+            *(bytes([0x83, at, 0]) for at in range(3, 7)),
+        ]
         host.sequence = 7
         (_, body) = await host.ask(Request.STATUS)
         assert body[9:11] == little((2, 2))
@@ -273,9 +284,11 @@ def test_watchdog_frees_the_engine():
 def test_short_requests_take_as_long_as_the_protocol_page_says():
     """From the closing zero of the request to that of the reply, in cycles."""
     most = {
-        (Request.HELLO, b""): 82, (Request.RESET, little((5, 4))): 168, (Request.STATUS, b""): 75,
+        (Request.HELLO, b""): 82,
+        (Request.RESET, little((5, 4))): 168,
+        (Request.STATUS, b""): 75,
         (Request.LABEL, little((5, 4))): 45,
-    }  # fmt: skip
+    }
 
     async def bench(host):
         for sequence, ((kind, body), cycles) in enumerate(most.items(), start=-1):
@@ -299,7 +312,8 @@ def test_long_writes_move_a_byte_per_cycle():
         units, count = 341, 8  # 1,023 bytes of weights in each of 8 frames, without a pause
         wire = b"".join(
             frame(Request.WRITE, 1 + at, place(Region.WEIGHT, units * at, units) + bytes(3 * units))
-            for at in range(count))
+            for at in range(count)
+        )
         host.ctx.set(host.core.tx.ready, 1)
         await host.send(wire)
         cycles = 0

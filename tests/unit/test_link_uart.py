@@ -7,10 +7,15 @@ import pytest
 from weft_hw.link.uart import UartReceiver, UartTransmitter, samples_per_bit
 from weft_sim.testing.bench import run, send
 
-RATES = pytest.mark.parametrize("clock_hz, baud", [
-    (25_000_000, 3_000_000), (48_000_000, 12_000_000), (16_000_000, 921_600),
-    (50_000_000, 2_999_999),
-])  # fmt: skip
+RATES = pytest.mark.parametrize(
+    "clock_hz, baud",
+    [
+        (25_000_000, 3_000_000),
+        (48_000_000, 12_000_000),
+        (16_000_000, 921_600),
+        (50_000_000, 2_999_999),
+    ],
+)
 
 
 class Wire:
@@ -48,7 +53,8 @@ def receive(clock_hz, baud, bench, *, error=0.0, deadline=200_000):
         nonlocal errors
         ctx.set(dut.o.ready, 1)
         async for *_, valid, payload, error in ctx.tick().sample(
-                dut.o.valid, dut.o.payload, dut.error):
+            dut.o.valid, dut.o.payload, dut.error
+        ):
             errors += error
             if valid:
                 got.append(payload)
@@ -115,7 +121,10 @@ def test_transmitter_keeps_the_rate(clock_hz, baud):
     for at, value in enumerate(data):
         middles = [start + int(bit * (10 * at + k) + bit / 2) for k in range(10)]
         assert [levels[middle] for middle in middles] == [
-            0, *(value >> k & 1 for k in range(8)), 1], f"byte {at}"
+            0,
+            *(value >> k & 1 for k in range(8)),
+            1,
+        ], f"byte {at}"
     assert len(levels) - start <= bit * 10 * len(data) + 3
 
 

@@ -16,8 +16,11 @@ MEMORY_BYTES = 1 << 16
 WIDE = replace(get_config("ulx3s-85f"), name="wide", dram_bytes=MEMORY_BYTES)
 NARROW = replace(get_config("ulx3s-12f"), name="narrow", dram_bytes=MEMORY_BYTES)
 SMALL = replace(get_config("tiny"), name="small", dram_bytes=MEMORY_BYTES)
-LOADED = [region for region, memory in memory_map(WIDE).items() if memory.writable
-          and region is not Region.DRAM]  # fmt: skip
+LOADED = [
+    region
+    for region, memory in memory_map(WIDE).items()
+    if memory.writable and region is not Region.DRAM
+]
 STORED = [Region.ACTIVATION, Region.COUNTER]
 
 
@@ -33,7 +36,8 @@ class Rig:
     def __post_init__(self):
         self.mover = Mover(self.config, self.word_bytes)
         self.memory = BehaviouralMemory(
-            self.mover.port.signature, latency=self.latency, stall=self.stall, seed=3)
+            self.mover.port.signature, latency=self.latency, stall=self.stall, seed=3
+        )
         self.top = Module()
         self.top.submodules.mover, self.top.submodules.memory = self.mover, self.memory
         wiring.connect(self.top, self.mover.port, self.memory.port)
@@ -66,8 +70,9 @@ class Rig:
             if gap == 0 and ctx.get(mover.write.valid):
                 unit = ctx.get(mover.write.p)
                 size = self.size(unit.region)
-                self.units[unit.region, unit.address] = (
-                    unit.data & (1 << 8 * size) - 1).to_bytes(size, "little")
+                self.units[unit.region, unit.address] = (unit.data & (1 << 8 * size) - 1).to_bytes(
+                    size, "little"
+                )
                 gap = write_gap + stall()
             elif gap:
                 gap -= 1
@@ -91,13 +96,17 @@ class Rig:
         data = rng.bytes(MEMORY_BYTES)
         for index in range(MEMORY_BYTES // self.word_bytes):
             at = index * self.word_bytes
-            ctx.set(self.memory.memory.data[index],
-                    int.from_bytes(data[at : at + self.word_bytes], "little"))  # fmt: skip
+            ctx.set(
+                self.memory.memory.data[index],
+                int.from_bytes(data[at : at + self.word_bytes], "little"),
+            )
         return data
 
     def content(self, ctx) -> bytes:
-        return b"".join(ctx.get(self.memory.memory.data[index]).to_bytes(self.word_bytes, "little")
-                        for index in range(MEMORY_BYTES // self.word_bytes))  # fmt: skip
+        return b"".join(
+            ctx.get(self.memory.memory.data[index]).to_bytes(self.word_bytes, "little")
+            for index in range(MEMORY_BYTES // self.word_bytes)
+        )
 
 
 def blocks(move, size):
@@ -106,14 +115,21 @@ def blocks(move, size):
 
 def row_places(move):
     """Return the first unit and the first byte of each row."""
-    return [(move["unit"] + r * move["unit_step"],
-             DRAM_BLOCK_BYTES * (move["block"] + r * move["block_step"]))
-            for r in range(move["rows"])]  # fmt: skip
+    return [
+        (
+            move["unit"] + r * move["unit_step"],
+            DRAM_BLOCK_BYTES * (move["block"] + r * move["block_step"]),
+        )
+        for r in range(move["rows"])
+    ]
 
 
 @pytest.mark.parametrize("latency,stall", [(0, 0), (15, 7)], ids=["streaming", "stalling"])
-@pytest.mark.parametrize("config,word_bytes", [(WIDE, 2), (WIDE, 4), (SMALL, 2), (SMALL, 1)],
-                         ids=lambda value: getattr(value, "name", value))  # fmt: skip
+@pytest.mark.parametrize(
+    "config,word_bytes",
+    [(WIDE, 2), (WIDE, 4), (SMALL, 2), (SMALL, 1)],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_loads(config, word_bytes, latency, stall):
     rng = bench.generator()
     rig = Rig(config, word_bytes, latency, stall)
@@ -122,11 +138,18 @@ def test_loads(config, word_bytes, latency, stall):
         for count in [1, 2, 3, 5, 16, 17, int(rng.integers(30, 60))]:
             rows = int(rng.integers(1, 4))
             step = blocks({"count": count}, rig.size(region)) + int(rng.integers(0, 3))
-            moves.append({
-                "region": region, "count": count, "rows": rows, "unit": int(rng.integers(0, 4096)),
-                "unit_step": count + int(rng.integers(0, 100)), "block_step": step, "layers": 5,
-                "block": int(rng.integers(0, MEMORY_BYTES // DRAM_BLOCK_BYTES - rows * step)),
-            })  # fmt: skip
+            moves.append(
+                {
+                    "region": region,
+                    "count": count,
+                    "rows": rows,
+                    "unit": int(rng.integers(0, 4096)),
+                    "unit_step": count + int(rng.integers(0, 100)),
+                    "block_step": step,
+                    "layers": 5,
+                    "block": int(rng.integers(0, MEMORY_BYTES // DRAM_BLOCK_BYTES - rows * step)),
+                }
+            )
 
     async def drive(ctx):
         memory = rig.fill(ctx, rng)
@@ -144,8 +167,11 @@ def test_loads(config, word_bytes, latency, stall):
 
 
 @pytest.mark.parametrize("latency,stall", [(0, 0), (15, 7)], ids=["streaming", "stalling"])
-@pytest.mark.parametrize("config,word_bytes", [(WIDE, 2), (WIDE, 4), (SMALL, 2), (SMALL, 1)],
-                         ids=lambda value: getattr(value, "name", value))  # fmt: skip
+@pytest.mark.parametrize(
+    "config,word_bytes",
+    [(WIDE, 2), (WIDE, 4), (SMALL, 2), (SMALL, 1)],
+    ids=lambda value: getattr(value, "name", value),
+)
 def test_stores(config, word_bytes, latency, stall):
     rng = bench.generator()
     rig = Rig(config, word_bytes, latency, stall)
@@ -154,25 +180,38 @@ def test_stores(config, word_bytes, latency, stall):
         for count in [1, 2, 3, 4, 5, 16, 17, int(rng.integers(30, 60))]:
             rows = int(rng.integers(1, 4))
             step = blocks({"count": count}, rig.size(region)) + int(rng.integers(0, 3))
-            moves.append({
-                "region": region, "count": count, "rows": rows, "unit": int(rng.integers(0, 4096)),
-                "unit_step": count + int(rng.integers(0, 100)), "block_step": step, "layers": 5,
-                "block": block, "store": 1,
-            })  # fmt: skip
+            moves.append(
+                {
+                    "region": region,
+                    "count": count,
+                    "rows": rows,
+                    "unit": int(rng.integers(0, 4096)),
+                    "unit_step": count + int(rng.integers(0, 100)),
+                    "block_step": step,
+                    "layers": 5,
+                    "block": block,
+                    "store": 1,
+                }
+            )
             block += rows * step + 1
 
     async def drive(ctx):
         expected = bytearray(rig.fill(ctx, rng))
         padding = []
-        for region, unit in [(move["region"], unit + n) for move in moves
-                             for unit, _ in row_places(move) for n in range(move["count"])]:
+        for region, unit in [
+            (move["region"], unit + n)
+            for move in moves
+            for unit, _ in row_places(move)
+            for n in range(move["count"])
+        ]:
             rig.units[region, unit] = rng.bytes(rig.size(region))
         for move in moves:
             size = rig.size(move["region"])
             for unit, at in row_places(move):
                 for n in range(move["count"]):
-                    expected[at + n * size : at + n * size + size] = (
-                        rig.units[move["region"], unit + n])
+                    expected[at + n * size : at + n * size + size] = rig.units[
+                        move["region"], unit + n
+                    ]
                 used = move["count"] * size
                 padding += range(at + used, at + blocks(move, size) * DRAM_BLOCK_BYTES)
         units = dict(rig.units)
@@ -187,11 +226,18 @@ def test_stores(config, word_bytes, latency, stall):
     bench.run(rig.top, drive, deadline=100_000)
 
 
-@pytest.mark.parametrize("word_bytes,config,region,store", [
-    (2, WIDE, Region.WEIGHT, 0), (2, WIDE, Region.ACTIVATION, 0), (2, WIDE, Region.WINDOW, 0),
-    (2, NARROW, Region.ACTIVATION, 0), (2, NARROW, Region.WEIGHT, 0),
-    (2, WIDE, Region.ACTIVATION, 1),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "word_bytes,config,region,store",
+    [
+        (2, WIDE, Region.WEIGHT, 0),
+        (2, WIDE, Region.ACTIVATION, 0),
+        (2, WIDE, Region.WINDOW, 0),
+        (2, NARROW, Region.ACTIVATION, 0),
+        (2, NARROW, Region.WEIGHT, 0),
+        (2, WIDE, Region.ACTIVATION, 1),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("rows", [1, 8])
 def test_long_moves_come_near_the_peak(word_bytes, config, region, store, rows):
     """The memory gives or takes a word in every cycle; 9 of 10 are used."""
@@ -199,8 +245,14 @@ def test_long_moves_come_near_the_peak(word_bytes, config, region, store, rows):
     size = rig.size(region)
     count = 4096 // size // rows
     step = blocks({"count": count}, size)
-    move = {"region": region, "count": count, "rows": rows, "unit_step": count,
-            "block_step": step, "store": store}  # fmt: skip
+    move = {
+        "region": region,
+        "count": count,
+        "rows": rows,
+        "unit_step": count,
+        "block_step": step,
+        "store": store,
+    }
 
     async def drive(ctx):
         await rig.run(ctx, [move, move, move], read_latency=5)

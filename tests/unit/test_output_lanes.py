@@ -14,9 +14,12 @@ from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 
 TINY = get_config("tiny")
-CONFIGS = [TINY, replace(TINY, name="smallest", lanes=1, parameter_words=1),
-           replace(TINY, name="four", lanes=4),
-           replace(TINY, name="paired", lanes=4, paired=True)]
+CONFIGS = [
+    TINY,
+    replace(TINY, name="smallest", lanes=1, parameter_words=1),
+    replace(TINY, name="four", lanes=4),
+    replace(TINY, name="paired", lanes=4, paired=True),
+]
 CONTROLS = {
     "bias": {},
     "activation-table": {"use_table": 1},
@@ -64,18 +67,24 @@ class Stimulus:
 
 async def fill(ctx, dut, stimulus):
     for (entry, lane), bias in np.ndenumerate(stimulus.bias):
-        word = pack(PARAMETER, {"bias": int(bias),
-                                "multiplier": int(stimulus.multiplier[entry, lane]),
-                                "shift": int(stimulus.shift[entry, lane])})
-        ctx.set(dut.write_parameter, {
-            "address": entry * dut.config.lanes + lane, "data": word, "enable": 1})
+        word = pack(
+            PARAMETER,
+            {
+                "bias": int(bias),
+                "multiplier": int(stimulus.multiplier[entry, lane]),
+                "shift": int(stimulus.shift[entry, lane]),
+            },
+        )
+        ctx.set(
+            dut.write_parameter,
+            {"address": entry * dut.config.lanes + lane, "data": word, "enable": 1},
+        )
         await ctx.tick()
         ctx.set(dut.write_parameter.enable, 0)
         if dut.config.paired:
             await ctx.tick()
     for address, word in enumerate(stimulus.table):
-        ctx.set(dut.write_table, {
-            "address": address, "data": int(word) & 0xFFFFFFFF, "enable": 1})
+        ctx.set(dut.write_table, {"address": address, "data": int(word) & 0xFFFFFFFF, "enable": 1})
         await ctx.tick()
     ctx.set(dut.write_table.enable, 0)
 
@@ -101,9 +110,14 @@ def test_matches_contract(config, control, bubbles):
             for _ in range(pause):
                 ctx.set(dut.beat.parameter, int(rng.integers(config.parameter_words)))
                 await step(ctx)
-            ctx.set(dut.beat, {"value": stimulus.value[beat].tolist(),
-                               "operand": stimulus.operand[beat].tolist(),
-                               "parameter": int(stimulus.parameter[beat])})
+            ctx.set(
+                dut.beat,
+                {
+                    "value": stimulus.value[beat].tolist(),
+                    "operand": stimulus.operand[beat].tolist(),
+                    "parameter": int(stimulus.parameter[beat]),
+                },
+            )
             ctx.set(dut.valid, 1)
             sent.append(len(results))
             await step(ctx)

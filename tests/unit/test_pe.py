@@ -34,16 +34,23 @@ class Chain(wiring.Component):
 
     def __init__(self, config):
         self.config = config
-        super().__init__({
-            "activation": In(8).array(config.rows), "weight": In(8).array(config.rows),
-            "sum_out": Out(sum_shape(config))})  # fmt: skip
+        super().__init__(
+            {
+                "activation": In(8).array(config.rows),
+                "weight": In(8).array(config.rows),
+                "sum_out": Out(sum_shape(config)),
+            }
+        )
 
     def elaborate(self, platform):
         m, total = Module(), 0
         for row in range(self.config.rows):
             m.submodules[f"pe_{row}"] = element = ProcessingElement(self.config, Portable())
-            m.d.comb += [element.activation.eq(self.activation[row]),
-                         element.weight.eq(self.weight[row]), element.sum_in.eq(total)]
+            m.d.comb += [
+                element.activation.eq(self.activation[row]),
+                element.weight.eq(self.weight[row]),
+                element.sum_in.eq(total),
+            ]
             total = element.sum_out
         m.d.comb += self.sum_out.eq(total)
         return m

@@ -11,8 +11,9 @@ CYCLES = 600
 
 
 @pytest.mark.parametrize("depth", [2, 4, 16])
-@pytest.mark.parametrize("put_rate, take_rate", [
-    (1, 1), (1, 0.3), (0.3, 1), (0.5, 0.5), (0.9, 0.8)])
+@pytest.mark.parametrize(
+    "put_rate, take_rate", [(1, 1), (1, 0.3), (0.3, 1), (0.5, 0.5), (0.9, 0.8)]
+)
 def test_against_a_deque(depth, put_rate, take_rate):
     rng = random.Random(f"{depth} {put_rate} {take_rate}")
     dut = Queue(8, depth=depth)

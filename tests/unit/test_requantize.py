@@ -21,7 +21,7 @@ def vectors(rounding, rng):
     bits = np.ceil(np.log2(np.abs(value) + 1)).astype(np.int64) + 31
     shift = np.clip(bits - rng.integers(0, 9, COUNT), 0, 63)
     ties = np.arange(-9, 10, 2)
-    value[:len(ties)], multiplier[:len(ties)], shift[:len(ties)] = ties, 1 << 30, 31
+    value[: len(ties)], multiplier[: len(ties)], shift[: len(ties)] = ties, 1 << 30, 31
     return value, multiplier, shift
 
 
@@ -44,8 +44,9 @@ def test_matches_golden(rounding, tech):
     dut = Requantize(tech)
 
     async def drive(ctx):
-        ctx.set(dut.rescale, {
-            "rounding": rounding, "zero_point": zero_point, "low": low, "high": high})
+        ctx.set(
+            dut.rescale, {"rounding": rounding, "zero_point": zero_point, "low": low, "high": high}
+        )
         for cycle in range(COUNT + dut.LATENCY):
             if cycle < COUNT:
                 ctx.set(dut.value, int(value[cycle]))

@@ -30,8 +30,10 @@ class Rig:
         # A larger chip is used as one whose rows have 512 columns.
         self.dut = SdramController(replace(self.chip, columns=ROW), clock)
         if wrong:
-            self.dut.cycles = replace(self.dut.cycles, **{
-                name: getattr(self.dut.cycles, name) + by for name, by in wrong.items()})
+            self.dut.cycles = replace(
+                self.dut.cycles,
+                **{name: getattr(self.dut.cycles, name) + by for name, by in wrong.items()},
+            )
         self.model = SdramModel(self.chip, clock)
         self.expected: list[int] = []
         self.memory: dict[int, int] = {}
@@ -71,7 +73,8 @@ class Rig:
             cycle = 0
             while len(times) < total:
                 *_, r, w = await ctx.tick().sample(
-                    port.read.valid & port.read.ready, port.write.valid & port.write.ready)
+                    port.read.valid & port.read.ready, port.write.valid & port.write.ready
+                )
                 times.extend([cycle] * (r + w))
                 cycle += 1
             for _ in range(40):  # the last words are still on their way to the chip
@@ -82,21 +85,29 @@ class Rig:
             pad, shown = None, 0
             names = ("ras", "cas", "we", "ba", "a", "dqm", "dq_o", "dq_oe")
             async for *_, ras, cas, we, ba, a, dqm, dq, oe in ctx.tick().sample(
-                    *(getattr(pins, name) for name in names)):
+                *(getattr(pins, name) for name in names)
+            ):
                 ctx.set(pins.dq_i, shown)
                 shown = 0xA55A
                 if pad is not None:
                     shown = self.model.cycle(**pad)
-                pad = {"ras": ras, "cas": cas, "we": we, "ba": ba, "a": a, "dqm": dqm, "dq": dq,
-                       "driven": oe}
+                pad = {
+                    "ras": ras,
+                    "cas": cas,
+                    "we": we,
+                    "ba": ba,
+                    "a": a,
+                    "dqm": dqm,
+                    "dq": dq,
+                    "driven": oe,
+                }
 
         async def stable(ctx):
             await bench.check_stable(ctx, port.read)
 
         top = Module()
         top.submodules.dut = self.dut
-        bench.run(top, ask, put, take, watch, background=(chip, stable),
-                  deadline=deadline)
+        bench.run(top, ask, put, take, watch, background=(chip, stable), deadline=deadline)
         assert got == self.expected
         for at, word in self.memory.items():
             place = at >> 9 & 3, at >> 11, at & 511
@@ -114,9 +125,16 @@ def mixed(rng, count, *, longest=BLOCK, span=4 * BANK_ROW, writes=0.5):
     return bursts
 
 
-@pytest.mark.parametrize("name, clock", [
-    *((name, 110e6) for name in CHIPS), ("W9825G6KH-6", 133e6), ("W9825G6KH-6", 160e6),
-    ("MT48LC16M16A2-75", 50e6), ("MT48LC16M16A2-75", 100e6)])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, clock",
+    [
+        *((name, 110e6) for name in CHIPS),
+        ("W9825G6KH-6", 133e6),
+        ("W9825G6KH-6", 160e6),
+        ("MT48LC16M16A2-75", 50e6),
+        ("MT48LC16M16A2-75", 100e6),
+    ],
+)
 @pytest.mark.parametrize("stalls", [(0, 0, 0), (6, 2, 2)], ids=["streaming", "stalling"])
 def test_every_chip_gives_back_what_was_written(name, clock, stalls):
     rng = random.Random(f"{name} {clock} {stalls}")
@@ -137,10 +155,22 @@ def test_whole_power_up():
 def test_numbers_of_the_data_sheet_in_cycles():
     cycles = CHIPS["W9825G6KH-6"].cycles(100e6)
     assert (cycles.cas, cycles.rcd, cycles.rp, cycles.ras, cycles.wr, cycles.rfc) == (
-        2, 2, 2, 5, 2, 6)  # fmt: skip
+        2,
+        2,
+        2,
+        5,
+        2,
+        6,
+    )
     cycles = CHIPS["MT48LC16M16A2-75"].cycles(110e6)
     assert (cycles.cas, cycles.rcd, cycles.rp, cycles.ras, cycles.wr, cycles.rfc) == (
-        3, 3, 3, 5, 2, 8)  # fmt: skip
+        3,
+        3,
+        3,
+        5,
+        2,
+        8,
+    )
     # 8,192 refreshes in 64 ms, even if the last one comes a whole burst late.
     assert 8192 * cycles.refi + 300 <= 0.064 * 110e6
     with pytest.raises(ValueError, match="an SDRAM of 133 MHz cannot run at 150 MHz"):
@@ -174,8 +204,11 @@ def test_bandwidth(clock):
     assert efficiency(sequential, clock) > 0.95
     assert efficiency([(1, at, n) for _, at, n in sequential], clock) > 0.95
     # Reads at one place, writes at another, in turns.
-    copy = [(write, at + write * (BANK_ROW * 9 + ROW), chunk)
-            for at in range(0, 4 * ROW, chunk) for write in (0, 1)]
+    copy = [
+        (write, at + write * (BANK_ROW * 9 + ROW), chunk)
+        for at in range(0, 4 * ROW, chunk)
+        for write in (0, 1)
+    ]
     assert efficiency(copy, clock) > 0.90
     long = [(rng.randint(0, 1), rng.randrange(64) * BLOCK, BLOCK) for _ in range(24)]
     assert efficiency(long, clock) > 0.92
@@ -184,16 +217,26 @@ def test_bandwidth(clock):
     assert efficiency(rows, clock) > 0.90
 
 
-@pytest.mark.parametrize("name, by, text", [
-    ("cas", -1, "CAS latency"), ("turn", -1, "drives the bus"), ("rcd", -1, "tRCD"),
-    ("rp", -1, "tRP"), ("ras", -1, "tRAS|tRC"), ("wr", -1, "tWR"), ("rfc", -1, "tRFC|tRC"),
-    ("refi", 1000, "tREF"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, by, text",
+    [
+        ("cas", -1, "CAS latency"),
+        ("turn", -1, "drives the bus"),
+        ("rcd", -1, "tRCD"),
+        ("rp", -1, "tRP"),
+        ("ras", -1, "tRAS|tRC"),
+        ("wr", -1, "tWR"),
+        ("rfc", -1, "tRFC|tRC"),
+        ("refi", 1000, "tREF"),
+    ],
+)
 def test_a_controller_that_waits_too_little_is_found_out(name, by, text):
     rng = random.Random(name)
     # At a clock at which each takes longer than the states of the controller do by themselves.
     rig = Rig(replace(CHIPS["W9825G6KH-6"], wr=18), 160e6, **{name: by})
-    bursts = [(rng.randint(0, 1), rng.randrange(8) * ROW + rng.randrange(250), rng.randint(1, 3))
-              for _ in range(300)]
+    bursts = [
+        (rng.randint(0, 1), rng.randrange(8) * ROW + rng.randrange(250), rng.randint(1, 3))
+        for _ in range(300)
+    ]
     with pytest.raises(Violation, match=text):
         rig.run(bursts * 3, deadline=40_000)

@@ -17,9 +17,12 @@ JOIN = 2  # from a layer's end to the next one's back half
 
 
 def draw_descriptor(rng):
-    return {f.name: int(rng.integers(-(1 << f.width - 1), 1 << f.width - 1)) if f.signed
-            else int(rng.integers(0, 1 << f.width)) for f in DESCRIPTOR
-            } | {"kind": int(rng.choice([Kind.MAC, Kind.ELEMENTWISE, Kind.TABLE]))}
+    return {
+        f.name: int(rng.integers(-(1 << f.width - 1), 1 << f.width - 1))
+        if f.signed
+        else int(rng.integers(0, 1 << f.width))
+        for f in DESCRIPTOR
+    } | {"kind": int(rng.choice([Kind.MAC, Kind.ELEMENTWISE, Kind.TABLE]))}
 
 
 def plain(view):
@@ -30,8 +33,13 @@ async def load(ctx, dut, descriptors):
     for index, descriptor in enumerate(descriptors):
         data = encode_descriptor(descriptor)
         for word in range(DESCRIPTOR_WORDS):
-            bench.assign(ctx, dut.load, enable=1, address=index * DESCRIPTOR_WORDS + word,
-                         data=int.from_bytes(data[4 * word : 4 * word + 4], "little"))
+            bench.assign(
+                ctx,
+                dut.load,
+                enable=1,
+                address=index * DESCRIPTOR_WORDS + word,
+                data=int.from_bytes(data[4 * word : 4 * word + 4], "little"),
+            )
             await ctx.tick()
     ctx.set(dut.load.enable, 0)
 
@@ -103,7 +111,8 @@ def test_layers_in_order(front_most, back_most):
         for first, count in [(0, 1), (3, 5), (CONFIG.descriptor_count - 2, 2), (0, 16)]:
             await start(ctx, dut, first, count)
             events, log, cycles = await run_layers(
-                ctx, dut, rng, first, count, front_most, back_most)
+                ctx, dut, rng, first, count, front_most, back_most
+            )
             assert ctx.get(dut.cycles) == cycles
             when = {(what, index): cycle for cycle, what, index, _ in log}
             assert len(log) == len(when) == 3 * count
@@ -121,8 +130,8 @@ def test_layers_in_order(front_most, back_most):
                         assert when["back", index] == ended + JOIN
                     # The descriptor came meanwhile.
                     assert when["front", index] <= max(
-                        when["back", index - 1] + front_most + 3,
-                        when["front", index - 1] + FETCH)
+                        when["back", index - 1] + front_most + 3, when["front", index - 1] + FETCH
+                    )
             assert when["front", 0] <= FETCH
             for _ in range(len(COUNTERS) + 2):
                 await ctx.tick()

@@ -50,14 +50,20 @@ def test_matches_golden(rounding):
 
     async def drive(ctx):
         for index in range(COUNT * LANES):
-            fields = {"bias": int(bias[index]), "multiplier": int(multiplier[index]),
-                      "shift": int(shift[index])}  # fmt: skip
-            ctx.set(dut.write_parameter, {
-                "address": index, "data": pack(PARAMETER, fields), "enable": 1})
+            fields = {
+                "bias": int(bias[index]),
+                "multiplier": int(multiplier[index]),
+                "shift": int(shift[index]),
+            }
+            ctx.set(
+                dut.write_parameter,
+                {"address": index, "data": pack(PARAMETER, fields), "enable": 1},
+            )
             await ctx.tick()
         ctx.set(dut.write_parameter.enable, 0)
-        ctx.set(dut.rescale, {
-            "rounding": rounding, "zero_point": zero_point, "low": low, "high": high})
+        ctx.set(
+            dut.rescale, {"rounding": rounding, "zero_point": zero_point, "low": low, "high": high}
+        )
         results = []
         for entry in range(COUNT):
             assert ctx.get(dut.ready)
@@ -72,8 +78,12 @@ def test_matches_golden(rounding):
                 if ctx.get(dut.result_valid):
                     results += [ctx.get(dut.results[lane]) for lane in range(LANES)]
                 word = value[entry * LANES : entry * LANES + LANES]
-                ctx.set(dut.bits, sum(int(w >> cycle & 1) << lane for lane, w in enumerate(word))
-                        if cycle < 32 else int(rng.integers(1 << LANES)))
+                ctx.set(
+                    dut.bits,
+                    sum(int(w >> cycle & 1) << lane for lane, w in enumerate(word))
+                    if cycle < 32
+                    else int(rng.integers(1 << LANES)),
+                )
                 if cycle < LANE_CYCLES - 1:
                     await ctx.tick()
         await ctx.tick()

@@ -10,12 +10,21 @@ from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, columns=4, lanes=1, tile=1, line_words=4)
 CONFIGS = [
-    SMALLEST, get_config("tiny"),
+    SMALLEST,
+    get_config("tiny"),
     Config(name="pair", tap_rows=3, columns=8, lanes=1, tile=1, pixels=2, line_words=32),
     Config(name="four", tap_rows=2, columns=4, lanes=1, tile=1, pixels=4, line_words=32),
     Config(name="pairs", tap_rows=3, columns=4, lanes=1, tile=1, line_words=32, fill_words=2),
-    Config(name="two-banks", tap_rows=1, columns=8, lanes=1, tile=1, pixels=2, line_words=32,
-           fill_words=2),
+    Config(
+        name="two-banks",
+        tap_rows=1,
+        columns=8,
+        lanes=1,
+        tile=1,
+        pixels=2,
+        line_words=32,
+        fill_words=2,
+    ),
 ]
 READ_LATENCY, LATENCY, COUNT = 2, 8, 80
 
@@ -34,9 +43,14 @@ class Layer:
         self.stride_y = int(rng.integers(1, 4))
         self.pad_value = int(rng.choice([-128, 127, int(rng.integers(-128, 128))]))
         self.descriptor = {
-            "row_bits": self.row_bits, "packing": self.packing, "in_height": self.height,
-            "in_width": self.width, "row_step": self.row_step, "stride_y": self.stride_y,
-            "pad_value": self.pad_value}
+            "row_bits": self.row_bits,
+            "packing": self.packing,
+            "in_height": self.height,
+            "in_width": self.width,
+            "row_step": self.row_step,
+            "stride_y": self.stride_y,
+            "pad_value": self.pad_value,
+        }
         shape = config.line_banks, config.line_words, config.columns
         self.banks = rng.integers(-128, 128, shape)
 
@@ -49,14 +63,24 @@ class Layer:
         every = int(config.pixels > 1 and self.stride_y % 2 == 1 and rng.random() < 0.4)
         return {
             "row": int(rng.choice(edges) if rng.random() < 0.5 else rng.integers(-5, 45)),
-            "column": int(rng.choice([-1, 0, self.width - 1, self.width])
-                          if rng.random() < 0.5 else rng.integers(-3, 23)),
-            "unit": int(rng.integers(0, units)), "every": every,
-            "pixel": int(rng.integers(config.pixels)), "complete": int(rng.integers(2)),
-            "window": {name: int(rng.integers(2)) for name in (
-                "channels", "first", "last", "group_end", "final_group")}
-            | {"steps_minus_1": int(rng.integers(16)), "last_pixel": int(
-                rng.integers(config.pixels))}}
+            "column": int(
+                rng.choice([-1, 0, self.width - 1, self.width])
+                if rng.random() < 0.5
+                else rng.integers(-3, 23)
+            ),
+            "unit": int(rng.integers(0, units)),
+            "every": every,
+            "pixel": int(rng.integers(config.pixels)),
+            "complete": int(rng.integers(2)),
+            "window": {
+                name: int(rng.integers(2))
+                for name in ("channels", "first", "last", "group_end", "final_group")
+            }
+            | {
+                "steps_minus_1": int(rng.integers(16)),
+                "last_pixel": int(rng.integers(config.pixels)),
+            },
+        }
 
     def words(self, fetch):
         """Bytes of each word, None where the contract leaves them open."""
@@ -109,9 +133,12 @@ class Bench:
         ctx.set(dut.valid, fetch is not None)
         if fetch is not None:
             ctx.set(dut.fetch, fetch)
-        self.pipe.append([
-            int.from_bytes(bytes(b & 255 for b in self.layer.banks[bank, address]), "little")
-            for bank, address in enumerate(ctx.get(dut.read_address))])
+        self.pipe.append(
+            [
+                int.from_bytes(bytes(b & 255 for b in self.layer.banks[bank, address]), "little")
+                for bank, address in enumerate(ctx.get(dut.read_address))
+            ]
+        )
         await ctx.tick()
         if len(self.pipe) >= READ_LATENCY:
             ctx.set(dut.read_data, self.pipe[-READ_LATENCY])

@@ -9,10 +9,16 @@ from weft_hw.tech.multipliers import MULTIPLIER_LATENCY, Multiplier, WideMultipl
 from weft_sim.testing import bench
 
 SHAPES = [
-    (unsigned(32), unsigned(31)), (signed(9), signed(9)), (signed(8), signed(8)),
-    (unsigned(7), signed(6)), (signed(5), unsigned(4)), (unsigned(1), unsigned(1)),
-    (signed(1), signed(2)), (signed(6), unsigned(21)), (unsigned(3), signed(26)),
-]  # fmt: skip
+    (unsigned(32), unsigned(31)),
+    (signed(9), signed(9)),
+    (signed(8), signed(8)),
+    (unsigned(7), signed(6)),
+    (signed(5), unsigned(4)),
+    (unsigned(1), unsigned(1)),
+    (signed(1), signed(2)),
+    (signed(6), unsigned(21)),
+    (unsigned(3), signed(26)),
+]
 
 
 def operands(shape, rng):

@@ -21,16 +21,32 @@ class Layer:
 
         self.config = config
         d = self.descriptor = {
-            "stride_y": draw(1, 3), "stride_x": draw(1, 3), "pad_top": draw(0, 3),
-            "pad_left": draw(0, 3), "out_height": draw(1, 7), "out_width": draw(1, 4),
-            "groups": draw(1, 3), "span": draw(1, 5), "column_step": draw(1, 3),
-            "unit_step": draw(1, 40), "unit_stride": draw(0, 40), "group_step": draw(0, 2),
-            "origin": draw(-9, 9), "keep": 0,
+            "stride_y": draw(1, 3),
+            "stride_x": draw(1, 3),
+            "pad_top": draw(0, 3),
+            "pad_left": draw(0, 3),
+            "out_height": draw(1, 7),
+            "out_width": draw(1, 4),
+            "groups": draw(1, 3),
+            "span": draw(1, 5),
+            "column_step": draw(1, 3),
+            "unit_step": draw(1, 40),
+            "unit_stride": draw(0, 40),
+            "group_step": draw(0, 2),
+            "origin": draw(-9, 9),
+            "keep": 0,
         }
-        self.entries = [{
-            "dy": draw(0, 20), "dx": draw(0, 20), "offset": draw(0, 99),
-            "columns": draw(1, config.tap_columns), "steps_minus_1": draw(0, 15), "channels": 0,
-        } for _ in range(1 if sliding else draw(1, 3))]
+        self.entries = [
+            {
+                "dy": draw(0, 20),
+                "dx": draw(0, 20),
+                "offset": draw(0, 99),
+                "columns": draw(1, config.tap_columns),
+                "steps_minus_1": draw(0, 15),
+                "channels": 0,
+            }
+            for _ in range(1 if sliding else draw(1, 3))
+        ]
         if sliding:
             self.entries[0]["columns"] = columns = config.tap_columns
             d |= {"column_step": 1, "keep": draw(1, columns - 1)}
@@ -51,26 +67,51 @@ class Layer:
                     for index, entry in enumerate(self.entries):
                         window = {
                             "steps_minus_1": entry["steps_minus_1"],
-                            "channels": entry["channels"], "first": int(index == 0),
+                            "channels": entry["channels"],
+                            "first": int(index == 0),
                             "last": int(index == len(self.entries) - 1),
                             "group_end": int(x == d["out_width"] - 1),
                             "final_group": int(group == d["groups"] - 1),
-                            "last_pixel": pixels - 1}
+                            "last_pixel": pixels - 1,
+                        }
                         # A channel feed takes one word of every pixel at once if they lie in
                         # different line buffers, of which there is a power of two.
-                        every = int(entry["channels"] and config.pixels > 1
-                                    and d["stride_y"] % 2 == 1)
-                        places = [(p, j) for p in range(1 if every else pixels)
-                                  for j in range(d["keep"] if x else 0, entry["columns"])]
+                        every = int(
+                            entry["channels"] and config.pixels > 1 and d["stride_y"] % 2 == 1
+                        )
+                        places = [
+                            (p, j)
+                            for p in range(1 if every else pixels)
+                            for j in range(d["keep"] if x else 0, entry["columns"])
+                        ]
                         for k, (pixel, j) in enumerate(places):
-                            result.append((y, {
-                                "row": (y + pixel) * d["stride_y"] - d["pad_top"] + entry["dy"],
-                                "column": (x * d["stride_x"] - d["pad_left"] + entry["dx"]
-                                           + j * d["column_step"]),
-                                "unit": (d["origin"] + x * d["unit_stride"] + entry["offset"]
-                                         + group * d["group_step"] + j * d["unit_step"]),
-                                "pixel": pixel, "every": every,
-                                "complete": int(k == len(places) - 1), "window": window}))
+                            result.append(
+                                (
+                                    y,
+                                    {
+                                        "row": (y + pixel) * d["stride_y"]
+                                        - d["pad_top"]
+                                        + entry["dy"],
+                                        "column": (
+                                            x * d["stride_x"]
+                                            - d["pad_left"]
+                                            + entry["dx"]
+                                            + j * d["column_step"]
+                                        ),
+                                        "unit": (
+                                            d["origin"]
+                                            + x * d["unit_stride"]
+                                            + entry["offset"]
+                                            + group * d["group_step"]
+                                            + j * d["unit_step"]
+                                        ),
+                                        "pixel": pixel,
+                                        "every": every,
+                                        "complete": int(k == len(places) - 1),
+                                        "window": window,
+                                    },
+                                )
+                            )
         return result
 
     def rows_needed(self, y):
@@ -83,8 +124,15 @@ class Layer:
 def plain(view):
     """The fields of a fetch as a dict."""
     names = ("row", "column", "unit", "pixel", "every", "complete")
-    window = ("steps_minus_1", "channels", "first", "last", "group_end", "final_group",
-              "last_pixel")
+    window = (
+        "steps_minus_1",
+        "channels",
+        "first",
+        "last",
+        "group_end",
+        "final_group",
+        "last_pixel",
+    )
     return {n: view[n] for n in names} | {"window": {n: view.window[n] for n in window}}
 
 
@@ -92,9 +140,15 @@ async def feed(ctx, dut, layer, stall):
     """Offer the layer's entries over and over."""
     count = len(layer.entries)
     while True:
-        await bench.send(ctx, dut.entries, [
-            {"window": entry, "first": int(k == 0), "last": int(k == count - 1)}
-            for k, entry in enumerate(layer.entries)], stall)
+        await bench.send(
+            ctx,
+            dut.entries,
+            [
+                {"window": entry, "first": int(k == 0), "last": int(k == count - 1)}
+                for k, entry in enumerate(layer.entries)
+            ],
+            stall,
+        )
 
 
 def run(config, layer, *, entry_stall, enable, filled):
@@ -118,7 +172,8 @@ def run(config, layer, *, entry_stall, enable, filled):
             ctx.set(dut.filled_rows, rows)
             ctx.set(dut.enable, enabled)
             *_, issue, valid, fetch, low_row, done = await ctx.tick().sample(
-                dut.issue, dut.valid, dut.fetch, dut.low_row, dut.done)
+                dut.issue, dut.valid, dut.fetch, dut.low_row, dut.done
+            )
             assert valid == pending[-LATENCY]
             assert done == (issued == len(wanted))
             if valid:
@@ -136,7 +191,8 @@ def run(config, layer, *, entry_stall, enable, filled):
             cycle += 1
         below = -(-layer.descriptor["out_height"] // config.pixels) * config.pixels
         assert ctx.get(dut.low_row) == max(
-            below * layer.descriptor["stride_y"] - layer.descriptor["pad_top"], 0)
+            below * layer.descriptor["stride_y"] - layer.descriptor["pad_top"], 0
+        )
 
     bench.run(dut, drive, background=[entries], deadline=12_000)
     assert [fetch for _, fetch in seen] == [fetch for _, fetch in wanted]
@@ -149,10 +205,13 @@ def test_every_column_of_taps(config, kind):
     rng = bench.generator()
     for _ in range(5):
         layer = Layer(config, rng)
-        run(config, layer,
+        run(
+            config,
+            layer,
             entry_stall=bench.stalls(rng, 4 if kind == "entries-stall" else 0),
             enable=(lambda: int(rng.random() < 0.5)) if kind == "enable-stalls" else lambda: 1,
-            filled=(lambda cycle: cycle // 20) if kind == "rows-come-late" else lambda _: 40)
+            filled=(lambda cycle: cycle // 20) if kind == "rows-come-late" else lambda _: 40,
+        )
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
@@ -169,7 +228,9 @@ def test_one_column_per_cycle(config):
     for _ in range(5):
         layer = Layer(config, rng)
         seen, wanted = run(
-            config, layer, entry_stall=lambda: 0, enable=lambda: 1, filled=lambda _: 40)
+            config, layer, entry_stall=lambda: 0, enable=lambda: 1, filled=lambda _: 40
+        )
         for (before, _), (after, _), (y, _), (next_y, _) in zip(
-                seen, seen[1:], wanted, wanted[1:], strict=False):
+            seen, seen[1:], wanted, wanted[1:], strict=False
+        ):
             assert after - before == 1 if next_y == y else after - before <= ROW_START

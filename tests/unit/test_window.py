@@ -51,7 +51,7 @@ class Model:
                 self.pushed[p] = [*self.pushed[p], (words, words[0])]
 
     def start(self, channels):
-        self.window = [columns[-self.config.tap_columns:] for columns in self.pushed]
+        self.window = [columns[-self.config.tap_columns :] for columns in self.pushed]
         self.channels, self.step = channels, 0
 
     def expected(self, pixel, row):
@@ -64,7 +64,7 @@ class Model:
             if row < config.channel_rows and byte < columns:
                 known[0] = self.window[pixel][-1][1][byte]
         else:
-            rest = self.window[pixel][-1 - place][0][tap_row][self.step:]
+            rest = self.window[pixel][-1 - place][0][tap_row][self.step :]
             known[: len(rest)] = rest
         return known
 
@@ -89,16 +89,19 @@ def test_hands_out_what_was_pushed(config, chance):
             ctx.set(dut.start, start * all_tiles(config))
             ctx.set(dut.channels, channels)
             ctx.set(dut.every, every)
-            ctx.set(dut.words, [
-                int.from_bytes(bytes(b & 255 for b in word), "little") for word in words])
+            ctx.set(
+                dut.words,
+                [int.from_bytes(bytes(b & 255 for b in word), "little") for word in words],
+            )
             await ctx.tick()
             model.step += 1
             if start:
                 model.start(channels)
             if push:  # in the cycle of a start: for the next window
                 model.push(pixel, words, every)
-            wanted.append([[model.expected(p, r) for r in range(config.rows)]
-                           for p in range(config.pixels)])
+            wanted.append(
+                [[model.expected(p, r) for r in range(config.rows)] for p in range(config.pixels)]
+            )
             own = ctx.get(dut.own)
             for row in range(config.rows):
                 for p in range(config.pixels):
@@ -125,8 +128,13 @@ def test_windows_of_one_step_follow_each_other(config):
         ctx.set(dut.push, 1)
         ctx.set(dut.start, all_tiles(config))
         for cycle in range(count):
-            ctx.set(dut.words, [int.from_bytes(bytes(b & 255 for b in word), "little")
-                               for word in words[cycle].tolist()])
+            ctx.set(
+                dut.words,
+                [
+                    int.from_bytes(bytes(b & 255 for b in word), "little")
+                    for word in words[cycle].tolist()
+                ],
+            )
             await ctx.tick()
             for row in range(config.rows):
                 # Row 0 uses the column of the cycle before; each row (or pair) is a cycle behind.
@@ -147,8 +155,10 @@ def test_depthwise_shows_one_row_of_a_pair_after_the_other(config, steps):
     silent = [0] * config.columns
 
     def pushed(number):
-        return [int.from_bytes(bytes(b & 255 for b in word), "little")
-                for word in words[number].tolist()]
+        return [
+            int.from_bytes(bytes(b & 255 for b in word), "little")
+            for word in words[number].tolist()
+        ]
 
     async def drive(ctx):
         shown, period = 0, max(2, steps)

@@ -49,7 +49,8 @@ def test_repeats_the_entries(most):
     async def watch(ctx):
         offered = None
         async for *_, begins, valid, ready, payload in ctx.tick().sample(
-                dut.begin, dut.o.valid, dut.o.ready, dut.o.payload):
+            dut.begin, dut.o.valid, dut.o.ready, dut.o.payload
+        ):
             if offered is not None:
                 assert valid and payload == offered
             # A begin drops what was offered.
@@ -60,7 +61,8 @@ def test_repeats_the_entries(most):
         for base, count in [(0, 1), (0, 2), (5, 3), (7, 4), (11, 5), (100, 28), (127, 1), (0, 128)]:
             await begin(ctx, dut, base, count)
             payloads = await bench.recv(
-                ctx, dut.o, int(rng.integers(1, 3 * count + 9)), bench.stalls(rng, most))
+                ctx, dut.o, int(rng.integers(1, 3 * count + 9)), bench.stalls(rng, most)
+            )
             for n, payload in enumerate(payloads):
                 assert plain(payload) == expected(entries, base, count, n), (base, count, n)
 

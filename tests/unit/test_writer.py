@@ -8,7 +8,8 @@ from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, columns=2, lanes=2, tile=1, activation_words=512)
 CONFIGS = [
-    SMALLEST, get_config("tiny"),
+    SMALLEST,
+    get_config("tiny"),
     Config(name="pair", tap_rows=1, columns=8, lanes=2, tile=1, pixels=2, activation_words=512),
     Config(name="four", tap_rows=1, columns=4, lanes=1, tile=1, pixels=4, activation_words=512),
 ]
@@ -24,14 +25,21 @@ class Layer:
         beats, lanes = config.beats, config.lanes
         every = (1 << lanes) - 1
         d = self.descriptor = {
-            "kind": kind, "out_height": draw(1, 6), "out_width": draw(1, 4),
-            "groups": draw(1, 3), "last_beats": draw(1, beats), "out_base": draw(0, 50),
-            "out_row": draw(1, 30), "out_pixel": draw(1, 9), "first_mask": draw(1, every),
-            "last_mask": draw(1, every), "word_count": draw(1, 12)}
+            "kind": kind,
+            "out_height": draw(1, 6),
+            "out_width": draw(1, 4),
+            "groups": draw(1, 3),
+            "last_beats": draw(1, beats),
+            "out_base": draw(0, 50),
+            "out_row": draw(1, 30),
+            "out_pixel": draw(1, 9),
+            "first_mask": draw(1, every),
+            "last_mask": draw(1, every),
+            "word_count": draw(1, 12),
+        }
         self.beats = []
         if kind == Kind.ELEMENTWISE:
-            self.beats = [(d["out_base"] + k, every, None)
-                          for k in range(d["word_count"] * beats)]
+            self.beats = [(d["out_base"] + k, every, None) for k in range(d["word_count"] * beats)]
             return
         for top in range(0, d["out_height"], config.pixels):
             rows = range(top, min(top + config.pixels, d["out_height"]))
@@ -40,8 +48,13 @@ class Layer:
                     for y in rows:
                         count = d["last_beats"] if g == d["groups"] - 1 else beats
                         for h in range(count):
-                            address = (d["out_base"] + y * d["out_row"] + x * d["out_pixel"]
-                                       + g * beats + h)
+                            address = (
+                                d["out_base"]
+                                + y * d["out_row"]
+                                + x * d["out_pixel"]
+                                + g * beats
+                                + h
+                            )
                             mask = every
                             if g == h == 0:
                                 mask &= d["first_mask"]
@@ -69,6 +82,7 @@ def test_every_beat_to_its_place(config, kind, most):
             ctx.set(dut.begin, 0)
             await ctx.tick()  # the first results come far later
             assert ctx.get(dut.rows) == 0
+
             def draw():
                 return rng.integers(0, 256, config.lanes).tolist()
 

@@ -34,8 +34,12 @@ _BITSTREAMS = {"ecp5": f"{_TOP}.bit", "ice40": f"{_TOP}.bin"}
 
 
 def build_bitstream(
-    board: str | Board, *, out: Path, seeds: Sequence[int] = (1,),
-    allow_timing_fail: bool = False, progress: Progress = lambda stage: None,
+    board: str | Board,
+    *,
+    out: Path,
+    seeds: Sequence[int] = (1,),
+    allow_timing_fail: bool = False,
+    progress: Progress = lambda stage: None,
 ) -> BuildResult:
     """Build the complete design for a board.
 
@@ -104,8 +108,12 @@ def build_bitstream(
                 os.link(path, folder / path.name)
             _run(programs, [*place, "--seed", str(seed)], folder, log / f"place-seed{seed}.log")
             result, resources = read_report(
-                folder / "report.json", family=board.family, seed=seed,
-                target_mhz=clock_hz / 1e6, flip_flops=flip_flops)
+                folder / "report.json",
+                family=board.family,
+                seed=seed,
+                target_mhz=clock_hz / 1e6,
+                flip_flops=flip_flops,
+            )
             progress(f"seed {seed}: {result.fmax_mhz:.1f} MHz of {result.target_mhz:g} MHz wanted")
             return result, resources, folder / _option(place, "--textcfg", "--asc")
 
@@ -121,16 +129,22 @@ def build_bitstream(
             write_file(final, (work / _BITSTREAMS[board.family]).read_bytes())
             bitstream = final
         result = BuildResult(
-            board=board.name, config=board.config, device=device,
-            seeds=tuple(run[0] for run in runs), resources=resources, bitstream=bitstream,
-            tools={name: program.version for name, program in programs.items()})  # fmt: skip
+            board=board.name,
+            config=board.config,
+            device=device,
+            seeds=tuple(run[0] for run in runs),
+            resources=resources,
+            bitstream=bitstream,
+            tools={name: program.version for name, program in programs.items()},
+        )
         summary = json.dumps(result.as_dict(), indent=2) + "\n"
         write_file(out / "report.json", summary.encode())
     if bitstream is None:
         raise BuildError(
             f"no seed reaches the {best.target_mhz:g} MHz at which {board.name} runs (the best, "
             f"{best.seed}, reaches {best.fmax_mhz:.1f} MHz): more --seeds may, or "
-            f"--allow-timing-fail makes a bitstream that may fail; see {log}")  # fmt: skip
+            f"--allow-timing-fail makes a bitstream that may fail; see {log}"
+        )
     return result
 
 
@@ -149,19 +163,27 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], lis
     floorplan = floorplan_of(board)
     after_synthesis = [f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan if cell]
     plan = platform.prepare(
-        BoardTop(board), _TOP, emit_src=False,
-        script_after_read=KEEP_APART, synth_opts=_SYNTHESIS[board.family],
+        BoardTop(board),
+        _TOP,
+        emit_src=False,
+        script_after_read=KEEP_APART,
+        synth_opts=_SYNTHESIS[board.family],
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
         nextpnr_opts=f"{_NEXTPNR_OPTIONS} {board.routing or _ROUTING[board.family]}",
-        **({override: fragment} if fragment else {}))
+        **({override: fragment} if fragment else {}),
+    )
     for name, content in plan.files.items():
         data = content.encode() if isinstance(content, str) else content
         (work / name).write_bytes(data)
     commands = json.loads((work / f"build_{_TOP}.json").read_text())["commands"]
     quiet = ("-q", "--quiet", "-l", f"{_TOP}.rpt", "--log", f"{_TOP}.tim")
     commands = [[word for word in command if word not in quiet] for command in commands]
-    return platform.device, clock_hz(board), commands, [
-        site for cell, site in floorplan if not cell]
+    return (
+        platform.device,
+        clock_hz(board),
+        commands,
+        [site for cell, site in floorplan if not cell],
+    )
 
 
 def _run(programs: dict[str, Program], command: Sequence[str], work: Path, log: Path) -> None:
@@ -172,11 +194,18 @@ def _run(programs: dict[str, Program], command: Sequence[str], work: Path, log: 
     with log.open("x") as file:  # no link that lies there is followed
         try:
             done = subprocess.run(
-                [program.path, *command[1:]], cwd=work, stdout=file, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, timeout=_STAGE_SECONDS, check=False)
+                [program.path, *command[1:]],
+                cwd=work,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                timeout=_STAGE_SECONDS,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             raise BuildError(
-                f"{program.name} took longer than {_STAGE_SECONDS} s; see {log}") from None
+                f"{program.name} took longer than {_STAGE_SECONDS} s; see {log}"
+            ) from None
         except OSError as error:
             raise BuildError(f"{program.path} does not start: {error.strerror}") from None
         seconds = time.monotonic() - start
@@ -197,8 +226,9 @@ def _last_message(log: Path) -> str:
 def _flip_flops(path: Path) -> int:
     """Return the flip-flops that synthesis counted."""
     cells = json.loads(path.read_text())["design"]["num_cells_by_type"]
-    return sum(count for name, count in cells.items()
-               if name.startswith("SB_DFF") or name == "TRELLIS_FF")
+    return sum(
+        count for name, count in cells.items() if name.startswith("SB_DFF") or name == "TRELLIS_FF"
+    )
 
 
 def _option(command: Sequence[str], *names: str) -> str:

@@ -55,9 +55,14 @@ def load_bitstream(board_name: str, bitstream: Path | None = None, *, flash: boo
     target = ["-f"] if flash or board.family == "ice40" else []
     try:
         done = subprocess.run(
-            [loader, "-b", board.loader, *target, str(bitstream)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=_SECONDS,
-            check=False)
+            [loader, "-b", board.loader, *target, str(bitstream)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise LinkError(f"openFPGALoader took longer than {_SECONDS} s") from None
     except OSError as error:

@@ -31,18 +31,28 @@ def examine() -> list[Finding]:
     findings = [Finding(name="python", needed_for="everything", found=version, repair="")]
     for name, needed_for, repair in _MODULES:
         findings.append(
-            Finding(name=name, needed_for=needed_for, found=_version(name), repair=repair))
+            Finding(name=name, needed_for=needed_for, found=_version(name), repair=repair)
+        )
     compiler = os.environ.get("CXX", "g++")
     for tool, package in [(compiler, "g++"), ("make", "make")]:
-        findings.append(Finding(
-            name=tool, needed_for="simulation", found=shutil.which(tool),
-            repair=f"apt install {package}, or your system's like"))
+        findings.append(
+            Finding(
+                name=tool,
+                needed_for="simulation",
+                found=shutil.which(tool),
+                repair=f"apt install {package}, or your system's like",
+            )
+        )
     findings += examine_boards()
     models = os.environ.get("WEFT_MODELS")
-    findings.append(Finding(
-        name="WEFT_MODELS", needed_for="models by name",
-        found=models if models and Path(models).is_dir() else None,
-        repair="export WEFT_MODELS=FOLDER"))
+    findings.append(
+        Finding(
+            name="WEFT_MODELS",
+            needed_for="models by name",
+            found=models if models and Path(models).is_dir() else None,
+            repair="export WEFT_MODELS=FOLDER",
+        )
+    )
     return findings
 
 

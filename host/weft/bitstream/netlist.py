@@ -90,8 +90,11 @@ def _raise_constants(cell: dict[str, Any], half: int) -> int:
     entries with C = D = 0 (:data:`_CARRY_ONLY`) where the output alone is 0. Those stay.
     """
     pins = cell["connections"]
-    constant = {index: int(pins[f"{name}{half}"][0]) for index, name in ((2, "C"), (3, "D"))
-                if pins[f"{name}{half}"][0] in _CONSTANTS}
+    constant = {
+        index: int(pins[f"{name}{half}"][0])
+        for index, name in ((2, "C"), (3, "D"))
+        if pins[f"{name}{half}"][0] in _CONSTANTS
+    }
     zeros = [index for index, value in constant.items() if not value]
     if not zeros:
         return 0
@@ -126,10 +129,18 @@ def _start_chains(
         # lets a carry pass.
         tables = _CARRY_ONLY if carry == "1" else 0, (1 << _TABLE_BITS) - 1
         pins[_CARRY_IN] = _add_cell(
-            module, f"{name}.carry_in", _CELL, nets, output=_CARRY_OUT,
+            module,
+            f"{name}.carry_in",
+            _CELL,
+            nets,
+            output=_CARRY_OUT,
             ones=[f"{pin}{half}" for half in range(2) for pin in "ABCD"],
             unconnected={_CARRY_IN: "input", "S0": "output", "S1": "output"},
-            INIT0=_table(tables[0]), INIT1=_table(tables[1]), INJECT1_0="NO", INJECT1_1="YES")
+            INIT0=_table(tables[0]),
+            INIT1=_table(tables[1]),
+            INJECT1_0="NO",
+            INJECT1_1="YES",
+        )
     return started
 
 
@@ -138,8 +149,10 @@ def _makes_its_carry(cell: dict[str, Any]) -> bool:
     pins, table = cell["connections"], int(cell["parameters"]["INIT0"], 2)
     levels = [pins[f"{name}0"][0] for name in "ABCD"]
     choices = [[int(level)] if level in _CONSTANTS else [0, 1] for level in levels]
-    return not any(table >> sum(bit << index for index, bit in enumerate(entry)) & 1
-                   for entry in product(*choices))
+    return not any(
+        table >> sum(bit << index for index, bit in enumerate(entry)) & 1
+        for entry in product(*choices)
+    )
 
 
 def _constants_beside_multipliers(module: dict[str, Any], nets: Iterator[int]) -> int:
@@ -149,13 +162,27 @@ def _constants_beside_multipliers(module: dict[str, Any], nets: Iterator[int]) -
     for name, cell in multipliers.items():
         pins = cell["connections"]
         for constant in _CONSTANTS:
-            controls = [pin for pin, bits in pins.items()
-                        if pin.startswith(_ROUTED_PINS) and bits == [constant]]
+            controls = [
+                pin
+                for pin, bits in pins.items()
+                if pin.startswith(_ROUTED_PINS) and bits == [constant]
+            ]
             if controls:
                 table = (1 << _TABLE_BITS) - 1 if constant == "1" else 0
-                pins.update(dict.fromkeys(controls, _add_cell(
-                    module, f"{name}.constant_{constant}", "LUT4", nets, output="Z", ones="ABCD",
-                    INIT=_table(table))))
+                pins.update(
+                    dict.fromkeys(
+                        controls,
+                        _add_cell(
+                            module,
+                            f"{name}.constant_{constant}",
+                            "LUT4",
+                            nets,
+                            output="Z",
+                            ones="ABCD",
+                            INIT=_table(table),
+                        ),
+                    )
+                )
             given += len(controls)
     return given
 
@@ -165,16 +192,29 @@ def _table(value: int) -> str:
 
 
 def _add_cell(
-    module: dict[str, Any], name: str, kind: str, nets: Iterator[int], *, output: str,
-    ones: Iterable[str], unconnected: Mapping[str, str] | None = None, **parameters: str,
+    module: dict[str, Any],
+    name: str,
+    kind: str,
+    nets: Iterator[int],
+    *,
+    output: str,
+    ones: Iterable[str],
+    unconnected: Mapping[str, str] | None = None,
+    **parameters: str,
 ) -> list[int]:
     """Add a cell whose inputs are 1, and return the new net at its output."""
     unconnected, net = unconnected or {}, next(nets)
     module["cells"][name] = {
-        "hide_name": 0, "type": kind, "attributes": {}, "parameters": parameters,
+        "hide_name": 0,
+        "type": kind,
+        "attributes": {},
+        "parameters": parameters,
         "port_directions": {**dict.fromkeys(ones, "input"), **unconnected, output: "output"},
-        "connections": {**{pin: ["1"] for pin in ones},
-                        **{pin: [_UNCONNECTED] for pin in unconnected}, output: [net]},
-    }  # fmt: skip
+        "connections": {
+            **{pin: ["1"] for pin in ones},
+            **{pin: [_UNCONNECTED] for pin in unconnected},
+            output: [net],
+        },
+    }
     module["netnames"][f"{name}.{output}"] = {"hide_name": 0, "bits": [net], "attributes": {}}
     return [net]

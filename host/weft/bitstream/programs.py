@@ -63,11 +63,15 @@ def _native_version(path: str) -> str:
     for flag in ("--version", "-V"):
         try:
             done = subprocess.run(
-                [path, flag], capture_output=True, text=True, timeout=30, check=False)
+                [path, flag], capture_output=True, text=True, timeout=30, check=False
+            )
         except (OSError, subprocess.TimeoutExpired):
             continue
         # A version has a digit, but so may the program's own name.
-        if lines := [line.strip() for line in (done.stdout + done.stderr).splitlines()
-                     if any(c.isdigit() for c in line.replace(Path(path).name, ""))]:
+        if lines := [
+            line.strip()
+            for line in (done.stdout + done.stderr).splitlines()
+            if any(c.isdigit() for c in line.replace(Path(path).name, ""))
+        ]:
             return lines[0]
     return "native, of unknown version"

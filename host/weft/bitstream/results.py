@@ -12,11 +12,14 @@ __all__ = ["BuildResult", "Resource", "SeedResult", "read_report"]
 
 # What nextpnr calls a resource; a logic cell of iCE40 holds a LUT, a flip-flop, or both.
 _NAMES = {
-    "ecp5": {"lut4": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D",
-             "block_ram": "DP16KD"},
-    "ice40": {"lut4": "ICESTORM_LC", "ff": "", "dsp": "ICESTORM_DSP",
-              "block_ram": "ICESTORM_RAM"},
-}  # fmt: skip
+    "ecp5": {
+        "lut4": "TRELLIS_COMB",
+        "ff": "TRELLIS_FF",
+        "dsp": "MULT18X18D",
+        "block_ram": "DP16KD",
+    },
+    "ice40": {"lut4": "ICESTORM_LC", "ff": "", "dsp": "ICESTORM_DSP", "block_ram": "ICESTORM_RAM"},
+}
 # Relative difference between a constraint and the clock that it is for: nextpnr-ice40 counts the
 # period of a PLL's oscillator in whole picoseconds.
 _SAME_CLOCK = 0.002
@@ -54,8 +57,11 @@ class BuildResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what ``build --json`` prints."""
-        return {**asdict(self), "seeds": [asdict(seed) for seed in self.seeds],
-                "bitstream": str(self.bitstream) if self.bitstream else None}  # fmt: skip
+        return {
+            **asdict(self),
+            "seeds": [asdict(seed) for seed in self.seeds],
+            "bitstream": str(self.bitstream) if self.bitstream else None,
+        }
 
 
 def read_report(
@@ -81,13 +87,17 @@ def read_report(
     """
     report = json.loads(path.read_text())
     clocks = report["fmax"].values()
-    ours = [clock["achieved"] for clock in clocks
-            if abs(clock["constraint"] - target_mhz) <= _SAME_CLOCK * target_mhz]
+    ours = [
+        clock["achieved"]
+        for clock in clocks
+        if abs(clock["constraint"] - target_mhz) <= _SAME_CLOCK * target_mhz
+    ]
     if not ours:
         known = ", ".join(f"{clock['constraint']:g} MHz" for clock in clocks) or "none"
         raise BuildError(
             f"nextpnr knows no constraint of {target_mhz:g} MHz (only {known}), so the clock was "
-            f"not checked")  # fmt: skip
+            f"not checked"
+        )
     met = all(clock["achieved"] >= clock["constraint"] for clock in clocks)
     found = report["utilization"]
     resources = {}
@@ -98,5 +108,6 @@ def read_report(
             used, available = flip_flops, int(found["ICESTORM_LC"]["available"])
         resources[name] = Resource(used=used, available=available)
     result = SeedResult(
-        seed=seed, fmax_mhz=round(min(ours), 2), target_mhz=round(target_mhz, 3), met=met)
+        seed=seed, fmax_mhz=round(min(ours), 2), target_mhz=round(target_mhz, 3), met=met
+    )
     return result, resources

@@ -22,7 +22,7 @@ from weft.cli import (
     report,
     run,
     serve_sim,
-)  # fmt: skip
+)
 from weft.errors import DeviceMismatch, LinkError, WeftError
 
 __all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "main"]
@@ -32,10 +32,14 @@ _EXTRAS = {"amaranth": "[sim]", "weft_sim": "[sim]", "amaranth_boards": "[build]
 EXIT_DONE, EXIT_DIFFERENT, EXIT_USAGE, EXIT_DEVICE = range(4)
 
 app = typer.Typer(
-    name="weft", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-    rich_markup_mode=None, help="Int8 networks on a convolution accelerator for open FPGAs.",
+    name="weft",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Int8 networks on a convolution accelerator for open FPGAs.",
     context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+)
 
 
 def _version(wanted: bool):
@@ -47,17 +51,30 @@ def _version(wanted: bool):
 @app.callback()
 def _options(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version."),
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
     debug: bool = typer.Option(
-        False, "--debug", help="Show the traceback of an error; also after a command."),
-):  # fmt: skip
+        False, "--debug", help="Show the traceback of an error; also after a command."
+    ),
+):
     """Take the options that stand before a command."""
 
 
 for command in (
-    explain, run, bench, report, compile, demo, serve_sim, build, program, config, devices, doctor,
+    explain,
+    run,
+    bench,
+    report,
+    compile,
+    demo,
+    serve_sim,
+    build,
+    program,
+    config,
+    devices,
+    doctor,
     models,
-):  # fmt: skip
+):
     command.register(app)
 
 

@@ -37,8 +37,12 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    models: Annotated[list[Path], typer.Argument(
-        metavar="MODEL ...", help="Files of .tflite, .onnx or .weft, or known names.")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL ...", help="Files of .tflite, .onnx or .weft, or known names."
+        ),
+    ],
     device: DeviceOption = "sim",
     config: ConfigOption = None,
     check: CheckOption = False,
@@ -46,7 +50,7 @@ def bench(
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
     as_json: JsonOption = False,
-) -> int:  # fmt: skip
+) -> int:
     """Measure one inference of each MODEL on a random input."""
     from weft.cli.feeds import random_feed
     from weft.session import InferenceSession
@@ -55,8 +59,13 @@ def bench(
     with progress("models", len(models)) as step:
         for model in models:
             with InferenceSession(
-                model, device=device, config=config, rounding=rounding, check=check,
-                fallback=fallback, shapes=parse_shapes(shape),
+                model,
+                device=device,
+                config=config,
+                rounding=rounding,
+                check=check,
+                fallback=fallback,
+                shapes=parse_shapes(shape),
             ) as session:
                 session.run(None, random_feed(session.graph, 0))
                 profiles.append(session.profile)
@@ -71,12 +80,27 @@ def bench(
 
 def print_profile(profile: "Profile") -> None:
     """Print a row per layer and a line for the whole inference."""
-    columns = ["layer", "operator", "where", ">output", ">MACs", ">cycles", ">predicted",
-               ">use", ">busy", ">wait in", ">wait out", ">set-up"]  # fmt: skip
+    columns = [
+        "layer",
+        "operator",
+        "where",
+        ">output",
+        ">MACs",
+        ">cycles",
+        ">predicted",
+        ">use",
+        ">busy",
+        ">wait in",
+        ">wait out",
+        ">set-up",
+    ]
     checked = profile.bit_exact is not None
     rows = [_cells(layer, checked=checked) for layer in profile.layers]
-    print_table(f"{profile.model} on {profile.config} ({profile.device})",
-                columns + ["golden"] * checked, rows)  # fmt: skip
+    print_table(
+        f"{profile.model} on {profile.config} ({profile.device})",
+        columns + ["golden"] * checked,
+        rows,
+    )
     total = f"{profile.macs:,} MACs, {profile.predicted_cycles:,} cycles predicted"
     if profile.cycles is not None:
         total += f", {profile.cycles:,} counted: {percent(profile.utilization)} of "
@@ -86,23 +110,35 @@ def print_profile(profile: "Profile") -> None:
     print(total)
     link = profile.link
     if link.bytes_to_board:
-        print(f"link: {link.bytes_to_board:,} bytes to the board, "
-              f"{link.bytes_from_board:,} back, {link.seconds:.3f} s")  # fmt: skip
+        print(
+            f"link: {link.bytes_to_board:,} bytes to the board, "
+            f"{link.bytes_from_board:,} back, {link.seconds:.3f} s"
+        )
     if link.simulated_hz:
         print(f"simulation: {link.simulated_cycles:,} cycles, {link.simulated_hz:,.0f} a second")
     if checked:
-        print("every value equals the golden model" if profile.bit_exact
-              else f"{profile.mismatches:,} values differ from the golden model")  # fmt: skip
+        print(
+            "every value equals the golden model"
+            if profile.bit_exact
+            else f"{profile.mismatches:,} values differ from the golden model"
+        )
 
 
 def _cells(layer: "LayerProfile", *, checked: bool) -> list[str]:
     cells = [
-        layer_label(layer.name), operator_label(layer.operator), layer.where,
-        shape_text(layer.output_shape), _number(layer.macs), _number(layer.cycles),
-        _number(layer.predicted_cycles), percent(layer.utilization) if layer.macs else "",
-        _number(layer.busy), _number(layer.wait_input), _number(layer.wait_output),
+        layer_label(layer.name),
+        operator_label(layer.operator),
+        layer.where,
+        shape_text(layer.output_shape),
+        _number(layer.macs),
+        _number(layer.cycles),
+        _number(layer.predicted_cycles),
+        percent(layer.utilization) if layer.macs else "",
+        _number(layer.busy),
+        _number(layer.wait_input),
+        _number(layer.wait_output),
         _number(layer.wait_setup),
-    ]  # fmt: skip
+    ]
     return [*cells, _verdict(layer.mismatches)] if checked else cells
 
 

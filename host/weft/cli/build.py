@@ -23,35 +23,57 @@ def register(app: typer.Typer) -> None:
 
 def build(
     board: BoardArgument,
-    seeds: Annotated[int, typer.Option(
-        "--seeds", min=1, metavar="N", help="Place and route N times; the fastest wins.")] = 1,
-    out: Annotated[Path | None, typer.Option(
-        "--out", metavar="DIR", help="For bitstream, report and logs; build/BOARD by default.",
-    )] = None,
-    allow_timing_fail: Annotated[bool, typer.Option(
-        "--allow-timing-fail", help="Make a bitstream even if no seed meets the clock.")] = False,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", min=1, metavar="N", help="Place and route N times; the fastest wins."
+        ),
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="For bitstream, report and logs; build/BOARD by default.",
+        ),
+    ] = None,
+    allow_timing_fail: Annotated[
+        bool,
+        typer.Option(
+            "--allow-timing-fail", help="Make a bitstream even if no seed meets the clock."
+        ),
+    ] = False,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Synthesise, place and route, and pack the complete design for BOARD."""
     from weft.bitstream.flow import build_bitstream
 
     result = build_bitstream(
-        board, out=out or Path("build") / board, seeds=range(1, seeds + 1),
-        allow_timing_fail=allow_timing_fail, progress=_show)
+        board,
+        out=out or Path("build") / board,
+        seeds=range(1, seeds + 1),
+        allow_timing_fail=allow_timing_fail,
+        progress=_show,
+    )
     if as_json:
         print_json(result.as_dict())
         return
     print_table(
         f"{result.board}: {result.config} on {result.device}",
         ["resource", ">used", ">available", ">share"],
-        [(name, f"{r.used:,}", f"{r.available:,}", percent(r.used / r.available))
-         for name, r in result.resources.items()],
-    )  # fmt: skip
+        [
+            (name, f"{r.used:,}", f"{r.available:,}", percent(r.used / r.available))
+            for name, r in result.resources.items()
+        ],
+    )
     print_table(
-        "Clock", [">seed", ">MHz reached", ">MHz wanted", "met"],
-        [(seed.seed, f"{seed.fmax_mhz:.1f}", f"{seed.target_mhz:g}", "yes" if seed.met else "no")
-         for seed in result.seeds],
-    )  # fmt: skip
+        "Clock",
+        [">seed", ">MHz reached", ">MHz wanted", "met"],
+        [
+            (seed.seed, f"{seed.fmax_mhz:.1f}", f"{seed.target_mhz:g}", "yes" if seed.met else "no")
+            for seed in result.seeds
+        ],
+    )
     print(result.bitstream)
 
 

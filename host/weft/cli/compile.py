@@ -40,6 +40,7 @@ def compile_model(
         raise WeftError(f"{output.parent} is no directory")
     with progress("compiling"):
         program = compile(
-            model, config=config or DEFAULT_CONFIG, rounding=rounding, shapes=parse_shapes(shape))
+            model, config=config or DEFAULT_CONFIG, rounding=rounding, shapes=parse_shapes(shape)
+        )
     program.save(output)
     print(f"wrote {output}: {output.stat().st_size:,} bytes for {program.config.name}")

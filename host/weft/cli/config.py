@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 config = typer.Typer(
-    help="List configurations, show one as TOML, or check a file.", rich_markup_mode=None,
+    help="List configurations, show one as TOML, or check a file.",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+)
 
 _Choice = Annotated[str, typer.Argument(metavar="C", help="A name, or a .toml file.")]
 
@@ -44,8 +45,17 @@ def list_configs(as_json: JsonOption = False) -> None:
     print_table(
         "Configurations",
         ["name", "array", ">multipliers", ">activation bytes", ">weight bytes"],
-        [(row["name"], row["array"], row["multipliers"], f"{row['activation_bytes']:,}",
-          f"{row['weight_bytes']:,}") for row in rows])  # fmt: skip
+        [
+            (
+                row["name"],
+                row["array"],
+                row["multipliers"],
+                f"{row['activation_bytes']:,}",
+                f"{row['weight_bytes']:,}",
+            )
+            for row in rows
+        ],
+    )
 
 
 @config.command(name="show")
@@ -72,8 +82,10 @@ def check_config(choice: _Choice, as_json: JsonOption = False) -> None:
         print_json(row)
         return
     print(f"{row['name']}: an array of {row['array']}, {row['multipliers']} multipliers")
-    print(f"activation memory {row['activation_bytes']:,} bytes, "
-          f"weight memory {row['weight_bytes']:,} bytes")
+    print(
+        f"activation memory {row['activation_bytes']:,} bytes, "
+        f"weight memory {row['weight_bytes']:,} bytes"
+    )
     print(f"fingerprint {row['fingerprint']}")
 
 
@@ -84,9 +96,10 @@ def _describe(size: "Config") -> dict[str, Any]:
     memories = memory_map(size)
     pixels = f" x {size.pixels} pixels" if size.pixels > 1 else ""
     return {
-        "name": size.name, "array": f"{size.rows} rows x {size.columns} columns{pixels}",
+        "name": size.name,
+        "array": f"{size.rows} rows x {size.columns} columns{pixels}",
         "multipliers": size.multipliers,
         "activation_bytes": memories[Region.ACTIVATION].bytes,
         "weight_bytes": memories[Region.WEIGHT].bytes,
         "fingerprint": f"{fingerprint(size):016x}",
-    }  # fmt: skip
+    }

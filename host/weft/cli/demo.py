@@ -22,11 +22,14 @@ def register(app: typer.Typer) -> None:
 def demo(
     device: DeviceOption = "sim",
     config: ConfigOption = None,
-    count: Annotated[int, typer.Option(
-        "--images", metavar="N", min=1, max=450, help="Of the 450 held-out images.")] = 450,
-    maps: Annotated[Path, typer.Option(
-        "--maps", metavar="DIR", help="Where the activation maps go.")] = Path("build/demo"),
-) -> int:  # fmt: skip
+    count: Annotated[
+        int,
+        typer.Option("--images", metavar="N", min=1, max=450, help="Of the 450 held-out images."),
+    ] = 450,
+    maps: Annotated[
+        Path, typer.Option("--maps", metavar="DIR", help="Where the activation maps go.")
+    ] = Path("build/demo"),
+) -> int:
     """Classify handwritten digits on the accelerator and compare every layer.
 
     Exit code 0 only if every value equals the golden model.
@@ -38,7 +41,8 @@ def demo(
     start = time.monotonic()
     with progress(f"preparing {device}") as step:
         session = InferenceSession(
-            MODEL, device=device, config=config, check=True, keep_tensors=True, progress=step)
+            MODEL, device=device, config=config, check=True, keep_tensors=True, progress=step
+        )
     prepared = time.monotonic()
     inputs, labels = held_out_inputs()
     correct, compared, written = 0, 0, []
@@ -61,16 +65,27 @@ def demo(
     print_table(
         f"Digits on {profile.config} ({device}), one image",
         ["layer", "shape", ">MACs", ">cycles", ">utilisation", "golden"],
-        [[operator_label(layer.operator), shape_text(layer.output_shape),
-          f"{layer.macs:,}" if layer.macs else "", f"{layer.cycles:,}" if layer.cycles else "",
-          percent(layer.utilization) if layer.macs else "",
-          f"{differing[layer.name]:,} differ" if layer.name in differing
-          else "" if layer.mismatches is None else "equal"]
-         for layer in profile.layers],
-    )  # fmt: skip
+        [
+            [
+                operator_label(layer.operator),
+                shape_text(layer.output_shape),
+                f"{layer.macs:,}" if layer.macs else "",
+                f"{layer.cycles:,}" if layer.cycles else "",
+                percent(layer.utilization) if layer.macs else "",
+                f"{differing[layer.name]:,} differ"
+                if layer.name in differing
+                else ""
+                if layer.mismatches is None
+                else "equal",
+            ]
+            for layer in profile.layers
+        ],
+    )
     if profile.cycles is not None:
-        print(f"one image: {profile.cycles:,} cycles, {percent(profile.utilization)} of "
-              f"{profile.multipliers} multipliers")  # fmt: skip
+        print(
+            f"one image: {profile.cycles:,} cycles, {percent(profile.utilization)} of "
+            f"{profile.multipliers} multipliers"
+        )
     print(f"activation maps of image {_PICTURED} (a {labels[_PICTURED]}):")
     for path in written:
         print(f"  {path}")
@@ -80,6 +95,8 @@ def demo(
         print("device golden is the golden model: there is nothing to compare")
         return 0
     total = sum(differing.values())
-    print(f"{compared:,} values compared with the golden model: "
-          + ("all equal" if total == 0 else f"{total:,} differ"))  # fmt: skip
+    print(
+        f"{compared:,} values compared with the golden model: "
+        + ("all equal" if total == 0 else f"{total:,} differ")
+    )
     return 0 if total == 0 and compared > 0 else 1

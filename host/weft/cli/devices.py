@@ -23,19 +23,26 @@ def devices(as_json: JsonOption = False):
     found = [
         {"device": "golden", "available": True, "description": "golden model in NumPy"},
         {
-            "device": "sim", "available": not lacking,
-            "description": "the gateware, simulated cycle by cycle" if not lacking
+            "device": "sim",
+            "available": not lacking,
+            "description": "the gateware, simulated cycle by cycle"
+            if not lacking
             else f"lacks {', '.join(f.name for f in lacking)}; {lacking[0].repair}",
         },
-    ]  # fmt: skip
+    ]
     for port in sorted(list_ports.comports()):
-        found.append({
-            "device": f"serial:{port.device}", "available": True,
-            "description": port.description or "serial port",
-        })  # fmt: skip
+        found.append(
+            {
+                "device": f"serial:{port.device}",
+                "available": True,
+                "description": port.description or "serial port",
+            }
+        )
     if as_json:
         print_json(found)
         return
-    print_table("Devices", ["device", "available", "description"],
-                [(d["device"], "yes" if d["available"] else "no", d["description"])
-                 for d in found])  # fmt: skip
+    print_table(
+        "Devices",
+        ["device", "available", "description"],
+        [(d["device"], "yes" if d["available"] else "no", d["description"]) for d in found],
+    )

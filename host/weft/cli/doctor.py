@@ -24,7 +24,10 @@ def doctor(as_json: JsonOption = False):
         print_json([asdict(finding) for finding in findings])
         return
     print_table(
-        "This machine", ["name", "needed for", "found", "to install"],
-        [(f.name, f.needed_for, f.found or "missing", "" if f.found else f.repair)
-         for f in findings],
-    )  # fmt: skip
+        "This machine",
+        ["name", "needed for", "found", "to install"],
+        [
+            (f.name, f.needed_for, f.found or "missing", "" if f.found else f.repair)
+            for f in findings
+        ],
+    )

@@ -42,10 +42,14 @@ def explain(
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
     as_json: JsonOption = False,
-    passes: Annotated[bool, typer.Option(
-        "--passes", help="Also the graph after import and after each pass of the compiler.",
-    )] = False,
-):  # fmt: skip
+    passes: Annotated[
+        bool,
+        typer.Option(
+            "--passes",
+            help="Also the graph after import and after each pass of the compiler.",
+        ),
+    ] = False,
+):
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
     from weft.compiler import compile_graph
     from weft.configuration import get_config
@@ -72,28 +76,60 @@ def explain(
     memory = memory_use(program)
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
-    elsewhere = [] if outside is None else [
-        {"name": x.name, "operator": x.operator, "output_shape": list(x.output_shape),
-         "runtime": outside.runtime} for x in (*outside.head_layers, *outside.tail_layers)
-    ]  # fmt: skip
+    elsewhere = (
+        []
+        if outside is None
+        else [
+            {
+                "name": x.name,
+                "operator": x.operator,
+                "output_shape": list(x.output_shape),
+                "runtime": outside.runtime,
+            }
+            for x in (*outside.head_layers, *outside.tail_layers)
+        ]
+    )
     stages = _stages(loaded) if passes else None
     if as_json:
-        print_json({
-            "model": find_model(model).stem, "config": size.name, "rounding": graph.rounding,
-            "macs": macs, "parameters": sum(row["parameters"] for row in rows),
-            "predicted_cycles": predicted or None, "multipliers": size.multipliers,
-            "memory": memory, "problem": problem, "layers": rows, "fallback": elsewhere,
-            **({} if stages is None else {"passes": stages}),
-        })  # fmt: skip
+        print_json(
+            {
+                "model": find_model(model).stem,
+                "config": size.name,
+                "rounding": graph.rounding,
+                "macs": macs,
+                "parameters": sum(row["parameters"] for row in rows),
+                "predicted_cycles": predicted or None,
+                "multipliers": size.multipliers,
+                "memory": memory,
+                "problem": problem,
+                "layers": rows,
+                "fallback": elsewhere,
+                **({} if stages is None else {"passes": stages}),
+            }
+        )
         return
     print_table(
         f"{find_model(model).stem} on {size.name}, rounding as {graph.rounding}",
-        ["layer", "operator", "window", ">input", ">output", ">parameters", ">if dense", ">field",
-         ">MACs", "where", ">cycles", ">use"],
+        [
+            "layer",
+            "operator",
+            "window",
+            ">input",
+            ">output",
+            ">parameters",
+            ">if dense",
+            ">field",
+            ">MACs",
+            "where",
+            ">cycles",
+            ">use",
+        ],
         [_cells(row) for row in rows],
-    )  # fmt: skip
-    print(f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters"
-          + (f", {predicted:,} cycles predicted" if predicted else ""))  # fmt: skip
+    )
+    print(
+        f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters"
+        + (f", {predicted:,} cycles predicted" if predicted else "")
+    )
     print("window: kernel /stride *dilation +padding (top,bottom,left,right)")
     for row in rows:
         if row["where"] == "host":
@@ -101,18 +137,28 @@ def explain(
     for row in elsewhere:
         print(f"{layer_label(row['name'])} ({row['operator']}) runs in {row['runtime']}: fallback")
     for name, use in (memory or {}).items():
-        print(f"{name} memory: {use['used']:,} of {use['available']:,} bytes "
-              f"({percent(use['used'] / use['available'])})")  # fmt: skip
+        print(
+            f"{name} memory: {use['used']:,} of {use['available']:,} bytes "
+            f"({percent(use['used'] / use['available'])})"
+        )
     if problem:
         print(problem)
     for stage in stages or []:
         print_table(
             f"after {stage['pass']}: {len(stage['nodes'])} nodes, {len(stage['tensors'])} tensors",
             ["node", "operator", "inputs", "outputs"],
-            [[layer_label(node["name"]), operator_label(node["operator"]),
-              *(" ".join(layer_label(name) if name else "-" for name in node[side])
-                for side in ("inputs", "outputs"))] for node in stage["nodes"]],
-        )  # fmt: skip
+            [
+                [
+                    layer_label(node["name"]),
+                    operator_label(node["operator"]),
+                    *(
+                        " ".join(layer_label(name) if name else "-" for name in node[side])
+                        for side in ("inputs", "outputs")
+                    ),
+                ]
+                for node in stage["nodes"]
+            ],
+        )
 
 
 def _stages(loaded: "Graph | Program") -> list[dict[str, Any]]:
@@ -135,13 +181,19 @@ def _stages(loaded: "Graph | Program") -> list[dict[str, Any]]:
 def _cells(row: dict[str, Any]) -> list[object]:
     cycles, dense = row["predicted_cycles"], row["dense_parameters"]
     return [
-        layer_label(row["name"]), operator_label(row["operator"]), _window(row),
-        shape_text(row["input_shape"]), shape_text(row["output_shape"]),
+        layer_label(row["name"]),
+        operator_label(row["operator"]),
+        _window(row),
+        shape_text(row["input_shape"]),
+        shape_text(row["output_shape"]),
         f"{row['parameters']:,}" if row["parameters"] else "",
-        "" if dense is None else rounded(dense), shape_text(row["receptive_field"]),
-        f"{row['macs']:,}" if row["macs"] else "", row["where"],
-        f"{cycles:,}" if cycles else "", percent(row["utilization"]) if row["macs"] else "",
-    ]  # fmt: skip
+        "" if dense is None else rounded(dense),
+        shape_text(row["receptive_field"]),
+        f"{row['macs']:,}" if row["macs"] else "",
+        row["where"],
+        f"{cycles:,}" if cycles else "",
+        percent(row["utilization"]) if row["macs"] else "",
+    ]
 
 
 def _window(row: dict[str, Any]) -> str:

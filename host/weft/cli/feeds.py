@@ -35,13 +35,12 @@ def shapes_of_files(
         if info.name not in shapes:
             raise InputError(
                 f"input {info.name} has open dimensions; give an array of its shape, or "
-                f"--shape {info.name}={example_shape(info.shape)}")
+                f"--shape {info.name}={example_shape(info.shape)}"
+            )
     return shapes
 
 
-def gather_feeds(
-    graph: Graph, paths: Sequence[Path]
-) -> list[tuple[str, dict[str, NDArray[Any]]]]:
+def gather_feeds(graph: Graph, paths: Sequence[Path]) -> list[tuple[str, dict[str, NDArray[Any]]]]:
     """Return labelled feeds: one for each array in ``paths``, or a random one without paths.
 
     For a model of several inputs, files are taken in turn: one for each input, then again.
@@ -81,7 +80,8 @@ def random_feed(graph: Graph, seed: int) -> dict[str, NDArray[Any]]:
         low, high = input_range(graph, name)
         if tensor.dtype.kind in "iu":
             feed[name] = generator.integers(
-                int(low), int(high), graph.shape(name), tensor.dtype, endpoint=True)
+                int(low), int(high), graph.shape(name), tensor.dtype, endpoint=True
+            )
         else:
             feed[name] = generator.uniform(low, high, graph.shape(name)).astype(tensor.dtype)
     return feed

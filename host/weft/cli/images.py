@@ -11,9 +11,14 @@ from weft.errors import ModelError, WeftError
 from weft.graph import Graph
 
 __all__ = [
-    "PICTURES", "InputError", "PictureRule", "find_inputs", "input_range", "picture_rule",
+    "PICTURES",
+    "InputError",
+    "PictureRule",
+    "find_inputs",
+    "input_range",
+    "picture_rule",
     "read_input",
-]  # fmt: skip
+]
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
 MAX_PIXELS = 1 << 26
@@ -43,8 +48,10 @@ class PictureRule:
     def __str__(self) -> str:
         """Return the rule as a sentence for people."""
         colour = "grey" if self.channels == 1 else "RGB"
-        return (f"pictures become {self.width}x{self.height} {colour} (bilinear), "
-                f"pixels 0..255 become {self.dtype} {self.low:g}..{self.high:g}")  # fmt: skip
+        return (
+            f"pictures become {self.width}x{self.height} {colour} (bilinear), "
+            f"pixels 0..255 become {self.dtype} {self.low:g}..{self.high:g}"
+        )
 
     def apply(self, path: Path) -> NDArray[Any]:
         """Return the picture at ``path`` in the declared layout, batch 1."""
@@ -124,8 +131,14 @@ def picture_rule(graph: Graph, name: str) -> PictureRule:
         if shape[0] == 1 and channels in (1, 3):
             low, high = input_range(graph, name)
             return PictureRule(
-                height=height, width=width, channels=channels, channels_first=channels_first,
-                dtype=tensor.dtype, low=low, high=high)  # fmt: skip
+                height=height,
+                width=width,
+                channels=channels,
+                channels_first=channels_first,
+                dtype=tensor.dtype,
+                low=low,
+                high=high,
+            )
     raise ModelError(f"input {name} of shape {shape} takes no pictures; give a .npy array")
 
 

@@ -10,9 +10,10 @@ from weft.cli.output import print_json, print_table, progress
 __all__ = ["register"]
 
 models = typer.Typer(
-    help="List public models, or fetch one with a checksum.", rich_markup_mode=None,
+    help="List public models, or fetch one with a checksum.",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,17 +36,34 @@ def list_models(as_json: JsonOption = False) -> None:
     rows: list[dict[str, Any]] = []
     for model in PUBLIC_MODELS.values():
         path = locate(model)
-        rows.append({
-            "name": model.name, "task": model.task, "bytes": model.size,
-            "licence": model.licence, "sha256": model.sha256, "url": SOURCE + model.path,
-            "path": str(path) if path else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": model.name,
+                "task": model.task,
+                "bytes": model.size,
+                "licence": model.licence,
+                "sha256": model.sha256,
+                "url": SOURCE + model.path,
+                "path": str(path) if path else None,
+            }
+        )
     if as_json:
         print_json(rows)
         return
-    print_table("Public models", ["name", "task", ">bytes", "licence", "file"],
-                [(r["name"], r["task"], f"{r['bytes']:,}", r["licence"],
-                  r["path"] or f"weft models get {r['name']}") for r in rows])  # fmt: skip
+    print_table(
+        "Public models",
+        ["name", "task", ">bytes", "licence", "file"],
+        [
+            (
+                r["name"],
+                r["task"],
+                f"{r['bytes']:,}",
+                r["licence"],
+                r["path"] or f"weft models get {r['name']}",
+            )
+            for r in rows
+        ],
+    )
 
 
 @models.command(name="get")

@@ -9,9 +9,17 @@ from weft.configuration import DEFAULT_CONFIG
 from weft.errors import ModelError
 
 __all__ = [
-    "DEFAULT_CONFIG", "CheckOption", "ConfigOption", "DeviceOption", "FallbackOption", "JsonOption",
-    "ModelArgument", "RoundingOption", "ShapeOption", "parse_shapes",
-]  # fmt: skip
+    "DEFAULT_CONFIG",
+    "CheckOption",
+    "ConfigOption",
+    "DeviceOption",
+    "FallbackOption",
+    "JsonOption",
+    "ModelArgument",
+    "RoundingOption",
+    "ShapeOption",
+    "parse_shapes",
+]
 
 ModelArgument = Annotated[
     Path,
@@ -20,32 +28,39 @@ ModelArgument = Annotated[
 DeviceOption = Annotated[
     str,
     typer.Option(
-        "--device", "-d", metavar="D",
+        "--device",
+        "-d",
+        metavar="D",
         help="golden (NumPy), sim (the gateware, simulated cycle by cycle), tcp:HOST:PORT or "
         "serial:PATH?baud=N.",
     ),
-]  # fmt: skip
+]
 ConfigOption = Annotated[
     str | None,
     typer.Option(
-        "--config", "-c", metavar="C",
-        help=f"Accelerator: a name or a .toml file; {DEFAULT_CONFIG} by default."),
+        "--config",
+        "-c",
+        metavar="C",
+        help=f"Accelerator: a name or a .toml file; {DEFAULT_CONFIG} by default.",
+    ),
 ]
 RoundingOption = Annotated[
     str | None,
     typer.Option(
-        "--rounding", metavar="R",
+        "--rounding",
+        metavar="R",
         help="Whose bits: reference (default for .tflite), xnnpack, onnxruntime (for ONNX).",
     ),
-]  # fmt: skip
+]
 ShapeOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--shape", metavar="NAME=1,3,32,32",
+        "--shape",
+        metavar="NAME=1,3,32,32",
         help="Shape of an ONNX model's input whose dimensions are open; may be given several "
         "times.",
     ),
-]  # fmt: skip
+]
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Compare every layer with the golden model.")
 ]
@@ -55,7 +70,7 @@ FallbackOption = Annotated[
         "--fallback",
         help="Run what is not supported, at the network's head or tail, in ONNX Runtime or LiteRT.",
     ),
-]  # fmt: skip
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

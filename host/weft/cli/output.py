@@ -7,9 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 __all__ = [
-    "layer_label", "operator_label", "percent", "print_json", "print_table", "progress",
-    "rounded", "shape_text",
-]  # fmt: skip
+    "layer_label",
+    "operator_label",
+    "percent",
+    "print_json",
+    "print_table",
+    "progress",
+    "rounded",
+    "shape_text",
+]
 
 _LABEL = 28
 
@@ -31,22 +37,27 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
     print(title)
     for row in (names, *cells):
-        padded = (cell.rjust(width) if is_right else cell.ljust(width)
-                  for cell, width, is_right in zip(row, widths, right, strict=True))  # fmt: skip
+        padded = (
+            cell.rjust(width) if is_right else cell.ljust(width)
+            for cell, width, is_right in zip(row, widths, right, strict=True)
+        )
         print("  ".join(padded).rstrip())
 
 
-def _print_rich(
-    title: str, names: list[str], right: list[bool], cells: list[list[str]]
-) -> None:
+def _print_rich(title: str, names: list[str], right: list[bool], cells: list[list[str]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(
-        title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold",
-        pad_edge=False, padding=(0, 1, 0, 0))  # fmt: skip
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for name, is_right in zip(names, right, strict=True):
         table.add_column(name, justify="right" if is_right else "left", no_wrap=True)
     for row in cells:

@@ -17,11 +17,14 @@ def register(app: typer.Typer) -> None:
 
 def program(
     board: BoardArgument,
-    bitstream: Annotated[Path | None, typer.Option(
-        "--bitstream", metavar="FILE", help="By default what weft build made.")] = None,
-    flash: Annotated[bool, typer.Option(
-        "--flash", help="Into the flash memory, to survive power-off.")] = False,
-) -> None:  # fmt: skip
+    bitstream: Annotated[
+        Path | None,
+        typer.Option("--bitstream", metavar="FILE", help="By default what weft build made."),
+    ] = None,
+    flash: Annotated[
+        bool, typer.Option("--flash", help="Into the flash memory, to survive power-off.")
+    ] = False,
+) -> None:
     """Load a bitstream into BOARD with openFPGALoader."""
     from weft.bitstream.loader import load_bitstream
 

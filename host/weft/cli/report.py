@@ -28,15 +28,21 @@ def register(app: typer.Typer) -> None:
 def report(
     model: ModelArgument,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html")],
-    inputs: Annotated[list[Path] | None, typer.Option(
-        "--input", "-i", metavar="FILE",
-        help="A .npy array or a picture; of several the first counts. Without it the input is "
-        "random (seed 0).")] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="A .npy array or a picture; of several the first counts. Without it the input is "
+            "random (seed 0).",
+        ),
+    ] = None,
     device: DeviceOption = "golden",
     config: ConfigOption = None,
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
-):  # fmt: skip
+):
     """Write a page about MODEL: layers, cycles, utilisation, memory, activation maps."""
     from weft.cli.feeds import gather_feeds
     from weft.reports.report import subject

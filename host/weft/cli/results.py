@@ -36,8 +36,10 @@ def save_outputs(
     whole or not at all.
     """
     # A number without dimensions becomes a vector where there are several inferences.
-    arrays = [each[0] if len(each) == 1 else np.concatenate(np.atleast_1d(*each))
-              for each in zip(*outputs, strict=True)]
+    arrays = [
+        each[0] if len(each) == 1 else np.concatenate(np.atleast_1d(*each))
+        for each in zip(*outputs, strict=True)
+    ]
     stream = io.BytesIO()
     if path.suffix == ".npz":
         # Not np.savez, whose own parameters are names that an output may have.

@@ -39,27 +39,46 @@ def register(app: typer.Typer) -> None:
 
 def run(
     model: ModelArgument,
-    inputs: Annotated[list[Path] | None, typer.Option(
-        "--input", "-i", metavar="FILE",
-        help="A .npy array, a picture, or a directory of them; may be given several times. "
-        "Without it the input is random (seed 0).")] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="A .npy array, a picture, or a directory of them; may be given several times. "
+            "Without it the input is random (seed 0).",
+        ),
+    ] = None,
     device: DeviceOption = "golden",
     config: ConfigOption = None,
-    output: Annotated[Path | None, typer.Option(
-        "--output", "-o", metavar="FILE", help="Write the outputs as .npy, or as .npz.")] = None,
-    maps: Annotated[Path | None, typer.Option(
-        "--maps", metavar="DIR", help="Write each layer's activation maps as PNG.")] = None,
-    waves: Annotated[Path | None, typer.Option(
-        "--waves", metavar="FILE",
-        help="Write waveforms of the simulated accelerator, as .fst or .vcd.")] = None,
-    layer: Annotated[str | None, typer.Option(
-        "--layer", metavar="NAME", help="Run this layer alone for --waves.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the outputs as .npy, or as .npz."
+        ),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option("--maps", metavar="DIR", help="Write each layer's activation maps as PNG."),
+    ] = None,
+    waves: Annotated[
+        Path | None,
+        typer.Option(
+            "--waves",
+            metavar="FILE",
+            help="Write waveforms of the simulated accelerator, as .fst or .vcd.",
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option("--layer", metavar="NAME", help="Run this layer alone for --waves."),
+    ] = None,
     check: CheckOption = False,
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
     as_json: JsonOption = False,
-) -> int:  # fmt: skip
+) -> int:
     """Run MODEL on arrays or pictures and print its outputs."""
     from weft.cli.feeds import gather_feeds, input_rule, shapes_of_files
     from weft.cli.results import check_output_path, save_outputs
@@ -73,9 +92,16 @@ def run(
         if waves is not None or layer is not None:
             opened, tracer = _open_traced(model, device, config, waves, step)
         session = InferenceSession(
-            model, device=opened, config=config, rounding=rounding, check=check,
-            keep_tensors=maps is not None or layer is not None, fallback=fallback,
-            shapes=parse_shapes(shape), progress=step)  # fmt: skip
+            model,
+            device=opened,
+            config=config,
+            rounding=rounding,
+            check=check,
+            keep_tensors=maps is not None or layer is not None,
+            fallback=fallback,
+            shapes=parse_shapes(shape),
+            progress=step,
+        )
     with session:
         if missing := [info for info in session.get_inputs() if None in info.shape]:
             session.set_shapes(shapes_of_files(missing, inputs or []))
@@ -100,21 +126,30 @@ def run(
         save_outputs(output, names, outputs)
     bit_exact = None if profile.bit_exact is None else mismatches == 0
     if as_json:
-        print_json({
-            "model": str(model), "config": profile.config, "device": device, "rule": rule,
-            "results": results, "bit_exact": bit_exact,
-            "mismatches": None if bit_exact is None else mismatches,
-            "maps": [str(path) for path in written],
-            "output": str(output) if output else None,
-            "waves": str(waves) if waves else None, "profile": profile.as_dict(),
-        })  # fmt: skip
+        print_json(
+            {
+                "model": str(model),
+                "config": profile.config,
+                "device": device,
+                "rule": rule,
+                "results": results,
+                "bit_exact": bit_exact,
+                "mismatches": None if bit_exact is None else mismatches,
+                "maps": [str(path) for path in written],
+                "output": str(output) if output else None,
+                "waves": str(waves) if waves else None,
+                "profile": profile.as_dict(),
+            }
+        )
     else:
         if rule:
             print(rule)
         _print(results)
         if profile.cycles is not None:
-            print(f"{profile.cycles:,} cycles on {profile.config}, "
-                  f"{percent(profile.utilization)} of {profile.multipliers} multipliers")
+            print(
+                f"{profile.cycles:,} cycles on {profile.config}, "
+                f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
+            )
         for path in written:
             print(path)
         if output is not None:
@@ -154,7 +189,10 @@ def _result(
     entries = []
     for info, array in zip(session.get_outputs(), arrays, strict=True):
         entry: dict[str, Any] = {
-            "name": info.name, "shape": list(array.shape), "dtype": str(array.dtype)}  # fmt: skip
+            "name": info.name,
+            "shape": list(array.shape),
+            "dtype": str(array.dtype),
+        }
         if array.size <= 4096:
             entry["values"] = array.reshape(-1).tolist()
         if array.ndim == 2 and array.size > 1:

@@ -19,11 +19,16 @@ def register(app: typer.Typer) -> None:
 
 def serve_sim(
     config: ConfigOption = None,
-    port: Annotated[int, typer.Option(
-        "--port", "-p", min=0, max=65535, help="On the loopback interface; 0 for any.")] = 0,
-    as_pty: Annotated[bool, typer.Option(
-        "--pty", help="Serve a device file instead of a port.")] = False,
-) -> int:  # fmt: skip
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", "-p", min=0, max=65535, help="On the loopback interface; 0 for any."
+        ),
+    ] = 0,
+    as_pty: Annotated[
+        bool, typer.Option("--pty", help="Serve a device file instead of a port.")
+    ] = False,
+) -> int:
     """Serve the simulated board until interrupted; prints the name that --device takes."""
     from weft.configuration import get_config
 

@@ -50,16 +50,23 @@ def _compile_resident(model: Graph, graph: Graph, config: Config) -> Program:
     constants = list(lowering.constants.values())
     used, overlap = place_images(lowering, schedule, constants)
     images, fields, usage = emit_images(
-        config, lowering.commands, constants, graph.name, overlap.twins, used)
+        config, lowering.commands, constants, graph.name, overlap.twins, used
+    )
     run = next((step for step in schedule.steps if isinstance(step, RunStep)), None)
     return Program(
-        graph=graph, config=config, fingerprint=fingerprint(config), images=images,
+        graph=graph,
+        config=config,
+        fingerprint=fingerprint(config),
+        images=images,
         steps=tuple(schedule.steps),
         places={
             name: TensorPlace(place.buffer.base, place.layout)
-            for name, place in lowering.places.items() if place.buffer.base >= 0
+            for name, place in lowering.places.items()
+            if place.buffer.base >= 0
         },
         descriptors=describe_descriptors(model, lowering, schedule, fields),
-        layers=describe_layers(model, lowering, host), usage=usage,
-        stream=overlap.plan(lowering, run), resident=tuple(sorted(lowering.resident)),
-    )  # fmt: skip
+        layers=describe_layers(model, lowering, host),
+        usage=usage,
+        stream=overlap.plan(lowering, run),
+        resident=tuple(sorted(lowering.resident)),
+    )

@@ -73,9 +73,13 @@ class Entry:
     def fields(self) -> dict[str, int]:
         """The contract's fields."""
         return {
-            "dy": self.dy, "dx": self.dx, "offset": self.offset, "columns": self.columns,
-            "steps_minus_1": len(self.taps) - 1, "channels": int(self.channels),
-        }  # fmt: skip
+            "dy": self.dy,
+            "dx": self.dx,
+            "offset": self.offset,
+            "columns": self.columns,
+            "steps_minus_1": len(self.taps) - 1,
+            "channels": int(self.channels),
+        }
 
 
 @dataclass(eq=False)

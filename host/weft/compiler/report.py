@@ -35,12 +35,16 @@ def describe_descriptors(
             cycles += predict_cycles(lowering.config, run)
     return tuple(
         DescriptorInfo(
-            graph.nodes[command.node].name, graph.nodes[command.node].operator, command.node,
-            command.macs, complete.get(number, ()), fields[number],
+            graph.nodes[command.node].name,
+            graph.nodes[command.node].operator,
+            command.node,
+            command.macs,
+            complete.get(number, ()),
+            fields[number],
             cycles[number],
         )
         for number, command in enumerate(lowering.commands)
-    )  # fmt: skip
+    )
 
 
 def completed(model: Graph, lowering: Lowering) -> dict[int, tuple[str, ...]]:
@@ -64,9 +68,11 @@ def completed(model: Graph, lowering: Lowering) -> dict[int, tuple[str, ...]]:
 
 
 def describe_layers(
-    model: Graph, lowering: Lowering, host: dict[int, str],
+    model: Graph,
+    lowering: Lowering,
+    host: dict[int, str],
     descriptors: Mapping[int, Sequence[int]] | None = None,
-) -> tuple[LayerInfo, ...]:  # fmt: skip
+) -> tuple[LayerInfo, ...]:
     """Return a row for each layer of the model as imported.
 
     ``descriptors`` gives the numbers of each node's; without it commands are numbered as they are.
@@ -89,8 +95,15 @@ def describe_layers(
             where, reason = "free", "its values stay where they are"
         else:
             where, reason = "accelerator", ""
-        rows.append(LayerInfo(
-            node.name, node.operator, where, reason, count_macs(model, node), numbers,
-            node.outputs,
-        ))  # fmt: skip
+        rows.append(
+            LayerInfo(
+                node.name,
+                node.operator,
+                where,
+                reason,
+                count_macs(model, node),
+                numbers,
+                node.outputs,
+            )
+        )
     return tuple(rows)

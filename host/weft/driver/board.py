@@ -49,8 +49,15 @@ class Board:
         If the board is built from another configuration or contract.
     """
 
-    def __init__(self, transport: Transport, config: Config, *, timeout: float = 0.5,
-                 retries: int = 8, run_timeout: float = 10.0):  # fmt: skip
+    def __init__(
+        self,
+        transport: Transport,
+        config: Config,
+        *,
+        timeout: float = 0.5,
+        retries: int = 8,
+        run_timeout: float = 10.0,
+    ):
         self.transport, self.config, self.run_timeout = transport, config, run_timeout
         self._link = Link(transport, timeout, retries)
         self._pieces = Pieces(config)
@@ -102,7 +109,8 @@ class Board:
             self._link.is_open = False
             raise DeviceMismatch(
                 f"the board was built with fingerprint {facts['fingerprint']:016x}, but "
-                f"{self.config.name} has {mine:016x}")
+                f"{self.config.name} has {mine:016x}"
+            )
 
     def reset(self):
         """Stop whatever the board does and begin afresh; its memories keep their contents."""
@@ -149,8 +157,12 @@ class Board:
             return self._finish_wait(self._link.submit(Request.WAIT), timeout)
 
     def execute(
-        self, writes: Iterable[Block] = (), run: tuple[int, int] | None = None,
-        reads: Sequence[Place] = (), *, timeout: float | None = None,
+        self,
+        writes: Iterable[Block] = (),
+        run: tuple[int, int] | None = None,
+        reads: Sequence[Place] = (),
+        *,
+        timeout: float | None = None,
     ) -> tuple[int, list[bytes]]:
         """Write, run and read in one go, without a pause on the link in between.
 
@@ -187,11 +199,14 @@ class Board:
             for call in calls:
                 self._link.finish(call, timeout or self.run_timeout)
             cycles = self._finish_wait(wait, timeout) if wait else 0
-            return cycles, [b"".join(self._finish_read(place, call) for place, call in group)
-                            for group in asked]  # fmt: skip
+            return cycles, [
+                b"".join(self._finish_read(place, call) for place, call in group) for group in asked
+            ]
 
     def queue(
-        self, writes: Iterable[Block] = (), run: tuple[int, int] | None = None,
+        self,
+        writes: Iterable[Block] = (),
+        run: tuple[int, int] | None = None,
         reads: Sequence[Place] = (),
     ) -> list[Call]:
         """Queue requests in this order and return at once, with the calls of the reads.

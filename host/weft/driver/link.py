@@ -80,8 +80,10 @@ class Link:
         self._ask(Request.RESET, body, body)
         hello = self._ask(Request.HELLO, b"")
         if hello[0] != PROTOCOL_VERSION:
-            raise LinkError(f"the board speaks version {hello[0]} of the protocol, this host "
-                            f"version {PROTOCOL_VERSION}")  # fmt: skip
+            raise LinkError(
+                f"the board speaks version {hello[0]} of the protocol, this host "
+                f"version {PROTOCOL_VERSION}"
+            )
         facts = unpack(REPLY_FIELDS[Request.HELLO], int.from_bytes(hello, "little"))
         self.buffer_bytes, self.buffer_frames = facts["buffer_bytes"], facts["buffer_frames"]
         self._next, self._went_back_to, self._attempts = 1, None, 0
@@ -94,8 +96,9 @@ class Link:
         overhead = OVERHEAD_BYTES + field_bytes(REQUEST_FIELDS[Request.WRITE])
         return min(MAX_PAYLOAD_BYTES, self.buffer_bytes // 2 - overhead)
 
-    def submit(self, kind: Request, fields: Mapping[str, int] | None = None,
-               data: bytes = b"") -> Call:  # fmt: skip
+    def submit(
+        self, kind: Request, fields: Mapping[str, int] | None = None, data: bytes = b""
+    ) -> Call:
         """Queue a request; it is sent when there is room and somebody waits.
 
         Parameters
@@ -110,8 +113,9 @@ class Link:
         head = pack(table, fields or {}).to_bytes(field_bytes(table), "little")
         call = Call(kind, head + data)
         if call.size > self.buffer_bytes:
-            raise ValueError(f"a request must be at most {self.buffer_bytes} bytes, not "
-                             f"{call.size}")  # fmt: skip
+            raise ValueError(
+                f"a request must be at most {self.buffer_bytes} bytes, not {call.size}"
+            )
         self._waiting.append(call)
         return call
 
@@ -200,14 +204,22 @@ class Link:
         if content is None:
             late = self.transport.now() >= deadline
             if self._attempts >= attempts or (late and self._attempts >= self.retries):
-                raise LinkError(f"the board did not answer {self._window[0].kind.name} "
-                                f"(sent {self._attempts + 1} times)")  # fmt: skip
+                raise LinkError(
+                    f"the board did not answer {self._window[0].kind.name} "
+                    f"(sent {self._attempts + 1} times)"
+                )
             self._attempts += 1
             self._send_again()
             return
         kind, sequence, status = content[:3]
-        call = next((call for call in self._window
-                     if call.sequence == sequence and call.kind | REPLY == kind), None)  # fmt: skip
+        call = next(
+            (
+                call
+                for call in self._window
+                if call.sequence == sequence and call.kind | REPLY == kind
+            ),
+            None,
+        )
         if call is None:
             return  # the reply to a request that is answered already
         if status == Status.OK:
@@ -218,8 +230,9 @@ class Link:
         elif status == Status.SEQUENCE and len(content) == 4:
             self._resume_from(content[3])
         elif status == Status.SESSION:
-            raise LinkError("the board has lost the session: it was reset, or nobody spoke to it "
-                            "for too long")  # fmt: skip
+            raise LinkError(
+                "the board has lost the session: it was reset, or nobody spoke to it for too long"
+            )
         else:
             name = Status(status).name if status in list(Status) else str(status)
             raise LinkError(f"the board refused {call.kind.name}: {name}")

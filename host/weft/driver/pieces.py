@@ -48,8 +48,9 @@ class Pieces:
         """Yield the parts of ``block``, each of whole units and at most ``payload`` bytes."""
         size = self.unit_bytes(block.region)
         if len(block.data) % size:
-            raise ValueError(f"{block.region.name} takes units of {size} bytes, not "
-                             f"{len(block.data)} bytes")  # fmt: skip
+            raise ValueError(
+                f"{block.region.name} takes units of {size} bytes, not {len(block.data)} bytes"
+            )
         memory = self._check(block.region, block.address, len(block.data) // size)
         if not memory.writable:
             raise ValueError(f"{block.region.name} cannot be written")
@@ -63,8 +64,10 @@ class Pieces:
         if not memory.readable:
             raise ValueError(f"{place.region.name} cannot be read")
         step = payload // memory.unit_bytes
-        return [Place(place.region, place.address + at, min(step, place.units - at))
-                for at in range(0, place.units, step)]  # fmt: skip
+        return [
+            Place(place.region, place.address + at, min(step, place.units - at))
+            for at in range(0, place.units, step)
+        ]
 
     def check_run(self, first: int, count: int):
         """Raise unless there are ``count`` descriptors from ``first`` on.
@@ -74,14 +77,19 @@ class Pieces:
         if self._rounds and not (0 <= first < self._descriptors and 1 <= count < 1 << 16):
             raise ValueError(
                 f"a run must have 1 to 65535 descriptors from one of {self._descriptors} on, "
-                f"not {count} from {first} on")  # fmt: skip
+                f"not {count} from {first} on"
+            )
         if not self._rounds and (count < 1 or first < 0 or first + count > self._descriptors):
-            raise ValueError(f"a run must stay within descriptors 0 to {self._descriptors - 1}, "
-                             f"not {first} to {first + count - 1}")  # fmt: skip
+            raise ValueError(
+                f"a run must stay within descriptors 0 to {self._descriptors - 1}, "
+                f"not {first} to {first + count - 1}"
+            )
 
     def _check(self, region: Region, address: int, count: int) -> Memory:
         memory = self._memory(region)
         if count < 1 or address < 0 or address + count > memory.units:
-            raise ValueError(f"{region.name} has units 0 to {memory.units - 1}, not {address} to "
-                             f"{address + count - 1}")  # fmt: skip
+            raise ValueError(
+                f"{region.name} has units 0 to {memory.units - 1}, not {address} to "
+                f"{address + count - 1}"
+            )
         return memory

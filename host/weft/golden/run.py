@@ -21,9 +21,15 @@ from weft.golden.operators.context import Context
 from weft.graph import Graph, Node
 
 __all__ = [
-    "accumulate", "initial_states", "next_states", "output_stage", "outputs", "run", "run_node",
+    "accumulate",
+    "initial_states",
+    "next_states",
+    "output_stage",
+    "outputs",
+    "run",
+    "run_node",
     "table",
-]  # fmt: skip
+]
 
 _FUNCTIONS: dict[str, Callable[[Context], Any]] = {
     **dict.fromkeys(linear.LINEAR, linear.linear),
@@ -59,9 +65,10 @@ _FUNCTIONS: dict[str, Callable[[Context], Any]] = {
 
 
 def run(
-    graph: Graph, inputs: Mapping[str, NDArray[Any]],
+    graph: Graph,
+    inputs: Mapping[str, NDArray[Any]],
     states: Mapping[str, NDArray[Any]] | None = None,
-) -> dict[str, NDArray[Any]]:  # fmt: skip
+) -> dict[str, NDArray[Any]]:
     """Return every tensor of ``graph`` by name: inputs, intermediate ones and outputs.
 
     Parameters
@@ -101,8 +108,10 @@ def run(
 def outputs(graph: Graph, values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Return the graph's outputs in the file's shapes; one that is constant is as it is."""
     constants = {name: graph.tensors[name].data for name in graph.outputs}
-    return {name: graph.leave(name, values[name]) if data is None else data
-            for name, data in constants.items()}  # fmt: skip
+    return {
+        name: graph.leave(name, values[name]) if data is None else data
+        for name, data in constants.items()
+    }
 
 
 def initial_states(graph: Graph) -> dict[str, NDArray[Any]]:
@@ -134,9 +143,7 @@ def run_node(
     return result if isinstance(result, tuple) else (result,)
 
 
-def accumulate(
-    graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]
-) -> NDArray[np.int64]:
+def accumulate(graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
     """Return the accumulators, bias included, of a convolution or fully connected ``node``.
 
     They have the output's shape, and ``output_stage(graph, node)`` turns them into its values.

@@ -94,13 +94,19 @@ def _facts(graph: Graph, node: Node, receptive_field: tuple[int, int]) -> LayerF
     weighted = node.operator in (*_CONVOLUTIONS, "FULLY_CONNECTED")
     attributes = node.attributes
     return LayerFacts(
-        name=node.name, operator=node.operator, kernel=_kernel(graph, node),
-        stride=_pair(attributes.get("stride")), dilation=_pair(attributes.get("dilation")),
-        padding=_padding(attributes), input_shape=input_shape, output_shape=output_shape,
+        name=node.name,
+        operator=node.operator,
+        kernel=_kernel(graph, node),
+        stride=_pair(attributes.get("stride")),
+        dilation=_pair(attributes.get("dilation")),
+        padding=_padding(attributes),
+        input_shape=input_shape,
+        output_shape=output_shape,
         parameters=sum(prod(c.shape) for c in constants) if weighted else 0,
         dense_parameters=(prod(input_shape) + 1) * prod(output_shape) if weighted else None,
-        receptive_field=receptive_field, macs=layer_macs(graph, node),
-    )  # fmt: skip
+        receptive_field=receptive_field,
+        macs=layer_macs(graph, node),
+    )
 
 
 def _kernel(graph: Graph, node: Node) -> tuple[int, int] | None:

@@ -212,8 +212,10 @@ class Graph:
         """Return feeds of the file's shapes with an image dimension."""
         if self.declared is None:
             return dict(feeds)
-        return {name: np.asarray(array).reshape(self.tensors[name].shape)
-                for name, array in feeds.items()}  # fmt: skip
+        return {
+            name: np.asarray(array).reshape(self.tensors[name].shape)
+            for name, array in feeds.items()
+        }
 
     def leave(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
         """Return an output in the file's shape."""

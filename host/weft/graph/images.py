@@ -20,15 +20,23 @@ Shape = tuple[int, ...]
 
 _AXES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     **dict.fromkeys(("CONCATENATION", "GATHER", "ARG_MAX"), lambda a: {"axis": a["axis"] + 1}),
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"),
-                    lambda a: {"axes": tuple(axis + 1 for axis in a["axes"])}),
+    **dict.fromkeys(
+        ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"),
+        lambda a: {"axes": tuple(axis + 1 for axis in a["axes"])},
+    ),
     "TRANSPOSE": lambda a: {"permutation": (0, *(axis + 1 for axis in a["permutation"]))},
     "PAD": lambda a: {"paddings": ((0, 0), *a["paddings"])},
     "SLICE": lambda a: {"begin": (0, *a["begin"]), "size": (1, *a["size"])},
-}  # fmt: skip
+}
 _BROADCAST = (
-    "ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM", "SELECT",
-)  # fmt: skip
+    "ADD",
+    "SUB",
+    "MUL",
+    "SQUARED_DIFFERENCE",
+    "MAXIMUM",
+    "MINIMUM",
+    "SELECT",
+)
 _ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
 
 
@@ -73,8 +81,9 @@ def _keeps_images(graph: Graph, node: Node, count: int) -> bool:
             return rank > 1
         case operator if operator in _BROADCAST:
             return all(
-                len(t.shape) == rank if t.data is None
-                else len(t.shape) < rank or t.shape[0] == 1 for t in operands)
+                len(t.shape) == rank if t.data is None else len(t.shape) < rank or t.shape[0] == 1
+                for t in operands
+            )
     return True
 
 
@@ -100,14 +109,17 @@ class _OneImage:
         for node in graph.nodes:
             self._add(node)
         declared = {
-            name: graph.tensors[name].shape for name in (*graph.inputs, *graph.outputs)
+            name: graph.tensors[name].shape
+            for name in (*graph.inputs, *graph.outputs)
             if graph.tensors[name].data is None
-        }  # fmt: skip
+        }
         states = tuple(
             replace(state, initial=state.initial.reshape(image_shape(state.initial.shape)))
-            for state in graph.states)
+            for state in graph.states
+        )
         return graph.replace(
-            nodes=tuple(self._nodes), tensors=self._tensors, states=states, declared=declared)
+            nodes=tuple(self._nodes), tensors=self._tensors, states=states, declared=declared
+        )
 
     def _add(self, node: Node) -> None:
         operands = [self._graph.tensors[name] for name in node.inputs if name is not None]
@@ -139,8 +151,14 @@ class _OneImage:
                 outputs.append(name)
                 continue
             outputs.append(self._new(name, replace(tensor, shape=wide)))
-        self._nodes.append(replace(
-            node, inputs=inputs, outputs=tuple(outputs), attributes={**node.attributes, **changes}))
+        self._nodes.append(
+            replace(
+                node,
+                inputs=inputs,
+                outputs=tuple(outputs),
+                attributes={**node.attributes, **changes},
+            )
+        )
         for wide, name in zip(outputs, node.outputs, strict=True):
             if wide != name:
                 self._nodes.append(Node("RESHAPE", name, (wide,), (name,)))

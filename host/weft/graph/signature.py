@@ -55,7 +55,8 @@ def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
         tensor, array = graph.tensors[name], feeds[name]
         if not isinstance(array, np.ndarray):
             raise ModelError(
-                f"input {name} must be an array of {tensor.dtype}, not {type(array).__name__}")
+                f"input {name} must be an array of {tensor.dtype}, not {type(array).__name__}"
+            )
         if array.dtype != tensor.dtype:
             raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
         shape = graph.shape(name)

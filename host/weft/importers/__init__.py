@@ -15,9 +15,10 @@ _MAX_BYTES = 1 << 30
 
 
 def load_model(
-    path: str | Path, rounding: str | None = None,
+    path: str | Path,
+    rounding: str | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
-) -> Graph:  # fmt: skip
+) -> Graph:
     """Read a quantised ``.tflite`` or ONNX model.
 
     Parameters
@@ -58,7 +59,8 @@ def load_model(
         from weft.importers.onnx.walk import import_onnx
 
         return import_onnx(
-            data, path.stem, rounding or "onnxruntime", source=str(path), shapes=shapes)
+            data, path.stem, rounding or "onnxruntime", source=str(path), shapes=shapes
+        )
     except ModelError as error:
         # Names in a damaged file can hold anything; the message stays one line.
         text = str(error)

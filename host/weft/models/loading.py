@@ -55,9 +55,11 @@ def find_model(model: str | Path) -> Path:
 
 
 def load(
-    model: str | Path | Graph | Program, config: ConfigChoice = None,
-    rounding: str | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
-) -> Graph | Program:  # fmt: skip
+    model: str | Path | Graph | Program,
+    config: ConfigChoice = None,
+    rounding: str | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Graph | Program:
     """Return the graph of a model, or the program in a ``.weft`` file.
 
     Raises
@@ -87,9 +89,11 @@ def load(
 
 
 def compile(
-    model: str | Path | Graph, config: ConfigChoice = DEFAULT_CONFIG,
-    rounding: str | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
-) -> Program:  # fmt: skip
+    model: str | Path | Graph,
+    config: ConfigChoice = DEFAULT_CONFIG,
+    rounding: str | None = None,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Program:
     """Compile a model for one accelerator.
 
     Parameters

@@ -18,8 +18,10 @@ from weft.errors import ModelError
 __all__ = ["PUBLIC_MODELS", "SOURCE", "PublicModel", "fetch", "locate", "model_folder"]
 
 # MLPerf Tiny's reference models, at a commit of 2025.
-SOURCE = ("https://raw.githubusercontent.com/mlcommons/tiny/"
-          "1afd2c9820f795965a6134facd0b4dfae41ef23f/benchmark/training/")  # fmt: skip
+SOURCE = (
+    "https://raw.githubusercontent.com/mlcommons/tiny/"
+    "1afd2c9820f795965a6134facd0b4dfae41ef23f/benchmark/training/"
+)
 _CONNECT_SECONDS, _FETCH_SECONDS = 30.0, 300.0
 _BLOCK = 1 << 16
 
@@ -41,24 +43,43 @@ class PublicModel:
         return self.name + Path(self.path).suffix
 
 
-PUBLIC_MODELS = {model.name: model for model in [
-    PublicModel(
-        "ic_resnet8_int8", "image classification (CIFAR-10), ResNet-8",
-        "image_classification/trained_models/pretrainedResnet_quant.tflite", 98_496,
-        "3c002613d1b2475eb51dd78dfb85a546c8ae658dee71cf6ade43b022fe205415", "Apache-2.0"),
-    PublicModel(
-        "vww_mobilenet_int8", "visual wake words (a person or none), MobileNetV1 0.25",
-        "visual_wake_words/trained_models/vww_96_int8.tflite", 333_288,
-        "597a384c8c2c8a1276f04702f25013b7838f2f814f1ca7c174d295b73e3d6b7b", "Apache-2.0"),
-    PublicModel(
-        "kws_dscnn_int8", "keyword spotting (12 words), DS-CNN",
-        "keyword_spotting/trained_models/kws_ref_model.tflite", 53_936,
-        "aeea436800704fce17b17292e4412630ad856e9d777c044c64ef748a880bd0ae", "Apache-2.0"),
-    PublicModel(
-        "ad_autoencoder_int8", "anomaly detection (machine sounds), autoencoder",
-        "anomaly_detection/trained_models/ad01_int8.tflite", 276_976,
-        "87cf24194ef93d1d9b11a591d805526b98008e351655d29883c825c9c106ba24", "MIT"),
-]}  # fmt: skip
+PUBLIC_MODELS = {
+    model.name: model
+    for model in [
+        PublicModel(
+            "ic_resnet8_int8",
+            "image classification (CIFAR-10), ResNet-8",
+            "image_classification/trained_models/pretrainedResnet_quant.tflite",
+            98_496,
+            "3c002613d1b2475eb51dd78dfb85a546c8ae658dee71cf6ade43b022fe205415",
+            "Apache-2.0",
+        ),
+        PublicModel(
+            "vww_mobilenet_int8",
+            "visual wake words (a person or none), MobileNetV1 0.25",
+            "visual_wake_words/trained_models/vww_96_int8.tflite",
+            333_288,
+            "597a384c8c2c8a1276f04702f25013b7838f2f814f1ca7c174d295b73e3d6b7b",
+            "Apache-2.0",
+        ),
+        PublicModel(
+            "kws_dscnn_int8",
+            "keyword spotting (12 words), DS-CNN",
+            "keyword_spotting/trained_models/kws_ref_model.tflite",
+            53_936,
+            "aeea436800704fce17b17292e4412630ad856e9d777c044c64ef748a880bd0ae",
+            "Apache-2.0",
+        ),
+        PublicModel(
+            "ad_autoencoder_int8",
+            "anomaly detection (machine sounds), autoencoder",
+            "anomaly_detection/trained_models/ad01_int8.tflite",
+            276_976,
+            "87cf24194ef93d1d9b11a591d805526b98008e351655d29883c825c9c106ba24",
+            "MIT",
+        ),
+    ]
+}
 
 
 def model_folder() -> Path:
@@ -78,8 +99,9 @@ def locate(model: PublicModel) -> Path | None:
         path = Path(folder, model.file)
         if path.is_file():
             if (found := _checksum(path)) != model.sha256:
-                raise ModelError(f"{path} is not the public model: its SHA-256 is {found}, not "
-                                 f"{model.sha256}")  # fmt: skip
+                raise ModelError(
+                    f"{path} is not the public model: its SHA-256 is {found}, not {model.sha256}"
+                )
             return path
     path = model_folder() / model.file
     return path if path.is_file() and _checksum(path) == model.sha256 else None
@@ -96,15 +118,18 @@ def fetch(name: str) -> Path:
         If there is no such model, it cannot be fetched, or what comes is something else.
     """
     if name not in PUBLIC_MODELS:
-        raise ModelError(f"there is no public model {name!r}; choose from "
-                         f"{', '.join(PUBLIC_MODELS)}")  # fmt: skip
+        raise ModelError(
+            f"there is no public model {name!r}; choose from {', '.join(PUBLIC_MODELS)}"
+        )
     model = PUBLIC_MODELS[name]
     if (path := locate(model)) is not None:
         return path
     content = _download(SOURCE + model.path, model.size)
     if (found := hashlib.sha256(content).hexdigest()) != model.sha256:
-        raise ModelError(f"what came from {SOURCE}{model.path} is not {name}: {len(content)} bytes "
-                         f"with SHA-256 {found}, not {model.sha256}")  # fmt: skip
+        raise ModelError(
+            f"what came from {SOURCE}{model.path} is not {name}: {len(content)} bytes "
+            f"with SHA-256 {found}, not {model.sha256}"
+        )
     path = model_folder() / model.file
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, content)
@@ -130,8 +155,10 @@ def _download(url: str, size: int) -> bytes:
         request = Request(url, headers={"User-Agent": "weft"})
         try:
             with build_opener(_SafeRedirects).open(request, timeout=_CONNECT_SECONDS) as answer:
-                while len(content) <= size and time.monotonic() < deadline and (
-                    block := answer.read1(min(_BLOCK, size + 1 - len(content)))
+                while (
+                    len(content) <= size
+                    and time.monotonic() < deadline
+                    and (block := answer.read1(min(_BLOCK, size + 1 - len(content))))
                 ):
                     content.extend(block)
         except (OSError, HTTPException, ValueError) as error:  # URLError and timeouts are OSErrors

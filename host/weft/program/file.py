@@ -106,7 +106,8 @@ def _read_members(path: Path) -> dict[str, bytes]:
     if manifest["version"] != FILE_VERSION:
         raise ModelError(
             f"its version is {manifest['version']}, this Weft reads {FILE_VERSION}; "
-            f"compile the model again")  # fmt: skip
+            f"compile the model again"
+        )
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
     if digests != manifest["sha256"]:
         raise ModelError("it is damaged (a checksum differs)")
@@ -136,9 +137,12 @@ def _program_in(members: Mapping[str, bytes]) -> Program:
         layers=tuple(LayerInfo(**_tuples(info)) for info in body["layers"]),
         usage={name: (used, available) for name, (used, available) in body["usage"].items()},
         stream=StreamPlan(
-            tuple(StreamSet(**item) for item in body["stream"]["sets"]), body["stream"]["cut"],
-            body["stream"]["note"]),
-        streamed=bool(body["streamed"]), resident=tuple(body["resident"]),
+            tuple(StreamSet(**item) for item in body["stream"]["sets"]),
+            body["stream"]["cut"],
+            body["stream"]["note"],
+        ),
+        streamed=bool(body["streamed"]),
+        resident=tuple(body["resident"]),
     )
 
 
@@ -167,9 +171,11 @@ def _graph_out(graph: Graph, members: dict[str, bytes]) -> dict[str, Any]:
     tensors = []
     for number, (name, tensor) in enumerate(graph.tensors.items()):
         record: dict[str, Any] = {
-            "name": name, "shape": tensor.shape, "dtype": tensor.dtype.str,
+            "name": name,
+            "shape": tensor.shape,
+            "dtype": tensor.dtype.str,
             "constant": tensor.data is not None,
-        }  # fmt: skip
+        }
         if tensor.quantization is not None:
             # A float32 survives the way through JSON's float64 unchanged.
             record["scale"] = tensor.quantization.scale.astype(float).tolist()
@@ -179,15 +185,24 @@ def _graph_out(graph: Graph, members: dict[str, bytes]) -> dict[str, Any]:
             members[f"tensors/{number}.npy"] = _array_out(tensor.data)
         tensors.append(record)
     return {
-        "name": graph.name, "inputs": graph.inputs, "outputs": graph.outputs,
-        "rounding": graph.rounding, "tensors": tensors,
+        "name": graph.name,
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "rounding": graph.rounding,
+        "tensors": tensors,
         "states": [_state_out(state, number, members) for number, state in enumerate(graph.states)],
         "declared": graph.declared,
         "nodes": [
-            {"operator": n.operator, "name": n.name, "inputs": n.inputs, "outputs": n.outputs,
-             "attributes": dict(n.attributes)} for n in graph.nodes
+            {
+                "operator": n.operator,
+                "name": n.name,
+                "inputs": n.inputs,
+                "outputs": n.outputs,
+                "attributes": dict(n.attributes),
+            }
+            for n in graph.nodes
         ],
-    }  # fmt: skip
+    }
 
 
 def _state_out(state: State, number: int, members: dict[str, bytes]) -> dict[str, str]:
@@ -213,10 +228,13 @@ def _graph_in(record: Mapping[str, Any], members: Mapping[str, bytes]) -> Graph:
             data = _array_in(members[f"tensors/{number}.npy"])
         if "scale" in item:
             quantization = Quantization(
-                np.array(item["scale"], np.float32), np.array(item["zero_point"], np.int64),
-                item["axis"])  # fmt: skip
+                np.array(item["scale"], np.float32),
+                np.array(item["zero_point"], np.int64),
+                item["axis"],
+            )
         tensors[item["name"]] = Tensor(
-            item["name"], tuple(item["shape"]), np.dtype(item["dtype"]), quantization, data)
+            item["name"], tuple(item["shape"]), np.dtype(item["dtype"]), quantization, data
+        )
     nodes = []
     for node in record["nodes"]:
         attributes = _tuples(node.pop("attributes"))
@@ -226,7 +244,14 @@ def _graph_in(record: Mapping[str, Any], members: Mapping[str, bytes]) -> Graph:
         for number, item in enumerate(record["states"])
     )
     return Graph(
-        record["name"], tuple(nodes), tensors, tuple(record["inputs"]), tuple(record["outputs"]),
-        record["rounding"], states,
-        None if record["declared"] is None
-        else {name: tuple(shape) for name, shape in record["declared"].items()})  # fmt: skip
+        record["name"],
+        tuple(nodes),
+        tensors,
+        tuple(record["inputs"]),
+        tuple(record["outputs"]),
+        record["rounding"],
+        states,
+        None
+        if record["declared"] is None
+        else {name: tuple(shape) for name, shape in record["declared"].items()},
+    )

@@ -137,9 +137,7 @@ class Layout:
         return np.frombuffer(data, np.int8)[self.indices()]
 
 
-def default_layout(
-    config: Config, size: tuple[int, int, int], *, narrowest: int
-) -> Layout:
+def default_layout(config: Config, size: tuple[int, int, int], *, narrowest: int) -> Layout:
     """Return the densest layout of a (height, width, channels) map.
 
     ``narrowest`` is the least pixel pitch in bytes: ``config.lanes`` where the accelerator
@@ -152,6 +150,11 @@ def default_layout(
         packing += 1
     pixel = columns >> packing if packing else -(-channels // columns) * columns
     return Layout(
-        height=height, width=width, channels=channels, columns=columns, packing=packing,
-        pixel_bytes=pixel, row_words=-(-width * pixel // columns),
-    )  # fmt: skip
+        height=height,
+        width=width,
+        channels=channels,
+        columns=columns,
+        packing=packing,
+        pixel_bytes=pixel,
+        row_words=-(-width * pixel // columns),
+    )

@@ -13,9 +13,16 @@ from weft.graph import Graph
 from weft.program.layout import Layout
 
 __all__ = [
-    "DescriptorInfo", "HostStep", "Image", "LayerInfo", "Program", "RunStep", "StreamPlan",
-    "StreamSet", "TensorPlace",
-]  # fmt: skip
+    "DescriptorInfo",
+    "HostStep",
+    "Image",
+    "LayerInfo",
+    "Program",
+    "RunStep",
+    "StreamPlan",
+    "StreamSet",
+    "TensorPlace",
+]
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,20 @@ def layer_rows(graph: Graph, program: Program | None, multipliers: int) -> list[
     tensor), ``where``, ``reason``, ``predicted_cycles`` and ``utilization``; the last four are None
     without a program.
     """
-    return [_row(fact, program, node.outputs[0], multipliers)
-            for node, fact in zip(graph.nodes, analyse(graph), strict=True)]  # fmt: skip
+    return [
+        _row(fact, program, node.outputs[0], multipliers)
+        for node, fact in zip(graph.nodes, analyse(graph), strict=True)
+    ]
 
 
 def memory_use(program: Program | None) -> dict[str, dict[str, int]] | None:
     """Return bytes ``used`` and ``available`` of each memory; None without a program."""
     if program is None:
         return None
-    return {name.lower(): {"used": used, "available": available}
-            for name, (used, available) in program.usage.items()}  # fmt: skip
+    return {
+        name.lower(): {"used": used, "available": available}
+        for name, (used, available) in program.usage.items()
+    }
 
 
 def _row(

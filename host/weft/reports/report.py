@@ -37,9 +37,7 @@ class Subject:
     config: Config
     problem: str | None = None
 
-    def report(
-        self, device: str, feed: Mapping[str, NDArray[Any]], label: str
-    ) -> "Report":
+    def report(self, device: str, feed: Mapping[str, NDArray[Any]], label: str) -> "Report":
         """Run one image, called ``label``, on ``device`` and gather what there is to tell.
 
         Raises
@@ -53,18 +51,34 @@ class Subject:
             raise CapacityError(self.problem or "")
         on_golden = device == "golden" or self.program is None
         session = InferenceSession(
-            self.graph if on_golden else self.program or self.graph, device=device,
-            config=self.config, keep_tensors=True)
+            self.graph if on_golden else self.program or self.graph,
+            device=device,
+            config=self.config,
+            keep_tensors=True,
+        )
         with session:
             arrays = session.run(None, feed)
-            outputs = [Output.of(info.name, array)
-                       for info, array in zip(session.get_outputs(), arrays, strict=True)]
-            maps = {name: _png(picture)
-                    for _, _, name, picture in pictures(session.graph, session.tensors)}
+            outputs = [
+                Output.of(info.name, array)
+                for info, array in zip(session.get_outputs(), arrays, strict=True)
+            ]
+            maps = {
+                name: _png(picture)
+                for _, _, name, picture in pictures(session.graph, session.tensors)
+            }
             profile = session.profile
         rows = layer_rows(self.graph, self.program, self.config.multipliers)
-        return Report(self, device, label, rows, memory_use(self.program), profile, maps, outputs,
-                      None if on_golden else self._counted(profile))
+        return Report(
+            self,
+            device,
+            label,
+            rows,
+            memory_use(self.program),
+            profile,
+            maps,
+            outputs,
+            None if on_golden else self._counted(profile),
+        )
 
     def _counted(self, profile: Profile) -> dict[str, Any]:
         """Return the profile's rows by the name of the tensor that each layer gives."""
@@ -117,9 +131,11 @@ class Report:
 
 
 def subject(
-    model: str | Path, config: ConfigChoice, rounding: str | None,
+    model: str | Path,
+    config: ConfigChoice,
+    rounding: str | None,
     shapes: Mapping[str, Sequence[int]] | None = None,
-) -> Subject:  # fmt: skip
+) -> Subject:
     """Load and compile what ``model`` names.
 
     Raises

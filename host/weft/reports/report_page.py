@@ -30,18 +30,31 @@ def render(report: Report) -> str:
     """Return the page."""
     subject = report.subject
     title = f"{subject.name} on {subject.config.name}"
-    return "\n".join([
-        "<!doctype html>", '<html lang="en">', '<head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>{escape(title)}</title>", f"<style>{_STYLE}</style></head>", "<body>",
-        f"<h1>{escape(title)}</h1>",
-        f"<p>One inference of {escape(report.label)} on device {escape(report.device)}; "
-        f"rounding as {escape(subject.graph.rounding)}; weft {__version__}.</p>",
-        *([f"<p><b>{escape(subject.problem)}</b></p>"] if subject.problem else []),
-        _facts(report), "<h2>Outputs</h2>", *map(_output, report.outputs),
-        "<h2>Layers</h2>", _layers(report),
-        *_host_layers(report.rows), *_memory(report), *_maps(report), "</body></html>", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en">',
+            '<head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width">',
+            f"<title>{escape(title)}</title>",
+            f"<style>{_STYLE}</style></head>",
+            "<body>",
+            f"<h1>{escape(title)}</h1>",
+            f"<p>One inference of {escape(report.label)} on device {escape(report.device)}; "
+            f"rounding as {escape(subject.graph.rounding)}; weft {__version__}.</p>",
+            *([f"<p><b>{escape(subject.problem)}</b></p>"] if subject.problem else []),
+            _facts(report),
+            "<h2>Outputs</h2>",
+            *map(_output, report.outputs),
+            "<h2>Layers</h2>",
+            _layers(report),
+            *_host_layers(report.rows),
+            *_memory(report),
+            *_maps(report),
+            "</body></html>",
+            "",
+        ]
+    )
 
 
 def _facts(report: Report) -> str:
@@ -55,10 +68,12 @@ def _facts(report: Report) -> str:
     if predicted:
         facts.append(("cycles predicted", f"{predicted:,}"))
     if profile.cycles:
-        facts += [("cycles counted", f"{profile.cycles:,}"),
-                  ("utilisation", _percent(profile.utilization)),
-                  ("bytes to the board", f"{profile.link.bytes_to_board:,}"),
-                  ("bytes back", f"{profile.link.bytes_from_board:,}")]
+        facts += [
+            ("cycles counted", f"{profile.cycles:,}"),
+            ("utilisation", _percent(profile.utilization)),
+            ("bytes to the board", f"{profile.link.bytes_to_board:,}"),
+            ("bytes back", f"{profile.link.bytes_from_board:,}"),
+        ]
     cells = "".join(f"<div><small>{name}</small><b>{value}</b></div>" for name, value in facts)
     return f'<div class="facts">{cells}</div>'
 
@@ -72,21 +87,38 @@ def _output(output: Any) -> str:
 
 def _layers(report: Report) -> str:
     counted = report.counted
-    heads = ["layer", "operator", "where", ">input", ">output", ">parameters", ">MACs",
-             ">predicted"]
+    heads = [
+        "layer",
+        "operator",
+        "where",
+        ">input",
+        ">output",
+        ">parameters",
+        ">MACs",
+        ">predicted",
+    ]
     if counted is not None:
         heads += [">counted", ">busy", ">waits for input", ">waits for output"]
     longest = max([row["predicted_cycles"] or 0 for row in report.rows], default=0)
     body = []
     for row in report.rows:
         cycles, use = row["predicted_cycles"], row["utilization"]
-        cells = [row["name"], row["operator"], row["where"] or "", _shape(row["input_shape"]),
-                 _shape(row["output_shape"]), _count(row["parameters"]), _count(row["macs"]),
-                 _count(cycles)]
+        cells = [
+            row["name"],
+            row["operator"],
+            row["where"] or "",
+            _shape(row["input_shape"]),
+            _shape(row["output_shape"]),
+            _count(row["parameters"]),
+            _count(row["macs"]),
+            _count(cycles),
+        ]
         if counted is not None:
             layer = counted.get(row["output"])
-            cells += [_count(getattr(layer, name, None))
-                      for name in ("cycles", "busy", "wait_input", "wait_output")]
+            cells += [
+                _count(getattr(layer, name, None))
+                for name in ("cycles", "busy", "wait_input", "wait_output")
+            ]
             use = layer.utilization if layer is not None else None
         body.append((cells, [cycles / longest if cycles else None, use if row["macs"] else None]))
     return _table([*heads, "share of the longest", "utilisation"], body)
@@ -94,26 +126,37 @@ def _layers(report: Report) -> str:
 
 def _table(heads: Sequence[str], body: Iterable[tuple[Sequence[str], Sequence[float | None]]]):
     right = [head.startswith(">") for head in heads]
-    lines = ["".join(f"<th{' class=n' * r}>{escape(h.removeprefix('>'))}</th>"
-                     for h, r in zip(heads, right, strict=True))]
+    lines = [
+        "".join(
+            f"<th{' class=n' * r}>{escape(h.removeprefix('>'))}</th>"
+            for h, r in zip(heads, right, strict=True)
+        )
+    ]
     for cells, shares in body:
-        texts = [f"<td{' class=n' * r}>{escape(cell)}</td>"
-                 for cell, r in zip(cells, right, strict=False)]
+        texts = [
+            f"<td{' class=n' * r}>{escape(cell)}</td>"
+            for cell, r in zip(cells, right, strict=False)
+        ]
         lines.append("".join([*texts, *(f"<td>{_bar(share)}</td>" for share in shares)]))
     rows = "\n".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="scroll"><table>{rows}</table></div>'
 
 
 def _host_layers(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return [f"<p>{escape(row['name'])} runs on the host: {escape(row['reason'] or '')}</p>"
-            for row in rows if row["where"] == "host"]
+    return [
+        f"<p>{escape(row['name'])} runs on the host: {escape(row['reason'] or '')}</p>"
+        for row in rows
+        if row["where"] == "host"
+    ]
 
 
 def _memory(report: Report) -> list[str]:
     if report.memory is None:
         return []
-    body = [([name, _count(use["used"]), _count(use["available"])],
-             [use["used"] / use["available"]]) for name, use in report.memory.items()]
+    body = [
+        ([name, _count(use["used"]), _count(use["available"])], [use["used"] / use["available"]])
+        for name, use in report.memory.items()
+    ]
     return ["<h2>Memory</h2>", _table(["memory", ">bytes used", ">available", "share"], body)]
 
 
@@ -121,15 +164,24 @@ def _maps(report: Report) -> list[str]:
     figures = []
     for row in report.rows:
         if (data := report.maps.get(row["output"])) is not None:
-            caption = f"{escape(row['name'])}<br><small>{escape(row['operator'])}, " \
-                      f"{_shape(row['output_shape'])}</small>"
-            figures.append(f'<figure><img alt="{escape(row["name"])}" loading="lazy" '
-                           f'src="data:image/png;base64,{data}">'
-                           f"<figcaption>{caption}</figcaption></figure>")
+            caption = (
+                f"{escape(row['name'])}<br><small>{escape(row['operator'])}, "
+                f"{_shape(row['output_shape'])}</small>"
+            )
+            figures.append(
+                f'<figure><img alt="{escape(row["name"])}" loading="lazy" '
+                f'src="data:image/png;base64,{data}">'
+                f"<figcaption>{caption}</figcaption></figure>"
+            )
     if not figures:
         return []
-    return ["<h2>Activation maps</h2>", "<p>A tile a channel; dark is the smallest value of the "
-            "layer, bright the largest.</p>", '<div class="maps">', *figures, "</div>"]
+    return [
+        "<h2>Activation maps</h2>",
+        "<p>A tile a channel; dark is the smallest value of the layer, bright the largest.</p>",
+        '<div class="maps">',
+        *figures,
+        "</div>",
+    ]
 
 
 def _bar(share: float | None) -> str:

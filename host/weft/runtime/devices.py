@@ -181,14 +181,27 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
         done = board.statistics
         simulated_cycles, simulation_seconds = transport.simulated()
         return LinkProfile(
-            bytes_to_board=done.bytes_to_board, bytes_from_board=done.bytes_from_board,
-            seconds=done.seconds, retries=done.retries, simulated_cycles=simulated_cycles,
-            simulation_seconds=simulation_seconds)  # fmt: skip
+            bytes_to_board=done.bytes_to_board,
+            bytes_from_board=done.bytes_from_board,
+            seconds=done.seconds,
+            retries=done.retries,
+            simulated_cycles=simulated_cycles,
+            simulation_seconds=simulation_seconds,
+        )
 
     memories = _BoardMemories(board)
     return OpenDevice(
-        name, config, memories, traffic, lambda: memories.cycles, board.close,
-        _BoardMarks(board), Pipeline(board), board.clock_hz, transport.check_process)  # fmt: skip
+        name,
+        config,
+        memories,
+        traffic,
+        lambda: memories.cycles,
+        board.close,
+        _BoardMarks(board),
+        Pipeline(board),
+        board.clock_hz,
+        transport.check_process,
+    )
 
 
 class _BoardMemories:

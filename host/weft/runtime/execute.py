@@ -21,10 +21,17 @@ from weft.graph import Graph
 from weft.program import HostStep, Program, RunStep
 
 __all__ = [
-    "Device", "Inspect", "check_device", "load_program", "read_counters", "read_tensor",
-    "run_counters", "run_host",
-    "run_program", "write_tensor",
-]  # fmt: skip
+    "Device",
+    "Inspect",
+    "check_device",
+    "load_program",
+    "read_counters",
+    "read_tensor",
+    "run_counters",
+    "run_host",
+    "run_program",
+    "write_tensor",
+]
 
 Values = dict[str, NDArray[Any]]
 Inspect = Callable[[int, Values], None]
@@ -52,7 +59,8 @@ def check_device(program: Program, config: Config) -> None:
         raise DeviceMismatch(
             f"the program was compiled for {program.config.name} "
             f"({program.fingerprint:016x}), the device is {config.name} "
-            f"({fingerprint(config):016x})")  # fmt: skip
+            f"({fingerprint(config):016x})"
+        )
 
 
 def load_program(program: Program, device: Device, config: Config) -> None:
@@ -82,9 +90,11 @@ def read_tensor(program: Program, device: Device, name: str) -> NDArray[np.int8]
 
 
 def run_program(
-    program: Program, device: Device, inputs: Mapping[str, NDArray[Any]],
+    program: Program,
+    device: Device,
+    inputs: Mapping[str, NDArray[Any]],
     inspect: Inspect | None = None,
-) -> Values:  # fmt: skip
+) -> Values:
     """Run one image and return all tensors that the host came to know.
 
     Parameters
@@ -104,9 +114,7 @@ def run_program(
     return values
 
 
-def read_counters(
-    device: Device, first: int, number: int, count: int
-) -> dict[int, dict[str, int]]:
+def read_counters(device: Device, first: int, number: int, count: int) -> dict[int, dict[str, int]]:
     """Return the counters of ``count`` descriptors from ``first`` on, as those of ``number`` on."""
     data = device.read(Region.COUNTER, first * COUNTER_STRIDE, count * COUNTER_STRIDE)
     return _counters_in(data, number)
@@ -125,19 +133,25 @@ def run_counters(program: Program, device: Device, step: RunStep) -> dict[int, d
         counters = _counters_in(data, step.first)
         for first in range(saved, step.count, chunk):
             counters |= read_counters(
-                device, (step.first + first) % slots, step.first + first, chunk)
-    return {number: counts for number, counts in counters.items()
-            if program.descriptors[number].operator != "MOVE"}  # fmt: skip
+                device, (step.first + first) % slots, step.first + first, chunk
+            )
+    return {
+        number: counts
+        for number, counts in counters.items()
+        if program.descriptors[number].operator != "MOVE"
+    }
 
 
 def _counters_in(data: bytes, number: int) -> dict[int, dict[str, int]]:
     size, names = COUNTER_STRIDE, [counter.name for counter in COUNTERS]
-    words = [int.from_bytes(data[i : i + COUNTER_BYTES], "little")
-             for i in range(0, len(data), COUNTER_BYTES)]  # fmt: skip
+    words = [
+        int.from_bytes(data[i : i + COUNTER_BYTES], "little")
+        for i in range(0, len(data), COUNTER_BYTES)
+    ]
     return {
         number + n: dict(zip(names, words[n * size : n * size + len(names)], strict=True))
         for n in range(len(words) // size)
-    }  # fmt: skip
+    }
 
 
 def run_host(graph: Graph, step: HostStep, values: Values) -> None:

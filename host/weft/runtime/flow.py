@@ -74,9 +74,7 @@ class ImageFlow:
         if self._queue or self._turn:
             self._read_counters()
 
-    def results(
-        self, feeds: Iterator[Mapping[str, NDArray[Any]]]
-    ) -> Generator[Values, None, None]:
+    def results(self, feeds: Iterator[Mapping[str, NDArray[Any]]]) -> Generator[Values, None, None]:
         """Yield all tensors that the host came to know of each image.
 
         Up to two further images are taken from ``feeds`` before a result is given.
@@ -178,10 +176,14 @@ class ImageFlow:
     def _read(self, image: _Image) -> list[tuple[str, Any]]:
         assert self._device.queue is not None
         return [
-            (name, self._device.queue.read(
-                Region.ACTIVATION, self._base(image, name), self._program.places[name].units))
+            (
+                name,
+                self._device.queue.read(
+                    Region.ACTIVATION, self._base(image, name), self._program.places[name].units
+                ),
+            )
             for name in self._step.reads
-        ]  # fmt: skip
+        ]
 
     def _collect(self, image: _Image, tickets: list[tuple[str, Any]]) -> Values | None:
         assert self._device.queue is not None

@@ -90,10 +90,11 @@ class LinkProfile:
         return LinkProfile(
             bytes_to_board=self.bytes_to_board - before.bytes_to_board,
             bytes_from_board=self.bytes_from_board - before.bytes_from_board,
-            seconds=self.seconds - before.seconds, retries=self.retries - before.retries,
+            seconds=self.seconds - before.seconds,
+            retries=self.retries - before.retries,
             simulated_cycles=self.simulated_cycles - before.simulated_cycles,
             simulation_seconds=self.simulation_seconds - before.simulation_seconds,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,14 +160,22 @@ class Profile:
     def as_dict(self) -> dict[str, Any]:
         """Return what ``bench --json`` prints for one model."""
         return {
-            "model": self.model, "config": self.config, "device": self.device,
-            "macs": self.macs, "cycles": self.cycles, "utilization": self.utilization,
-            "predicted_cycles": self.predicted_cycles, "bit_exact": self.bit_exact,
+            "model": self.model,
+            "config": self.config,
+            "device": self.device,
+            "macs": self.macs,
+            "cycles": self.cycles,
+            "utilization": self.utilization,
+            "predicted_cycles": self.predicted_cycles,
+            "bit_exact": self.bit_exact,
             "mismatches": self.mismatches,
-            "layers": [layer.as_dict() for layer in self.layers], "link": asdict(self.link),
-            "seconds": self.seconds, "stream": self.stream,
-            "clock_hz": self.clock_hz, "milliseconds": self.milliseconds,
-        }  # fmt: skip
+            "layers": [layer.as_dict() for layer in self.layers],
+            "link": asdict(self.link),
+            "seconds": self.seconds,
+            "stream": self.stream,
+            "clock_hz": self.clock_hz,
+            "milliseconds": self.milliseconds,
+        }
 
 
 def _utilization(macs: int, multipliers: int, cycles: int | None) -> float | None:

@@ -49,9 +49,10 @@ class Resident:
 
     def _initial(self) -> Arrays:
         return {
-            name: value for name, value in initial_states(self._program.graph).items()
+            name: value
+            for name, value in initial_states(self._program.graph).items()
             if name in self._program.resident
-        }  # fmt: skip
+        }
 
     def reset(self) -> None:
         """Let the next call be the first one."""
@@ -67,7 +68,7 @@ class Resident:
         return {
             name: read_tensor(self._program, self._device.memories, name)
             for name in self._program.resident
-        }  # fmt: skip
+        }
 
     def write(self, states: Mapping[str, NDArray[Any]]) -> None:
         """Write those of ``states`` that lie on the board."""
@@ -107,14 +108,17 @@ class Resident:
         if marks and loads:
             marks.set_label(self.label)
             if (found := marks.label()) != self.label:
-                raise LinkError(f"the board says that it holds program {found:08x} after "
-                                f"{self.label:08x} was loaded")  # fmt: skip
+                raise LinkError(
+                    f"the board says that it holds program {found:08x} after "
+                    f"{self.label:08x} was loaded"
+                )
         self._session = marks.session if marks else 0
         device.holder = self
         if self._states is None:
             device.holder = None
             raise LinkError(
-                "the state of the network was lost with the link; call reset_state() to begin anew")
+                "the state of the network was lost with the link; call reset_state() to begin anew"
+            )
         self._restore()
         return loads
 

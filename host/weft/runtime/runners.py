@@ -75,12 +75,18 @@ class GoldenRunner:
         """Return a row per node."""
         return [
             LayerProfile(
-                name=node.name, operator=node.operator, where="host",
-                reason="device golden", output_shape=self.graph.tensors[node.outputs[0]].shape[1:],
-                macs=layer_macs(self.graph, node), cycles=None, predicted_cycles=0,
-                multipliers=self.config.multipliers)
+                name=node.name,
+                operator=node.operator,
+                where="host",
+                reason="device golden",
+                output_shape=self.graph.tensors[node.outputs[0]].shape[1:],
+                macs=layer_macs(self.graph, node),
+                cycles=None,
+                predicted_cycles=0,
+                multipliers=self.config.multipliers,
+            )
             for node in self.graph.nodes
-        ]  # fmt: skip
+        ]
 
     def check(self) -> None:
         """Raise :class:`WeftError` after :meth:`close`."""
@@ -116,9 +122,10 @@ class BoardRunner:
     def _initial(self) -> Arrays:
         """Return the first values of the states that the host keeps."""
         return {
-            name: value for name, value in reference.initial_states(self.graph).items()
+            name: value
+            for name, value in reference.initial_states(self.graph).items()
             if name not in self.program.resident
-        }  # fmt: skip
+        }
 
     def reset_state(self) -> None:
         """Let the next call be the first one."""
@@ -149,14 +156,15 @@ class BoardRunner:
                 cycles = sum(counter["cycles"] for counter in counters.values())
             return Run(values, cycles, counters, link, self.board.clock_hz)
 
-    def _run(
-        self, feeds: Mapping[str, NDArray[Any]], inspect: Inspect | None = None
-    ) -> Arrays:
+    def _run(self, feeds: Mapping[str, NDArray[Any]], inspect: Inspect | None = None) -> Arrays:
         """Run one image, and keep the host's states for the next one."""
         try:
             values = run_program(
-                self.program, self.board.memories,
-                {**self.graph.enter(feeds), **self._states}, inspect)
+                self.program,
+                self.board.memories,
+                {**self.graph.enter(feeds), **self._states},
+                inspect,
+            )
         except BaseException:
             self._resident.lose()
             raise
@@ -191,16 +199,26 @@ class BoardRunner:
             def total(name: str, counted=counted, known=known) -> int | None:
                 return sum(c[name] for c in counted) if known else None
 
-            rows.append(LayerProfile(
-                name=layer.name, operator=layer.operator, where=layer.where, reason=layer.reason,
-                output_shape=output.shape[1:] if output else (), macs=layer.macs,
-                cycles=total("cycles"),
-                predicted_cycles=sum(
-                    self.program.descriptors[n].predicted_cycles for n in layer.descriptors),
-                multipliers=self.config.multipliers, busy=total("busy"),
-                wait_input=total("wait_input"), wait_output=total("wait_output"),
-                wait_setup=total("wait_setup"),
-                mismatches=sum(compared) if compared else None))  # fmt: skip
+            rows.append(
+                LayerProfile(
+                    name=layer.name,
+                    operator=layer.operator,
+                    where=layer.where,
+                    reason=layer.reason,
+                    output_shape=output.shape[1:] if output else (),
+                    macs=layer.macs,
+                    cycles=total("cycles"),
+                    predicted_cycles=sum(
+                        self.program.descriptors[n].predicted_cycles for n in layer.descriptors
+                    ),
+                    multipliers=self.config.multipliers,
+                    busy=total("busy"),
+                    wait_input=total("wait_input"),
+                    wait_output=total("wait_output"),
+                    wait_setup=total("wait_setup"),
+                    mismatches=sum(compared) if compared else None,
+                )
+            )
         return rows
 
     def check(self) -> None:

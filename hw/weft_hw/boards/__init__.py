@@ -7,8 +7,9 @@ from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_85F, ULX3S_85F_WIDE
 
 __all__ = ["BOARDS", "Board", "get_board"]
 
-BOARDS = {board.name: board for board in [
-    ULX3S_85F, ULX3S_85F_WIDE, ULX3S_12F, ICEPI_ZERO, ICEBREAKER]}
+BOARDS = {
+    board.name: board for board in [ULX3S_85F, ULX3S_85F_WIDE, ULX3S_12F, ICEPI_ZERO, ICEBREAKER]
+}
 
 
 def get_board(name: str) -> Board:

@@ -37,14 +37,23 @@ class SdramPads(wiring.Component):
         m.submodules.clk = clk
         m.d.comb += [clk.o[0].eq(0), clk.o[1].eq(1)]
         for name, value in [
-            ("clk_en", Const(1, 1)), ("cs", Const(1, 1)), ("ras", pins.ras), ("cas", pins.cas),
-            ("we", pins.we), ("ba", pins.ba), ("a", pins.a), ("dqm", pins.dqm.replicate(2)),
-        ]:  # fmt: skip
+            ("clk_en", Const(1, 1)),
+            ("cs", Const(1, 1)),
+            ("ras", pins.ras),
+            ("cas", pins.cas),
+            ("we", pins.we),
+            ("ba", pins.ba),
+            ("a", pins.a),
+            ("dqm", pins.dqm.replicate(2)),
+        ]:
             m.submodules[name] = pad = io.FFBuffer(io.Direction.Output, getattr(port, name))
             m.d.comb += pad.o.eq(value)
         # A tristate register for each pin: one for all of them would be too far from most.
         for index in range(len(pins.dq_o)):
             m.submodules[f"dq_{index}"] = pad = io.FFBuffer(io.Direction.Bidir, port.dq[index])
             m.d.comb += [
-                pad.o.eq(pins.dq_o[index]), pad.oe.eq(pins.dq_oe), pins.dq_i[index].eq(pad.i)]
+                pad.o.eq(pins.dq_o[index]),
+                pad.oe.eq(pins.dq_oe),
+                pins.dq_i[index].eq(pad.i),
+            ]
         return m

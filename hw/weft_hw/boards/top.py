@@ -73,8 +73,8 @@ class BoardTop(Elaboratable):
             return platform.request(*resource, dir="-")
 
         m.submodules.pll = pll = tech.pll(
-            port((platform.default_clk, 0)), input_hz=board.oscillator_hz,
-            wanted_hz=board.clock_hz)
+            port((platform.default_clk, 0)), input_hz=board.oscillator_hz, wanted_hz=board.clock_hz
+        )
         m.submodules.button = button = io.Buffer(io.Direction.Input, port(board.reset))
         m.domains.sync = ClockDomain(reset_less=True)
         m.d.comb += ClockSignal().eq(pll.clock)
@@ -86,15 +86,23 @@ class BoardTop(Elaboratable):
         if config.dram_bytes:
             memory = self._sdram(m, port, locked)
         m.submodules.system = system = System(
-            config, tech, clock_hz=clock_hz(board), baud=board.baud, memory=memory,
-            buffer_bytes=board.buffer_bytes, buffer_frames=board.buffer_frames)
+            config,
+            tech,
+            clock_hz=clock_hz(board),
+            baud=board.baud,
+            memory=memory,
+            buffer_bytes=board.buffer_bytes,
+            buffer_frames=board.buffer_frames,
+        )
         uart = port(board.uart)
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
         m.d.comb += [system.rx.eq(rx.i), system.reset.eq(~locked | pressed)]
         for name, pin, value in [
-            ("tx", uart.tx, system.tx), ("idle", port(board.idle), system.idle),
-            ("busy", port(board.busy), system.busy), ("error", port(board.error), system.error),
-        ]:  # fmt: skip
+            ("tx", uart.tx, system.tx),
+            ("idle", port(board.idle), system.idle),
+            ("busy", port(board.busy), system.busy),
+            ("error", port(board.error), system.error),
+        ]:
             m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
             m.d.comb += buffer.o.eq(delay(m, value, 1, name=f"pin_{name}"))
         return m

@@ -95,31 +95,63 @@ class Config:
 
         require("tap_rows", "from 1 to 4", 1 <= self.tap_rows <= 4)
         require("tap_columns", "from 1 to 3", 1 <= self.tap_columns <= 3)
-        require("columns", "a power of two from 2 to 16",
-                is_power(self.columns) and 2 <= self.columns <= 16)
+        require(
+            "columns",
+            "a power of two from 2 to 16",
+            is_power(self.columns) and 2 <= self.columns <= 16,
+        )
         require("pixels", "1, 2 or 4", self.pixels in (1, 2, 4))
-        require("lanes", "a power of two that divides columns",
-                is_power(self.lanes) and self.lanes <= self.columns)
-        require("tile", "a power of two that divides columns",
-                is_power(self.tile) and self.tile <= self.columns)
-        require("fill_words", "1, or 2 where there are at least 2 line buffers",
-                1 <= self.fill_words <= min(2, self.line_banks))
-        require("line_words", "a power of two from 4 to 512",
-                is_power(self.line_words) and 4 <= self.line_words <= 512)
-        require("compact", "False where there are several pixels or fill words, or pairs",
-                not self.compact or (self.pixels == self.fill_words == 1 and not self.paired))
-        require("dram_bytes", "0, or a power of two from 4096 to 256 MiB",
-                self.dram_bytes == 0
-                or (is_power(self.dram_bytes) and 4096 <= self.dram_bytes <= 1 << 28))
-        require("descriptor_count", "a power of two where there is memory beside the chip",
-                not self.dram_bytes or is_power(self.descriptor_count))
-        require("compact", "False where there is memory beside the chip",
-                not self.compact or not self.dram_bytes)
-        require("paired", "False where the array has a single row",
-                not self.paired or self.rows > 1)
-        for field, limit in [("weight_words", 1 << 16), ("activation_words", 1 << 15),
-                             ("parameter_words", 1 << 12), ("descriptor_count", 256),
-                             ("window_count", 1 << 12)]:
+        require(
+            "lanes",
+            "a power of two that divides columns",
+            is_power(self.lanes) and self.lanes <= self.columns,
+        )
+        require(
+            "tile",
+            "a power of two that divides columns",
+            is_power(self.tile) and self.tile <= self.columns,
+        )
+        require(
+            "fill_words",
+            "1, or 2 where there are at least 2 line buffers",
+            1 <= self.fill_words <= min(2, self.line_banks),
+        )
+        require(
+            "line_words",
+            "a power of two from 4 to 512",
+            is_power(self.line_words) and 4 <= self.line_words <= 512,
+        )
+        require(
+            "compact",
+            "False where there are several pixels or fill words, or pairs",
+            not self.compact or (self.pixels == self.fill_words == 1 and not self.paired),
+        )
+        require(
+            "dram_bytes",
+            "0, or a power of two from 4096 to 256 MiB",
+            self.dram_bytes == 0
+            or (is_power(self.dram_bytes) and 4096 <= self.dram_bytes <= 1 << 28),
+        )
+        require(
+            "descriptor_count",
+            "a power of two where there is memory beside the chip",
+            not self.dram_bytes or is_power(self.descriptor_count),
+        )
+        require(
+            "compact",
+            "False where there is memory beside the chip",
+            not self.compact or not self.dram_bytes,
+        )
+        require(
+            "paired", "False where the array has a single row", not self.paired or self.rows > 1
+        )
+        for field, limit in [
+            ("weight_words", 1 << 16),
+            ("activation_words", 1 << 15),
+            ("parameter_words", 1 << 12),
+            ("descriptor_count", 256),
+            ("window_count", 1 << 12),
+        ]:
             require(field, f"from 1 to {limit}", 1 <= getattr(self, field) <= limit)
 
     @property
@@ -134,8 +166,9 @@ class Config:
         Each stage of the chain of partial sums works a cycle behind the one above it.
         """
         step = 2 if self.paired else 1
-        return tuple(tuple(range(row, min(row + step, self.rows)))
-                     for row in range(0, self.rows, step))
+        return tuple(
+            tuple(range(row, min(row + step, self.rows))) for row in range(0, self.rows, step)
+        )
 
     def lag(self, row: int) -> int:
         """Cycles by which ``row`` works behind row 0: the number of its stage."""
@@ -172,27 +205,64 @@ class Config:
         return self.rows * self.columns * self.pixels
 
 
-CONFIGS = {config.name: config for config in [
-    Config(name="ulx3s-85f", dsp_multipliers=144),
-    Config(name="ulx3s-85f-wide", pixels=4, fill_words=2, tile=16, dsp_multipliers=112,
-           dsp_lanes=True, paired=True),
-    # 56 block RAMs, all of them used, and 28 multipliers.
-    *(Config(
-        name=name, columns=4, lanes=2, weight_words=2048, activation_words=4096,
-        dsp_multipliers=28,
-    ) for name in ("ulx3s-12f", "icepi-zero")),
-    # 8 SB_MAC16: six elements and two accumulators; weights in SPRAM.
-    Config(
-        name="icebreaker", tap_rows=1, tap_columns=3, columns=2, lanes=1, tile=2,
-        weight_words=4096, activation_words=2048, line_words=256, parameter_words=256,
-        descriptor_count=16, window_count=256, dsp_multipliers=6, compact=True,
-    ),
-    Config(
-        name="tiny", tap_rows=1, tap_columns=3, columns=4, lanes=2, tile=2, weight_words=2048,
-        activation_words=512, line_words=128, parameter_words=64, descriptor_count=16,
-        window_count=128,
-    ),
-]}  # fmt: skip
+CONFIGS = {
+    config.name: config
+    for config in [
+        Config(name="ulx3s-85f", dsp_multipliers=144),
+        Config(
+            name="ulx3s-85f-wide",
+            pixels=4,
+            fill_words=2,
+            tile=16,
+            dsp_multipliers=112,
+            dsp_lanes=True,
+            paired=True,
+        ),
+        # 56 block RAMs, all of them used, and 28 multipliers.
+        *(
+            Config(
+                name=name,
+                columns=4,
+                lanes=2,
+                weight_words=2048,
+                activation_words=4096,
+                dsp_multipliers=28,
+            )
+            for name in ("ulx3s-12f", "icepi-zero")
+        ),
+        # 8 SB_MAC16: six elements and two accumulators; weights in SPRAM.
+        Config(
+            name="icebreaker",
+            tap_rows=1,
+            tap_columns=3,
+            columns=2,
+            lanes=1,
+            tile=2,
+            weight_words=4096,
+            activation_words=2048,
+            line_words=256,
+            parameter_words=256,
+            descriptor_count=16,
+            window_count=256,
+            dsp_multipliers=6,
+            compact=True,
+        ),
+        Config(
+            name="tiny",
+            tap_rows=1,
+            tap_columns=3,
+            columns=4,
+            lanes=2,
+            tile=2,
+            weight_words=2048,
+            activation_words=512,
+            line_words=128,
+            parameter_words=64,
+            descriptor_count=16,
+            window_count=128,
+        ),
+    ]
+}
 
 
 def get_config(name: str) -> Config:

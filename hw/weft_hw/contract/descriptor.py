@@ -63,11 +63,24 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.fields import Field, pack, unpack
 
 __all__ = [
-    "DESCRIPTOR", "DESCRIPTOR_BYTES", "TABLE_BYTES", "TABLE_ENTRIES", "TABLE_ENTRY_BYTES",
-    "WIDE_SHIFT", "WINDOW", "WINDOW_BYTES", "Kind", "Rounding", "Wait",
-    "check_descriptor", "decode_descriptor", "decode_window", "encode_descriptor", "encode_window",
+    "DESCRIPTOR",
+    "DESCRIPTOR_BYTES",
+    "TABLE_BYTES",
+    "TABLE_ENTRIES",
+    "TABLE_ENTRY_BYTES",
+    "WIDE_SHIFT",
+    "WINDOW",
+    "WINDOW_BYTES",
+    "Kind",
+    "Rounding",
+    "Wait",
+    "check_descriptor",
+    "decode_descriptor",
+    "decode_window",
+    "encode_descriptor",
+    "encode_window",
     "field_widths",
-]  # fmt: skip
+]
 
 
 class Kind(IntEnum):
@@ -159,8 +172,17 @@ DESCRIPTOR = (
 )
 
 _COMPACT_EXTENT_BITS = 7
-_EXTENTS = ("fill_rows", "in_height", "in_width", "out_height", "out_width", "groups",
-            "pad_top", "pad_left", "span")  # fmt: skip
+_EXTENTS = (
+    "fill_rows",
+    "in_height",
+    "in_width",
+    "out_height",
+    "out_width",
+    "groups",
+    "pad_top",
+    "pad_left",
+    "span",
+)
 
 WINDOW_BYTES = 4
 WINDOW = (
@@ -192,7 +214,8 @@ def field_widths(config: Config) -> dict[str, int]:
     beats = (config.activation_words * config.beats - 1).bit_length()
     needed = dict.fromkeys(_EXTENTS, _COMPACT_EXTENT_BITS) | {
         "in_base": (config.activation_words - 1).bit_length(),
-        "row_words": config.line_words.bit_length(), "row_bits": line_bits.bit_length(),
+        "row_words": config.line_words.bit_length(),
+        "row_bits": line_bits.bit_length(),
         # Units count modulo the pieces of a line buffer.
         **dict.fromkeys(("unit_step", "unit_stride", "group_step", "origin"), line_bits + 2),
         "window_base": (config.window_count - 1).bit_length(),
@@ -200,8 +223,11 @@ def field_widths(config: Config) -> dict[str, int]:
         "weight_base": (config.weight_words - 1).bit_length(),
         "last_beats": config.beats.bit_length(),
         "parameter_base": (config.parameter_words - 1).bit_length(),
-        "out_base": beats, "out_row": beats, "out_pixel": beats,
-        "first_mask": config.lanes, "last_mask": config.lanes,
+        "out_base": beats,
+        "out_row": beats,
+        "out_pixel": beats,
+        "first_mask": config.lanes,
+        "last_mask": config.lanes,
     }
     return {name: min(width, needed.get(name, width)) for name, width in widths.items()}
 

@@ -8,10 +8,19 @@ from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, WINDOW_BYTES
 from weft_hw.contract.fields import Field
 
 __all__ = [
-    "COUNTERS", "COUNTER_BYTES", "COUNTER_STRIDE", "DESCRIPTOR_WORDS", "DRAM_BLOCK_BYTES",
-    "PARAMETER", "PARAMETER_BYTES", "Memory", "Region", "counters",
-    "max_unit_bytes", "memory_map",
-]  # fmt: skip
+    "COUNTERS",
+    "COUNTER_BYTES",
+    "COUNTER_STRIDE",
+    "DESCRIPTOR_WORDS",
+    "DRAM_BLOCK_BYTES",
+    "PARAMETER",
+    "PARAMETER_BYTES",
+    "Memory",
+    "Region",
+    "counters",
+    "max_unit_bytes",
+    "memory_map",
+]
 
 COUNTER_BYTES = 4
 DESCRIPTOR_WORD_BYTES = 4
@@ -85,13 +94,16 @@ def memory_map(config: Config) -> dict[Region, Memory]:
         Region.ACTIVATION: Memory(config.columns, config.activation_words, True, True),
         Region.WEIGHT: Memory(config.rows, config.weight_words * config.columns, False, True),
         Region.PARAMETER: Memory(
-            PARAMETER_BYTES, config.parameter_words * config.lanes, False, True),
+            PARAMETER_BYTES, config.parameter_words * config.lanes, False, True
+        ),
         Region.DESCRIPTOR: Memory(
-            DESCRIPTOR_WORD_BYTES, config.descriptor_count * DESCRIPTOR_WORDS, False, True),
+            DESCRIPTOR_WORD_BYTES, config.descriptor_count * DESCRIPTOR_WORDS, False, True
+        ),
         Region.WINDOW: Memory(WINDOW_BYTES, config.window_count, False, True),
         Region.COUNTER: Memory(
-            COUNTER_BYTES, config.descriptor_count * COUNTER_STRIDE, True, False),
-    }  # fmt: skip
+            COUNTER_BYTES, config.descriptor_count * COUNTER_STRIDE, True, False
+        ),
+    }
     if not config.dram_bytes:
         return on_chip
     blocks = config.dram_bytes // DRAM_BLOCK_BYTES

@@ -12,10 +12,22 @@ from enum import IntEnum
 from weft_hw.contract.fields import Field
 
 __all__ = [
-    "CRC_BYTES", "HEADER_BYTES", "MAX_PAYLOAD_BYTES", "OVERHEAD_BYTES", "PROTOCOL_VERSION",
-    "REPLY", "REPLY_FIELDS", "REQUEST_FIELDS", "STATUS_BYTES", "STATUS_MEANING",
-    "Request", "Status", "field_bytes", "open_frame", "seal_frame",
-]  # fmt: skip
+    "CRC_BYTES",
+    "HEADER_BYTES",
+    "MAX_PAYLOAD_BYTES",
+    "OVERHEAD_BYTES",
+    "PROTOCOL_VERSION",
+    "REPLY",
+    "REPLY_FIELDS",
+    "REQUEST_FIELDS",
+    "STATUS_BYTES",
+    "STATUS_MEANING",
+    "Request",
+    "Status",
+    "field_bytes",
+    "open_frame",
+    "seal_frame",
+]
 
 PROTOCOL_VERSION = 2
 HEADER_BYTES = 2

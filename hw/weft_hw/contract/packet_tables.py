@@ -30,8 +30,9 @@ _DATA = {
 def _rows(title: str, fields: tuple[Field, ...], data: str) -> list[str]:
     rows, offset = [], 0
     for field in fields:
-        rows.append(f"| {title} | `{field.name}` | {offset} | {field.width // 8} | "
-                    f"{field.meaning} |")  # fmt: skip
+        rows.append(
+            f"| {title} | `{field.name}` | {offset} | {field.width // 8} | {field.meaning} |"
+        )
         offset += field.width // 8
         title = ""
     if data:
@@ -45,12 +46,14 @@ def packet_tables() -> str:
     head = ["| body | field | offset | bytes | meaning |", "|---|---|---|---|---|"]
     lines = ["### Requests", "", *head]
     for request, fields in REQUEST_FIELDS.items():
-        lines += _rows(f"**{request.name}** ({request:#04x})", fields,
-                       _DATA.get((request, False), ""))  # fmt: skip
+        lines += _rows(
+            f"**{request.name}** ({request:#04x})", fields, _DATA.get((request, False), "")
+        )
     lines += ["", "### Replies whose status is OK", "", *head]
     for request, fields in REPLY_FIELDS.items():
-        lines += _rows(f"**{request.name}** ({request | REPLY:#04x})", fields,
-                       _DATA.get((request, True), ""))  # fmt: skip
+        lines += _rows(
+            f"**{request.name}** ({request | REPLY:#04x})", fields, _DATA.get((request, True), "")
+        )
     lines += ["", "### Statuses", "", "| status | value | meaning |", "|---|---|---|"]
     lines += [f"| {s.name} | {s.value} | {STATUS_MEANING[s]} |" for s in Status]
     lines += ["", "### Regions", "", "| region | value |", "|---|---|"]

@@ -60,17 +60,25 @@ class ActivationMemory(wiring.Component):
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
         address = range(config.activation_words)
-        super().__init__({
-            "read_enable": In(1), "read_address": In(address), "read_data": Out(config.columns * 8),
-            "read_words": Out(data.ArrayLayout(config.columns * 8, config.fill_words)),
-            "beat_enable": In(config.lanes),
-            "beat_address": In(range(config.activation_words * config.beats)),
-            "beat": In(data.ArrayLayout(8, config.lanes)),
-            "host_write_enable": In(1), "host_write_address": In(address),
-            "host_write_data": In(config.columns * 8), "host_write_ready": Out(1),
-            "host_read_enable": In(1), "host_read_address": In(address),
-            "host_read_taken": Out(1), "host_read_valid": Out(1),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "read_enable": In(1),
+                "read_address": In(address),
+                "read_data": Out(config.columns * 8),
+                "read_words": Out(data.ArrayLayout(config.columns * 8, config.fill_words)),
+                "beat_enable": In(config.lanes),
+                "beat_address": In(range(config.activation_words * config.beats)),
+                "beat": In(data.ArrayLayout(8, config.lanes)),
+                "host_write_enable": In(1),
+                "host_write_address": In(address),
+                "host_write_data": In(config.columns * 8),
+                "host_write_ready": Out(1),
+                "host_read_enable": In(1),
+                "host_read_address": In(address),
+                "host_read_taken": Out(1),
+                "host_read_valid": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -78,8 +86,10 @@ class ActivationMemory(wiring.Component):
         words = config.fill_words  # in a group, which is one word of the block RAM
         word_bits = words.bit_length() - 1
         m.submodules.memory = memory = self.tech.block_ram(
-            width=words * config.columns * 8, depth=-(-config.activation_words // words),
-            granularity=8)
+            width=words * config.columns * 8,
+            depth=-(-config.activation_words // words),
+            granularity=8,
+        )
 
         address = Signal.like(self.read_address)
         m.d.sync += address.eq(Mux(self.read_enable, self.read_address, self.host_read_address))
@@ -101,7 +111,8 @@ class ActivationMemory(wiring.Component):
         write_enable, write_data = Signal.like(memory.write_enable), Signal.like(memory.write_data)
         write_address = Signal.like(memory.write_address)
         m.d.comb += [
-            memory.write_enable.eq(write_enable), memory.write_address.eq(write_address),
+            memory.write_enable.eq(write_enable),
+            memory.write_address.eq(write_address),
             memory.write_data.eq(write_data),
             self.host_write_ready.eq(~self.beat_enable.any()),
         ]
@@ -120,8 +131,13 @@ class ActivationMemory(wiring.Component):
             m.d.sync += [
                 write_address.eq(self.host_write_address[word_bits:]),
                 write_data.eq(self.host_write_data.replicate(words)),
-                write_enable.eq(Cat(
-                    (self.host_write_enable & (self.host_write_address[:word_bits] == index))
-                    .replicate(config.columns) for index in range(words))),
+                write_enable.eq(
+                    Cat(
+                        (
+                            self.host_write_enable & (self.host_write_address[:word_bits] == index)
+                        ).replicate(config.columns)
+                        for index in range(words)
+                    )
+                ),
             ]
         return m

@@ -80,16 +80,18 @@ class Engine(wiring.Component):
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
         address_bits = link_address_bits(config)
-        super().__init__({
-            "reset": In(1),
-            "write": In(stream.Signature(write_layout(config, address_bits))),
-            "read": In(stream.Signature(read_layout(address_bits))),
-            "data": Out(stream.Signature(8 * max_unit_bytes(config))),
-            "start": In(stream.Signature(RUN)),
-            "busy": Out(1),
-            "cycles": Out(32),
-            **({"memory": Out(Port(config.dram_bytes))} if config.dram_bytes else {}),
-        })
+        super().__init__(
+            {
+                "reset": In(1),
+                "write": In(stream.Signature(write_layout(config, address_bits))),
+                "read": In(stream.Signature(read_layout(address_bits))),
+                "data": Out(stream.Signature(8 * max_unit_bytes(config))),
+                "start": In(stream.Signature(RUN)),
+                "busy": Out(1),
+                "cycles": Out(32),
+                **({"memory": Out(Port(config.dram_bytes))} if config.dram_bytes else {}),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -98,19 +100,35 @@ class Engine(wiring.Component):
         fill, program, walker = Fill(config), WindowProgram(config, tech), Walker(config)
         fetch, feeder, writer = TapFetch(config), Feeder(config), Writer(config)
         collector = SerialCollector(config) if config.compact else Collector(config)
-        operands = {} if config.compact else {
-            "elementwise": Elementwise(config), "table": TableLoader(config)}
-        beside = {} if not config.dram_bytes else {
-            "mover": Mover(config, self.memory.signature.word_bytes),
-            "blocks": HostBlocks(config, self.memory.signature.word_bytes),
-            "units": UnitArbiter(config)}  # fmt: skip
+        operands = (
+            {}
+            if config.compact
+            else {"elementwise": Elementwise(config), "table": TableLoader(config)}
+        )
+        beside = (
+            {}
+            if not config.dram_bytes
+            else {
+                "mover": Mover(config, self.memory.signature.word_bytes),
+                "blocks": HostBlocks(config, self.memory.signature.word_bytes),
+                "units": UnitArbiter(config),
+            }
+        )
         # Each has a reset register of its own, for short wires.
         reset = self.reset
         for name, part in [
-            ("sequencer", sequencer), ("fill", fill), ("program", program), ("walker", walker),
-            ("fetch", fetch), ("feeder", feeder), ("writer", writer), ("host", host),
-            ("collector", collector), *operands.items(), *beside.items(),
-        ]:  # fmt: skip
+            ("sequencer", sequencer),
+            ("fill", fill),
+            ("program", program),
+            ("walker", walker),
+            ("fetch", fetch),
+            ("feeder", feeder),
+            ("writer", writer),
+            ("host", host),
+            ("collector", collector),
+            *operands.items(),
+            *beside.items(),
+        ]:
             reset = delay(m, reset, 1, name=f"reset_{name}")
             m.submodules[name] = ResetInserter(reset)(part)
         m.submodules.activations = activations = ActivationMemory(config, tech)
@@ -125,17 +143,20 @@ class Engine(wiring.Component):
         front, back = sequencer.front, sequencer.back
         wiring.connect(m, wiring.flipped(self.start), sequencer.start)
         m.d.comb += [
-            self.busy.eq(sequencer.busy), self.cycles.eq(sequencer.cycles),
+            self.busy.eq(sequencer.busy),
+            self.cycles.eq(sequencer.cycles),
             *(part.descriptor.eq(front) for part in (fill, walker, fetch)),
             writer.descriptor.eq(back),
-            *(part.begin.eq(sequencer.front_begin & (front.kind == Kind.MAC))
-              for part in (fill, program, walker)),
-            *(part.begin.eq(sequencer.back_begin)
-              for part in (feeder, collector, writer)),
-            program.base.eq(front.window_base), program.count.eq(front.window_count),
+            *(
+                part.begin.eq(sequencer.front_begin & (front.kind == Kind.MAC))
+                for part in (fill, program, walker)
+            ),
+            *(part.begin.eq(sequencer.back_begin) for part in (feeder, collector, writer)),
+            program.base.eq(front.window_base),
+            program.count.eq(front.window_count),
             feeder.enable.eq(sequencer.joined & ~sequencer.back_begin),
             sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
-        ]  # fmt: skip
+        ]
         if config.compact:
             self._connect_serial(m, sequencer, collector, output, writer)
             m.d.comb += [
@@ -145,7 +166,8 @@ class Engine(wiring.Component):
             passing, drained = Const(0, 1), Const(0, 1)
         else:
             self._connect_lanes(
-                m, sequencer, activations, fill, output, writer, collector, **operands)
+                m, sequencer, activations, fill, output, writer, collector, **operands
+            )
             passing, drained = operands["elementwise"].valid, operands["elementwise"].drained
         self._count(m, sequencer, feeder, passing, drained)
         self._order_reads(m, sequencer, fill, writer)
@@ -158,38 +180,50 @@ class Engine(wiring.Component):
         m.d.comb += [
             fill.low_row.eq(walker.low_row),
             fill.read_words.eq(activations.read_words),
-            walker.filled_rows.eq(fill.filled_rows), walker.enable.eq(fetch.room),
-            fetch.issue.eq(walker.issue), fetch.valid.eq(walker.valid),
+            walker.filled_rows.eq(fill.filled_rows),
+            walker.enable.eq(fetch.room),
+            fetch.issue.eq(walker.issue),
+            fetch.valid.eq(walker.valid),
             fetch.fetch.eq(walker.fetch),
-            lines.read_address.eq(fetch.read_address), fetch.read_data.eq(lines.read_data),
+            lines.read_address.eq(fetch.read_address),
+            fetch.read_data.eq(lines.read_data),
             feeder.weight_base.eq(back.weight_base),
             feeder.last_beats.eq(back.last_beats),
-            window.push.eq(feeder.push), window.pixel.eq(feeder.pixel),
-            window.words.eq(feeder.words), window.every.eq(feeder.every),
-            window.start.eq(feeder.start), window.channels.eq(feeder.channels),
-            array.step.eq(feeder.step), array.weight_address.eq(feeder.weight_address),
-            array.depthwise.eq(back.depthwise), array.own.eq(window.own),
-        ]  # fmt: skip
+            window.push.eq(feeder.push),
+            window.pixel.eq(feeder.pixel),
+            window.words.eq(feeder.words),
+            window.every.eq(feeder.every),
+            window.start.eq(feeder.start),
+            window.channels.eq(feeder.channels),
+            array.step.eq(feeder.step),
+            array.weight_address.eq(feeder.weight_address),
+            array.depthwise.eq(back.depthwise),
+            array.own.eq(window.own),
+        ]
 
         if isinstance(collector, Collector) and config.paired:
             m.d.comb += [
-                feeder.depthwise.eq(back.depthwise), window.depthwise.eq(back.depthwise),
+                feeder.depthwise.eq(back.depthwise),
+                window.depthwise.eq(back.depthwise),
                 accumulators.excess.eq(array.excess),
                 collector.excess.eq(accumulators.total_excess),
             ]
 
         # Array to accumulators, results to activation memory.
         m.d.comb += [
-            accumulators.step.eq(array.o_step), accumulators.sums.eq(array.sums),
+            accumulators.step.eq(array.o_step),
+            accumulators.sums.eq(array.sums),
             accumulators.maximum.eq(back.maximum),
             collector.done.eq(accumulators.done),
             collector.results.eq(accumulators.results),
             collector.last_beats.eq(back.last_beats),
             collector.parameter_base.eq(back.parameter_base),
-            writer.valid.eq(output.result_valid), writer.values.eq(output.results),
+            writer.valid.eq(output.result_valid),
+            writer.values.eq(output.results),
             activations.beat_enable.eq(writer.enable),
-            activations.beat_address.eq(writer.address), activations.beat.eq(writer.beat),
-        ]  # fmt: skip
+            activations.beat_address.eq(writer.address),
+            activations.beat.eq(writer.beat),
+        ]
 
         if config.dram_bytes:
             self._connect_beside(m, sequencer, host, **beside)
@@ -209,31 +243,37 @@ class Engine(wiring.Component):
         valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
         beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
         m.d.comb += [
-            elementwise.descriptor.eq(back), table.descriptor.eq(back),
+            elementwise.descriptor.eq(back),
+            table.descriptor.eq(back),
             elementwise.begin.eq(sequencer.back_begin & (back.kind == Kind.ELEMENTWISE)),
             table.begin.eq(sequencer.back_begin & (back.kind == Kind.TABLE)),
             sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
             elementwise.read_data.eq(activations.read_data),
             table.read_data.eq(activations.read_data),
-            output.valid.eq(valid), output.beat.eq(beat),
+            output.valid.eq(valid),
+            output.beat.eq(beat),
             *self._rescale(output.control.rescale, back),
             output.control.use_table.eq(back.use_table),
             output.control.in_zero.eq(back.in_zero),
             output.control.other_zero.eq(back.other_zero),
-            output.control.multiply.eq(
-                (back.kind == Kind.ELEMENTWISE) & back.multiply),
+            output.control.multiply.eq((back.kind == Kind.ELEMENTWISE) & back.multiply),
             output.control.add_table.eq(
-                (back.kind == Kind.ELEMENTWISE) & ~back.unary & ~back.multiply),
+                (back.kind == Kind.ELEMENTWISE) & ~back.unary & ~back.multiply
+            ),
             output.write_table.enable.eq(table.enable),
             output.write_table.address.eq(table.address),
             output.write_table.data.eq(table.data),
             activations.read_enable.eq(
-                fill.read_enable | elementwise.read_enable | table.read_enable),
+                fill.read_enable | elementwise.read_enable | table.read_enable
+            ),
             activations.read_address.eq(
-                Mux(fill.read_enable, fill.read_address,
-                    Mux(elementwise.read_enable, elementwise.read_address,
-                        table.read_address))),
-        ]  # fmt: skip
+                Mux(
+                    fill.read_enable,
+                    fill.read_address,
+                    Mux(elementwise.read_enable, elementwise.read_address, table.read_address),
+                )
+            ),
+        ]
 
     def _connect_beside(self, m, sequencer, host, *, mover, blocks, units):
         """Connect the memory beside the chip; link and mover share it, and those on the chip."""
@@ -246,16 +286,24 @@ class Engine(wiring.Component):
         wiring.connect(m, blocks.data, wiring.flipped(self.data))
         link, moves = units.sides
         for source, sink in [
-            (blocks.chip_write, link.write), (blocks.chip_read, link.read),
-            (link.data, blocks.chip_data), (mover.write, moves.write), (mover.read, moves.read),
-            (moves.data, mover.data), (units.write, host.write), (units.read, host.read),
+            (blocks.chip_write, link.write),
+            (blocks.chip_read, link.read),
+            (link.data, blocks.chip_data),
+            (mover.write, moves.write),
+            (mover.read, moves.read),
+            (moves.data, mover.data),
+            (units.write, host.write),
+            (units.read, host.read),
             (host.data, units.data),
-        ]:  # fmt: skip
+        ]:
             wiring.connect(m, source, sink)
         m.d.comb += [
-            port.reset.eq(self.reset), mover.written.eq(host.write.ready),
-            mover.put.eq(sequencer.put_move), mover.move.eq(sequencer.move),
-            mover.layers.eq(sequencer.layers), sequencer.move_begun.eq(mover.begun),
+            port.reset.eq(self.reset),
+            mover.written.eq(host.write.ready),
+            mover.put.eq(sequencer.put_move),
+            mover.move.eq(sequencer.move),
+            mover.layers.eq(sequencer.layers),
+            sequencer.move_begun.eq(mover.begun),
             sequencer.move_done.eq(mover.done),
         ]
 
@@ -263,8 +311,10 @@ class Engine(wiring.Component):
         """Connect results to serial lanes."""
         m.d.comb += [
             sequencer.done.eq(delay(m, writer.done, 1, name="written")),
-            collector.ready.eq(output.ready), output.begin.eq(collector.start),
-            collector.takes.eq(output.takes), output.bits.eq(collector.bits),
+            collector.ready.eq(output.ready),
+            output.begin.eq(collector.start),
+            collector.takes.eq(output.takes),
+            output.bits.eq(collector.bits),
             output.parameter.eq(collector.parameter),
             *self._rescale(output.rescale, sequencer.back),
         ]
@@ -277,17 +327,33 @@ class Engine(wiring.Component):
         """Sort each cycle of a layer: at work, or what it waits for."""
         kind = sequencer.back.kind
         # Once the front half is done, or has gone on, only results are still on their way.
-        facts = delay(m, Cat(
-            feeder.step.valid | operands, ~sequencer.working | (kind == Kind.TABLE),
-            kind == Kind.MAC, ~sequencer.joined | feeder.waits_output, sequencer.front_done,
-            operands_drained,
-            ~sequencer.working & sequencer.waits_memory if self.config.dram_bytes else Const(0, 1),
-        ), events_late(self.config), name="facts")  # fmt: skip
+        facts = delay(
+            m,
+            Cat(
+                feeder.step.valid | operands,
+                ~sequencer.working | (kind == Kind.TABLE),
+                kind == Kind.MAC,
+                ~sequencer.joined | feeder.waits_output,
+                sequencer.front_done,
+                operands_drained,
+                ~sequencer.working & sequencer.waits_memory
+                if self.config.dram_bytes
+                else Const(0, 1),
+            ),
+            events_late(self.config),
+            name="facts",
+        )
         busy, setup, is_mac, held_back, front_done, others_drained, memory = facts
         drained = Mux(is_mac, held_back | front_done, others_drained)
-        m.d.comb += sequencer.events.eq(Cat(
-            busy, ~busy & ~setup & ~drained, ~busy & ~setup & drained, ~busy & setup & ~memory,
-            ~busy & memory))
+        m.d.comb += sequencer.events.eq(
+            Cat(
+                busy,
+                ~busy & ~setup & ~drained,
+                ~busy & ~setup & drained,
+                ~busy & setup & ~memory,
+                ~busy & memory,
+            )
+        )
 
     def _order_reads(self, m, sequencer, fill, writer):
         """Hold the front half's reads back until what they read has been written."""
@@ -310,17 +376,25 @@ class Engine(wiring.Component):
 
     def _connect_memories(self, m, host, activations, array, output, sequencer, program):
         for region, enable, address, word in [
-            (Region.ACTIVATION, activations.host_write_enable, activations.host_write_address,
-             activations.host_write_data),
+            (
+                Region.ACTIVATION,
+                activations.host_write_enable,
+                activations.host_write_address,
+                activations.host_write_data,
+            ),
             (Region.WEIGHT, array.load.enable, array.load.address, array.load.weights),
-            (Region.PARAMETER, output.write_parameter.enable, output.write_parameter.address,
-             output.write_parameter.data),
-            (Region.DESCRIPTOR, sequencer.load.enable, sequencer.load.address,
-             sequencer.load.data),
+            (
+                Region.PARAMETER,
+                output.write_parameter.enable,
+                output.write_parameter.address,
+                output.write_parameter.data,
+            ),
+            (Region.DESCRIPTOR, sequencer.load.enable, sequencer.load.address, sequencer.load.data),
             (Region.WINDOW, program.load.enable, program.load.address, program.load.data),
-        ]:  # fmt: skip
+        ]:
             m.d.comb += [
-                enable.eq(host.store.enable[region]), address.eq(host.store.address),
+                enable.eq(host.store.enable[region]),
+                address.eq(host.store.address),
                 word.eq(host.store.data),
             ]
         m.d.comb += [

@@ -13,6 +13,7 @@ from weft_hw.tech.memories import READ_LATENCY
 
 __all__ = ["HostPort"]
 
+
 class HostPort(wiring.Component):
     """Hands units to the memory that they are for, and fetches those that are asked for.
 
@@ -51,26 +52,38 @@ class HostPort(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         unit = 8 * max_unit_bytes(config)
-        super().__init__({
-            "write": In(stream.Signature(write_layout(config))),
-            "read": In(stream.Signature(read_layout())),
-            "data": Out(stream.Signature(unit)),
-            "store": Out(data.StructLayout({
-                "enable": len(Region), "address": ADDRESS_BITS, "data": unit})),
-            "store_ready": In(1),
-            "fetch_enable": Out(1), "fetch_address": Out(ADDRESS_BITS),
-            "fetch_taken": In(1), "fetch_valid": In(1), "fetch_data": In(config.columns * 8),
-            "counter_data": In(32),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "write": In(stream.Signature(write_layout(config))),
+                "read": In(stream.Signature(read_layout())),
+                "data": Out(stream.Signature(unit)),
+                "store": Out(
+                    data.StructLayout(
+                        {"enable": len(Region), "address": ADDRESS_BITS, "data": unit}
+                    )
+                ),
+                "store_ready": In(1),
+                "fetch_enable": Out(1),
+                "fetch_address": Out(ADDRESS_BITS),
+                "fetch_taken": In(1),
+                "fetch_valid": In(1),
+                "fetch_data": In(config.columns * 8),
+                "counter_data": In(32),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         # What the units hold needs no reset.
-        address, unit = (Signal.like(value, reset_less=True, name=name) for name, value in [
-            ("address", self.store.address), ("unit", self.store.data)])
+        address, unit = (
+            Signal.like(value, reset_less=True, name=name)
+            for name, value in [("address", self.store.address), ("unit", self.store.data)]
+        )
         answer = Signal.like(self.data.payload, reset_less=True, name="answer")
         m.d.comb += [
-            self.store.address.eq(address), self.store.data.eq(unit), self.data.payload.eq(answer),
+            self.store.address.eq(address),
+            self.store.data.eq(unit),
+            self.data.payload.eq(answer),
         ]
 
         # A unit waits in a register until its memory has taken it.
@@ -78,11 +91,14 @@ class HostPort(wiring.Component):
         m.d.comb += self.write.ready.eq(~stores)
         with m.If(self.write.ready):
             m.d.sync += [
-                stores.eq(self.write.valid), address.eq(self.write.p.address),
+                stores.eq(self.write.valid),
+                address.eq(self.write.p.address),
                 unit.eq(self.write.p.data),
             ]
-            m.d.sync += [self.store.enable[region].eq(
-                self.write.valid & (self.write.p.region == region)) for region in Region]
+            m.d.sync += [
+                self.store.enable[region].eq(self.write.valid & (self.write.p.region == region))
+                for region in Region
+            ]
         with m.Elif(~self.store.enable[Region.ACTIVATION] | self.store_ready):
             m.d.sync += [stores.eq(0), self.store.enable.eq(0)]
 
@@ -93,23 +109,27 @@ class HostPort(wiring.Component):
         is_counter = asked.region == Region.COUNTER
         taken = Signal()
         m.d.comb += [
-            self.read.ready.eq(~waiting & ~stores), self.fetch_address.eq(asked.address),
+            self.read.ready.eq(~waiting & ~stores),
+            self.fetch_address.eq(asked.address),
             self.fetch_enable.eq(requested & is_activation),
             taken.eq(requested & (~is_activation | self.fetch_taken)),
         ]
         other_valid = delay(m, taken & ~is_activation, READ_LATENCY, name="other_valid")
         with m.If(self.read.ready):
             m.d.sync += [
-                asked.eq(self.read.p), requested.eq(self.read.valid), waiting.eq(self.read.valid),
+                asked.eq(self.read.p),
+                requested.eq(self.read.valid),
+                waiting.eq(self.read.valid),
             ]
         with m.If(taken):
             m.d.sync += requested.eq(0)
         with m.If(self.fetch_valid | other_valid):
             m.d.sync += [
                 self.data.valid.eq(1),
-                answer.eq(Mux(self.fetch_valid, self.fetch_data,
-                              Mux(is_counter, self.counter_data, 0))),
-            ]  # fmt: skip
+                answer.eq(
+                    Mux(self.fetch_valid, self.fetch_data, Mux(is_counter, self.counter_data, 0))
+                ),
+            ]
         with m.If(self.data.valid & self.data.ready):
             m.d.sync += [self.data.valid.eq(0), waiting.eq(0)]
         return m

@@ -9,9 +9,15 @@ from weft_hw.contract.fields import offsets, widths
 from weft_hw.parts.fields import layout_of
 
 __all__ = [
-    "WINDOW_LAYOUT", "beat_layout", "column_layout", "descriptor_layout",
-    "pixel_shape", "position_shape", "step_layout", "window_layout",
-]  # fmt: skip
+    "WINDOW_LAYOUT",
+    "beat_layout",
+    "column_layout",
+    "descriptor_layout",
+    "pixel_shape",
+    "position_shape",
+    "step_layout",
+    "window_layout",
+]
 
 
 WINDOW_LAYOUT = layout_of(WINDOW)
@@ -20,10 +26,13 @@ WINDOW_LAYOUT = layout_of(WINDOW)
 def descriptor_layout(config: Config) -> data.Layout:
     """Return the layout of a descriptor as the gateware of ``config`` reads it."""
     widths, places = field_widths(config), offsets(DESCRIPTOR)
-    return data.FlexibleLayout(8 * DESCRIPTOR_BYTES, {
-        field.name: data.Field(Shape(widths[field.name], field.signed), places[field.name])
-        for field in DESCRIPTOR
-    })
+    return data.FlexibleLayout(
+        8 * DESCRIPTOR_BYTES,
+        {
+            field.name: data.Field(Shape(widths[field.name], field.signed), places[field.name])
+            for field in DESCRIPTOR
+        },
+    )
 
 
 def position_shape(config: Config) -> Shape:
@@ -38,44 +47,52 @@ def pixel_shape(config: Config) -> Shape:
 
 def step_layout(config: Config) -> data.StructLayout:
     """One cycle of the array: which sums it belongs to. It goes with the data down the rows."""
-    return data.StructLayout({
-        "valid": 1,
-        "first": 1,  # of the steps that make one output
-        "last": 1,
-        "group_end": 1,  # this output is the last of its row in its group of channels
-        "final_group": 1,
-        "last_pixel": pixel_shape(config),  # pixels after it lie below the output
-    })
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "first": 1,  # of the steps that make one output
+            "last": 1,
+            "group_end": 1,  # this output is the last of its row in its group of channels
+            "final_group": 1,
+            "last_pixel": pixel_shape(config),  # pixels after it lie below the output
+        }
+    )
 
 
 def window_layout(config: Config) -> data.StructLayout:
     """How the window former's content is used once it is complete."""
-    return data.StructLayout({
-        "steps_minus_1": widths(WINDOW)["steps_minus_1"],
-        "channels": 1,
-        "first": 1,  # of the windows that make one output
-        "last": 1,
-        "group_end": 1,
-        "final_group": 1,
-        "last_pixel": pixel_shape(config),
-    })
+    return data.StructLayout(
+        {
+            "steps_minus_1": widths(WINDOW)["steps_minus_1"],
+            "channels": 1,
+            "first": 1,  # of the windows that make one output
+            "last": 1,
+            "group_end": 1,
+            "final_group": 1,
+            "last_pixel": pixel_shape(config),
+        }
+    )
 
 
 def column_layout(config: Config) -> data.StructLayout:
     """One column of taps on its way from the line buffers to the window former."""
-    return data.StructLayout({
-        "words": data.ArrayLayout(config.columns * 8, config.fetch_rows),  # a word per tap row
-        "every": 1,  # one word per pixel instead, for a channel feed
-        "pixel": pixel_shape(config),
-        "complete": 1,  # the last column of the last pixel: the window can be used
-        "window": window_layout(config),
-    })
+    return data.StructLayout(
+        {
+            "words": data.ArrayLayout(config.columns * 8, config.fetch_rows),  # a word per tap row
+            "every": 1,  # one word per pixel instead, for a channel feed
+            "pixel": pixel_shape(config),
+            "complete": 1,  # the last column of the last pixel: the window can be used
+            "window": window_layout(config),
+        }
+    )
 
 
 def beat_layout(config: Config) -> data.StructLayout:
     """As many values before requantisation as there are lanes, for the output lanes."""
-    return data.StructLayout({
-        "value": data.ArrayLayout(signed(32), config.lanes),
-        "operand": data.ArrayLayout(signed(8), config.lanes),
-        "parameter": range(config.parameter_words),
-    })
+    return data.StructLayout(
+        {
+            "value": data.ArrayLayout(signed(32), config.lanes),
+            "operand": data.ArrayLayout(signed(8), config.lanes),
+            "parameter": range(config.parameter_words),
+        }
+    )

@@ -22,9 +22,13 @@ def link_address_bits(config: Config) -> int:
 
 def write_layout(config: Config, address_bits: int = ADDRESS_BITS) -> data.StructLayout:
     """One unit for one memory; ``data`` holds it from its least significant byte up."""
-    return data.StructLayout({
-        "region": range(len(Region)), "address": address_bits, "data": 8 * max_unit_bytes(config),
-    })
+    return data.StructLayout(
+        {
+            "region": range(len(Region)),
+            "address": address_bits,
+            "data": 8 * max_unit_bytes(config),
+        }
+    )
 
 
 def read_layout(address_bits: int = ADDRESS_BITS) -> data.StructLayout:

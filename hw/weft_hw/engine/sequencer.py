@@ -98,46 +98,60 @@ class Sequencer(wiring.Component):
         self.config, self.tech = config, tech
         self._counters = counters(config)
         moves = {
-            "put_move": Out(1), "move": Out(layout_of(MOVE)), "layers": Out(16),
-            "move_begun": In(1), "move_done": In(1), "waits_memory": Out(1),
-        }  # fmt: skip
-        super().__init__({
-            "start": In(stream.Signature(RUN)),
-            "front_begin": Out(1),
-            "front": Out(descriptor_layout(config)),
-            "front_done": In(1),
-            "joined": Out(1),
-            "working": Out(1),
-            "back_begin": Out(1),
-            "back": Out(descriptor_layout(config)),
-            "done": In(1),
-            "busy": Out(1),
-            "cycles": Out(32),
-            "events": In(len(self._counters) - 1),
-            "load": In(wiring.Signature({
-                "enable": Out(1),
-                "address": Out(range(config.descriptor_count * DESCRIPTOR_WORDS)),
-                "data": Out(_WORD),
-            })),
-            "counter_address": In(range(config.descriptor_count * COUNTER_STRIDE)),
-            "counter_data": Out(_WORD),
-            **(moves if config.dram_bytes else {}),
-        })  # fmt: skip
+            "put_move": Out(1),
+            "move": Out(layout_of(MOVE)),
+            "layers": Out(16),
+            "move_begun": In(1),
+            "move_done": In(1),
+            "waits_memory": Out(1),
+        }
+        super().__init__(
+            {
+                "start": In(stream.Signature(RUN)),
+                "front_begin": Out(1),
+                "front": Out(descriptor_layout(config)),
+                "front_done": In(1),
+                "joined": Out(1),
+                "working": Out(1),
+                "back_begin": Out(1),
+                "back": Out(descriptor_layout(config)),
+                "done": In(1),
+                "busy": Out(1),
+                "cycles": Out(32),
+                "events": In(len(self._counters) - 1),
+                "load": In(
+                    wiring.Signature(
+                        {
+                            "enable": Out(1),
+                            "address": Out(range(config.descriptor_count * DESCRIPTOR_WORDS)),
+                            "data": Out(_WORD),
+                        }
+                    )
+                ),
+                "counter_address": In(range(config.descriptor_count * COUNTER_STRIDE)),
+                "counter_data": Out(_WORD),
+                **(moves if config.dram_bytes else {}),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = memory = self.tech.block_ram(
-            width=_WORD, depth=self.config.descriptor_count * DESCRIPTOR_WORDS)
+            width=_WORD, depth=self.config.descriptor_count * DESCRIPTOR_WORDS
+        )
         m.d.comb += [
-            memory.write_enable.eq(self.load.enable), memory.write_address.eq(self.load.address),
+            memory.write_enable.eq(self.load.enable),
+            memory.write_address.eq(self.load.address),
             memory.write_data.eq(self.load.data),
         ]
 
         # The next descriptor is shifted in, word by word, from `first` on.
         compact, may_fetch = self.config.compact, Signal(init=1)
         ahead = Signal(DESCRIPTOR_WORDS * _WORD, reset_less=True)
-        front, back = (Signal(descriptor_layout(self.config), name=name, reset_less=True)
-                       for name in ("front", "back"))
+        front, back = (
+            Signal(descriptor_layout(self.config), name=name, reset_less=True)
+            for name in ("front", "back")
+        )
         m.d.comb += [self.front.eq(front), self.back.eq(back)]
         if compact:
             m.d.comb += [front.eq(ahead), front.kind.eq(Kind.MAC), back.eq(front)]
@@ -153,7 +167,8 @@ class Sequencer(wiring.Component):
             m.d.sync += [address.eq(address + 1), word.eq(word + 1)]
         arrives = delay(m, reading, READ_LATENCY, name="arrives")
         arrives_last = delay(
-            m, reading & (word == DESCRIPTOR_WORDS - 1), READ_LATENCY, name="arrives_last")
+            m, reading & (word == DESCRIPTOR_WORDS - 1), READ_LATENCY, name="arrives_last"
+        )
         place = delay(m, word[:-1], READ_LATENCY, name="place")
         with m.If(arrives):
             if compact:
@@ -170,12 +185,19 @@ class Sequencer(wiring.Component):
             m.submodules.scoreboard = board
             may_begin = board.may_begin
             m.d.comb += [
-                board.clear.eq(~self.busy), board.arrives.eq(arrives), board.place.eq(place),
-                board.word.eq(memory.read_data), board.fetched.eq(fetched),
-                board.handed.eq(board.may_hand), board.begun.eq(self.move_begun),
-                board.done.eq(self.move_done), board.ended.eq(ends),
-                self.put_move.eq(board.may_hand), self.move.eq(ahead),
-                self.layers.eq(board.layers), self.waits_memory.eq(board.waits),
+                board.clear.eq(~self.busy),
+                board.arrives.eq(arrives),
+                board.place.eq(place),
+                board.word.eq(memory.read_data),
+                board.fetched.eq(fetched),
+                board.handed.eq(board.may_hand),
+                board.begun.eq(self.move_begun),
+                board.done.eq(self.move_done),
+                board.ended.eq(ends),
+                self.put_move.eq(board.may_hand),
+                self.move.eq(ahead),
+                self.layers.eq(board.layers),
+                self.waits_memory.eq(board.waits),
             ]
             with m.If(board.may_hand):
                 m.d.sync += fetched.eq(0)
@@ -189,12 +211,15 @@ class Sequencer(wiring.Component):
         # While idle, whatever is offered is loaded: only what begins the run waits for `valid`.
         with m.Else():
             m.d.sync += [
-                left.eq(self.start.p.count), fetched.eq(0),
+                left.eq(self.start.p.count),
+                fetched.eq(0),
                 address.eq(self.start.p.first * DESCRIPTOR_WORDS),
             ]
         with m.If(self.start.valid & self.start.ready & (self.start.p.count != 0)):
             m.d.sync += [
-                self.busy.eq(1), to_fetch.eq(self.start.p.count), layer.eq(self.start.p.first),
+                self.busy.eq(1),
+                to_fetch.eq(self.start.p.count),
+                layer.eq(self.start.p.first),
             ]
         m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]
         with m.FSM(name="front_half") as front_half:
@@ -225,8 +250,10 @@ class Sequencer(wiring.Component):
                 with m.If((left == ends) & board.idle):
                     m.d.sync += self.busy.eq(0)
             # Counters go to the slot of the layer's descriptor.
-            slot, front_slot = (Signal(range(self.config.descriptor_count), name=name)
-                                for name in ("slot", "front_slot"))
+            slot, front_slot = (
+                Signal(range(self.config.descriptor_count), name=name)
+                for name in ("slot", "front_slot")
+            )
             with m.If(~self.busy):
                 m.d.sync += slot.eq(self.start.p.first)
             with m.Elif(board.may_hand):
@@ -250,10 +277,13 @@ class Sequencer(wiring.Component):
         late = events_late(self.config)
         busy = delay(m, self.busy, 2 * late, name="busy")
         events = Cat(busy, delay(m, self.events, late, name="events"))
-        ends, layer = (delay(m, value, 2 * late, name=name)
-                       for value, name in ((ends, "ends"), (layer, "counted")))
+        ends, layer = (
+            delay(m, value, 2 * late, name=name)
+            for value, name in ((ends, "ends"), (layer, "counted"))
+        )
         m.submodules.counters = counters = self.tech.block_ram(
-            width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE)
+            width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE
+        )
         m.d.comb += [
             counters.read_address.eq(self.counter_address),
             self.counter_data.eq(counters.read_data),
@@ -274,8 +304,10 @@ class Sequencer(wiring.Component):
             counters.write_enable.eq(storing != len(self._counters)),
         ]
         with m.If(ends):
-            m.d.sync += [kept.eq(count + event) for kept, count, event in zip(
-                held, counts, events, strict=True)]
+            m.d.sync += [
+                kept.eq(count + event)
+                for kept, count, event in zip(held, counts, events, strict=True)
+            ]
             m.d.sync += [storing.eq(0), held_layer.eq(layer)]
         with m.Elif(storing != len(self._counters)):
             m.d.sync += storing.eq(storing + 1)
@@ -285,8 +317,10 @@ class Sequencer(wiring.Component):
         """Count in few bits and store without a copy: as that goes on, only set-up is counted."""
         storing = Signal(range(len(self._counters) + 1), init=len(self._counters))
         stores = storing != len(self._counters)
-        counts = [Signal(_SETUP_BITS if field.name == "wait_setup" else _COMPACT_BITS,
-                         name=field.name) for field in self._counters]  # fmt: skip
+        counts = [
+            Signal(_SETUP_BITS if field.name == "wait_setup" else _COMPACT_BITS, name=field.name)
+            for field in self._counters
+        ]
         # The cycle of `ends` belongs to the layer before.
         events = [self.busy, *self.events]
         for count, event, field in zip(counts, events, self._counters, strict=True):
@@ -297,7 +331,8 @@ class Sequencer(wiring.Component):
                 m.d.sync += count.eq(count + event)
         m.d.comb += [
             counters.write_address.eq((layer - 1) * COUNTER_STRIDE + storing),
-            counters.write_data.eq(Array(counts)[storing]), counters.write_enable.eq(stores),
+            counters.write_data.eq(Array(counts)[storing]),
+            counters.write_enable.eq(stores),
         ]
         with m.If(ends):
             m.d.sync += storing.eq(0)

@@ -12,7 +12,7 @@ from weft_hw.contract.packet import (
     Request,
     Status,
     field_bytes,
-)  # fmt: skip
+)
 from weft_hw.parts.fields import layout_of
 
 __all__ = ["FIELD_BYTES", "Header", "RequestCheck"]
@@ -25,11 +25,13 @@ class Header(data.StructLayout):
 
     def __init__(self):
         fields = {request.name: layout_of(REQUEST_FIELDS[request]) for request in Request}
-        super().__init__({
-            "kind": 8,
-            "sequence": 8,
-            "fields": data.UnionLayout({"bytes": 8 * FIELD_BYTES} | fields),
-        })
+        super().__init__(
+            {
+                "kind": 8,
+                "sequence": 8,
+                "fields": data.UnionLayout({"bytes": 8 * FIELD_BYTES} | fields),
+            }
+        )
 
 
 class RequestCheck(wiring.Component):
@@ -68,11 +70,19 @@ class RequestCheck(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "header": In(Header()), "length": In(16), "data_bytes": In(16),
-            "is_open": In(1), "expected": In(8), "start": In(1), "done": Out(1),
-            "status": Out(Status), "unit_bytes": Out(range(max_unit_bytes(config) + 1)),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "header": In(Header()),
+                "length": In(16),
+                "data_bytes": In(16),
+                "is_open": In(1),
+                "expected": In(8),
+                "start": In(1),
+                "done": Out(1),
+                "status": Out(Status),
+                "unit_bytes": Out(range(max_unit_bytes(config) + 1)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -86,16 +96,20 @@ class RequestCheck(wiring.Component):
             for region, memory in memory_map(self.config).items():
                 with m.Case(region):
                     m.d.sync += [
-                        self.unit_bytes.eq(memory.unit_bytes), units.eq(memory.units),
-                        allowed.eq(((kind == Request.WRITE) & memory.writable)
-                                   | ((kind == Request.READ) & memory.readable)),
-                    ]  # fmt: skip
+                        self.unit_bytes.eq(memory.unit_bytes),
+                        units.eq(memory.units),
+                        allowed.eq(
+                            ((kind == Request.WRITE) & memory.writable)
+                            | ((kind == Request.READ) & memory.readable)
+                        ),
+                    ]
             with m.Default():
                 m.d.sync += allowed.eq(0)
         address, count = place.address[:unit_bits], place.count[:unit_bits]
         end, far, many = Signal(unit_bits + 1), Signal(), Signal()
         m.d.sync += [
-            end.eq(address + count), far.eq(place.address[unit_bits:].any()),
+            end.eq(address + count),
+            far.eq(place.address[unit_bits:].any()),
             many.eq(place.count[unit_bits:].any()),
         ]
         runs = self._runs(m, run)
@@ -104,7 +118,9 @@ class RequestCheck(wiring.Component):
         in_order, in_range, exact, known = Signal(), Signal(), Signal(), Signal()
         needed = Signal(len(count) + len(self.unit_bytes))
         m.d.sync += [
-            in_order.eq(self.header.sequence == self.expected), known.eq(0), in_range.eq(1),
+            in_order.eq(self.header.sequence == self.expected),
+            known.eq(0),
+            in_range.eq(1),
         ]
         with m.Switch(kind):
             for request, table in REQUEST_FIELDS.items():
@@ -113,11 +129,13 @@ class RequestCheck(wiring.Component):
                     m.d.sync += [known.eq(1), exact.eq(self.length == size)]
                     if request in (Request.WRITE, Request.READ):
                         m.d.sync += in_range.eq(
-                            allowed & (place.count != 0) & ~far & ~many & (end <= units))
+                            allowed & (place.count != 0) & ~far & ~many & (end <= units)
+                        )
                     if request == Request.WRITE:
                         m.d.sync += exact.eq(
                             (self.length >= size)
-                            & (~allowed | (~many & (self.data_bytes == needed))))
+                            & (~allowed | (~many & (self.data_bytes == needed)))
+                        )
                     if request == Request.RUN:
                         m.d.sync += in_range.eq(runs)
                     if request in (Request.HELLO, Request.RESET):

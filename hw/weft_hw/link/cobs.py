@@ -110,15 +110,17 @@ class CobsEncoder(wiring.Component):
             raise ValueError(f"CobsEncoder.depth must be a power of two above 256, not {depth!r}")
         self.depth = depth
         pointer = unsigned(depth.bit_length())
-        super().__init__({
-            "i": In(stream.Signature(Framed())),
-            "head": In(pointer),
-            "limit": Out(pointer),
-            "write_address": Out(range(depth)),
-            "write_data": Out(8),
-            "write_enable": Out(1),
-            "idle": Out(1),
-        })
+        super().__init__(
+            {
+                "i": In(stream.Signature(Framed())),
+                "head": In(pointer),
+                "limit": Out(pointer),
+                "write_address": Out(range(depth)),
+                "write_data": Out(8),
+                "write_enable": Out(1),
+                "idle": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -149,7 +151,8 @@ class CobsEncoder(wiring.Component):
                         close_block(length)
                     with m.Else():
                         m.d.comb += [
-                            self.write_address.eq(end), self.write_data.eq(self.i.payload.data),
+                            self.write_address.eq(end),
+                            self.write_data.eq(self.i.payload.data),
                             self.write_enable.eq(1),
                         ]
                         m.d.sync += length.eq(length + 1)

@@ -17,7 +17,7 @@ from weft_hw.contract.packet import (
     Request,
     Status,
     field_bytes,
-)  # fmt: skip
+)
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
 from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
@@ -82,27 +82,43 @@ class Commands(wiring.Component):
     cycles: Signal
     idle: Signal
 
-    def __init__(self, config: Config, *, buffer_bytes: int, buffer_frames: int, clock_hz: int = 0,
-                 watchdog_cycles: int):  # fmt: skip
+    def __init__(
+        self,
+        config: Config,
+        *,
+        buffer_bytes: int,
+        buffer_frames: int,
+        clock_hz: int = 0,
+        watchdog_cycles: int,
+    ):
         self.config, bits = config, link_address_bits(config)
         self._hello = {
-            "version": PROTOCOL_VERSION, "fingerprint": fingerprint(config),
-            "buffer_bytes": buffer_bytes, "buffer_frames": buffer_frames, "clock_hz": clock_hz,
+            "version": PROTOCOL_VERSION,
+            "fingerprint": fingerprint(config),
+            "buffer_bytes": buffer_bytes,
+            "buffer_frames": buffer_frames,
+            "clock_hz": clock_hz,
             "watchdog_cycles": watchdog_cycles,
-        }  # fmt: skip
-        super().__init__({
-            "lengths": In(stream.Signature(range(buffer_bytes + 1))),
-            "bytes": In(stream.Signature(8)),
-            "greet": In(1), "greeted": Out(1), "session": In(32), "sequence": In(8),
-            "counters": In(LinkCounters()),
-            "reply": Out(stream.Signature(Framed())),
-            "write": Out(stream.Signature(write_layout(config, bits))),
-            "read": Out(stream.Signature(read_layout(bits))),
-            "data": In(stream.Signature(8 * max_unit_bytes(config))),
-            "start": Out(stream.Signature(RUN)),
-            "busy": In(1), "cycles": In(32),
-            "idle": Out(1),
-        })  # fmt: skip
+        }
+        super().__init__(
+            {
+                "lengths": In(stream.Signature(range(buffer_bytes + 1))),
+                "bytes": In(stream.Signature(8)),
+                "greet": In(1),
+                "greeted": Out(1),
+                "session": In(32),
+                "sequence": In(8),
+                "counters": In(LinkCounters()),
+                "reply": Out(stream.Signature(Framed())),
+                "write": Out(stream.Signature(write_layout(config, bits))),
+                "read": Out(stream.Signature(read_layout(bits))),
+                "data": In(stream.Signature(8 * max_unit_bytes(config))),
+                "start": Out(stream.Signature(RUN)),
+                "busy": In(1),
+                "cycles": In(32),
+                "idle": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -125,15 +141,21 @@ class Commands(wiring.Component):
         touches_program = Signal()
         transfer = Signal(Transfer(self.config))
         m.d.comb += [
-            check.header.eq(header), check.length.eq(length), check.data_bytes.eq(left),
-            check.is_open.eq(is_open), check.expected.eq(expected),
-            transfer.region.eq(place.region), transfer.address.eq(place.address),
-            transfer.count.eq(place.count), transfer.unit_bytes.eq(check.unit_bytes),
-            writer.transfer.eq(transfer), reader.transfer.eq(transfer),
+            check.header.eq(header),
+            check.length.eq(length),
+            check.data_bytes.eq(left),
+            check.is_open.eq(is_open),
+            check.expected.eq(expected),
+            transfer.region.eq(place.region),
+            transfer.address.eq(place.address),
+            transfer.count.eq(place.count),
+            transfer.unit_bytes.eq(check.unit_bytes),
+            writer.transfer.eq(transfer),
+            reader.transfer.eq(transfer),
             writer.i.payload.eq(self.bytes.payload),
             self.start.payload.first.eq(header.fields.RUN.first),
             self.start.payload.count.eq(header.fields.RUN.count),
-        ]  # fmt: skip
+        ]
         taken = self.bytes.valid & self.bytes.ready
         with m.If(taken):
             m.d.sync += [left.eq(left - 1), more.eq(left != 1)]
@@ -158,17 +180,30 @@ class Commands(wiring.Component):
         # prepared; the first byte of `cycles`, which may count on, keeps the others.
         position = Signal(range(_REPLY_BYTES + 1))
         settled, prepare, out, out_valid, out_last = (
-            Signal(), Signal(), Signal(8), Signal(), Signal())
+            Signal(),
+            Signal(),
+            Signal(8),
+            Signal(),
+            Signal(),
+        )
         cycles_rest = Signal(24)
         sources = {
-            "kind": header.kind | REPLY, "sequence": header.sequence, "status": status_byte,
-            "expected": expected, "session": self.session, "busy": self.busy, "run": run,
-            "cycles": Cat(self.cycles[:8], cycles_rest), "label": label,
-            "frame_errors": self.counters.frame_errors, "overruns": self.counters.overruns,
+            "kind": header.kind | REPLY,
+            "sequence": header.sequence,
+            "status": status_byte,
+            "expected": expected,
+            "session": self.session,
+            "busy": self.busy,
+            "run": run,
+            "cycles": Cat(self.cycles[:8], cycles_rest),
+            "label": label,
+            "frame_errors": self.counters.frame_errors,
+            "overruns": self.counters.overruns,
             "expirations": self.counters.expirations,
-        }  # fmt: skip
+        }
         chosen, last, is_cycles = choose_byte(
-            m, header, status, position, prepare, sources, constants=self._hello)
+            m, header, status, position, prepare, sources, constants=self._hello
+        )
         with m.If(prepare):
             m.d.sync += [position.eq(position + 1), settled.eq(1)]
             with m.If(is_cycles):
@@ -180,22 +215,29 @@ class Commands(wiring.Component):
         with m.FSM() as fsm:
             m.d.comb += self.idle.eq(fsm.ongoing("IDLE"))
             m.d.sync += touches_program.eq(
-                fsm.ongoing("WRITE") & (place.region != Region.ACTIVATION))
+                fsm.ongoing("WRITE") & (place.region != Region.ACTIVATION)
+            )
             with m.State("IDLE"):
                 m.d.sync += [
-                    header.eq(0), status.eq(Status.OK), index.eq(0), position.eq(0),
+                    header.eq(0),
+                    status.eq(Status.OK),
+                    index.eq(0),
+                    position.eq(0),
                 ]
                 with m.If(self.greet):
                     m.d.comb += self.greeted.eq(1)
                     m.d.sync += [
-                        header.kind.eq(Request.RESET), header.sequence.eq(self.sequence),
-                        is_open.eq(1), expected.eq(self.sequence + 1),
+                        header.kind.eq(Request.RESET),
+                        header.sequence.eq(self.sequence),
+                        is_open.eq(1),
+                        expected.eq(self.sequence + 1),
                     ]
                     m.next = "GREET"
                 with m.Elif(self.lengths.valid):
                     m.d.comb += self.lengths.ready.eq(1)
                     m.d.sync += [
-                        length.eq(self.lengths.payload), left.eq(self.lengths.payload),
+                        length.eq(self.lengths.payload),
+                        left.eq(self.lengths.payload),
                         more.eq(self.lengths.payload != 0),
                     ]
                     m.next = "HEADER"
@@ -228,7 +270,8 @@ class Commands(wiring.Component):
                             m.d.sync += label.eq(header.fields.LABEL.label)
             with m.State("WRITE"):
                 m.d.comb += [
-                    writer.active.eq(1), writer.i.valid.eq(self.bytes.valid & more),
+                    writer.active.eq(1),
+                    writer.i.valid.eq(self.bytes.valid & more),
                     self.bytes.ready.eq(writer.i.ready & more),
                 ]
                 with m.If(writer.done):
@@ -251,8 +294,10 @@ class Commands(wiring.Component):
                 m.next = "REPLY"
             with m.State("REPLY"):
                 m.d.comb += [
-                    self.reply.payload.data.eq(out), self.reply.valid.eq(out_valid),
-                    self.reply.payload.last.eq(out_last & ~has_data), prepare.eq(~settled),
+                    self.reply.payload.data.eq(out),
+                    self.reply.valid.eq(out_valid),
+                    self.reply.payload.last.eq(out_last & ~has_data),
+                    prepare.eq(~settled),
                 ]
                 with m.If(~out_valid | self.reply.ready):
                     m.d.sync += out_valid.eq(0)
@@ -262,13 +307,17 @@ class Commands(wiring.Component):
                             m.next = "DATA"
                     with m.Elif(settled):
                         m.d.sync += [
-                            out.eq(chosen), out_last.eq(last), out_valid.eq(1),
+                            out.eq(chosen),
+                            out_last.eq(last),
+                            out_valid.eq(1),
                             settled.eq(0),
                         ]
             with m.State("DATA"):
                 m.d.comb += [
-                    reader.active.eq(1), self.reply.payload.eq(reader.o.payload),
-                    self.reply.valid.eq(reader.o.valid), reader.o.ready.eq(self.reply.ready),
+                    reader.active.eq(1),
+                    self.reply.payload.eq(reader.o.payload),
+                    self.reply.valid.eq(reader.o.valid),
+                    reader.o.ready.eq(self.reply.ready),
                 ]
                 with m.If(reader.done):
                     m.next = "IDLE"

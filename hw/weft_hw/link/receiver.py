@@ -12,7 +12,7 @@ from weft_hw.contract.packet import (
     REQUEST_FIELDS,
     Request,
     field_bytes,
-)  # fmt: skip
+)
 from weft_hw.link.cobs import CobsDecoder
 from weft_hw.link.crc import crc32
 from weft_hw.link.ring import RingReader
@@ -75,19 +75,21 @@ class Receiver(wiring.Component):
         if depth < 64 or depth & depth - 1:
             raise ValueError(f"Receiver.depth must be a power of two from 64 on, not {depth!r}")
         self.tech, self.depth, self.frames, self._compact = tech, depth, frames, compact
-        super().__init__({
-            "rx": In(stream.Signature(8)),
-            "clear": In(1),
-            "lengths": Out(stream.Signature(range(depth + 1))),
-            "bytes": Out(stream.Signature(8)),
-            "reset": Out(1),
-            "session": Out(8 * _SESSION_BYTES),
-            "sequence": Out(8),
-            "alive": Out(1),
-            "broken": Out(1),
-            "overrun": Out(1),
-            "idle": Out(1),
-        })
+        super().__init__(
+            {
+                "rx": In(stream.Signature(8)),
+                "clear": In(1),
+                "lengths": Out(stream.Signature(range(depth + 1))),
+                "bytes": Out(stream.Signature(8)),
+                "reset": Out(1),
+                "session": Out(8 * _SESSION_BYTES),
+                "sequence": Out(8),
+                "alive": Out(1),
+                "broken": Out(1),
+                "overrun": Out(1),
+                "idle": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -95,8 +97,10 @@ class Receiver(wiring.Component):
         m.submodules.cobs = cobs = CobsDecoder()
         m.submodules.crc = crc = crc32()
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
-        reader, lengths = RingReader(depth=self.depth, compact=self._compact), SyncFIFO(
-            width=self.lengths.payload.shape().width, depth=self.frames)
+        reader, lengths = (
+            RingReader(depth=self.depth, compact=self._compact),
+            SyncFIFO(width=self.lengths.payload.shape().width, depth=self.frames),
+        )
         m.submodules.reader = ResetInserter(forget)(reader)
         m.submodules.lengths = ResetInserter(forget)(lengths)
         if self._compact:
@@ -108,12 +112,16 @@ class Receiver(wiring.Component):
             wiring.connect(m, buffer.o, wiring.flipped(self.bytes))
 
         m.d.comb += [
-            cobs.i.payload.eq(self.rx.payload), cobs.i.valid.eq(self.rx.valid),
-            self.rx.ready.eq(1), cobs.o.ready.eq(1),
-            memory.read_address.eq(reader.read_address), reader.read_data.eq(memory.read_data),
-            self.lengths.payload.eq(lengths.r_data), self.lengths.valid.eq(lengths.r_rdy),
+            cobs.i.payload.eq(self.rx.payload),
+            cobs.i.valid.eq(self.rx.valid),
+            self.rx.ready.eq(1),
+            cobs.o.ready.eq(1),
+            memory.read_address.eq(reader.read_address),
+            reader.read_data.eq(memory.read_data),
+            self.lengths.payload.eq(lengths.r_data),
+            self.lengths.valid.eq(lengths.r_rdy),
             lengths.r_en.eq(self.lengths.ready),
-        ]  # fmt: skip
+        ]
 
         # One register between decoder and checks, for the clock's sake.
         token, valid = Signal.like(cobs.o.payload), Signal()
@@ -137,7 +145,8 @@ class Receiver(wiring.Component):
         m.d.sync += full.eq((queued == self.depth) | (stores & (queued == self.depth - 1)))
         stage = m.d.comb if self._compact else m.d.sync
         stage += [
-            memory.write_address.eq(end), memory.write_data.eq(held[:8]),
+            memory.write_address.eq(end),
+            memory.write_data.eq(held[:8]),
             memory.write_enable.eq(stores),
         ]
         kind = Signal(8)
@@ -167,13 +176,15 @@ class Receiver(wiring.Component):
         m.d.comb += [
             whole.eq(is_end & is_whole),
             fits.eq(~dropped & lengths.w_rdy),
-            self.alive.eq(whole), resets.eq(whole & is_reset),
+            self.alive.eq(whole),
+            resets.eq(whole & is_reset),
             self.broken.eq(is_end & ~is_whole & is_broken),
             self.overrun.eq(whole & ~is_reset & ~fits),
             forget.eq(self.reset | self.clear),
-            lengths.w_data.eq(end - start), lengths.w_en.eq(whole & ~is_reset & fits),
+            lengths.w_data.eq(end - start),
+            lengths.w_en.eq(whole & ~is_reset & fits),
             self.idle.eq(~valid & ~is_end & ~self.reset & ~lengths.r_rdy & (reader.head == start)),
-        ]  # fmt: skip
+        ]
         m.d.sync += self.reset.eq(resets)
         with m.If(is_end):
             m.d.sync += [index.eq(0), dropped.eq(0), end.eq(start)]

@@ -12,7 +12,13 @@ _GROUP = 8  # bytes among which one cycle chooses
 
 
 def choose_byte(
-    m: Module, header, status, position, prepare, sources: Mapping[str, Value], *,
+    m: Module,
+    header,
+    status,
+    position,
+    prepare,
+    sources: Mapping[str, Value],
+    *,
     constants: Mapping[str, int],
 ):
     """Return the reply's next byte, whether it is the last, and if ``cycles`` is about to begin.
@@ -23,8 +29,11 @@ def choose_byte(
     it takes the first byte of ``cycles``. What a reply consists of is decided a cycle late.
     """
     # Every byte that is no constant has a number, so that one multiplexer serves all replies.
-    values = {(name, k): value[8 * k:8 * k + 8] for name, value in sources.items()
-              for k in range(-(-len(value) // 8))}  # fmt: skip
+    values = {
+        (name, k): value[8 * k : 8 * k + 8]
+        for name, value in sources.items()
+        for k in range(-(-len(value) // 8))
+    }
     numbers = {place: number for number, place in enumerate(values)}
     number, constant = Signal(range(len(numbers) + 1)), Signal(8)
     head = [("kind", 0), ("sequence", 0), ("status", 0)]
@@ -32,7 +41,7 @@ def choose_byte(
     bodies = {refused: [("expected", 0)], failed: []} | {
         request: [(field.name, k) for field in fields for k in range(field.width // 8)]
         for request, fields in REPLY_FIELDS.items()
-    }  # fmt: skip
+    }
 
     answer = Signal(range(failed + 1))
     with m.If(status == Status.SEQUENCE):
@@ -62,13 +71,14 @@ def choose_byte(
 
     # One byte of each group, and a cycle later one of those.
     choices = [*values.values(), constant]
-    groups = [choices[first:first + _GROUP] for first in range(0, len(choices), _GROUP)]
-    within, group = number[:_GROUP.bit_length() - 1], number[_GROUP.bit_length() - 1:]
+    groups = [choices[first : first + _GROUP] for first in range(0, len(choices), _GROUP)]
+    within, group = number[: _GROUP.bit_length() - 1], number[_GROUP.bit_length() - 1 :]
     parts = Signal(8 * len(groups))
     chosen_group = Signal.like(group)
     with m.If(prepare):
         m.d.sync += [
             parts.eq(Cat(Array(members)[within] for members in groups)),
-            chosen_group.eq(group), last.eq(position == end),
+            chosen_group.eq(group),
+            last.eq(position == end),
         ]
     return parts.word_select(chosen_group, 8), last, number == numbers["cycles", 0]

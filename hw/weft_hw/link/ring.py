@@ -42,13 +42,15 @@ class RingReader(wiring.Component):
     def __init__(self, *, depth: int, compact: bool = False):
         self.depth, self._compact = depth, compact
         pointer = unsigned(depth.bit_length())
-        super().__init__({
-            "limit": In(pointer),
-            "head": Out(pointer),
-            "read_address": Out(range(depth)),
-            "read_data": In(8),
-            "o": Out(stream.Signature(8)),
-        })
+        super().__init__(
+            {
+                "limit": In(pointer),
+                "head": Out(pointer),
+                "read_address": Out(range(depth)),
+                "read_data": In(8),
+                "o": Out(stream.Signature(8)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -62,7 +64,8 @@ class RingReader(wiring.Component):
         """Offer the byte at ``head`` until it is taken."""
         settled = Signal(READ_LATENCY)
         m.d.comb += [
-            self.read_address.eq(self.head), self.o.payload.eq(self.read_data),
+            self.read_address.eq(self.head),
+            self.o.payload.eq(self.read_data),
             self.o.valid.eq(settled[-1]),
         ]
         m.d.sync += settled.eq(Cat(self.head != self.limit, settled[:-1]))
@@ -78,10 +81,12 @@ class RingReader(wiring.Component):
 
         m.d.comb += [
             self.read_address.eq(next_read),
-            queue.w_data.eq(self.read_data), queue.w_en.eq(under_way[-1]),
-            self.o.payload.eq(queue.r_data), self.o.valid.eq(queue.r_rdy),
+            queue.w_data.eq(self.read_data),
+            queue.w_en.eq(under_way[-1]),
+            self.o.payload.eq(queue.r_data),
+            self.o.valid.eq(queue.r_rdy),
             queue.r_en.eq(self.o.ready),
-        ]  # fmt: skip
+        ]
 
         m.d.comb += start.eq((next_read != self.limit) & (owed < queue.depth))
         m.d.sync += [under_way.eq((under_way << 1) | start), next_read.eq(next_read + start)]

@@ -42,27 +42,31 @@ class Sender(wiring.Component):
 
     def __init__(self, tech, *, depth: int = 512, compact: bool = False):
         self.tech, self.depth, self._compact = tech, depth, compact
-        super().__init__({
-            "i": In(stream.Signature(Framed())),
-            "tx": Out(stream.Signature(8)),
-            "idle": Out(1),
-        })
+        super().__init__(
+            {
+                "i": In(stream.Signature(Framed())),
+                "tx": Out(stream.Signature(8)),
+                "idle": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.crc = crc = crc32()
         m.submodules.cobs = cobs = CobsEncoder(depth=self.depth)
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
-        m.submodules.reader = reader = RingReader(
-            depth=self.depth, compact=self._compact)
+        m.submodules.reader = reader = RingReader(depth=self.depth, compact=self._compact)
         m.d.comb += [
-            memory.read_address.eq(reader.read_address), reader.read_data.eq(memory.read_data),
+            memory.read_address.eq(reader.read_address),
+            reader.read_data.eq(memory.read_data),
             cobs.head.eq(reader.head),
         ]
         stage = m.d.comb if self._compact else m.d.sync
         stage += [
-            memory.write_address.eq(cobs.write_address), memory.write_data.eq(cobs.write_data),
-            memory.write_enable.eq(cobs.write_enable), reader.limit.eq(cobs.limit),
+            memory.write_address.eq(cobs.write_address),
+            memory.write_data.eq(cobs.write_data),
+            memory.write_enable.eq(cobs.write_enable),
+            reader.limit.eq(cobs.limit),
         ]
 
         # Registers on both sides of what chooses the byte, and behind the ring, so that no stall
@@ -72,7 +76,9 @@ class Sender(wiring.Component):
             wiring.connect(m, reader.o, wiring.flipped(self.tx))
         else:
             m.submodules.source, m.submodules.target = source, target = (
-                StreamBuffer(Framed()), StreamBuffer(Framed()))
+                StreamBuffer(Framed()),
+                StreamBuffer(Framed()),
+            )
             m.submodules.buffer = buffer = StreamBuffer(8)
             wiring.connect(m, wiring.flipped(self.i), source.i)
             wiring.connect(m, target.o, cobs.i)
@@ -82,15 +88,23 @@ class Sender(wiring.Component):
 
         index = Signal(range(CRC_BYTES))
         in_frame = Signal()
-        m.d.comb += self.idle.eq(~in_frame & ~frame.valid & ~cobs.i.valid & cobs.idle
-                                 & (reader.head == cobs.limit) & ~self.tx.valid)
+        m.d.comb += self.idle.eq(
+            ~in_frame
+            & ~frame.valid
+            & ~cobs.i.valid
+            & cobs.idle
+            & (reader.head == cobs.limit)
+            & ~self.tx.valid
+        )
         with m.FSM():
             with m.State("FRAME"):
                 m.d.comb += [
-                    encoded.p.data.eq(frame.p.data), encoded.valid.eq(frame.valid),
+                    encoded.p.data.eq(frame.p.data),
+                    encoded.valid.eq(frame.valid),
                     frame.ready.eq(encoded.ready),
-                    crc.data.eq(frame.p.data), crc.valid.eq(frame.valid & encoded.ready),
-                ]  # fmt: skip
+                    crc.data.eq(frame.p.data),
+                    crc.valid.eq(frame.valid & encoded.ready),
+                ]
                 with m.If(crc.valid):
                     m.d.sync += in_frame.eq(1)
                     with m.If(frame.p.last):
@@ -98,8 +112,9 @@ class Sender(wiring.Component):
             with m.State("CRC"):
                 m.d.comb += [
                     encoded.p.data.eq(crc.crc.word_select(index, 8)),
-                    encoded.p.last.eq(index == CRC_BYTES - 1), encoded.valid.eq(1),
-                ]  # fmt: skip
+                    encoded.p.last.eq(index == CRC_BYTES - 1),
+                    encoded.valid.eq(1),
+                ]
                 with m.If(encoded.ready):
                     m.d.sync += index.eq(index + 1)
                     with m.If(encoded.p.last):

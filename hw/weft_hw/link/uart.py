@@ -21,8 +21,9 @@ def samples_per_bit(clock_hz: int, baud: int) -> int:
         If the clock is slower than 4 cycles per bit.
     """
     if baud < 1 or clock_hz < 4 * baud:
-        raise ValueError(f"baud must be from 1 to a quarter of clock_hz = {clock_hz!r}, "
-                         f"not {baud!r}")  # fmt: skip
+        raise ValueError(
+            f"baud must be from 1 to a quarter of clock_hz = {clock_hz!r}, not {baud!r}"
+        )
     return min(_MOST_SAMPLES, clock_hz // baud)
 
 
@@ -92,9 +93,13 @@ class UartReceiver(wiring.Component):
     def __init__(self, *, clock_hz: int, baud: int):
         self._samples = samples_per_bit(clock_hz, baud)
         self._step = _phase_step(clock_hz, baud * self._samples)
-        super().__init__({
-            "rx": In(1), "o": Out(stream.Signature(8)), "error": Out(1),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "rx": In(1),
+                "o": Out(stream.Signature(8)),
+                "error": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -179,10 +184,15 @@ class Uart(wiring.Component):
     def __init__(self, *, clock_hz: int, baud: int):
         self._receiver = UartReceiver(clock_hz=clock_hz, baud=baud)
         self._transmitter = UartTransmitter(clock_hz=clock_hz, baud=baud)
-        super().__init__({
-            "rx": In(1), "tx": Out(1), "error": Out(1),
-            "received": Out(stream.Signature(8)), "sent": In(stream.Signature(8)),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "rx": In(1),
+                "tx": Out(1),
+                "error": Out(1),
+                "received": Out(stream.Signature(8)),
+                "sent": In(stream.Signature(8)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -190,7 +200,8 @@ class Uart(wiring.Component):
         wiring.connect(m, self._receiver.o, wiring.flipped(self.received))
         wiring.connect(m, wiring.flipped(self.sent), self._transmitter.i)
         m.d.comb += [
-            self._receiver.rx.eq(self.rx), self.tx.eq(self._transmitter.tx),
+            self._receiver.rx.eq(self.rx),
+            self.tx.eq(self._transmitter.tx),
             self.error.eq(self._receiver.error),
-        ]  # fmt: skip
+        ]
         return m

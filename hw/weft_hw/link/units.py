@@ -17,10 +17,14 @@ class Transfer(data.StructLayout):
     """A run of units: the next one, how many are left, and the bytes of each."""
 
     def __init__(self, config: Config):
-        super().__init__({
-            "region": 3, "address": link_address_bits(config), "count": 16,
-            "unit_bytes": range(max_unit_bytes(config) + 1),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "region": 3,
+                "address": link_address_bits(config),
+                "count": 16,
+                "unit_bytes": range(max_unit_bytes(config) + 1),
+            }
+        )
 
 
 class UnitWriter(wiring.Component):
@@ -52,11 +56,16 @@ class UnitWriter(wiring.Component):
 
     def __init__(self, config: Config):
         self._compact = config.compact
-        super().__init__({
-            "active": In(1), "transfer": In(Transfer(config)), "step": Out(1), "done": Out(1),
-            "i": In(stream.Signature(8)),
-            "o": Out(stream.Signature(write_layout(config, link_address_bits(config)))),
-        })
+        super().__init__(
+            {
+                "active": In(1),
+                "transfer": In(Transfer(config)),
+                "step": Out(1),
+                "done": Out(1),
+                "i": In(stream.Signature(8)),
+                "o": Out(stream.Signature(write_layout(config, link_address_bits(config)))),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -79,11 +88,15 @@ class UnitWriter(wiring.Component):
             wiring.connect(m, arriving, buffer.i)
             byte = buffer.o
         m.d.comb += [
-            arriving.payload.data.eq(self.i.payload), arriving.payload.place.eq(index),
-            arriving.payload.is_last.eq(is_last), arriving.valid.eq(self.i.valid),
+            arriving.payload.data.eq(self.i.payload),
+            arriving.payload.place.eq(index),
+            arriving.payload.is_last.eq(is_last),
+            arriving.valid.eq(self.i.valid),
             self.i.ready.eq(arriving.ready),
-            unit.region.eq(transfer.region), unit.address.eq(transfer.address),
-            unit.data.eq(gathered), self.step.eq(self.o.valid & self.o.ready),
+            unit.region.eq(transfer.region),
+            unit.address.eq(transfer.address),
+            unit.data.eq(gathered),
+            self.step.eq(self.o.valid & self.o.ready),
             byte.ready.eq(~self.o.valid | self.o.ready),
         ]
         with m.If(byte.ready):
@@ -126,12 +139,17 @@ class UnitReader(wiring.Component):
         # Of the regions that are read, units may be shorter than of the others.
         readable = [memory.unit_bytes for memory in memory_map(config).values() if memory.readable]
         self._width = 8 * max(readable)
-        super().__init__({
-            "active": In(1), "transfer": In(Transfer(config)), "step": Out(1), "done": Out(1),
-            "request": Out(stream.Signature(read_layout(link_address_bits(config)))),
-            "data": In(stream.Signature(8 * max_unit_bytes(config))),
-            "o": Out(stream.Signature(Framed())),
-        })
+        super().__init__(
+            {
+                "active": In(1),
+                "transfer": In(Transfer(config)),
+                "step": Out(1),
+                "done": Out(1),
+                "request": Out(stream.Signature(read_layout(link_address_bits(config)))),
+                "data": In(stream.Signature(8 * max_unit_bytes(config))),
+                "o": Out(stream.Signature(Framed())),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -148,19 +166,25 @@ class UnitReader(wiring.Component):
             self.step.eq(self.request.valid & self.request.ready),
             self.data.ready.eq(~some | (last_byte & self.o.ready)),
             self.o.payload.data.eq(unit[:8]),
-            self.o.payload.last.eq(last_byte & asked_all & ~waiting), self.o.valid.eq(some),
+            self.o.payload.last.eq(last_byte & asked_all & ~waiting),
+            self.o.valid.eq(some),
             self.done.eq(self.o.valid & self.o.ready & self.o.payload.last),
         ]
 
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [
-                left.eq(left - 1), unit.eq(unit >> 8), some.eq(~last_byte),
+                left.eq(left - 1),
+                unit.eq(unit >> 8),
+                some.eq(~last_byte),
                 last_byte.eq(left == 2),
             ]
         with m.If(self.data.valid & self.data.ready):
             m.d.sync += [
-                unit.eq(self.data.payload), left.eq(transfer.unit_bytes), some.eq(1),
-                last_byte.eq(transfer.unit_bytes == 1), waiting.eq(0),
+                unit.eq(self.data.payload),
+                left.eq(transfer.unit_bytes),
+                some.eq(1),
+                last_byte.eq(transfer.unit_bytes == 1),
+                waiting.eq(0),
             ]
         with m.If(self.step):
             m.d.sync += [waiting.eq(1), asked_all.eq(is_last)]

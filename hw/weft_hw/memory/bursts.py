@@ -38,10 +38,15 @@ class Bursts(wiring.Component):
 
     def __init__(self, memory_bytes: int, word_bytes: int):
         self._shift = exact_log2(DRAM_BLOCK_BYTES // word_bytes)  # from blocks to words
-        super().__init__({
-            "begin": In(1), "move": In(layout_of(MOVE)), "blocks": In(17), "done": Out(1),
-            "command": Out(stream.Signature(command_layout(memory_bytes, word_bytes))),
-        })
+        super().__init__(
+            {
+                "begin": In(1),
+                "move": In(layout_of(MOVE)),
+                "blocks": In(17),
+                "done": Out(1),
+                "command": Out(stream.Signature(command_layout(memory_bytes, word_bytes))),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -53,7 +58,8 @@ class Bursts(wiring.Component):
         room, length = Signal(range(most + 1)), Signal(range(most + 1))
         is_last = Signal()  # of its row
         m.d.comb += [
-            command.write.eq(move.store), command.address.eq(address << self._shift),
+            command.write.eq(move.store),
+            command.address.eq(address << self._shift),
             command.length.eq(length << self._shift),
             room.eq(most - address[: most.bit_length() - 1]),
         ]
@@ -65,7 +71,9 @@ class Bursts(wiring.Component):
                     m.next = "ROW"
             with m.State("ROW"):
                 m.d.sync += [
-                    address.eq(row), left.eq(self.blocks), row.eq(row + move.block_step),
+                    address.eq(row),
+                    left.eq(self.blocks),
+                    row.eq(row + move.block_step),
                     rows.eq(rows - 1),
                 ]
                 m.next = "CUT"

@@ -40,8 +40,12 @@ class _Rows:
     def begin(self):
         """Return what starts the first row."""
         move = self.move
-        return [self.address.eq(move.unit), self._row.eq(move.unit + move.unit_step),
-                self.left.eq(move.count), self.rows.eq(move.rows)]  # fmt: skip
+        return [
+            self.address.eq(move.unit),
+            self._row.eq(move.unit + move.unit_step),
+            self.left.eq(move.count),
+            self.rows.eq(move.rows),
+        ]
 
     def next_unit(self):
         """Return what steps to the next unit of the row."""
@@ -49,8 +53,12 @@ class _Rows:
 
     def next_row(self):
         """Return what starts the next row."""
-        return [self.address.eq(self._row), self._row.eq(self._row + self.move.unit_step),
-                self.left.eq(self.move.count), self.rows.eq(self.rows - 1)]  # fmt: skip
+        return [
+            self.address.eq(self._row),
+            self._row.eq(self._row + self.move.unit_step),
+            self.left.eq(self.move.count),
+            self.rows.eq(self.rows - 1),
+        ]
 
 
 class Unpacker(wiring.Component):
@@ -80,12 +88,16 @@ class Unpacker(wiring.Component):
 
     def __init__(self, config: Config, word_bytes: int):
         self._sizes, self._word_bytes = unit_sizes(config), word_bytes
-        super().__init__({
-            "begin": In(1), "move": In(layout_of(MOVE)),
-            "size": In(range(max_unit_bytes(config) + 1)), "done": Out(1),
-            "i": In(stream.Signature(8 * word_bytes)),
-            "o": Out(stream.Signature(write_layout(config))),
-        })
+        super().__init__(
+            {
+                "begin": In(1),
+                "move": In(layout_of(MOVE)),
+                "size": In(range(max_unit_bytes(config) + 1)),
+                "done": Out(1),
+                "i": In(stream.Signature(8 * word_bytes)),
+                "o": Out(stream.Signature(write_layout(config))),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -110,11 +122,13 @@ class Unpacker(wiring.Component):
         out = self.o.p
         m.d.comb += [
             copies.eq(full & ~self.o.valid & ~row_ends & active),
-            self.i.ready.eq(active & Mux(
-                row_ends, index != 0, ~full | (~self.o.valid & ~place.last))),
+            self.i.ready.eq(
+                active & Mux(row_ends, index != 0, ~full | (~self.o.valid & ~place.last))
+            ),
             enters.eq(self.i.valid & self.i.ready),
-            out.region.eq(self.move.region), self.done.eq(~active & ~self.o.valid),
-        ]  # fmt: skip
+            out.region.eq(self.move.region),
+            self.done.eq(~active & ~self.o.valid),
+        ]
         with m.If(enters):
             m.d.sync += [held.eq(Cat(held[8 * word :], self.i.p)), index.eq(index + 1)]
         m.d.sync += level.eq(level + Mux(enters, word, 0) - Mux(copies, self.size, 0))
@@ -122,9 +136,12 @@ class Unpacker(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.If(copies):
             m.d.sync += [
-                self.o.valid.eq(1), out.address.eq(place.address), out.data.eq(unit),
-                *place.next_unit(), row_ends.eq(place.last),
-            ]  # fmt: skip
+                self.o.valid.eq(1),
+                out.address.eq(place.address),
+                out.data.eq(unit),
+                *place.next_unit(),
+                row_ends.eq(place.last),
+            ]
         # The rest of a row's last block is dropped.
         with m.If(row_ends):
             m.d.sync += level.eq(0)
@@ -167,14 +184,19 @@ class Packer(wiring.Component):
         for size in self._sizes:
             if size % word_bytes:
                 raise ValueError(
-                    f"Packer.word_bytes must divide {size}, a unit's bytes, not {word_bytes}")
-        super().__init__({
-            "begin": In(1), "move": In(layout_of(MOVE)),
-            "size": In(range(max_unit_bytes(config) + 1)), "done": Out(1),
-            "request": Out(stream.Signature(read_layout())),
-            "data": In(stream.Signature(8 * max_unit_bytes(config))),
-            "o": Out(stream.Signature(8 * word_bytes)),
-        })
+                    f"Packer.word_bytes must divide {size}, a unit's bytes, not {word_bytes}"
+                )
+        super().__init__(
+            {
+                "begin": In(1),
+                "move": In(layout_of(MOVE)),
+                "size": In(range(max_unit_bytes(config) + 1)),
+                "done": Out(1),
+                "request": Out(stream.Signature(read_layout())),
+                "data": In(stream.Signature(8 * max_unit_bytes(config))),
+                "o": Out(stream.Signature(8 * word_bytes)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -184,7 +206,8 @@ class Packer(wiring.Component):
         waiting = Signal()
         m.d.comb += [
             self.request.valid.eq(asking & ~waiting),
-            self.request.p.region.eq(self.move.region), self.request.p.address.eq(place.address),
+            self.request.p.region.eq(self.move.region),
+            self.request.p.address.eq(place.address),
         ]
         with m.If(self.request.valid & self.request.ready):
             m.d.sync += [*place.next_unit(), waiting.eq(1)]
@@ -201,19 +224,25 @@ class Packer(wiring.Component):
         index = Signal(range(DRAM_BLOCK_BYTES // word))
         active, fills, leaves = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.o.p.eq(held), self.o.valid.eq(some | (fills & (index != 0))),
+            self.o.p.eq(held),
+            self.o.valid.eq(some | (fills & (index != 0))),
             leaves.eq(self.o.valid & self.o.ready),
             self.data.ready.eq(active & ~fills & (~some | (last & self.o.ready))),
             self.done.eq(~active),
         ]
         with m.If(leaves):
             m.d.sync += [
-                held.eq(held >> 8 * word), index.eq(index + 1), words.eq(words - 1),
-                some.eq(some & ~last), last.eq(words == 2),
+                held.eq(held >> 8 * word),
+                index.eq(index + 1),
+                words.eq(words - 1),
+                some.eq(some & ~last),
+                last.eq(words == 2),
             ]
         with m.If(self.data.valid & self.data.ready):
             m.d.sync += [
-                held.eq(self.data.p), words.eq(self.size >> exact_log2(word)), some.eq(1),
+                held.eq(self.data.p),
+                words.eq(self.size >> exact_log2(word)),
+                some.eq(1),
                 last.eq(self.size == word),
             ]
             with m.If(units == 1):
@@ -221,11 +250,18 @@ class Packer(wiring.Component):
             m.d.sync += units.eq(units - 1)
         with m.If(fills & ~some & (index == 0)):
             m.d.sync += [
-                fills.eq(0), units.eq(self.move.count), rows.eq(rows - 1), active.eq(rows != 1),
+                fills.eq(0),
+                units.eq(self.move.count),
+                rows.eq(rows - 1),
+                active.eq(rows != 1),
             ]
         with m.If(self.begin):
             m.d.sync += [
-                *place.begin(), asking.eq(1), waiting.eq(0), active.eq(1),
-                units.eq(self.move.count), rows.eq(self.move.rows),
+                *place.begin(),
+                asking.eq(1),
+                waiting.eq(0),
+                active.eq(1),
+                units.eq(self.move.count),
+                rows.eq(self.move.rows),
             ]
         return m

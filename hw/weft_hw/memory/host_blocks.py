@@ -46,13 +46,17 @@ class HostBlocks(wiring.Component):
         self.config, self.word_bytes = config, word_bytes
         wide = link_address_bits(config)
         answer = stream.Signature(8 * max_unit_bytes(config))
-        super().__init__({
-            "write": In(stream.Signature(write_layout(config, wide))),
-            "read": In(stream.Signature(read_layout(wide))), "data": Out(answer),
-            "chip_write": Out(stream.Signature(write_layout(config))),
-            "chip_read": Out(stream.Signature(read_layout())), "chip_data": In(answer),
-            "port": Out(Port(config.dram_bytes, word_bytes)),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "write": In(stream.Signature(write_layout(config, wide))),
+                "read": In(stream.Signature(read_layout(wide))),
+                "data": Out(answer),
+                "chip_write": Out(stream.Signature(write_layout(config))),
+                "chip_read": Out(stream.Signature(read_layout())),
+                "chip_data": In(answer),
+                "port": Out(Port(config.dram_bytes, word_bytes)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -60,8 +64,10 @@ class HostBlocks(wiring.Component):
         words = DRAM_BLOCK_BYTES // self.word_bytes
         # A block to be written waits in a register of its own, while its burst is asked for and the
         # words of the block before still leave.
-        following, block = (Signal(8 * DRAM_BLOCK_BYTES, reset_less=True, name=name)
-                            for name in ("following", "block"))
+        following, block = (
+            Signal(8 * DRAM_BLOCK_BYTES, reset_less=True, name=name)
+            for name in ("following", "block")
+        )
         address = Signal.like(self.write.p.address, reset_less=True)
         waits, asks, fetches, answers = Signal(), Signal(), Signal(), Signal()
         left, some = Signal(range(words + 1)), Signal()  # words of `block`
@@ -83,19 +89,25 @@ class HostBlocks(wiring.Component):
             self.data.valid.eq(self.chip_data.valid | answers),
             self.data.p.eq(Mux(answers, block, self.chip_data.p)),
             self.chip_data.ready.eq(self.data.ready & ~answers),
-            port.command.valid.eq(asks), port.command.p.write.eq(~fetches),
+            port.command.valid.eq(asks),
+            port.command.p.write.eq(~fetches),
             port.command.p.address.eq(address << exact_log2(words)),
             port.command.p.length.eq(words),
-            port.write.valid.eq(some & ~fetches), port.write.p.eq(block),
+            port.write.valid.eq(some & ~fetches),
+            port.write.p.eq(block),
             port.read.ready.eq(some & fetches),
         ]
-        passes = Mux(fetches, port.read.valid & port.read.ready,
-                     port.write.valid & port.write.ready)  # fmt: skip
+        passes = Mux(
+            fetches, port.read.valid & port.read.ready, port.write.valid & port.write.ready
+        )
         with m.If(port.command.valid & port.command.ready):
             m.d.sync += asks.eq(0)
         with m.If(passes):
             m.d.sync += [
-                block.eq(Cat(block[word:], port.read.p)), left.eq(left - 1), some.eq(left != 1)]
+                block.eq(Cat(block[word:], port.read.p)),
+                left.eq(left - 1),
+                some.eq(left != 1),
+            ]
             with m.If(left == 1):
                 m.d.sync += [fetches.eq(0), answers.eq(fetches)]
         with m.If(answers & self.data.ready):
@@ -104,12 +116,17 @@ class HostBlocks(wiring.Component):
             m.d.sync += [block.eq(following), left.eq(words), some.eq(1), waits.eq(0)]
         with m.If(self.write.valid & to_store & takes_write):
             m.d.sync += [
-                following.eq(self.write.p.data), address.eq(self.write.p.address),
-                waits.eq(1), asks.eq(1),
+                following.eq(self.write.p.data),
+                address.eq(self.write.p.address),
+                waits.eq(1),
+                asks.eq(1),
             ]
         with m.If(self.read.valid & to_fetch & takes_read):
             m.d.sync += [
-                address.eq(self.read.p.address), asks.eq(1), fetches.eq(1), left.eq(words),
+                address.eq(self.read.p.address),
+                asks.eq(1),
+                fetches.eq(1),
+                left.eq(words),
                 some.eq(1),
             ]
         return m

@@ -60,14 +60,20 @@ class Mover(wiring.Component):
     def __init__(self, config: Config, word_bytes: int):
         self.config, self.word_bytes = config, word_bytes
         move = layout_of(MOVE)
-        super().__init__({
-            "put": In(1), "move": In(move), "begun": Out(1), "done": Out(1), "layers": In(16),
-            "port": Out(Port(config.dram_bytes, word_bytes)),
-            "write": Out(stream.Signature(write_layout(config))),
-            "read": Out(stream.Signature(read_layout())),
-            "data": In(stream.Signature(8 * max_unit_bytes(config))),
-            "written": In(1),
-        })
+        super().__init__(
+            {
+                "put": In(1),
+                "move": In(move),
+                "begun": Out(1),
+                "done": Out(1),
+                "layers": In(16),
+                "port": Out(Port(config.dram_bytes, word_bytes)),
+                "write": Out(stream.Signature(write_layout(config))),
+                "read": Out(stream.Signature(read_layout())),
+                "data": In(stream.Signature(8 * max_unit_bytes(config))),
+                "written": In(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -93,10 +99,13 @@ class Mover(wiring.Component):
         last_byte = total + (DRAM_BLOCK_BYTES - 1)
         m.d.sync += blocks.eq(last_byte >> exact_log2(DRAM_BLOCK_BYTES))
         m.d.comb += [
-            bursts.move.eq(move), bursts.blocks.eq(blocks), bursts.begin.eq(begin),
+            bursts.move.eq(move),
+            bursts.blocks.eq(blocks),
+            bursts.begin.eq(begin),
             *(part.move.eq(move) for part in (unpacker, packer)),
             *(part.size.eq(size) for part in (unpacker, packer)),
-            unpacker.begin.eq(begin & ~move.store), packer.begin.eq(begin & move.store),
+            unpacker.begin.eq(begin & ~move.store),
+            packer.begin.eq(begin & move.store),
         ]
         may_begin = Signal()
         m.d.sync += may_begin.eq(move.layers <= self.layers)

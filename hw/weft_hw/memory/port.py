@@ -11,11 +11,13 @@ BURST_WORDS = 256  # no burst crosses a multiple of it, so none crosses a row of
 
 def command_layout(memory_bytes: int, word_bytes: int = 2) -> data.StructLayout:
     """One burst: ``length`` words (1 to ``BURST_WORDS``) from word ``address`` on."""
-    return data.StructLayout({
-        "write": 1,
-        "address": ceil_log2(memory_bytes // word_bytes),
-        "length": range(BURST_WORDS + 1),
-    })
+    return data.StructLayout(
+        {
+            "write": 1,
+            "address": ceil_log2(memory_bytes // word_bytes),
+            "length": range(BURST_WORDS + 1),
+        }
+    )
 
 
 class Port(wiring.Signature):
@@ -42,8 +44,10 @@ class Port(wiring.Signature):
 
     def __init__(self, memory_bytes: int, word_bytes: int = 2):
         self.memory_bytes, self.word_bytes = memory_bytes, word_bytes
-        super().__init__({
-            "command": Out(stream.Signature(command_layout(memory_bytes, word_bytes))),
-            "write": Out(stream.Signature(8 * word_bytes)),
-            "read": In(stream.Signature(8 * word_bytes)),
-        })
+        super().__init__(
+            {
+                "command": Out(stream.Signature(command_layout(memory_bytes, word_bytes))),
+                "write": Out(stream.Signature(8 * word_bytes)),
+                "read": In(stream.Signature(8 * word_bytes)),
+            }
+        )

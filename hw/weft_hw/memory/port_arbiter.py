@@ -61,13 +61,17 @@ class PortArbiter(wiring.Component):
                 mine = owner == index
                 goes_on = few_left & mine & (writes == side.command.p.write)
                 m.d.comb += takes[index].eq(
-                    side.command.valid & (none_left | goes_on)
-                    & ~(mine & sides[1 - index].command.valid))
+                    side.command.valid
+                    & (none_left | goes_on)
+                    & ~(mine & sides[1 - index].command.valid)
+                )
         for index, side in enumerate(sides):
             m.d.comb += side.command.ready.eq(takes[index])
             with m.If(takes[index]):
                 m.d.sync += [
-                    offered.eq(1), command.eq(side.command.p), owner.eq(index),
+                    offered.eq(1),
+                    command.eq(side.command.p),
+                    owner.eq(index),
                     writes.eq(side.command.p.write),
                 ]
 
@@ -77,23 +81,27 @@ class PortArbiter(wiring.Component):
         passes = Signal()
         m.d.comb += [
             buffer.i.p.eq(Array(side.write.p for side in sides)[owner]),
-            buffer.i.valid.eq(~none_left & writes & (
-                aborts | Array(side.write.valid for side in sides)[owner])),
+            buffer.i.valid.eq(
+                ~none_left & writes & (aborts | Array(side.write.valid for side in sides)[owner])
+            ),
             port.read.ready.eq(aborts | Array(side.read.ready for side in sides)[owner]),
-            passes.eq(Mux(writes, buffer.i.valid & buffer.i.ready,
-                          port.read.valid & port.read.ready)),
-        ]  # fmt: skip
+            passes.eq(
+                Mux(writes, buffer.i.valid & buffer.i.ready, port.read.valid & port.read.ready)
+            ),
+        ]
         for index, side in enumerate(sides):
             mine = (owner == index) & ~aborts
             m.d.comb += [
                 side.write.ready.eq(buffer.i.ready & ~none_left & writes & mine),
-                side.read.valid.eq(port.read.valid & mine), side.read.p.eq(port.read.p),
+                side.read.valid.eq(port.read.valid & mine),
+                side.read.p.eq(port.read.p),
             ]
         following = Signal.like(left)
         begins = port.command.valid & port.command.ready
         m.d.comb += following.eq(left + Mux(begins, command.length, 0) - passes)
         m.d.sync += [
-            left.eq(following), none_left.eq(following == 0),
+            left.eq(following),
+            none_left.eq(following == 0),
             few_left.eq(following <= BURST_WORDS),
         ]
 

@@ -54,13 +54,24 @@ class Scoreboard(wiring.Component):
 
     def __init__(self, queue_depth: int):
         self._depth = queue_depth
-        super().__init__({
-            "clear": In(1),
-            "arrives": In(1), "place": In(range(DESCRIPTOR_WORDS)), "word": In(_WORD),
-            "fetched": In(1), "may_hand": Out(1), "may_begin": Out(1), "waits": Out(1),
-            "handed": In(1), "begun": In(1), "done": In(1), "ended": In(1),
-            "layers": Out(_COUNT), "idle": Out(1),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "clear": In(1),
+                "arrives": In(1),
+                "place": In(range(DESCRIPTOR_WORDS)),
+                "word": In(_WORD),
+                "fetched": In(1),
+                "may_hand": Out(1),
+                "may_begin": Out(1),
+                "waits": Out(1),
+                "handed": In(1),
+                "begun": In(1),
+                "done": In(1),
+                "ended": In(1),
+                "layers": Out(_COUNT),
+                "idle": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -78,7 +89,8 @@ class Scoreboard(wiring.Component):
         m.d.sync += [
             waiting.eq(waiting + self.handed - self.begun),
             under_way.eq(under_way + self.handed - self.done),
-            moves.eq(moves + self.done), self.layers.eq(self.layers + self.ended),
+            moves.eq(moves + self.done),
+            self.layers.eq(self.layers + self.ended),
         ]
         with m.If(self.clear):
             m.d.sync += [moves.eq(0), self.layers.eq(0)]

@@ -37,11 +37,16 @@ class UnitArbiter(wiring.Component):
         write = stream.Signature(write_layout(config))
         read = stream.Signature(read_layout())
         answer = stream.Signature(8 * max_unit_bytes(config))
-        super().__init__({
-            "sides": In(wiring.Signature({
-                "write": Out(write), "read": Out(read), "data": In(answer)})).array(2),
-            "write": Out(write), "read": Out(read), "data": In(answer),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "sides": In(
+                    wiring.Signature({"write": Out(write), "read": Out(read), "data": In(answer)})
+                ).array(2),
+                "write": Out(write),
+                "read": Out(read),
+                "data": In(answer),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -53,10 +58,12 @@ class UnitArbiter(wiring.Component):
             m.d.sync += owner.eq(chosen)
         for index, side in enumerate(self.sides):
             m.d.comb += [
-                side.data.p.eq(self.data.p), side.data.valid.eq(self.data.valid & (owner == index)),
+                side.data.p.eq(self.data.p),
+                side.data.valid.eq(self.data.valid & (owner == index)),
             ]
-        m.d.comb += self.data.ready.eq(Mux(owner, self.sides[1].data.ready,
-                                           self.sides[0].data.ready))  # fmt: skip
+        m.d.comb += self.data.ready.eq(
+            Mux(owner, self.sides[1].data.ready, self.sides[0].data.ready)
+        )
         return m
 
     def _share(self, m, sides, o, name):
@@ -65,9 +72,11 @@ class UnitArbiter(wiring.Component):
         turn, chosen = Signal(name=f"{name}_turn"), Signal(name=f"{name}_chosen")
         m.d.comb += [
             chosen.eq(Mux(turn, second.valid, ~first.valid)),
-            o.valid.eq(first.valid | second.valid), o.p.eq(Mux(chosen, second.p, first.p)),
-            first.ready.eq(o.ready & ~chosen), second.ready.eq(o.ready & chosen),
-        ]  # fmt: skip
+            o.valid.eq(first.valid | second.valid),
+            o.p.eq(Mux(chosen, second.p, first.p)),
+            first.ready.eq(o.ready & ~chosen),
+            second.ready.eq(o.ready & chosen),
+        ]
         with m.If(o.valid):
             # Whoever waits now is next; whoever was chosen stays so until it is taken.
             m.d.sync += turn.eq(chosen ^ o.ready)

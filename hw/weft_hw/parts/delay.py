@@ -17,8 +17,7 @@ def delay(m: Module, value, cycles: int, *, name: str = "delayed", apart: bool =
     """
     attributes = {_APART: 1} if apart else {}
     for index in range(cycles):
-        stage = Signal.like(value, name=f"{name}_{index + 1}", reset_less=True,
-                            attrs=attributes)
+        stage = Signal.like(value, name=f"{name}_{index + 1}", reset_less=True, attrs=attributes)
         m.d.sync += stage.eq(value)
         value = stage
     return value

@@ -10,7 +10,9 @@ __all__ = ["layout_of"]
 
 def layout_of(fields: tuple[Field, ...]) -> data.StructLayout:
     """Return the layout of packed ``fields``."""
-    return data.StructLayout({
-        field.name: signed(field.width) if field.signed else unsigned(field.width)
-        for field in fields
-    })
+    return data.StructLayout(
+        {
+            field.name: signed(field.width) if field.signed else unsigned(field.width)
+            for field in fields
+        }
+    )

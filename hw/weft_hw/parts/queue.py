@@ -37,9 +37,14 @@ class Queue(wiring.Component):
         if depth < 2 or depth & depth - 1:
             raise ValueError(f"Queue.depth must be a power of two from 2 on, not {depth!r}")
         self.depth = depth
-        super().__init__({
-            "put": In(1), "item": In(shape), "o": Out(stream.Signature(shape)), "taken": Out(1),
-        })
+        super().__init__(
+            {
+                "put": In(1),
+                "item": In(shape),
+                "o": Out(stream.Signature(shape)),
+                "taken": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -48,8 +53,11 @@ class Queue(wiring.Component):
         first, last = Signal.like(read.addr), Signal.like(write.addr)
         level = Signal(range(self.depth + 2))  # items, and the one that left in the cycle before
         m.d.comb += [
-            write.addr.eq(last), write.data.eq(self.item), write.en.eq(self.put),
-            read.addr.eq(first), self.o.payload.eq(read.data),
+            write.addr.eq(last),
+            write.data.eq(self.item),
+            write.en.eq(self.put),
+            read.addr.eq(first),
+            self.o.payload.eq(read.data),
         ]
         takes = self.o.valid & self.o.ready
         with m.If(takes):
@@ -63,7 +71,8 @@ class Queue(wiring.Component):
             single.eq((level == 2) & self.taken | (level == 1) & ~self.taken),
         ]
         m.d.sync += [
-            self.taken.eq(takes), level.eq(level + self.put - self.taken),
+            self.taken.eq(takes),
+            level.eq(level + self.put - self.taken),
             self.o.valid.eq(self.put | several | (single & ~takes)),
         ]
         return m

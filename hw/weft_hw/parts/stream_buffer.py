@@ -30,8 +30,9 @@ class StreamBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        first, spare = (Signal.like(self.i.p, name=name, reset_less=True)
-                        for name in ("first", "spare"))
+        first, spare = (
+            Signal.like(self.i.p, name=name, reset_less=True) for name in ("first", "spare")
+        )
         is_full = Signal()
         m.d.comb += [self.i.ready.eq(~is_full), self.o.p.eq(first)]
         with m.If(self.o.ready | ~self.o.valid):

@@ -31,6 +31,7 @@ def cheapest(
     depth : int
         Words wanted.
     """
+
     def cost(shape: _S) -> tuple[int, int]:
         rows = -(-depth // shape.depth)
         return len(beside(shape)) * rows, rows

@@ -13,7 +13,7 @@ def gated_sum(m: Module, x: Value, x_gate: Value, y: Value, y_gate: Value, carry
 
     The default of :class:`TreeMultiplier`; a family may have a cell that does it at once.
     """
-    return (Mux(x_gate, x, 0) + Mux(y_gate, y, 0) + carry)[:len(x)]
+    return (Mux(x_gate, x, 0) + Mux(y_gate, y, 0) + carry)[: len(x)]
 
 
 def _extend(value: Value, width: int) -> Value:
@@ -52,7 +52,7 @@ class TreeMultiplier(WideMultiplier):
             skew = max(0, start // step - 1)
             if skew:
                 a = delay(m, a, 1, name=f"a_{start}")
-            bits = delay(m, self.b[start:start + step], skew, name=f"b_{start}")
+            bits = delay(m, self.b[start : start + step], skew, name=f"b_{start}")
             last = start + step >= len(self.b)
             nudge: Value = Const(0, 1)
             if last and "nudge" in self.signature.members:
@@ -71,23 +71,28 @@ class TreeMultiplier(WideMultiplier):
     def _add(self, m: Module, low: Value, high: Value, shift: int, name: str) -> Value:
         """Return the registered ``low + (high << shift)``, no wider than the product."""
         upper = low[shift:].as_signed() if self._is_signed else low[shift:]
-        return self._register(m, Cat(low[:shift], upper + high)[:len(self.o)], name)
+        return self._register(m, Cat(low[:shift], upper + high)[: len(self.o)], name)
 
     def _tree(self, m: Module, a: Value, b: Value, nudge: Value, start: int, last: bool) -> Value:
         """Return ``a * b`` of a few bits of ``b`` (the sign bit too, if ``last``)."""
-        rows = [self._row(m, a, b, index, nudge, f"row_{start + index}", last)
-                for index in range(0, len(b), 2)]
+        rows = [
+            self._row(m, a, b, index, nudge, f"row_{start + index}", last)
+            for index in range(0, len(b), 2)
+        ]
         shift = 2
         while len(rows) > 1:
             name = f"sum_{start}_{shift}"
-            pairs = [self._add(m, *rows[k:k + 2], shift, f"{name}_{k}")
-                     for k in range(0, len(rows) - 1, 2)]
-            odd = [delay(m, row, 1, name=name) for row in rows[len(pairs) * 2:]]
+            pairs = [
+                self._add(m, *rows[k : k + 2], shift, f"{name}_{k}")
+                for k in range(0, len(rows) - 1, 2)
+            ]
+            odd = [delay(m, row, 1, name=name) for row in rows[len(pairs) * 2 :]]
             rows, shift = pairs + odd, 2 * shift
         return rows[0]
 
-    def _row(self, m: Module, a: Value, b: Value, index: int, nudge: Value, name: str, last: bool
-             ) -> Value:
+    def _row(
+        self, m: Module, a: Value, b: Value, index: int, nudge: Value, name: str, last: bool
+    ) -> Value:
         """Return the registered product of ``a`` and two bits of ``b``."""
         width = len(a) + 2 + (self._is_signed and not a.shape().signed)
         x = _extend(a, width)

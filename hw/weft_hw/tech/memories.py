@@ -42,13 +42,15 @@ class BlockRam(wiring.Component):
     def __init__(self, *, width: int, depth: int, granularity: int | None = None):
         self.width, self.depth, self.granularity = width, depth, granularity or width
         address = unsigned(max(1, ceil_log2(depth)))
-        super().__init__({
-            "read_address": In(address),
-            "read_data": Out(width),
-            "write_address": In(address),
-            "write_data": In(width),
-            "write_enable": In(width // self.granularity),
-        })
+        super().__init__(
+            {
+                "read_address": In(address),
+                "read_data": Out(width),
+                "write_address": In(address),
+                "write_data": In(width),
+                "write_enable": In(width // self.granularity),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -56,8 +58,10 @@ class BlockRam(wiring.Component):
         write = memory.write_port(granularity=self.granularity)
         read = memory.read_port()
         m.d.comb += [
-            write.addr.eq(self.write_address), write.data.eq(self.write_data),
-            write.en.eq(self.write_enable), read.addr.eq(self.read_address),
+            write.addr.eq(self.write_address),
+            write.data.eq(self.write_data),
+            write.en.eq(self.write_enable),
+            read.addr.eq(self.read_address),
             read.en.eq(Const(1)),
         ]
         m.d.sync += self.read_data.eq(read.data)
@@ -97,18 +101,27 @@ class WeightColumn(wiring.Component):
     write_data: Signal
     write_enable: Signal
 
-    def __init__(self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1,
-                 block_ram: Callable[..., BlockRam] = BlockRam):  # fmt: skip
+    def __init__(
+        self,
+        *,
+        rows: int,
+        depth: int,
+        columns: int = 1,
+        at_once: int = 1,
+        block_ram: Callable[..., BlockRam] = BlockRam,
+    ):
         self.at_once = at_once
         self.rows, self.depth, self.columns, self._block_ram = rows, depth, columns, block_ram
         address = unsigned(max(1, ceil_log2(depth)))
-        super().__init__({
-            "read_address": In(address).array(rows),
-            "read_data": Out(signed(8)).array(columns * rows),
-            "write_address": In(address),
-            "write_data": In(rows * 8),
-            "write_enable": In(columns),
-        })
+        super().__init__(
+            {
+                "read_address": In(address).array(rows),
+                "read_data": Out(signed(8)).array(columns * rows),
+                "write_address": In(address),
+                "write_data": In(rows * 8),
+                "write_enable": In(columns),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -14,7 +14,7 @@ __all__ = [
     "PairMultiplier",
     "WideMultiplier",
     "wide_latency",
-]  # fmt: skip
+]
 
 FABRIC_ROWS = 4
 MULTIPLIER_LATENCY = 3
@@ -73,8 +73,9 @@ class PairMultiplier(wiring.Component):
 
     def __init__(self):
         byte = In(signed(8)).array(2)
-        super().__init__({
-            "x": byte, "other": byte, "y": byte, "choose": In(1), "o": Out(signed(18))})
+        super().__init__(
+            {"x": byte, "other": byte, "y": byte, "choose": In(1), "o": Out(signed(18))}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -109,8 +110,9 @@ class MultiplyAdd(wiring.Component):
 
     def __init__(self, shape: Shape, multiplier: Multiplier | None = None):
         self._multiplier = multiplier
-        super().__init__({
-            "a": In(signed(8)), "b": In(signed(8)), "addend": In(shape), "o": Out(shape)})
+        super().__init__(
+            {"a": In(signed(8)), "b": In(signed(8)), "addend": In(shape), "o": Out(shape)}
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -183,8 +185,9 @@ class Accumulator(wiring.Component):
     total: Signal
 
     def __init__(self, shape: Shape):
-        super().__init__({
-            "value": In(shape), "enable": In(1), "add": In(1), "total": Out(signed(32))})
+        super().__init__(
+            {"value": In(shape), "enable": In(1), "add": In(1), "total": Out(signed(32))}
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -31,15 +31,11 @@ class Portable:
         """Return a multiplier of sums with the ports and latency of :class:`PairMultiplier`."""
         return PairMultiplier()
 
-    def multiply_add(
-        self, shape: Shape, *, dsp: bool = True, dense: bool = False
-    ) -> MultiplyAdd:
+    def multiply_add(self, shape: Shape, *, dsp: bool = True, dense: bool = False) -> MultiplyAdd:
         """Return a multiplier with an adder, with the ports and latency of :class:`MultiplyAdd`."""
         return MultiplyAdd(shape, self.multiplier(dsp=dsp, dense=dense))
 
-    def accumulator(
-        self, shape: Shape, *, dsp: bool = False, dense: bool = False
-    ) -> Accumulator:
+    def accumulator(self, shape: Shape, *, dsp: bool = False, dense: bool = False) -> Accumulator:
         """Return an accumulator with the ports of :class:`Accumulator`.
 
         ``dsp`` asks for the family's multiplier block, where that has one, ``dense`` for the

@@ -44,7 +44,8 @@ class BehaviouralMemory(wiring.Component):
         m = Module()
         port = self.port
         m.submodules.memory = memory = self.memory = Memory(
-            shape=8 * self.word_bytes, depth=self.memory_bytes // self.word_bytes, init=[])
+            shape=8 * self.word_bytes, depth=self.memory_bytes // self.word_bytes, init=[]
+        )
         write, read = memory.write_port(), memory.read_port(domain="comb")
         noise = Signal(32, init=self.seed * 2654435761 % (1 << 32) | 1)
         m.d.sync += noise.eq(Cat(noise[1:], noise[0] ^ noise[10] ^ noise[30] ^ noise[31]))
@@ -61,20 +62,25 @@ class BehaviouralMemory(wiring.Component):
         m.d.sync += room.eq(room - queue.put + queue.taken)
 
         left, address, writes = (
-            Signal(port.command.p.length.shape()), Signal.like(port.command.p.address), Signal())
+            Signal(port.command.p.length.shape()),
+            Signal.like(port.command.p.address),
+            Signal(),
+        )
         waits = Signal(range(self.latency + 2))
         offers = Signal()  # a word once offered stays so
         m.d.comb += [
-            read.addr.eq(address), port.read.p.eq(read.data), write.addr.eq(address),
-            write.data.eq(port.write.p), write.en.eq(port.write.valid & port.write.ready),
+            read.addr.eq(address),
+            port.read.p.eq(read.data),
+            write.addr.eq(address),
+            write.data.eq(port.write.p),
+            write.en.eq(port.write.valid & port.write.ready),
         ]
         working = (left != 0) & (waits == 0)
         m.d.comb += [
             port.write.ready.eq(working & writes & ~stalls),
             port.read.valid.eq(working & ~writes & (offers | ~stalls)),
         ]
-        passes = Mux(writes, port.write.valid & port.write.ready,
-                     port.read.valid & port.read.ready)  # fmt: skip
+        passes = Mux(writes, port.write.valid & port.write.ready, port.read.valid & port.read.ready)
         m.d.sync += offers.eq(port.read.valid & ~port.read.ready)
         with m.If(waits != 0):
             m.d.sync += waits.eq(waits - 1)
@@ -84,7 +90,9 @@ class BehaviouralMemory(wiring.Component):
             m.d.comb += queue.o.ready.eq(1)
             with m.If(queue.o.valid):
                 m.d.sync += [
-                    left.eq(queue.o.p.length), address.eq(queue.o.p.address),
-                    writes.eq(queue.o.p.write), waits.eq(noise[12:28] & self.latency),
+                    left.eq(queue.o.p.length),
+                    address.eq(queue.o.p.address),
+                    writes.eq(queue.o.p.write),
+                    waits.eq(noise[12:28] & self.latency),
                 ]
         return m

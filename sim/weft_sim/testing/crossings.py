@@ -77,11 +77,13 @@ class _Walk:
 
     def __init__(self, module: dict[str, Any]):
         self.cells: dict[str, dict[str, Any]] = {
-            name: cell for name, cell in module["cells"].items() if cell["type"] != "$scopeinfo"}
+            name: cell for name, cell in module["cells"].items() if cell["type"] != "$scopeinfo"
+        }
         self.names: dict[int, str] = {}
         # The longest name of its own says most.
-        for name, net in sorted(module["netnames"].items(), key=lambda item: (
-                not item[0].startswith("$"), len(item[0]))):
+        for name, net in sorted(
+            module["netnames"].items(), key=lambda item: (not item[0].startswith("$"), len(item[0]))
+        ):
             self.names.update((bit, name) for bit in net["bits"] if isinstance(bit, int))
         self.drivers: dict[int, str] = {}
         self.readers: dict[int, list[tuple[str, str]]] = defaultdict(list)
@@ -91,12 +93,23 @@ class _Walk:
                     self.drivers[bit] = name
                 else:
                     self.readers[bit].append((name, port))
-        self.inputs = [bit for port in module["ports"].values() if port["direction"] != "output"
-                       for bit in port["bits"]]
-        self.outputs = {bit for port in module["ports"].values() if port["direction"] != "input"
-                        for bit in port["bits"]}
-        self.clock_names = {bit: name for name, net in sorted(
-            module["netnames"].items(), key=lambda item: -len(item[0])) for bit in net["bits"]}
+        self.inputs = [
+            bit
+            for port in module["ports"].values()
+            if port["direction"] != "output"
+            for bit in port["bits"]
+        ]
+        self.outputs = {
+            bit
+            for port in module["ports"].values()
+            if port["direction"] != "input"
+            for bit in port["bits"]
+        }
+        self.clock_names = {
+            bit: name
+            for name, net in sorted(module["netnames"].items(), key=lambda item: -len(item[0]))
+            for bit in net["bits"]
+        }
 
     def _pins(self, name: str):
         """Yield (port, bit, whether it is an output) of a cell, without constants."""
@@ -113,10 +126,15 @@ class _Walk:
         if cell["type"] in (*_PLLS, *_BUFFERS):
             return None
         wanted = port.partition("_")[0] + "_CLK" if cell["type"] == _MEMORY else ""
-        clocks = {self.clock_names[bit] for clock_port, bits in cell["connections"].items()
-                  for bit in bits if isinstance(bit, int) and _is_clock(clock_port)
-                  and cell["port_directions"].get(clock_port) != "output"
-                  and clock_port.startswith(wanted)}
+        clocks = {
+            self.clock_names[bit]
+            for clock_port, bits in cell["connections"].items()
+            for bit in bits
+            if isinstance(bit, int)
+            and _is_clock(clock_port)
+            and cell["port_directions"].get(clock_port) != "output"
+            and clock_port.startswith(wanted)
+        }
         return " and ".join(sorted(clocks)) or None
 
     def crossings(self) -> Crossings:
@@ -125,8 +143,11 @@ class _Walk:
         for name, cell in self.cells.items():
             if cell["type"] == _MEMORY:
                 written = self._clock(name, "WR_DATA")
-                result.memories += [name] if written and self._clock(name, "RD_DATA") not in (
-                    None, written) else []
+                result.memories += (
+                    [name]
+                    if written and self._clock(name, "RD_DATA") not in (None, written)
+                    else []
+                )
             for port, bit, is_output in self._pins(name):
                 if not is_output:
                     continue
@@ -159,16 +180,20 @@ class _Walk:
                     if clock != origin and not _is_clock(port):
                         sampled[bit] += self._judge(result, name, port, bit, origin)
                 elif self.cells[name]["type"] not in _PLLS:
-                    following = {out for out_port, out, is_output in self._pins(name)
-                                 if is_output and self._clock(name, out_port) is None} - reached
+                    following = {
+                        out
+                        for out_port, out, is_output in self._pins(name)
+                        if is_output and self._clock(name, out_port) is None
+                    } - reached
                     reached |= following
                     stack += following
-        result.unsafe += [f"{self.names[bit]} is sampled {count} times"
-                          for bit, count in sampled.items() if count > 1]
+        result.unsafe += [
+            f"{self.names[bit]} is sampled {count} times"
+            for bit, count in sampled.items()
+            if count > 1
+        ]
 
-    def _judge(
-        self, result: Crossings, name: str, port: str, bit: int, origin: str
-    ) -> bool:
+    def _judge(self, result: Crossings, name: str, port: str, bit: int, origin: str) -> bool:
         """File one sampled signal; return whether it is a synchroniser's first stage."""
         where = self.names[bit]
         if port == "ARST" and self._shifts_constant(name):
@@ -179,21 +204,30 @@ class _Walk:
             return True
         into = next((self.names[b] for _, b, is_output in self._pins(name) if is_output), name)
         result.unsafe.append(
-            f"{where} ({origin}) is sampled by {into} (pin {port}) without a synchroniser")
+            f"{where} ({origin}) is sampled by {into} (pin {port}) without a synchroniser"
+        )
         return False
 
     def _is_first_stage(self, name: str, bit: int) -> bool:
         """Whether a foreign bit goes straight in, and straight on to one more flip-flop."""
         cell, driver = self.cells[name], self.drivers.get(bit)
         straight = driver is None or self.cells[driver]["type"] in (
-            *_FLIP_FLOPS, *_BUFFERS, *_PLLS, "$not")  # an inverter makes no glitches
+            *_FLIP_FLOPS,
+            *_BUFFERS,
+            *_PLLS,
+            "$not",
+        )  # an inverter makes no glitches
         if not straight or cell["type"] != "$dff":
             return False
         output = cell["connections"]["Q"][cell["connections"]["D"].index(bit)]
         readers = self.readers[output]
-        return output not in self.outputs and len(readers) == 1 and readers[0][1] == "D" \
-            and self.cells[readers[0][0]]["type"] == "$dff" \
+        return (
+            output not in self.outputs
+            and len(readers) == 1
+            and readers[0][1] == "D"
+            and self.cells[readers[0][0]]["type"] == "$dff"
             and self._clock(readers[0][0], "D") == self._clock(name, "D")
+        )
 
     def _shifts_constant(self, name: str) -> bool:
         """Whether a flip-flop with asynchronous reset belongs to a reset synchroniser."""
@@ -203,8 +237,10 @@ class _Walk:
         for bit in cell["connections"]["D"]:
             driver = self.drivers.get(bit)
             if isinstance(bit, int) and (
-                    driver is None or self.cells[driver]["type"] != "$adff"
-                    or self.cells[driver]["connections"]["ARST"] != cell["connections"]["ARST"]):
+                driver is None
+                or self.cells[driver]["type"] != "$adff"
+                or self.cells[driver]["connections"]["ARST"] != cell["connections"]["ARST"]
+            ):
                 return False
         return True
 

@@ -108,8 +108,11 @@ class Machine:
 
     def snapshot(self) -> dict[Region, NDArray[np.uint8]]:
         """Return a copy of what lies in the memories on the chip."""
-        return {region: memory.copy() for region, memory in self._memory.items()
-                if region is not Region.DRAM}  # fmt: skip
+        return {
+            region: memory.copy()
+            for region, memory in self._memory.items()
+            if region is not Region.DRAM
+        }
 
     def restore(self, memories: dict[Region, NDArray[np.uint8]]) -> None:
         """Put back what :meth:`snapshot` returned."""
@@ -213,9 +216,13 @@ class Machine:
                 banks.add(bank)
                 for j in range(columns):
                     tap = self._tap(
-                        d, lines, group, entry["dy"] + i * d["row_step"],
-                        entry["dx"] + j * d["column_step"], entry["offset"] + j * d["unit_step"],
-                    )  # fmt: skip
+                        d,
+                        lines,
+                        group,
+                        entry["dy"] + i * d["row_step"],
+                        entry["dx"] + j * d["column_step"],
+                        entry["offset"] + j * d["unit_step"],
+                    )
                     r = i * config.tap_columns + columns - 1 - j
                     if d["depthwise"] and config.paired:
                         act[..., r % 2 : r % 2 + 1, r, :] = tap[..., None, :]
@@ -232,13 +239,15 @@ class Machine:
         if not 1 <= columns <= self.config.tap_columns or (entry["channels"] and columns != 1):
             raise MachineFault(f"window entry with {columns} columns of taps")
         if d["depthwise"] and (
-            entry["steps_minus_1"] > int(self.config.paired) or entry["channels"]):
+            entry["steps_minus_1"] > int(self.config.paired) or entry["channels"]
+        ):
             raise MachineFault("depthwise takes one step of a tap feed, or two of paired rows")
         if d["keep"] and (
-            d["window_count"] != 1 or d["column_step"] != 1
+            d["window_count"] != 1
+            or d["column_step"] != 1
             or columns != d["keep"] + d["stride_x"]
             or d["unit_stride"] != d["stride_x"] * d["unit_step"]
-        ):  # fmt: skip
+        ):
             raise MachineFault(f"a window that slides cannot keep {d['keep']} columns")
 
     def _mac(self, d: dict[str, int]) -> None:
@@ -250,7 +259,8 @@ class Machine:
         windows = self._windows(d, lines, 0)
         steps = windows.shape[2]
         data = self.read(
-            Region.WEIGHT, d["weight_base"] * config.columns, groups * steps * config.columns)
+            Region.WEIGHT, d["weight_base"] * config.columns, groups * steps * config.columns
+        )
         weights = np.frombuffer(data, np.int8).reshape(groups, steps, config.columns, config.rows)
         parameters = self._parameters(d["parameter_base"], (groups - 1) * beats + last)
         out = self._memory[Region.ACTIVATION].reshape(-1, config.lanes)
@@ -260,8 +270,7 @@ class Machine:
         for g in range(groups):
             if moves and g:
                 windows = self._windows(d, lines, g)
-            sums = _array(
-                windows.reshape(size, *windows.shape[2:]), weights[g], bool(d["maximum"]))
+            sums = _array(windows.reshape(size, *windows.shape[2:]), weights[g], bool(d["maximum"]))
             results.append(sums + self._excess(weights[g]))
         values = np.concatenate(results, axis=1)[:, : ((groups - 1) * beats + last) * config.lanes]
         values = self._finish(d, values, parameters)
@@ -280,8 +289,10 @@ class Machine:
         """Return what paired rows add to each column's sum: ``weights`` (steps, columns, rows)."""
         pairs = self.config.rows // 2 if self.config.paired else 0
         wide = weights.astype(np.int64)
-        return sum((wide[..., 2 * k] * wide[..., 2 * k + 1] for k in range(pairs)),
-                   np.zeros(wide.shape[:2], np.int64)).sum(axis=0)  # fmt: skip
+        return sum(
+            (wide[..., 2 * k] * wide[..., 2 * k + 1] for k in range(pairs)),
+            np.zeros(wide.shape[:2], np.int64),
+        ).sum(axis=0)
 
     def _elementwise(self, d: dict[str, int]) -> None:
         config, count = self.config, d["word_count"]
@@ -316,8 +327,9 @@ def _array(
     """
     act, weight = windows.astype(np.float64), weights.astype(np.float64)
     if maximum:
-        sums = np.einsum("nsrc,scr->nsc", np.broadcast_to(
-            act, (*act.shape[:3], weight.shape[1])), weight)  # fmt: skip
+        sums = np.einsum(
+            "nsrc,scr->nsc", np.broadcast_to(act, (*act.shape[:3], weight.shape[1])), weight
+        )
         return sums.max(axis=1).astype(np.int64)
     if act.shape[3] == 1:
         flat = weight.transpose(0, 2, 1).reshape(-1, weight.shape[1])

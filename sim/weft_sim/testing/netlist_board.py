@@ -53,15 +53,30 @@ class NetlistBoard(PinBoard):
         If the library has to be built and a tool is missing or fails.
     """
 
-    def __init__(self, netlist: Path, connections: Mapping[str, str], *, family: str,
-                 clock_hz: int, baud: int,
-                 progress: Callable[[str], None] = lambda stage: None):  # fmt: skip
-        inversions = [f"assign {light} = ~{light}_n;" for light in ("idle", "error")
-                      if f"{light}_n" in connections.values()]
+    def __init__(
+        self,
+        netlist: Path,
+        connections: Mapping[str, str],
+        *,
+        family: str,
+        clock_hz: int,
+        baud: int,
+        progress: Callable[[str], None] = lambda stage: None,
+    ):
+        inversions = [
+            f"assign {light} = ~{light}_n;"
+            for light in ("idle", "error")
+            if f"{light}_n" in connections.values()
+        ]
         ports = ", ".join(f".{port}({value})" for port, value in connections.items())
         with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
             pins = Path(scratch) / "pins.v"
             pins.write_text(_PINS.format(connections=ports, inversions=" ".join(inversions)))
-            library = build_netlist(netlist, [pins, _CELLS[family]],
-                                    yosys_cells(family) / "cells_sim.v", HARNESS, progress)
+            library = build_netlist(
+                netlist,
+                [pins, _CELLS[family]],
+                yosys_cells(family) / "cells_sim.v",
+                HARNESS,
+                progress,
+            )
         self._open(library, clock_hz, baud)

@@ -9,9 +9,15 @@ __all__ = ["SdramModel", "Violation"]
 
 _NEVER = -inf
 _NAMES = {
-    (0, 0, 0): "NOP", (1, 0, 0): "ACTIVE", (0, 1, 0): "READ", (0, 1, 1): "WRITE",
-    (1, 0, 1): "PRECHARGE", (1, 1, 0): "REFRESH", (1, 1, 1): "LOAD MODE", (0, 0, 1): "STOP",
-}  # fmt: skip
+    (0, 0, 0): "NOP",
+    (1, 0, 0): "ACTIVE",
+    (0, 1, 0): "READ",
+    (0, 1, 1): "WRITE",
+    (1, 0, 1): "PRECHARGE",
+    (1, 1, 0): "REFRESH",
+    (1, 1, 1): "LOAD MODE",
+    (0, 0, 1): "STOP",
+}
 _HIGH_IMPEDANCE = 0xA55A
 
 
@@ -71,11 +77,13 @@ class SdramModel:
 
     def _since(self, event: float, least: float, name: str):
         # A thousandth of a ns is for rounding.
-        self._require(self.now - event >= least - 1e-3,
-                      f"{name} is {least:g} ns, not {self.now - event:g}")  # fmt: skip
+        self._require(
+            self.now - event >= least - 1e-3, f"{name} is {least:g} ns, not {self.now - event:g}"
+        )
 
-    def cycle(self, *, ras: int, cas: int, we: int, ba: int, a: int, dqm: int, dq: int,
-              driven: int) -> int:  # fmt: skip
+    def cycle(
+        self, *, ras: int, cas: int, we: int, ba: int, a: int, dqm: int, dq: int, driven: int
+    ) -> int:
         """Take the pins of one cycle; return the word that the chip shows in the next one.
 
         Raises
@@ -87,19 +95,23 @@ class SdramModel:
         name = _NAMES[ras, cas, we]
         self.counts[name] += 1
         if driven:
-            self._require(self.cycles * self.period >= self.driven_until,
-                          "the board drives the bus, and so does the chip")  # fmt: skip
+            self._require(
+                self.cycles * self.period >= self.driven_until,
+                "the board drives the bus, and so does the chip",
+            )
         if name != "NOP":
             self._require(self.now >= self.chip.power_up, "a command before the end of power-up")
             self._since(self.refreshed, self.chip.rfc, "tRFC")
             self._since(self.mode_set, self.chip.mode_cycles * self.period, "tMRD")
-            getattr(self, f"_{name.lower().replace(' ', '_')}")(self.banks[ba], ba, a, dqm, dq,
-                                                                driven)  # fmt: skip
+            getattr(self, f"_{name.lower().replace(' ', '_')}")(
+                self.banks[ba], ba, a, dqm, dq, driven
+            )
         if self.latency:
             # One refresh may be late; their number must keep up.
             each = self.chip.refresh_all / self.chip.rows
-            owed = (self.now - self.mode_set) / each - self.counts["REFRESH"] \
-                + self.power_up_refreshes  # fmt: skip
+            owed = (
+                (self.now - self.mode_set) / each - self.counts["REFRESH"] + self.power_up_refreshes
+            )
             self._require(owed < 2, "tREF: a refresh is missing")
         self.cycles += 1
         return self.answers.pop(self.cycles, _HIGH_IMPEDANCE)
@@ -139,8 +151,9 @@ class SdramModel:
     def _precharge(self, bank: _Bank, ba, a, dqm, dq, driven):
         for closed in self.banks if a >> 10 & 1 else [bank]:
             self._since(closed.activated, self.chip.ras, "tRAS")
-            self._since(closed.written, max(
-                self.chip.wr, self.chip.write_cycles * self.period), "tWR")
+            self._since(
+                closed.written, max(self.chip.wr, self.chip.write_cycles * self.period), "tWR"
+            )
             if closed.row is not None or not self.latency:
                 closed.precharged = self.now
             closed.row = None
@@ -160,8 +173,10 @@ class SdramModel:
 
     def _load_mode(self, bank: _Bank, ba, a, dqm, dq, driven):
         self._idle("LOAD MODE")
-        self._require(self.counts["REFRESH"] >= self.chip.power_up_refreshes,
-                      "LOAD MODE before the refreshes of power-up")  # fmt: skip
+        self._require(
+            self.counts["REFRESH"] >= self.chip.power_up_refreshes,
+            "LOAD MODE before the refreshes of power-up",
+        )
         self._require(ba == 0 and a & ~0x70 == 0, "a mode other than single words")
         latency = a >> 4
         least = {2: self.chip.cl2, 3: self.chip.cl3}.get(latency, inf)

@@ -20,24 +20,39 @@ from networks.compare import more_network, onnx_network, random_input, tflite_ne
 from networks.plan import SIDES
 
 __all__ = [
-    "FORMS", "MORE_FORMS", "SMALL", "SMALL_COMPACT", "SMALL_PAIRED", "Boards", "DeviceOutcome",
+    "FORMS",
+    "MORE_FORMS",
+    "SMALL",
+    "SMALL_COMPACT",
+    "SMALL_PAIRED",
+    "Boards",
+    "DeviceOutcome",
     "imported",
-]  # fmt: skip
+]
 
 FORMS = ("tflite", "qdq", "qoperator")
 MORE_FORMS = ("tflite-int8", "tflite-uint8")
 # Several pixels, an array that is no square, and memories for every random network.
 SMALL = Config(
-    name="small-two-pixels", tap_rows=2, tap_columns=2, columns=4, pixels=2, lanes=2, tile=2,
+    name="small-two-pixels",
+    tap_rows=2,
+    tap_columns=2,
+    columns=4,
+    pixels=2,
+    lanes=2,
+    tile=2,
     fill_words=2,
-    weight_words=1 << 15, activation_words=1 << 15, line_words=512, parameter_words=1 << 12,
-    descriptor_count=256, window_count=1 << 12,
-)  # fmt: skip
+    weight_words=1 << 15,
+    activation_words=1 << 15,
+    line_words=512,
+    parameter_words=1 << 12,
+    descriptor_count=256,
+    window_count=1 << 12,
+)
 # Layers, columns of taps and results one after the other.
 SMALL_COMPACT = replace(SMALL, name="small-compact", pixels=1, fill_words=1, compact=True)
 # Nine rows in pairs, and one that is left over; four pixels at a time.
-SMALL_PAIRED = replace(
-    SMALL, name="small-paired", tap_rows=3, tap_columns=3, pixels=4, paired=True)
+SMALL_PAIRED = replace(SMALL, name="small-paired", tap_rows=3, tap_columns=3, pixels=4, paired=True)
 _OWN = {config.name: config for config in (SMALL, SMALL_COMPACT, SMALL_PAIRED)}
 
 
@@ -52,9 +67,7 @@ class DeviceOutcome:
     differences: list[tuple[str, int]] = field(default_factory=list)
 
 
-def imported(
-    form: str, seed: int, sides: Sequence[int] = SIDES
-) -> tuple[Graph, np.ndarray] | None:
+def imported(form: str, seed: int, sides: Sequence[int] = SIDES) -> tuple[Graph, np.ndarray] | None:
     """Return the graph of a random network, and an input; None if its file tells no scale."""
     rng = np.random.default_rng(seed)
     if form.startswith("tflite"):
@@ -83,8 +96,7 @@ class Boards:
     """
 
     def __init__(self, *configs: str | Config):
-        self.configs = [
-            _OWN.get(c) or get_config(c) if isinstance(c, str) else c for c in configs]
+        self.configs = [_OWN.get(c) or get_config(c) if isinstance(c, str) else c for c in configs]
         self.open: dict[str, OpenDevice] = {}
 
     def __enter__(self) -> "Boards":
@@ -131,8 +143,11 @@ class Boards:
         session = InferenceSession(program, device=self.board(program.config), check=True)
         outputs = session.run(None, feeds)
         outcome = DeviceOutcome(
-            program.config.name, len(program.descriptors), session.profile.cycles or 0,
-            session.compared_values)  # fmt: skip
+            program.config.name,
+            len(program.descriptors),
+            session.profile.cycles or 0,
+            session.compared_values,
+        )
         for row in session.profile.layers:
             if row.mismatches:
                 outcome.differences.append((f"{row.operator} {row.name}", row.mismatches))

@@ -14,8 +14,13 @@ from networks.ort import ort_session, run_ort
 from networks.plan import SIDES, Plan, random_plan
 
 __all__ = [
-    "Outcome", "compare_onnx", "compare_tflite", "more_network", "onnx_network", "tflite_network",
-]  # fmt: skip
+    "Outcome",
+    "compare_onnx",
+    "compare_tflite",
+    "more_network",
+    "onnx_network",
+    "tflite_network",
+]
 
 EDGES = ("int8", "int8", "uint8", "float32")
 # Beyond it, ONNX Runtime's kernels saturate on x86 CPUs without VNNI where activations are uint8.
@@ -68,7 +73,8 @@ def more_network(seed: int, dtype: str) -> tuple[Plan, bytes, str]:
     plan = random_plan(seed, kinds, fixed_steps=True, sides=SIDES)
     edge = EDGES[seed % len(EDGES)] if dtype == "int8" else "int8"
     data = tflite_writer.write_tflite(
-        plan, edge, unsigned=dtype == "uint8", newer_codes=seed % 2 == 1)
+        plan, edge, unsigned=dtype == "uint8", newer_codes=seed % 2 == 1
+    )
     return plan, data, "uint8" if dtype == "uint8" else edge
 
 
@@ -104,16 +110,17 @@ def compare_tflite(seed: int, rounding: str = "reference", more: str = "") -> Ou
     return outcome
 
 
-def onnx_network(
-    seed: int, form: str, sides: Sequence[int] = SIDES
-) -> tuple[Plan, bytes, str]:
+def onnx_network(seed: int, form: str, sides: Sequence[int] = SIDES) -> tuple[Plan, bytes, str]:
     """Return the plan, the file (form "qdq" or "qoperator") and the type of its edges."""
     unsigned = seed % 2 == 1
     kinds = onnx_writer.KINDS if form == "qdq" else onnx_writer.QOPERATOR_KINDS
     plan = random_plan(
-        seed, kinds, fixed_steps=False, bound=UNSIGNED_BOUND if unsigned else 127,
+        seed,
+        kinds,
+        fixed_steps=False,
+        bound=UNSIGNED_BOUND if unsigned else 127,
         sides=sides,
-    )  # fmt: skip
+    )
     for layer in plan.layers:
         if layer.kind in ("max_pool", "flatten", "resize", "pad"):
             layer.step = plan.step_of(layer.inputs[0])

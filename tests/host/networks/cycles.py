@@ -80,7 +80,8 @@ def compare_cycles(name: str, graph: Graph, feeds: dict, boards: Boards) -> Cycl
     outcome.counters = list(run.counters.values())
     outcome.exact = sum(
         info.predicted_cycles == run.counters[number]["cycles"]
-        for number, info in enumerate(program.descriptors))
+        for number, info in enumerate(program.descriptors)
+    )
     return outcome
 
 
@@ -99,7 +100,8 @@ def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--config", default="ulx3s-85f", help="a configuration, also of networks.accelerator")
+        "--config", default="ulx3s-85f", help="a configuration, also of networks.accelerator"
+    )
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--count", type=int, default=50, help="networks that fit")
     parser.add_argument("--model", nargs="*", default=[], help="files, or known names")

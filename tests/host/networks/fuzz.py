@@ -20,8 +20,11 @@ from networks.mutate import base_files, mutate, outcome_of
 COMPARISONS = {
     "tflite": compare_tflite,
     "tflite-xnnpack": lambda seed: compare_tflite(seed, "xnnpack"),
-    **{f"tflite-{dtype}{end}": partial(compare_tflite, rounding=rounding, more=dtype)
-       for dtype in ("int8", "uint8") for end, rounding in (("", "reference"), ("-x", "xnnpack"))},
+    **{
+        f"tflite-{dtype}{end}": partial(compare_tflite, rounding=rounding, more=dtype)
+        for dtype in ("int8", "uint8")
+        for end, rounding in (("", "reference"), ("-x", "xnnpack"))
+    },
     "qdq": lambda seed: compare_onnx(seed, "qdq"),
     "qoperator": lambda seed: compare_onnx(seed, "qoperator"),
 }
@@ -103,11 +106,18 @@ def main() -> int:
     parser.add_argument("--bases", type=int, default=20, help="seeds of files to damage")
     parser.add_argument("--model", type=Path, nargs="*", help="files to damage instead")
     parser.add_argument(
-        "--config", nargs="+", default=["tiny", SMALL.name, SMALL_PAIRED.name],
-        help="of virtual boards: configurations, also those of networks.accelerator")
+        "--config",
+        nargs="+",
+        default=["tiny", SMALL.name, SMALL_PAIRED.name],
+        help="of virtual boards: configurations, also those of networks.accelerator",
+    )
     parser.add_argument(
-        "--form", nargs="+", default=FORMS, choices=[*FORMS, *MORE_FORMS],
-        help="of the networks that run on virtual boards")
+        "--form",
+        nargs="+",
+        default=FORMS,
+        choices=[*FORMS, *MORE_FORMS],
+        help="of the networks that run on virtual boards",
+    )
     arguments = parser.parse_args()
     started = time.perf_counter()
     if arguments.kind == "mutations":
@@ -116,7 +126,8 @@ def main() -> int:
         failures = mutations(arguments.first, arguments.count, files)
     elif arguments.kind == "accelerator":
         failures = on_accelerator(
-            arguments.first, arguments.count, arguments.config, arguments.form)
+            arguments.first, arguments.count, arguments.config, arguments.form
+        )
     else:
         failures = networks(arguments.kind, arguments.first, arguments.count)
     print(f"{time.perf_counter() - started:.0f} s")

@@ -78,11 +78,21 @@ def extend_same(p: Planner, value: int) -> int:
     scales = p.weight_scales(depth)
     reduction = kernel[0] * kernel[1] * depth
     return p.add(
-        "conv", (value,), (batch, height, width, depth), p.linear_step(value, scales, reduction),
-        kernel=kernel, stride=(1, 1), dilation=(1, 1), same=True, padding=(pad,) * 4, groups=1,
-        weights=p.weights((depth, *kernel, depth)), scales=scales, activation=activation(p),
+        "conv",
+        (value,),
+        (batch, height, width, depth),
+        p.linear_step(value, scales, reduction),
+        kernel=kernel,
+        stride=(1, 1),
+        dilation=(1, 1),
+        same=True,
+        padding=(pad,) * 4,
+        groups=1,
+        weights=p.weights((depth, *kernel, depth)),
+        scales=scales,
+        activation=activation(p),
         bias=p.bias(depth, reduction, optional=not p.fixed_steps),
-    )  # fmt: skip
+    )
 
 
 def squeeze(p: Planner, value: int, kind: str) -> int | None:
@@ -216,11 +226,18 @@ def transpose_conv(p: Planner, value: int, kind: str) -> int | None:
     scales = p.weight_scales(outputs)
     reduction = kernel[0] * kernel[1] * depth
     return p.add(
-        kind, (value,), (batch, *size, outputs), p.linear_step(value, scales, reduction),
-        kernel=kernel, stride=stride, same=same, scales=scales,
-        weights=p.weights((outputs, *kernel, depth)), bias=p.bias(outputs, reduction),
+        kind,
+        (value,),
+        (batch, *size, outputs),
+        p.linear_step(value, scales, reduction),
+        kernel=kernel,
+        stride=stride,
+        same=same,
+        scales=scales,
+        weights=p.weights((outputs, *kernel, depth)),
+        bias=p.bias(outputs, reduction),
         activation="NONE",
-    )  # fmt: skip
+    )
 
 
 def finish(p: Planner, value: int) -> None:
@@ -237,10 +254,15 @@ def finish(p: Planner, value: int) -> None:
         if p.rng.random() < 0.7:
             scales = scales[:1]
         value = p.add(
-            "fully_connected", (value,), (shape[0], outputs), p.linear_step(value, scales, depth),
-            weights=p.weights((outputs, depth)), scales=scales, bias=p.bias(outputs, depth),
+            "fully_connected",
+            (value,),
+            (shape[0], outputs),
+            p.linear_step(value, scales, depth),
+            weights=p.weights((outputs, depth)),
+            scales=scales,
+            bias=p.bias(outputs, depth),
             activation=activation(p),
-        )  # fmt: skip
+        )
     tail = p.rng.random()
     # LiteRT aborts on a softmax whose input scale is next to nothing.
     if tail < 0.4 and "softmax" in p.kinds and p.plan.step_of(value).scale > 1e-6:
@@ -255,11 +277,34 @@ def never(p: Planner, value: int, kind: str) -> None:
 
 
 LAYERS = {
-    "conv": conv, "depthwise": conv, "grouped": conv, "residual": residual, "branch": residual,
-    "gate": residual, "difference": residual, "squeeze": squeeze, "silu": silu,
-    "max_pool": pool, "average_pool": pool, "mean": mean, "pad": pad,
-    "add_constant": with_constant, "mul_constant": with_constant, "sub_constant": with_constant,
-    "logistic": unary, "tanh": unary, "leaky_relu": unary, "elu": unary, "hard_swish": unary,
-    "gelu": unary, "relu": same_scale, "relu6": same_scale, "requantize": same_scale,
-    "resize": resize, "transpose_conv": transpose_conv, "softmax": never, "arg_max": never, **MORE,
-}  # fmt: skip
+    "conv": conv,
+    "depthwise": conv,
+    "grouped": conv,
+    "residual": residual,
+    "branch": residual,
+    "gate": residual,
+    "difference": residual,
+    "squeeze": squeeze,
+    "silu": silu,
+    "max_pool": pool,
+    "average_pool": pool,
+    "mean": mean,
+    "pad": pad,
+    "add_constant": with_constant,
+    "mul_constant": with_constant,
+    "sub_constant": with_constant,
+    "logistic": unary,
+    "tanh": unary,
+    "leaky_relu": unary,
+    "elu": unary,
+    "hard_swish": unary,
+    "gelu": unary,
+    "relu": same_scale,
+    "relu6": same_scale,
+    "requantize": same_scale,
+    "resize": resize,
+    "transpose_conv": transpose_conv,
+    "softmax": never,
+    "arg_max": never,
+    **MORE,
+}

@@ -15,9 +15,11 @@ def _source(model: bytes | str) -> dict[str, Any]:
 def reference_interpreter(model: bytes | str) -> Interpreter:
     """LiteRT's reference kernels, every tensor kept."""
     interpreter = Interpreter(
-        **_source(model), experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
-        experimental_preserve_all_tensors=True, num_threads=1,
-    )  # fmt: skip
+        **_source(model),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+        experimental_preserve_all_tensors=True,
+        num_threads=1,
+    )
     interpreter.allocate_tensors()
     return interpreter
 

@@ -8,9 +8,18 @@ from networks.onnx_net import Net
 __all__ = ["menagerie"]
 
 _FUNCTIONS = (
-    "HardSigmoid", "Erf", "Exp", "Softplus", "Selu", "Celu", "Mish", "Softsign", "Abs", "Neg",
+    "HardSigmoid",
+    "Erf",
+    "Exp",
+    "Softplus",
+    "Selu",
+    "Celu",
+    "Mish",
+    "Softsign",
+    "Abs",
+    "Neg",
     "Floor",
-)  # fmt: skip
+)
 
 
 def menagerie() -> bytes:
@@ -23,8 +32,11 @@ def menagerie() -> bytes:
     for operator, value in (("Div", 3.0), ("Pow", 2.0), ("PRelu", 0.2), ("Max", -0.5)):
         net.node(operator, [x, net.constant(f"{operator}.c", np.float32(value))], operator)
         x = net.quantized(operator, 0.02, -3)
-    net.nodes.append(helper.make_node(
-        "Split", [x, net.constant("sizes", np.array([1, 3]))], ["p0", "p1"], axis=1))
+    net.nodes.append(
+        helper.make_node(
+            "Split", [x, net.constant("sizes", np.array([1, 3]))], ["p0", "p1"], axis=1
+        )
+    )
     parts = [net.quantized(part, 0.02, -3) for part in ("p0", "p1")]
     bounds = [net.constant(n, np.array([v])) for n, v in (("b", 0), ("e", 2), ("a", 1), ("t", 1))]
     net.node("Slice", [parts[1], *bounds], "slice")

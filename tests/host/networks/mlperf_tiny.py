@@ -19,8 +19,7 @@ def photographs(side: int) -> np.ndarray:
     transform = pytest.importorskip("skimage.transform")
     pictures = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
     resized = [
-        transform.resize(p, (side, side), preserve_range=True, anti_aliasing=True)
-        for p in pictures
+        transform.resize(p, (side, side), preserve_range=True, anti_aliasing=True) for p in pictures
     ]
     return np.stack(resized).round().clip(0, 255).astype(np.uint8)
 

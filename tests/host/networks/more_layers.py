@@ -17,13 +17,25 @@ def ints(*values: int) -> np.ndarray:
 
 
 def operator(
-    p: Planner, value: int, name: str, shape, table: str = "", step: Step | None = None,
-    constants=(), **fields: Any,
-) -> int:  # fmt: skip
+    p: Planner,
+    value: int,
+    name: str,
+    shape,
+    table: str = "",
+    step: Step | None = None,
+    constants=(),
+    **fields: Any,
+) -> int:
     return p.add(
-        "operator", (value,), shape, step or p.plan.step_of(value), name=name, table=table,
-        constants=constants, fields=fields,
-    )  # fmt: skip
+        "operator",
+        (value,),
+        shape,
+        step or p.plan.step_of(value),
+        name=name,
+        table=table,
+        constants=constants,
+        fields=fields,
+    )
 
 
 def strided(p: Planner, value: int, kind: str) -> int:
@@ -38,15 +50,26 @@ def strided(p: Planner, value: int, kind: str) -> int:
         begin[1], end[1], stride[1] = -1, -1 - sides[0], -1
     bounds = zip((batch, *sides), begin, end, stride, strict=True)
     shape = [len(range(*slice(b, e, s).indices(side))) for side, b, e, s in bounds]
-    return operator(p, value, "STRIDED_SLICE", shape, "StridedSliceOptions",
-                    constants=(ints(*begin), ints(*end), ints(*stride)))  # fmt: skip
+    return operator(
+        p,
+        value,
+        "STRIDED_SLICE",
+        shape,
+        "StridedSliceOptions",
+        constants=(ints(*begin), ints(*end), ints(*stride)),
+    )
 
 
 def slice_(p: Planner, value: int, kind: str) -> int:
     batch, *sides = p.plan.shape_of(value)
     begin = [0, *(int(p.rng.integers(0, side)) for side in sides)]
-    size = [batch, *(int(p.rng.integers(1, side - first + 1))
-                     for side, first in zip(sides, begin[1:], strict=True))]  # fmt: skip
+    size = [
+        batch,
+        *(
+            int(p.rng.integers(1, side - first + 1))
+            for side, first in zip(sides, begin[1:], strict=True)
+        ),
+    ]
     return operator(p, value, "SLICE", size, "SliceOptions", constants=(ints(*begin), ints(*size)))
 
 
@@ -77,40 +100,72 @@ def mirror_pad(p: Planner, value: int, kind: str) -> int:
 
 def reverse(p: Planner, value: int, kind: str) -> int:
     axis = int(p.rng.integers(1, 4))
-    return operator(p, value, "REVERSE_V2", p.plan.shape_of(value), "ReverseV2Options",
-                    constants=(ints(axis),))  # fmt: skip
+    return operator(
+        p, value, "REVERSE_V2", p.plan.shape_of(value), "ReverseV2Options", constants=(ints(axis),)
+    )
 
 
 def blocks(p: Planner, value: int, kind: str) -> int | None:
     batch, height, width, depth = p.plan.shape_of(value)
     if depth % 4 == 0 and p.rng.random() < 0.5:
-        return operator(p, value, "DEPTH_TO_SPACE", (batch, height * 2, width * 2, depth // 4),
-                        "DepthToSpaceOptions", blockSize=2)  # fmt: skip
+        return operator(
+            p,
+            value,
+            "DEPTH_TO_SPACE",
+            (batch, height * 2, width * 2, depth // 4),
+            "DepthToSpaceOptions",
+            blockSize=2,
+        )
     if height % 2 or width % 2 or depth > 40:
         return None
-    return operator(p, value, "SPACE_TO_DEPTH", (batch, height // 2, width // 2, depth * 4),
-                    "SpaceToDepthOptions", blockSize=2)  # fmt: skip
+    return operator(
+        p,
+        value,
+        "SPACE_TO_DEPTH",
+        (batch, height // 2, width // 2, depth * 4),
+        "SpaceToDepthOptions",
+        blockSize=2,
+    )
 
 
 def prelu(p: Planner, value: int, kind: str) -> int:
     shape = p.plan.shape_of(value)
     slopes = p.rng.integers(-128, 128, (1, 1, p.pick([1, shape[3]]))).astype(np.int8)
-    return operator(p, value, "PRELU", shape, step=p.step(p.plan.step_of(value).scale),
-                    constants=((slopes, p.step(0.005)),))  # fmt: skip
+    return operator(
+        p,
+        value,
+        "PRELU",
+        shape,
+        step=p.step(p.plan.step_of(value).scale),
+        constants=((slopes, p.step(0.005)),),
+    )
 
 
 def extreme(p: Planner, value: int, kind: str) -> int:
     shape, axes = p.plan.shape_of(value), p.pick([(1, 2), (1,), (2,), (3,)])
     size = [1 if axis in axes else side for axis, side in enumerate(shape)]
-    return operator(p, value, p.pick(["REDUCE_MAX", "REDUCE_MIN"]), size, "ReducerOptions",
-                    constants=(ints(*axes),), keepDims=True)  # fmt: skip
+    return operator(
+        p,
+        value,
+        p.pick(["REDUCE_MAX", "REDUCE_MIN"]),
+        size,
+        "ReducerOptions",
+        constants=(ints(*axes),),
+        keepDims=True,
+    )
 
 
 def compare(p: Planner, value: int, kind: str) -> int:
     shape, step = p.plan.shape_of(value), p.plan.step_of(value)
     other = p.rng.integers(-128, 128, p.pick([(), (shape[3],), shape])).astype(np.int8)
-    return operator(p, value, p.pick(["MAXIMUM", "MINIMUM"]), shape, "MaximumMinimumOptions",
-                    constants=((other, step),))  # fmt: skip
+    return operator(
+        p,
+        value,
+        p.pick(["MAXIMUM", "MINIMUM"]),
+        shape,
+        "MaximumMinimumOptions",
+        constants=((other, step),),
+    )
 
 
 def bilinear(p: Planner, value: int, kind: str) -> int | None:
@@ -119,8 +174,15 @@ def bilinear(p: Planner, value: int, kind: str) -> int | None:
         return None
     size = [int(s) for s in p.rng.integers(1, 14, 2)]
     flags = p.pick([{}, {"alignCorners": True}, {"halfPixelCenters": True}])
-    return operator(p, value, "RESIZE_BILINEAR", (batch, *size, depth), "ResizeBilinearOptions",
-                    constants=(ints(*size),), **flags)  # fmt: skip
+    return operator(
+        p,
+        value,
+        "RESIZE_BILINEAR",
+        (batch, *size, depth),
+        "ResizeBilinearOptions",
+        constants=(ints(*size),),
+        **flags,
+    )
 
 
 def function(p: Planner, value: int, kind: str) -> int:
@@ -132,15 +194,32 @@ def function(p: Planner, value: int, kind: str) -> int:
 def squared(p: Planner, value: int, kind: str) -> int:
     shape, scale = p.plan.shape_of(value), p.plan.step_of(value).scale
     other = p.rng.integers(-128, 128, p.pick([(), (shape[3],)])).astype(np.int8)
-    return operator(p, value, "SQUARED_DIFFERENCE", shape, "SquaredDifferenceOptions",
-                    p.step(scale * scale * 60), constants=((other, p.step(scale)),))  # fmt: skip
+    return operator(
+        p,
+        value,
+        "SQUARED_DIFFERENCE",
+        shape,
+        "SquaredDifferenceOptions",
+        p.step(scale * scale * 60),
+        constants=((other, p.step(scale)),),
+    )
 
 
 MORE = {
-    "strided": strided, "slice": slice_, "gather": gather, "tile": tile, "mirror_pad": mirror_pad,
-    "reverse": reverse, "blocks": blocks, "prelu": prelu, "extreme": extreme, "compare": compare,
-    "bilinear": bilinear, "function": function, "squared": squared,
-}  # fmt: skip
+    "strided": strided,
+    "slice": slice_,
+    "gather": gather,
+    "tile": tile,
+    "mirror_pad": mirror_pad,
+    "reverse": reverse,
+    "blocks": blocks,
+    "prelu": prelu,
+    "extreme": extreme,
+    "compare": compare,
+    "bilinear": bilinear,
+    "function": function,
+    "squared": squared,
+}
 # Those of which LiteRT has a kernel for uint8.
 OPERATORS = {
     "int8": tuple(MORE),

@@ -52,11 +52,12 @@ class Net:
 
     def bytes(self, *outputs, kind=TensorProto.FLOAT, opset=20):
         graph = helper.make_graph(
-            self.nodes, "one",
+            self.nodes,
+            "one",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
             [helper.make_tensor_value_info(output, kind, None) for output in outputs],
             self.tensors,
-        )  # fmt: skip
+        )
         opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
 

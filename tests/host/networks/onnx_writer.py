@@ -11,15 +11,36 @@ from networks.plan import Layer, Plan, Step
 __all__ = ["KINDS", "QOPERATOR_KINDS", "nchw", "write_qdq", "write_qoperator"]
 
 KINDS = {
-    "conv": 8, "depthwise": 5, "grouped": 1, "residual": 3, "branch": 2, "max_pool": 2,
-    "average_pool": 2, "mean": 2, "add_constant": 1, "gate": 1, "mul_constant": 1, "logistic": 1,
-    "leaky_relu": 1, "resize": 1, "softmax": 1, "squeeze": 1, "silu": 1, "difference": 1,
-    "tanh": 1, "elu": 1, "hard_swish": 1, "gelu": 1, "pad": 1, "transpose_conv": 1,
-}  # fmt: skip
+    "conv": 8,
+    "depthwise": 5,
+    "grouped": 1,
+    "residual": 3,
+    "branch": 2,
+    "max_pool": 2,
+    "average_pool": 2,
+    "mean": 2,
+    "add_constant": 1,
+    "gate": 1,
+    "mul_constant": 1,
+    "logistic": 1,
+    "leaky_relu": 1,
+    "resize": 1,
+    "softmax": 1,
+    "squeeze": 1,
+    "silu": 1,
+    "difference": 1,
+    "tanh": 1,
+    "elu": 1,
+    "hard_swish": 1,
+    "gelu": 1,
+    "pad": 1,
+    "transpose_conv": 1,
+}
 # What has no operator on quantised tensors is float between them, in QDQ models alone.
 FLOATS = {"tanh": "Tanh", "elu": "Elu", "hard_swish": "HardSwish", "gelu": "Gelu"}
 QOPERATOR_KINDS = {
-    name: weight for name, weight in KINDS.items()
+    name: weight
+    for name, weight in KINDS.items()
     if name not in (*FLOATS, "resize", "difference", "pad", "transpose_conv")
 }
 
@@ -49,8 +70,9 @@ class Writer:
         return name
 
     def node(self, operator, inputs, output, domain="", **attributes: Any) -> str:
-        node = helper.make_node(operator, inputs, [output], name=f"{output}/{operator}",
-                                domain=domain, **attributes)  # fmt: skip
+        node = helper.make_node(
+            operator, inputs, [output], name=f"{output}/{operator}", domain=domain, **attributes
+        )
         self.nodes.append(node)
         return output
 
@@ -91,9 +113,10 @@ class Writer:
 def window(options) -> dict[str, Any]:
     top, bottom, left, right = options["padding"]
     result = {
-        "kernel_shape": list(options["kernel"]), "strides": list(options["stride"]),
+        "kernel_shape": list(options["kernel"]),
+        "strides": list(options["stride"]),
         "pads": [top, left, bottom, right],
-    }  # fmt: skip
+    }
     if options["dilation"] != (1, 1):
         result["dilations"] = list(options["dilation"])
     return result
@@ -135,9 +158,7 @@ def _dequantized_weights(w: Writer, plan: Plan, layer: Layer, name: str) -> list
         zero = w.constant(f"{name}/bias_zero", np.zeros(np.shape(products), np.int32))
         values = w.constant(f"{name}/bias", bias)
         along: dict[str, Any] = {"axis": 0} if len(scales) > 1 else {}
-        result.append(
-            w.node("DequantizeLinear", [values, scale_name, zero], f"{name}/bf", **along)
-        )
+        result.append(w.node("DequantizeLinear", [values, scale_name, zero], f"{name}/bf", **along))
     return result
 
 
@@ -153,9 +174,12 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
         inputs = [*sources, *_dequantized_weights(w, plan, layer, name)]
         top, bottom, left, right = _transposed_pads(plan, layer)
         result = w.node(
-            "ConvTranspose", inputs, name, strides=list(options["stride"]),
+            "ConvTranspose",
+            inputs,
+            name,
+            strides=list(options["stride"]),
             pads=[top, left, bottom, right],
-        )  # fmt: skip
+        )
     elif kind == "pad":
         pairs = options["paddings"]
         pads = [0, 0, pairs[1][0], pairs[2][0], 0, 0, pairs[1][1], pairs[2][1]]
@@ -195,9 +219,13 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
         factor = layer.shape[1] / plan.shape_of(layer.inputs[0])[1]
         scales = w.constant(f"{name}/factors", np.array([1, 1, factor, factor], np.float32))
         result = w.node(
-            "Resize", [*sources, "", scales], name, mode="nearest",
-            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
-        )  # fmt: skip
+            "Resize",
+            [*sources, "", scales],
+            name,
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
     else:
         raise NotImplementedError(kind)
     # ONNX Runtime fuses a Relu only where the zero point clamps at zero by itself.

@@ -15,7 +15,7 @@ def ort_session(model: bytes, keep: str = "") -> tuple[onnxruntime.InferenceSess
     known = {output.name for output in proto.graph.output}
     names = [name for node in proto.graph.node for name in node.output]
     for name in names:
-        if keep and name.startswith(keep) and name[len(keep):].isdigit() and name not in known:
+        if keep and name.startswith(keep) and name[len(keep) :].isdigit() and name not in known:
             proto.graph.output.append(onnx.ValueInfoProto(name=name))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -49,8 +49,15 @@ class Plan:
 class Planner:
     """Adds layers of which each format allows only some (``kinds``)."""
 
-    def __init__(self, seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127,
-                 sides: Sequence[int] = SIDES):  # fmt: skip
+    def __init__(
+        self,
+        seed: int,
+        kinds: dict[str, int],
+        *,
+        fixed_steps: bool,
+        bound: int = 127,
+        sides: Sequence[int] = SIDES,
+    ):
         self.rng = np.random.default_rng(seed)
         self.kinds = kinds
         # LiteRT demands the same scale around pools and concatenations, ONNX does not.
@@ -146,16 +153,24 @@ class Planner:
             padding += [before, after]
             outputs.append((n + before + after - e) // s + 1)
         options = {
-            "kernel": tuple(kernel), "stride": stride, "dilation": dilation,
-            "same": kind == "same", "padding": tuple(padding),
-        }  # fmt: skip
+            "kernel": tuple(kernel),
+            "stride": stride,
+            "dilation": dilation,
+            "same": kind == "same",
+            "padding": tuple(padding),
+        }
         return options, outputs
 
 
 def random_plan(
-    seed: int, kinds: dict[str, int], *, fixed_steps: bool, bound: int = 127, length: int = 8,
+    seed: int,
+    kinds: dict[str, int],
+    *,
+    fixed_steps: bool,
+    bound: int = 127,
+    length: int = 8,
     sides: Sequence[int] = SIDES,
-) -> Plan:  # fmt: skip
+) -> Plan:
     """Return a plan of about ``length`` layers; ``kinds`` weighs what is chosen.
 
     Weights lie in -bound ... bound; the input is as high and wide as one of ``sides``.

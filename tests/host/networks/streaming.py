@@ -52,18 +52,36 @@ def streaming_network(seed: int, *, layers: int = 3, channels: int = 8) -> tuple
         shape, kernel = (1, kept, 1, depth), (kept + rows, 1)
         first = rng.integers(-128, 128, shape).astype(np.int8)
         handle, state = variables.read(shape, first)
-        joined = net.op("CONCATENATION", [state, x], net.tensor((1, kept + rows, 1, depth), STEP),
-                        "ConcatenationOptions", axis=1)  # fmt: skip
-        bounds = [net.constant(np.array(v, np.int32)) for v in
-                  ((0, -kept, 0, 0), (0, 0, 0, 0), (1, 1, 1, 1))]  # fmt: skip
-        last = net.op("STRIDED_SLICE", [joined, *bounds], net.tensor(shape, STEP),
-                      "StridedSliceOptions", beginMask=13, endMask=15)  # fmt: skip
+        joined = net.op(
+            "CONCATENATION",
+            [state, x],
+            net.tensor((1, kept + rows, 1, depth), STEP),
+            "ConcatenationOptions",
+            axis=1,
+        )
+        bounds = [
+            net.constant(np.array(v, np.int32))
+            for v in ((0, -kept, 0, 0), (0, 0, 0, 0), (1, 1, 1, 1))
+        ]
+        last = net.op(
+            "STRIDED_SLICE",
+            [joined, *bounds],
+            net.tensor(shape, STEP),
+            "StridedSliceOptions",
+            beginMask=13,
+            endMask=15,
+        )
         net.op("ASSIGN_VARIABLE", [handle, last], [])
         data = rng.integers(-127, 128, (channels, *kernel, depth)).astype(np.int8)
         weights = net.weights(data, [0.004] * channels)
         bias = net.weights(rng.integers(-900, 900, channels).astype(np.int32), [0.0002] * channels)
-        x = net.op("CONV_2D", [joined, weights, bias], net.tensor((1, 1, 1, channels), STEP),
-                   "Conv2DOptions", **WINDOW)  # fmt: skip
+        x = net.op(
+            "CONV_2D",
+            [joined, weights, bias],
+            net.tensor((1, 1, 1, channels), STEP),
+            "Conv2DOptions",
+            **WINDOW,
+        )
         rows, depth = 1, channels
     variables.finish()
     return net, x
@@ -80,8 +98,15 @@ def svdf_network(seed: int, rank: int = 2) -> tuple[Net, int]:
     state = net.tensor((1, filters * memory), (0.0007, 0), dtype=np.int16)
     net.writer.graph.tensors[state].isVariable = True
     operands = [features, net.constant(times, (3e-5, 0)), net.constant(bias, (0.0007 * 3e-5, 0))]
-    y = net.op("SVDF", [x, *operands, state], net.tensor((1, units), (0.02, -7)), "SVDFOptions",
-               rank=rank, fusedActivationFunction=1)  # fmt: skip
+    y = net.op(
+        "SVDF",
+        [x, *operands, state],
+        net.tensor((1, units), (0.02, -7)),
+        "SVDFOptions",
+        rank=rank,
+        fusedActivationFunction=1,
+    )
     weights = net.weights(rng.integers(-127, 128, (3, units)).astype(np.int8), [0.01])
-    return net, net.op("FULLY_CONNECTED", [y, weights], net.tensor((1, 3), (0.05, 2)),
-                       "FullyConnectedOptions")  # fmt: skip
+    return net, net.op(
+        "FULLY_CONNECTED", [y, weights], net.tensor((1, 3), (0.05, 2)), "FullyConnectedOptions"
+    )

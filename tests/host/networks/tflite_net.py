@@ -29,8 +29,7 @@ class Net:
         dtype = dtype or (self.dtype if data is None else np.asarray(data).dtype)
         self._names += 1
         scales, zero_points = ([step[0]], [step[1]]) if step else (None, ())
-        return self.writer.tensor(
-            f"t{self._names}", shape, dtype, scales, zero_points, data=data)
+        return self.writer.tensor(f"t{self._names}", shape, dtype, scales, zero_points, data=data)
 
     def input(self, shape, step: Step | None = (0.05, -3), *, dtype: Any = None) -> int:
         """Add an input of the graph."""
@@ -47,7 +46,8 @@ class Net:
         self._names += 1
         zero_points = [0] * len(scales) if zero_points is None else zero_points
         return self.writer.tensor(
-            f"t{self._names}", data.shape, data.dtype, scales, zero_points, axis, data)
+            f"t{self._names}", data.shape, data.dtype, scales, zero_points, axis, data
+        )
 
     def op(self, name: str, inputs, outputs, options: str = "", **fields: Any):
         """Add an operator; ``outputs`` is a tensor or a list of them, and is returned."""
@@ -73,8 +73,11 @@ class Net:
             if dtype is np.float32:
                 found.append(rng.normal(size=tensor.shape).astype(dtype))
             else:
-                low, high = (0, 2) if dtype is np.bool_ else (
-                    np.iinfo(dtype).min, int(np.iinfo(dtype).max) + 1)
+                low, high = (
+                    (0, 2)
+                    if dtype is np.bool_
+                    else (np.iinfo(dtype).min, int(np.iinfo(dtype).max) + 1)
+                )
                 found.append(rng.integers(low, high, tensor.shape).astype(dtype))
         return found
 

@@ -12,12 +12,35 @@ from networks.plan import Layer, Plan, Step
 __all__ = ["ALL_KINDS", "KINDS", "MORE_KINDS", "Writer", "write_tflite"]
 
 KINDS = {
-    "conv": 8, "depthwise": 5, "grouped": 1, "residual": 3, "branch": 2, "gate": 1, "max_pool": 2,
-    "average_pool": 2, "mean": 1, "pad": 1, "add_constant": 1, "mul_constant": 1,
-    "sub_constant": 1, "logistic": 1, "tanh": 1, "leaky_relu": 1, "hard_swish": 1,
-    "gelu": 1, "relu": 1, "relu6": 1, "requantize": 1, "resize": 1, "transpose_conv": 1,
-    "softmax": 1, "arg_max": 1, "squeeze": 1, "silu": 1, "difference": 1,
-}  # fmt: skip
+    "conv": 8,
+    "depthwise": 5,
+    "grouped": 1,
+    "residual": 3,
+    "branch": 2,
+    "gate": 1,
+    "max_pool": 2,
+    "average_pool": 2,
+    "mean": 1,
+    "pad": 1,
+    "add_constant": 1,
+    "mul_constant": 1,
+    "sub_constant": 1,
+    "logistic": 1,
+    "tanh": 1,
+    "leaky_relu": 1,
+    "hard_swish": 1,
+    "gelu": 1,
+    "relu": 1,
+    "relu6": 1,
+    "requantize": 1,
+    "resize": 1,
+    "transpose_conv": 1,
+    "softmax": 1,
+    "arg_max": 1,
+    "squeeze": 1,
+    "silu": 1,
+    "difference": 1,
+}
 
 # LiteRT's set of reference kernels has no ELU.
 ALL_KINDS = {**KINDS, "elu": 1}
@@ -27,28 +50,76 @@ MORE_KINDS = {
 }
 
 OPERATORS = {
-    "conv": "CONV_2D", "grouped": "CONV_2D", "depthwise": "DEPTHWISE_CONV_2D",
-    "fully_connected": "FULLY_CONNECTED", "add": "ADD", "mul": "MUL", "sub": "SUB",
-    "concat": "CONCATENATION", "max_pool": "MAX_POOL_2D", "average_pool": "AVERAGE_POOL_2D",
-    "mean": "MEAN", "pad": "PAD", "pad_with": "PADV2", "logistic": "LOGISTIC", "tanh": "TANH",
-    "leaky_relu": "LEAKY_RELU", "elu": "ELU", "hard_swish": "HARD_SWISH", "gelu": "GELU",
-    "relu": "RELU", "relu6": "RELU6", "requantize": "QUANTIZE", "resize": "RESIZE_NEAREST_NEIGHBOR",
-    "transpose_conv": "TRANSPOSE_CONV", "flatten": "RESHAPE", "softmax": "SOFTMAX",
-    "arg_max": "ARG_MAX", "quantize": "QUANTIZE", "dequantize": "DEQUANTIZE",
-}  # fmt: skip
+    "conv": "CONV_2D",
+    "grouped": "CONV_2D",
+    "depthwise": "DEPTHWISE_CONV_2D",
+    "fully_connected": "FULLY_CONNECTED",
+    "add": "ADD",
+    "mul": "MUL",
+    "sub": "SUB",
+    "concat": "CONCATENATION",
+    "max_pool": "MAX_POOL_2D",
+    "average_pool": "AVERAGE_POOL_2D",
+    "mean": "MEAN",
+    "pad": "PAD",
+    "pad_with": "PADV2",
+    "logistic": "LOGISTIC",
+    "tanh": "TANH",
+    "leaky_relu": "LEAKY_RELU",
+    "elu": "ELU",
+    "hard_swish": "HARD_SWISH",
+    "gelu": "GELU",
+    "relu": "RELU",
+    "relu6": "RELU6",
+    "requantize": "QUANTIZE",
+    "resize": "RESIZE_NEAREST_NEIGHBOR",
+    "transpose_conv": "TRANSPOSE_CONV",
+    "flatten": "RESHAPE",
+    "softmax": "SOFTMAX",
+    "arg_max": "ARG_MAX",
+    "quantize": "QUANTIZE",
+    "dequantize": "DEQUANTIZE",
+}
 VERSIONS = {
-    "conv": 3, "depthwise": 3, "grouped": 3, "fully_connected": 4, "transpose_conv": 3, "resize": 3,
-    "hard_swish": 1, "gelu": 1, "elu": 1, "flatten": 1,
-    **dict.fromkeys((
-        "HARD_SWISH", "GELU", "RESHAPE", "PRELU", "DEPTH_TO_SPACE", "NEG", "EXPAND_DIMS", "SQUEEZE",
-        "VAR_HANDLE", "CALL_ONCE", "READ_VARIABLE", "ASSIGN_VARIABLE", "SHAPE",
-    ), 1),
-}  # fmt: skip
+    "conv": 3,
+    "depthwise": 3,
+    "grouped": 3,
+    "fully_connected": 4,
+    "transpose_conv": 3,
+    "resize": 3,
+    "hard_swish": 1,
+    "gelu": 1,
+    "elu": 1,
+    "flatten": 1,
+    **dict.fromkeys(
+        (
+            "HARD_SWISH",
+            "GELU",
+            "RESHAPE",
+            "PRELU",
+            "DEPTH_TO_SPACE",
+            "NEG",
+            "EXPAND_DIMS",
+            "SQUEEZE",
+            "VAR_HANDLE",
+            "CALL_ONCE",
+            "READ_VARIABLE",
+            "ASSIGN_VARIABLE",
+            "SHAPE",
+        ),
+        1,
+    ),
+}
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 TYPES = {
-    np.dtype(np.float32): 0, np.dtype(np.int32): 2, np.dtype(np.uint8): 3, np.dtype(np.int64): 4,
-    np.dtype(np.bool_): 6, np.dtype(np.int16): 7, np.dtype(np.int8): 9,
-}  # fmt: skip
+    np.dtype(np.float32): 0,
+    np.dtype(np.int32): 2,
+    np.dtype(np.uint8): 3,
+    np.dtype(np.int64): 4,
+    np.dtype(np.bool_): 6,
+    np.dtype(np.int16): 7,
+    np.dtype(np.int8): 9,
+}
 
 
 class Writer:
@@ -173,9 +244,7 @@ def _weights(writer: Writer, layer: Layer, name: str, source: Step, data, axis: 
     if layer.options["bias"] is not None:
         bias = layer.options["bias"]
         products, zeros = [source.scale * s for s in scales], [0] * len(scales)
-        inputs.append(
-            writer.tensor(f"{name}/bias", bias.shape, np.int32, products, zeros, 0, bias)
-        )
+        inputs.append(writer.tensor(f"{name}/bias", bias.shape, np.int32, products, zeros, 0, bias))
     return inputs
 
 

@@ -24,9 +24,12 @@ class Attacker:
         left = max(0, units - address)
         count = rng.choice((1, 1, 2, min(left, 60), left + 1, rng.randrange(65536), 0))
         if rng.random() < 0.2:  # legal perhaps, but for one bit far up
-            address, count = rng.choice((
-                (address | 1 << rng.randrange(12, 24), count),
-                (address, count | 1 << rng.randrange(12, 16))))
+            address, count = rng.choice(
+                (
+                    (address | 1 << rng.randrange(12, 24), count),
+                    (address, count | 1 << rng.randrange(12, 16)),
+                )
+            )
         return region, address, min(count, 65535)
 
     def content(self):
@@ -43,8 +46,10 @@ class Attacker:
                 right += rng.choice((0, 0, 0, 0, 0, 0, 0, -1, 1))
                 body += rng.choice((rng.randbytes, bytes))(max(0, right))
         elif kind == Request.RUN:
-            body = little((rng.choice((0, 1, 14, 16, 255, 256, 4096)), 2),
-                          (rng.choice((0, 1, 2, 17, 257, 32769)), 2)) + rng.randbytes(2)
+            body = little(
+                (rng.choice((0, 1, 14, 16, 255, 256, 4096)), 2),
+                (rng.choice((0, 1, 2, 17, 257, 32769)), 2),
+            ) + rng.randbytes(2)
         elif kind in (Request.RESET, Request.LABEL):
             body = rng.randbytes(4)
         if rng.random() < 0.05:

@@ -48,8 +48,10 @@ class Exerciser:
         first, count = rng.randrange(8), rng.randrange(1, 5)
         expected[4 * address : 4 * (address + size)] = data
         cycles, [got] = self.board.execute(
-            [Block(Region.ACTIVATION, address, data)], (first, count),
-            [Place(Region.ACTIVATION, begin, read)])
+            [Block(Region.ACTIVATION, address, data)],
+            (first, count),
+            [Place(Region.ACTIVATION, begin, read)],
+        )
         self._shadow = expected
         assert got == expected[4 * begin : 4 * (begin + read)]
         assert cycles == count * CYCLES_PER_DESCRIPTOR

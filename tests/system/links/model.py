@@ -71,11 +71,18 @@ class Model:
             self.expected = (self.expected + 1) % 256
         match kind:
             case Request.HELLO:
-                return Status.OK, little((2, 1), (fingerprint(TINY), 8), (4096, 2), (16, 1),
-                                         (0, 4), (1 << 27, 4))
+                return Status.OK, little(
+                    (2, 1), (fingerprint(TINY), 8), (4096, 2), (16, 1), (0, 4), (1 << 27, 4)
+                )
             case Request.STATUS:
-                return Status.OK, little((0, 1), (self.run, 2), (self.cycles, 4),
-                                         (self.errors % 65536, 2), (0, 4), (self.label, 4))
+                return Status.OK, little(
+                    (0, 1),
+                    (self.run, 2),
+                    (self.cycles, 4),
+                    (self.errors % 65536, 2),
+                    (0, 4),
+                    (self.label, 4),
+                )
             case Request.WRITE:
                 self.write(region, first, body[6:], memory.unit_bytes)
             case Request.READ:
@@ -106,5 +113,6 @@ class Model:
     def read(self, region, first, count):
         if region == Region.ACTIVATION:
             return bytes(self.memory[4 * first : 4 * (first + count)])
-        return little(*((self.sums[at] if at < len(Region) else at, 4)
-                        for at in range(first, first + count)))
+        return little(
+            *((self.sums[at] if at < len(Region) else at, 4) for at in range(first, first + count))
+        )

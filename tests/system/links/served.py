@@ -38,8 +38,12 @@ class Server:
 def python(source: str, *arguments: str) -> subprocess.Popen:
     """Start Python code that finds what this process finds."""
     paths = os.pathsep.join(path for path in sys.path if path)
-    return subprocess.Popen([sys.executable, "-c", source, *arguments], stdout=subprocess.PIPE,
-                            text=True, env=os.environ | {"PYTHONPATH": paths})  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-c", source, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
 
 
 @contextmanager

@@ -65,9 +65,10 @@ def _candidates(
     # ONNX Runtime adds the zero point before it rounds, which moves ties and what rounds to one.
     # A bias of about k / scale and a zero point less by k does the same.
     biases = [
-        (other, round((zero_point - other) / scale)) for other in range(-128, 128)
+        (other, round((zero_point - other) / scale))
+        for other in range(-128, 128)
         if abs(zero_point - other) / scale < 1 << 22
-    ]  # fmt: skip
+    ]
     if stage.rule is Rule.FLOAT32:
         yield from _even(stage, scale, biases, decisions)
     for other, bias in biases:
@@ -76,9 +77,11 @@ def _candidates(
 
 
 def _even(
-    stage: OutputStage, scale: float, biases: list[tuple[int, int]],
+    stage: OutputStage,
+    scale: float,
+    biases: list[tuple[int, int]],
     decisions: list[tuple[int, int, int]],
-) -> Iterator[Fit]:  # fmt: skip
+) -> Iterator[Fit]:
     """Yield fits of float32 rounding, ties to even, that are right at every decision."""
     values, below, reaches = np.array(decisions, np.int64).reshape(-1, 3).T
     zeros, bias = np.array(biases, np.int64).reshape(-1, 2).T

@@ -28,9 +28,13 @@ _FLOAT32_EXACT = 1 << 24
 
 
 def fit_sum(
-    stage: OutputStage, scales: list[float], zeros: list[int], output_scale: float,
-    results: Int64, sign: int,
-) -> tuple[int, Int64, Fit]:  # fmt: skip
+    stage: OutputStage,
+    scales: list[float],
+    zeros: list[int],
+    output_scale: float,
+    results: Int64,
+    sign: int,
+) -> tuple[int, Int64, Fit]:
     """Return which operand comes first, the other one's table, and the requantisation.
 
     Parameters
@@ -54,8 +58,14 @@ def fit_sum(
         second = 1 - first
         if stage.rule in (Rule.DOUBLE, Rule.HALF_UP) and scales[first] == max(scales):
             table, fit = _litert_sum(
-                stage, scales[first], scales[second], zeros[first], zeros[second], output_scale,
-                sign)  # fmt: skip
+                stage,
+                scales[first],
+                scales[second],
+                zeros[first],
+                zeros[second],
+                output_scale,
+                sign,
+            )
         else:
             found = _fitted_sum(stage, scales[first] / output_scale, by_first)
             if found is None:
@@ -68,9 +78,14 @@ def fit_sum(
 
 
 def _litert_sum(
-    stage: OutputStage, scale: float, other_scale: float, zero: int, other_zero: int,
-    output_scale: float, sign: int,
-) -> tuple[Int64, Fit]:  # fmt: skip
+    stage: OutputStage,
+    scale: float,
+    other_scale: float,
+    zero: int,
+    other_zero: int,
+    output_scale: float,
+    sign: int,
+) -> tuple[Int64, Fit]:
     """Return the table and requantisation of LiteRT's own arithmetic.
 
     It shifts both operands left by 20 bits and scales them to twice the larger scale. For the
@@ -140,7 +155,8 @@ def _intervals(stage: OutputStage, fit: Fit) -> tuple[Int64, Int64]:
         while (least - below > 1).any():
             middle = (below + least) >> 1
             enough = requantize(middle, fit.multiplier, fit.shift, fit.rounding) >= (
-                values - fit.zero_point)  # fmt: skip
+                values - fit.zero_point
+            )
             least, below = np.where(enough, middle, least), np.where(enough, below, middle)
     most = np.append(least[1:] - 1, _LARGEST)
     least[0] = -_LARGEST

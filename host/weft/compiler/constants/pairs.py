@@ -65,4 +65,5 @@ def float32_multiplier(scale: float) -> tuple[int, int]:
 def rounding_of(rule: Rule) -> Rounding:
     """Return the hardware's rounding that computes ``rule``."""
     return {Rule.DOUBLE: Rounding.DOUBLE, Rule.HALF_UP: Rounding.HALF_UP}.get(
-        rule, Rounding.FLOAT32)  # fmt: skip
+        rule, Rounding.FLOAT32
+    )

@@ -40,20 +40,23 @@ class Multipliers:
     offset: Int64
 
     @staticmethod
-    def uniform(
-        channels: int, rounding: Rounding, multiplier: int, shift: int
-    ) -> "Multipliers":
+    def uniform(channels: int, rounding: Rounding, multiplier: int, shift: int) -> "Multipliers":
         """Return the same multiplier and shift for all channels."""
         ones = np.ones(channels, np.int64)
         return Multipliers(
-            rounding, ones * multiplier, ones * shift, np.zeros(channels, bool), ones * 0,
-            ones * 0)  # fmt: skip
+            rounding, ones * multiplier, ones * shift, np.zeros(channels, bool), ones * 0, ones * 0
+        )
 
     def rows(self, channels: slice) -> "Multipliers":
         """Return those of some channels."""
         return Multipliers(
-            self.rounding, self.multiplier[channels], self.shift[channels],
-            self.constant[channels], self.value[channels], self.offset[channels])  # fmt: skip
+            self.rounding,
+            self.multiplier[channels],
+            self.shift[channels],
+            self.constant[channels],
+            self.value[channels],
+            self.offset[channels],
+        )
 
 
 def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multipliers:
@@ -94,9 +97,13 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
     rounding, multiplier, shift, exact = result
     folded = ~exact
     return Multipliers(
-        rounding, np.where(folded, _UNITY[0], multiplier), np.where(folded, _UNITY[1], shift),
-        folded, at_low - stage.zero_point, offset,
-    )  # fmt: skip
+        rounding,
+        np.where(folded, _UNITY[0], multiplier),
+        np.where(folded, _UNITY[1], shift),
+        folded,
+        at_low - stage.zero_point,
+        offset,
+    )
 
 
 def _largest(low: Int64, high: Int64) -> Int64:
@@ -104,9 +111,13 @@ def _largest(low: Int64, high: Int64) -> Int64:
 
 
 def _move_decision(
-    stage: OutputStage, channel: int, low: Int64, high: Int64,
-    result: tuple[Rounding, Int64, Int64, NDArray[np.bool_]], offset: Int64,
-) -> None:  # fmt: skip
+    stage: OutputStage,
+    channel: int,
+    low: Int64,
+    high: Int64,
+    result: tuple[Rounding, Int64, Int64, NDArray[np.bool_]],
+    offset: Int64,
+) -> None:
     """Bring a channel with a single decision into the range in which float32 is exact.
 
     With a scale of ``2**-bits`` the decision between ``v`` and ``v + 1`` lies at
@@ -114,8 +125,12 @@ def _move_decision(
     """
     rounding, multiplier, shift, exact = result
     only = OutputStage(
-        stage.rule, np.broadcast_to(stage.scale, low.shape)[channel : channel + 1],
-        stage.zero_point, stage.low, stage.high)  # fmt: skip
+        stage.rule,
+        np.broadcast_to(stage.scale, low.shape)[channel : channel + 1],
+        stage.zero_point,
+        stage.low,
+        stage.high,
+    )
     first, last = low[channel : channel + 1], high[channel : channel + 1]
     below = int(only(first)[0])
     values, thresholds = _thresholds(only, first, last)
@@ -172,9 +187,12 @@ def _thresholds(stage: OutputStage, low: Int64, high: Int64) -> tuple[Int64, Int
 
 
 def _fitted(
-    stage: OutputStage, scale: NDArray[np.float64], low: Int64, high: Int64,
+    stage: OutputStage,
+    scale: NDArray[np.float64],
+    low: Int64,
+    high: Int64,
     constant: NDArray[np.bool_],
-) -> tuple[Rounding, Int64, Int64, NDArray[np.bool_]]:  # fmt: skip
+) -> tuple[Rounding, Int64, Int64, NDArray[np.bool_]]:
     """Fit a multiplier for one rounding shift to every decision of the runtime."""
     mantissa, exponent = np.frexp(scale)
     multiplier = np.floor(mantissa * (1 << 31) + 0.5).astype(np.int64)
@@ -197,9 +215,12 @@ def _fitted(
     wrong = exact & ~agrees(multiplier)
     for channel in np.flatnonzero(wrong):
         multiplier[channel] = _intersect(
-            values - stage.zero_point, thresholds[:, channel], int(low[channel]),
-            int(high[channel]), int(shift[channel]),
-        )  # fmt: skip
+            values - stage.zero_point,
+            thresholds[:, channel],
+            int(low[channel]),
+            int(high[channel]),
+            int(shift[channel]),
+        )
     if (exact & ~agrees(multiplier)).any():
         raise Unsupported("no 31-bit multiplier rounds every accumulator as the runtime does")
     return Rounding.HALF_UP, multiplier, shift, exact
@@ -240,5 +261,6 @@ def parameter_words(bias: Int64, multipliers: Multipliers, lanes: int, first: in
     entries = -(-(first + len(bias)) // lanes)
     words = np.zeros((entries * lanes, 3), np.int64)
     words[first : first + len(bias)] = np.stack(
-        [bias, multipliers.multiplier, multipliers.shift], axis=1)  # fmt: skip
+        [bias, multipliers.multiplier, multipliers.shift], axis=1
+    )
     return words.reshape(entries, lanes, 3)

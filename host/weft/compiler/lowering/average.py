@@ -45,8 +45,10 @@ def mean_multiplier(count: int, *, lowest: int = -128) -> tuple[int, int]:
         shift = bits + count.bit_length() - 1
         for above in (1, 2, 3):
             multiplier = (1 << shift) // count + above
-            if multiplier < 1 << 31 and shift < 64 and np.array_equal(
-                requantize(sums, multiplier, shift, Rounding.HALF_UP), wanted
+            if (
+                multiplier < 1 << 31
+                and shift < 64
+                and np.array_equal(requantize(sums, multiplier, shift, Rounding.HALF_UP), wanted)
             ):
                 return multiplier, shift
     raise Unsupported(f"no multiplier divides by {count} exactly")
@@ -81,13 +83,18 @@ def lower_average_pool(lowering: Lowering, index: int) -> None:
     if len(regions) > most:
         raise Unsupported(
             f"padding gives {len(regions)} regions with their own divisor each "
-            f"(at most {most} run as descriptors)")  # fmt: skip
+            f"(at most {most} run as descriptors)"
+        )
     fits: dict[int, Fit] = {}
     for (y, height, count_y), (x, width, count_x) in regions:
         part = Window(
-            kernel=window.kernel, stride=window.stride, out_size=(height, width),
-            top=window.top - y * stride_y, left=window.left - x * stride_x, target=(y, x),
-        )  # fmt: skip
+            kernel=window.kernel,
+            stride=window.stride,
+            out_size=(height, width),
+            top=window.top - y * stride_y,
+            left=window.left - x * stride_x,
+            target=(y, x),
+        )
         count = count_y * count_x
         if count not in fits:
             fits[count] = _average(lowering, node, count)
@@ -118,7 +125,8 @@ def _onnx_average(lowering: Lowering, node: Node, count: int) -> Fit:
     if count > _MOST_TAPS:
         raise Unsupported(
             f"ONNX Runtime averages {count} pixels in float32 "
-            f"(proved equal to integers for at most {_MOST_TAPS})")  # fmt: skip
+            f"(proved equal to integers for at most {_MOST_TAPS})"
+        )
     x, y = lowering.tensor(node, 0), lowering.graph.tensors[node.outputs[0]]
     zero_point, output_zero_point = lowering.zero_point(x), lowering.zero_point(y)
     if x.quantization is None or y.quantization is None:
@@ -131,13 +139,15 @@ def _onnx_average(lowering: Lowering, node: Node, count: int) -> Fit:
     )
     if not np.array_equal(least, most):
         raise Unsupported(
-            "ONNX Runtime averages in float32, where the order of the values decides some ties")
+            "ONNX Runtime averages in float32, where the order of the values decides some ties"
+        )
     scale = float(x_scale) / (float(y_scale) * count)
     stage = OutputStage(Rule.FLOAT32, np.array([scale]), output_zero_point, -128, 127)
     sums = np.arange(-128 * count, 127 * count + 1)
     fit = fit_function(stage, sums - zero_point * count, least.astype(np.int64))
     return Fit(
-        fit.rounding, fit.multiplier, fit.shift, fit.zero_point, fit.bias - zero_point * count)
+        fit.rounding, fit.multiplier, fit.shift, fit.zero_point, fit.bias - zero_point * count
+    )
 
 
 def _mean(lowering: Lowering, node: Node, source: Place, window: Window, fit: Fit) -> Sums:
@@ -148,5 +158,8 @@ def _mean(lowering: Lowering, node: Node, source: Place, window: Window, fit: Fi
         weights=np.ones((channels, window.kernel[0] * window.kernel[1]), np.int8),
         bias=np.full(channels, fit.bias, np.int64),
         multipliers=Multipliers.uniform(channels, fit.rounding, fit.multiplier, fit.shift),
-        zero_point=fit.zero_point, low=stage.low, high=stage.high, depthwise=True,
-    )  # fmt: skip
+        zero_point=fit.zero_point,
+        low=stage.low,
+        high=stage.high,
+        depthwise=True,
+    )

@@ -67,9 +67,10 @@ class Lowering:
         if tensor.name not in self.places:
             nodes = self.graph.nodes
             readers = [
-                node for i, node in enumerate(nodes)
+                node
+                for i, node in enumerate(nodes)
                 if tensor.name in node.inputs and i not in self.host
-            ]  # fmt: skip
+            ]
             windowed = all(node.operator in _WINDOWED for node in readers)
             # The accelerator itself may write a state.
             windowed &= tensor.name not in self.graph.sources[len(self.graph.inputs) :]

@@ -38,8 +38,13 @@ def weights_and_bias(
 
 
 def linear_sums(
-    stage: OutputStage, zero_point: int, weights: NDArray[np.integer], bias: Any, *,
-    multipliers: Multipliers | None = None, **changes: Any,
+    stage: OutputStage,
+    zero_point: int,
+    weights: NDArray[np.integer],
+    bias: Any,
+    *,
+    multipliers: Multipliers | None = None,
+    **changes: Any,
 ) -> Sums:
     """Return sums over taps (weights (out, taps)) with the zero point folded into the bias.
 
@@ -55,9 +60,14 @@ def linear_sums(
     if multipliers is None:
         multipliers = choose_multipliers(stage, low, high)
     return Sums(
-        weights=weights, bias=bias - zero_point * wide.sum(axis=1), multipliers=multipliers,
-        zero_point=stage.zero_point, low=stage.low, high=stage.high, **changes,
-    )  # fmt: skip
+        weights=weights,
+        bias=bias - zero_point * wide.sum(axis=1),
+        multipliers=multipliers,
+        zero_point=stage.zero_point,
+        low=stage.low,
+        high=stage.high,
+        **changes,
+    )
 
 
 def _window(lowering: Lowering, node: Node, kernel: tuple[int, int]) -> Window:
@@ -65,16 +75,26 @@ def _window(lowering: Lowering, node: Node, kernel: tuple[int, int]) -> Window:
     require_one_map(lowering, node)
     top, _, left, _ = node.attributes["padding"]
     return Window(
-        kernel=kernel, stride=node.attributes["stride"], dilation=node.attributes["dilation"],
-        out_size=(height, width), top=top, left=left,
+        kernel=kernel,
+        stride=node.attributes["stride"],
+        dilation=node.attributes["dilation"],
+        out_size=(height, width),
+        top=top,
+        left=left,
         pad_value=lowering.zero_point(lowering.tensor(node, 0)),
-    )  # fmt: skip
+    )
 
 
 def _emit(
-    lowering: Lowering, index: int, source: Place, target: Place, window: Window, sums: Sums,
-    macs: int, outputs: tuple[str, ...],
-) -> None:  # fmt: skip
+    lowering: Lowering,
+    index: int,
+    source: Place,
+    target: Place,
+    window: Window,
+    sums: Sums,
+    macs: int,
+    outputs: tuple[str, ...],
+) -> None:
     command = mac_command(lowering, index, source, target, window, sums)
     command.macs, command.outputs = macs, outputs
     lowering.emit(command)
@@ -101,7 +121,8 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
     if groups > 1 and depth == 1:
         flat = weights.reshape(out, -1)
         _lower_per_channel(
-            lowering, index, source, target, window, stage, flat, bias, out // groups, macs)
+            lowering, index, source, target, window, stage, flat, bias, out // groups, macs
+        )
         return
     per_group = out // groups
     aligned = groups > 1 and depth % config.columns == 0 and per_group % config.lanes == 0
@@ -117,19 +138,32 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
         read = Place(source.buffer, source.layout.slice(group * depth, depth))
         write = Place(target.buffer, target.layout.slice(group * per_group, per_group))
         entries = dense_entries(
-            config, read.layout, window.kernel, window.dilation, times=window.times(config))
+            config, read.layout, window.kernel, window.dilation, times=window.times(config)
+        )
         part = _rows(sums, rows, entries)
-        _emit(lowering, index, read, write, window, part, macs // groups,
-              node.outputs if group == groups - 1 else ())  # fmt: skip
+        _emit(
+            lowering,
+            index,
+            read,
+            write,
+            window,
+            part,
+            macs // groups,
+            node.outputs if group == groups - 1 else (),
+        )
 
 
 def _rows(sums: Sums, rows: slice, entries: list[Any]) -> Sums:
     """Return the sums of some output channels."""
     return Sums(
-        entries=entries, weights=sums.weights[rows], bias=sums.bias[rows],
-        multipliers=sums.multipliers.rows(rows), zero_point=sums.zero_point, low=sums.low,
+        entries=entries,
+        weights=sums.weights[rows],
+        bias=sums.bias[rows],
+        multipliers=sums.multipliers.rows(rows),
+        zero_point=sums.zero_point,
+        low=sums.low,
         high=sums.high,
-    )  # fmt: skip
+    )
 
 
 def lower_depthwise(lowering: Lowering, index: int) -> None:
@@ -143,14 +177,31 @@ def lower_depthwise(lowering: Lowering, index: int) -> None:
     flat = weights[0].reshape(-1, out).T
     macs = weights.size * window.out_size[0] * window.out_size[1]
     _lower_per_channel(
-        lowering, index, source, target, window, stage, flat, bias,
-        node.attributes["depth_multiplier"], macs)  # fmt: skip
+        lowering,
+        index,
+        source,
+        target,
+        window,
+        stage,
+        flat,
+        bias,
+        node.attributes["depth_multiplier"],
+        macs,
+    )
 
 
 def _lower_per_channel(
-    lowering: Lowering, index: int, source: Place, target: Place, window: Window,
-    stage: OutputStage, weights: NDArray[np.integer], bias: Any, multiplier: int, macs: int,
-) -> None:  # fmt: skip
+    lowering: Lowering,
+    index: int,
+    source: Place,
+    target: Place,
+    window: Window,
+    stage: OutputStage,
+    weights: NDArray[np.integer],
+    bias: Any,
+    multiplier: int,
+    macs: int,
+) -> None:
     """Lower a convolution whose output channel o reads input channel o // multiplier alone.
 
     With a multiplier above 1, few channels go as a dense convolution with zero weights, many
@@ -163,19 +214,25 @@ def _lower_per_channel(
         dense = np.zeros((out, taps, channels), weights.dtype)
         dense[np.arange(out), :, np.arange(out) // multiplier] = weights
         entries = dense_entries(
-            config, source.layout, window.kernel, window.dilation, times=window.times(config))
+            config, source.layout, window.kernel, window.dilation, times=window.times(config)
+        )
         steps = sum(len(entry.taps) for entry in entries)
         selection = 2 * -(-channels // config.channel_rows) + taps
         if channels <= config.channel_rows or steps <= selection or multiplier == 1:
             sums = linear_sums(
-                stage, window.pad_value, dense.reshape(out, -1), bias, entries=entries)
+                stage, window.pad_value, dense.reshape(out, -1), bias, entries=entries
+            )
             _emit(lowering, index, source, target, window, sums, macs, node.outputs)
             return
         source = _repeat_channels(lowering, index, source, multiplier)
     sums = linear_sums(
-        stage, window.pad_value, weights, bias, depthwise=True,
+        stage,
+        window.pad_value,
+        weights,
+        bias,
+        depthwise=True,
         entries=depthwise_entries(config, source.layout, window.kernel, window.dilation),
-    )  # fmt: skip
+    )
     _emit(lowering, index, source, target, window, sums, macs, node.outputs)
 
 
@@ -199,8 +256,11 @@ def _repeat_channels(lowering: Lowering, index: int, source: Place, multiplier: 
     sums = Sums(
         entries=dense_entries(config, read, (1, 1), (1, 1), times=window.times(config)),
         weights=weights,
-        bias=np.zeros(out, np.int64), multipliers=Sums.identity(out), zero_point=0, low=-128,
+        bias=np.zeros(out, np.int64),
+        multipliers=Sums.identity(out),
+        zero_point=0,
+        low=-128,
         high=127,
-    )  # fmt: skip
+    )
     _emit(lowering, index, source, target, window, sums, 0, ())
     return target

@@ -12,11 +12,20 @@ __all__ = ["copy", "spread"]
 
 
 def copy(
-    lowering: Lowering, index: int, source: Place, target: Place, *, pad: tuple[int, int] = (0, 0),
-    pad_value: int = 0, use_table: bool = False, outputs: tuple[str, ...] = (),
-    stride: tuple[int, int] = (1, 1), before: int | None = None, at: tuple[int, int] = (0, 0),
+    lowering: Lowering,
+    index: int,
+    source: Place,
+    target: Place,
+    *,
+    pad: tuple[int, int] = (0, 0),
+    pad_value: int = 0,
+    use_table: bool = False,
+    outputs: tuple[str, ...] = (),
+    stride: tuple[int, int] = (1, 1),
+    before: int | None = None,
+    at: tuple[int, int] = (0, 0),
     size: tuple[int, int] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Emit a 1x1 window that writes ``source`` into ``target``, through the table if asked.
 
     With a stride of 0 the window stays where it is: the only row or column is repeated. Where the
@@ -30,9 +39,14 @@ def copy(
     depthwise = write.first >= shift and (write.first - shift) % config.lanes == 0
     depthwise &= shift <= config.lanes and channels == read.channels
     window = Window(
-        kernel=(1, 1), stride=stride, out_size=size or (write.height, write.width), top=pad[0],
-        left=pad[1], pad_value=pad_value, target=at,
-    )  # fmt: skip
+        kernel=(1, 1),
+        stride=stride,
+        out_size=size or (write.height, write.width),
+        top=pad[0],
+        left=pad[1],
+        pad_value=pad_value,
+        target=at,
+    )
     if depthwise:
         entries = depthwise_entries(config, read, (1, 1), (1, 1))
         weights = np.ones((channels, 1), np.int8)
@@ -42,10 +56,15 @@ def copy(
         if channels == read.channels or before is not None:
             weights = np.eye(channels, read.channels, -(before or 0), dtype=np.int8)
     sums = Sums(
-        entries=entries, weights=weights, bias=np.where(weights.any(axis=1), 0, pad_value),
-        multipliers=Sums.identity(channels), zero_point=0, low=-128, high=127,
+        entries=entries,
+        weights=weights,
+        bias=np.where(weights.any(axis=1), 0, pad_value),
+        multipliers=Sums.identity(channels),
+        zero_point=0,
+        low=-128,
+        high=127,
         depthwise=depthwise,
-    )  # fmt: skip
+    )
     command = mac_command(lowering, index, source, target, window, sums)
     command.fields["use_table"] = int(use_table)
     command.outputs = outputs

@@ -61,16 +61,23 @@ def lower_function(lowering: Lowering, index: int) -> None:
     table = function_table(lowering, node, variable)
     emit_table(lowering, index, table.astype(np.int64))
     ones = np.ones(lowering.config.lanes, np.int64)
-    lowering.emit(Command(
-        index,
-        {
-            **_fields(source.layout), "unary": 1, "use_table": 1, "low": -128, "high": 127,
-            "rounding": int(Rounding.HALF_UP),
-        },
-        (source.buffer, 0), (target.buffer, 0),
-        parameters=parameter_words(ones * 0, Sums.identity(len(ones)), len(ones)),
-        outputs=node.outputs,
-    ))  # fmt: skip
+    lowering.emit(
+        Command(
+            index,
+            {
+                **_fields(source.layout),
+                "unary": 1,
+                "use_table": 1,
+                "low": -128,
+                "high": 127,
+                "rounding": int(Rounding.HALF_UP),
+            },
+            (source.buffer, 0),
+            (target.buffer, 0),
+            parameters=parameter_words(ones * 0, Sums.identity(len(ones)), len(ones)),
+            outputs=node.outputs,
+        )
+    )
 
 
 def _variable_input(lowering: Lowering, node: Node) -> int:
@@ -120,21 +127,32 @@ def lower_binary(lowering: Lowering, index: int) -> None:
     else:
         scales = [_scale(lowering, node, i) for i in (0, 1)]
         sign = -1 if node.operator == "SUB" else 1
-        first, table, fit = fit_sum(stage, scales, zeros, _output_scale(lowering, node), results,
-                                    sign)  # fmt: skip
+        first, table, fit = fit_sum(
+            stage, scales, zeros, _output_scale(lowering, node), results, sign
+        )
         emit_table(lowering, index, table)
         a, b = (a, b) if first == 0 else (b, a)
         fields = {"wide": int(fit.wide)}
-    lowering.emit(Command(
-        index,
-        {
-            **_fields(a.layout), **fields, "rounding": int(fit.rounding),
-            "zero_point": fit.zero_point, "low": stage.low, "high": stage.high,
-        },
-        (a.buffer, 0), (target.buffer, 0), (b.buffer, 0),
-        parameters=np.broadcast_to(np.array([fit.bias, fit.multiplier, fit.shift]), (1, lanes, 3)),
-        outputs=node.outputs,
-    ))  # fmt: skip
+    lowering.emit(
+        Command(
+            index,
+            {
+                **_fields(a.layout),
+                **fields,
+                "rounding": int(fit.rounding),
+                "zero_point": fit.zero_point,
+                "low": stage.low,
+                "high": stage.high,
+            },
+            (a.buffer, 0),
+            (target.buffer, 0),
+            (b.buffer, 0),
+            parameters=np.broadcast_to(
+                np.array([fit.bias, fit.multiplier, fit.shift]), (1, lanes, 3)
+            ),
+            outputs=node.outputs,
+        )
+    )
 
 
 def pair_table(lowering: Lowering, node: Node) -> NDArray[np.int8]:

@@ -44,7 +44,8 @@ def fold_input(
     for fold, folded, width in _candidates(size, window):
         height = (window.out_size[0] - 1) * folded.stride[0] + folded.span
         layout = default_layout(
-            config, (height, width, fold.rows * fold.kernel * size[2]), narrowest=1)
+            config, (height, width, fold.rows * fold.kernel * size[2]), narrowest=1
+        )
         if layout.words > most or not _fits(config, layout, folded):
             continue
         cycles = _cycles(config, layout, folded)
@@ -58,9 +59,7 @@ def fold_input(
     return place, _fold_weights(weights, fold, folded), folded
 
 
-def _candidates(
-    size: tuple[int, int, int], window: Window
-) -> Iterator[tuple[Fold, Window, int]]:
+def _candidates(size: tuple[int, int, int], window: Window) -> Iterator[tuple[Fold, Window, int]]:
     """Yield foldings, the window over each folded map, and that map's width.
 
     Vertically, ``rows`` rows become one where that divides the stride; horizontally, all taps of
@@ -76,8 +75,7 @@ def _candidates(
     ]
     if stride_x > 1 and dilation_x == 1:
         taps = -(-kernel_w // stride_x)
-        across.append((
-            (stride_x, stride_x, 1, window.left), (taps, 1, 1, 0), out_width + taps - 1))
+        across.append(((stride_x, stride_x, 1, window.left), (taps, 1, 1, 0), out_width + taps - 1))
     for rows in range(1, stride_y + 1):
         if stride_y % rows or (rows > 1 and dilation_y > 1):
             continue
@@ -85,14 +83,29 @@ def _candidates(
             if rows == taps == 1:
                 continue
             fold = Fold(
-                height=size[0], width=size[1], channels=size[2], rows=rows, kernel=taps,
-                stride=stride, dilation=dilation, top=window.top, left=left,
+                height=size[0],
+                width=size[1],
+                channels=size[2],
+                rows=rows,
+                kernel=taps,
+                stride=stride,
+                dilation=dilation,
+                top=window.top,
+                left=left,
                 fill=window.pad_value,
-            )  # fmt: skip
-            yield fold, replace(
-                window, kernel=(-(-kernel_h // rows), after[0]),
-                stride=(stride_y // rows, after[1]), dilation=(dilation_y, after[2]), top=0,
-                left=after[3]), width  # fmt: skip
+            )
+            yield (
+                fold,
+                replace(
+                    window,
+                    kernel=(-(-kernel_h // rows), after[0]),
+                    stride=(stride_y // rows, after[1]),
+                    dilation=(dilation_y, after[2]),
+                    top=0,
+                    left=after[3],
+                ),
+                width,
+            )
 
 
 def _is_free(lowering: Lowering, index: int, tensor: Tensor) -> bool:
@@ -101,9 +114,10 @@ def _is_free(lowering: Lowering, index: int, tensor: Tensor) -> bool:
     producer = graph.producer(tensor.name)
     sent = producer is None or any(graph.nodes[i] is producer for i in lowering.host)
     readers = [
-        i for i, node in enumerate(graph.nodes)
+        i
+        for i, node in enumerate(graph.nodes)
         if tensor.name in node.inputs and i not in lowering.host
-    ]  # fmt: skip
+    ]
     return sent and tensor.name not in lowering.places and readers == [index]
 
 
@@ -122,13 +136,15 @@ def _cycles(config: Config, layout: Layout, window: Window) -> int:
     entries = dense_entries(config, layout, window.kernel, window.dilation, times=times)
     sliding = len(entries) == 1 and not entries[0].channels and window.dilation[1] == 1
     return sum(
-        max(len(e.taps), times[e.channels] * (
-            min(e.columns, window.stride[1]) if sliding else e.columns)) for e in entries)
+        max(
+            len(e.taps),
+            times[e.channels] * (min(e.columns, window.stride[1]) if sliding else e.columns),
+        )
+        for e in entries
+    )
 
 
-def _fold_weights(
-    weights: NDArray[np.integer], fold: Fold, folded: Window
-) -> NDArray[np.integer]:
+def _fold_weights(weights: NDArray[np.integer], fold: Fold, folded: Window) -> NDArray[np.integer]:
     """Return weights (out, kernel_h, kernel_w, channels) of the folded window."""
     out, kernel_h, kernel_w, channels = weights.shape
     height, width = folded.kernel

@@ -39,8 +39,10 @@ def lower_fully_connected(lowering: Lowering, index: int) -> None:
         entries = dense_entries(config, layout, (1, 1), (1, 1), times=times)
         kernel = (1, 1)
     else:
-        raise Unsupported(f"{features} inputs do not match a map of {layout.height}x"
-                          f"{layout.width}x{layout.channels}")  # fmt: skip
+        raise Unsupported(
+            f"{features} inputs do not match a map of {layout.height}x"
+            f"{layout.width}x{layout.channels}"
+        )
     sums = linear_sums(stage, zero_point, weights, bias, entries=entries)
     window = Window(kernel=kernel, stride=(1, 1), out_size=size, pad_value=zero_point)
     command = mac_command(lowering, index, source, target, window, sums)
@@ -80,18 +82,22 @@ def word_image(config: Config, layout: Layout) -> tuple[Layout, list[Entry]]:
         available = config.line_banks * config.line_words * config.columns
         raise TooLarge(
             f"its input takes {layout.words * config.columns} bytes of line buffer "
-            f"(available: {available})")  # fmt: skip
+            f"(available: {available})"
+        )
     _, width, entries = best
     view = Layout(
-        height=-(-layout.words // width), width=width, channels=config.columns,
-        columns=config.columns, packing=0, pixel_bytes=config.columns, row_words=width,
-    )  # fmt: skip
+        height=-(-layout.words // width),
+        width=width,
+        channels=config.columns,
+        columns=config.columns,
+        packing=0,
+        pixel_bytes=config.columns,
+        row_words=width,
+    )
     return view, entries
 
 
-def _cover(
-    config: Config, features: NDArray[np.int64], width: int, height: int
-) -> list[Entry]:
+def _cover(config: Config, features: NDArray[np.int64], width: int, height: int) -> list[Entry]:
     """Return the entries for one width of the image; every word belongs to one piece."""
     image = np.full((-(-height // config.tap_rows) * config.tap_rows, width, config.columns), -1)
     image.reshape(-1, config.columns)[: len(features)] = features

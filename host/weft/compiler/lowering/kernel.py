@@ -11,17 +11,19 @@ from weft.compiler.ir import Entry
 from weft.program.layout import Layout
 
 __all__ = [
-    "dense_entries", "depthwise_entries", "fetch_times", "lay_out_weights", "maximum_entries",
+    "dense_entries",
+    "depthwise_entries",
+    "fetch_times",
+    "lay_out_weights",
+    "maximum_entries",
     "pair_products",
-]  # fmt: skip
+]
 
 Pair = tuple[int, int]
 Int64 = NDArray[np.int64]
 
 
-def _pieces(
-    config: Config, kernel: Pair, dilation: Pair
-) -> Iterator[tuple[int, int, int, int]]:
+def _pieces(config: Config, kernel: Pair, dilation: Pair) -> Iterator[tuple[int, int, int, int]]:
     """Yield (y, x, rows, columns) of the pieces that the window former holds at once.
 
     Rows of a piece are read in the same cycle, so they must lie in different line buffers.
@@ -80,9 +82,14 @@ def dense_entries(
 
 
 def _by_taps(
-    config: Config, layout: Layout, kernel: Pair, dilation: Pair, piece: tuple[int, int, int, int],
-    unit: int, channels: NDArray[np.int64],
-) -> list[Entry]:  # fmt: skip
+    config: Config,
+    layout: Layout,
+    kernel: Pair,
+    dilation: Pair,
+    piece: tuple[int, int, int, int],
+    unit: int,
+    channels: NDArray[np.int64],
+) -> list[Entry]:
     y, x, rows, columns = piece
     taps = np.full((len(channels), config.rows), -1)
     for i in range(rows):
@@ -95,9 +102,14 @@ def _by_taps(
 
 
 def _by_channels(
-    config: Config, layout: Layout, kernel: Pair, dilation: Pair, piece: tuple[int, int, int, int],
-    unit: int, channels: NDArray[np.int64],
-) -> list[Entry]:  # fmt: skip
+    config: Config,
+    layout: Layout,
+    kernel: Pair,
+    dilation: Pair,
+    piece: tuple[int, int, int, int],
+    unit: int,
+    channels: NDArray[np.int64],
+) -> list[Entry]:
     entries, feed = [], config.channel_rows
     steps = -(-len(channels) // feed)
     padded = np.full(steps * feed, -1)
@@ -113,9 +125,7 @@ def _by_channels(
     return entries
 
 
-def depthwise_entries(
-    config: Config, layout: Layout, kernel: Pair, dilation: Pair
-) -> list[Entry]:
+def depthwise_entries(config: Config, layout: Layout, kernel: Pair, dilation: Pair) -> list[Entry]:
     """Return the entries of a depthwise convolution; weights are indexed (y, x).
 
     Where rows are paired, one of each pair enters in a first step and the other in a second.
@@ -136,9 +146,7 @@ def depthwise_entries(
     return entries
 
 
-def maximum_entries(
-    config: Config, layout: Layout, kernel: Pair, dilation: Pair
-) -> list[Entry]:
+def maximum_entries(config: Config, layout: Layout, kernel: Pair, dilation: Pair) -> list[Entry]:
     """Return one entry a tap, which enters row 0 alone: maxima of sums of one product each."""
     entries = []
     for y in range(kernel[0]):

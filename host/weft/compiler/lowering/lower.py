@@ -42,11 +42,24 @@ LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     "REDUCE_MAX": lower_reduce_max,
     **dict.fromkeys(("ADD", "SUB", "MUL"), lower_binary),
     **dict.fromkeys(("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"), lower_function),
-    **dict.fromkeys((
-        "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1", "SILU",
-        "LEAKY_RELU", "GELU", "TABLE", "QUANTIZE",
-    ), lower_function),
-}  # fmt: skip
+    **dict.fromkeys(
+        (
+            "LOGISTIC",
+            "TANH",
+            "ELU",
+            "HARD_SWISH",
+            "RELU",
+            "RELU6",
+            "RELU_N1_TO_1",
+            "SILU",
+            "LEAKY_RELU",
+            "GELU",
+            "TABLE",
+            "QUANTIZE",
+        ),
+        lower_function,
+    ),
+}
 
 LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
@@ -124,5 +137,4 @@ def _require_room(lowering: Lowering, host: dict[int, str], too_large: list[int]
     linear = [i for i, node in enumerate(nodes) if node.operator in LINEAR]
     if too_large and all(index in host for index in linear):
         layers = "; ".join(f"{nodes[index].name}: {host[index]}" for index in too_large)
-        raise CapacityError(
-            f"{lowering.graph.name} does not fit {lowering.config.name}: {layers}")
+        raise CapacityError(f"{lowering.graph.name} does not fit {lowering.config.name}: {layers}")

@@ -77,7 +77,8 @@ def check_line_room(config: Config, *, row_words: int, rows: int) -> int:
         available = config.line_banks * config.line_words * config.columns
         raise TooLarge(
             f"its window needs {rows} rows of {row_words * config.columns} bytes in the line "
-            f"buffers ({needed} bytes; available: {available})")  # fmt: skip
+            f"buffers ({needed} bytes; available: {available})"
+        )
     return row_bits
 
 
@@ -95,8 +96,9 @@ def split_weights(
     taps = weights.shape[1]
     every = [
         replace(entry, taps=np.where(entry.taps < 0, -1, entry.taps + number * taps))
-        for number in range(len(parts)) for entry in entries
-    ]  # fmt: skip
+        for number in range(len(parts))
+        for entry in entries
+    ]
     return np.concatenate(parts, axis=1).astype(np.int8), every
 
 
@@ -132,8 +134,7 @@ def mac_command(
     weights = np.where(sums.multipliers.constant[:, None], 0, sums.weights)
     weights, entries = split_weights(weights, sums.entries)
     entries = [
-        replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units)
-        for e in entries
+        replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units) for e in entries
     ]
     top, left, in_height = max(0, window.top), max(0, window.left), read.height - skip_rows
     span, (out_height, out_width) = window.span, window.out_size
@@ -142,8 +143,8 @@ def mac_command(
     stride_x = window.stride[1] if out_width > 1 else 1
     fill = max(1, min(in_height, (out_height - 1) * stride_y - top + span))
     row_bits = check_line_room(
-        config, row_words=read.row_words,
-        rows=min(fill, span + (config.pixels - 1) * stride_y))  # fmt: skip
+        config, row_words=read.row_words, rows=min(fill, span + (config.pixels - 1) * stride_y)
+    )
     dilation_x = window.dilation[1] if window.kernel[1] > 1 else 1
     keep = 0
     if len(entries) == 1 and not entries[0].channels and dilation_x == 1 and stride_x:
@@ -151,28 +152,49 @@ def mac_command(
     y, x = window.target
     beat = y * write.row_words * config.beats + (x * write.pixel_bytes + start) // config.lanes
     fields = {
-        "kind": int(Kind.MAC), "row_words": read.row_words, "fill_rows": fill,
-        "row_bits": row_bits, "in_height": in_height, "in_width": read.width,
-        "packing": read.packing, "out_height": out_height, "out_width": out_width,
-        "groups": groups, "stride_y": stride_y, "stride_x": stride_x, "pad_top": top,
-        "pad_left": left, "span": span,
+        "kind": int(Kind.MAC),
+        "row_words": read.row_words,
+        "fill_rows": fill,
+        "row_bits": row_bits,
+        "in_height": in_height,
+        "in_width": read.width,
+        "packing": read.packing,
+        "out_height": out_height,
+        "out_width": out_width,
+        "groups": groups,
+        "stride_y": stride_y,
+        "stride_x": stride_x,
+        "pad_top": top,
+        "pad_left": left,
+        "span": span,
         "row_step": window.dilation[0] if window.kernel[0] > 1 else 1,
-        "column_step": dilation_x, "unit_step": dilation_x * units,
+        "column_step": dilation_x,
+        "unit_step": dilation_x * units,
         "unit_stride": stride_x * units,
-        "group_step": int(sums.depthwise and groups > 1), "origin": -left * units, "keep": keep,
-        "pad_value": window.pad_value, "depthwise": int(sums.depthwise),
-        "maximum": int(sums.maximum), "last_beats": last_beats,
-        "rounding": int(sums.multipliers.rounding), "zero_point": sums.zero_point,
-        "low": sums.low, "high": sums.high, "use_table": 0,
+        "group_step": int(sums.depthwise and groups > 1),
+        "origin": -left * units,
+        "keep": keep,
+        "pad_value": window.pad_value,
+        "depthwise": int(sums.depthwise),
+        "maximum": int(sums.maximum),
+        "last_beats": last_beats,
+        "rounding": int(sums.multipliers.rounding),
+        "zero_point": sums.zero_point,
+        "low": sums.low,
+        "high": sums.high,
+        "use_table": 0,
         "out_row": write.row_words * config.beats,
         "out_pixel": write.pixel_bytes // config.lanes,
         "first_mask": every & ~((1 << shift) - 1),
         "last_mask": every if write.whole else ragged,
-    }  # fmt: skip
+    }
     words = lay_out_weights(config, entries, weights, shift)
     bias = sums.bias - pair_products(config, words, shift, channels)
     return Command(
-        index, fields, (source.buffer, skip_rows * read.row_words), (target.buffer, beat),
+        index,
+        fields,
+        (source.buffer, skip_rows * read.row_words),
+        (target.buffer, beat),
         entries=entries,
         weights=words,
         parameters=parameter_words(bias, sums.multipliers, config.lanes, shift),
@@ -180,4 +202,4 @@ def mac_command(
             "row_words": write.row_words,
             "whole_rows": y == x == 0 and (out_height, out_width) == (write.height, write.width),
         },
-    )  # fmt: skip
+    )

@@ -43,9 +43,7 @@ def _common_layout(lowering: Lowering, tensors: list[Tensor], shape: Shape) -> L
     return default_layout(config, feature_map(shape), narrowest=config.lanes)
 
 
-def _place(
-    lowering: Lowering, index: int, tensor: Tensor, shape: Shape, layout: Layout
-) -> Place:
+def _place(lowering: Lowering, index: int, tensor: Tensor, shape: Shape, layout: Layout) -> Place:
     lowering.zero_point(tensor)
     if tensor.data is not None:
         return _constant(lowering, index, tensor, shape, layout)
@@ -73,7 +71,8 @@ def _constant(
         return Place(lowering.constant_buffer(tensor.name, values), layout)
     data = data.reshape((1,) * (len(shape) - data.ndim) + data.shape)
     small = default_layout(
-        lowering.config, feature_map(data.shape), narrowest=lowering.config.lanes)
+        lowering.config, feature_map(data.shape), narrowest=lowering.config.lanes
+    )
     if small.words > room or data.shape[0] != 1:
         raise TooLarge("its constant operand would take too much activation memory")
     buffer = lowering.constant_buffer(tensor.name, small.pack(data))

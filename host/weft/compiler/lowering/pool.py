@@ -30,10 +30,14 @@ def pool_window(lowering: Lowering, node: Node, pad_value: int) -> Window:
     height, width, _ = feature_map(lowering.graph.tensors[node.outputs[0]].shape)
     top, _, left, _ = node.attributes["padding"]
     return Window(
-        kernel=node.attributes["kernel"], stride=node.attributes["stride"],
-        dilation=node.attributes.get("dilation", (1, 1)), out_size=(height, width), top=top,
-        left=left, pad_value=pad_value,
-    )  # fmt: skip
+        kernel=node.attributes["kernel"],
+        stride=node.attributes["stride"],
+        dilation=node.attributes.get("dilation", (1, 1)),
+        out_size=(height, width),
+        top=top,
+        left=left,
+        pad_value=pad_value,
+    )
 
 
 def lower_max_pool(lowering: Lowering, index: int) -> None:
@@ -45,9 +49,14 @@ def lower_max_pool(lowering: Lowering, index: int) -> None:
     sums = Sums(
         entries=maximum_entries(config, source.layout, window.kernel, window.dilation),
         weights=np.ones((channels, window.kernel[0] * window.kernel[1]), np.int8),
-        bias=np.zeros(channels, np.int64), multipliers=Sums.identity(channels), zero_point=0,
-        low=stage.low, high=stage.high, depthwise=True, maximum=True,
-    )  # fmt: skip
+        bias=np.zeros(channels, np.int64),
+        multipliers=Sums.identity(channels),
+        zero_point=0,
+        low=stage.low,
+        high=stage.high,
+        depthwise=True,
+        maximum=True,
+    )
     command = mac_command(lowering, index, source, target, window, sums)
     command.outputs = node.outputs
     lowering.emit(command)
@@ -79,9 +88,14 @@ def lower_reduce_max(lowering: Lowering, index: int) -> None:
     sums = Sums(
         entries=maximum_entries(lowering.config, source.layout, kernel, (1, 1)),
         weights=np.ones((channels, kernel[0] * kernel[1]), np.int8),
-        bias=np.zeros(channels, np.int64), multipliers=Sums.identity(channels), zero_point=0,
-        low=-128, high=127, depthwise=True, maximum=True,
-    )  # fmt: skip
+        bias=np.zeros(channels, np.int64),
+        multipliers=Sums.identity(channels),
+        zero_point=0,
+        low=-128,
+        high=127,
+        depthwise=True,
+        maximum=True,
+    )
     window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=-128)
     command = mac_command(lowering, index, source, target, window, sums)
     command.outputs = node.outputs
@@ -104,9 +118,14 @@ def lower_mean(lowering: Lowering, index: int) -> None:
         bias, stage = fit.bias, replace(stage, zero_point=fit.zero_point)
         multipliers = Multipliers.uniform(read.channels, fit.rounding, fit.multiplier, fit.shift)
     sums = linear_sums(
-        stage, zero_point, np.ones((read.channels, count), np.int8), bias, depthwise=True,
+        stage,
+        zero_point,
+        np.ones((read.channels, count), np.int8),
+        bias,
+        depthwise=True,
         multipliers=multipliers,
-        entries=depthwise_entries(lowering.config, read, kernel, (1, 1)))  # fmt: skip
+        entries=depthwise_entries(lowering.config, read, kernel, (1, 1)),
+    )
     window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=zero_point)
     command = mac_command(lowering, index, source, target, window, sums)
     command.outputs = node.outputs

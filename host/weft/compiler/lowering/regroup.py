@@ -29,8 +29,9 @@ def regroup_pixels(
     if config.pixels == 1 or not plain or window.out_size != (read.height, read.width):
         return unchanged
     total = read.height * read.width
-    steps = sum(len(e.taps) for e in dense_entries(
-        config, read, (1, 1), (1, 1), times=(config.pixels, 1)))  # fmt: skip
+    steps = sum(
+        len(e.taps) for e in dense_entries(config, read, (1, 1), (1, 1), times=(config.pixels, 1))
+    )
     work = steps * -(-write.channels // config.columns)
     # The rows of the first block have to arrive before it begins.
     least = -(-read.height // config.pixels) * read.width * work
@@ -51,7 +52,12 @@ def regroup_pixels(
         except TooLarge:
             continue
         if cycles < least:
-            least, best = cycles, (
-                replace(source, layout=a), replace(target, layout=b),
-                replace(window, out_size=(height, width)))  # fmt: skip
+            least, best = (
+                cycles,
+                (
+                    replace(source, layout=a),
+                    replace(target, layout=b),
+                    replace(window, out_size=(height, width)),
+                ),
+            )
     return best

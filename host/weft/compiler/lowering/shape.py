@@ -11,9 +11,13 @@ from weft.graph import Graph, Node
 from weft.program.layout import default_layout, feature_map
 
 __all__ = [
-    "lower_concatenation", "lower_gather", "lower_pad", "lower_reshape", "lower_slice",
+    "lower_concatenation",
+    "lower_gather",
+    "lower_pad",
+    "lower_reshape",
+    "lower_slice",
     "place_concatenations",
-]  # fmt: skip
+]
 
 _BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
 _SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD", "SLICE")
@@ -29,9 +33,10 @@ def lower_reshape(lowering: Lowering, index: int) -> None:
     layout = source.layout.reshaped(*feature_map(graph.tensors[name].shape))
     if layout is None:
         readers = [
-            reader for i, reader in enumerate(graph.nodes)
+            reader
+            for i, reader in enumerate(graph.nodes)
             if name in reader.inputs and i not in lowering.host
-        ]  # fmt: skip
+        ]
         if any(reader.operator not in ("FULLY_CONNECTED", "RESHAPE") for reader in readers):
             raise Unsupported("the new shape lies differently in memory")
         layout = source.layout
@@ -48,9 +53,15 @@ def lower_pad(lowering: Lowering, index: int) -> None:
     (top, _), (left, _), (before, _) = paddings
     value = node.attributes.get("value", lowering.zero_point(tensor))
     copy(
-        lowering, index, lowering.place(tensor), lowering.target(node), pad=(top, left),
-        pad_value=value, outputs=node.outputs, before=before,
-    )  # fmt: skip
+        lowering,
+        index,
+        lowering.place(tensor),
+        lowering.target(node),
+        pad=(top, left),
+        pad_value=value,
+        outputs=node.outputs,
+        before=before,
+    )
 
 
 def lower_slice(lowering: Lowering, index: int) -> None:
@@ -109,9 +120,11 @@ def _in_place(graph: Graph, node: Node, name: str, host: dict[int, str]) -> bool
     same = np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
     readers = all(reader.operator in _SLICE_READERS for reader in graph.consumers(name))
     return (
-        same and readers and producer.operator in _BEAT_WRITERS
+        same
+        and readers
+        and producer.operator in _BEAT_WRITERS
         and node.attributes.get("activation", "NONE") == "NONE"
-    )  # fmt: skip
+    )
 
 
 def lower_concatenation(lowering: Lowering, index: int) -> None:
@@ -177,10 +190,15 @@ def lower_gather(lowering: Lowering, index: int) -> None:
     for first, count, step in runs:
         rows = along == 0
         copy(
-            lowering, index, source, target, pad=(-first, 0) if rows else (0, -first),
-            stride=(step, 1) if rows else (1, step), at=(done, 0) if rows else (0, done),
+            lowering,
+            index,
+            source,
+            target,
+            pad=(-first, 0) if rows else (0, -first),
+            stride=(step, 1) if rows else (1, step),
+            at=(done, 0) if rows else (0, done),
             size=(count, width) if rows else (height, count),
-        )  # fmt: skip
+        )
         done += count
     lowering.commands[-1].outputs = node.outputs
 

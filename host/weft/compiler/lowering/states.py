@@ -51,10 +51,11 @@ def _last_use(lowering: Lowering, state: State, order: list[int]) -> int | None:
     if same & set(graph.results) or any(same & set(graph.nodes[i].inputs) for i in host):
         return None
     uses = {
-        command.node for command in lowering.commands
+        command.node
+        for command in lowering.commands
         if place.buffer in command.reads
         or (command.target is not None and command.target[0] is following.buffer)
-    }  # fmt: skip
+    }
     return max(uses, key=order.index, default=None)
 
 
@@ -67,9 +68,10 @@ def _write_in_place(lowering: Lowering, state: State) -> bool:
         return False
     readers = [i for i, c in enumerate(commands) if place.buffer in c.reads]
     writers = [
-        i for i, c in enumerate(commands)
+        i
+        for i, c in enumerate(commands)
         if c.target is not None and c.target[0] is following.buffer
-    ]  # fmt: skip
+    ]
     read_again = any(following.buffer in c.reads for c in commands)
     if read_again or max(readers, default=-1) >= min(writers):
         return False

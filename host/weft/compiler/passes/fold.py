@@ -35,9 +35,11 @@ def _foldable(graph: Graph, node: Node) -> bool:
     alike &= node.attributes.get("value", a.zero_point[0]) == a.zero_point[0]
     readers = graph.consumers(result.name)
     return (
-        alike and bool(readers) and result.name not in graph.results
+        alike
+        and bool(readers)
+        and result.name not in graph.results
         and all(r.operator in _PADDED and max(_sum(r, node)) <= _LARGEST_PADDING for r in readers)
-    )  # fmt: skip
+    )
 
 
 def _sum(reader: Node, pad: Node) -> tuple[int, int, int, int]:
@@ -84,10 +86,12 @@ def _fold_moves_into(graph: Graph, node: Node) -> Graph:
     size = int(np.prod(source.shape[1:]))
     if (
         not any(move.operator == "TRANSPOSE" for move in moves)
-        or weights.data is None or weights.shape[1] != size or not source.shape
+        or weights.data is None
+        or weights.shape[1] != size
+        or not source.shape
         or any(m.attributes["permutation"][0] != 0 for m in moves if m.operator == "TRANSPOSE")
         or (weights.quantization is not None and _along_inputs(weights.quantization))
-    ):  # fmt: skip
+    ):
         return graph
     # Where each feature lies in the source: the moves themselves say so.
     order = np.arange(size).reshape(1, *source.shape[1:])

@@ -25,25 +25,30 @@ def graph_as_dict(graph: Graph) -> dict[str, Any]:
     Tensors are in the order in which the nodes first name them. A quantisation per channel has
     as many scales and zero points as channels.
     """
-    used = dict.fromkeys([
-        *graph.sources,
-        *(name for node in graph.nodes for name in (*node.inputs, *node.outputs) if name),
-        *graph.results,
-    ])  # fmt: skip
+    used = dict.fromkeys(
+        [
+            *graph.sources,
+            *(name for node in graph.nodes for name in (*node.inputs, *node.outputs) if name),
+            *graph.results,
+        ]
+    )
     return {
-        "inputs": list(graph.inputs), "outputs": list(graph.outputs),
+        "inputs": list(graph.inputs),
+        "outputs": list(graph.outputs),
         "states": [{"name": state.name, "next": state.next} for state in graph.states],
         "nodes": [_node(node) for node in graph.nodes],
         "tensors": [_tensor(graph.tensors[name]) for name in used],
-    }  # fmt: skip
+    }
 
 
 def _node(node: Node) -> dict[str, Any]:
     return {
-        "name": node.name, "operator": node.operator, "inputs": list(node.inputs),
+        "name": node.name,
+        "operator": node.operator,
+        "inputs": list(node.inputs),
         "outputs": list(node.outputs),
         "attributes": {name: _plain(value) for name, value in node.attributes.items()},
-    }  # fmt: skip
+    }
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:
@@ -55,9 +60,12 @@ def _tensor(tensor: Tensor) -> dict[str, Any]:
             "axis": tensor.quantization.axis,
         }
     return {
-        "name": tensor.name, "shape": list(tensor.shape), "dtype": str(tensor.dtype),
-        "constant": tensor.data is not None, "quantization": quantization,
-    }  # fmt: skip
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": str(tensor.dtype),
+        "constant": tensor.data is not None,
+        "quantization": quantization,
+    }
 
 
 def _plain(value: Any) -> Any:

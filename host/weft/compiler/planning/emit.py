@@ -30,8 +30,12 @@ class _Memory:
 
 
 def emit_images(
-    config: Config, commands: list[Command], constants: Iterable, model: str,
-    twins: Mapping[int, Buffer], activation_words: int,
+    config: Config,
+    commands: list[Command],
+    constants: Iterable,
+    model: str,
+    twins: Mapping[int, Buffer],
+    activation_words: int,
 ) -> tuple[tuple[Image, ...], list[dict[str, int]], dict[str, tuple[int, int]]]:
     """Return the images, every descriptor's fields, and (used, available) bytes of memories.
 
@@ -59,23 +63,28 @@ def emit_images(
             values["parameter_base"] = parameters.add(parameter_bytes(command.parameters))
         fields.append(values)
     used = {
-        Region.WEIGHT: bytes(weights.data), Region.PARAMETER: bytes(parameters.data),
+        Region.WEIGHT: bytes(weights.data),
+        Region.PARAMETER: bytes(parameters.data),
         Region.WINDOW: bytes(windows.data),
-    }  # fmt: skip
+    }
     usage = {region.name: (len(data), memories[region].bytes) for region, data in used.items()}
     one = memories[Region.DESCRIPTOR].bytes // config.descriptor_count
     second = [
         values | _addresses(config, command, twins)
-        for values, command in zip(fields, commands, strict=True) if twins
-    ]  # fmt: skip
+        for values, command in zip(fields, commands, strict=True)
+        if twins
+    ]
     count = len(fields) + len(second)
     usage[Region.DESCRIPTOR.name] = (count * one, memories[Region.DESCRIPTOR].bytes)
     usage[Region.ACTIVATION.name] = (
-        activation_words * config.columns, config.activation_words * config.columns)
+        activation_words * config.columns,
+        config.activation_words * config.columns,
+    )
     full = [
         f"{needed} bytes of {name.lower()} memory ({available} available)"
-        for name, (needed, available) in usage.items() if needed > available
-    ]  # fmt: skip
+        for name, (needed, available) in usage.items()
+        if needed > available
+    ]
     if full:
         raise CapacityError(f"{model} does not fit {config.name}: it needs {', '.join(full)}")
     for values in fields + second:
@@ -88,10 +97,9 @@ def emit_images(
     return tuple(images), fields, usage
 
 
-def _addresses(
-    config: Config, command: Command, twins: Mapping[int, Buffer]
-) -> dict[str, int]:
+def _addresses(config: Config, command: Command, twins: Mapping[int, Buffer]) -> dict[str, int]:
     """Return the fields that say where operands and results lie."""
+
     def base(buffer: Buffer) -> int:
         return twins.get(id(buffer), buffer).base
 
@@ -110,5 +118,3 @@ def parameter_bytes(words: np.ndarray) -> bytes:
         pack(PARAMETER, dict(zip(names, word, strict=True))).to_bytes(PARAMETER_BYTES, "little")
         for word in words.reshape(-1, len(names)).tolist()
     )
-
-

@@ -34,8 +34,10 @@ class Overlap:
             return StreamPlan(note=self.note)
         sets = [StreamSet(run.first, {})]
         if self.twins:
-            bases = {name: self.twins[id(lowering.places[name].buffer)].base
-                     for name in (*run.loads, *run.reads)}  # fmt: skip
+            bases = {
+                name: self.twins[id(lowering.places[name].buffer)].base
+                for name in (*run.loads, *run.reads)
+            }
             sets.append(StreamSet(run.first + len(lowering.commands), bases))
         return StreamPlan(tuple(sets), self.cut, self.note)
 
@@ -75,8 +77,9 @@ def _overlaps(
     reads = {id(places[name].buffer) for name in run.reads}
     edges = [life for life in lifetimes if id(life.buffer) in loads | reads]
     if 2 * end <= lowering.config.descriptor_count:
-        twins = {id(life.buffer): Buffer(f"{life.buffer.name} (2)", life.buffer.words)
-                 for life in edges}  # fmt: skip
+        twins = {
+            id(life.buffer): Buffer(f"{life.buffer.name} (2)", life.buffer.words) for life in edges
+        }
         lives = [life.also(range(end)) if life in edges else life for life in lifetimes]
         lives += [Lifetime(twin, 0, end - 1) for twin in twins.values()]
         yield lives, Overlap(twins, note="two buffers for each input and output")
@@ -85,7 +88,7 @@ def _overlaps(
     traffic = [
         sum(places[name].layout.words for name in names) * lowering.config.columns + _REQUEST
         for names in (run.reads, run.loads)
-    ]  # fmt: skip
+    ]
     for cut in _cuts(lowering, range(last_load + 1, min(first_read, end - 1) + 1), traffic):
         lives = []
         for life in lifetimes:

@@ -55,7 +55,8 @@ def place_buffers(
         sorted(lifetimes, key=lambda life: (life.first, -life.buffer.words)),
     ]
     used, bases = min(
-        (_first_fit(order, start, unit) for order in orders), key=lambda result: result[0])
+        (_first_fit(order, start, unit) for order in orders), key=lambda result: result[0]
+    )
     for buffer, base in bases:
         buffer.base = base
     return used
@@ -73,7 +74,8 @@ def _first_fit(
     for life in order:
         base = start
         taken = sorted(
-            (other_base, other.buffer.words) for other, other_base in placed if life.meets(other))
+            (other_base, other.buffer.words) for other, other_base in placed if life.meets(other)
+        )
         for other_base, words in taken:
             if other_base - base >= life.buffer.words:
                 break

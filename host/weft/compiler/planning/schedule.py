@@ -46,7 +46,7 @@ def make_schedule(lowering: Lowering) -> Schedule:
     on_host -= resident
     wanted = {
         name for index in host for name in graph.nodes[index].inputs if name is not None
-    } | set(graph.outputs)  # fmt: skip
+    } | set(graph.outputs)
     wanted |= {state.next for state in graph.states if state.name not in resident}
     loaded: set[str] = set()
     for segment in segments:
@@ -67,10 +67,12 @@ def make_schedule(lowering: Lowering) -> Schedule:
             continue
         read = {id(buffer) for command in segment.commands for buffer in command.reads}
         loads = tuple(
-            name for name, place in places.items()
-            if _is_source(lowering, name) and name not in loaded | resident
+            name
+            for name, place in places.items()
+            if _is_source(lowering, name)
+            and name not in loaded | resident
             and id(place.buffer) in read
-        )  # fmt: skip
+        )
         loaded.update(loads)
         made = {name for i in segment.nodes for name in graph.nodes[i].outputs}
         reads = tuple(sorted(name for name in made & wanted if name not in on_host))
@@ -157,7 +159,9 @@ def _same_rows(before: Command, after: Command) -> bool:
     """Whether input row r of ``after`` is output row r of ``before``."""
     a, b = before.fields, after.fields
     return (
-        a["kind"] == b["kind"] == Kind.MAC and after.source[1] == 0
-        and a["out_height"] == b["in_height"] and before.notes.get("whole_rows", False)
+        a["kind"] == b["kind"] == Kind.MAC
+        and after.source[1] == 0
+        and a["out_height"] == b["in_height"]
+        and before.notes.get("whole_rows", False)
         and before.notes["row_words"] == b["row_words"]
-    )  # fmt: skip
+    )

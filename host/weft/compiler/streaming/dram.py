@@ -72,9 +72,12 @@ class Dram:
         if needed > self.config.dram_bytes:
             raise CapacityError(
                 f"{model} does not fit {self.config.name}: it needs {needed} bytes of memory "
-                f"beside the chip ({self.config.dram_bytes} available)")  # fmt: skip
-        return [Image(Region.DRAM, block, data.ljust(-(-len(data) // 16) * 16, b"\0"))
-                for block, data in self._data.items()]  # fmt: skip
+                f"beside the chip ({self.config.dram_bytes} available)"
+            )
+        return [
+            Image(Region.DRAM, block, data.ljust(-(-len(data) // 16) * 16, b"\0"))
+            for block, data in self._data.items()
+        ]
 
 
 def _bytes(array: NDArray[np.int8]) -> bytes:

@@ -15,8 +15,11 @@ class Hazards:
     """
 
     def __init__(self, config: Config):
-        units = {region: memory.units for region, memory in memory_map(config).items()
-                 if region is not Region.DRAM}  # fmt: skip
+        units = {
+            region: memory.units
+            for region, memory in memory_map(config).items()
+            if region is not Region.DRAM
+        }
         self._layers = {r: np.zeros((2, n), np.int32) for r, n in units.items()}
         self._moves = {r: np.zeros((2, n), np.int32) for r, n in units.items()}
 

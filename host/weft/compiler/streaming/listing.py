@@ -60,11 +60,17 @@ class Listing:
     """
 
     def __init__(
-        self, config: Config, pieces: Sequence[Piece], blocks: Mapping[Buffer, int],
-        constants: Mapping[Piece, Sequence[Constant]], arenas: Sequence[tuple[int, int]],
-        units: Mapping[Region, int], sizes: Mapping[Region, int],
-        ring: DescriptorRing | None, shadowed: set[Buffer],
-    ):  # fmt: skip
+        self,
+        config: Config,
+        pieces: Sequence[Piece],
+        blocks: Mapping[Buffer, int],
+        constants: Mapping[Piece, Sequence[Constant]],
+        arenas: Sequence[tuple[int, int]],
+        units: Mapping[Region, int],
+        sizes: Mapping[Region, int],
+        ring: DescriptorRing | None,
+        shadowed: set[Buffer],
+    ):
         self.config, self.pieces, self.arenas = config, pieces, arenas
         self.items: list[Item] = []
         self._ring, self._shadowed = ring, shadowed
@@ -102,7 +108,8 @@ class Listing:
                 # what is wanted next would have to wait behind it.
                 until = before + _BYTES_PER_CYCLE * work(self.config, piece.command)
                 while (
-                    ahead < len(self.pieces) and self._bytes < until
+                    ahead < len(self.pieces)
+                    and self._bytes < until
                     and self._load_constants(ahead, listed=number)
                 ):
                     ahead += 1
@@ -133,8 +140,10 @@ class Listing:
         if stored is None or before in self._stored:
             return False
         wanted = [*stripe.loads, *([stripe.store] if stripe.keeps and stripe.store else [])]
-        return any(span.buffer is stored.buffer and span.start < stored.stop
-                   and stored.start < span.stop for span in wanted)  # fmt: skip
+        return any(
+            span.buffer is stored.buffer and span.start < stored.stop and stored.start < span.stop
+            for span in wanted
+        )
 
     def _overwrites(self, piece: Piece, before: Stripe) -> bool:
         """Whether ``piece`` writes to the chip where ``before`` has not been stored from yet."""
@@ -181,7 +190,8 @@ class Listing:
         buffer = piece.command.target and piece.command.target[0]
         if buffer in self._shadowed and self._last_writer[buffer] is piece:
             self.move(
-                Region.ACTIVATION, buffer.base, buffer.words, self._blocks[buffer], store=True)
+                Region.ACTIVATION, buffer.base, buffer.words, self._blocks[buffer], store=True
+            )
 
     def _move_words(self, span: Span, room: Room, *, store: bool) -> None:
         block = self._blocks[span.buffer]
@@ -195,7 +205,8 @@ class Listing:
                 continue
             unit = self._units[constant.region]
             room = self._rings[constant.region].take(
-                constant.units // unit, self._last_use[number, constant], listed)
+                constant.units // unit, self._last_use[number, constant], listed
+            )
             if room is None:
                 return False
             self._rooms[constant] = room
@@ -208,10 +219,17 @@ class Listing:
         """List a move of ``count`` units."""
         self._bytes += count * self._unit_bytes[region]
         layers = self._hazards.layers_before_move(region, unit, count, store=store)
-        self._append_move({
-            "store": int(store), "region": int(region), "unit": unit, "count": count, "rows": 1,
-            "block": block, "layers": layers,
-        })  # fmt: skip
+        self._append_move(
+            {
+                "store": int(store),
+                "region": int(region),
+                "unit": unit,
+                "count": count,
+                "rows": 1,
+                "block": block,
+                "layers": layers,
+            }
+        )
         self._hazards.note_move(self._moves, region, unit, count, store=store)
 
     def _append_move(self, fields: dict[str, int]) -> None:
@@ -248,7 +266,8 @@ class Listing:
         spans = reads(self.config, command)
         read = []
         for (name, operand), span in zip(
-            [o for o in operands if o[1] is not None], spans, strict=True):
+            [o for o in operands if o[1] is not None], spans, strict=True
+        ):
             base = address(operand)  # type: ignore[arg-type]
             fields[name] = base
             read.append((base, base + span.words))
@@ -265,13 +284,20 @@ class Listing:
             touched.append((Region.ACTIVATION, wrote[0], span.words, True))
         for constant in self._constants[piece]:
             room, unit = self._rooms[constant], self._units[constant.region]
-            name = {Region.WEIGHT: "weight_base", Region.PARAMETER: "parameter_base",
-                    Region.WINDOW: "window_base"}[constant.region]
+            name = {
+                Region.WEIGHT: "weight_base",
+                Region.PARAMETER: "parameter_base",
+                Region.WINDOW: "window_base",
+            }[constant.region]
             fields[name] = room.base
             touched.append((constant.region, room.base * unit, constant.units, False))
-        fields["moves"] = max((self._hazards.moves_before_layer(
-            region, first, count, writes=write) for region, first, count, write in touched),
-            default=0)
+        fields["moves"] = max(
+            (
+                self._hazards.moves_before_layer(region, first, count, writes=write)
+                for region, first, count, write in touched
+            ),
+            default=0,
+        )
         if self._ring is not None:
             fields["moves"] = max(fields["moves"], self._ring.needed(len(self.items)))
         for region, first, count, write in touched:

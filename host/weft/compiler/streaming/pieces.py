@@ -75,9 +75,16 @@ def tile_words(config: Config) -> int:
 
 
 def cut(
-    config: Config, number: int, command: Command, resident: set[Buffer], uses: Uses, *,
-    room: int, weight_words: int, parameter_words: int,
-) -> list[Stripe]:  # fmt: skip
+    config: Config,
+    number: int,
+    command: Command,
+    resident: set[Buffer],
+    uses: Uses,
+    *,
+    room: int,
+    weight_words: int,
+    parameter_words: int,
+) -> list[Stripe]:
     """Return the stripes of command ``number``, each of at most ``room`` words on the chip.
 
     Raises
@@ -143,15 +150,19 @@ def stripes_of(
     for part in _parts(config, command, step):
         if part is None:
             return None
-        loads = tuple(_whole_blocks(config, span) for span in reads(config, part)
-                      if span.buffer not in resident)  # fmt: skip
+        loads = tuple(
+            _whole_blocks(config, span)
+            for span in reads(config, part)
+            if span.buffer not in resident
+        )
         store, keeps = writes(config, part), False
         if store is not None and store.buffer in resident:
             store = None
         if store is not None:
             blocks = _whole_blocks(config, store)
             ragged = blocks.start < store.start or (
-                blocks.stop > store.stop and store.stop < store.buffer.words)
+                blocks.stop > store.stop and store.stop < store.buffer.words
+            )
             keeps, store = again or (ragged and step < _height(config, command)), blocks
         stripe = Stripe(loads, store, keeps)
         stripe.pieces.append(Piece(-1, part, stripe))

@@ -24,8 +24,13 @@ _STRIPE_ROWS = 4  # rows of a stripe that residents leave room for
 def roomy(config: Config) -> Config:
     """Return ``config`` with memories so large that every command can be lowered whole."""
     return replace(
-        config, activation_words=1 << 15, weight_words=1 << 16, parameter_words=1 << 12,
-        window_count=1 << 12, descriptor_count=256)  # fmt: skip
+        config,
+        activation_words=1 << 15,
+        weight_words=1 << 16,
+        parameter_words=1 << 12,
+        window_count=1 << 12,
+        descriptor_count=256,
+    )
 
 
 @dataclass(eq=False)
@@ -43,21 +48,34 @@ class StreamedRun:
         """Return the list; with ``shadows`` it copies residents to DRAM, for a debugger."""
         units = {Region.WEIGHT: config.columns, Region.PARAMETER: config.lanes, Region.WINDOW: 1}
         return Listing(
-            config, self.pieces, dram.blocks, self.constants, self.arenas, units, _sizes(config),
-            ring, self.residents if shadows else set()).items  # fmt: skip
+            config,
+            self.pieces,
+            dram.blocks,
+            self.constants,
+            self.arenas,
+            units,
+            _sizes(config),
+            ring,
+            self.residents if shadows else set(),
+        ).items
 
 
 def _sizes(config: Config) -> dict[Region, int]:
     return {
-        Region.WEIGHT: config.weight_words, Region.PARAMETER: config.parameter_words,
+        Region.WEIGHT: config.weight_words,
+        Region.PARAMETER: config.parameter_words,
         Region.WINDOW: config.window_count,
-    }  # fmt: skip
+    }
 
 
 def plan_run(
-    config: Config, commands: Sequence[Command], fixed: set[Buffer], dram: Dram, *,
+    config: Config,
+    commands: Sequence[Command],
+    fixed: set[Buffer],
+    dram: Dram,
+    *,
     shadows: bool = False,
-) -> StreamedRun:  # fmt: skip
+) -> StreamedRun:
     """Return the pieces of a run of ``commands``; ``fixed`` buffers lie in DRAM.
 
     The last word of activation memory stays free.
@@ -115,8 +133,15 @@ def _cut(
     for share in (2, 1):
         try:
             return cut(
-                config, number, command, residents, uses, room=arena // share,
-                weight_words=weights // share, parameter_words=parameters // share)  # fmt: skip
+                config,
+                number,
+                command,
+                residents,
+                uses,
+                room=arena // share,
+                weight_words=weights // share,
+                parameter_words=parameters // share,
+            )
         except TooLarge as tried:
             error = tried
     raise CapacityError(str(error))

@@ -47,21 +47,27 @@ def compile_streamed(
     moved = {
         step.first: replace(step, first=first, count=len(items), counters=block)
         for step, first, items, block in zip(steps, firsts, lists, counters, strict=True)
-    }  # fmt: skip
+    }
     names = {
         name: TensorPlace(dram.blocks[place.buffer], place.layout, Region.DRAM)
-        for name, place in lowering.places.items() if place.buffer in dram.blocks
-    }  # fmt: skip
+        for name, place in lowering.places.items()
+        if place.buffer in dram.blocks
+    }
     return Program(
-        graph=graph, config=config, fingerprint=fingerprint(config), images=tuple(images),
+        graph=graph,
+        config=config,
+        fingerprint=fingerprint(config),
+        images=tuple(images),
         steps=tuple(
-            moved[step.first] if isinstance(step, RunStep) else step for step in schedule.steps),
+            moved[step.first] if isinstance(step, RunStep) else step for step in schedule.steps
+        ),
         places=names,
         descriptors=_describe(model, lowering, steps, lists),
         layers=describe_layers(model, lowering, host, _numbers(lists)),
-        usage=_usage(config, dram), stream=StreamPlan(note="layers stream from DRAM"),
+        usage=_usage(config, dram),
+        stream=StreamPlan(note="layers stream from DRAM"),
         streamed=True,
-    )  # fmt: skip
+    )
 
 
 def _shared(lowering: Lowering, steps: list[RunStep]) -> set[Buffer]:
@@ -131,9 +137,16 @@ def _describe(
                 infos.append(DescriptorInfo("", operator, -1, 0, (), item.fields))
                 continue
             node, last = nodes[piece.command.node], piece.finishes
-            infos.append(DescriptorInfo(
-                node.name, node.operator, piece.command.node, piece.command.macs * last,
-                complete.get(step.first + piece.whole, ()) if last else (), item.fields))
+            infos.append(
+                DescriptorInfo(
+                    node.name,
+                    node.operator,
+                    piece.command.node,
+                    piece.command.macs * last,
+                    complete.get(step.first + piece.whole, ()) if last else (),
+                    item.fields,
+                )
+            )
     return tuple(infos)
 
 
@@ -148,7 +161,9 @@ def _numbers(lists: list[list[Item]]) -> dict[int, list[int]]:
 
 def _usage(config: Config, dram: Dram) -> dict[str, tuple[int, int]]:
     """Return (used, available) bytes; the memories on the chip are used whole, over and over."""
-    usage = {region.name: (memory.bytes, memory.bytes)
-             for region, memory in memory_map(config).items()
-             if region not in (Region.COUNTER, Region.DRAM)}  # fmt: skip
+    usage = {
+        region.name: (memory.bytes, memory.bytes)
+        for region, memory in memory_map(config).items()
+        if region not in (Region.COUNTER, Region.DRAM)
+    }
     return usage | {Region.DRAM.name: (dram.used * DRAM_BLOCK_BYTES, config.dram_bytes)}

@@ -12,7 +12,10 @@ __all__ = ["choose_residents"]
 
 
 def choose_residents(
-    config: Config, commands: Sequence[Command], fixed: set[Buffer], uses: Uses,
+    config: Config,
+    commands: Sequence[Command],
+    fixed: set[Buffer],
+    uses: Uses,
     needed: Sequence[dict[Buffer, int]],
 ) -> tuple[set[Buffer], list[tuple[int, int]]]:
     """Return buffers that stay on the chip, placed, and the arena of each command.
@@ -31,8 +34,9 @@ def choose_residents(
 
     def fits(buffer: Buffer) -> bool:
         for number in uses.life(buffer):
-            rest = sum(words for b, words in needed[number].items()
-                       if b not in stays and b is not buffer)  # fmt: skip
+            rest = sum(
+                words for b, words in needed[number].items() if b not in stays and b is not buffer
+            )
             if held[number] + buffer.words + rest > config.activation_words:
                 return False
         return True
@@ -53,10 +57,11 @@ def choose_residents(
             for number in range(life.first, life.last + 1):
                 tops[number] = max(tops[number], life.buffer.base + life.buffer.words)
         short = [
-            number for number in range(count)
-            if config.activation_words - tops[number] < sum(
-                words for b, words in needed[number].items() if b not in stays)
-        ]  # fmt: skip
+            number
+            for number in range(count)
+            if config.activation_words - tops[number]
+            < sum(words for b, words in needed[number].items() if b not in stays)
+        ]
         worst = [b for b in stays if short and short[0] in uses.life(b)]
         if not worst:
             break

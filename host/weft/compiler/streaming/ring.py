@@ -72,30 +72,55 @@ class DescriptorRing:
 
     def idle_move(self) -> Item:
         """Return a move that changes nothing of use: it reads a counter."""
-        return Item({
-            "store": 1, "region": int(Region.COUNTER), "count": 1, "rows": 1,
-            "block": self._idle,
-        }, is_layer=False)  # fmt: skip
+        return Item(
+            {
+                "store": 1,
+                "region": int(Region.COUNTER),
+                "count": 1,
+                "rows": 1,
+                "block": self._idle,
+            },
+            is_layer=False,
+        )
 
     def _load(self, chunk: int) -> Item:
         first = chunk % CHUNKS * self.chunk * DESCRIPTOR_WORDS
-        fields = {"region": int(Region.DESCRIPTOR), "unit": first,
-                  "count": self.chunk * DESCRIPTOR_WORDS, "rows": 1}  # fmt: skip
+        fields = {
+            "region": int(Region.DESCRIPTOR),
+            "unit": first,
+            "count": self.chunk * DESCRIPTOR_WORDS,
+            "rows": 1,
+        }
         return Item(fields, is_layer=False, chunk=chunk)
 
     def _save(self, chunk: int) -> Item:
         # A layer's counters are in memory soon after it is done; one more layer is long enough.
         layers = min(self._layers_of[chunk] + 1, self._layers_of[chunk + 1])
         units = self.counter_units()
-        return Item({
-            "store": 1, "region": int(Region.COUNTER), "unit": chunk % CHUNKS * units,
-            "count": units, "rows": 1, "block": self._counters + chunk * units // 4,
-            "layers": layers,
-        }, is_layer=False)  # fmt: skip
+        return Item(
+            {
+                "store": 1,
+                "region": int(Region.COUNTER),
+                "unit": chunk % CHUNKS * units,
+                "count": units,
+                "rows": 1,
+                "block": self._counters + chunk * units // 4,
+                "layers": layers,
+            },
+            is_layer=False,
+        )
 
     def _waiting_layer(self, length: int) -> Item:
-        return Item({
-            "kind": int(Kind.ELEMENTWISE), "word_count": 1, "unary": 1, "low": -128, "high": 127,
-            "in_base": self._scratch, "out_base": self._scratch * self._beats,
-            "moves": self.needed(length),
-        }, is_layer=True)  # fmt: skip
+        return Item(
+            {
+                "kind": int(Kind.ELEMENTWISE),
+                "word_count": 1,
+                "unary": 1,
+                "low": -128,
+                "high": 127,
+                "in_base": self._scratch,
+                "out_base": self._scratch * self._beats,
+                "moves": self.needed(length),
+            },
+            is_layer=True,
+        )

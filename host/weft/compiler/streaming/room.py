@@ -40,8 +40,9 @@ class Rooms:
         for base in starts:
             if base + size > self.first + self.size:
                 continue
-            if any(room.base < base + size and base < room.base + room.size
-                   for room in self._rooms):  # fmt: skip
+            if any(
+                room.base < base + size and base < room.base + room.size for room in self._rooms
+            ):
                 continue
             room = Room(base, size, last)
             self._rooms.append(room)

@@ -12,9 +12,15 @@ from weft_hw.contract.descriptor import Kind
 from weft.compiler.ir import Buffer, Command
 
 __all__ = [
-    "Span", "channel_slice", "group_words", "reads", "row_stripe", "word_range", "work",
+    "Span",
+    "channel_slice",
+    "group_words",
+    "reads",
+    "row_stripe",
+    "word_range",
+    "work",
     "writes",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,19 @@ def row_stripe(command: Command, first: int, last: int) -> Command | None:
     if begin >= end:
         return None
     fields = f | {
-        "fill_rows": end - begin, "in_height": end - begin, "pad_top": begin - top,
+        "fill_rows": end - begin,
+        "in_height": end - begin,
+        "pad_top": begin - top,
         "out_height": last - first,
-    }  # fmt: skip
+    }
     (source, offset), (target, beat) = command.source, command.target
     return replace(
-        command, fields=fields, source=(source, offset + begin * f["row_words"]),
-        target=(target, beat + first * f["out_row"]), notes={})  # fmt: skip
+        command,
+        fields=fields,
+        source=(source, offset + begin * f["row_words"]),
+        target=(target, beat + first * f["out_row"]),
+        notes={},
+    )
 
 
 def group_words(command: Command) -> int:
@@ -74,23 +86,30 @@ def channel_slice(config: Config, command: Command, first: int, last: int) -> Co
     }
     weights, parameters = command.weights, command.parameters
     return replace(
-        command, fields=fields,
+        command,
+        fields=fields,
         target=(command.target[0], command.target[1] + first * beats),
         weights=None if weights is None else weights[first * words : last * words],
         parameters=None if parameters is None else parameters[first * beats : last * beats],
-        notes={})  # fmt: skip
+        notes={},
+    )
 
 
 def word_range(config: Config, command: Command, first: int, last: int) -> Command:
     """Return what computes words ``first`` to ``last - 1`` of an ELEMENTWISE command."""
+
     def moved(operand: tuple[Buffer, int] | None, by: int) -> tuple[Buffer, int] | None:
         return operand and (operand[0], operand[1] + by)
 
     source, offset = command.source
     return replace(
-        command, fields=command.fields | {"word_count": last - first},
-        source=(source, offset + first), other=moved(command.other, first),
-        target=moved(command.target, first * config.beats), notes={})  # fmt: skip
+        command,
+        fields=command.fields | {"word_count": last - first},
+        source=(source, offset + first),
+        other=moved(command.other, first),
+        target=moved(command.target, first * config.beats),
+        notes={},
+    )
 
 
 def reads(config: Config, command: Command) -> list[Span]:
@@ -115,8 +134,11 @@ def writes(config: Config, command: Command) -> Span | None:
         count = f["word_count"] * beats
     else:
         count = (
-            (f["out_height"] - 1) * f["out_row"] + (f["out_width"] - 1) * f["out_pixel"]
-            + (f["groups"] - 1) * beats + f["last_beats"])  # fmt: skip
+            (f["out_height"] - 1) * f["out_row"]
+            + (f["out_width"] - 1) * f["out_pixel"]
+            + (f["groups"] - 1) * beats
+            + f["last_beats"]
+        )
     return Span(buffer, beat // beats, -(-(beat + count) // beats))
 
 

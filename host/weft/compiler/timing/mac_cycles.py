@@ -101,8 +101,9 @@ def mac_times(
         times.rows_written += [done + _ROWS_WRITTEN] * pixels
         times.end = done + _STORE
         if config.compact:
-            times.end = (walk.last_step + array_latency(config) + _COMPACT_DRAIN
-                         + beats * LANE_CYCLES)
+            times.end = (
+                walk.last_step + array_latency(config) + _COMPACT_DRAIN + beats * LANE_CYCLES
+            )
         rows.use(max(0, top + config.pixels * stride), last_fetch + fetching.low_row)
         now = last_fetch + fetching.row
     times.last_start, times.busy = walk.last_start, walk.busy
@@ -112,8 +113,9 @@ def mac_times(
 class _Rows:
     """Arrival of input rows in the line buffers."""
 
-    def __init__(self, config: Config, command: Command, begin: int, join: int,
-                 written: Sequence[int] | None):  # fmt: skip
+    def __init__(
+        self, config: Config, command: Command, begin: int, join: int, written: Sequence[int] | None
+    ):
         fields = command.fields
         self._words, self._count = fields["row_words"], fields["fill_rows"]
         self._capacity = (config.line_banks * config.line_words) >> fields["row_bits"]
@@ -167,8 +169,10 @@ class _Walk:
         self._second_row = int(config.paired and fields["depthwise"])  # of a pair, taken later
         distinct = config.pixels > 1 and fields["stride_y"] % 2 == 1
         # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
-        self._entries = [(entry.columns, entry.channels and distinct, len(entry.taps))
-                         for entry in command.entries]  # fmt: skip
+        self._entries = [
+            (entry.columns, entry.channels and distinct, len(entry.taps))
+            for entry in command.entries
+        ]
         self._state = _State((-_PLACE,) * _QUEUE, 0, 0, 0)
         self._known: dict = {}
         self._moved = 0  # what the state's times count from
@@ -186,8 +190,11 @@ class _Walk:
     def _group(self, now: int, pixels: int, leave: int) -> int:
         state, shift = self._state, now - self._moved
         state = _State(
-            tuple(max(-_PLACE, pop - shift) for pop in state.pops), max(0, state.hold - shift),
-            max(0, state.free - shift), max(0, state.exit - shift))  # fmt: skip
+            tuple(max(-_PLACE, pop - shift) for pop in state.pops),
+            max(0, state.hold - shift),
+            max(0, state.free - shift),
+            max(0, state.exit - shift),
+        )
         key = (state, max(0, self._join + 1 - now), pixels, leave)
         if key not in self._known:
             self._known[key] = self._follow(*key)

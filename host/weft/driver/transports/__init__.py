@@ -11,9 +11,13 @@ from weft.errors import LinkError
 __all__ = ["Transport", "open_transport"]
 
 
-def open_transport(device: str, config: Config, *,
-                   progress: Callable[[str], None] = lambda stage: None,
-                   **options: Any) -> Transport:  # fmt: skip
+def open_transport(
+    device: str,
+    config: Config,
+    *,
+    progress: Callable[[str], None] = lambda stage: None,
+    **options: Any,
+) -> Transport:
     """Return the transport that ``device`` names.
 
     Parameters
@@ -45,5 +49,7 @@ def open_transport(device: str, config: Config, *,
         from weft.driver.transports.serial import SerialTransport
 
         return SerialTransport.from_name(where, **options)
-    raise LinkError(f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT and "
-                    "serial:PATH?baud=N")  # fmt: skip
+    raise LinkError(
+        f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT and "
+        "serial:PATH?baud=N"
+    )

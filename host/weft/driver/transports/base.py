@@ -31,8 +31,10 @@ class Transport(ABC):
         Two processes on one stream take each other's replies for their own.
         """
         if self.process not in (None, os.getpid()):
-            raise LinkError(f"the device was opened by process {self.process}; a process forked "
-                            "from it opens a session of its own")  # fmt: skip
+            raise LinkError(
+                f"the device was opened by process {self.process}; a process forked "
+                "from it opens a session of its own"
+            )
 
     @abstractmethod
     def write(self, data: bytes):

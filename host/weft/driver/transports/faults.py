@@ -47,9 +47,14 @@ def _silence(rng: random.Random, data: bytes) -> bytes:
 
 
 FAULTS: dict[str, Damage] = {
-    "flip": _flip, "lose": _lose, "double": _double, "insert": _insert, "swap": _swap,
-    "cut": _cut, "silence": _silence,
-}  # fmt: skip
+    "flip": _flip,
+    "lose": _lose,
+    "double": _double,
+    "insert": _insert,
+    "swap": _swap,
+    "cut": _cut,
+    "silence": _silence,
+}
 
 
 class FaultyTransport(Transport):
@@ -76,8 +81,14 @@ class FaultyTransport(Transport):
         Damages done.
     """
 
-    def __init__(self, inner: Transport, *, seed: int, rate: float,
-                 kinds: tuple[str, ...] = (*FAULTS, "delay", "gone", "reconnect")):  # fmt: skip
+    def __init__(
+        self,
+        inner: Transport,
+        *,
+        seed: int,
+        rate: float,
+        kinds: tuple[str, ...] = (*FAULTS, "delay", "gone", "reconnect"),
+    ):
         self.inner, self.rate, self.kinds, self.count = inner, rate, kinds, 0
         self.bytes_per_second = inner.bytes_per_second
         self._rng = random.Random(seed)

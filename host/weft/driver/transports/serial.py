@@ -40,8 +40,11 @@ class SerialTransport(Transport):
         try:
             # Exclusive: the lock holds among one user's processes, this among all users'.
             self._port = serial.Serial(
-                path, baud, write_timeout=_WRITE_SECONDS,
-                exclusive=True if os.name == "posix" else None)
+                path,
+                baud,
+                write_timeout=_WRITE_SECONDS,
+                exclusive=True if os.name == "posix" else None,
+            )
             # FTDI's adapters otherwise keep short replies for 16 ms, more than the credit lasts.
             with suppress(ValueError, AttributeError):  # other ports, other systems
                 self._port.set_low_latency_mode(True)

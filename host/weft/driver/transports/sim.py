@@ -43,20 +43,28 @@ class SimTransport(Transport):
         If the simulator or a tool that builds it is missing.
     """
 
-    def __init__(self, config: Config, *, progress: Callable[[str], None] = lambda stage: None,
-                 uart: tuple[int, int] | None = None, pins: "PinBoard | None" = None,
-                 **options):  # fmt: skip
+    def __init__(
+        self,
+        config: Config,
+        *,
+        progress: Callable[[str], None] = lambda stage: None,
+        uart: tuple[int, int] | None = None,
+        pins: "PinBoard | None" = None,
+        **options,
+    ):
         try:
             from weft_sim.pin_board import PinBoard
             from weft_sim.tools import ToolError
             from weft_sim.virtual_board import VirtualBoard
         except ImportError as error:
             raise LinkError(
-                f"the simulator needs {error.name}: pip install 'weft-fpga[sim]'") from None
+                f"the simulator needs {error.name}: pip install 'weft-fpga[sim]'"
+            ) from None
         try:
             if uart is not None:
                 pins = PinBoard(
-                    config, clock_hz=uart[0], baud=uart[1], progress=progress, **options)
+                    config, clock_hz=uart[0], baud=uart[1], progress=progress, **options
+                )
             if pins is None:
                 self.hz = NOMINAL_HZ
                 self.board = VirtualBoard(config, progress=progress, **options)

@@ -162,4 +162,4 @@ __all__ = [
     "window_counts",
     "window_sums",
     "within_8bit",
-]  # fmt: skip
+]

@@ -9,9 +9,18 @@ from numpy.typing import NDArray
 from weft.golden.arithmetic.requantize import double_rounding, quantize_multiplier, round_away
 
 __all__ = [
-    "ALL_INT8", "elu", "gelu", "hard_swish_fixed_point", "leaky_relu_fixed_point", "logistic",
-    "lookup", "rectify_fixed_point", "table_litert", "table_onnx", "tanh",
-]  # fmt: skip
+    "ALL_INT8",
+    "elu",
+    "gelu",
+    "hard_swish_fixed_point",
+    "leaky_relu_fixed_point",
+    "logistic",
+    "lookup",
+    "rectify_fixed_point",
+    "table_litert",
+    "table_onnx",
+    "tanh",
+]
 
 Float32 = NDArray[np.floating]  # float32 in fact
 Int64 = NDArray[np.int64]

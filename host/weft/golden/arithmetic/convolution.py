@@ -14,18 +14,20 @@ _PIECE_BYTES = 1 << 26
 
 
 def windows(
-    image: NDArray[np.generic], kernel: Pair, stride: Pair, dilation: Pair, padding: Padding,
+    image: NDArray[np.generic],
+    kernel: Pair,
+    stride: Pair,
+    dilation: Pair,
+    padding: Padding,
     fill: int,
-) -> NDArray[np.generic]:  # fmt: skip
+) -> NDArray[np.generic]:
     """Return a view (batch, out_h, out_w, channels, kernel_h, kernel_w) of all windows.
 
     ``image`` is (batch, height, width, channels), ``padding`` (top, bottom, left, right).
     """
     top, bottom, left, right = padding
     if any(padding):
-        image = np.pad(
-            image, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill
-        )
+        image = np.pad(image, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     extent = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
     view = np.lib.stride_tricks.sliding_window_view(image, extent, axis=(1, 2))  # type: ignore
     return view[:, :: stride[0], :: stride[1], :, :: dilation[0], :: dilation[1]]
@@ -40,10 +42,17 @@ def _wrapped(acc: NDArray[np.number], bias: NDArray[np.integer] | None) -> Int64
 
 
 def conv2d(
-    x: NDArray[np.int8], weights: NDArray[np.int8], bias: NDArray[np.integer] | None = None, *,
-    zero_point: int, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0),
-    dilation: Pair = (1, 1), groups: int = 1, weight_zero_point: NDArray[np.integer] | int = 0,
-) -> Int64:  # fmt: skip
+    x: NDArray[np.int8],
+    weights: NDArray[np.int8],
+    bias: NDArray[np.integer] | None = None,
+    *,
+    zero_point: int,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    weight_zero_point: NDArray[np.integer] | int = 0,
+) -> Int64:
     """Return ``bias[o] + sum (x - zero_point) * (weights[o] - weight_zero_point[o])``.
 
     Parameters
@@ -83,11 +92,17 @@ def conv2d(
 
 
 def depthwise_conv2d(
-    x: NDArray[np.int8], weights: NDArray[np.int8], bias: NDArray[np.integer] | None = None, *,
-    zero_point: int, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0),
-    dilation: Pair = (1, 1), depth_multiplier: int = 1,
+    x: NDArray[np.int8],
+    weights: NDArray[np.int8],
+    bias: NDArray[np.integer] | None = None,
+    *,
+    zero_point: int,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    dilation: Pair = (1, 1),
+    depth_multiplier: int = 1,
     weight_zero_point: NDArray[np.integer] | int = 0,
-) -> Int64:  # fmt: skip
+) -> Int64:
     """Return the accumulators of a depthwise convolution.
 
     Output channel ``o`` reads input channel ``o // depth_multiplier``. ``weights`` are int8
@@ -107,9 +122,13 @@ def depthwise_conv2d(
 
 
 def fully_connected(
-    x: NDArray[np.int8], weights: NDArray[np.int8], bias: NDArray[np.integer] | None = None, *,
-    zero_point: int, weight_zero_point: NDArray[np.integer] | int = 0,
-) -> Int64:  # fmt: skip
+    x: NDArray[np.int8],
+    weights: NDArray[np.int8],
+    bias: NDArray[np.integer] | None = None,
+    *,
+    zero_point: int,
+    weight_zero_point: NDArray[np.integer] | int = 0,
+) -> Int64:
     """Return ``bias + (x - zero_point) @ (weights - weight_zero_point).T``.
 
     ``x`` is int8 (..., in), ``weights`` int8 (out, in); the result int64 (..., out).
@@ -121,10 +140,16 @@ def fully_connected(
 
 
 def transpose_conv2d(
-    x: NDArray[np.int8], weights: NDArray[np.int8], bias: NDArray[np.integer] | None = None, *,
-    zero_point: int, stride: Pair, padding: Padding, output_shape: Pair,
+    x: NDArray[np.int8],
+    weights: NDArray[np.int8],
+    bias: NDArray[np.integer] | None = None,
+    *,
+    zero_point: int,
+    stride: Pair,
+    padding: Padding,
+    output_shape: Pair,
     weight_zero_point: NDArray[np.integer] | int = 0,
-) -> Int64:  # fmt: skip
+) -> Int64:
     """Return the accumulators of a transposed convolution.
 
     Input pixel (y, x) adds ``weights[:, i, j]`` to output pixel

@@ -6,8 +6,12 @@ from numpy.typing import NDArray
 from weft.golden.arithmetic.requantize import Rule, multiply, round_away
 
 __all__ = [
-    "dequantize", "quantize_away", "quantize_even", "quantize_inverse", "requantize_tensor",
-]  # fmt: skip
+    "dequantize",
+    "quantize_away",
+    "quantize_even",
+    "quantize_inverse",
+    "requantize_tensor",
+]
 
 
 def _store(value: NDArray[np.number], dtype: np.dtype) -> NDArray[np.integer]:
@@ -49,9 +53,14 @@ def dequantize(
 
 
 def requantize_tensor(
-    x: NDArray[np.integer], *, zero_point: int, scale: float, rule: Rule, output_zero_point: int,
+    x: NDArray[np.integer],
+    *,
+    zero_point: int,
+    scale: float,
+    rule: Rule,
+    output_zero_point: int,
     dtype: np.dtype,
-) -> NDArray[np.integer]:  # fmt: skip
+) -> NDArray[np.integer]:
     """Return ``round((x - zero_point) * scale) + output_zero_point``.
 
     ``x`` is int8 or uint8, ``scale`` the ratio of the input's scale to the output's.

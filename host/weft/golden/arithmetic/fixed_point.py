@@ -7,9 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "INT32_MAX", "exponential", "high", "logarithm", "reciprocal", "reciprocal_root",
-    "shift_left", "shift_right",
-]  # fmt: skip
+    "INT32_MAX",
+    "exponential",
+    "high",
+    "logarithm",
+    "reciprocal",
+    "reciprocal_root",
+    "shift_left",
+    "shift_right",
+]
 
 Int64 = NDArray[np.int64]
 

@@ -8,8 +8,12 @@ from weft.golden.arithmetic.fixed_point import reciprocal_root
 from weft.golden.arithmetic.requantize import double_rounding, quantize_multiplier
 
 __all__ = [
-    "absolute_table", "exponential_table", "inverse_root_table", "logarithm_table", "prelu_table",
-]  # fmt: skip
+    "absolute_table",
+    "exponential_table",
+    "inverse_root_table",
+    "logarithm_table",
+    "prelu_table",
+]
 
 Table = NDArray[np.int8]
 Float32 = NDArray[np.float32]

@@ -6,9 +6,7 @@ from numpy.typing import NDArray
 __all__ = ["arg_max", "pad", "resize_nearest"]
 
 
-def pad(
-    x: NDArray[np.int8], paddings: tuple[tuple[int, int], ...], value: int
-) -> NDArray[np.int8]:
+def pad(x: NDArray[np.int8], paddings: tuple[tuple[int, int], ...], value: int) -> NDArray[np.int8]:
     """Return ``x`` with ``value`` added ``(before, after)`` times to each dimension."""
     return np.pad(x, paddings, constant_values=value)
 

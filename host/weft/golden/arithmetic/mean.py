@@ -31,9 +31,7 @@ def mean_fixed_point(
     return np.clip(value, -128, 127).astype(np.int8)
 
 
-def sum_fixed_point(
-    total: NDArray[np.int64], *, scale: float, zero_point: int
-) -> NDArray[np.int8]:
+def sum_fixed_point(total: NDArray[np.int64], *, scale: float, zero_point: int) -> NDArray[np.int8]:
     """Return LiteRT's SUM of values whose sums are ``total``."""
     value = double_rounding(total, *quantize_multiplier(scale)) + zero_point
     return np.clip(value, -128, 127).astype(np.int8)

@@ -14,9 +14,17 @@ from weft.golden.arithmetic.pool import Padding, Pair, window_counts, windows
 from weft.golden.arithmetic.row_means import row_means_float32
 
 __all__ = [
-    "add_float32", "average_pool_float32", "binary_real", "conv2d_float32", "float32_average",
-    "float32_sums", "mean_real", "multiply_float32", "softmax_table", "subtract_float32",
-]  # fmt: skip
+    "add_float32",
+    "average_pool_float32",
+    "binary_real",
+    "conv2d_float32",
+    "float32_average",
+    "float32_sums",
+    "mean_real",
+    "multiply_float32",
+    "softmax_table",
+    "subtract_float32",
+]
 
 Edge = tuple[np.float32, int]
 Int8 = NDArray[np.int8]
@@ -60,7 +68,8 @@ def binary_real(operator: str, a: Operand, b: Operand, y: Edge) -> Int8:
     """Return ADD, SUB or MUL of real numbers in float32, quantised afterwards."""
     real_a, real_b = (
         np.float32(scale) * (values.astype(np.int64) - zero).astype(np.float32)
-        for values, scale, zero in (a, b))
+        for values, scale, zero in (a, b)
+    )
     function = {"ADD": np.add, "SUB": np.subtract, "MUL": np.multiply}[operator]
     steps = np.rint(function(real_a, real_b) / np.float32(y[0]))
     return _store(steps, y[1], 0)
@@ -77,9 +86,16 @@ def multiply_float32(a: Operand, b: Operand, y: Edge, *, unsigned: bool) -> Int8
 
 
 def average_pool_float32(
-    x: Int8, x_edge: Edge, y_edge: Edge, *, kernel: Pair, stride: Pair, padding: Padding,
-    unsigned: bool, real: bool = False,
-) -> Int8:  # fmt: skip
+    x: Int8,
+    x_edge: Edge,
+    y_edge: Edge,
+    *,
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding,
+    unsigned: bool,
+    real: bool = False,
+) -> Int8:
     """Return QLinearAveragePool: float32 sums in row order, divided, divided by the scale.
 
     With ``real`` AveragePool of real numbers, which sums each column of a window first, and
@@ -116,9 +132,15 @@ def mean_real(x: Int8, x_edge: Edge, y_edge: Edge) -> Int8:
 
 
 def conv2d_float32(
-    x: NDArray[np.float32], weights: NDArray[np.float32], bias: NDArray[np.float32], *,
-    stride: Pair, padding: Padding, dilation: Pair, groups: int,
-) -> NDArray[np.float32]:  # fmt: skip
+    x: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    *,
+    stride: Pair,
+    padding: Padding,
+    dilation: Pair,
+    groups: int,
+) -> NDArray[np.float32]:
     """Return a float32 Conv: fused multiply-adds by channel, row and column, then the bias.
 
     Parameters

@@ -9,18 +9,28 @@ __all__ = ["average", "average_pool2d", "max_pool2d", "window_counts", "window_s
 
 
 def max_pool2d(
-    x: NDArray[np.int8], *, kernel: Pair, stride: Pair, dilation: Pair = (1, 1),
-    padding: Padding = (0, 0, 0, 0), low: int = -128, high: int = 127,
-) -> NDArray[np.int8]:  # fmt: skip
+    x: NDArray[np.int8],
+    *,
+    kernel: Pair,
+    stride: Pair,
+    dilation: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    low: int = -128,
+    high: int = 127,
+) -> NDArray[np.int8]:
     """Return the largest value of each window, clamped; ``x`` is int8 NHWC."""
     view = windows(x, kernel, stride, dilation, padding, -128)
     return np.clip(view.max((-1, -2)), low, high).astype(np.int8)
 
 
 def window_sums(
-    x: NDArray[np.int8], *, kernel: Pair, stride: Pair, padding: Padding = (0, 0, 0, 0),
+    x: NDArray[np.int8],
+    *,
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding = (0, 0, 0, 0),
     zero_point: int = 0,
-) -> NDArray[np.int64]:  # fmt: skip
+) -> NDArray[np.int64]:
     """Return the sum of ``x - zero_point`` over each window; ``x`` is int8 NHWC."""
     view = windows(x.astype(np.int64) - zero_point, kernel, stride, (1, 1), padding, 0)
     return view.sum((-1, -2))
@@ -47,9 +57,15 @@ def average(
 
 
 def average_pool2d(
-    x: NDArray[np.int8], *, kernel: Pair, stride: Pair, padding: Padding = (0, 0, 0, 0),
-    low: int = -128, high: int = 127, unsigned: bool = False,
-) -> NDArray[np.int8]:  # fmt: skip
+    x: NDArray[np.int8],
+    *,
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding = (0, 0, 0, 0),
+    low: int = -128,
+    high: int = 127,
+    unsigned: bool = False,
+) -> NDArray[np.int8]:
     """Return each window's :func:`average`.
 
     The integers themselves are averaged: LiteRT demands equal input and output quantisation.

@@ -9,9 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from weft_hw.contract.descriptor import Rounding
 
 __all__ = [
-    "OutputStage", "Rule", "double_rounding", "multiply", "quantize_multiplier", "requantize",
+    "OutputStage",
+    "Rule",
+    "double_rounding",
+    "multiply",
+    "quantize_multiplier",
+    "requantize",
     "round_away",
-]  # fmt: skip
+]
 
 Int64 = NDArray[np.int64]
 

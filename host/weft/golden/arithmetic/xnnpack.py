@@ -64,7 +64,5 @@ def leaky_relu_8bit(
     """Return LEAKY_RELU with one such multiplier above zero and one below."""
     ratio = np.float32(x_edge[0]) / np.float32(y_edge[0])
     value = x.astype(np.int64) - x_edge[1]
-    result = np.where(
-        value > 0, _rescale(value, ratio), _rescale(value, ratio * np.float32(alpha))
-    )
+    result = np.where(value > 0, _rescale(value, ratio), _rescale(value, ratio * np.float32(alpha)))
     return np.clip(result + y_edge[1], -128, 127).astype(np.int8)

@@ -14,9 +14,18 @@ from weft.golden.operators.stage import activation_range
 __all__ = ["TABLES", "apply_table", "log_softmax", "softmax", "table"]
 
 TABLES = (
-    "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "GELU", "SILU", "LEAKY_RELU", "RELU", "RELU6",
-    "RELU_N1_TO_1", "TABLE",
-)  # fmt: skip
+    "LOGISTIC",
+    "TANH",
+    "ELU",
+    "HARD_SWISH",
+    "GELU",
+    "SILU",
+    "LEAKY_RELU",
+    "RELU",
+    "RELU6",
+    "RELU_N1_TO_1",
+    "TABLE",
+)
 
 Real = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

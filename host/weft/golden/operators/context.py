@@ -65,9 +65,7 @@ class Context:
         """Per-tensor zero point of the output."""
         return _zero_point(self.node, self.output)
 
-    def windows(
-        self, function: Callable[[NDArray[Any]], NDArray[Any]]
-    ) -> NDArray[Any]:
+    def windows(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         """Return ``function`` of input 0 as (images, height, width, channels), however many."""
         x = self.value(0)
         result = function(x.reshape(-1, *x.shape[-3:]) if x.ndim != 4 else x)

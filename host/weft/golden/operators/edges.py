@@ -31,9 +31,13 @@ def quantize(context: Context) -> NDArray[Any]:
         real = golden.dequantize(x, scale=x_edge[0], zero_point=x_edge[1])
         return golden.quantize_even(real, scale=scale, zero_point=zero_point, dtype=output.dtype)
     return golden.requantize_tensor(
-        x, zero_point=context.zero_point(0), output_zero_point=zero_point, dtype=output.dtype,
-        scale=float(context.scale(0)) / float(scale), rule=golden.Rule.DOUBLE,
-    )  # fmt: skip
+        x,
+        zero_point=context.zero_point(0),
+        output_zero_point=zero_point,
+        dtype=output.dtype,
+        scale=float(context.scale(0)) / float(scale),
+        rule=golden.Rule.DOUBLE,
+    )
 
 
 def dequantize(context: Context) -> NDArray[Any]:

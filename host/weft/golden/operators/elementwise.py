@@ -25,8 +25,10 @@ def _in_onnx_runtime(context: Context) -> NDArray[Any]:
         total = golden.binary_real(context.node.operator, a, b, y)
         return np.clip(total, stage.low, stage.high)
     function = {
-        "ADD": golden.add_float32, "SUB": golden.subtract_float32, "MUL": golden.multiply_float32,
-    }[context.node.operator]  # fmt: skip
+        "ADD": golden.add_float32,
+        "SUB": golden.subtract_float32,
+        "MUL": golden.multiply_float32,
+    }[context.node.operator]
     stage = output_stage(context)
     return np.clip(function(a, b, y, unsigned=unsigned), stage.low, stage.high)
 
@@ -63,5 +65,8 @@ def compare(context: Context) -> NDArray[Any]:
 def squared_difference(context: Context) -> NDArray[Any]:
     """Return the square of the difference of two tensors."""
     return golden.squared_difference(
-        _operand(context, 0), _operand(context, 1), float(context.output_scale),
-        context.output_zero_point)  # fmt: skip
+        _operand(context, 0),
+        _operand(context, 1),
+        float(context.output_scale),
+        context.output_zero_point,
+    )

@@ -26,9 +26,15 @@ def accumulate(context: Context) -> NDArray[np.int64]:
     operator = context.node.operator
     if operator == "FULLY_CONNECTED":
         rows = x.reshape(-1, weights.shape[1])
-        return context.shaped(golden.fully_connected(
-            rows, weights, bias, zero_point=zero_point, weight_zero_point=weight_zero_point,
-        ))  # fmt: skip
+        return context.shaped(
+            golden.fully_connected(
+                rows,
+                weights,
+                bias,
+                zero_point=zero_point,
+                weight_zero_point=weight_zero_point,
+            )
+        )
     window: dict[str, Any] = {
         "zero_point": zero_point,
         "weight_zero_point": weight_zero_point,
@@ -37,22 +43,30 @@ def accumulate(context: Context) -> NDArray[np.int64]:
     }
     if operator == "TRANSPOSE_CONV":
         height, width = context.output.shape[-3:-1]
-        return context.windows(lambda x: golden.transpose_conv2d(
-            x, weights, bias, output_shape=(height, width), **window))
+        return context.windows(
+            lambda x: golden.transpose_conv2d(
+                x, weights, bias, output_shape=(height, width), **window
+            )
+        )
     window["dilation"] = attributes["dilation"]
     if operator == "DEPTHWISE_CONV_2D":
         multiplier = attributes["depth_multiplier"]
-        return context.windows(lambda x: golden.depthwise_conv2d(
-            x, weights, bias, depth_multiplier=multiplier, **window))
+        return context.windows(
+            lambda x: golden.depthwise_conv2d(
+                x, weights, bias, depth_multiplier=multiplier, **window
+            )
+        )
     groups = attributes["groups"]
     return context.windows(lambda x: golden.conv2d(x, weights, bias, groups=groups, **window))
 
 
 def linear(context: Context) -> NDArray[Any]:
     """Return the int8 output of a linear node."""
-    if context.node.operator == "CONV_2D" and context.has(2) and (
-        context.value(2).dtype == np.float32
-    ):  # fmt: skip
+    if (
+        context.node.operator == "CONV_2D"
+        and context.has(2)
+        and (context.value(2).dtype == np.float32)
+    ):
         return _convolution_in_float(context)
     return output_stage(context)(accumulate(context))
 
@@ -68,9 +82,13 @@ def _convolution_in_float(context: Context) -> NDArray[Any]:
         scale = quantization.scale.reshape(-1, 1, 1, 1)
     steps = context.value(0).astype(np.int64) - context.zero_point(0)
     real = golden.conv2d_float32(
-        context.scale(0) * steps.astype(np.float32), scale * weights.astype(np.float32),
-        context.value(2), stride=attributes["stride"], padding=attributes["padding"],
-        dilation=attributes["dilation"], groups=attributes["groups"],
-    )  # fmt: skip
+        context.scale(0) * steps.astype(np.float32),
+        scale * weights.astype(np.float32),
+        context.value(2),
+        stride=attributes["stride"],
+        padding=attributes["padding"],
+        dilation=attributes["dilation"],
+        groups=attributes["groups"],
+    )
     rounded = np.rint(np.clip(real / context.output_scale, -1e6, 1e6)).astype(np.int64)
     return np.clip(rounded + stage.zero_point, stage.low, stage.high).astype(np.int8)

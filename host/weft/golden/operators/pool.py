@@ -21,8 +21,11 @@ def max_pool(context: Context) -> NDArray[Any]:
     """Return the maxima of windows."""
     stage = output_stage(context)
     dilation = context.attributes.get("dilation", (1, 1))
-    return context.windows(lambda x: golden.max_pool2d(
-        x, **_window(context), dilation=dilation, low=stage.low, high=stage.high))  # fmt: skip
+    return context.windows(
+        lambda x: golden.max_pool2d(
+            x, **_window(context), dilation=dilation, low=stage.low, high=stage.high
+        )
+    )
 
 
 def average_pool(context: Context) -> NDArray[Any]:
@@ -31,12 +34,22 @@ def average_pool(context: Context) -> NDArray[Any]:
     if context.graph.rounding == "onnxruntime":
         edge = (context.scale(0), context.zero_point(0))
         y = (context.output_scale, context.output_zero_point)
-        return context.windows(lambda x: golden.average_pool_float32(
-            x, edge, y, **_window(context), unsigned=unsigned,
-            real=bool(context.attributes.get("real"))))  # fmt: skip
+        return context.windows(
+            lambda x: golden.average_pool_float32(
+                x,
+                edge,
+                y,
+                **_window(context),
+                unsigned=unsigned,
+                real=bool(context.attributes.get("real")),
+            )
+        )
     stage = output_stage(context)
-    return context.windows(lambda x: golden.average_pool2d(
-        x, **_window(context), low=stage.low, high=stage.high, unsigned=unsigned))  # fmt: skip
+    return context.windows(
+        lambda x: golden.average_pool2d(
+            x, **_window(context), low=stage.low, high=stage.high, unsigned=unsigned
+        )
+    )
 
 
 def mean(context: Context) -> NDArray[Any]:
@@ -57,7 +70,8 @@ def mean(context: Context) -> NDArray[Any]:
     else:
         scale = float(context.scale(0)) / float(context.output_scale)
         result = golden.mean_fixed_point(
-            total, scale=scale, count=count, zero_point=output_zero_point)
+            total, scale=scale, count=count, zero_point=output_zero_point
+        )
     return context.shaped(np.asarray(result))
 
 
@@ -65,8 +79,9 @@ def total(context: Context) -> NDArray[Any]:
     """Return the sums over whole dimensions."""
     sums = golden.sums(context.value(0), context.attributes["axes"], context.zero_point(0))
     scale = float(context.scale(0)) / float(context.output_scale)
-    return context.shaped(golden.sum_fixed_point(
-        sums, scale=scale, zero_point=context.output_zero_point))  # fmt: skip
+    return context.shaped(
+        golden.sum_fixed_point(sums, scale=scale, zero_point=context.output_zero_point)
+    )
 
 
 def extreme(context: Context) -> NDArray[Any]:

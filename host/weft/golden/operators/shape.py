@@ -9,9 +9,16 @@ from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 
 __all__ = [
-    "arg_max", "concatenation", "gather", "pad", "reshape", "resize", "select", "slice_tensor",
+    "arg_max",
+    "concatenation",
+    "gather",
+    "pad",
+    "reshape",
+    "resize",
+    "select",
+    "slice_tensor",
     "transpose",
-]  # fmt: skip
+]
 
 
 def reshape(context: Context) -> NDArray[Any]:
@@ -55,10 +62,14 @@ def resize(context: Context) -> NDArray[Any]:
         unsigned = context.attributes.get("unsigned", False)
         exact = golden.bilinear_float32 if unsigned else golden.bilinear_fixed_point
         function = golden.bilinear_xnnpack if context.graph.rounding == "xnnpack" else exact
-    return context.windows(lambda x: function(
-        x, (height, width), align_corners=context.attributes["align_corners"],
-        half_pixel_centers=context.attributes["half_pixel_centers"],
-    ))  # fmt: skip
+    return context.windows(
+        lambda x: function(
+            x,
+            (height, width),
+            align_corners=context.attributes["align_corners"],
+            half_pixel_centers=context.attributes["half_pixel_centers"],
+        )
+    )
 
 
 def arg_max(context: Context) -> NDArray[Any]:

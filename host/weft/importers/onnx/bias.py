@@ -12,9 +12,14 @@ __all__ = ["bias_tensor", "is_whole"]
 
 
 def bias_tensor(
-    builder: Builder, name: str, operator: str, bias: Value | None, weights: Quantization, x: Step,
+    builder: Builder,
+    name: str,
+    operator: str,
+    bias: Value | None,
+    weights: Quantization,
+    x: Step,
     channels: int,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """Add the bias of ``operator``: int32, or float32 where its scale is not the accumulator's.
 
     A float bias of the file is quantised with the product of both scales, as ONNX Runtime does.

@@ -53,9 +53,13 @@ class Builder:
         return candidate
 
     def add_tensor(
-        self, name: str, shape: tuple[int, ...], dtype: Any,
-        quantization: Quantization | None = None, data: NDArray[Any] | None = None,
-    ) -> str:  # fmt: skip
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: Any,
+        quantization: Quantization | None = None,
+        data: NDArray[Any] | None = None,
+    ) -> str:
         """Add a tensor and return its name, made unique."""
         name = self.unique(name)
         self.tensors[name] = Tensor(name, tuple(shape), np.dtype(dtype), quantization, data)
@@ -69,10 +73,17 @@ class Builder:
         return self.add_tensor(name, data.shape, data.dtype, quantization, data)
 
     def emit(
-        self, operator: str, name: str, inputs: tuple[str | None, ...], output: str,
-        attributes: Mapping[str, Any] | None = None, *, step: Step | None = None,
-        dtype: Any = _INT8, shape: tuple[int, ...] | None = None,
-    ) -> str:  # fmt: skip
+        self,
+        operator: str,
+        name: str,
+        inputs: tuple[str | None, ...],
+        output: str,
+        attributes: Mapping[str, Any] | None = None,
+        *,
+        step: Step | None = None,
+        dtype: Any = _INT8,
+        shape: tuple[int, ...] | None = None,
+    ) -> str:
         """Add a node with one output and return that tensor's name.
 
         The output's shape follows from the operator unless ``shape`` gives it.
@@ -100,18 +111,21 @@ class Builder:
         self.tensors = {
             new if key == name else key: replace(tensor, name=new) if key == name else tensor
             for key, tensor in self.tensors.items()
-        }  # fmt: skip
+        }
         self.nodes = [
             replace(
-                node, inputs=tuple(new if x == name else x for x in node.inputs),
-                outputs=tuple(new if x == name else x for x in node.outputs))
+                node,
+                inputs=tuple(new if x == name else x for x in node.inputs),
+                outputs=tuple(new if x == name else x for x in node.outputs),
+            )
             for node in self.nodes
-        ]  # fmt: skip
+        ]
         self._converted = {
-            (new if key[0] == name else key[0], key[1]):
-                replace(value, tensor=new) if value.tensor == name else value
+            (new if key[0] == name else key[0], key[1]): replace(value, tensor=new)
+            if value.tensor == name
+            else value
             for key, value in self._converted.items()
-        }  # fmt: skip
+        }
 
     def named(self, tensor: str, name: str) -> str:
         """Return a tensor called ``name`` with the values of ``tensor``."""
@@ -120,10 +134,16 @@ class Builder:
         self.free(name)
         found = self.tensors[tensor]
         return self.emit(
-            "RESHAPE", name, (tensor,), name, dtype=found.dtype, shape=found.shape,
-            step=None if found.quantization is None else Step(
-                found.quantization.scale[0], int(found.quantization.zero_point[0]), False),
-        )  # fmt: skip
+            "RESHAPE",
+            name,
+            (tensor,),
+            name,
+            dtype=found.dtype,
+            shape=found.shape,
+            step=None
+            if found.quantization is None
+            else Step(found.quantization.scale[0], int(found.quantization.zero_point[0]), False),
+        )
 
     def quantized(self, value: Activation, step: Step, name: str, output: str) -> Activation:
         """Return ``value`` quantised by ``step``, if need be by a node that makes ``output``."""
@@ -198,12 +218,15 @@ class Builder:
     def _transpose(self, value: Activation, permutation: tuple[int, ...], name: str) -> str:
         dtype = self.tensors[value.tensor].dtype
         return self.emit(
-            "TRANSPOSE", name, (value.tensor,), name, {"permutation": permutation},
-            step=value.step, dtype=dtype,
-        )  # fmt: skip
+            "TRANSPOSE",
+            name,
+            (value.tensor,),
+            name,
+            {"permutation": permutation},
+            step=value.step,
+            dtype=dtype,
+        )
 
-    def _reshape(
-        self, tensor: str, shape: tuple[int, ...], name: str, step: Step | None
-    ) -> str:
+    def _reshape(self, tensor: str, shape: tuple[int, ...], name: str, step: Step | None) -> str:
         dtype = self.tensors[tensor].dtype
         return self.emit("RESHAPE", name, (tensor,), name, step=step, dtype=dtype, shape=shape)

@@ -13,9 +13,14 @@ from weft.errors import ModelError
 from weft.importers.onnx.values import attribute_value
 
 __all__ = [
-    "CONTRIB", "DECLARATIONS", "Attributes", "Declaration", "is_declared", "opsets_of",
+    "CONTRIB",
+    "DECLARATIONS",
+    "Attributes",
+    "Declaration",
+    "is_declared",
+    "opsets_of",
     "read_attributes",
-]  # fmt: skip
+]
 
 CONTRIB = "com.microsoft"
 _ALIASES: Mapping[str, str] = {"ai.onnx": ""}
@@ -64,8 +69,12 @@ def _contrib(**defaults: Any) -> Declaration:
 _TYPES = "13 14 16 19 21 23 24 25"  # versions that only added types
 _WINDOW = "auto_pad ceil_mode kernel_shape pads strides"
 _POOL = {
-    "auto_pad": "NOTSET", "ceil_mode": 0, "kernel_shape": None, "pads": None, "strides": None,
-}  # fmt: skip
+    "auto_pad": "NOTSET",
+    "ceil_mode": 0,
+    "kernel_shape": None,
+    "pads": None,
+    "strides": None,
+}
 
 DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Abs"): _onnx("6 13"),
@@ -78,13 +87,14 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Clip"): _onnx("6 11 12 13", "max min"),
     ("", "Concat"): _onnx("4 11 13", "axis"),
     ("", "Constant"): _onnx(
-        "1 9 11 12 13 19 21 23 24 25", "value value_float value_floats value_int value_ints"),
+        "1 9 11 12 13 19 21 23 24 25", "value value_float value_floats value_int value_ints"
+    ),
     ("", "ConstantOfShape"): _onnx("9 20 21 23 24 25", "value"),
     ("", "Conv"): _onnx("1 11 22", "auto_pad dilations group kernel_shape pads strides"),
     # auto_pad and output_shape are read in order to be refused with the rest of the window.
     ("", "ConvTranspose"): _onnx(
-        "1 11 22",
-        "auto_pad dilations group kernel_shape output_padding output_shape pads strides"),
+        "1 11 22", "auto_pad dilations group kernel_shape output_padding output_shape pads strides"
+    ),
     ("", "DequantizeLinear"): _onnx("10 13 19 21 23 24 25", "axis output_dtype"),
     ("", "Div"): _onnx("7 13 14"),
     # The ratio counts in training alone.
@@ -133,7 +143,8 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Relu"): _onnx("6 13 14"),
     ("", "Reshape"): _onnx("5 13 14 19 21 23 24 25", "allowzero"),
     ("", "Resize"): _onnx(
-        "10 11 13 18 19", "axes coordinate_transformation_mode mode nearest_mode"),
+        "10 11 13 18 19", "axes coordinate_transformation_mode mode nearest_mode"
+    ),
     ("", "Round"): _onnx("11 22"),
     ("", "Selu"): _onnx("6 22", "alpha gamma"),
     ("", "Shape"): _onnx("1 13 15 19 21 23 24 25", "end start"),
@@ -160,15 +171,21 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     (CONTRIB, "QLinearAveragePool"): _contrib(**_POOL, channels_last=0, count_include_pad=0),
     (CONTRIB, "QLinearConcat"): _contrib(axis=None),
     (CONTRIB, "QLinearConv"): _contrib(
-        auto_pad="NOTSET", channels_last=0, dilations=None, group=1, kernel_shape=None, pads=None,
-        strides=None),
+        auto_pad="NOTSET",
+        channels_last=0,
+        dilations=None,
+        group=1,
+        kernel_shape=None,
+        pads=None,
+        strides=None,
+    ),
     (CONTRIB, "QLinearGlobalAveragePool"): _contrib(channels_last=0),
     (CONTRIB, "QLinearLeakyRelu"): _contrib(alpha=0.01),
     (CONTRIB, "QLinearMul"): _contrib(),
     (CONTRIB, "QLinearSigmoid"): _contrib(),
     (CONTRIB, "QLinearSoftmax"): _contrib(axis=-1, opset=None),
     (CONTRIB, "QuantizeLinear"): _contrib(axis=1),
-}  # fmt: skip
+}
 # Types of ONNX Runtime's attributes whose default is None.
 _INTEGERS = ("dilations", "kernel_shape", "pads", "strides")
 
@@ -191,7 +208,8 @@ def opsets_of(model: Any) -> dict[str, int]:
     if opsets.get("", 1) > defs.onnx_opset_version():
         raise ModelError(
             f"opset {opsets['']} is not supported: the installed onnx package knows opsets up to "
-            f"{defs.onnx_opset_version()}")
+            f"{defs.onnx_opset_version()}"
+        )
     return opsets
 
 
@@ -233,12 +251,14 @@ def _onnx_attributes(node: Any, name: str, declared: Declaration, opset: int) ->
         raise ModelError(f"operator {name} of opset {version} is not supported")
     inputs, outputs = len(node.input), len(node.output)
     if not schema.min_input <= inputs <= schema.max_input or outputs > schema.max_output:
-        raise ModelError(f"{name} of opset {version} cannot have {inputs} inputs and {outputs} "
-                         "outputs")  # fmt: skip
+        raise ModelError(
+            f"{name} of opset {version} cannot have {inputs} inputs and {outputs} outputs"
+        )
     values = {
         key: attribute_value(attribute.default_value)
-        for key, attribute in schema.attributes.items() if attribute.default_value.name
-    }  # fmt: skip
+        for key, attribute in schema.attributes.items()
+        if attribute.default_value.name
+    }
     for attribute in node.attribute:
         key = attribute.name
         known = schema.attributes.get(key)
@@ -265,9 +285,7 @@ def _contrib_attributes(node: Any, name: str, declared: Declaration, version: in
     return Attributes(values, version)
 
 
-def _take(
-    name: str, declared: Declaration, values: dict[str, Any], key: str, value: Any
-) -> None:
+def _take(name: str, declared: Declaration, values: dict[str, Any], key: str, value: Any) -> None:
     """Put an attribute that the file gives into ``values``."""
     if key in declared.attributes:
         values[key] = value

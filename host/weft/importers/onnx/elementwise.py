@@ -25,9 +25,15 @@ def _activation(value: Value | None, operator: str) -> tuple[Activation, Step]:
 
 
 def fully_connected(
-    builder: Builder, name: str, operator: str, attributes: Attributes,
-    operands: tuple[Value | None, ...], step: Step, output: str, activation: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    operator: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    step: Step,
+    output: str,
+    activation: str,
+) -> Activation:
     """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights."""
     (x, x_step), weights = _activation(take(operands, 0), operator), take(operands, 1)
     if not isinstance(weights, QuantizedConstant) or weights.data.ndim != 2:
@@ -47,27 +53,35 @@ def fully_connected(
         data = data.reshape(outputs, channels, height, width).transpose(0, 2, 3, 1)
         data = data.reshape(outputs, depth)
         flat = f"{x.tensor}/flat"
-        tensor = builder.emit(
-            "RESHAPE", flat, (x.tensor,), flat, step=x.step, shape=(batch, depth)
-        )
+        tensor = builder.emit("RESHAPE", flat, (x.tensor,), flat, step=x.step, shape=(batch, depth))
     else:
         tensor = builder.plain(x).tensor
     kernel = builder.constant(f"{name}/weights", data, quantization)
-    bias = bias_tensor(
-        builder, name, operator, take(operands, 2), quantization, x_step, outputs
-    )
+    bias = bias_tensor(builder, name, operator, take(operands, 2), quantization, x_step, outputs)
     shape = (*x.shape[:-1], outputs)
     tensor = builder.emit(
-        "FULLY_CONNECTED", name, (tensor, kernel, bias), output, {"activation": activation},
-        step=step, shape=shape,
-    )  # fmt: skip
+        "FULLY_CONNECTED",
+        name,
+        (tensor, kernel, bias),
+        output,
+        {"activation": activation},
+        step=step,
+        shape=shape,
+    )
     return Activation(tensor, shape, "plain", step)
 
 
 def binary(
-    builder: Builder, name: str, operator: str, operands: tuple[Value | None, ...], step: Step,
-    output: str, activation: str, *, real: bool = False,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    operator: str,
+    operands: tuple[Value | None, ...],
+    step: Step,
+    output: str,
+    activation: str,
+    *,
+    real: bool = False,
+) -> Activation:
     """Add ADD, SUB or MUL of two activations or an activation and a constant.
 
     ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).
@@ -93,9 +107,10 @@ def binary(
         len(shape) == 4 or any(x.layout == "channels_last" for x in images)
     )
     flat = len({x.layout for x in operands if isinstance(x, Activation)}) == 1 and (
-        len(images) == 2 and images[0].layout == "flat"
+        len(images) == 2
+        and images[0].layout == "flat"
         and builder.tensors[images[0].tensor].shape == builder.tensors[images[1].tensor].shape
-    )  # fmt: skip
+    )
     names = []
     for position, operand in enumerate(operands):
         if isinstance(operand, Activation):
@@ -108,10 +123,13 @@ def binary(
         elif isinstance(operand, QuantizedConstant):
             names.append(_constant(builder, f"{name}/{position}", operand, len(shape), last))
     tensor = builder.emit(
-        operator.upper(), name, tuple(names), output,
+        operator.upper(),
+        name,
+        tuple(names),
+        output,
         {"activation": activation, "unsigned": step.unsigned} | ({"real": True} if real else {}),
         step=step,
-    )  # fmt: skip
+    )
     layout = "channels_last" if last else "flat" if flat else "plain"
     return Activation(tensor, shape, layout, step)
 
@@ -128,9 +146,7 @@ def _is_repeated(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return True
 
 
-def _constant(
-    builder: Builder, name: str, value: QuantizedConstant, rank: int, last: bool
-) -> str:
+def _constant(builder: Builder, name: str, value: QuantizedConstant, rank: int, last: bool) -> str:
     data = value.data
     if value.quantization.scale.size != 1:
         raise ModelError("an operand must have one scale for all its channels")
@@ -141,9 +157,13 @@ def _constant(
 
 
 def concatenation(
-    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
-    step: Step, output: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    step: Step,
+    output: str,
+) -> Activation:
     """Add CONCATENATION; operands of another scale are requantised."""
     values = [_activation(x, "Concat")[0] for x in operands]
     if not values:
@@ -159,18 +179,27 @@ def concatenation(
     if last:
         position = {1: 3, 2: 1, 3: 2}[axis] if rank == 4 else {1: 3, 2: 2}[axis]
     tensor = builder.emit(
-        "CONCATENATION", name, tuple(x.tensor for x in values), output,
-        {"axis": position, "activation": "NONE"}, step=step,
-    )  # fmt: skip
+        "CONCATENATION",
+        name,
+        tuple(x.tensor for x in values),
+        output,
+        {"axis": position, "activation": "NONE"},
+        step=step,
+    )
     size = sum(x.shape[axis] for x in values)
     shape = (*values[0].shape[:axis], size, *values[0].shape[axis + 1 :])
     return Activation(tensor, shape, "channels_last" if last else "plain", step)
 
 
 def unary(
-    builder: Builder, name: str, operator: str, attributes: Attributes, x: Value | None,
-    step: Step, output: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    operator: str,
+    attributes: Attributes,
+    x: Value | None,
+    step: Step,
+    output: str,
+) -> Activation:
     """Add an activation function; it keeps shape and layout."""
     value, _ = _activation(x, operator)
     if len(value.shape) == 4:
@@ -181,9 +210,15 @@ def unary(
 
 
 def softmax(
-    builder: Builder, name: str, axis: int, x: Value | None, step: Step, output: str, *,
+    builder: Builder,
+    name: str,
+    axis: int,
+    x: Value | None,
+    step: Step,
+    output: str,
+    *,
     flattened: bool = False,
-) -> Activation:  # fmt: skip
+) -> Activation:
     """Add SOFTMAX over ``axis``, which must be the last one or an image's channels.
 
     ``flattened``: over ``axis`` and all dimensions behind it together, as up to opset 12.
@@ -198,7 +233,8 @@ def softmax(
         row = (*shape[:axis], math.prod(shape[axis:]))
         value = builder.reshaped(builder.plain(value), row, f"{output}/rows")
         tensor = builder.emit(
-            "SOFTMAX", name, (value.tensor,), f"{output}/softmax", attributes, step=step)
+            "SOFTMAX", name, (value.tensor,), f"{output}/softmax", attributes, step=step
+        )
         return builder.reshaped(replace(value, tensor=tensor, step=step), shape, output)
     if axis == 1 and rank in (3, 4) and (value.layout == "channels_last" or axis < rank - 1):
         value = builder.channels_last(value)

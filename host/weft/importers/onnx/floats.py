@@ -29,14 +29,28 @@ __all__ = ["PENDING", "finish", "fused"]
 
 BINARY = ("Add", "Sub", "Mul")
 UNARY = {
-    "Sigmoid": "LOGISTIC", "Tanh": "TANH", "LeakyRelu": "LEAKY_RELU", "Elu": "ELU",
-    "HardSwish": "HARD_SWISH", "Gelu": "GELU", "Relu": "RELU", "Clip": "",
-}  # fmt: skip
+    "Sigmoid": "LOGISTIC",
+    "Tanh": "TANH",
+    "LeakyRelu": "LEAKY_RELU",
+    "Elu": "ELU",
+    "HardSwish": "HARD_SWISH",
+    "Gelu": "GELU",
+    "Relu": "RELU",
+    "Clip": "",
+}
 # Every float operator whose result must be quantised next.
 PENDING = (
-    "Conv", "ConvTranspose", "AveragePool", "GlobalAveragePool", "Gemm", "MatMul", "Concat",
-    "Softmax", "ReduceMean", *FUNCTIONS,
-)  # fmt: skip
+    "Conv",
+    "ConvTranspose",
+    "AveragePool",
+    "GlobalAveragePool",
+    "Gemm",
+    "MatMul",
+    "Concat",
+    "Softmax",
+    "ReduceMean",
+    *FUNCTIONS,
+)
 
 
 def fused(
@@ -62,8 +76,7 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
         # Numbers that only move may as well be quantised first.
         value = finish(builder, inner, step, f"{output}/{inner.operator}")
         rest = (value, *operands[1:])
-        return onnx_moves.move(
-            builder, pending.operator, name, pending.attributes, rest, output)
+        return onnx_moves.move(builder, pending.operator, name, pending.attributes, rest, output)
     operator, attributes, activation = pending.operator, pending.attributes, pending.activation
     if operator == "Conv":
         return onnx_windows.convolution(
@@ -74,13 +87,18 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
             builder, name, operator, attributes, operands, step, output, activation
         )
     if operator == "ConvTranspose":
-        return transposed_convolution(
-            builder, name, attributes, operands, step, output, activation
-        )
+        return transposed_convolution(builder, name, attributes, operands, step, output, activation)
     if operator in BINARY and _on_tensors(operands):
         return onnx_elementwise.binary(
-            builder, name, operator, operands, step, output, activation,
-            real=left_in_float(pending, step))
+            builder,
+            name,
+            operator,
+            operands,
+            step,
+            output,
+            activation,
+            real=left_in_float(pending, step),
+        )
     if activation != "NONE":
         raise ModelError(f"{operator} with a fused activation is not supported")
     first = take(operands, 0)
@@ -88,19 +106,24 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
         return onnx_pad.pad(builder, name, attributes, operands, output, step)
     if operator == "AveragePool":
         return onnx_windows.average_pool(
-            builder, name, attributes, first, step, output, real=left_in_float(pending, step))
+            builder, name, attributes, first, step, output, real=left_in_float(pending, step)
+        )
     if operator == "GlobalAveragePool":
         return onnx_windows.global_average_pool(builder, name, first, step, output)
     if operator == "ReduceMean":
         return _reduce_mean(builder, pending, step, output)
     if operator == "Concat":
-        return onnx_elementwise.concatenation(
-            builder, name, attributes, operands, step, output
-        )
+        return onnx_elementwise.concatenation(builder, name, attributes, operands, step, output)
     if operator == "Softmax":
         return onnx_elementwise.softmax(
-            builder, name, attributes["axis"], first, step, output,
-            flattened=attributes.version < 13)
+            builder,
+            name,
+            attributes["axis"],
+            first,
+            step,
+            output,
+            flattened=attributes.version < 13,
+        )
     kind, extra = _kind(operator, attributes, operands)
     if not kind or isinstance(first, Pending):
         return tabulate(builder, pending, step, output)
@@ -146,12 +169,12 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step, output: str) ->
         # With an odd count no mean lies between two integers closely enough for the order of the
         # runtime's float32 sums to matter.
         real = math.prod(value.shape[2:]) % 2 == 0
-        result = onnx_windows.global_average_pool(
-            builder, name, value, step, output, real=real)
+        result = onnx_windows.global_average_pool(builder, name, value, step, output, real=real)
     elif inner := tuple(axis for axis in axes if axis):
         plain = builder.plain(value)
         tensor = builder.emit(
-            "MEAN", name, (plain.tensor,), output, {"axes": inner, "keep_dims": True}, step=step)
+            "MEAN", name, (plain.tensor,), output, {"axes": inner, "keep_dims": True}, step=step
+        )
         result = Activation(tensor, kept, "plain", step)
     else:
         result = builder.quantized(value, step, name, output)

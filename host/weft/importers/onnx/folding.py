@@ -19,15 +19,54 @@ __all__ = ["FOLDED", "Folder"]
 
 # These only move numbers, so that weights keep their quantisation.
 _MOVED = (
-    "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze",
-    "Tile", "Transpose", "Unsqueeze",
-)  # fmt: skip
+    "Concat",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "Identity",
+    "Reshape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+)
 FOLDED = (
-    *_MOVED, "Abs", "Add", "Cast", "Ceil", "Clip", "Constant", "ConstantOfShape", "Div", "Equal",
-    "Floor", "Greater", "Less", "Max", "Min", "Mul", "Neg", "Not", "Pad", "QuantizeLinear",
-    "Range", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd", "Relu", "Round", "Shape",
-    "Sign", "Size", "Sqrt", "Sub", "Where",
-)  # fmt: skip
+    *_MOVED,
+    "Abs",
+    "Add",
+    "Cast",
+    "Ceil",
+    "Clip",
+    "Constant",
+    "ConstantOfShape",
+    "Div",
+    "Equal",
+    "Floor",
+    "Greater",
+    "Less",
+    "Max",
+    "Min",
+    "Mul",
+    "Neg",
+    "Not",
+    "Pad",
+    "QuantizeLinear",
+    "Range",
+    "Reciprocal",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "Relu",
+    "Round",
+    "Shape",
+    "Sign",
+    "Size",
+    "Sqrt",
+    "Sub",
+    "Where",
+)
 _MOST = 1 << 28  # elements that one model may compute
 _FINE = 1024  # elements of a result that no shape inference vouches for
 
@@ -52,7 +91,8 @@ class Folder:
             return not node.domain and isinstance(operands[0], Activation | Constant)
         # A scale or a zero point turns constants into weights; those are not computed.
         return node.op_type != "DequantizeLinear" and all(
-            x is None or isinstance(x, Constant | QuantizedConstant) for x in operands)
+            x is None or isinstance(x, Constant | QuantizedConstant) for x in operands
+        )
 
     def fold(self, node: Any, operands: Sequence[Value | None]) -> Sequence[Value]:
         """Return what a node of :meth:`takes` computes, a value an output.
@@ -90,11 +130,12 @@ class Folder:
         lengths[quantization.axis] = -1
         channel = np.arange(quantization.scale.size).reshape(lengths)
         channels = self._evaluate(
-            node, [np.ascontiguousarray(np.broadcast_to(channel, weights.data.shape)), *others])
+            node, [np.ascontiguousarray(np.broadcast_to(channel, weights.data.shape)), *others]
+        )
         return [
             _with_scales(x.data, y.data, quantization)
             for x, y in zip(results, channels, strict=True)
-        ]  # fmt: skip
+        ]
 
     def _evaluate(self, node: Any, arrays: Sequence[NDArray[Any] | None]) -> list[Constant]:
         from onnx import helper
@@ -103,9 +144,10 @@ class Folder:
         arrays = list(arrays)
         names = [name for name in node.input if name]
         feeds = {
-            name: array for name, array in zip(node.input, arrays, strict=True)
+            name: array
+            for name, array in zip(node.input, arrays, strict=True)
             if array is not None and name
-        }  # fmt: skip
+        }
         self._reserve(node, feeds)
         inputs = [_declared(name, feeds[name]) for name in dict.fromkeys(names)]
         outputs = [helper.make_empty_tensor_value_info(name) for name in node.output if name]
@@ -126,20 +168,28 @@ class Folder:
         types = {name: _declared(name, array).type for name, array in feeds.items()}
         small = {
             name: numpy_helper.from_array(np.array(array, order="C"), name)
-            for name, array in feeds.items() if array.size <= _FINE
-        }  # fmt: skip
+            for name, array in feeds.items()
+            if array.size <= _FINE
+        }
         try:
             inferred = shape_inference.infer_node_outputs(
-                defs.get_schema(node.op_type, self._opset, ""), node, types, small,
-                opset_imports=[helper.make_opsetid("", self._opset)])
+                defs.get_schema(node.op_type, self._opset, ""),
+                node,
+                types,
+                small,
+                opset_imports=[helper.make_opsetid("", self._opset)],
+            )
         except Exception as error:  # a class of the package's own, RuntimeError, ValueError, ...
             raise _impossible(node, error) from error
         for name in node.output:
             if not name:
                 continue
             tensor = inferred[name].tensor_type if name in inferred else None
-            known = tensor is not None and tensor.HasField("shape") and all(
-                dim.HasField("dim_value") for dim in tensor.shape.dim)
+            known = (
+                tensor is not None
+                and tensor.HasField("shape")
+                and all(dim.HasField("dim_value") for dim in tensor.shape.dim)
+            )
             size = max((array.size for array in feeds.values()), default=0)
             if known and tensor is not None:
                 size = math.prod(dim.dim_value for dim in tensor.shape.dim)
@@ -198,6 +248,7 @@ def _with_scales(
         along = np.moveaxis(channel, axis, 0).reshape(data.shape[axis], -1)
         if along.size and (along == along[:, :1]).all():
             rows = along[:, 0]
-            return QuantizedConstant(data, Quantization(
-                quantization.scale[rows], quantization.zero_point[rows], axis))  # fmt: skip
+            return QuantizedConstant(
+                data, Quantization(quantization.scale[rows], quantization.zero_point[rows], axis)
+            )
     raise ModelError(f"{type_name(data.dtype)} weights mix channels of different scales")

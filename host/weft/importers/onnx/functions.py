@@ -120,6 +120,6 @@ FUNCTIONS: dict[str, Function] = {
     "Sqrt": lambda a, x: np.sqrt(x[0]),
     "Sub": lambda a, x: x[0] - x[1],
     "Tanh": _golden("tanh_mlas"),
-}  # fmt: skip
+}
 # Operators that need more than one operand.
 OPERANDS = {"Add": 2, "Div": 2, "Max": 2, "Min": 2, "Mul": 2, "Pow": 2, "PRelu": 2, "Sub": 2}

@@ -10,8 +10,10 @@ from weft.importers.onnx.values import Activation, Pending, Step
 __all__ = ["left_in_float"]
 
 _BOUNDS = {
-    "RELU": (0.0, float("inf")), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0),
-}  # fmt: skip
+    "RELU": (0.0, float("inf")),
+    "RELU6": (0.0, 6.0),
+    "RELU_N1_TO_1": (-1.0, 1.0),
+}
 
 
 def left_in_float(pending: Pending, step: Step) -> bool:

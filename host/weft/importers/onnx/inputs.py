@@ -103,9 +103,14 @@ def operand_stand_in(
 
 
 def _stand_in(
-    builder: Builder, graph: Any, node: Any, scale: int, known: tuple[str, ...], name: str,
+    builder: Builder,
+    graph: Any,
+    node: Any,
+    scale: int,
+    known: tuple[str, ...],
+    name: str,
     values: Mapping[str, Value],
-) -> Activation | None:  # fmt: skip
+) -> Activation | None:
     """Add tensor ``name`` with the shape of one of ``known``, and operand ``scale`` of ``node``."""
     operands = tuple(values.get(operand) for operand in node.input)
     try:

@@ -16,9 +16,13 @@ INTEGERS = ("Clip", "Relu")
 
 
 def on_integers(
-    builder: Builder, operator: str, name: str, attributes: Mapping[str, Any],
-    operands: tuple[Value | None, ...], output: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    operator: str,
+    name: str,
+    attributes: Mapping[str, Any],
+    operands: tuple[Value | None, ...],
+    output: str,
+) -> Activation:
     """Add one of ``INTEGERS`` as a table; scale and zero point stay.
 
     Raises
@@ -40,9 +44,7 @@ def on_integers(
     return emit_table(builder, name, value, table, value.step, output)
 
 
-def _bound(
-    operands: tuple[Value | None, ...], index: int, dtype: np.dtype, default: int
-) -> int:
+def _bound(operands: tuple[Value | None, ...], index: int, dtype: np.dtype, default: int) -> int:
     operand = take(operands, index)
     if operand is None:
         return default

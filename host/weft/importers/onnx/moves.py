@@ -17,16 +17,31 @@ from weft.importers.onnx.windows import max_pool
 __all__ = ["MOVES", "mean_axes", "move"]
 
 MOVES = (
-    "MaxPool", "GlobalMaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Pad",
-    "Resize", "Slice", "ArgMax", "Identity", "Dropout", "Cast",
-)  # fmt: skip
-
+    "MaxPool",
+    "GlobalMaxPool",
+    "Reshape",
+    "Flatten",
+    "Squeeze",
+    "Unsqueeze",
+    "Transpose",
+    "Pad",
+    "Resize",
+    "Slice",
+    "ArgMax",
+    "Identity",
+    "Dropout",
+    "Cast",
+)
 
 
 def move(
-    builder: Builder, operator: str, label: str, attributes: Attributes,
-    operands: tuple[Value | None, ...], output: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    operator: str,
+    label: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    output: str,
+) -> Activation:
     """Add one of ``MOVES``."""
     value = take(operands, 0)
     if isinstance(value, Pending):
@@ -43,7 +58,8 @@ def move(
         if len(value.shape) not in (3, 4):
             raise ModelError(f"GlobalMaxPool of shape {value.shape} is not supported")
         return max_pool(
-            builder, label, Attributes({"kernel_shape": value.shape[2:]}), value, output)
+            builder, label, Attributes({"kernel_shape": value.shape[2:]}), value, output
+        )
     if operator == "Slice":
         return slice_tensor(builder, label, attributes, operands, value, output)
     if operator == "Transpose":
@@ -54,15 +70,15 @@ def move(
         return resize(builder, label, attributes, operands, value, output)
     if operator == "ArgMax":
         return arg_max(builder, label, attributes, value, output)
-    return reshape(
-        builder, label, operator, attributes, operands, value, output
-    )
+    return reshape(builder, label, operator, attributes, operands, value, output)
 
 
 def _target(
-    operator: str, attributes: Attributes, operands: tuple[Value | None, ...],
+    operator: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
     shape: tuple[int, ...],
-) -> tuple[int, ...]:  # fmt: skip
+) -> tuple[int, ...]:
     second = take(operands, 1)
     rank = len(shape)
     if operator == "Flatten":
@@ -76,9 +92,7 @@ def _target(
         if any(size < -1 for size in target) or target.count(-1) > 1:
             raise ModelError(f"Reshape to {target} is not possible")
         if not attributes.get("allowzero", 0):
-            target = [
-                shape[i] if size == 0 and i < rank else size for i, size in enumerate(target)
-            ]
+            target = [shape[i] if size == 0 and i < rank else size for i, size in enumerate(target)]
         if -1 in target:
             known = math.prod(size for size in target if size != -1)
             target[target.index(-1)] = math.prod(shape) // max(known, 1)
@@ -104,9 +118,14 @@ def _target(
 
 
 def reshape(
-    builder: Builder, name: str, operator: str, attributes: Attributes,
-    operands: tuple[Value | None, ...], value: Activation, output: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    operator: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    value: Activation,
+    output: str,
+) -> Activation:
     """Return ``value`` in the shape that Reshape, Flatten, Squeeze or Unsqueeze asks for."""
     target = _target(operator, attributes, operands, value.shape)
     if math.prod(target) != math.prod(value.shape):
@@ -142,9 +161,14 @@ def transpose(
     if permutation == tuple(range(rank)):
         return plain
     tensor = builder.emit(
-        "TRANSPOSE", name, (plain.tensor,), output, {"permutation": permutation}, step=value.step,
+        "TRANSPOSE",
+        name,
+        (plain.tensor,),
+        output,
+        {"permutation": permutation},
+        step=value.step,
         dtype=builder.tensors[plain.tensor].dtype,
-    )  # fmt: skip
+    )
     return Activation(tensor, shape, "plain", value.step)
 
 
@@ -183,9 +207,7 @@ def arg_max(
     axis += rank if axis < 0 else 0
     if not 0 < axis < rank:
         raise ModelError(f"ArgMax over axis {axis} of {rank} dimensions is not supported")
-    tensor = builder.emit(
-        "ARG_MAX", name, (plain.tensor,), output, {"axis": axis}, dtype=np.int64
-    )
+    tensor = builder.emit("ARG_MAX", name, (plain.tensor,), output, {"axis": axis}, dtype=np.int64)
     result = Activation(tensor, builder.tensors[tensor].shape, "plain", None)
     if attributes.get("keepdims", 1):
         shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])

@@ -20,9 +20,7 @@ from weft.importers.onnx.values import (
 __all__ = ["add_output"]
 
 
-def add_output(
-    builder: Builder, name: str, declared: int, value: Value | None, real: bool
-) -> str:
+def add_output(builder: Builder, name: str, declared: int, value: Value | None, real: bool) -> str:
     """Add what turns ``value`` into the model's output ``name``; return that tensor's name.
 
     Parameters

@@ -27,8 +27,11 @@ Operands = tuple[Value | None, ...]
 def is_real_pad(attributes: Attributes, operands: Operands) -> bool:
     """Whether only the step with which the result is quantised tells what a Pad fills with."""
     value, number = take(operands, 0), _filler(attributes, operands)
-    return isinstance(value, Activation) and not isinstance(number, int) and (
-        number != 0 or value.step is None)  # fmt: skip
+    return (
+        isinstance(value, Activation)
+        and not isinstance(number, int)
+        and (number != 0 or value.step is None)
+    )
 
 
 def with_filler(operands: Operands, step: Step) -> Operands:
@@ -40,9 +43,13 @@ def with_filler(operands: Operands, step: Step) -> Operands:
 
 
 def pad(
-    builder: Builder, name: str, attributes: Attributes, operands: Operands, output: str,
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: Operands,
+    output: str,
     step: Step | None = None,
-) -> Activation:  # fmt: skip
+) -> Activation:
     """Add PAD; with a ``step``, tensor and filler are quantised by it first."""
     value = take(operands, 0)
     if not isinstance(value, Activation):
@@ -65,9 +72,13 @@ def pad(
         rows = ((0, 0),) if len(pairs) == 3 else ()
         pairs = (pairs[0], *rows, *pairs[2:], pairs[1])
     tensor = builder.emit(
-        "PAD", name, (value.tensor,), output,
-        {"paddings": pairs, "value": _quantized(_filler(attributes, operands), step)}, step=step,
-    )  # fmt: skip
+        "PAD",
+        name,
+        (value.tensor,),
+        output,
+        {"paddings": pairs, "value": _quantized(_filler(attributes, operands), step)},
+        step=step,
+    )
     return replace(value, tensor=tensor, shape=shape)
 
 

@@ -107,9 +107,12 @@ def set_shapes(graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
         kind = inputs[name].type.tensor_type
         dims = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
         known = kind.HasField("shape")
-        if known and (len(dims) != len(shape) or any(
-            d is not None and d > 0 and d != size for d, size in zip(dims, shape, strict=True)
-        )):  # fmt: skip
+        if known and (
+            len(dims) != len(shape)
+            or any(
+                d is not None and d > 0 and d != size for d, size in zip(dims, shape, strict=True)
+            )
+        ):
             raise ModelError(f"input {name} cannot have shape {tuple(shape)}")
         if any(size < 1 for size in shape):
             raise ModelError(f"input {name} cannot have shape {tuple(shape)}")
@@ -135,7 +138,8 @@ def require_shapes(graph: Any, nodes: Sequence[tuple[int, Any]]) -> None:
         kind = value.type.tensor_type
         shape = tuple(
             int(d.dim_value) if d.HasField("dim_value") and d.dim_value > 0 else None
-            for d in kind.shape.dim)
+            for d in kind.shape.dim
+        )
         dtype = np.dtype(ELEMENT_TYPES.get(kind.elem_type, object))
         found.append((value.name, str(dtype), shape))
         if first is None and (None in shape[1:] or not kind.HasField("shape")):
@@ -145,4 +149,6 @@ def require_shapes(graph: Any, nodes: Sequence[tuple[int, Any]]) -> None:
         given = example_shape(shape)
         raise OpenShapeError(
             f"input {name} has open dimensions; give its shape, as in --shape {name}={given} "
-            f"(in Python shapes={{{name!r}: ({given})}})", found)
+            f"(in Python shapes={{{name!r}: ({given})}})",
+            found,
+        )

@@ -108,8 +108,7 @@ def _result(b: Builder, attributes: Attributes, value: Activation, output: str) 
 
 def _conv(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
     operands = (_image(b, attributes, x), _operand(b, x, 3), take(x, 8))
-    value = onnx_windows.convolution(
-        b, name, attributes, operands, _output(x, 6), output, "NONE")
+    value = onnx_windows.convolution(b, name, attributes, operands, _output(x, 6), output, "NONE")
     return _result(b, attributes, value, output)
 
 
@@ -190,9 +189,14 @@ def _softmax(b: Builder, name: str, attributes: Attributes, x: Operands, output:
     if "opset" not in attributes:
         raise ModelError("QLinearSoftmax must name an opset")
     return onnx_elementwise.softmax(
-        b, name, attributes["axis"], _operand(b, x, 0), _output(x, 3), output,
+        b,
+        name,
+        attributes["axis"],
+        _operand(b, x, 0),
+        _output(x, 3),
+        output,
         flattened=attributes["opset"] < 13,
-    )  # fmt: skip
+    )
 
 
 QOPERATORS: dict[str, QOperator] = {

@@ -13,9 +13,13 @@ __all__ = ["resize"]
 
 
 def resize(
-    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
-    value: Activation, output: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    value: Activation,
+    output: str,
+) -> Activation:
     """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's."""
     if attributes["mode"] != "nearest":
         raise ModelError(f"Resize with mode {attributes['mode']} is not supported")
@@ -39,9 +43,14 @@ def resize(
         raise ModelError("this coordinate transformation of Resize is not supported")
     shape = (image.shape[0], target[2], target[3], image.shape[1])
     tensor = builder.emit(
-        "RESIZE_NEAREST_NEIGHBOR", name, (image.tensor,), output,
-        {"align_corners": False, "half_pixel_centers": half_pixel}, step=value.step, shape=shape,
-    )  # fmt: skip
+        "RESIZE_NEAREST_NEIGHBOR",
+        name,
+        (image.tensor,),
+        output,
+        {"align_corners": False, "half_pixel_centers": half_pixel},
+        step=value.step,
+        shape=shape,
+    )
     return replace(image, tensor=tensor, shape=(image.shape[0], image.shape[1], *target[2:]))
 
 

@@ -36,16 +36,25 @@ def _emit(
         value = builder.plain(value)
         start, size = tuple(begin), tuple(shape)
     tensor = builder.emit(
-        "SLICE", name, (value.tensor,), output, {"begin": start, "size": size}, step=value.step,
+        "SLICE",
+        name,
+        (value.tensor,),
+        output,
+        {"begin": start, "size": size},
+        step=value.step,
         dtype=builder.tensors[value.tensor].dtype,
-    )  # fmt: skip
+    )
     return replace(value, tensor=tensor, shape=tuple(shape))
 
 
 def slice_tensor(
-    builder: Builder, name: str, attributes: Attributes, operands: Operands, value: Activation,
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: Operands,
+    value: Activation,
     output: str,
-) -> Activation:  # fmt: skip
+) -> Activation:
     """Add Slice with constant bounds and steps of 1."""
     rank = len(value.shape)
     starts, ends, axes, steps = (
@@ -71,9 +80,13 @@ def slice_tensor(
 
 
 def split(
-    builder: Builder, name: str, attributes: Attributes, operands: Operands, value: Activation,
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: Operands,
+    value: Activation,
     outputs: tuple[str, ...],
-) -> tuple[Activation, ...]:  # fmt: skip
+) -> tuple[Activation, ...]:
     """Add Split: equal parts, or parts of the sizes that it names."""
     axis = _axis(attributes.get("axis", 0), len(value.shape), "Split")
     length, count = value.shape[axis], len(outputs)

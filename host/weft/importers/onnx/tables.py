@@ -63,10 +63,10 @@ def is_function(value: Value | None) -> bool:
         return False
     shape = activations[0].shape
     return all(
-        isinstance(x, Activation) or (
-            isinstance(x, Constant | QuantizedConstant) and _fits(x.data.shape, shape))
+        isinstance(x, Activation)
+        or (isinstance(x, Constant | QuantizedConstant) and _fits(x.data.shape, shape))
         for x in leaves
-    )  # fmt: skip
+    )
 
 
 def _fits(constant: tuple[int, ...], shape: tuple[int, ...]) -> bool:
@@ -107,9 +107,7 @@ def _evaluate(value: Value | None, real: Float32) -> Any:
         return np.asarray(FUNCTIONS[value.operator](value.attributes, operands), np.float32)
 
 
-def tabulate(
-    builder: Builder, pending: Pending, step: Step, output: str
-) -> Activation:
+def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
     """Add TABLE for a float function whose result is quantised by ``step`` now.
 
     Raises
@@ -141,11 +139,14 @@ def tabulate(
 
 
 def emit_table(
-    builder: Builder, name: str, source: Activation, table: NDArray[np.int64], step: Step,
+    builder: Builder,
+    name: str,
+    source: Activation,
+    table: NDArray[np.int64],
+    step: Step,
     output: str,
-) -> Activation:  # fmt: skip
+) -> Activation:
     """Add TABLE: ``table`` (256,) or (channels, 256), at the index ``value & 255``."""
     attributes = {"table": tuple(table.reshape(-1).tolist())}
     tensor = builder.emit("TABLE", name, (source.tensor,), output, attributes, step=step)
     return replace(source, tensor=tensor, step=step)
-

@@ -24,9 +24,14 @@ Attributes = Mapping[str, Any]
 
 
 def transposed_convolution(
-    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
-    step: Step, output: str, activation: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    step: Step,
+    output: str,
+    activation: str,
+) -> Activation:
     """Add TRANSPOSE_CONV; a grouped one gets zeros between its groups."""
     image, x_step = image_of(builder, take(operands, 0), "ConvTranspose")
     weights = take(operands, 1)
@@ -42,17 +47,26 @@ def transposed_convolution(
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]))
     shape = (batch, *window.pop("size"), len(kernel))
     bias = bias_tensor(
-        builder, name, "ConvTranspose", take(operands, 2), quantization, x_step, len(kernel))
+        builder, name, "ConvTranspose", take(operands, 2), quantization, x_step, len(kernel)
+    )
     constant = builder.constant(f"{name}/weights", kernel, quantization)
     tensor = builder.emit(
-        "TRANSPOSE_CONV", name, (image.tensor, constant, bias), output,
-        {**window, "activation": activation}, step=step, shape=shape,
-    )  # fmt: skip
+        "TRANSPOSE_CONV",
+        name,
+        (image.tensor, constant, bias),
+        output,
+        {**window, "activation": activation},
+        step=step,
+        shape=shape,
+    )
     rows, columns = shape[1:3]
     back = (batch, len(kernel), rows, columns)
     return Activation(
-        tensor, back if len(image.shape) == 4 else (batch, len(kernel), columns), "channels_last",
-        step)  # fmt: skip
+        tensor,
+        back if len(image.shape) == 4 else (batch, len(kernel), columns),
+        "channels_last",
+        step,
+    )
 
 
 def _dense(
@@ -87,14 +101,19 @@ def _window(
     pads = attributes.get("pads", (0, 0, 0, 0))
     pads = (0, pads[0], 0, pads[1]) if len(pads) == 2 else pads
     if (
-        len(pads) != 4 or len(extra) != 2 or min(*pads, *extra) < 0 or max(*pads) > MAX_SIDE
-        or not all(1 <= s <= MAX_SIDE for s in (*stride, *kernel)) or "output_shape" in attributes
+        len(pads) != 4
+        or len(extra) != 2
+        or min(*pads, *extra) < 0
+        or max(*pads) > MAX_SIDE
+        or not all(1 <= s <= MAX_SIDE for s in (*stride, *kernel))
+        or "output_shape" in attributes
         or attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "")
         or any(e >= s for e, s in zip(extra, stride, strict=True))
-    ):  # fmt: skip
+    ):
         raise ModelError(
             f"pads {pads}, strides {stride} and output_padding {extra} of ConvTranspose, or its "
-            "output_shape or auto_pad, are not supported")
+            "output_shape or auto_pad, are not supported"
+        )
     result = tuple(
         (size[axis] - 1) * stride[axis] + kernel[axis] + extra[axis] - pads[axis] - pads[axis + 2]
         for axis in (0, 1)

@@ -11,18 +11,41 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 
 __all__ = [
-    "ELEMENT_TYPES", "Activation", "Constant", "Pending", "QuantizedConstant", "Step", "Value",
-    "attribute_value", "constant_of", "integers", "step_of", "take", "type_name",
-]  # fmt: skip
+    "ELEMENT_TYPES",
+    "Activation",
+    "Constant",
+    "Pending",
+    "QuantizedConstant",
+    "Step",
+    "Value",
+    "attribute_value",
+    "constant_of",
+    "integers",
+    "step_of",
+    "take",
+    "type_name",
+]
 
 # Types of tensors by their number in the file.
 ELEMENT_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64}
 
 _MAX_ELEMENTS = 1 << 28
 _ITEM_BITS = {
-    1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 21: 4,
+    1: 32,
+    2: 8,
+    3: 8,
+    4: 16,
+    5: 16,
+    6: 32,
+    7: 64,
+    9: 8,
+    10: 16,
+    11: 64,
+    12: 32,
+    13: 64,
+    21: 4,
     22: 4,
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, eq=False)

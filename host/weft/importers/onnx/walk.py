@@ -47,9 +47,13 @@ __all__ = ["import_onnx"]
 
 
 def import_onnx(
-    data: bytes, name: str, rounding: str, *, source: str,
+    data: bytes,
+    name: str,
+    rounding: str,
+    *,
+    source: str,
     shapes: Mapping[str, Sequence[int]] | None = None,
-) -> Graph:  # fmt: skip
+) -> Graph:
     """Return the graph of the ONNX model in ``data``.
 
     ``shapes`` gives inputs their dimensions where the file leaves them open.
@@ -166,9 +170,10 @@ class _Importer:
     def _require_quantized(self) -> None:
         """Name the float operators whose result is never quantised."""
         bare = {
-            name: value for name, value in self._values.items()
+            name: value
+            for name, value in self._values.items()
             if isinstance(value, Pending) and value.name not in self._quantized
-        }  # fmt: skip
+        }
         for value in {value.name: value for value in bare.values()}.values():
             with self._layer(value.name):
                 raise ModelError(f"the result of {value.operator} is not quantised")
@@ -204,7 +209,7 @@ class _Importer:
             self._values[name] = result
         if operator == "DequantizeLinear" or (
             operator in (*MOVES, "Split") and node.input[0] in self._real
-        ):  # fmt: skip
+        ):
             self._real.update(outputs)
 
     def _result(
@@ -212,9 +217,10 @@ class _Importer:
     ) -> Value:
         operator, output, first = node.op_type, node.output[0], take(operands, 0)
         integers = [
-            name for name, value in zip(node.input, operands, strict=True)
+            name
+            for name, value in zip(node.input, operands, strict=True)
             if isinstance(value, Activation) and value.step is not None and name not in self._real
-        ]  # fmt: skip
+        ]
         if operator == "DequantizeLinear" or operator in QOPERATORS:
             if set(node.input) & self._real:
                 raise ModelError(f"the input of {operator} is float32 and was not quantised")
@@ -228,18 +234,17 @@ class _Importer:
             return self._dequantize(operands, attributes)
         if operator in QOPERATORS:
             return QOPERATORS[operator](self._builder, label, attributes, operands, output)
-        if (
-            operator in ("Relu", "Clip") and isinstance(first, Pending)
-            and not is_function(first)
-        ):  # fmt: skip
+        if operator in ("Relu", "Clip") and isinstance(first, Pending) and not is_function(first):
             return fused(first, operator, attributes, operands)
         if operator == "Cast":
             return self._cast(first, attributes["to"], real=not integers)
         if operator == "Pad" and isinstance(first, Activation) and first.step and integers:
             operands = with_filler(operands, first.step)
-        if operator in MOVES and not isinstance(first, Pending) and not (
-            operator == "Pad" and is_real_pad(attributes, operands)
-        ):  # fmt: skip
+        if (
+            operator in MOVES
+            and not isinstance(first, Pending)
+            and not (operator == "Pad" and is_real_pad(attributes, operands))
+        ):
             return move(self._builder, operator, label, attributes, operands, output)
         if operator not in (*PENDING, *MOVES):
             raise ModelError(f"{operator} of a tensor is not supported")

@@ -17,9 +17,15 @@ from weft.importers.onnx.values import (
 )
 
 __all__ = [
-    "MAX_SIDE", "average_pool", "check_kernel", "convolution",
-    "global_average_pool", "image_of", "max_pool", "pair_of",
-]  # fmt: skip
+    "MAX_SIDE",
+    "average_pool",
+    "check_kernel",
+    "convolution",
+    "global_average_pool",
+    "image_of",
+    "max_pool",
+    "pair_of",
+]
 
 Attributes = Mapping[str, Any]
 Window = dict[str, Any]
@@ -50,8 +56,11 @@ def check_kernel(attributes: Attributes, weights: tuple[int, ...], operator: str
 
 
 def _window(
-    attributes: Attributes, size: tuple[int, int], kernel: tuple[int, int], operator: str,
-) -> Window:  # fmt: skip
+    attributes: Attributes,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    operator: str,
+) -> Window:
     stride = pair_of(attributes.get("strides", (1, 1)), operator)
     dilation = pair_of(attributes.get("dilations", (1, 1)), operator)
     pads = attributes.get("pads", (0,) * 4)
@@ -79,9 +88,14 @@ def _window(
 
 
 def convolution(
-    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...],
-    step: Step, output: str, activation: str,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    step: Step,
+    output: str,
+    activation: str,
+) -> Activation:
     """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D."""
     image, x_step = image_of(builder, take(operands, 0), "Conv")
     weights = take(operands, 1)
@@ -100,8 +114,7 @@ def convolution(
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]), "Conv")
     quantization = weights.quantization
     window["activation"] = activation
-    bias = bias_tensor(
-        builder, name, "Conv", take(operands, 2), quantization, x_step, channels)
+    bias = bias_tensor(builder, name, "Conv", take(operands, 2), quantization, x_step, channels)
     if groups == depth and groups > 1:
         layout = data[:, 0].transpose(1, 2, 0)[None]
         quantization = Quantization(quantization.scale, quantization.zero_point, 3)
@@ -112,12 +125,11 @@ def convolution(
         window["groups"] = groups
         operator = "CONV_2D"
     kernel = builder.constant(f"{name}/weights", layout, quantization)
-    tensor = builder.emit(
-        operator, name, (image.tensor, kernel, bias), output, window, step=step
-    )
+    tensor = builder.emit(operator, name, (image.tensor, kernel, bias), output, window, step=step)
     rows, columns = builder.tensors[tensor].shape[1:3]
-    shape = (batch, channels, rows, columns) if len(image.shape) == 4 else (
-        batch, channels, columns)  # fmt: skip
+    shape = (
+        (batch, channels, rows, columns) if len(image.shape) == 4 else (batch, channels, columns)
+    )
     return Activation(tensor, shape, "channels_last", step)
 
 
@@ -138,9 +150,7 @@ def _pool_window(
     return window, kernel
 
 
-def _ceiling(
-    window: Window, size: tuple[int, int], kernel: tuple[int, int]
-) -> tuple[int, ...]:
+def _ceiling(window: Window, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, ...]:
     """Return padding with which rounding down gives as many windows as rounding up would."""
     padding = list(window["padding"])
     for axis in (0, 1):
@@ -157,8 +167,9 @@ def _ceiling(
 
 def _pooled(builder: Builder, image: Activation, tensor: str, step: Step | None) -> Activation:
     batch, rows, columns, channels = builder.tensors[tensor].shape
-    shape = (batch, channels, rows, columns) if len(image.shape) == 4 else (
-        batch, channels, columns)  # fmt: skip
+    shape = (
+        (batch, channels, rows, columns) if len(image.shape) == 4 else (batch, channels, columns)
+    )
     return Activation(tensor, shape, "channels_last", step)
 
 
@@ -173,9 +184,15 @@ def max_pool(
 
 
 def average_pool(
-    builder: Builder, name: str, attributes: Attributes, x: Value | None, step: Step, output: str,
-    *, real: bool = False,
-) -> Activation:  # fmt: skip
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    x: Value | None,
+    step: Step,
+    output: str,
+    *,
+    real: bool = False,
+) -> Activation:
     """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it.
 
     ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).

@@ -18,9 +18,12 @@ _MAX_ELEMENTS = 1 << 28
 
 
 def check(
-    graph: Graph, problems: Problems | None = None, *, elsewhere: Iterable[str] = (),
+    graph: Graph,
+    problems: Problems | None = None,
+    *,
+    elsewhere: Iterable[str] = (),
     failed: Iterable[str] = (),
-) -> Graph:  # fmt: skip
+) -> Graph:
     """Check order, types, quantisation and shapes of every node.
 
     Returns the graph with an image dimension in front of every tensor.
@@ -106,7 +109,8 @@ def _check_state(graph: Graph, state: State, known: set[str]) -> None:
         if other.shape != tensor.shape or other.dtype != tensor.dtype:
             raise ModelError(
                 f"the state is {tensor.dtype} of shape {tensor.shape} and cannot become "
-                f"{other.dtype} of shape {other.shape}")  # fmt: skip
+                f"{other.dtype} of shape {other.shape}"
+            )
     if state.next not in known:
         raise ModelError("no layer computes the state for the next call")
 

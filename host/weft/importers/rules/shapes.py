@@ -59,9 +59,7 @@ def _slide(node: Node, size: Shape, kernel: Shape, dilation: Shape = (1, 1)) -> 
         padded = size[axis] + padding[2 * axis] + padding[2 * axis + 1]
         extent = (kernel[axis] - 1) * dilation[axis] + 1
         if extent > padded:
-            raise ModelError(
-                f"the kernel covers {extent} pixels, the padded input has {padded}"
-            )
+            raise ModelError(f"the kernel covers {extent} pixels, the padded input has {padded}")
         result.append((padded - extent) // stride[axis] + 1)
     return tuple(result)
 
@@ -183,10 +181,15 @@ def _transpose(graph: Graph, node: Node) -> Shape:
 
 def _slice(graph: Graph, node: Node) -> Shape:
     shape, begin, size = _input(graph, node), node.attributes["begin"], node.attributes["size"]
-    if not shape or not len(shape) == len(begin) == len(size) or any(
-        not 0 <= first <= first + count <= length or count < 1
-        for first, count, length in zip(begin[1:], size[1:], shape[1:], strict=True)
-    ) or (begin[0], size[0]) != (0, shape[0]):  # fmt: skip
+    if (
+        not shape
+        or not len(shape) == len(begin) == len(size)
+        or any(
+            not 0 <= first <= first + count <= length or count < 1
+            for first, count, length in zip(begin[1:], size[1:], shape[1:], strict=True)
+        )
+        or (begin[0], size[0]) != (0, shape[0])
+    ):
         raise ModelError(f"a slice of {size} from {begin} on does not fit shape {shape}")
     return tuple(size)
 
@@ -239,9 +242,18 @@ _RULES: dict[str, Callable[[Graph, Node], Shape]] = {
     "AVERAGE_POOL_2D": _pool,
     "MAX_POOL_2D": _pool,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
-    **dict.fromkeys((
-        "ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM", "SELECT",
-    ), _broadcast),
+    **dict.fromkeys(
+        (
+            "ADD",
+            "SUB",
+            "MUL",
+            "SQUARED_DIFFERENCE",
+            "MAXIMUM",
+            "MINIMUM",
+            "SELECT",
+        ),
+        _broadcast,
+    ),
     "CONCATENATION": _concatenation,
     "PAD": _pad,
     "RESHAPE": _reshape,
@@ -254,4 +266,4 @@ _RULES: dict[str, Callable[[Graph, Node], Shape]] = {
     "SOFTMAX": _softmax,
     "LOG_SOFTMAX": _softmax,
     "SVDF": _svdf,
-}  # fmt: skip
+}

@@ -13,9 +13,16 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 _ANY_TYPE = ("RESHAPE", "TRANSPOSE", "SLICE", "GATHER")
 # Values pass through unchanged or are compared, so all sides must mean the same numbers.
 _SAME_QUANTIZATION = (
-    "MAX_POOL_2D", "PAD", "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "MAXIMUM", "MINIMUM",
-    "REDUCE_MAX", "REDUCE_MIN", "SELECT",
-)  # fmt: skip
+    "MAX_POOL_2D",
+    "PAD",
+    "RESIZE_NEAREST_NEIGHBOR",
+    "RESIZE_BILINEAR",
+    "MAXIMUM",
+    "MINIMUM",
+    "REDUCE_MAX",
+    "REDUCE_MIN",
+    "SELECT",
+)
 _ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 _LARGEST = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
 
@@ -71,8 +78,13 @@ def check_types(graph: Graph, node: Node) -> None:
     if weighted:
         _check_weights(graph, node)
     _check_runtime(graph, node)
-    _check_scales([graph.tensors[n] for n in (*operands[:1], *node.inputs[1:2], *node.outputs)
-                   if n is not None])  # fmt: skip
+    _check_scales(
+        [
+            graph.tensors[n]
+            for n in (*operands[:1], *node.inputs[1:2], *node.outputs)
+            if n is not None
+        ]
+    )
     same = node.operator in _SAME_QUANTIZATION or (
         # LiteRT averages the integers themselves; ONNX Runtime averages real numbers.
         node.operator == "AVERAGE_POOL_2D" and graph.rounding != "onnxruntime"
@@ -129,9 +141,7 @@ def _check_runtime(graph: Graph, node: Node) -> None:
         abs(scale * 256 - 1) > 1e-3 or y.quantization.zero_point[0] != -128
     ):
         raise ModelError("the output of SOFTMAX must have scale 1/256 and zero point -128")
-    if node.operator == "LOG_SOFTMAX" and (
-        scale != 1 / 16 or y.quantization.zero_point[0] != 127
-    ):
+    if node.operator == "LOG_SOFTMAX" and (scale != 1 / 16 or y.quantization.zero_point[0] != 127):
         raise ModelError("the output of LOG_SOFTMAX must have scale 1/16 and zero point 127")
     if node.operator == "HARD_SWISH" and x.quantization.scale[0] / np.float32(128) > scale:
         raise ModelError("the output scale of HARD_SWISH is too fine")
@@ -159,7 +169,8 @@ def _check_scales(tensors: list[Tensor]) -> None:
 
 def _check_svdf(graph: Graph, node: Node) -> None:
     x, features, times, bias, state = (
-        None if name is None else graph.tensors[name] for name in node.inputs)
+        None if name is None else graph.tensors[name] for name in node.inputs
+    )
     if x is None or features is None or times is None or state is None:
         raise ModelError("SVDF must have an input, two kinds of weights and a state")
     _int8(x)
@@ -196,8 +207,11 @@ def _check_weights(graph: Graph, node: Node) -> None:
         raise ModelError(f"weights {weights.name} must have one scale, or one an output channel")
     bias = graph.tensors[node.inputs[2]] if len(node.inputs) > 2 and node.inputs[2] else None
     if bias is not None and (
-        bias.data is None or bias.shape != (channels,) or not (
-            bias.dtype == np.int32 or (bias.dtype == _FLOAT32 and graph.rounding == "onnxruntime"))
+        bias.data is None
+        or bias.shape != (channels,)
+        or not (
+            bias.dtype == np.int32 or (bias.dtype == _FLOAT32 and graph.rounding == "onnxruntime")
+        )
     ):
         raise ModelError(
             f"bias {bias.name} must be {channels} constant int32, not {bias.dtype} "

@@ -7,9 +7,18 @@ from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.windows import activation
 
 __all__ = [
-    "arg_max", "batch_matmul", "binary", "comparison", "concatenation", "gelu", "leaky_relu",
-    "reduction", "select", "softmax", "unary",
-]  # fmt: skip
+    "arg_max",
+    "batch_matmul",
+    "binary",
+    "comparison",
+    "concatenation",
+    "gelu",
+    "leaky_relu",
+    "reduction",
+    "select",
+    "softmax",
+    "unary",
+]
 
 
 def unary(layer: Layer) -> None:
@@ -80,8 +89,7 @@ def batch_matmul(layer: Layer) -> None:
     if not options.AdjY:
         matrix = matrix.T
     name = layer.add(matrix.shape, weights.quantization, np.ascontiguousarray(matrix))
-    layer.emit(
-        "FULLY_CONNECTED", (layer.input(0).name, name), activation="NONE", fixed_point=True)
+    layer.emit("FULLY_CONNECTED", (layer.input(0).name, name), activation="NONE", fixed_point=True)
 
 
 def softmax(layer: Layer) -> None:

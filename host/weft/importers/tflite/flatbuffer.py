@@ -21,9 +21,15 @@ __all__ = ["Operator", "Subgraph", "read_model", "well_formed"]
 _SCHEMA_VERSION = 3
 # Exceptions with which the flatbuffer reader answers to an offset or size that is wrong.
 _MALFORMED = (
-    struct.error, IndexError, TypeError, ValueError, AttributeError, OverflowError, KeyError,
+    struct.error,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    KeyError,
     MemoryError,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +113,15 @@ def _subgraph(graph: Any, codes: list[str], buffers: Buffers, data: bytes) -> Su
         inputs, outputs = indices(operator.InputsAsNumpy()), indices(operator.OutputsAsNumpy())
         used.update(inputs, outputs)
         kind = operator.BuiltinOptionsType()
-        operators.append(Operator(
-            codes[operator.OpcodeIndex()], inputs, outputs, operator.BuiltinOptions(),
-            kinds.get(kind, f"options {kind}")))  # fmt: skip
+        operators.append(
+            Operator(
+                codes[operator.OpcodeIndex()],
+                inputs,
+                outputs,
+                operator.BuiltinOptions(),
+                kinds.get(kind, f"options {kind}"),
+            )
+        )
     inputs, outputs = indices(graph.InputsAsNumpy()), indices(graph.OutputsAsNumpy())
     used.update(inputs, outputs)
     count = _count(graph.TensorsLength(), data, "tensors")

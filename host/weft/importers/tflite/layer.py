@@ -31,9 +31,13 @@ class Layer:
     """
 
     def __init__(
-        self, name: str, operator: Operator, tensors: tuple[RawTensor, ...], unsigned: set[str],
+        self,
+        name: str,
+        operator: Operator,
+        tensors: tuple[RawTensor, ...],
+        unsigned: set[str],
         rounding: str,
-    ):  # fmt: skip
+    ):
         self.name, self.operator, self.rounding = name, operator, rounding
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
@@ -111,9 +115,13 @@ class Layer:
             raise ModelError(f"option {fields[0]} of {self.kind} is not supported")
 
     def emit(
-        self, operator: str, inputs: tuple[str | None, ...], output: str | None = None,
-        outputs: tuple[str, ...] = (), **attributes: Any,
-    ) -> None:  # fmt: skip
+        self,
+        operator: str,
+        inputs: tuple[str | None, ...],
+        output: str | None = None,
+        outputs: tuple[str, ...] = (),
+        **attributes: Any,
+    ) -> None:
         """Add a node; the last one of a layer has the layer's name.
 
         ``outputs`` come behind ``output``.
@@ -126,9 +134,12 @@ class Layer:
         self.nodes.append(Node(operator, name, inputs, (output, *outputs), attributes))
 
     def add(
-        self, shape: tuple[int, ...], quantization: Quantization | None = None,
-        data: NDArray[Any] | None = None, dtype: Any = np.int8,
-    ) -> str:  # fmt: skip
+        self,
+        shape: tuple[int, ...],
+        quantization: Quantization | None = None,
+        data: NDArray[Any] | None = None,
+        dtype: Any = np.int8,
+    ) -> str:
         """Add a tensor between the nodes of the layer, or a constant, and return its name."""
         name = f"{self.output_name}/{len(self.tensors)}"
         while any(tensor.name == name for tensor in self._all):

@@ -10,9 +10,22 @@ from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.tensors import RawTensor
 
 __all__ = [
-    "Chain", "broadcast", "depth_to_space", "gather", "mirror_pad", "pack", "pad",
-    "pad_with", "reshape", "resize", "reverse", "space_to_depth", "tile", "transpose", "unpack",
-]  # fmt: skip
+    "Chain",
+    "broadcast",
+    "depth_to_space",
+    "gather",
+    "mirror_pad",
+    "pack",
+    "pad",
+    "pad_with",
+    "reshape",
+    "resize",
+    "reverse",
+    "space_to_depth",
+    "tile",
+    "transpose",
+    "unpack",
+]
 
 Shape = tuple[int, ...]
 
@@ -219,6 +232,8 @@ def resize(layer: Layer) -> None:
     names = {"RESIZE_BILINEAR": "Bilinear", "RESIZE_NEAREST_NEIGHBOR": "NearestNeighbor"}
     options = layer.options(f"Resize{names[layer.kind]}Options")
     layer.emit(
-        layer.kind, layer.names(1), align_corners=bool(options.AlignCorners),
+        layer.kind,
+        layer.names(1),
+        align_corners=bool(options.AlignCorners),
         half_pixel_centers=bool(options.HalfPixelCenters),
-    )  # fmt: skip
+    )

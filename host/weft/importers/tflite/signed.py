@@ -35,12 +35,14 @@ def with_signed_tensors(subgraph: Subgraph) -> Signed:
     edges = tuple(tensors[i].name for i in inputs), tuple(tensors[i].name for i in outputs)
     ends = {i for i in (*inputs, *outputs) if tensors[i].dtype == _UINT8}
     kept = {
-        i for i in ends
+        i
+        for i in ends
         if all(
             operator.name in _CONVERSIONS
-            for operator in subgraph.operators if i in (*operator.inputs, *operator.outputs)
+            for operator in subgraph.operators
+            if i in (*operator.inputs, *operator.outputs)
         )
-    }  # fmt: skip
+    }
     unsigned, before, after = set(), [], []
     for index, tensor in enumerate(tensors[:count]):
         if tensor.dtype != _UINT8 or index in kept:
@@ -69,7 +71,8 @@ def _signed(tensor: RawTensor) -> RawTensor:
     quantization = tensor.quantization
     if quantization is not None:
         quantization = Quantization(
-            quantization.scale, quantization.zero_point - 128, quantization.axis)
+            quantization.scale, quantization.zero_point - 128, quantization.axis
+        )
     data = tensor.data
     if data is not None:
         data = (data ^ np.uint8(128)).view(np.int8)

@@ -35,7 +35,8 @@ def strided(layer: Layer) -> None:
             chain.pick(axis, [first + length if first < 0 else first])
             continue
         part = slice(
-            None if masks[0] >> axis & 1 else first, None if masks[1] >> axis & 1 else last, step)
+            None if masks[0] >> axis & 1 else first, None if masks[1] >> axis & 1 else last, step
+        )
         chain.pick(axis, range(*part.indices(length)))
     chain.end(layer.output)
 

@@ -33,9 +33,12 @@ class Memory:
     def takes(self, kind: str) -> Callable[[Layer], None] | None:
         """Return what takes in an operator of ``kind``; None if it has nothing to do with state."""
         return {
-            "VAR_HANDLE": self._handle, "CALL_ONCE": self._call_once, "READ_VARIABLE": self._reads,
-            "ASSIGN_VARIABLE": self._assign, "SVDF": self._svdf,
-        }.get(kind)  # fmt: skip
+            "VAR_HANDLE": self._handle,
+            "CALL_ONCE": self._call_once,
+            "READ_VARIABLE": self._reads,
+            "ASSIGN_VARIABLE": self._assign,
+            "SVDF": self._svdf,
+        }.get(kind)
 
     @property
     def states(self) -> tuple[State, ...]:

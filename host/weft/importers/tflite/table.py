@@ -10,9 +10,18 @@ __all__ = ["Options", "unread"]
 
 # Fields that say what the tensors say already, or concern operators on float or int16 alone.
 _REDUNDANT = {
-    "NewShape", "SqueezeDims", "DepthMultiplier", "KeepNumDims", "AsymmetricQuantizeInputs",
-    "QuantizedBiasType", "PotScaleInt16", "OutputType", "OutType", "InDataType", "OutDataType",
-}  # fmt: skip
+    "NewShape",
+    "SqueezeDims",
+    "DepthMultiplier",
+    "KeepNumDims",
+    "AsymmetricQuantizeInputs",
+    "QuantizedBiasType",
+    "PotScaleInt16",
+    "OutputType",
+    "OutType",
+    "InDataType",
+    "OutDataType",
+}
 
 
 class Options:
@@ -50,10 +59,12 @@ def unread(operator: Operator, read: set[str]) -> list[str]:
     empty.Init(b"\x04\x00\x04\x00\x04\x00\x00\x00", 4)
     fields = [name for name, member in vars(type(table)).items() if _is_field(name, member)]
     found = [
-        name for name in fields
-        if name not in read | _REDUNDANT and name.removesuffix("Length") not in read | _REDUNDANT
+        name
+        for name in fields
+        if name not in read | _REDUNDANT
+        and name.removesuffix("Length") not in read | _REDUNDANT
         and getattr(table, name)() != getattr(empty, name)()
-    ]  # fmt: skip
+    ]
     vtable = table._tab.Pos - table._tab.Get(number_types.SOffsetTFlags, table._tab.Pos)
     count = (table._tab.Get(number_types.VOffsetTFlags, vtable) - 4) // 2
     newer = range(_known_fields(operator.options_kind), count)
@@ -86,6 +97,8 @@ def _open(operator: Operator, kind: str) -> Any:
 def _is_field(name: str, member: Any) -> bool:
     """Whether a member of a parser's class reads a scalar, or the length of a vector."""
     return (
-        inspect.isfunction(member) and name != "Init" and not name.endswith(("AsNumpy", "IsNone"))
+        inspect.isfunction(member)
+        and name != "Init"
+        and not name.endswith(("AsNumpy", "IsNone"))
         and len(inspect.signature(member).parameters) == 1
-    )  # fmt: skip
+    )

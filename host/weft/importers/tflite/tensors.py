@@ -14,10 +14,14 @@ __all__ = ["Buffers", "RawTensor", "enumeration", "indices", "read_tensor", "uni
 
 # TFLite's tensor types that a quantised model may hold.
 _TYPES = {
-    "FLOAT32": np.dtype(np.float32), "INT32": np.dtype(np.int32), "UINT8": np.dtype(np.uint8),
-    "INT64": np.dtype(np.int64), "BOOL": np.dtype(np.bool_), "INT16": np.dtype(np.int16),
+    "FLOAT32": np.dtype(np.float32),
+    "INT32": np.dtype(np.int32),
+    "UINT8": np.dtype(np.uint8),
+    "INT64": np.dtype(np.int64),
+    "BOOL": np.dtype(np.bool_),
+    "INT16": np.dtype(np.int16),
     "INT8": np.dtype(np.int8),
-}  # fmt: skip
+}
 _MAX_ELEMENTS = 1 << 28
 _MAX_RANK = 8
 
@@ -98,7 +102,8 @@ def read_tensor(tensor: Any, index: int, buffers: Buffers) -> RawTensor:
         constant = np.frombuffer(raw, dtype.newbyteorder("<")).reshape(shape)
     quantization = _quantization(tensor.Quantization(), name, shape)
     return RawTensor(
-        name, shape, dtype, type_name, quantization, constant, bool(tensor.IsVariable()))
+        name, shape, dtype, type_name, quantization, constant, bool(tensor.IsVariable())
+    )
 
 
 def _unpacked(raw: bytes, elements: int) -> bytes:

@@ -27,10 +27,21 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "SOFTMAX": arithmetic.softmax,
     "LEAKY_RELU": arithmetic.leaky_relu,
     "GELU": arithmetic.gelu,
-    **dict.fromkeys((
-        "LOGISTIC", "TANH", "ELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1", "QUANTIZE",
-        "DEQUANTIZE", "LOG_SOFTMAX",
-    ), arithmetic.unary),
+    **dict.fromkeys(
+        (
+            "LOGISTIC",
+            "TANH",
+            "ELU",
+            "HARD_SWISH",
+            "RELU",
+            "RELU6",
+            "RELU_N1_TO_1",
+            "QUANTIZE",
+            "DEQUANTIZE",
+            "LOG_SOFTMAX",
+        ),
+        arithmetic.unary,
+    ),
     **dict.fromkeys(functions.FUNCTIONS, functions.function),
     "PRELU": functions.prelu,
     "NEG": functions.negate,
@@ -55,4 +66,4 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "SPLIT_V": slices.split_into,
     "RESIZE_NEAREST_NEIGHBOR": moves.resize,
     "RESIZE_BILINEAR": moves.resize,
-}  # fmt: skip
+}

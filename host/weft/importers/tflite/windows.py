@@ -18,8 +18,11 @@ def activation(options: Options | None) -> str:
     if options is None:
         return "NONE"
     code = options.FusedActivationFunction
-    names = {value: name for name, value in vars(tflite.ActivationFunctionType).items()
-             if isinstance(value, int)}  # fmt: skip
+    names = {
+        value: name
+        for name, value in vars(tflite.ActivationFunctionType).items()
+        if isinstance(value, int)
+    }
     name = names.get(code, f"activation {code}")
     if name not in ("NONE", "RELU", "RELU_N1_TO_1", "RELU6"):
         raise ModelError(f"fused activation {name} is not supported")
@@ -58,9 +61,11 @@ def _window(layer: Layer, options: Options) -> dict[str, Any]:
     stride = (options.StrideH, options.StrideW)
     dilation = (options.DilationHFactor, options.DilationWFactor)
     return {
-        "stride": stride, "dilation": dilation, "activation": activation(options),
+        "stride": stride,
+        "dilation": dilation,
+        "activation": activation(options),
         "padding": _padding(options.Padding, size, kernel, stride, dilation),
-    }  # fmt: skip
+    }
 
 
 def convolution(layer: Layer) -> None:
@@ -85,9 +90,12 @@ def transposed(layer: Layer) -> None:
     stride = (options.StrideH, options.StrideW)
     _, weights, image, *bias = layer.names(4)
     layer.emit(
-        "TRANSPOSE_CONV", (image, weights, *bias), stride=stride,
-        padding=_padding(options.Padding, size, kernel, stride), activation=activation(options),
-    )  # fmt: skip
+        "TRANSPOSE_CONV",
+        (image, weights, *bias),
+        stride=stride,
+        padding=_padding(options.Padding, size, kernel, stride),
+        activation=activation(options),
+    )
 
 
 def fully_connected(layer: Layer) -> None:
@@ -103,6 +111,10 @@ def pool(layer: Layer) -> None:
     kernel = (options.FilterHeight, options.FilterWidth)
     stride = (options.StrideH, options.StrideW)
     layer.emit(
-        layer.kind, layer.names(1), kernel=kernel, stride=stride,
-        padding=_padding(options.Padding, size, kernel, stride), activation=activation(options),
-    )  # fmt: skip
+        layer.kind,
+        layer.names(1),
+        kernel=kernel,
+        stride=stride,
+        padding=_padding(options.Padding, size, kernel, stride),
+        activation=activation(options),
+    )

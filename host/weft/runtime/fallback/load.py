@@ -49,9 +49,7 @@ def load_in_parts(
         raise ModelError(f"{path} is malformed ({error}); {refusal}") from error
 
 
-def _read(
-    path: Path, rounding: str | None, shapes: Mapping[str, Sequence[int]] | None
-) -> File:
+def _read(path: Path, rounding: str | None, shapes: Mapping[str, Sequence[int]] | None) -> File:
     data = path.read_bytes()
     if data[4:8] == b"TFL3":
         return TfliteFile(data, path.stem, rounding or "reference")
@@ -97,11 +95,15 @@ def _outside(
 
     return Outside(
         runtime=file.runtime_name,
-        head=_part(file, split.head), tail=_part(file, split.tail),
-        head_layers=_describe(file, split.head), tail_layers=_describe(file, split.tail),
-        inputs=tuple(map(outer, file.inputs)), outputs=tuple(map(outer, file.outputs)),
-        inner_inputs=dict(zip(graph.inputs, inputs, strict=True)), inner_outputs=inner_outputs,
-    )  # fmt: skip
+        head=_part(file, split.head),
+        tail=_part(file, split.tail),
+        head_layers=_describe(file, split.head),
+        tail_layers=_describe(file, split.tail),
+        inputs=tuple(map(outer, file.inputs)),
+        outputs=tuple(map(outer, file.outputs)),
+        inner_inputs=dict(zip(graph.inputs, inputs, strict=True)),
+        inner_outputs=inner_outputs,
+    )
 
 
 def _part(file: File, part: tuple[int, ...]) -> Part | None:

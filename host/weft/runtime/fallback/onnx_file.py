@@ -27,9 +27,12 @@ class OnnxFile:
     runtime_name = "ONNX Runtime"
 
     def __init__(
-        self, data: bytes, name: str, rounding: str,
+        self,
+        data: bytes,
+        name: str,
+        rounding: str,
         shapes: Mapping[str, Sequence[int]] | None = None,
-    ):  # fmt: skip
+    ):
         import onnx
 
         self._onnx = onnx
@@ -61,7 +64,8 @@ class OnnxFile:
             made = tuple(name for name in node.output if name)
             self._layers.append(node)
             self.layers.append(
-                Layer(node.name, node.op_type, sources, made, node.op_type in _HEAVY))
+                Layer(node.name, node.op_type, sources, made, node.op_type in _HEAVY)
+            )
         self.outputs = {name: self._source.get(name, name) for name in self._outputs}
         self._types = self._probe()
 
@@ -141,14 +145,16 @@ class OnnxFile:
         known = set(self._outputs)
         made = dict.fromkeys(name for layer in self.layers for name in layer.outputs)
         model.graph.output.extend(
-            self._onnx.ValueInfoProto(name=name) for name in made if name not in known)
+            self._onnx.ValueInfoProto(name=name) for name in made if name not in known
+        )
         session = self._session(model.SerializeToString())
         names = [output.name for output in session.get_outputs()]
         values = dict(zip(names, self._run(session, feeds), strict=True))
         return {
-            name: (value.dtype, value.shape) for name, value in {**feeds, **values}.items()
+            name: (value.dtype, value.shape)
+            for name, value in {**feeds, **values}.items()
             if isinstance(value, np.ndarray)
-        }  # fmt: skip
+        }
 
     def _session(self, data: bytes) -> Any:
         options = self._runtime.SessionOptions()
@@ -156,7 +162,8 @@ class OnnxFile:
         # Without it, int8 activations on x86 leave some convolutions in float32.
         options.add_session_config_entry("session.qdqisint8allowed", "1")
         return self._attempt(
-            self._runtime.InferenceSession, data, options, providers=["CPUExecutionProvider"])
+            self._runtime.InferenceSession, data, options, providers=["CPUExecutionProvider"]
+        )
 
     def _run(self, session: Any, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
         return self._attempt(session.run, None, dict(feeds))
@@ -186,5 +193,6 @@ def _import_runtime() -> Any:
         import onnxruntime
     except ImportError:
         raise ModelError(
-            "the fallback for ONNX models needs ONNX Runtime: pip install onnxruntime") from None
+            "the fallback for ONNX models needs ONNX Runtime: pip install onnxruntime"
+        ) from None
     return onnxruntime

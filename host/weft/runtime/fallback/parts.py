@@ -55,8 +55,10 @@ class Outside:
         """Return the middle's ``graph`` with the inputs and outputs of the whole model."""
         tensors = {**{t.name: t for t in (*self.inputs, *self.outputs)}, **graph.tensors}
         return graph.replace(
-            tensors=tensors, inputs=tuple(t.name for t in self.inputs),
-            outputs=tuple(t.name for t in self.outputs))
+            tensors=tensors,
+            inputs=tuple(t.name for t in self.inputs),
+            outputs=tuple(t.name for t in self.outputs),
+        )
 
     def run(self, feeds: Mapping[str, NDArray[Any]], middle: Part) -> Arrays:
         """Run one image: head, ``middle``, tail; return every tensor that became known."""

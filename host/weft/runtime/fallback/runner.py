@@ -55,9 +55,10 @@ class FallbackRunner:
     def layers(self, run: Run, differences: Mapping[str, int]) -> list[LayerProfile]:
         """Return a row per layer, in the order head, middle, tail."""
         return [
-            *map(self._row, self._outside.head_layers), *self._inner.layers(run, differences),
+            *map(self._row, self._outside.head_layers),
+            *self._inner.layers(run, differences),
             *map(self._row, self._outside.tail_layers),
-        ]  # fmt: skip
+        ]
 
     def check(self) -> None:
         """Raise :class:`LinkError` where this process may not use the device."""
@@ -69,7 +70,13 @@ class FallbackRunner:
 
     def _row(self, layer: FallbackLayer) -> LayerProfile:
         return LayerProfile(
-            name=layer.name, operator=layer.operator, where="host",
-            reason=f"fallback: {self._outside.runtime}", output_shape=layer.output_shape, macs=0,
-            cycles=None if self.program is None else 0, predicted_cycles=0,
-            multipliers=self.config.multipliers)
+            name=layer.name,
+            operator=layer.operator,
+            where="host",
+            reason=f"fallback: {self._outside.runtime}",
+            output_shape=layer.output_shape,
+            macs=0,
+            cycles=None if self.program is None else 0,
+            predicted_cycles=0,
+            multipliers=self.config.multipliers,
+        )

@@ -63,7 +63,8 @@ def split_layers(
     if between:
         raise ModelError(
             f"{', '.join(between)}: not at the head or tail of the network but between layers "
-            "with weights, where --fallback does not help")
+            "with weights, where --fallback does not help"
+        )
     _grow(layers, head, before, after, is_cut)
     _grow(layers, tail, after, before, is_cut)
     if head & tail or len(head | tail) == len(layers):
@@ -77,8 +78,7 @@ def edges(layers: Sequence[Layer], part: Iterable[int]) -> tuple[list[str], list
     inside = set(part)
     made = {name for i in inside for name in layers[i].outputs}
     read = dict.fromkeys(name for i in sorted(inside) for name in layers[i].inputs)
-    elsewhere = {
-        name for i, layer in enumerate(layers) if i not in inside for name in layer.inputs}
+    elsewhere = {name for i, layer in enumerate(layers) if i not in inside for name in layer.inputs}
     given = [name for i in sorted(inside) for name in layers[i].outputs if name in elsewhere]
     return [name for name in read if name not in made], given
 
@@ -104,9 +104,12 @@ def _reach(start: set[int], neighbours: Sequence[set[int]]) -> set[int]:
 
 
 def _grow(
-    layers: Sequence[Layer], part: set[int], outwards: Sequence[set[int]],
-    inwards: Sequence[set[int]], is_cut: Callable[[str], bool],
-) -> None:  # fmt: skip
+    layers: Sequence[Layer],
+    part: set[int],
+    outwards: Sequence[set[int]],
+    inwards: Sequence[set[int]],
+    is_cut: Callable[[str], bool],
+) -> None:
     """Add layers beyond the inner edge of ``part`` until only cuttable tensors cross it.
 
     ``part`` is closed under ``outwards`` (towards the model's edge), before and after.

@@ -42,8 +42,7 @@ class TfliteFile:
             outputs = tuple(model.tensors[i].name for i in operator.outputs if i >= 0)
             reads = tuple(model.tensors[i].name for i in operator.inputs if i in made and i >= 0)
             label = outputs[0].split(";")[0] if outputs else f"{operator.name} {index}"
-            self.layers.append(
-                Layer(label, operator.name, reads, outputs, operator.name in _HEAVY))
+            self.layers.append(Layer(label, operator.name, reads, outputs, operator.name in _HEAVY))
 
     def find(self, names: Iterable[str]) -> set[int]:
         """Return the layers that the importer calls ``names``, or that touch such a tensor."""
@@ -86,7 +85,8 @@ class TfliteFile:
         kind = kinds.BUILTIN_REF if reference else kinds.AUTO
         try:
             interpreter = self._interpreter.Interpreter(
-                model_content=data, experimental_op_resolver_type=kind, num_threads=1)
+                model_content=data, experimental_op_resolver_type=kind, num_threads=1
+            )
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"LiteRT refuses {self._name}: {error}") from error
@@ -111,5 +111,6 @@ def _import_runtime() -> tuple[Any, Any]:
         from ai_edge_litert import interpreter, schema_py_generated
     except ImportError:
         raise ModelError(
-            "the fallback for .tflite models needs LiteRT: pip install ai-edge-litert") from None
+            "the fallback for .tflite models needs LiteRT: pip install ai-edge-litert"
+        ) from None
     return schema_py_generated, interpreter

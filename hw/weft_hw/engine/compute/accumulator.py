@@ -53,19 +53,24 @@ class Accumulators(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        sums = data.ArrayLayout(
-            data.ArrayLayout(sum_shape(config), config.columns), config.pixels)
-        super().__init__({
-            "step": In(step_layout(config)),
-            "sums": In(sums),
-            "maximum": In(1),
-            "done": Out(step_layout(config)),
-            "results": Out(results_layout(config)),
-            **({
-                "excess": In(data.ArrayLayout(sum_shape(config), config.pixels)),
-                "total_excess": Out(data.ArrayLayout(signed(32), config.pixels)),
-            } if config.paired else {}),
-        })
+        sums = data.ArrayLayout(data.ArrayLayout(sum_shape(config), config.columns), config.pixels)
+        super().__init__(
+            {
+                "step": In(step_layout(config)),
+                "sums": In(sums),
+                "maximum": In(1),
+                "done": Out(step_layout(config)),
+                "results": Out(results_layout(config)),
+                **(
+                    {
+                        "excess": In(data.ArrayLayout(sum_shape(config), config.pixels)),
+                        "total_excess": Out(data.ArrayLayout(signed(32), config.pixels)),
+                    }
+                    if config.paired
+                    else {}
+                ),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -77,7 +82,8 @@ class Accumulators(wiring.Component):
                 valid, first = delay(m, Cat(valid, first), 1, name=f"step_p{p}", apart=True)
             if self.config.paired:
                 m.submodules[f"p{p}_excess"] = accumulator = self.tech.accumulator(
-                    sum_shape(self.config))
+                    sum_shape(self.config)
+                )
                 m.d.comb += [
                     accumulator.value.eq(self.excess[p]),
                     accumulator.enable.eq(valid),
@@ -87,16 +93,17 @@ class Accumulators(wiring.Component):
             for column in range(self.config.columns):
                 value = self.sums[p][column]
                 m.submodules[f"p{p}_c{column}"] = accumulator = self.tech.accumulator(
-                    sum_shape(self.config), dsp=self.config.compact, dense=self.config.paired)
+                    sum_shape(self.config), dsp=self.config.compact, dense=self.config.paired
+                )
                 total = accumulator.total
                 larger = Signal(name=f"larger_p{p}_c{column}")
                 # A maximum is replaced or kept, so that only sums pass through the adder.
                 m.d.comb += [
                     larger.eq(
-                        value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed()),
+                        value[:_MAXIMUM_BITS].as_signed() > total[:_MAXIMUM_BITS].as_signed()
+                    ),
                     accumulator.value.eq(value),
-                    accumulator.enable.eq(
-                        valid & (first | ~self.maximum | larger)),
+                    accumulator.enable.eq(valid & (first | ~self.maximum | larger)),
                     accumulator.add.eq(~first & ~self.maximum),
                     self.results[p][column].eq(total),
                 ]

@@ -59,25 +59,36 @@ class SystolicArray(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        self.latency = (
-            len(config.stages) + config.columns // config.tile + READ_LATENCY + 2)
+        self.latency = len(config.stages) + config.columns // config.tile + READ_LATENCY + 2
         words = data.ArrayLayout(signed(8), config.columns)
-        super().__init__({
-            "step": In(step_layout(config)),
-            "weight_address": In(range(config.weight_words)),
-            "depthwise": In(1),
-            "own": In(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
-            "o_step": Out(step_layout(config)),
-            "sums": Out(data.ArrayLayout(
-                data.ArrayLayout(sum_shape(config), config.columns), config.pixels)),
-            **({"excess": Out(data.ArrayLayout(sum_shape(config), config.pixels))}
-               if config.paired else {}),
-            "load": In(wiring.Signature({
-                "enable": Out(1),
-                "address": Out(range(config.weight_words * config.columns)),
-                "weights": Out(config.rows * 8),
-            })),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "step": In(step_layout(config)),
+                "weight_address": In(range(config.weight_words)),
+                "depthwise": In(1),
+                "own": In(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
+                "o_step": Out(step_layout(config)),
+                "sums": Out(
+                    data.ArrayLayout(
+                        data.ArrayLayout(sum_shape(config), config.columns), config.pixels
+                    )
+                ),
+                **(
+                    {"excess": Out(data.ArrayLayout(sum_shape(config), config.pixels))}
+                    if config.paired
+                    else {}
+                ),
+                "load": In(
+                    wiring.Signature(
+                        {
+                            "enable": Out(1),
+                            "address": Out(range(config.weight_words * config.columns)),
+                            "weights": Out(config.rows * 8),
+                        }
+                    )
+                ),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -94,50 +105,64 @@ class SystolicArray(wiring.Component):
         for stage in range(1, len(config.stages)):
             addresses.append(hand_on(addresses[-1], name=f"address_s{stage}"))
             depthwise.append(hand_on(depthwise[-1], name=f"depthwise_s{stage}"))
-        crossing = [[self.own[p][row][0] for row in range(config.rows)]
-                    for p in range(config.pixels)]
+        crossing = [
+            [self.own[p][row][0] for row in range(config.rows)] for p in range(config.pixels)
+        ]
 
         for tile in range(tiles):
             if tile:
-                addresses = [hand_on(a, name=f"address_t{tile}_s{s}")
-                             for s, a in enumerate(addresses)]
-                crossing = [[delay(m, a, 1, name=f"crossing_p{p}_t{tile}_r{r}")
-                             for r, a in enumerate(rows)] for p, rows in enumerate(crossing)]
-            depthwise = [hand_on(d, name=f"depthwise_t{tile}_s{s}")
-                         for s, d in enumerate(depthwise)]
+                addresses = [
+                    hand_on(a, name=f"address_t{tile}_s{s}") for s, a in enumerate(addresses)
+                ]
+                crossing = [
+                    [delay(m, a, 1, name=f"crossing_p{p}_t{tile}_r{r}") for r, a in enumerate(rows)]
+                    for p, rows in enumerate(crossing)
+                ]
+            depthwise = [
+                hand_on(d, name=f"depthwise_t{tile}_s{s}") for s, d in enumerate(depthwise)
+            ]
             if not config.compact:  # whose weights stand at the host port long enough
                 enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
                 address = delay(m, address, 1, name=f"load_address_t{tile}")
                 weights = delay(m, weights, 1, name=f"load_weights_t{tile}")
             first = tile * config.tile
             m.submodules[f"weights_{tile}"] = memory = self.tech.weight_column(
-                rows=config.rows, depth=config.weight_words, columns=config.tile,
-                at_once=1 + config.paired)
+                rows=config.rows,
+                depth=config.weight_words,
+                columns=config.tile,
+                at_once=1 + config.paired,
+            )
             m.d.comb += [
-                memory.write_address.eq(address[column_bits:]), memory.write_data.eq(weights),
+                memory.write_address.eq(address[column_bits:]),
+                memory.write_data.eq(weights),
             ]
             for row in range(config.rows):
                 m.d.comb += memory.read_address[row].eq(addresses[config.lag(row)])
             for column in range(first, first + config.tile):
                 m.d.comb += memory.write_enable[column - first].eq(
-                    enable & (address[:column_bits] == column))
+                    enable & (address[:column_bits] == column)
+                )
             weights_read, select = [*memory.read_data], depthwise
             for p in range(config.pixels):
                 if p:
-                    weights_read = [delay(m, w, 1, name=f"weight_p{p}_t{tile}_{index}")
-                                    for index, w in enumerate(weights_read)]
-                    select = [hand_on(d, name=f"depthwise_p{p}_t{tile}_s{s}")
-                              for s, d in enumerate(select)]
+                    weights_read = [
+                        delay(m, w, 1, name=f"weight_p{p}_t{tile}_{index}")
+                        for index, w in enumerate(weights_read)
+                    ]
+                    select = [
+                        hand_on(d, name=f"depthwise_p{p}_t{tile}_s{s}")
+                        for s, d in enumerate(select)
+                    ]
                 for column in range(first, first + config.tile):
-                    words = weights_read[(column - first) * config.rows:][:config.rows]
+                    words = weights_read[(column - first) * config.rows :][: config.rows]
                     total = self._column(m, p, tile, column, crossing[p], select, words)
                     m.d.comb += self.sums[p][column].eq(
-                        delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}"))
+                        delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}")
+                    )
             if config.paired and not tile:
                 for p in range(config.pixels):
                     excess = self._excess(m, p, crossing[p])
-                    m.d.comb += self.excess[p].eq(
-                        delay(m, excess, tiles - 1, name=f"excess_p{p}"))
+                    m.d.comb += self.excess[p].eq(delay(m, excess, tiles - 1, name=f"excess_p{p}"))
         return m
 
     def _column(self, m, pixel, tile, column, crossing, depthwise, weights):
@@ -156,14 +181,16 @@ class SystolicArray(wiring.Component):
                 for place, row in enumerate(rows):
                     m.d.comb += [
                         element.crossing[place].eq(crossing[row]),
-                        element.own[place].eq(own[place]), element.weight[place].eq(weights[row]),
+                        element.own[place].eq(own[place]),
+                        element.weight[place].eq(weights[row]),
                     ]
             else:
                 element = ProcessingElement(config, self.tech, dsp=dsp)
                 activation = Mux(depthwise[stage], own[0], crossing[rows[0]])
                 m.d.comb += [
                     element.activation.eq(
-                        delay(m, activation, int(not config.paired), name=f"activation_{name}")),
+                        delay(m, activation, int(not config.paired), name=f"activation_{name}")
+                    ),
                     element.weight.eq(weights[rows[0]]),
                 ]
             m.submodules[f"pe_{name}"] = element
@@ -180,7 +207,8 @@ class SystolicArray(wiring.Component):
             element = ProcessingElement(self.config, self.tech, dsp=False)
             m.submodules[f"excess_p{pixel}_r{rows[0]}"] = element
             m.d.comb += [
-                element.activation.eq(crossing[rows[0]]), element.weight.eq(crossing[rows[1]]),
+                element.activation.eq(crossing[rows[0]]),
+                element.weight.eq(crossing[rows[1]]),
                 element.sum_in.eq(total),
             ]
             total = element.sum_out

@@ -61,24 +61,26 @@ class Feeder(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         column = column_layout(config)
-        super().__init__({
-            "columns": In(stream.Signature(column)),
-            "begin": In(1),
-            "enable": In(1),
-            "weight_base": In(range(config.weight_words)),
-            "last_beats": In(widths(DESCRIPTOR)["last_beats"]),
-            **({"depthwise": In(1)} if config.paired else {}),
-            "step": Out(step_layout(config)),
-            "weight_address": Out(range(config.weight_words)),
-            "push": Out(1),
-            "pixel": Out(column["pixel"].shape),
-            "words": Out(column["words"].shape),
-            "every": Out(1),
-            "start": Out(config.columns // config.tile),
-            "channels": Out(1),
-            "waits_output": Out(1),
-            "empty": Out(1),
-        })
+        super().__init__(
+            {
+                "columns": In(stream.Signature(column)),
+                "begin": In(1),
+                "enable": In(1),
+                "weight_base": In(range(config.weight_words)),
+                "last_beats": In(widths(DESCRIPTOR)["last_beats"]),
+                **({"depthwise": In(1)} if config.paired else {}),
+                "step": Out(step_layout(config)),
+                "weight_address": Out(range(config.weight_words)),
+                "push": Out(1),
+                "pixel": Out(column["pixel"].shape),
+                "words": Out(column["words"].shape),
+                "every": Out(1),
+                "start": Out(config.columns // config.tile),
+                "channels": Out(1),
+                "waits_output": Out(1),
+                "empty": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -104,7 +106,8 @@ class Feeder(wiring.Component):
             self.empty.eq(~complete),
             # The second row of a pair is still to take a depthwise window a cycle after the first.
             self.columns.ready.eq(
-                ~complete | (start & ~self.depthwise if config.paired else start)),
+                ~complete | (start & ~self.depthwise if config.paired else start)
+            ),
         ]
 
         # Columns.
@@ -116,8 +119,7 @@ class Feeder(wiring.Component):
         ]
         m.d.comb += [
             self.words.eq(delay(m, column.words, 1, name="words")),
-            self.start.eq(delay(m, start.replicate(len(self.start)), 1, name="starts",
-                                apart=True)),
+            self.start.eq(delay(m, start.replicate(len(self.start)), 1, name="starts", apart=True)),
         ]
         with m.If(start):
             m.d.sync += complete.eq(0)
@@ -134,7 +136,8 @@ class Feeder(wiring.Component):
         ]
         with m.If(start):
             m.d.sync += [
-                running.eq(window), left.eq(window.steps_minus_1),
+                running.eq(window),
+                left.eq(window.steps_minus_1),
                 idle.eq(window.steps_minus_1 == 0),
             ]
         with m.Elif(~idle):
@@ -166,15 +169,21 @@ class Feeder(wiring.Component):
             m.d.sync += results.eq(window_results)
         with m.If(taken):
             m.d.sync += covers.eq(
-                Mux(start, window_results, results) <= column.window.steps_minus_1)
+                Mux(start, window_results, results) <= column.window.steps_minus_1
+            )
         ended = self.step.last
         leaving, left_over = Mux(ended, results, cooling), Signal.like(cooling)
         m.d.comb += left_over.eq(Mux(leaving == 0, 0, leaving - 1))
         # `cooling <= window.steps_minus_1` of the next cycle, so that a start is decided at once.
         m.d.sync += [
             cooling.eq(left_over),
-            cooled.eq(Mux(taken, left_over <= column.window.steps_minus_1,
-                          left_over <= window.steps_minus_1)),
+            cooled.eq(
+                Mux(
+                    taken,
+                    left_over <= column.window.steps_minus_1,
+                    left_over <= window.steps_minus_1,
+                )
+            ),
         ]
 
         # Weights: a group's are read again for each column of the output row.

@@ -60,20 +60,25 @@ class ProcessingElement(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
         self.tech, self.dsp, self.dense = tech, dsp, config.paired
-        super().__init__({
-            "activation": In(signed(8)),
-            "weight": In(signed(8)),
-            "sum_in": In(sum_shape(config)),
-            "sum_out": Out(sum_shape(config)),
-        })
+        super().__init__(
+            {
+                "activation": In(signed(8)),
+                "weight": In(signed(8)),
+                "sum_in": In(sum_shape(config)),
+                "sum_out": Out(sum_shape(config)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.multiply_add = multiplier = self.tech.multiply_add(
-            self.sum_in.shape(), dsp=self.dsp, dense=self.dense)
+            self.sum_in.shape(), dsp=self.dsp, dense=self.dense
+        )
         m.d.comb += [
-            multiplier.a.eq(self.activation), multiplier.b.eq(self.weight),
-            multiplier.addend.eq(self.sum_in), self.sum_out.eq(multiplier.o),
+            multiplier.a.eq(self.activation),
+            multiplier.b.eq(self.weight),
+            multiplier.addend.eq(self.sum_in),
+            self.sum_out.eq(multiplier.o),
         ]
         return m
 
@@ -111,14 +116,16 @@ class PairElement(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable, *, dsp: bool = True):
         self.tech, self.dsp = tech, dsp
-        super().__init__({
-            "crossing": In(signed(8)).array(2),
-            "own": In(signed(8)).array(2),
-            "weight": In(signed(8)).array(2),
-            "depthwise": In(1),
-            "sum_in": In(sum_shape(config)),
-            "sum_out": Out(sum_shape(config)),
-        })
+        super().__init__(
+            {
+                "crossing": In(signed(8)).array(2),
+                "own": In(signed(8)).array(2),
+                "weight": In(signed(8)).array(2),
+                "depthwise": In(1),
+                "sum_in": In(sum_shape(config)),
+                "sum_out": Out(sum_shape(config)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

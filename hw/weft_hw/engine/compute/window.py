@@ -54,16 +54,18 @@ class WindowFormer(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         words = data.ArrayLayout(signed(8), config.columns)
-        super().__init__({
-            "push": In(1),
-            "every": In(1),
-            "pixel": In(pixel_shape(config)),
-            "words": In(data.ArrayLayout(config.columns * 8, config.fetch_rows)),
-            "start": In(config.columns // config.tile),
-            "channels": In(1),
-            **({"depthwise": In(1)} if config.paired else {}),
-            "own": Out(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
-        })
+        super().__init__(
+            {
+                "push": In(1),
+                "every": In(1),
+                "pixel": In(pixel_shape(config)),
+                "words": In(data.ArrayLayout(config.columns * 8, config.fetch_rows)),
+                "start": In(config.columns // config.tile),
+                "channels": In(1),
+                **({"depthwise": In(1)} if config.paired else {}),
+                "own": Out(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -86,7 +88,7 @@ class WindowFormer(wiring.Component):
                 if p:
                     control = delay(m, control, 1, name=f"control_{name}", apart=True)
                 start, (channels, push, every) = control[:tiles], control[tiles:][:3]
-                pixel, shift = control[tiles + 3:][:len(self.pixel)], Const(1, 1)
+                pixel, shift = control[tiles + 3 :][: len(self.pixel)], Const(1, 1)
                 if config.paired:
                     depthwise = control[-1]
                     shift = ~depthwise
@@ -96,8 +98,9 @@ class WindowFormer(wiring.Component):
                 pushed = Signal(name=f"pushed_{name}")
                 m.d.comb += pushed.eq(push & (every | (pixel == p)))
                 feed = self._channel_bytes(m, row, p)
-                pending = self._row(m, name, self.own[p][row], pushed, start, channels, shift,
-                                    previous[p], feed)  # fmt: skip
+                pending = self._row(
+                    m, name, self.own[p][row], pushed, start, channels, shift, previous[p], feed
+                )
                 # A row of the next stage is pushed a cycle later, what this one held until then.
                 previous[p] = pending
                 if self._lag(row + 1) > self._lag(row):
@@ -114,8 +117,9 @@ class WindowFormer(wiring.Component):
         if row >= config.channel_rows:
             return None
         word = Mux(self.every, self.words[pixel], self.words[0]) if pixel else self.words[0]
-        chosen = Cat(word.word_select(index, 8)
-                     for index in range(row, config.columns, config.channel_rows))
+        chosen = Cat(
+            word.word_select(index, 8) for index in range(row, config.columns, config.channel_rows)
+        )
         return delay(m, chosen, self._lag(row) + pixel, name=f"feed_p{pixel}_r{row}")
 
     def _row(self, m, name, own, pushed, start, channels, shift, word, feed):
@@ -129,7 +133,7 @@ class WindowFormer(wiring.Component):
             pending_feed = Signal(len(feed), name=f"pending_feed_{name}")
             with m.If(pushed):
                 m.d.sync += pending_feed.eq(feed)
-            window = Mux(channels, Cat(pending_feed, pending[len(feed):]), pending)
+            window = Mux(channels, Cat(pending_feed, pending[len(feed) :]), pending)
         kept, bits = Mux(shift, active >> 8, 0), len(word) // len(start)
         for tile, starts in enumerate(start):
             part = slice(tile * bits, (tile + 1) * bits)

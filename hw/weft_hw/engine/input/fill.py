@@ -52,17 +52,19 @@ class Fill(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         rows = descriptor_layout(config)["in_height"].shape
-        super().__init__({
-            "begin": In(1),
-            "descriptor": In(descriptor_layout(config)),
-            "low_row": In(rows),
-            "rows_ready": In(rows),
-            "read_enable": Out(1),
-            "read_address": Out(range(config.activation_words)),
-            "read_words": In(data.ArrayLayout(config.columns * 8, config.fill_words)),
-            "write": Out(line_write(config)).array(config.fill_words),
-            "filled_rows": Out(rows),
-        })
+        super().__init__(
+            {
+                "begin": In(1),
+                "descriptor": In(descriptor_layout(config)),
+                "low_row": In(rows),
+                "rows_ready": In(rows),
+                "read_enable": Out(1),
+                "read_address": Out(range(config.activation_words)),
+                "read_words": In(data.ArrayLayout(config.columns * 8, config.fill_words)),
+                "write": Out(line_write(config)).array(config.fill_words),
+                "filled_rows": Out(rows),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -85,8 +87,10 @@ class Fill(wiring.Component):
         m.d.sync += capacity.eq((config.line_banks * config.line_words) >> descriptor.row_bits)
         allowed = Signal()
         m.d.comb += allowed.eq(
-            (row < descriptor.fill_rows) & (row < self.rows_ready)
-            & ((row - self.low_row).as_signed() < capacity))
+            (row < descriptor.fill_rows)
+            & (row < self.rows_ready)
+            & ((row - self.low_row).as_signed() < capacity)
+        )
 
         with m.FSM():
             with m.State("WAIT"), m.If(allowed & ~self.begin):
@@ -94,7 +98,8 @@ class Fill(wiring.Component):
             with m.State("COPY"):
                 m.d.comb += self.read_enable.eq(1)
                 m.d.sync += [
-                    address.eq(address + 1 + both), word.eq(word + 1 + both),
+                    address.eq(address + 1 + both),
+                    word.eq(word + 1 + both),
                     left.eq(left - 1 - both),
                 ]
                 with m.If(last | self.begin):
@@ -105,13 +110,22 @@ class Fill(wiring.Component):
         # Where the words go, at the time they arrive.
         slot = (row >> bank_bits) << descriptor.row_bits
         for index, write in enumerate(self.write):
-            place = Signal(data.StructLayout({
-                "enable": 1, "bank": write.bank.shape(), "address": write.address.shape(),
-            }), name=f"place_{index}")
+            place = Signal(
+                data.StructLayout(
+                    {
+                        "enable": 1,
+                        "bank": write.bank.shape(),
+                        "address": write.address.shape(),
+                    }
+                ),
+                name=f"place_{index}",
+            )
             column = Signal.like(word, name=f"column_{index}")
             m.d.comb += [
-                column.eq(word), place.enable.eq(self.read_enable & ~second),
-                place.bank.eq(row[:bank_bits]), place.address.eq(slot | column),
+                column.eq(word),
+                place.enable.eq(self.read_enable & ~second),
+                place.bank.eq(row[:bank_bits]),
+                place.address.eq(slot | column),
             ]
             if index:
                 m.d.comb += [
@@ -122,8 +136,10 @@ class Fill(wiring.Component):
                 m.d.comb += place.bank.eq(row[:bank_bits] ^ (column[0] << (bank_bits - 1)))
             arrived = delay(m, place, ACCESS_LATENCY, name=f"arrived_{index}")
             m.d.comb += [
-                write.enable.eq(arrived.enable), write.bank.eq(arrived.bank),
-                write.address.eq(arrived.address), write.data.eq(self.read_words[index]),
+                write.enable.eq(arrived.enable),
+                write.bank.eq(arrived.bank),
+                write.address.eq(arrived.address),
+                write.data.eq(self.read_words[index]),
             ]
         # A row counts once its last word can be read back; one of the layer before never does.
         ends = Signal(ACCESS_LATENCY + 1)
@@ -132,7 +148,10 @@ class Fill(wiring.Component):
             m.d.sync += self.filled_rows.eq(self.filled_rows + 1)
         with m.If(self.begin):
             m.d.sync += [
-                address.eq(descriptor.in_base), left.eq(descriptor.row_words), row.eq(0),
-                word.eq(0), self.filled_rows.eq(0),
+                address.eq(descriptor.in_base),
+                left.eq(descriptor.row_words),
+                row.eq(0),
+                word.eq(0),
+                self.filled_rows.eq(0),
             ]
         return m

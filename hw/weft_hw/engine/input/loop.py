@@ -41,5 +41,7 @@ class Loop:
 
     def step(self) -> list:
         """Return the statements that begin the next pass, after the last one the first."""
-        return [self._left.eq(Mux(self.last, self._most, self._left - 1)),
-                self.last.eq(Mux(self.last, self._single, self._left == 1))]  # fmt: skip
+        return [
+            self._left.eq(Mux(self.last, self._most, self._left - 1)),
+            self.last.eq(Mux(self.last, self._single, self._left == 1)),
+        ]

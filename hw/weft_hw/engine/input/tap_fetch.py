@@ -54,17 +54,19 @@ class TapFetch(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         address = (config.line_words - 1).bit_length()
-        super().__init__({
-            "descriptor": In(descriptor_layout(config)),
-            "issue": In(1),
-            "room": Out(1, init=1),  # pyright: ignore[reportCallIssue]
-            "empty": Out(1),
-            "valid": In(1),
-            "fetch": In(fetch_layout(config)),
-            "read_address": Out(data.ArrayLayout(address, config.line_banks)),
-            "read_data": In(data.ArrayLayout(config.columns * 8, config.line_banks)),
-            "o": Out(stream.Signature(column_layout(config))),
-        })
+        super().__init__(
+            {
+                "descriptor": In(descriptor_layout(config)),
+                "issue": In(1),
+                "room": Out(1, init=1),  # pyright: ignore[reportCallIssue]
+                "empty": Out(1),
+                "valid": In(1),
+                "fetch": In(fetch_layout(config)),
+                "read_address": Out(data.ArrayLayout(address, config.line_banks)),
+                "read_data": In(data.ArrayLayout(config.columns * 8, config.line_banks)),
+                "o": Out(stream.Signature(column_layout(config))),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -77,25 +79,35 @@ class TapFetch(wiring.Component):
             return value if config.compact else delay(m, value, cycles, name=name)
 
         # Cycle 1: rows of the other tap rows (or pixels), and what is padding.
-        rows = [Signal.like(self.fetch.row, name=f"row_{i}", reset_less=True)
-                for i in range(config.fetch_rows)]
+        rows = [
+            Signal.like(self.fetch.row, name=f"row_{i}", reset_less=True)
+            for i in range(config.fetch_rows)
+        ]
         step = Mux(self.fetch.every, descriptor.stride_y, descriptor.row_step)
         column_inside = Signal()
         place, quarter = Signal.like(self.fetch.unit), Signal(2)  # word in the row, where in it
         for i, row in enumerate(rows):
             stage += row.eq(self.fetch.row + i * step)
         stage += [
-            column_inside.eq((self.fetch.column >= 0)
-                             & (self.fetch.column < descriptor.in_width)),
+            column_inside.eq((self.fetch.column >= 0) & (self.fetch.column < descriptor.in_width)),
             place.eq(self.fetch.unit >> descriptor.packing),
-            quarter.eq(Mux(descriptor.packing == 0, 0, Mux(
-                descriptor.packing == 1, self.fetch.unit[:1] << 1, self.fetch.unit[:2]))),
+            quarter.eq(
+                Mux(
+                    descriptor.packing == 0,
+                    0,
+                    Mux(descriptor.packing == 1, self.fetch.unit[:1] << 1, self.fetch.unit[:2]),
+                )
+            ),
         ]
 
         # Cycle 2: bank and address of each.
-        places = data.StructLayout({
-            "address": len(self.read_address[0]), "bank": bank_bits, "inside": 1,
-        })
+        places = data.StructLayout(
+            {
+                "address": len(self.read_address[0]),
+                "bank": bank_bits,
+                "inside": 1,
+            }
+        )
         taps = [Signal(places, name=f"tap_{i}", reset_less=True) for i in range(config.fetch_rows)]
         # Odd words lie half of the banks further on where pairs are written.
         odd = place[0] << (bank_bits - 1) if config.fill_words > 1 else 0
@@ -128,10 +140,13 @@ class TapFetch(wiring.Component):
             word = late(banks[placed.bank] if bank_bits else banks[0], 1, name=f"word_{i}")
             inside = late(placed.inside, 1, name=f"inside_{i}")
             m.d.comb += column.words[i].eq(
-                Mux(inside, self._part(word, arriving), pad.replicate(config.columns)))
+                Mux(inside, self._part(word, arriving), pad.replicate(config.columns))
+            )
         m.d.comb += [
-            column.pixel.eq(token.pixel), column.complete.eq(token.complete),
-            column.every.eq(token.every), column.window.eq(token.window),
+            column.pixel.eq(token.pixel),
+            column.complete.eq(token.complete),
+            column.every.eq(token.every),
+            column.window.eq(token.window),
         ]
 
         if config.compact:
@@ -145,8 +160,10 @@ class TapFetch(wiring.Component):
         settled = Signal(READ_LATENCY)
         m.d.sync += settled.eq(Mux(self.issue, 0, Cat(self.valid, settled[:-1])))
         m.d.comb += [
-            self.o.payload.eq(column), self.o.valid.eq(self.valid & settled[-1]),
-            self.room.eq(self.o.ready & settled[-1]), self.empty.eq(1),
+            self.o.payload.eq(column),
+            self.o.valid.eq(self.valid & settled[-1]),
+            self.room.eq(self.o.ready & settled[-1]),
+            self.empty.eq(1),
         ]
 
     def _queue(self, m, column, valid):
@@ -170,4 +187,4 @@ class TapFetch(wiring.Component):
         """Move the pixel that begins at ``quarter`` of a word to its start; the rest is free."""
         bits = self.config.columns * 2
         quarters = Array(word.word_select(k, bits) for k in range(4))
-        return Cat(quarters[quarter], Mux(quarter[1], quarters[3], quarters[1]), word[2 * bits:])
+        return Cat(quarters[quarter], Mux(quarter[1], quarters[3], quarters[1]), word[2 * bits :])

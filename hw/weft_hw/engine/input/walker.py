@@ -25,15 +25,17 @@ def unit_shape(config: Config) -> Shape:
 
 def fetch_layout(config: Config) -> data.StructLayout:
     """One column of taps to be fetched: where it lies, and what it is for."""
-    return data.StructLayout({
-        "row": position_shape(config),  # of the first tap row
-        "column": position_shape(config),
-        "unit": unit_shape(config),
-        "every": 1,
-        "pixel": pixel_shape(config),
-        "complete": 1,
-        "window": window_layout(config),
-    })
+    return data.StructLayout(
+        {
+            "row": position_shape(config),  # of the first tap row
+            "column": position_shape(config),
+            "unit": unit_shape(config),
+            "every": 1,
+            "pixel": pixel_shape(config),
+            "complete": 1,
+            "window": window_layout(config),
+        }
+    )
 
 
 class Walker(wiring.Component):
@@ -77,18 +79,20 @@ class Walker(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         rows = descriptor_layout(config)["in_height"].shape
-        super().__init__({
-            "begin": In(1),
-            "descriptor": In(descriptor_layout(config)),
-            "entries": In(stream.Signature(ENTRY)),
-            "filled_rows": In(rows),
-            "enable": In(1),
-            "issue": Out(1),
-            "valid": Out(1),
-            "fetch": Out(fetch_layout(config)),
-            "low_row": Out(rows),
-            "done": Out(1),
-        })
+        super().__init__(
+            {
+                "begin": In(1),
+                "descriptor": In(descriptor_layout(config)),
+                "entries": In(stream.Signature(ENTRY)),
+                "filled_rows": In(rows),
+                "enable": In(1),
+                "issue": Out(1),
+                "valid": Out(1),
+                "fetch": Out(fetch_layout(config)),
+                "low_row": Out(rows),
+                "done": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -101,9 +105,14 @@ class Walker(wiring.Component):
 
         # How far the walk is. A block is the output rows of all pixels.
         done = Signal(init=1)
-        block, group, x = (Loop(m, count, name, settled=config.compact) for count, name in [
-            ((descriptor.out_height + config.pixels - 1) >> pixel_bits, "block"),
-            (descriptor.groups, "group"), (descriptor.out_width, "x")])
+        block, group, x = (
+            Loop(m, count, name, settled=config.compact)
+            for count, name in [
+                ((descriptor.out_height + config.pixels - 1) >> pixel_bits, "block"),
+                (descriptor.groups, "group"),
+                (descriptor.out_width, "x"),
+            ]
+        )
         tap, pixel = Signal(2), Signal(pixel_shape(config))
         moved = Signal()  # this window is not the first of its row
         final_pixel, last_pixel = Signal.like(pixel), Signal.like(pixel)
@@ -114,17 +123,21 @@ class Walker(wiring.Component):
             final_pixel.eq((descriptor.out_height - 1)[:pixel_bits]),
         ]
         m.d.comb += [
-            self.done.eq(done), every.eq(entry.window.channels & distinct),
+            self.done.eq(done),
+            every.eq(entry.window.channels & distinct),
             last_pixel.eq(
-                Mux(block.last, final_pixel, config.pixels - 1) if config.pixels > 1 else 0),
+                Mux(block.last, final_pixel, config.pixels - 1) if config.pixels > 1 else 0
+            ),
         ]
 
         # A block waits for the last input row that it covers.
         covered, ready, started = Signal(position), Signal(), Signal()
         block_step = config.pixels * descriptor.stride_y
         m.d.sync += [
-            ready.eq((covered <= self.filled_rows.as_signed())
-                     | (self.filled_rows >= descriptor.fill_rows)),
+            ready.eq(
+                (covered <= self.filled_rows.as_signed())
+                | (self.filled_rows >= descriptor.fill_rows)
+            ),
             started.eq(1),  # `ready` has seen this block
         ]
         # ends[name]: this column of taps is the last of its tap row, window, output, row, block.
@@ -133,7 +146,8 @@ class Walker(wiring.Component):
         m.d.comb += [
             ends["tap"].eq(tap == entry.window.columns - 1),
             ends["window"].eq(
-                ends["tap"] & (every | (pixel == last_pixel) if config.pixels > 1 else 1)),
+                ends["tap"] & (every | (pixel == last_pixel) if config.pixels > 1 else 1)
+            ),
             ends["output"].eq(ends["window"] & entry.last),
             ends["row"].eq(ends["output"] & x.last),
             ends["block"].eq(ends["row"] & group.last),
@@ -152,15 +166,24 @@ class Walker(wiring.Component):
                 m.d.sync += group.step()
             with m.If(ends["block"]):
                 m.d.sync += [
-                    *block.step(), covered.eq(covered + block_step), started.eq(0),
+                    *block.step(),
+                    covered.eq(covered + block_step),
+                    started.eq(0),
                     done.eq(block.last),
                 ]
         with m.If(self.begin):
             m.d.sync += [
-                tap.eq(0), pixel.eq(0), moved.eq(0), started.eq(0), done.eq(0),
-                covered.eq(descriptor.span + (config.pixels - 1) * descriptor.stride_y
-                           - descriptor.pad_top),
-                *block.restart(), *group.restart(), *x.restart(),
+                tap.eq(0),
+                pixel.eq(0),
+                moved.eq(0),
+                started.eq(0),
+                done.eq(0),
+                covered.eq(
+                    descriptor.span + (config.pixels - 1) * descriptor.stride_y - descriptor.pad_top
+                ),
+                *block.restart(),
+                *group.restart(),
+                *x.restart(),
             ]
 
         # One cycle later: where that is.
@@ -168,12 +191,16 @@ class Walker(wiring.Component):
         ended = {name: delay(m, end, cycle, name=f"ended_{name}") for name, end in ends.items()}
         fetch = Signal.like(self.fetch)
         stage += [
-            fetch.pixel.eq(pixel), fetch.every.eq(every), fetch.complete.eq(ends["window"]),
+            fetch.pixel.eq(pixel),
+            fetch.every.eq(every),
+            fetch.complete.eq(ends["window"]),
             fetch.window.steps_minus_1.eq(entry.window.steps_minus_1),
             fetch.window.channels.eq(entry.window.channels),
-            fetch.window.first.eq(entry.first), fetch.window.last.eq(entry.last),
+            fetch.window.first.eq(entry.first),
+            fetch.window.last.eq(entry.last),
             fetch.window.last_pixel.eq(last_pixel),
-            fetch.window.group_end.eq(x.last), fetch.window.final_group.eq(group.last),
+            fetch.window.group_end.eq(x.last),
+            fetch.window.final_group.eq(group.last),
         ]
         offsets = delay(m, entry.window, cycle, name="offsets")
         kept = Mux(delay(m, keeps, cycle, name="keeps"), descriptor.keep, 0)
@@ -183,12 +210,15 @@ class Walker(wiring.Component):
         half = Signal.like(self.fetch)
         dx, offset = Signal.like(offsets.dx), Signal.like(offsets.offset)
         stage += [
-            half.eq(fetch), half.row.eq(place["pixel_row"] + offsets.dy),
+            half.eq(fetch),
+            half.row.eq(place["pixel_row"] + offsets.dy),
             half.column.eq(place["column"] + place["tap_column"]),
             half.unit.eq(place["unit"] + place["tap_unit"]),
-            dx.eq(offsets.dx), offset.eq(offsets.offset),
+            dx.eq(offsets.dx),
+            offset.eq(offsets.offset),
             self.fetch.eq(half),
-            self.fetch.column.eq(half.column + dx), self.fetch.unit.eq(half.unit + offset),
+            self.fetch.column.eq(half.column + dx),
+            self.fetch.unit.eq(half.unit + offset),
             self.valid.eq(stands if config.compact else delay(m, issued, 1, name="half_valid")),
         ]
         # Reads of the block before are still on their way to the line buffers for some cycles.
@@ -201,9 +231,11 @@ class Walker(wiring.Component):
         """Return positions of the window's first row, column and unit, and of this one in it."""
         config, descriptor = self.config, self.descriptor
         row, pixel_row, column = (
-            Signal(position_shape(config), name=name) for name in ("row", "pixel_row", "column"))
+            Signal(position_shape(config), name=name) for name in ("row", "pixel_row", "column")
+        )
         unit, group_unit = (
-            Signal(unit_shape(config), name=name) for name in ("unit", "group_unit"))
+            Signal(unit_shape(config), name=name) for name in ("unit", "group_unit")
+        )
         tap_column, tap_unit = Signal(6), Signal(min(14, len(unit)))
 
         # The columns of taps that were not kept begin here.
@@ -228,18 +260,32 @@ class Walker(wiring.Component):
                 ]
             with m.If(ended["row"]):
                 m.d.sync += [
-                    column.eq(-descriptor.pad_left), unit.eq(next_group), group_unit.eq(next_group),
+                    column.eq(-descriptor.pad_left),
+                    unit.eq(next_group),
+                    group_unit.eq(next_group),
                 ]
             with m.If(ended["block"]):
                 m.d.sync += [
-                    unit.eq(descriptor.origin), group_unit.eq(descriptor.origin),
-                    row.eq(below), pixel_row.eq(below),
+                    unit.eq(descriptor.origin),
+                    group_unit.eq(descriptor.origin),
+                    row.eq(below),
+                    pixel_row.eq(below),
                 ]
         with m.If(self.begin):
             m.d.sync += [
-                row.eq(-descriptor.pad_top), pixel_row.eq(-descriptor.pad_top),
-                column.eq(-descriptor.pad_left), unit.eq(descriptor.origin),
-                group_unit.eq(descriptor.origin), tap_column.eq(0), tap_unit.eq(0),
+                row.eq(-descriptor.pad_top),
+                pixel_row.eq(-descriptor.pad_top),
+                column.eq(-descriptor.pad_left),
+                unit.eq(descriptor.origin),
+                group_unit.eq(descriptor.origin),
+                tap_column.eq(0),
+                tap_unit.eq(0),
             ]
-        return {"row": row, "pixel_row": pixel_row, "column": column, "unit": unit,
-                "tap_column": tap_column, "tap_unit": tap_unit}  # fmt: skip
+        return {
+            "row": row,
+            "pixel_row": pixel_row,
+            "column": column,
+            "unit": unit,
+            "tap_column": tap_column,
+            "tap_unit": tap_unit,
+        }

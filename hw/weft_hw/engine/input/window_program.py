@@ -45,22 +45,29 @@ class WindowProgram(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        super().__init__({
-            "begin": In(1),
-            "base": In(range(config.window_count)),
-            "count": In(range(config.window_count + 1)),
-            "o": Out(stream.Signature(ENTRY)),
-            "load": In(wiring.Signature({
-                "enable": Out(1),
-                "address": Out(range(config.window_count)),
-                "data": Out(WINDOW_LAYOUT.size),
-            })),
-        })  # fmt: skip
+        super().__init__(
+            {
+                "begin": In(1),
+                "base": In(range(config.window_count)),
+                "count": In(range(config.window_count + 1)),
+                "o": Out(stream.Signature(ENTRY)),
+                "load": In(
+                    wiring.Signature(
+                        {
+                            "enable": Out(1),
+                            "address": Out(range(config.window_count)),
+                            "data": Out(WINDOW_LAYOUT.size),
+                        }
+                    )
+                ),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = memory = self.tech.block_ram(
-            width=WINDOW_LAYOUT.size, depth=self.config.window_count)
+            width=WINDOW_LAYOUT.size, depth=self.config.window_count
+        )
         m.d.comb += [
             memory.write_enable.eq(self.load.enable),
             memory.write_address.eq(self.load.address),
@@ -77,10 +84,12 @@ class WindowProgram(wiring.Component):
         index, settled = Signal.like(self.count), Signal(READ_LATENCY)
         last = index == self.count - 1
         m.d.comb += [
-            memory.read_address.eq(self.base + index), self.o.valid.eq(settled[-1]),
-            self.o.p.window.eq(memory.read_data), self.o.p.first.eq(index == 0),
+            memory.read_address.eq(self.base + index),
+            self.o.valid.eq(settled[-1]),
+            self.o.p.window.eq(memory.read_data),
+            self.o.p.first.eq(index == 0),
             self.o.p.last.eq(last),
-        ]  # fmt: skip
+        ]
         m.d.sync += settled.eq((settled << 1) | 1)
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [settled.eq(0), index.eq(Mux(last, 0, index + 1))]
@@ -90,7 +99,8 @@ class WindowProgram(wiring.Component):
     def _read_ahead(self, m, memory):
         """Offer entries from a queue that is kept full."""
         m.submodules.queue = queue = ResetInserter(self.begin)(
-            SyncFIFO(width=ENTRY.size, depth=_DEPTH))
+            SyncFIFO(width=ENTRY.size, depth=_DEPTH)
+        )
 
         # Read ahead while the queue has room for all that is under way.
         index = Signal.like(self.count)
@@ -122,8 +132,11 @@ class WindowProgram(wiring.Component):
             marks = stage
         entry = Signal(ENTRY)
         m.d.comb += [
-            entry.window.eq(memory.read_data), entry.first.eq(marks[1]), entry.last.eq(marks[2]),
-            queue.w_data.eq(entry), queue.w_en.eq(marks[0]),
+            entry.window.eq(memory.read_data),
+            entry.first.eq(marks[1]),
+            entry.last.eq(marks[2]),
+            queue.w_data.eq(entry),
+            queue.w_en.eq(marks[0]),
             queue.r_en.eq(~self.o.valid | self.o.ready),
         ]
         # The walker decides within a cycle; it gets the entry from a register.

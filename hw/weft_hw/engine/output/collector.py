@@ -60,11 +60,18 @@ class Collector(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            **collected(config), "valid": Out(1), "beat": Out(beat_layout(config)),
-            **({"excess": In(data.ArrayLayout(signed(32), config.pixels))}
-               if config.paired else {}),
-        })
+        super().__init__(
+            {
+                **collected(config),
+                "valid": Out(1),
+                "beat": Out(beat_layout(config)),
+                **(
+                    {"excess": In(data.ArrayLayout(signed(32), config.pixels))}
+                    if config.paired
+                    else {}
+                ),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -85,11 +92,12 @@ class Collector(wiring.Component):
         index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
         beat_bits = (config.beats - 1).bit_length()
         # The pixel is chosen first, so that only one result of a column travels to its lane.
-        columns = [_choose([held[p][column] for p in range(config.pixels)], index[beat_bits:])
-                   for column in range(config.columns)]
+        columns = [
+            _choose([held[p][column] for p in range(config.pixels)], index[beat_bits:])
+            for column in range(config.columns)
+        ]
         for lane in range(config.lanes):
-            m.d.sync += out.value[lane].eq(
-                Array(columns[lane::config.lanes])[index[:beat_bits]])
+            m.d.sync += out.value[lane].eq(Array(columns[lane :: config.lanes])[index[:beat_bits]])
         if config.paired:
             held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
             takes.append((held_excess, self.excess))
@@ -99,8 +107,7 @@ class Collector(wiring.Component):
 
         last_beat, last_pixel, final_beat = Signal(), Signal(), Signal.like(self.last_beats)
         m.d.sync += final_beat.eq(self.last_beats - 1)
-        m.d.comb += last_beat.eq(
-            beat == Mux(step.final_group, final_beat, config.beats - 1))
+        m.d.comb += last_beat.eq(beat == Mux(step.final_group, final_beat, config.beats - 1))
         m.d.comb += last_pixel.eq(pixel == step.last_pixel)
         with m.If(busy):
             m.d.sync += beat.eq(beat + 1)
@@ -110,7 +117,8 @@ class Collector(wiring.Component):
                     m.d.sync += [pixel.eq(0), busy.eq(0)]
                     with m.If(step.group_end):
                         m.d.sync += group.eq(
-                            Mux(step.final_group, self.parameter_base, group + config.beats))
+                            Mux(step.final_group, self.parameter_base, group + config.beats)
+                        )
 
         # Take.
         with m.If(self.done.valid):

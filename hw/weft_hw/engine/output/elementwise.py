@@ -13,7 +13,6 @@ from weft_hw.parts.delay import delay
 __all__ = ["Elementwise"]
 
 
-
 class Elementwise(wiring.Component):
     """Reads a word of each operand and sends it on in beats.
 
@@ -43,16 +42,18 @@ class Elementwise(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "begin": In(1),
-            "descriptor": In(descriptor_layout(config)),
-            "read_enable": Out(1),
-            "read_address": Out(range(config.activation_words)),
-            "read_data": In(config.columns * 8),
-            "drained": Out(1),
-            "valid": Out(1),
-            "beat": Out(beat_layout(config)),
-        })
+        super().__init__(
+            {
+                "begin": In(1),
+                "descriptor": In(descriptor_layout(config)),
+                "read_enable": Out(1),
+                "read_address": Out(range(config.activation_words)),
+                "read_data": In(config.columns * 8),
+                "drained": Out(1),
+                "valid": Out(1),
+                "beat": Out(beat_layout(config)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -75,20 +76,26 @@ class Elementwise(wiring.Component):
             m.d.sync += phase.eq(phase + 1)
             with m.If(phase == period - 1):
                 m.d.sync += [
-                    phase.eq(0), address.eq(address + 1), other_address.eq(other_address + 1),
-                    left.eq(left - 1), active.eq(left != 1),
+                    phase.eq(0),
+                    address.eq(address + 1),
+                    other_address.eq(other_address + 1),
+                    left.eq(left - 1),
+                    active.eq(left != 1),
                 ]
         with m.If(self.begin):
             m.d.sync += [
-                phase.eq(0), address.eq(descriptor.in_base),
-                other_address.eq(descriptor.other_base), left.eq(descriptor.word_count),
+                phase.eq(0),
+                address.eq(descriptor.in_base),
+                other_address.eq(descriptor.other_base),
+                left.eq(descriptor.word_count),
                 active.eq(1),
             ]
 
         arrives_first = delay(m, self.read_enable & (phase == 0), ACCESS_LATENCY, name="first")
         arrives = delay(m, completes, ACCESS_LATENCY, name="arrives")
-        first, a, b = (Signal(config.columns * 8, name=name, reset_less=True)
-                       for name in ("first", "a", "b"))
+        first, a, b = (
+            Signal(config.columns * 8, name=name, reset_less=True) for name in ("first", "a", "b")
+        )
         out = Signal.like(self.beat, reset_less=True)
         with m.If(arrives_first):
             m.d.sync += first.eq(self.read_data)
@@ -97,7 +104,8 @@ class Elementwise(wiring.Component):
             m.d.sync += beat.eq(beat + 1)
         with m.If(arrives):
             m.d.sync += [
-                a.eq(Mux(descriptor.unary, self.read_data, first)), b.eq(self.read_data),
+                a.eq(Mux(descriptor.unary, self.read_data, first)),
+                b.eq(self.read_data),
                 beat.eq(0),
             ]
 

@@ -22,14 +22,16 @@ _CENTERED = signed(9)  # an int8 operand less its zero point
 _PARAMETER_LAYOUT = layout_of(PARAMETER)
 _ADDRESS_WAIT = 1 + wide_latency(_CENTERED) - 1 - READ_LATENCY
 
-LANE_CONTROL = data.StructLayout({
-    "rescale": RESCALE,
-    "use_table": 1,
-    "add_table": 1,
-    "multiply": 1,
-    "in_zero": signed(8),
-    "other_zero": signed(8),
-})
+LANE_CONTROL = data.StructLayout(
+    {
+        "rescale": RESCALE,
+        "use_table": 1,
+        "add_table": 1,
+        "multiply": 1,
+        "in_zero": signed(8),
+        "other_zero": signed(8),
+    }
+)
 
 
 def lane_write_layout(words: int, width: int, parts: int = 1) -> data.StructLayout:
@@ -72,16 +74,19 @@ class OutputLane(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        super().__init__({
-            "value": In(signed(32)),
-            "operand": In(signed(8)),
-            "parameter": In(range(config.parameter_words)),
-            "control": In(LANE_CONTROL),
-            "write_parameter": In(lane_write_layout(
-                config.parameter_words, PARAMETER_BYTES * 8, _parts(config))),
-            "write_table": In(lane_write_layout(TABLE_ENTRIES, 8 * TABLE_ENTRY_BYTES)),
-            "o": Out(signed(8)),
-        })
+        super().__init__(
+            {
+                "value": In(signed(32)),
+                "operand": In(signed(8)),
+                "parameter": In(range(config.parameter_words)),
+                "control": In(LANE_CONTROL),
+                "write_parameter": In(
+                    lane_write_layout(config.parameter_words, PARAMETER_BYTES * 8, _parts(config))
+                ),
+                "write_table": In(lane_write_layout(TABLE_ENTRIES, 8 * TABLE_ENTRY_BYTES)),
+                "o": Out(signed(8)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -89,11 +94,13 @@ class OutputLane(wiring.Component):
         parts, part_bits = _parts(self.config), len(self.write_parameter.data)
         m.submodules.parameters = parameters = self.tech.block_ram(
             width=_PARAMETER_LAYOUT.size if parts == 1 else parts * part_bits,
-            depth=self.config.parameter_words, granularity=part_bits if parts > 1 else None)
+            depth=self.config.parameter_words,
+            granularity=part_bits if parts > 1 else None,
+        )
         m.submodules.table = table = self.tech.block_ram(
-            width=8 * TABLE_ENTRY_BYTES, depth=TABLE_ENTRIES)
-        m.submodules.requantize = requantize = Requantize(
-            self.tech, dsp=self.config.dsp_lanes)
+            width=8 * TABLE_ENTRY_BYTES, depth=TABLE_ENTRIES
+        )
+        m.submodules.requantize = requantize = Requantize(self.tech, dsp=self.config.dsp_lanes)
         for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
             m.d.comb += [
                 memory.write_address.eq(port.address),
@@ -114,7 +121,7 @@ class OutputLane(wiring.Component):
             parameters.read_address.eq(delay(m, self.parameter, _ADDRESS_WAIT, name="parameter")),
             table.read_address.eq(Mux(control.use_table, requantize.o, operand)),
         ]
-        parameter = data.View(_PARAMETER_LAYOUT, parameters.read_data[:_PARAMETER_LAYOUT.size])
+        parameter = data.View(_PARAMETER_LAYOUT, parameters.read_data[: _PARAMETER_LAYOUT.size])
         addend, total = Signal(signed(32)), Signal(signed(32))
         m.d.sync += [
             addend.eq(Mux(control.add_table, table.read_data.as_signed(), parameter.bias)),
@@ -178,16 +185,19 @@ class OutputLanes(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        super().__init__({
-            "valid": In(1),
-            "beat": In(beat_layout(config)),
-            "control": In(LANE_CONTROL),
-            "write_parameter": In(lane_write_layout(
-                config.parameter_words * config.lanes, PARAMETER_BYTES * 8)),
-            "write_table": In(lane_write_layout(TABLE_ENTRIES, 8 * TABLE_ENTRY_BYTES)),
-            "result_valid": Out(1),
-            "results": Out(data.ArrayLayout(signed(8), config.lanes)),
-        })
+        super().__init__(
+            {
+                "valid": In(1),
+                "beat": In(beat_layout(config)),
+                "control": In(LANE_CONTROL),
+                "write_parameter": In(
+                    lane_write_layout(config.parameter_words * config.lanes, PARAMETER_BYTES * 8)
+                ),
+                "write_table": In(lane_write_layout(TABLE_ENTRIES, 8 * TABLE_ENTRY_BYTES)),
+                "result_valid": Out(1),
+                "results": Out(data.ArrayLayout(signed(8), config.lanes)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -228,11 +238,14 @@ class OutputLanes(wiring.Component):
         """Return what writes the lower half of a parameter, then the upper one."""
         port, second = self.write_parameter, Signal()
         m.d.sync += second.eq(port.enable)
-        part = Signal(lane_write_layout(
-            self.config.parameter_words * self.config.lanes, len(port.data), 2), name="part")
-        lower, upper = port.data[:len(part.data)], port.data[len(part.data):]
+        part = Signal(
+            lane_write_layout(self.config.parameter_words * self.config.lanes, len(port.data), 2),
+            name="part",
+        )
+        lower, upper = port.data[: len(part.data)], port.data[len(part.data) :]
         m.d.comb += [
-            part.address.eq(port.address), part.data.eq(Mux(second, upper, lower)),
+            part.address.eq(port.address),
+            part.data.eq(Mux(second, upper, lower)),
             part.enable.eq(Cat(port.enable, second)),
         ]
         return part

@@ -11,12 +11,14 @@ from weft_hw.tech.portable import Portable
 
 __all__ = ["RESCALE", "Requantize"]
 
-RESCALE = data.StructLayout({
-    "rounding": unsigned(2),  # a Rounding
-    "zero_point": signed(8),
-    "low": signed(8),
-    "high": signed(8),
-})
+RESCALE = data.StructLayout(
+    {
+        "rounding": unsigned(2),  # a Rounding
+        "zero_point": signed(8),
+        "low": signed(8),
+        "high": signed(8),
+    }
+)
 
 _MULTIPLIER = unsigned(31)
 _FRACTION_BITS = 26  # FLOAT32 looks this far below the point; lower bits count as "any set"
@@ -27,7 +29,7 @@ _TIE_BITS = _WHOLE_BITS + 2  # low fraction bits that can lie within float32's e
 def _part(value: Value, start: int, width: int) -> Value:
     """Bits ``start`` to ``start + width`` of ``value``, which has zeros on both sides."""
     zeros = min(max(-start, 0), width)
-    part = Cat(Const(0, zeros), value[max(start, 0):max(start + width, 0)])
+    part = Cat(Const(0, zeros), value[max(start, 0) : max(start + width, 0)])
     return Cat(part, Const(0, width - len(part)))
 
 
@@ -75,18 +77,21 @@ class Requantize(wiring.Component):
 
     def __init__(self, tech: Portable, *, dsp: bool = False):
         self.tech, self._dsp = tech, dsp
-        super().__init__({
-            "value": In(signed(32)),
-            "multiplier": In(_MULTIPLIER),
-            "shift": In(6),
-            "rescale": In(RESCALE),
-            "o": Out(signed(8)),
-        })
+        super().__init__(
+            {
+                "value": In(signed(32)),
+                "multiplier": In(_MULTIPLIER),
+                "shift": In(6),
+                "rescale": In(RESCALE),
+                "o": Out(signed(8)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.product = product = self.tech.wide_multiplier(
-            unsigned(32), _MULTIPLIER, dsp=self._dsp)
+            unsigned(32), _MULTIPLIER, dsp=self._dsp
+        )
 
         # Sign and magnitude: the multiplier is unsigned, and rounding needs the sign for ties only.
         magnitude, multiplier, shift, negative = Signal(32), Signal(31), Signal(6), Signal()
@@ -114,8 +119,10 @@ class Requantize(wiring.Component):
 
         # -(whole + up) = ~whole + 1 - up, so rounding is the adder's carry for either sign.
         signed_whole = Cat(whole ^ negative.replicate(len(whole)), negative, negative)
-        carried = (Cat(negative ^ up, signed_whole).as_signed()
-                   + Cat(Const(1, 1), self.rescale.zero_point).as_signed())
+        carried = (
+            Cat(negative ^ up, signed_whole).as_signed()
+            + Cat(Const(1, 1), self.rescale.zero_point).as_signed()
+        )
         total = Signal(signed(len(signed_whole)))
         m.d.sync += total.eq(carried >> 1)
 
@@ -140,21 +147,28 @@ class Requantize(wiring.Component):
             reach = width + (1 << bit) - 1
             shifted = Signal(reach, name=f"shifted_{stage}")
             any_below, any_above = (Signal(name=f"{n}_{stage}") for n in ("sticky", "over"))
-            with m.Switch(shift[bit:bit + 2]):
+            with m.Switch(shift[bit : bit + 2]):
                 for amount in range(4):
                     low = start + (amount << bit)
                     with m.Case(amount):
                         m.d.sync += [
                             shifted.eq(_part(value, low, reach)),
-                            any_below.eq(sticky | value[:max(low, 0)].any()),
-                            any_above.eq(over | value[low + reach:].any()),
+                            any_below.eq(sticky | value[: max(low, 0)].any()),
+                            any_above.eq(over | value[low + reach :].any()),
                         ]
             value, sticky, over, start = shifted, any_below, any_above, 0
             shift = delay(m, shift[:bit], 1, name=f"shift_{stage}")
         return Cat(value[_FRACTION_BITS:], over), value[:_FRACTION_BITS], sticky
 
-    def _round(self, m: Module, whole: Value, fraction: Value, sticky: Value, negative: Value,
-               float32: Value) -> tuple[Value, Value]:
+    def _round(
+        self,
+        m: Module,
+        whole: Value,
+        fraction: Value,
+        sticky: Value,
+        negative: Value,
+        float32: Value,
+    ) -> tuple[Value, Value]:
         """Return, 2 cycles later, the whole part and whether its magnitude is rounded up.
 
         For FLOAT32, a magnitude of ``b`` whole bits has a float32 spacing of ``2**(b - 24)``, so it
@@ -162,25 +176,42 @@ class Requantize(wiring.Component):
         fraction with ``t = b + 1``. Without whole bits, ``t`` is 1 above and 0 below one half.
         """
         # Bit k of the mask says that fraction bit k must agree with a tie: k >= t.
-        mask = Cat((whole[:_WHOLE_BITS] == 0) & ~fraction[-1], whole[:_WHOLE_BITS] == 0,
-                   *(whole[k - 1:_WHOLE_BITS] == 0 for k in range(2, _TIE_BITS - 1)))
+        mask = Cat(
+            (whole[:_WHOLE_BITS] == 0) & ~fraction[-1],
+            whole[:_WHOLE_BITS] == 0,
+            *(whole[k - 1 : _WHOLE_BITS] == 0 for k in range(2, _TIE_BITS - 1)),
+        )
         above = fraction[_TIE_BITS:-1]
-        state = data.StructLayout({
-            "whole": len(whole), "half": 1, "zeros": 1, "ones": 1, "low": _TIE_BITS,
-            "mask": len(mask), "sticky": 1, "negative": 1,
-        })
+        state = data.StructLayout(
+            {
+                "whole": len(whole),
+                "half": 1,
+                "zeros": 1,
+                "ones": 1,
+                "low": _TIE_BITS,
+                "mask": len(mask),
+                "sticky": 1,
+                "negative": 1,
+            }
+        )
         now = Signal(state)
         m.d.sync += [
-            now.whole.eq(whole), now.half.eq(fraction[-1]), now.zeros.eq(~above.any()),
-            now.ones.eq(above.all()), now.low.eq(fraction[:_TIE_BITS]), now.mask.eq(mask),
-            now.sticky.eq(sticky), now.negative.eq(negative),
+            now.whole.eq(whole),
+            now.half.eq(fraction[-1]),
+            now.zeros.eq(~above.any()),
+            now.ones.eq(above.all()),
+            now.low.eq(fraction[:_TIE_BITS]),
+            now.mask.eq(mask),
+            now.sticky.eq(sticky),
+            now.negative.eq(negative),
         ]
 
         mask = Cat(now.mask, Const(1, 1))  # the last bit always agrees: t is 9 at most
         below_tie = ~now.half & now.ones & (now.low | ~mask).all()
         edge = mask & ~(mask << 1)
-        above_tie = now.half & now.zeros & (
-            ~(now.low & mask).any() | ((now.low == edge) & ~now.sticky))
+        above_tie = (
+            now.half & now.zeros & (~(now.low & mask).any() | ((now.low == edge) & ~now.sticky))
+        )
         exact = now.half & now.zeros & ~now.low.any() & ~now.sticky
         up, rounded = Signal(), Signal(len(whole))
         m.d.sync += rounded.eq(now.whole)

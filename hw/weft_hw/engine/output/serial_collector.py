@@ -42,17 +42,24 @@ class SerialCollector(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            **collected(config),
-            "ready": In(1), "start": Out(1), "takes": In(1), "bits": Out(config.lanes),
-            "parameter": Out(range(config.parameter_words)),
-        })
+        super().__init__(
+            {
+                **collected(config),
+                "ready": In(1),
+                "start": Out(1),
+                "takes": In(1),
+                "bits": Out(config.lanes),
+                "parameter": Out(range(config.parameter_words)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        held = [Signal(32 * config.beats, name=f"held_{lane}", reset_less=True)
-                for lane in range(config.lanes)]
+        held = [
+            Signal(32 * config.beats, name=f"held_{lane}", reset_less=True)
+            for lane in range(config.lanes)
+        ]
         step = Signal.like(self.done)
         busy = Signal()
         beat = Signal(range(max(2, config.beats)))
@@ -67,14 +74,16 @@ class SerialCollector(wiring.Component):
                 m.d.sync += [beat.eq(0), busy.eq(0)]
                 with m.If(step.group_end):
                     m.d.sync += group.eq(
-                        Mux(step.final_group, self.parameter_base, group + config.beats))
+                        Mux(step.final_group, self.parameter_base, group + config.beats)
+                    )
 
         # Take.
         results = self.results[0]
         for lane, chain in enumerate(held):
             with m.If(self.done.valid):
-                m.d.sync += chain.eq(Cat(
-                    results[h * config.lanes + lane] for h in range(config.beats)))
+                m.d.sync += chain.eq(
+                    Cat(results[h * config.lanes + lane] for h in range(config.beats))
+                )
             with m.Elif(self.takes):
                 m.d.sync += chain.eq(chain >> 1)
         with m.If(self.done.valid):

@@ -41,14 +41,20 @@ class _Dropped:
 
     def clear(self):
         """Return the statements that begin a value."""
-        return [self.half.eq(0), self.single.eq(0), self.several.eq(0), self.run_bit.eq(0),
-                self.run.eq(0)]
+        return [
+            self.half.eq(0),
+            self.single.eq(0),
+            self.several.eq(0),
+            self.run_bit.eq(0),
+            self.run.eq(0),
+        ]
 
     def take(self, bit):
         """Return the statements by which ``bit`` becomes the half."""
         same = self.half == self.run_bit
         return [
-            self.half.eq(bit), self.run_bit.eq(self.half),
+            self.half.eq(bit),
+            self.run_bit.eq(self.half),
             self.run.eq(Mux(same, Mux(self.run == _RUN_MOST, self.run, self.run + 1), 1)),
             self.single.eq(~self.several & (self.single ^ self.half)),
             self.several.eq(self.several | (self.single & self.half)),
@@ -73,10 +79,15 @@ class SerialLane(wiring.Component):
     o: Signal
 
     def __init__(self):
-        super().__init__({
-            "phase": In(range(LANE_CYCLES)), "bit": In(1), "rescale": In(RESCALE),
-            "parameter": In(layout_of(PARAMETER)), "o": Out(signed(8)),
-        })
+        super().__init__(
+            {
+                "phase": In(range(LANE_CYCLES)),
+                "bit": In(1),
+                "rescale": In(RESCALE),
+                "parameter": In(layout_of(PARAMETER)),
+                "o": Out(signed(8)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -90,7 +101,8 @@ class SerialLane(wiring.Component):
         receives, adds = phase < _ADD, phase == _ADD
         multiplies, shifts = Signal(), Signal()
         m.d.comb += [
-            multiplies.eq((phase >= _MULTIPLY) & (phase < _SHIFT)), shifts.eq(phase >= _SHIFT),
+            multiplies.eq((phase >= _MULTIPLY) & (phase < _SHIFT)),
+            shifts.eq(phase >= _SHIFT),
         ]
         magnitude_bit = low[0] ^ (negative & seen)
         gate = adds | (multiplies & magnitude_bit)
@@ -102,8 +114,12 @@ class SerialLane(wiring.Component):
         moves = ~shifts | ~(ended | (count == parameter.shift))
         with m.If(moves):
             m.d.sync += [
-                high.eq(Cat(Mux(gate, total[1:-1], high[1:]),
-                            Mux(multiplies, gate & total[-1], receives & self.bit))),
+                high.eq(
+                    Cat(
+                        Mux(gate, total[1:-1], high[1:]),
+                        Mux(multiplies, gate & total[-1], receives & self.bit),
+                    )
+                ),
                 low.eq(Cat(low[1:], Mux(gate, total[0], high[0]))),
             ]
 
@@ -128,12 +144,13 @@ class SerialLane(wiring.Component):
 
         # -(whole + up) = ~whole + 1 - up, so rounding is the adder's carry for either sign.
         signed_whole = Cat(whole ^ negative.replicate(len(whole)), negative, negative)
-        carried = (Cat(negative ^ up, signed_whole).as_signed()
-                   + Cat(Const(1, 1), self.rescale.zero_point).as_signed())
+        carried = (
+            Cat(negative ^ up, signed_whole).as_signed()
+            + Cat(Const(1, 1), self.rescale.zero_point).as_signed()
+        )
         result, least, most = Signal(signed(11)), self.rescale.low, self.rescale.high
         m.d.sync += result.eq(carried >> 1)
-        m.d.comb += self.o.eq(
-            Mux(result > most, most, Mux(result < least, least, result)))
+        m.d.comb += self.o.eq(Mux(result > most, most, Mux(result < least, least, result)))
         return m
 
     def _rounds_up(self, dropped, whole, negative, carry):
@@ -147,14 +164,23 @@ class SerialLane(wiring.Component):
             bits = Mux(whole[bit], bit + 1, bits)
         # The priority encoder gives b; a run that is long enough for it makes a tie.
         reach = dropped.run + bits
-        below_tie = ~dropped.half & dropped.run_bit & (
-            (reach >= _RUN_MOST) | ((reach == _RUN_MOST - 1) & (bits != 0)))
-        above_tie = dropped.half & (dropped.none | (~dropped.run_bit & (
-            (reach >= _RUN_MOST - 1) | ((reach == _RUN_MOST - 2) & dropped.single))))
+        below_tie = (
+            ~dropped.half
+            & dropped.run_bit
+            & ((reach >= _RUN_MOST) | ((reach == _RUN_MOST - 1) & (bits != 0)))
+        )
+        above_tie = dropped.half & (
+            dropped.none
+            | (
+                ~dropped.run_bit
+                & ((reach >= _RUN_MOST - 1) | ((reach == _RUN_MOST - 2) & dropped.single))
+            )
+        )
         return Mux(
             self.rescale.rounding == Rounding.FLOAT32,
             Mux(below_tie | above_tie, whole[0], dropped.half),
-            carry | (dropped.half & ~(dropped.none & negative)))
+            carry | (dropped.half & ~(dropped.none & negative)),
+        )
 
 
 class SerialLanes(wiring.Component):
@@ -195,15 +221,21 @@ class SerialLanes(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        super().__init__({
-            "ready": Out(1), "begin": In(1), "takes": Out(1), "bits": In(config.lanes),
-            "parameter": In(range(config.parameter_words)),
-            "rescale": In(RESCALE),
-            "write_parameter": In(lane_write_layout(
-                config.parameter_words * config.lanes, PARAMETER_BYTES * 8)),
-            "result_valid": Out(1),
-            "results": Out(data.ArrayLayout(signed(8), config.lanes)),
-        })
+        super().__init__(
+            {
+                "ready": Out(1),
+                "begin": In(1),
+                "takes": Out(1),
+                "bits": In(config.lanes),
+                "parameter": In(range(config.parameter_words)),
+                "rescale": In(RESCALE),
+                "write_parameter": In(
+                    lane_write_layout(config.parameter_words * config.lanes, PARAMETER_BYTES * 8)
+                ),
+                "result_valid": Out(1),
+                "results": Out(data.ArrayLayout(signed(8), config.lanes)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -222,15 +254,18 @@ class SerialLanes(wiring.Component):
 
         for index in range(config.lanes):
             m.submodules[f"parameters_{index}"] = memory = self.tech.block_ram(
-                width=layout_of(PARAMETER).size, depth=config.parameter_words)
+                width=layout_of(PARAMETER).size, depth=config.parameter_words
+            )
             m.submodules[f"lane_{index}"] = lane = SerialLane()
             m.d.comb += [
                 memory.read_address.eq(self.parameter),
                 memory.write_address.eq(write.address[lane_bits:]),
                 memory.write_data.eq(write.data),
                 memory.write_enable.eq(write.enable & (write.address[:lane_bits] == index)),
-                lane.phase.eq(phase), lane.bit.eq(self.bits[index]),
-                lane.rescale.eq(self.rescale), lane.parameter.eq(memory.read_data),
+                lane.phase.eq(phase),
+                lane.bit.eq(self.bits[index]),
+                lane.rescale.eq(self.rescale),
+                lane.parameter.eq(memory.read_data),
                 self.results[index].eq(lane.o),
             ]
         return m

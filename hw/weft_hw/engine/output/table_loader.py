@@ -44,17 +44,19 @@ class TableLoader(wiring.Component):
 
     def __init__(self, config: Config):
         self.config = config
-        super().__init__({
-            "begin": In(1),
-            "descriptor": In(descriptor_layout(config)),
-            "read_enable": Out(1),
-            "read_address": Out(range(config.activation_words)),
-            "read_data": In(config.columns * 8),
-            "enable": Out(1),
-            "address": Out(range(TABLE_ENTRIES)),
-            "data": Out(_ENTRY_BITS),
-            "done": Out(1),
-        })
+        super().__init__(
+            {
+                "begin": In(1),
+                "descriptor": In(descriptor_layout(config)),
+                "read_enable": Out(1),
+                "read_address": Out(range(config.activation_words)),
+                "read_data": In(config.columns * 8),
+                "enable": Out(1),
+                "address": Out(range(TABLE_ENTRIES)),
+                "data": Out(_ENTRY_BITS),
+                "done": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -84,8 +86,9 @@ class TableLoader(wiring.Component):
                 m.d.sync += shift.eq(self.read_data)
         else:
             with m.If(arrives):
-                m.d.sync += shift.eq((shift >> word_bits) | (self.read_data << (
-                    _ENTRY_BITS - word_bits)))
+                m.d.sync += shift.eq(
+                    (shift >> word_bits) | (self.read_data << (_ENTRY_BITS - word_bits))
+                )
         complete = active & (count % words == words - 1)
         entry = count // words
         m.d.comb += [

@@ -46,17 +46,19 @@ class Writer(wiring.Component):
     def __init__(self, config: Config):
         self.config = config
         beat = data.ArrayLayout(8, config.lanes)
-        super().__init__({
-            "begin": In(1),
-            "descriptor": In(descriptor_layout(config)),
-            "valid": In(1),
-            "values": In(beat),
-            "enable": Out(config.lanes),
-            "address": Out(range(config.activation_words * config.beats)),
-            "beat": Out(beat),
-            "rows": Out(descriptor_layout(config)["out_height"].shape),
-            "done": Out(1),
-        })
+        super().__init__(
+            {
+                "begin": In(1),
+                "descriptor": In(descriptor_layout(config)),
+                "valid": In(1),
+                "values": In(beat),
+                "enable": Out(config.lanes),
+                "address": Out(range(config.activation_words * config.beats)),
+                "beat": Out(beat),
+                "rows": Out(descriptor_layout(config)["out_height"].shape),
+                "done": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
@@ -72,9 +74,14 @@ class Writer(wiring.Component):
         columns = descriptor.out_width
         if not config.compact:
             columns = Mux(elementwise, descriptor.word_count, columns)
-        block, group, x = (Loop(m, count, name, settled=config.compact) for count, name in [
-            (blocks, "block"), (Mux(elementwise, 1, descriptor.groups), "group"),
-            (columns, "x")])
+        block, group, x = (
+            Loop(m, count, name, settled=config.compact)
+            for count, name in [
+                (blocks, "block"),
+                (Mux(elementwise, 1, descriptor.groups), "group"),
+                (columns, "x"),
+            ]
+        )
         pixel, beat = Signal(pixel_shape(config)), Signal(range(max(2, config.beats)))
         final_beat, final_pixel = Signal.like(beat), Signal.like(pixel)
         m.d.sync += [
@@ -89,9 +96,12 @@ class Writer(wiring.Component):
         # ends[k]: the beat is the last of its pixel, column, group, block, layer.
         ends = Signal(5)
         m.d.comb += [
-            ends[0].eq(last_beat), ends[1].eq(ends[0] & last_pixel), ends[2].eq(ends[1] & x.last),
-            ends[3].eq(ends[2] & group.last), ends[4].eq(ends[3] & block.last),
-        ]  # fmt: skip
+            ends[0].eq(last_beat),
+            ends[1].eq(ends[0] & last_pixel),
+            ends[2].eq(ends[1] & x.last),
+            ends[3].eq(ends[2] & group.last),
+            ends[4].eq(ends[3] & block.last),
+        ]
         is_first_group = Signal()
         with m.If(self.valid):
             m.d.sync += beat.eq(Mux(ends[0], 0, beat + 1))
@@ -111,9 +121,12 @@ class Writer(wiring.Component):
         valid, ended, is_first, is_last = Signal(), Signal(5), Signal(), Signal()
         values = Signal.like(self.values)
         stage += [
-            valid.eq(self.valid), ended.eq(ends), values.eq(self.values),
-            is_first.eq(is_first_group & (beat == 0)), is_last.eq(group.last & last_beat),
-        ]  # fmt: skip
+            valid.eq(self.valid),
+            ended.eq(ends),
+            values.eq(self.values),
+            is_first.eq(is_first_group & (beat == 0)),
+            is_last.eq(group.last & last_beat),
+        ]
         # Address of this beat, and of where its pixel, column, group and block begin.
         address = Signal.like(self.address)
         pixel_step, block_step = Signal.like(self.address), Signal.like(self.address)
@@ -121,10 +134,17 @@ class Writer(wiring.Component):
             pixel_step.eq(Mux(elementwise, config.beats, descriptor.out_pixel)),
             block_step.eq(descriptor.out_row << pixel_bits),
         ]
-        steps = {"pixel": descriptor.out_row, "x": pixel_step, "group": config.beats,
-                 "block": block_step}  # fmt: skip
-        starts = {name: (ended[level], Signal.like(address, name=f"at_{name}"))
-                  for level, name in enumerate(steps) if name != "pixel" or config.pixels > 1}
+        steps = {
+            "pixel": descriptor.out_row,
+            "x": pixel_step,
+            "group": config.beats,
+            "block": block_step,
+        }
+        starts = {
+            name: (ended[level], Signal.like(address, name=f"at_{name}"))
+            for level, name in enumerate(steps)
+            if name != "pixel" or config.pixels > 1
+        }
         start, step = address, Value.cast(1)
         for name, (past, outer) in starts.items():
             start = Mux(past, outer, start)
@@ -140,15 +160,19 @@ class Writer(wiring.Component):
                 m.d.sync += self.rows.eq(self.rows + config.pixels)
         with m.If(self.begin):
             m.d.sync += [
-                self.rows.eq(0), address.eq(descriptor.out_base),
+                self.rows.eq(0),
+                address.eq(descriptor.out_base),
                 *(outer.eq(descriptor.out_base) for _, outer in starts.values()),
             ]
 
         every = (1 << config.lanes) - 1
-        lanes = (Mux(is_first, descriptor.first_mask, every)
-                 & Mux(is_last, descriptor.last_mask, every))
+        lanes = Mux(is_first, descriptor.first_mask, every) & Mux(
+            is_last, descriptor.last_mask, every
+        )
         stage += [
             self.enable.eq(Mux(valid, Mux(elementwise, every, lanes), 0)),
-            self.address.eq(address), self.beat.eq(values), self.done.eq(valid & ended[4]),
-        ]  # fmt: skip
+            self.address.eq(address),
+            self.beat.eq(values),
+            self.done.eq(valid & ended[4]),
+        ]
         return m

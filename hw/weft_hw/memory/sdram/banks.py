@@ -61,20 +61,36 @@ class Banks(wiring.Component):
     def __init__(self, cycles: SdramCycles, rows: int):
         self._cycles = cycles
         row = ceil_log2(rows)
-        super().__init__({
-            "bank": In(2), "row": In(row), "activate": In(1), "precharge": In(1),
-            "precharge_all": In(1), "refresh": In(1), "mode": In(1), "using": In(2),
-            "writes": In(1), "looked_at": In(2), "is_open": Out(1), "open_row": Out(row),
-            "used_row": Out(row), "usable": Out(1), "may_close": Out(1), "may_close_all": Out(1),
-            "may_open": Out(1), "may_open_all": Out(1),
-        })
+        super().__init__(
+            {
+                "bank": In(2),
+                "row": In(row),
+                "activate": In(1),
+                "precharge": In(1),
+                "precharge_all": In(1),
+                "refresh": In(1),
+                "mode": In(1),
+                "using": In(2),
+                "writes": In(1),
+                "looked_at": In(2),
+                "is_open": Out(1),
+                "open_row": Out(row),
+                "used_row": Out(row),
+                "usable": Out(1),
+                "may_close": Out(1),
+                "may_close_all": Out(1),
+                "may_open": Out(1),
+                "may_open_all": Out(1),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()
         cycles = self._cycles
         # Zero is seen a cycle after it was loaded, and the command comes another cycle later.
-        delayed = {name: max(0, getattr(cycles, name) - 2)
-                   for name in ("rp", "ras", "wr", "rfc", "mrd")}  # fmt: skip
+        delayed = {
+            name: max(0, getattr(cycles, name) - 2) for name in ("rp", "ras", "wr", "rfc", "mrd")
+        }
         rows, opened, idle, closable = [], [], [], []
         for index in range(BANKS):
             row = Signal.like(self.row, name=f"row_{index}", reset_less=True)
@@ -89,7 +105,9 @@ class Banks(wiring.Component):
                 m.d.sync += held.eq(held - 1)
             with m.If(self.activate & mine):
                 m.d.sync += [
-                    row.eq(self.row), is_open.eq(1), wait.eq(cycles.rcd - 1),
+                    row.eq(self.row),
+                    is_open.eq(1),
+                    wait.eq(cycles.rcd - 1),
                     held.eq(delayed["ras"]),
                 ]
             with m.If((self.precharge & mine) | self.precharge_all):
@@ -109,6 +127,7 @@ class Banks(wiring.Component):
             self.usable.eq(Array(a & b for a, b in zip(opened, idle, strict=True))[self.using]),
             self.may_close.eq(Array(closable)[self.looked_at]),
             self.may_open.eq(Array(idle)[self.looked_at]),
-            self.may_close_all.eq(Cat(closable).all()), self.may_open_all.eq(Cat(idle).all()),
-        ]  # fmt: skip
+            self.may_close_all.eq(Cat(closable).all()),
+            self.may_open_all.eq(Cat(idle).all()),
+        ]
         return m

@@ -96,8 +96,9 @@ class SdramChip:
         """
         period = 1e9 / clock_hz
         if period < self.cl3:
-            raise ValueError(f"an SDRAM of {1e3 / self.cl3:.0f} MHz cannot run at "
-                             f"{clock_hz / 1e6:g} MHz")  # fmt: skip
+            raise ValueError(
+                f"an SDRAM of {1e3 / self.cl3:.0f} MHz cannot run at {clock_hz / 1e6:g} MHz"
+            )
 
         def least(nanoseconds: float, cycles: int = 1) -> int:
             return max(cycles, ceil(nanoseconds / period - 1e-6))
@@ -107,33 +108,46 @@ class SdramChip:
         refi = int(self.refresh_all / self.rows / period) - 1
         cas = 2 if period >= self.cl2 else 3
         return SdramCycles(
-            cas=cas, turn=cas + ceil(0.5 + self.float_ / period), rcd=least(self.rcd), rp=rp,
+            cas=cas,
+            turn=cas + ceil(0.5 + self.float_ / period),
+            rcd=least(self.rcd),
+            rp=rp,
             ras=max(least(self.ras), least(self.rc) - rp),
-            wr=least(self.wr, self.write_cycles), rfc=least(self.rfc), rrd=least(self.rrd, 2),
-            mrd=self.mode_cycles, refi=refi, power_up=least(self.power_up))
+            wr=least(self.wr, self.write_cycles),
+            rfc=least(self.rfc),
+            rrd=least(self.rrd, 2),
+            mrd=self.mode_cycles,
+            refi=refi,
+            power_up=least(self.power_up),
+        )
 
 
 def slowest(chips: Iterable[SdramChip]) -> SdramChip:
     """Return a chip that demands whatever any of ``chips`` does: a board may carry any of them."""
     chips = list(chips)
     least = {"rows", "columns", "hold"}
-    return SdramChip(**{
-        field.name: (min if field.name in least else max)(getattr(c, field.name) for c in chips)
-        for field in fields(SdramChip)})  # fmt: skip
+    return SdramChip(
+        **{
+            field.name: (min if field.name in least else max)(getattr(c, field.name) for c in chips)
+            for field in fields(SdramChip)
+        }
+    )
 
 
 CHIPS = {
     "MT48LC16M16A2-6A": SdramChip(
-        cl2=10, cl3=6, rcd=18, rp=18, ras=42, rc=60, rfc=60, rrd=12, wr=12),
+        cl2=10, cl3=6, rcd=18, rp=18, ras=42, rc=60, rfc=60, rrd=12, wr=12
+    ),
     "MT48LC16M16A2-7E": SdramChip(
-        cl2=7.5, cl3=7, rcd=15, rp=15, ras=37, rc=60, rfc=66, rrd=14, wr=14),
+        cl2=7.5, cl3=7, rcd=15, rp=15, ras=37, rc=60, rfc=66, rrd=14, wr=14
+    ),
     "MT48LC16M16A2-75": SdramChip(
-        cl2=10, cl3=7.5, rcd=20, rp=20, ras=44, rc=66, rfc=66, rrd=15, wr=15),
-    "W9825G6KH-6": SdramChip(
-        cl2=7.5, cl3=6, rcd=15, rp=15, ras=42, rc=60, rfc=60, rrd=12, wr=12),
-    "IS42S16160G-7": SdramChip(
-        cl2=10, cl3=7, rcd=15, rp=15, ras=37, rc=60, rfc=60, rrd=14, wr=14),
+        cl2=10, cl3=7.5, rcd=20, rp=20, ras=44, rc=66, rfc=66, rrd=15, wr=15
+    ),
+    "W9825G6KH-6": SdramChip(cl2=7.5, cl3=6, rcd=15, rp=15, ras=42, rc=60, rfc=60, rrd=12, wr=12),
+    "IS42S16160G-7": SdramChip(cl2=10, cl3=7, rcd=15, rp=15, ras=37, rc=60, rfc=60, rrd=14, wr=14),
     # Twice as large; the upper half of each row's columns stays unused here.
     "AS4C32M16SB-7": SdramChip(
-        columns=1024, cl2=10, cl3=7, rcd=21, rp=21, ras=42, rc=63, rfc=63, rrd=14, wr=14),
+        columns=1024, cl2=10, cl3=7, rcd=21, rp=21, ras=42, rc=63, rfc=63, rrd=14, wr=14
+    ),
 }

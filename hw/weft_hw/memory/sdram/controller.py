@@ -15,10 +15,19 @@ from weft_hw.parts.queue import Queue
 
 __all__ = ["PINS", "SdramController"]
 
-PINS = wiring.Signature({
-    "ras": Out(1), "cas": Out(1), "we": Out(1), "ba": Out(2), "a": Out(13), "dqm": Out(1),
-    "dq_o": Out(16), "dq_oe": Out(1), "dq_i": In(16),
-})  # fmt: skip
+PINS = wiring.Signature(
+    {
+        "ras": Out(1),
+        "cas": Out(1),
+        "we": Out(1),
+        "ba": Out(2),
+        "a": Out(13),
+        "dqm": Out(1),
+        "dq_o": Out(16),
+        "dq_oe": Out(1),
+        "dq_i": In(16),
+    }
+)
 _PRECHARGE_ALL = 1 << 10  # address bit that means all banks
 _PLACES = 16  # words that were read and wait to be taken
 _LEAST_RRD = 4  # cycles from one ACTIVE to the next, whatever the commands are
@@ -60,8 +69,9 @@ class SdramController(wiring.Component):
     def __init__(self, chip: SdramChip, clock_hz: float):
         self.chip, self.cycles = chip, chip.cycles(clock_hz)
         if self.cycles.rrd > _LEAST_RRD:
-            raise ValueError(f"SdramCycles.rrd must be at most {_LEAST_RRD}, "
-                             f"not {self.cycles.rrd!r}")  # fmt: skip
+            raise ValueError(
+                f"SdramCycles.rrd must be at most {_LEAST_RRD}, not {self.cycles.rrd!r}"
+            )
         # From the decision to read until the word can be seen here: a register here and one at the
         # pads, half a cycle there and, with the chip's answer, back, and the pads' other register.
         self.latency = 1 + 1 + self.cycles.cas + 1
@@ -70,8 +80,9 @@ class SdramController(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         chip, cycles, port = self.chip, self.cycles, self.port
-        place = data.StructLayout({
-            "column": ceil_log2(chip.columns), "bank": 2, "row": ceil_log2(chip.rows)})
+        place = data.StructLayout(
+            {"column": ceil_log2(chip.columns), "bank": 2, "row": ceil_log2(chip.rows)}
+        )
         burst = data.StructLayout({"write": 1, "place": place, "length": range(BURST_WORDS + 1)})
         m.submodules.banks = banks = Banks(cycles, chip.rows)
         m.submodules.words = words = Queue(16, depth=_PLACES)
@@ -79,7 +90,8 @@ class SdramController(wiring.Component):
         current = Signal(burst, reset_less=True)  # the one whose words pass
         is_last = Signal(reset_less=True)
         has_coming, has_current, takes, closing = (
-            Signal(name=name) for name in ("has_coming", "has_current", "takes", "closing"))
+            Signal(name=name) for name in ("has_coming", "has_current", "takes", "closing")
+        )
 
         # Words of the current burst.
         room, turning = Signal(range(_PLACES + 1), init=_PLACES), Signal(range(cycles.turn))
@@ -92,9 +104,12 @@ class SdramController(wiring.Component):
             can.eq(has_current & banks.usable & ~closing & ~other),
             reading.eq(can & ~current.write & may_read),
             port.write.ready.eq(can & current.write & may_write),
-            writing.eq(port.write.valid & port.write.ready), column.eq(reading | writing),
-            words.item.eq(self.pins.dq_i), words.put.eq(delay(m, reading, self.latency)),
-            banks.using.eq(current.place.bank), banks.writes.eq(writing),
+            writing.eq(port.write.valid & port.write.ready),
+            column.eq(reading | writing),
+            words.item.eq(self.pins.dq_i),
+            words.put.eq(delay(m, reading, self.latency)),
+            banks.using.eq(current.place.bank),
+            banks.writes.eq(writing),
         ]
         wiring.connect(m, words.o, wiring.flipped(port.read))
         m.d.sync += [room.eq(room - reading + words.taken), may_read.eq(room > 1)]
@@ -105,7 +120,8 @@ class SdramController(wiring.Component):
         with m.If(column):
             m.d.sync += [
                 current.place.column.eq(current.place.column + 1),
-                current.length.eq(current.length - 1), is_last.eq(current.length == 2),
+                current.length.eq(current.length - 1),
+                is_last.eq(current.length == 2),
             ]
         free = Signal()
         m.d.comb += free.eq(~has_current | (column & is_last))
@@ -116,8 +132,9 @@ class SdramController(wiring.Component):
 
         # Time of the next refresh; it also measures the wait after power-up.
         time, due = Signal(range(cycles.refi), init=cycles.refi - 1), Signal()
-        pauses = Signal(range(cycles.power_up // cycles.refi + 1),
-                        init=cycles.power_up // cycles.refi)
+        pauses = Signal(
+            range(cycles.power_up // cycles.refi + 1), init=cycles.power_up // cycles.refi
+        )
         refreshes = Signal(range(chip.power_up_refreshes), init=chip.power_up_refreshes - 1)
         ready = Signal()  # the mode is set
         m.d.sync += time.eq(time - 1)
@@ -131,7 +148,8 @@ class SdramController(wiring.Component):
         m.d.comb += [
             banks.looked_at.eq(Mux(reopens, current.place.bank, coming.place.bank)),
             banks.bank.eq(banks.looked_at),
-            row.eq(Mux(reopens, banks.used_row, coming.place.row)), banks.row.eq(row),
+            row.eq(Mux(reopens, banks.used_row, coming.place.row)),
+            banks.row.eq(row),
             other.eq(banks.activate | banks.precharge | banks.precharge_all),
         ]
         m.d.sync += [is_open.eq(banks.is_open), is_hit.eq(banks.open_row == coming.place.row)]
@@ -233,7 +251,9 @@ class SdramController(wiring.Component):
             pins.we.eq(writing | banks.precharge | banks.precharge_all | banks.mode),
             pins.ba.eq(Mux(banks.mode, 0, Mux(other, banks.bank, current.place.bank))),
             pins.a.eq(current.place.column),
-            pins.dq_o.eq(port.write.p), pins.dq_oe.eq(writing), pins.dqm.eq(~ready),
+            pins.dq_o.eq(port.write.p),
+            pins.dq_oe.eq(writing),
+            pins.dqm.eq(~ready),
         ]
         with m.If(banks.activate):
             m.d.sync += pins.a.eq(row)

@@ -73,16 +73,23 @@ def _connect(m: Module, halves: Sequence[Half], carry: Value | None) -> Value:
         ports: dict[str, Value] = {}
         for half in range(2):
             ports |= {f"p_INIT{half}": Const(halves[index + half][0], 16)}
-            ports |= {f"i_{name}{half}": Value.cast(value)
-                      for name, value in zip("ABCD", halves[index + half][1:], strict=True)}
+            ports |= {
+                f"i_{name}{half}": Value.cast(value)
+                for name, value in zip("ABCD", halves[index + half][1:], strict=True)
+            }
         if chained is not None:
             ports["i_CIN"] = Value.cast(chained)
         chained = Signal(name=f"carry_{index}")
         if index + 2 < len(halves):
             ports["o_COUT"] = chained
         m.submodules += Instance(
-            "CCU2C", p_INJECT1_0="NO", p_INJECT1_1="NO", **ports,
-            o_S0=total[index], o_S1=total[index + 1])
+            "CCU2C",
+            p_INJECT1_0="NO",
+            p_INJECT1_1="NO",
+            **ports,
+            o_S0=total[index],
+            o_S1=total[index + 1],
+        )
     return total
 
 
@@ -96,9 +103,7 @@ def carry_gated_sum(
     return chain(m, gated(x, x_gate, y, y_gate), carry)
 
 
-def gated(
-    x: Value, x_gate: Value, y: Value, y_gate: Value, table: int = GATED_XOR
-) -> list[Half]:
+def gated(x: Value, x_gate: Value, y: Value, y_gate: Value, table: int = GATED_XOR) -> list[Half]:
     """Return the halves of the sum of two gated values."""
     return [(table, x[index], x_gate, y[index], y_gate) for index in range(len(x))]
 
@@ -110,5 +115,9 @@ def extend(value: Value, width: int) -> list[Value]:
 
 def addends(low: Value, high: Value, shift: int, width: int) -> list[Half]:
     """Return the halves of ``low + (high << shift)`` in ``width`` bits, from bit ``shift`` on."""
-    return [(XOR, x, y, Const(0, 1), Const(1, 1)) for x, y in zip(
-        extend(low[shift:], width - shift), extend(high, width - shift), strict=True)]
+    return [
+        (XOR, x, y, Const(0, 1), Const(1, 1))
+        for x, y in zip(
+            extend(low[shift:], width - shift), extend(high, width - shift), strict=True
+        )
+    ]

@@ -28,7 +28,7 @@ def dense_product(m: Module, a: Value, b: Value) -> Value:
     factor, gates = Signal(signed(len(a))), Signal(signed(len(b)))
     m.d.sync += [factor.eq(a), gates.eq(b)]
     once = Cat(*extend(factor, len(a) + 2))
-    twice = Cat(zero, once)[:len(once)]
+    twice = Cat(zero, once)[: len(once)]
     # The sign bit weighs -1: the complement and one for the carry.
     sign = len(b) - 1
 
@@ -42,15 +42,24 @@ def dense_product(m: Module, a: Value, b: Value) -> Value:
     low, high = (Cat(rows[2 * k][:2], bits) for k, bits in enumerate(upper))
     if sign == 8:  # a row of its own
         width = len(high) - 4 + 1
-        high = Cat(high[:4], chain(m, [
-            (COMPLEMENT_XOR, x, y, gates[sign], zero)
-            for x, y in zip(extend(high[4:], width), extend(factor, width), strict=True)
-        ], gates[sign]))  # fmt: skip
+        high = Cat(
+            high[:4],
+            chain(
+                m,
+                [
+                    (COMPLEMENT_XOR, x, y, gates[sign], zero)
+                    for x, y in zip(extend(high[4:], width), extend(factor, width), strict=True)
+                ],
+                gates[sign],
+            ),
+        )
     low_sum, high_sum = Signal(signed(len(low))), Signal(signed(len(high)))
     product = Signal(signed(len(a) + len(b)))
     upper_product = chain(m, addends(low_sum, high_sum, 4, len(product)), zero)
     m.d.sync += [
-        low_sum.eq(low), high_sum.eq(high), product.eq(Cat(low_sum[:4], upper_product)),
+        low_sum.eq(low),
+        high_sum.eq(high),
+        product.eq(Cat(low_sum[:4], upper_product)),
     ]
     return product
 
@@ -69,8 +78,10 @@ class Ecp5Accumulator(Accumulator):
 
     def elaborate(self, platform):
         m = Module()
-        halves = [(XOR, x, y, Const(0, 1), self.add) for x, y in zip(
-            extend(self.value, len(self.total)), self.total, strict=True)]
+        halves = [
+            (XOR, x, y, Const(0, 1), self.add)
+            for x, y in zip(extend(self.value, len(self.total)), self.total, strict=True)
+        ]
         total = chain(m, halves, Const(0, 1))
         with m.If(self.enable):
             m.d.sync += self.total.eq(total)

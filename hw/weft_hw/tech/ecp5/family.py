@@ -29,9 +29,7 @@ class Ecp5(Portable):
         """Return a MULT18X18D, or with ``dsp`` off about 100 LUTs, behind two adders."""
         return Ecp5PairMultiplier(dsp=dsp)
 
-    def accumulator(
-        self, shape: Shape, *, dsp: bool = False, dense: bool = False
-    ) -> Accumulator:
+    def accumulator(self, shape: Shape, *, dsp: bool = False, dense: bool = False) -> Accumulator:
         """Return one with a multiplexer behind its adder, or with ``dense`` a gate in its LUTs."""
         return Ecp5Accumulator(shape) if dense else Accumulator(shape)
 

@@ -16,18 +16,35 @@ _ENGINE = "system.core.engine"
 # Rows and sites of the LFE5U-85F, as Project Trellis numbers them. Sites come in groups of four,
 # 9 columns apart, with 2 more between the seventh group and the eighth.
 _GROUPS = [9 * group + (2 if group > 6 else 0) for group in range(13)]
-_MULTIPLIERS = [f"X{left + x}/Y{{}}/MULT18_{z}" for left in _GROUPS
-                for x, z in ((4, 0), (5, 1), (8, 4), (9, 5))]
+_MULTIPLIERS = [
+    f"X{left + x}/Y{{}}/MULT18_{z}" for left in _GROUPS for x, z in ((4, 0), (5, 1), (8, 4), (9, 5))
+]
 _MEMORIES = [f"X{left + 4 + 2 * z}/Y{{}}/EBR{z}" for left in _GROUPS for z in range(4)]
 _MULTIPLIER_ROWS, _MEMORY_ROWS, _LAST_MEMORY_ROW = (10, 34, 58), (22, 46, 70), 82
 _MARGIN = 2  # sites left free at either end of a row
 
-_OTHERS = [f"system.core.{memory}" for memory in (
-    "engine.sequencer.counters.U$0", "sender.memory.U$0", "engine.sequencer.memory.U$0",
-    "engine.sequencer.memory.U$1", "receiver.memory.U$0", "receiver.memory.U$1",
-    "engine.program.memory.U$0")]
-_SIZES = {"rows": 9, "columns": 16, "lanes": 8, "line_banks": 4, "line_words": 512,
-          "weight_words": 2048, "activation_words": 4096, "parameter_words": 512}  # fmt: skip
+_OTHERS = [
+    f"system.core.{memory}"
+    for memory in (
+        "engine.sequencer.counters.U$0",
+        "sender.memory.U$0",
+        "engine.sequencer.memory.U$0",
+        "engine.sequencer.memory.U$1",
+        "receiver.memory.U$0",
+        "receiver.memory.U$1",
+        "engine.program.memory.U$0",
+    )
+]
+_SIZES = {
+    "rows": 9,
+    "columns": 16,
+    "lanes": 8,
+    "line_banks": 4,
+    "line_words": 512,
+    "weight_words": 2048,
+    "activation_words": 4096,
+    "parameter_words": 512,
+}
 _QUARTERS = 4  # of a word: a block of a line buffer holds 32 of its 128 bits
 _ACTIVATION_BLOCKS = 8  # for a quarter of a word
 # Rows without LUTs, from one column to another, beside the last memories.
@@ -58,12 +75,15 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
     """
     for name, size in _SIZES.items():
         if getattr(config, name) != size:
-            raise ValueError(f"the floorplan of the LFE5U-85F needs {name} = {size}, "
-                             f"not {getattr(config, name)}")  # fmt: skip
+            raise ValueError(
+                f"the floorplan of the LFE5U-85F needs {name} = {size}, not {getattr(config, name)}"
+            )
     multipliers = (7 if config.dsp_lanes else 9) * config.columns
     if config.dsp_multipliers != multipliers:
-        raise ValueError(f"the floorplan of the LFE5U-85F needs dsp_multipliers = {multipliers}, "
-                         f"not {config.dsp_multipliers}")  # fmt: skip
+        raise ValueError(
+            f"the floorplan of the LFE5U-85F needs dsp_multipliers = {multipliers}, "
+            f"not {config.dsp_multipliers}"
+        )
     yield from _array(config)
     for lane in range(config.lanes):
         for block in range(2):
@@ -71,16 +91,21 @@ def lfe5u_85f_floorplan(config: Config) -> Iterator[tuple[str, str]]:
             yield f"{_ENGINE}.lanes.lane_{lane}.parameters.U${block}", site.format(_MEMORY_ROWS[2])
         for part in range(4 if config.dsp_lanes else 0):
             site = _MULTIPLIERS[_MARGIN + 3 * (2 * lane + part // 2) + 1 + part % 2]
-            yield (f"{_ENGINE}.lanes.lane_{lane}.requantize.product.dsp_{part}",
-                   site.format(_MULTIPLIER_ROWS[2]))
+            yield (
+                f"{_ENGINE}.lanes.lane_{lane}.requantize.product.dsp_{part}",
+                site.format(_MULTIPLIER_ROWS[2]),
+            )
     for quarter in range(_QUARTERS):
         yield from _activations(config, quarter)
     if config.pixels > 1:
         for row, left, right in _EMPTY:
             for x, part, lut in product(range(left, right), "ABCD", range(2)):
                 yield "", f"X{x}/Y{row}/SLICE{part}.K{lut}"
-        edges = (site.format(row) for row in _MEMORY_ROWS[:2]
-                 for site in (*_MEMORIES[:_MARGIN], *_MEMORIES[-_MARGIN:]))  # fmt: skip
+        edges = (
+            site.format(row)
+            for row in _MEMORY_ROWS[:2]
+            for site in (*_MEMORIES[:_MARGIN], *_MEMORIES[-_MARGIN:])
+        )
         yield from zip(_OTHERS, edges, strict=False)
 
 
@@ -88,17 +113,22 @@ def _activations(config: Config, quarter: int) -> Iterator[tuple[str, str]]:
     lanes = config.lanes // _QUARTERS
     # The memory's word is as many activation words as are read at once.
     each = _ACTIVATION_BLOCKS // config.fill_words
-    blocks = [f"{_ENGINE}.activations.memory.U${(word * _QUARTERS + quarter) * each + k}"
-              for k in range(each) for word in range(config.fill_words)]
-    tables = [f"{_ENGINE}.lanes.lane_{quarter * lanes + k}.table.U$0"
-              for k in range(lanes if config.pixels > 1 else 0)]  # fmt: skip
+    blocks = [
+        f"{_ENGINE}.activations.memory.U${(word * _QUARTERS + quarter) * each + k}"
+        for k in range(each)
+        for word in range(config.fill_words)
+    ]
+    tables = [
+        f"{_ENGINE}.lanes.lane_{quarter * lanes + k}.table.U$0"
+        for k in range(lanes if config.pixels > 1 else 0)
+    ]
     lines = [f"{_ENGINE}.lines.bank_{bank}.U${quarter}" for bank in range(config.line_banks)]
     count = len(blocks) - len(tables)
     near, far = blocks[:count], blocks[count:]
-    left, right = tables[:lanes // 2], tables[lanes // 2:]
-    cells = [*near[:count // 2], *left, *lines, *right, *near[count // 2:]]
+    left, right = tables[: lanes // 2], tables[lanes // 2 :]
+    cells = [*near[: count // 2], *left, *lines, *right, *near[count // 2 :]]
     start = _MARGIN + quarter * len(cells)
-    for cell, site in zip(cells, _MEMORIES[start:start + len(cells)], strict=True):
+    for cell, site in zip(cells, _MEMORIES[start : start + len(cells)], strict=True):
         yield cell, site.format(_LAST_MEMORY_ROW)
     edge = _MEMORIES[:_MARGIN] if quarter < _QUARTERS // 2 else _MEMORIES[-_MARGIN:]
     row = _LAST_MEMORY_ROW if quarter in (0, _QUARTERS - 1) else _MEMORY_ROWS[2]
@@ -112,14 +142,15 @@ def _array(config: Config) -> Iterator[tuple[str, str]]:
         multipliers = ("multiply_add.multiplier", "multiplier")  # of one row, and of a pair
         elements = [
             f"pe_p{pixel}_r{rows[0]}_c{column}.{multipliers[len(rows) - 1]}"
-            for stage, rows in enumerate(config.stages) for pixel in range(config.pixels)
+            for stage, rows in enumerate(config.stages)
+            for pixel in range(config.pixels)
             if config.has_dsp(pixel, stage, column)
         ]
         weights = [f"weights_{tile}.row_{row}.U${place}" for row in range(config.rows - 1)]
         for cells, sites, rows in [
             ([f"{element}.dsp" for element in elements], _MULTIPLIERS, _MULTIPLIER_ROWS),
             (weights, _MEMORIES, _MEMORY_ROWS),
-        ]:  # fmt: skip
+        ]:
             for index, cell in enumerate(cells):
                 third, place_in_row = divmod(index, 3)
                 site = sites[_MARGIN + 3 * column + place_in_row]

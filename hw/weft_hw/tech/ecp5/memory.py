@@ -26,8 +26,14 @@ class _Shape(NamedTuple):
 
 
 # In order of preference at equal cost.
-_SHAPES = [_Shape(36, 512), _Shape(18, 1024), _Shape(9, 2048), _Shape(4, 4096), _Shape(2, 8192),
-           _Shape(1, 16384)]
+_SHAPES = [
+    _Shape(36, 512),
+    _Shape(18, 1024),
+    _Shape(9, 2048),
+    _Shape(4, 4096),
+    _Shape(2, 8192),
+    _Shape(1, 16384),
+]
 
 
 class _Column(NamedTuple):
@@ -43,10 +49,12 @@ def _columns(width: int, granularity: int, shape: _Shape) -> list[_Column]:
         starts = range(0, width, step)
         return [_Column((range(start, min(start + step, width)),)) for start in starts]
     limit = min(shape.width, _LANE_BITS)
-    runs = [range(start, min(start + limit, end))
-            for end in range(granularity, width + 1, granularity)
-            for start in range(end - granularity, end, limit)]
-    return [_Column(tuple(runs[k:k + shape.lanes])) for k in range(0, len(runs), shape.lanes)]
+    runs = [
+        range(start, min(start + limit, end))
+        for end in range(granularity, width + 1, granularity)
+        for start in range(end - granularity, end, limit)
+    ]
+    return [_Column(tuple(runs[k : k + shape.lanes])) for k in range(0, len(runs), shape.lanes)]
 
 
 def _layout(width: int, depth: int, granularity: int) -> tuple[_Shape, list[_Column], int]:
@@ -55,7 +63,11 @@ def _layout(width: int, depth: int, granularity: int) -> tuple[_Shape, list[_Col
 
 
 def _block(
-    m: Module, shape: _Shape, read_address: Value, write_address: Value, write_data: Value,
+    m: Module,
+    shape: _Shape,
+    read_address: Value,
+    write_address: Value,
+    write_data: Value,
     enables: Value,
 ) -> Value:
     """Instantiate one block and return its ``shape.width`` bits of read data.
@@ -72,7 +84,7 @@ def _block(
         "B": Cat(Const(0, 14 - address_bits), read_address),
     }
     if shape.lanes > 1:  # the lowest address bits are the byte enables
-        addresses["A"] = Cat(enables, addresses["A"][shape.lanes:])
+        addresses["A"] = Cat(enables, addresses["A"][shape.lanes :])
     ports: dict[str, Value] = {}
     for port in "AB":
         for bit in range(14):
@@ -80,7 +92,8 @@ def _block(
         for bit in range(18):
             from_high = wide and port == "B"
             ports[f"i_DI{port}{bit}"] = (
-                data_in[bit + 18 * from_high] if wide or port == "A" else Const(0, 1))
+                data_in[bit + 18 * from_high] if wide or port == "A" else Const(0, 1)
+            )
             if wide or port == "B":
                 ports[f"o_DO{port}{bit}"] = data_out[bit + 18 * from_high]
         for bit in range(3):
@@ -91,11 +104,19 @@ def _block(
     ports["i_WEA"] = Const(1, 1) if wide else enables.any()
     ports["i_WEB"] = Const(0, 1)
     m.submodules += Instance(
-        "DP16KD", **ports, p_DATA_WIDTH_A=shape.width, p_DATA_WIDTH_B=shape.width,
-        p_REGMODE_A="OUTREG", p_REGMODE_B="OUTREG", p_WRITEMODE_A="NORMAL",
-        p_WRITEMODE_B="NORMAL", p_CSDECODE_A="0b000", p_CSDECODE_B="0b000", p_GSR="DISABLED",
+        "DP16KD",
+        **ports,
+        p_DATA_WIDTH_A=shape.width,
+        p_DATA_WIDTH_B=shape.width,
+        p_REGMODE_A="OUTREG",
+        p_REGMODE_B="OUTREG",
+        p_WRITEMODE_A="NORMAL",
+        p_WRITEMODE_B="NORMAL",
+        p_CSDECODE_A="0b000",
+        p_CSDECODE_B="0b000",
+        p_GSR="DISABLED",
     )
-    return data_out[:shape.width]
+    return data_out[: shape.width]
 
 
 class Ecp5BlockRam(BlockRam):
@@ -130,15 +151,21 @@ class Ecp5BlockRam(BlockRam):
                 for run in column.runs:
                     enable = self.write_enable[run.start // self.granularity] & chosen
                     width = shape.width if len(column.runs) == 1 else _LANE_BITS
-                    bits = self.write_data[run.start:run.stop]
+                    bits = self.write_data[run.start : run.stop]
                     lanes.append(Cat(bits, Const(0, width - len(bits))))
                     enables += [enable] * (shape.lanes if len(column.runs) == 1 else 1)
                 enables += [Const(0, 1)] * (shape.lanes - len(enables))
-                out = _block(m, shape, offset(self.read_address), offset(self.write_address),
-                             Cat(*lanes), Cat(*enables))
+                out = _block(
+                    m,
+                    shape,
+                    offset(self.read_address),
+                    offset(self.write_address),
+                    Cat(*lanes),
+                    Cat(*enables),
+                )
                 for lane, run in enumerate(column.runs):
                     start = lane * _LANE_BITS
-                    m.d.comb += word[run.start:run.stop].eq(out[start:start + len(run)])
+                    m.d.comb += word[run.start : run.stop].eq(out[start : start + len(run)])
         bank = delay(m, self.read_address[offset_bits:], READ_LATENCY, name="bank")
         m.d.comb += self.read_data.eq(Array(data)[bank] if banks > 1 else data[0])
         return m
@@ -155,20 +182,25 @@ class Ecp5WeightColumn(WeightColumn):
     @property
     def blocks(self) -> int:
         """DP16KD blocks used."""
-        layouts = [_layout(width * self.columns, self.depth, width)
-                   for width in self._widths().values()]
+        layouts = [
+            _layout(width * self.columns, self.depth, width) for width in self._widths().values()
+        ]
         return sum(len(columns) * banks for _, columns, banks in layouts)
 
     def _widths(self) -> dict[int, int]:
         """Return the bits of a column that each row with a memory of its own keeps there."""
-        return {row: 9 if row - row % 9 + 8 < self.rows else 8
-                for row in range(self.rows) if row % 9 < 8}
+        return {
+            row: 9 if row - row % 9 + 8 < self.rows else 8
+            for row in range(self.rows)
+            if row % 9 < 8
+        }
 
     def elaborate(self, platform):
         m = Module()
         for row, width in self._widths().items():
             m.submodules[f"row_{row}"] = ram = Ecp5BlockRam(
-                width=width * self.columns, depth=self.depth, granularity=width)
+                width=width * self.columns, depth=self.depth, granularity=width
+            )
             data = self.write_data.word_select(row, 8)
             ninth, bit = row - row % 9 + 8, row % 9
             if width == 9:
@@ -180,10 +212,18 @@ class Ecp5WeightColumn(WeightColumn):
                 ram.write_enable.eq(self.write_enable),
             ]
             for column in range(self.columns):
-                read, start = ram.read_data[column * width:(column + 1) * width], column * self.rows
+                read, start = (
+                    ram.read_data[column * width : (column + 1) * width],
+                    column * self.rows,
+                )
                 m.d.comb += self.read_data[start + row].eq(read[:8])
                 if width == 9:
                     m.d.comb += self.read_data[start + ninth][bit].eq(
-                        delay(m, read[8], ninth // self.at_once - row // self.at_once,
-                              name=f"parity_{column}_{row}"))  # fmt: skip
+                        delay(
+                            m,
+                            read[8],
+                            ninth // self.at_once - row // self.at_once,
+                            name=f"parity_{column}_{row}",
+                        )
+                    )
         return m

@@ -21,6 +21,7 @@ __all__ = ["Ecp5Multiplier", "Ecp5PairMultiplier", "Ecp5WideMultiplier"]
 
 _OPERAND_BITS, _PRODUCT_BITS = 18, 36
 
+
 def _block(m: Module, a: Value, b: Value, name: str = "dsp") -> Value:
     """Return the product, 3 cycles later, of a MULT18X18D with all its registers.
 
@@ -37,12 +38,22 @@ def _block(m: Module, a: Value, b: Value, name: str = "dsp") -> Value:
         ports[f"o_P{bit}"] = product[bit]
     # Each of the constants here takes a wire; clocks and controls that no register names are open.
     m.submodules[name] = Instance(
-        "MULT18X18D", **ports, i_CLK0=ClockSignal(), i_CE0=Const(1, 1), i_RST0=Const(0, 1),
-        i_SIGNEDA=Const(1, 1), i_SIGNEDB=Const(1, 1), i_SOURCEA=Const(0, 1),
-        i_SOURCEB=Const(0, 1), p_REG_INPUTA_CLK="CLK0", p_REG_INPUTB_CLK="CLK0",
-        p_REG_PIPELINE_CLK="CLK0", p_REG_OUTPUT_CLK="CLK0", p_GSR="DISABLED",
+        "MULT18X18D",
+        **ports,
+        i_CLK0=ClockSignal(),
+        i_CE0=Const(1, 1),
+        i_RST0=Const(0, 1),
+        i_SIGNEDA=Const(1, 1),
+        i_SIGNEDB=Const(1, 1),
+        i_SOURCEA=Const(0, 1),
+        i_SOURCEB=Const(0, 1),
+        p_REG_INPUTA_CLK="CLK0",
+        p_REG_INPUTB_CLK="CLK0",
+        p_REG_PIPELINE_CLK="CLK0",
+        p_REG_OUTPUT_CLK="CLK0",
+        p_GSR="DISABLED",
     )
-    return product[-len(a) - len(b):].as_signed()
+    return product[-len(a) - len(b) :].as_signed()
 
 
 class Ecp5Multiplier(Multiplier):
@@ -73,11 +84,24 @@ class Ecp5PairMultiplier(PairMultiplier):
     def elaborate(self, platform):
         m = Module()
         width = 9
-        a, b = sums(m, *(([
-            (CHOSEN_XOR, y, self.choose, other, x) for x, other, y in zip(
-                extend(self.x[index], width), extend(self.other[index], width),
-                extend(self.y[index], width), strict=True)
-        ], Const(0, 1)) for index in range(2)))  # fmt: skip
+        a, b = sums(
+            m,
+            *(
+                (
+                    [
+                        (CHOSEN_XOR, y, self.choose, other, x)
+                        for x, other, y in zip(
+                            extend(self.x[index], width),
+                            extend(self.other[index], width),
+                            extend(self.y[index], width),
+                            strict=True,
+                        )
+                    ],
+                    Const(0, 1),
+                )
+                for index in range(2)
+            ),
+        )
         m.d.comb += self.o.eq(_block(m, a, b) if self._dsp else dense_product(m, a, b))
         return m
 
@@ -100,17 +124,17 @@ class Ecp5WideMultiplier(WideMultiplier):
         low, middle, other, high = (
             _block(m, Cat(self.a[a], 0), Cat(self.b[b], 0), name=f"dsp_{index}")
             for index, (a, b) in enumerate(product((slice(half), slice(half, None)), repeat=2))
-        )  # fmt: skip
+        )
         # The outer products lie beside each other.
         outer, inner = Signal.like(self.o), Signal(2 * half + 2)
         nudge: Value = Const(0, 1)
         if "nudge" in self.signature.members:
             nudge = delay(m, self.nudge, MULTIPLIER_LATENCY, name="nudge")
         place = len(self.b) - 1
-        beside = Cat(low[:2 * half], high)
+        beside = Cat(low[: 2 * half], high)
         m.d.sync += [
             outer.eq(Cat(beside[:place], beside[place:] + nudge)),
             inner.eq(middle.as_unsigned() + other.as_unsigned()),
         ]
-        m.d.comb += self.o.eq(Cat(outer[:half], (outer[half:] + inner)[:len(self.o) - half]))
+        m.d.comb += self.o.eq(Cat(outer[:half], (outer[half:] + inner)[: len(self.o) - half]))
         return m

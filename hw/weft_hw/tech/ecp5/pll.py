@@ -37,18 +37,30 @@ def ecp5_pll_settings(input_hz: float, wanted_hz: float) -> PllSettings:
                 continue
             candidates += [
                 PllSettings(
-                    divide=divide, multiply=multiply, output_divide=output_divide,
-                    detector_hz=detector, oscillator_hz=oscillator,
-                    output_hz=oscillator / output_divide)
-                for output_divide in _DIVISORS if within(oscillator / output_divide, _OUTPUT_HZ)]
+                    divide=divide,
+                    multiply=multiply,
+                    output_divide=output_divide,
+                    detector_hz=detector,
+                    oscillator_hz=oscillator,
+                    output_hz=oscillator / output_divide,
+                )
+                for output_divide in _DIVISORS
+                if within(oscillator / output_divide, _OUTPUT_HZ)
+            ]
     return choose(candidates, input_hz, wanted_hz)
 
 
 def _feedback(multiply: int) -> int:
     """Return the smallest CLKOS_DIV for ``multiply``, 0 if there is none."""
     # From 2 on, CLKOS stays within the limits of an output.
-    return next((divisor for divisor in range(2, 129)
-                 if multiply % divisor == 0 and multiply // divisor in _DIVISORS), 0)
+    return next(
+        (
+            divisor
+            for divisor in range(2, 129)
+            if multiply % divisor == 0 and multiply // divisor in _DIVISORS
+        ),
+        0,
+    )
 
 
 class Ecp5Pll(Pll):
@@ -59,22 +71,48 @@ class Ecp5Pll(Pll):
         m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
         settings = self.settings
         feedback, feedback_divide = Signal(), _feedback(settings.multiply)
-        low = {f"i_{name}": Const(0, 1) for name in (
-            "PHASESEL0", "PHASESEL1", "PHASEDIR", "PHASESTEP", "PHASELOADREG",
-            "STDBY", "PLLWAKESYNC", "RST", "ENCLKOP")}
+        low = {
+            f"i_{name}": Const(0, 1)
+            for name in (
+                "PHASESEL0",
+                "PHASESEL1",
+                "PHASEDIR",
+                "PHASESTEP",
+                "PHASELOADREG",
+                "STDBY",
+                "PLLWAKESYNC",
+                "RST",
+                "ENCLKOP",
+            )
+        }
         m.submodules.pll = Instance(
-            "EHXPLLL", **low,
-            p_CLKI_DIV=settings.divide, p_CLKFB_DIV=settings.multiply // feedback_divide,
-            p_CLKOP_DIV=settings.output_divide, p_CLKOP_CPHASE=settings.output_divide // 2,
-            p_CLKOP_FPHASE=0, p_CLKOP_ENABLE="ENABLED",
-            p_CLKOS_DIV=feedback_divide, p_CLKOS_CPHASE=0, p_CLKOS_FPHASE=0,
-            p_CLKOS_ENABLE="ENABLED", p_FEEDBK_PATH="CLKOS",
-            p_PLLRST_ENA="DISABLED", p_INTFB_WAKE="DISABLED", p_STDBY_ENABLE="DISABLED",
-            p_DPHASE_SOURCE="DISABLED", p_OUTDIVIDER_MUXA="DIVA",
-            i_CLKI=pin.i, i_CLKFB=feedback, o_CLKOP=self.clock, o_CLKOS=feedback,
+            "EHXPLLL",
+            **low,
+            p_CLKI_DIV=settings.divide,
+            p_CLKFB_DIV=settings.multiply // feedback_divide,
+            p_CLKOP_DIV=settings.output_divide,
+            p_CLKOP_CPHASE=settings.output_divide // 2,
+            p_CLKOP_FPHASE=0,
+            p_CLKOP_ENABLE="ENABLED",
+            p_CLKOS_DIV=feedback_divide,
+            p_CLKOS_CPHASE=0,
+            p_CLKOS_FPHASE=0,
+            p_CLKOS_ENABLE="ENABLED",
+            p_FEEDBK_PATH="CLKOS",
+            p_PLLRST_ENA="DISABLED",
+            p_INTFB_WAKE="DISABLED",
+            p_STDBY_ENABLE="DISABLED",
+            p_DPHASE_SOURCE="DISABLED",
+            p_OUTDIVIDER_MUXA="DIVA",
+            i_CLKI=pin.i,
+            i_CLKFB=feedback,
+            o_CLKOP=self.clock,
+            o_CLKOS=feedback,
             o_LOCK=self.locked,
             # Loop filter as Lattice's tools and ecppll set it.
-            a_ICP_CURRENT="12", a_LPF_RESISTOR="8", a_MFG_ENABLE_FILTEROPAMP="1",
+            a_ICP_CURRENT="12",
+            a_LPF_RESISTOR="8",
+            a_MFG_ENABLE_FILTEROPAMP="1",
             a_MFG_GMCREF_SEL="2",
         )
         return m

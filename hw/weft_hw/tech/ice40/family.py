@@ -27,23 +27,53 @@ class Ice40Multiplier(Multiplier):
 
     def elaborate(self, platform):
         m = Module()
-        registers = {f"p_{name}": Const(1, 1) for name in (
-            "A_REG", "B_REG", "TOP_8x8_MULT_REG", "MODE_8x8", "A_SIGNED", "B_SIGNED",
-            "TOPADDSUB_UPPERINPUT")}
+        registers = {
+            f"p_{name}": Const(1, 1)
+            for name in (
+                "A_REG",
+                "B_REG",
+                "TOP_8x8_MULT_REG",
+                "MODE_8x8",
+                "A_SIGNED",
+                "B_SIGNED",
+                "TOPADDSUB_UPPERINPUT",
+            )
+        }
         m.submodules.dsp, result = _block(
-            i_A=Cat(Const(0, 8), self.a), i_B=Cat(Const(0, 8), self.b), **registers,
+            i_A=Cat(Const(0, 8), self.a),
+            i_B=Cat(Const(0, 8), self.b),
+            **registers,
             p_TOPADDSUB_LOWERINPUT=Const(1, 2),  # the 8x8 product
-            p_TOPOUTPUT_SELECT=Const(1, 2))  # the adder's register
+            p_TOPOUTPUT_SELECT=Const(1, 2),
+        )  # the adder's register
         m.d.comb += self.o.eq(result[16:])
         return m
 
 
 def _block(**given) -> tuple[Instance, Signal]:
     """Return an SB_MAC16, whose inputs are 0 but for its enable and those given, and its output."""
-    low = {name: Const(0, 1) for name in (
-        "i_AHOLD", "i_BHOLD", "i_CHOLD", "i_DHOLD", "i_IRSTTOP", "i_IRSTBOT", "i_ORSTTOP",
-        "i_ORSTBOT", "i_OLOADTOP", "i_OLOADBOT", "i_ADDSUBTOP", "i_ADDSUBBOT", "i_OHOLDTOP",
-        "i_OHOLDBOT", "i_CI", "i_ACCUMCI", "i_SIGNEXTIN")}
+    low = {
+        name: Const(0, 1)
+        for name in (
+            "i_AHOLD",
+            "i_BHOLD",
+            "i_CHOLD",
+            "i_DHOLD",
+            "i_IRSTTOP",
+            "i_IRSTBOT",
+            "i_ORSTTOP",
+            "i_ORSTBOT",
+            "i_OLOADTOP",
+            "i_OLOADBOT",
+            "i_ADDSUBTOP",
+            "i_ADDSUBBOT",
+            "i_OHOLDTOP",
+            "i_OHOLDBOT",
+            "i_CI",
+            "i_ACCUMCI",
+            "i_SIGNEXTIN",
+        )
+    }
     operands = {f"i_{name}": Const(0, 16) for name in "ABCD"}
     result = Signal(32)
     ports = low | operands | {"i_CLK": ClockSignal(), "i_CE": Const(1, 1), "o_O": result} | given
@@ -52,7 +82,8 @@ def _block(**given) -> tuple[Instance, Signal]:
 
 # Both adders in a chain, both output registers.
 _WIDE_ADDER = {
-    "p_TOPADDSUB_CARRYSELECT": Const(2, 2), "p_TOPOUTPUT_SELECT": Const(1, 2),
+    "p_TOPADDSUB_CARRYSELECT": Const(2, 2),
+    "p_TOPOUTPUT_SELECT": Const(1, 2),
     "p_BOTOUTPUT_SELECT": Const(1, 2),
 }
 
@@ -71,13 +102,31 @@ class Ice40MultiplyAdd(MultiplyAdd):
         _, a = _halves(self.a)
         _, b = _halves(self.b)
         high, low = _halves(self.addend)
-        registers = {f"p_{name}": Const(1, 1) for name in (
-            "A_REG", "B_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG", "PIPELINE_16x16_MULT_REG1",
-            "PIPELINE_16x16_MULT_REG2", "A_SIGNED", "B_SIGNED", "TOPADDSUB_UPPERINPUT",
-            "BOTADDSUB_UPPERINPUT")}
+        registers = {
+            f"p_{name}": Const(1, 1)
+            for name in (
+                "A_REG",
+                "B_REG",
+                "TOP_8x8_MULT_REG",
+                "BOT_8x8_MULT_REG",
+                "PIPELINE_16x16_MULT_REG1",
+                "PIPELINE_16x16_MULT_REG2",
+                "A_SIGNED",
+                "B_SIGNED",
+                "TOPADDSUB_UPPERINPUT",
+                "BOTADDSUB_UPPERINPUT",
+            )
+        }
         m.submodules.dsp, total = _block(
-            i_A=a, i_B=b, i_C=high, i_D=low, **registers, **_WIDE_ADDER,
-            p_TOPADDSUB_LOWERINPUT=Const(2, 2), p_BOTADDSUB_LOWERINPUT=Const(2, 2))
+            i_A=a,
+            i_B=b,
+            i_C=high,
+            i_D=low,
+            **registers,
+            **_WIDE_ADDER,
+            p_TOPADDSUB_LOWERINPUT=Const(2, 2),
+            p_BOTADDSUB_LOWERINPUT=Const(2, 2),
+        )
         m.d.comb += self.o.eq(total)
         return m
 
@@ -89,9 +138,16 @@ class Ice40Accumulator(Accumulator):
         m = Module()
         high, low = _halves(self.value)
         m.submodules.dsp, total = _block(
-            i_A=high, i_B=low, i_C=high, i_D=low, **_WIDE_ADDER,
-            i_OLOADTOP=~self.add, i_OLOADBOT=~self.add,
-            i_OHOLDTOP=~self.enable, i_OHOLDBOT=~self.enable)
+            i_A=high,
+            i_B=low,
+            i_C=high,
+            i_D=low,
+            **_WIDE_ADDER,
+            i_OLOADTOP=~self.add,
+            i_OLOADBOT=~self.add,
+            i_OHOLDTOP=~self.enable,
+            i_OHOLDBOT=~self.enable,
+        )
         m.d.comb += self.total.eq(total)
         return m
 
@@ -105,15 +161,11 @@ class Ice40(Portable):
         """Return the upper half of an SB_MAC16, or with ``dsp`` off a fabric multiplier."""
         return Ice40Multiplier() if dsp else TreeMultiplierByte()
 
-    def multiply_add(
-        self, shape: Shape, *, dsp: bool = True, dense: bool = False
-    ) -> MultiplyAdd:
+    def multiply_add(self, shape: Shape, *, dsp: bool = True, dense: bool = False) -> MultiplyAdd:
         """Return an SB_MAC16, or with ``dsp`` off a fabric multiplier and adder."""
         return Ice40MultiplyAdd(shape) if dsp else super().multiply_add(shape, dsp=False)
 
-    def accumulator(
-        self, shape: Shape, *, dsp: bool = False, dense: bool = False
-    ) -> Accumulator:
+    def accumulator(self, shape: Shape, *, dsp: bool = False, dense: bool = False) -> Accumulator:
         """Return the adder of an SB_MAC16, or with ``dsp`` off one of fabric."""
         return Ice40Accumulator(shape) if dsp else Accumulator(shape)
 
@@ -127,8 +179,9 @@ class Ice40(Portable):
         """Return a memory of such blocks or, for two columns of many words, of SPRAM."""
         if columns == 2 and rows <= _SPRAMS and _BLOCK_WORDS < depth <= Ice40SpramColumn.DEPTH:
             return Ice40SpramColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
-        return WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once,
-                            block_ram=self.block_ram)  # fmt: skip
+        return WeightColumn(
+            rows=rows, depth=depth, columns=columns, at_once=at_once, block_ram=self.block_ram
+        )
 
     def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:
         """Return a multiplier of carry chains in any case."""

@@ -37,9 +37,11 @@ _SHAPES = [_Shape(0, 16, 256), _Shape(1, 8, 512), _Shape(2, 4, 1024), _Shape(3, 
 def _runs(width: int, granularity: int, shape: _Shape) -> list[range]:
     """Distribute a word over blocks; a block has one write enable, or (as 256x16) one per bit."""
     unit = width if shape.mode == 0 else granularity
-    return [range(start, min(start + shape.width, end))
-            for end in range(unit, width + 1, unit)
-            for start in range(end - unit, end, shape.width)]
+    return [
+        range(start, min(start + shape.width, end))
+        for end in range(unit, width + 1, unit)
+        for start in range(end - unit, end, shape.width)
+    ]
 
 
 def _layout(width: int, depth: int, granularity: int) -> tuple[_Shape, list[range], int]:
@@ -75,17 +77,32 @@ class Ice40BlockRam(BlockRam):
                 first, last = (bit // self.granularity for bit in (run.start, run.stop - 1))
                 enables = [self.write_enable[first + index] for index in range(last - first + 1)]
                 bits = [(bit // self.granularity) - first for bit in run]
-                m.d.comb += word[run.start:run.stop].eq(_block(
-                    m, shape, read_address[:offset_bits], self.write_address[:offset_bits],
-                    self.write_data[run.start:run.stop], chosen, enables, bits))
+                m.d.comb += word[run.start : run.stop].eq(
+                    _block(
+                        m,
+                        shape,
+                        read_address[:offset_bits],
+                        self.write_address[:offset_bits],
+                        self.write_data[run.start : run.stop],
+                        chosen,
+                        enables,
+                        bits,
+                    )
+                )
         bank = delay(m, read_address[offset_bits:], 1, name="bank")
         m.d.comb += self.read_data.eq(Array(data)[bank] if banks > 1 else data[0])
         return m
 
 
 def _block(
-    m: Module, shape: _Shape, read_address: Value, write_address: Value, write_data: Value,
-    chosen: Value, enables: list[Value], enable_of: list[int],
+    m: Module,
+    shape: _Shape,
+    read_address: Value,
+    write_address: Value,
+    write_data: Value,
+    chosen: Value,
+    enables: list[Value],
+    enable_of: list[int],
 ) -> Value:
     """Instantiate one block and return its bits of read data, as many as ``write_data`` has.
 
@@ -104,11 +121,20 @@ def _block(
         return Cat(address, Const(0, _ADDRESS_PINS - len(address)))
 
     m.submodules += Instance(
-        "SB_RAM40_4K", p_READ_MODE=shape.mode, p_WRITE_MODE=shape.mode,
-        i_RCLK=ClockSignal(), i_RCLKE=one, i_RE=one, i_RADDR=extend(read_address),
-        i_WCLK=ClockSignal(), i_WCLKE=one, i_WADDR=extend(write_address),
-        i_WE=chosen if len(enables) > 1 else chosen & enables[0], i_WDATA=Cat(*data_in),
-        i_MASK=Cat(*mask), o_RDATA=data_out,
+        "SB_RAM40_4K",
+        p_READ_MODE=shape.mode,
+        p_WRITE_MODE=shape.mode,
+        i_RCLK=ClockSignal(),
+        i_RCLKE=one,
+        i_RE=one,
+        i_RADDR=extend(read_address),
+        i_WCLK=ClockSignal(),
+        i_WCLKE=one,
+        i_WADDR=extend(write_address),
+        i_WE=chosen if len(enables) > 1 else chosen & enables[0],
+        i_WDATA=Cat(*data_in),
+        i_MASK=Cat(*mask),
+        o_RDATA=data_out,
     )
     return Cat(data_out[shape.pin(bit)] for bit in range(len(write_data)))
 
@@ -125,18 +151,30 @@ class Ice40SpramColumn(WeightColumn):
     def elaborate(self, platform):
         m = Module()
         writes = self.write_enable.any()
-        enable, write, data = (delay(m, value, 1, name=name) for name, value in [
-            ("enable", self.write_enable), ("write", writes), ("data", self.write_data)])
+        enable, write, data = (
+            delay(m, value, 1, name=name)
+            for name, value in [
+                ("enable", self.write_enable),
+                ("write", writes),
+                ("data", self.write_data),
+            ]
+        )
         for row in range(self.rows):
             address, out = Signal(14, name=f"address_{row}"), Signal(16, name=f"out_{row}")
             m.d.sync += address.eq(Mux(writes, self.write_address, self.read_address[row]))
             m.submodules[f"row_{row}"] = Instance(
-                "SB_SPRAM256KA", i_CLOCK=ClockSignal(), i_ADDRESS=address,
+                "SB_SPRAM256KA",
+                i_CLOCK=ClockSignal(),
+                i_ADDRESS=address,
                 i_DATAIN=data.word_select(row, 8).replicate(2),
-                i_MASKWREN=Cat(enable[0].replicate(2), enable[1].replicate(2)), i_WREN=write,
-                i_CHIPSELECT=Const(1, 1), i_STANDBY=Const(0, 1), i_SLEEP=Const(0, 1),
-                i_POWEROFF=Const(1, 1), o_DATAOUT=out)
+                i_MASKWREN=Cat(enable[0].replicate(2), enable[1].replicate(2)),
+                i_WREN=write,
+                i_CHIPSELECT=Const(1, 1),
+                i_STANDBY=Const(0, 1),
+                i_SLEEP=Const(0, 1),
+                i_POWEROFF=Const(1, 1),
+                o_DATAOUT=out,
+            )
             for column in range(2):
-                m.d.comb += self.read_data[column * self.rows + row].eq(
-                    out.word_select(column, 8))
+                m.d.comb += self.read_data[column * self.rows + row].eq(out.word_select(column, 8))
         return m

@@ -33,15 +33,25 @@ def ice40_pll_settings(input_hz: float, wanted_hz: float) -> PllSettings:
         detector = input_hz / divide
         for multiply in range(1, 129):
             oscillator = detector * multiply
-            if not (within(input_hz, _INPUT_HZ) and within(detector, _DETECTOR_HZ)
-                    and within(oscillator, _OSCILLATOR_HZ)):
+            if not (
+                within(input_hz, _INPUT_HZ)
+                and within(detector, _DETECTOR_HZ)
+                and within(oscillator, _OSCILLATOR_HZ)
+            ):
                 continue
             for exponent in range(1, 7):
                 output = oscillator / (1 << exponent)
                 if within(output, _OUTPUT_HZ):
-                    candidates.append(PllSettings(
-                        divide=divide, multiply=multiply, output_divide=1 << exponent,
-                        detector_hz=detector, oscillator_hz=oscillator, output_hz=output))
+                    candidates.append(
+                        PllSettings(
+                            divide=divide,
+                            multiply=multiply,
+                            output_divide=1 << exponent,
+                            detector_hz=detector,
+                            oscillator_hz=oscillator,
+                            output_hz=output,
+                        )
+                    )
     return choose(candidates, input_hz, wanted_hz)
 
 
@@ -52,11 +62,16 @@ class Ice40Pll(Pll):
         m = Module()
         settings = self.settings
         m.submodules.pll = Instance(
-            "SB_PLL40_PAD", p_FEEDBACK_PATH="SIMPLE",
-            p_DIVR=Const(settings.divide - 1, 4), p_DIVF=Const(settings.multiply - 1, 7),
+            "SB_PLL40_PAD",
+            p_FEEDBACK_PATH="SIMPLE",
+            p_DIVR=Const(settings.divide - 1, 4),
+            p_DIVF=Const(settings.multiply - 1, 7),
             p_DIVQ=Const(settings.output_divide.bit_length() - 1, 3),
             p_FILTER_RANGE=Const(filter_range(settings.detector_hz), 3),
-            i_PACKAGEPIN=self.port.io, i_RESETB=Const(1, 1), i_BYPASS=Const(0, 1),
-            o_PLLOUTGLOBAL=self.clock, o_LOCK=self.locked,
+            i_PACKAGEPIN=self.port.io,
+            i_RESETB=Const(1, 1),
+            i_BYPASS=Const(0, 1),
+            o_PLLOUTGLOBAL=self.clock,
+            o_LOCK=self.locked,
         )
         return m
