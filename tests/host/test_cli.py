@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import weft.session
+import weft.runtime.prepare
 from PIL import Image
 from weft.cli import main
 from weft.errors import DeviceMismatch, LinkError
@@ -43,7 +43,7 @@ def simulated(monkeypatch):
         opened.append(CountedMachine(config))
         return OpenDevice(name, config, opened[-1])
 
-    monkeypatch.setattr(weft.session, "open_device", open_device)
+    monkeypatch.setattr(weft.runtime.prepare, "open_device", open_device)
     return opened
 
 
@@ -310,7 +310,7 @@ def test_link_trouble_gives_exit_code_3(error, monkeypatch, capsys):
     def open_device(*_):
         raise error
 
-    monkeypatch.setattr(weft.session, "open_device", open_device)
+    monkeypatch.setattr(weft.runtime.prepare, "open_device", open_device)
     code, text = failing(["run", "digits", "-d", "sim"], capsys)
     assert code == 3 and text == str(error)
 
@@ -330,7 +330,7 @@ def test_a_missing_module_is_one_sentence(monkeypatch, capsys):
     def open_device(*_):
         raise ModuleNotFoundError("No module named 'amaranth'", name="amaranth")
 
-    monkeypatch.setattr(weft.session, "open_device", open_device)
+    monkeypatch.setattr(weft.runtime.prepare, "open_device", open_device)
     code, text = failing(["run", "digits", "-d", "sim"], capsys)
     assert code == 2
     assert text == "Python module amaranth is missing: pip install 'weft-fpga[sim]'"

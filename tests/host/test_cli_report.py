@@ -55,7 +55,7 @@ def simulated(monkeypatch):
             return super().read(region, unit, count)
 
     monkeypatch.setattr(
-        weft.session,
+        weft.runtime.prepare,
         "open_device",
         lambda name, config, report=None: OpenDevice(name, config, Counting(config)),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import weft
-import weft.session
+import weft.runtime.prepare
 from onnx import TensorProto, helper, numpy_helper
 from weft.cli import main
 from weft.errors import ModelError
@@ -252,7 +252,7 @@ def simulated(monkeypatch):
             return super().read(region, unit, count)
 
     monkeypatch.setattr(
-        weft.session,
+        weft.runtime.prepare,
         "open_device",
         lambda name, config, report=None: OpenDevice(name, config, Counted(config)),
     )
