@@ -103,12 +103,13 @@ class Unpacker(wiring.Component):
         m = Module()
         word, largest = self._word_bytes, max(self._sizes)
         place = _Rows(m, self.move)
-        # Words enter at the top. The oldest byte that is left lies `level` bytes below it.
+        # Words enter at the top. The oldest byte that is left lies `size + excess` bytes below it:
+        # whether there is a whole unit is the sign of a register, as it decides much in its cycle.
         words = -(-(largest + word - 1) // word)
         held = Signal(8 * word * words, reset_less=True)
-        level, full = Signal(range(word * words + 1)), Signal()
+        excess, full = Signal(range(-largest, word * words)), Signal()
         unit, surplus = Signal(8 * largest), Signal(range(word))
-        m.d.comb += [full.eq(level >= self.size), surplus.eq((level - self.size)[: len(surplus)])]
+        m.d.comb += [full.eq(excess >= 0), surplus.eq(excess[: len(surplus)])]
         with m.Switch(Cat(self.size, surplus)):
             for size in sorted(self._sizes):
                 for rest in range(0, word, gcd(size, word)):
@@ -131,7 +132,7 @@ class Unpacker(wiring.Component):
         ]
         with m.If(enters):
             m.d.sync += [held.eq(Cat(held[8 * word :], self.i.p)), index.eq(index + 1)]
-        m.d.sync += level.eq(level + Mux(enters, word, 0) - Mux(copies, self.size, 0))
+        m.d.sync += excess.eq(excess + Mux(enters, word, 0) - Mux(copies, self.size, 0))
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(copies):
@@ -144,11 +145,11 @@ class Unpacker(wiring.Component):
             ]
         # The rest of a row's last block is dropped.
         with m.If(row_ends):
-            m.d.sync += level.eq(0)
+            m.d.sync += excess.eq(-self.size)
             with m.If(index == 0):
                 m.d.sync += [*place.next_row(), row_ends.eq(0), active.eq(~place.last_row)]
         with m.If(self.begin):
-            m.d.sync += [*place.begin(), active.eq(1), level.eq(0)]
+            m.d.sync += [*place.begin(), active.eq(1), excess.eq(-self.size)]
         return m
 
 

@@ -47,7 +47,7 @@ class PortArbiter(wiring.Component):
         command = Signal.like(port.command.p, reset_less=True)
         offered, owner, writes = Signal(), Signal(), Signal()
         left = Signal(range(2 * BURST_WORDS + 1))  # words of the bursts that were taken
-        none_left, few_left = Signal(init=1), Signal(init=1)
+        none_left, few_left = Signal(init=1), Signal(init=1)  # the latter may come late
         aborts = Signal()
 
         # A command waits in a register. Each side's offer is judged by what is registered.
@@ -75,34 +75,37 @@ class PortArbiter(wiring.Component):
                     writes.eq(side.command.p.write),
                 ]
 
-        # Words follow their side. Those to be written pass a buffer, which no reset empties.
-        m.submodules.buffer = buffer = StreamBuffer(port.write.p.shape())
+        # Words follow their side. They pass a buffer each way, which no reset empties: neither side
+        # decides in the cycle in which the memory does.
+        word = port.write.p.shape()
+        m.submodules.to_write, m.submodules.was_read = buffer, read = (
+            StreamBuffer(word),
+            StreamBuffer(word),
+        )
         wiring.connect(m, buffer.o, wiring.flipped(port.write))
+        wiring.connect(m, wiring.flipped(port.read), read.i)
         passes = Signal()
         m.d.comb += [
             buffer.i.p.eq(Array(side.write.p for side in sides)[owner]),
             buffer.i.valid.eq(
                 ~none_left & writes & (aborts | Array(side.write.valid for side in sides)[owner])
             ),
-            port.read.ready.eq(aborts | Array(side.read.ready for side in sides)[owner]),
-            passes.eq(
-                Mux(writes, buffer.i.valid & buffer.i.ready, port.read.valid & port.read.ready)
-            ),
+            read.o.ready.eq(aborts | Array(side.read.ready for side in sides)[owner]),
+            passes.eq(Mux(writes, buffer.i.valid & buffer.i.ready, read.o.valid & read.o.ready)),
         ]
         for index, side in enumerate(sides):
             mine = (owner == index) & ~aborts
             m.d.comb += [
                 side.write.ready.eq(buffer.i.ready & ~none_left & writes & mine),
-                side.read.valid.eq(port.read.valid & mine),
-                side.read.p.eq(port.read.p),
+                side.read.valid.eq(read.o.valid & mine),
+                side.read.p.eq(read.o.p),
             ]
-        following = Signal.like(left)
+        # Each count is judged a cycle ahead, without an adder in front.
         begins = port.command.valid & port.command.ready
-        m.d.comb += following.eq(left + Mux(begins, command.length, 0) - passes)
         m.d.sync += [
-            left.eq(following),
-            none_left.eq(following == 0),
-            few_left.eq(following <= BURST_WORDS),
+            left.eq(left + Mux(begins, command.length, 0) - passes),
+            none_left.eq(~begins & (none_left | (passes & (left == 1)))),
+            few_left.eq(~begins & (left <= BURST_WORDS)),
         ]
 
         with m.If(self.reset):
