@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from weft.cli.images import InputError, find_inputs, input_range, picture_rule, read_input
 from weft.graph import Graph
 from weft.graph.signature import TensorInfo, example_shape
+from weft.npy import read_npy_shape
 
 __all__ = ["gather_feeds", "input_rule", "random_feed", "shapes_of_files"]
 
@@ -27,8 +28,11 @@ def shapes_of_files(
     files = find_inputs(list(paths)) if paths else []
     shapes = {}
     for info, file in zip(inputs, files, strict=False):
-        if file.suffix == ".npy":
-            shape = np.load(file, mmap_mode="r", allow_pickle=False).shape
+        if file.suffix.lower() == ".npy":
+            try:
+                shape = read_npy_shape(file)
+            except (OSError, ValueError) as error:
+                raise InputError(f"{file} is no .npy array: {error}") from error
             one = shape[1:] if len(shape) == len(info.shape) else shape
             shapes[info.name] = (info.shape[0] or 1, *one)
     for info in inputs:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError, WeftError
 from weft.graph import Graph
+from weft.npy import read_npy_file
 
 __all__ = [
     "PICTURES",
@@ -97,12 +98,11 @@ def read_input(path: Path, graph: Graph, name: str) -> list[NDArray[Any]]:
     if path.suffix.lower() != ".npy":
         return [picture_rule(graph, name).apply(path)]
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = read_npy_file(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
         raise InputError(f"{path} is no .npy array: {error}") from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path} is an archive of arrays; expected one array")
     if array.dtype != tensor.dtype:
         raise InputError(f"{path} holds {array.dtype}, but input {name} is {tensor.dtype}")
     shape = graph.shape(name)
