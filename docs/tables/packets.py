@@ -1,10 +1,4 @@
-"""The tables of docs/protocol.md, from the contract.
-
-``python -m weft_hw.contract.packet_tables docs/protocol.md`` brings the page up to date.
-"""
-
-import sys
-from pathlib import Path
+"""The tables of docs/protocol.md, from the contract."""
 
 from weft_hw.contract.fields import Field
 from weft_hw.contract.memory_map import Region
@@ -17,9 +11,7 @@ from weft_hw.contract.packet import (
     Status,
 )
 
-__all__ = ["packet_tables", "with_tables"]
-
-_BEGIN, _END = "<!-- tables: begin -->\n", "<!-- tables: end -->\n"
+__all__ = ["packet_tables"]
 
 _DATA = {
     (Request.WRITE, False): "the units' bytes",
@@ -59,24 +51,3 @@ def packet_tables() -> str:
     lines += ["", "### Regions", "", "| region | value |", "|---|---|"]
     lines += [f"| {region.name} | {region.value} |" for region in Region]
     return "\n".join(lines) + "\n"
-
-
-def with_tables(page: str) -> str:
-    """Return ``page`` with the part between its two markers replaced by the tables.
-
-    Raises
-    ------
-    ValueError
-        If the markers are missing.
-    """
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"the page must hold {_BEGIN.strip()!r} and {_END.strip()!r}")
-    return before + begin + "\n" + packet_tables() + "\n" + end + after
-
-
-if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        path = Path(name)
-        path.write_text(with_tables(path.read_text()))

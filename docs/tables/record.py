@@ -1,0 +1,56 @@
+"""Record what commands printed: ``python docs/tables/record.py bench|builds FILE ...``.
+
+``FILE`` holds what ``weft bench --json`` printed, or is the ``report.json`` of ``weft build``.
+A figure replaces the one of the same configuration and model, or of the same board.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+FIGURES = Path(__file__).parents[1] / "figures"
+_COUNTERS = ("busy", "wait_input", "wait_output", "wait_setup")
+
+
+def _benched(profile: dict[str, Any]) -> dict[str, Any]:
+    if profile["bit_exact"] is not True:
+        raise SystemExit(f"{profile['model']}: record runs with --check whose values are equal")
+    counters = {name: sum(layer[name] for layer in profile["layers"]) for name in _COUNTERS}
+    head = {name: profile[name] for name in ("config", "model", "cycles", "predicted_cycles")}
+    return head | counters
+
+
+def _built(report: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "board": report["board"],
+        "config": report["config"],
+        "target_mhz": report["seeds"][0]["target_mhz"],
+        "mhz": {str(seed["seed"]): seed["fmax_mhz"] for seed in report["seeds"]},
+        "resources": {
+            name: [resource["used"], resource["available"]]
+            for name, resource in report["resources"].items()
+        },
+    }
+
+
+def record(kind: str, files: list[Path]) -> None:
+    """Take the figures of ``files`` into ``docs/figures/KIND.json``, with the commit of now."""
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    keys = {"bench": ("config", "model"), "builds": ("board",)}[kind]
+    path = FIGURES / f"{kind}.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    rows = {tuple(row[key] for key in keys): row for row in known}
+    for file in files:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        for item in found if kind == "bench" else [found]:
+            row = (_benched if kind == "bench" else _built)(item) | {"commit": commit}
+            rows[tuple(row[key] for key in keys)] = row
+    text = ",\n".join(f"  {json.dumps(row)}" for row in rows.values())
+    path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    record(sys.argv[1], [Path(name) for name in sys.argv[2:]])

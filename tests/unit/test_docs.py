@@ -1,0 +1,76 @@
+"""Pages say what the contract and the recorded measurements say, in short sentences."""
+
+import re
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+from weft_hw.contract.packet import Request, Status
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+
+from tables.packets import packet_tables  # noqa: E402
+from tables.pages import TABLES, pages, with_tables  # noqa: E402
+
+PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "history" not in page.parts)
+
+
+@pytest.mark.parametrize("page", pages(ROOT), ids=lambda page: page.name)
+def test_tables_are_up_to_date(page: Path):
+    """If not: python docs/tables."""
+    text = page.read_text(encoding="utf-8")
+    assert with_tables(text) == text
+
+
+def test_every_table_has_a_page():
+    text = "".join(page.read_text(encoding="utf-8") for page in pages(ROOT))
+    assert {name for name in TABLES if f"<!-- table: {name} -->" in text} == set(TABLES)
+
+
+def test_every_request_and_status_is_there():
+    tables = packet_tables()
+    for request in Request:
+        assert f"**{request.name}** ({request.value:#04x})" in tables
+        assert f"**{request.name}** ({request.value + 128:#04x})" in tables
+    for status in Status:
+        assert f"| {status.name} | {status.value} |" in tables
+
+
+def test_page_that_names_no_table():
+    with pytest.raises(ValueError, match="no table is called 'nothing'"):
+        with_tables("<!-- table: nothing -->\n<!-- end of table -->\n")
+    with pytest.raises(ValueError, match="each table needs its end"):
+        with_tables("<!-- table: packets -->\n")
+
+
+def sentences(text: str) -> list[int]:
+    """Return the number of words of each sentence of prose: no code, table or heading."""
+    text = re.sub(r"```.*?```|<!--.*?-->|^---.*?^---", "", text, flags=re.DOTALL | re.MULTILINE)
+    blocks = re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )|\n(?=[|#:])", text)
+    prose = [block for block in blocks if not re.match(r"\s*[|#:]", block)]
+    found = (part for block in prose for part in re.split(r"[.:?!;](?:\s|$)", block))
+    return [len(part.split()) for part in found if len(part.split()) > 2]
+
+
+def test_sentences_are_counted():
+    assert sentences("One two three four. Two more words:\n\n- in a list\n- there too now\n") == [
+        4,
+        3,
+        4,
+        4,
+    ]
+    assert (
+        sentences("# A heading of words\n\n| a | table of words |\n\n```\nsome code here\n```\n")
+        == []
+    )
+
+
+def test_sentences_are_short():
+    found = {
+        page: sentences(page.read_text(encoding="utf-8")) for page in [ROOT / "README.md", *PAGES]
+    }
+    assert statistics.median(count for page in found.values() for count in page) <= 18
+    long = {page.name: max(words) for page, words in found.items() if words and max(words) > 60}
+    assert not long
