@@ -69,11 +69,15 @@ def test_sixteen_bit_pictures_keep_their_brightness(tmp_path):
 
 
 def test_the_rule_is_a_sentence():
+    files = (
+        "; read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to 67,108,864 pixels, turned "
+        "as EXIF says, laid on white, 16-bit values cut to 8, of several frames the first"
+    )
     assert str(picture_rule(int8_graph(), "image")) == (
-        "pictures become 6x4 RGB (bilinear), pixels 0..255 become int8 -128..127"
+        "pictures become 6x4 RGB (bilinear), pixels 0..255 become int8 -128..127" + files
     )
     assert str(picture_rule(float_graph(), "image")) == (
-        "pictures become 8x8 grey (bilinear), pixels 0..255 become float32 0..1"
+        "pictures become 8x8 grey (bilinear), pixels 0..255 become float32 0..1" + files
     )
 
 
@@ -118,6 +122,12 @@ def test_foreign_bytes(tmp_path, name, content):
 def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(InputError, match=r"is no \.npy array"):
+        read_input(tmp_path / "a.npy", int8_graph(), "image")
+
+
+def test_a_batch_of_none(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((0, 4, 6, 3), np.int8))
+    with pytest.raises(InputError, match=r"a\.npy holds no array: its shape is \(0, 4, 6, 3\)"):
         read_input(tmp_path / "a.npy", int8_graph(), "image")
 
 

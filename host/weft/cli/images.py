@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.errors import ModelError, WeftError
+from weft.cli.pictures import PICTURE_RULE, PICTURES, InputError, read_pixels
+from weft.errors import ModelError
 from weft.graph import Graph
 from weft.npy import read_npy_file
 
@@ -20,13 +21,6 @@ __all__ = [
     "picture_rule",
     "read_input",
 ]
-
-PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp")
-MAX_PIXELS = 1 << 26
-
-
-class InputError(WeftError):
-    """An input file cannot be read or does not fit the model; the message names the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +45,12 @@ class PictureRule:
         colour = "grey" if self.channels == 1 else "RGB"
         return (
             f"pictures become {self.width}x{self.height} {colour} (bilinear), "
-            f"pixels 0..255 become {self.dtype} {self.low:g}..{self.high:g}"
+            f"pixels 0..255 become {self.dtype} {self.low:g}..{self.high:g}; {PICTURE_RULE}"
         )
 
     def apply(self, path: Path) -> NDArray[Any]:
         """Return the picture at ``path`` in the declared layout, batch 1."""
-        pixels = _pixels(path, self).astype(np.float64)
+        pixels = read_pixels(path, self.width, self.height, self.channels).astype(np.float64)
         values = self.low + pixels * ((self.high - self.low) / 255)
         if self.dtype.kind != "f":
             values = np.rint(values)
@@ -112,6 +106,8 @@ def read_input(path: Path, graph: Graph, name: str) -> list[NDArray[Any]]:
     if array.shape == image:
         return [array[None]]
     if shape[:1] == (1,) and array.ndim == len(shape) and array.shape[1:] == image:
+        if not len(array):
+            raise InputError(f"{path} holds no array: its shape is {array.shape}")
         return [array[i : i + 1] for i in range(len(array))]
     raise InputError(f"{path} has shape {array.shape}, but input {name} is {shape}")
 
@@ -171,24 +167,3 @@ def input_range(graph: Graph, name: str) -> tuple[float, float]:
         if output.dtype == tensor.dtype:
             return input_range(graph, output.name)
     return 0.0, 1.0
-
-
-def _pixels(path: Path, rule: PictureRule) -> NDArray[np.uint8]:
-    """Return uint8 (height, width, channels)."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise InputError(f"{path} has more than {MAX_PIXELS} pixels")
-            if picture.mode.startswith("I"):  # 16 bits a pixel
-                picture = picture.point(lambda value: value / 256)
-            picture = picture.convert("L" if rule.channels == 1 else "RGB")
-            size = (rule.width, rule.height)
-            if picture.size != size:
-                picture = picture.resize(size, Image.Resampling.BILINEAR)
-            return np.asarray(picture, np.uint8).reshape(rule.height, rule.width, rule.channels)
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path} is no picture that Pillow can read") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
