@@ -85,13 +85,12 @@ def equals_onnxruntime(path, count=4, **options):
     oracle, names = ort_session(path.read_bytes())
     session = weft.InferenceSession(path, fallback=True, **options)
     shape = [d if isinstance(d, int) else 1 for d in oracle.get_inputs()[0].shape]
-    images = rng.uniform(-3, 3, (count, *shape[1:])).astype(np.float32)
-    results = session.run(None, {"x": images})
-    assert len(results) == len(names)
-    for index in range(count):
-        expected = run_ort(oracle, images[index : index + 1])
+    for _ in range(count):
+        image = rng.uniform(-3, 3, shape).astype(np.float32)
+        results, expected = session.run(None, {"x": image}), run_ort(oracle, image)
+        assert len(results) == len(names)
         for name, result in zip(names, results, strict=True):
-            assert np.array_equal(result[index : index + 1], expected[name]), name
+            assert np.array_equal(result, expected[name]), name
     return session.profile
 
 
@@ -135,13 +134,6 @@ def test_operators_that_are_known_but_not_quantised(tmp_path):
     weights = np.random.default_rng(SEED).normal(size=(2, 4, 1, 1)).astype(np.float32)
     tail = network.node("Conv", [value, network.constant(weights)])
     assert outside(equals_onnxruntime(network.write(tmp_path / "m.onnx", [tail]))) == ["Conv"]
-
-
-def test_batch_left_open(tmp_path):
-    network = Network()
-    tail = network.node("Cos", [network.conv(network.quantised("x"), 4, 3)])
-    path = network.write(tmp_path / "m.onnx", [tail], shape=("n", 3, 8, 8))
-    assert outside(equals_onnxruntime(path)) == ["Cos"]
 
 
 def test_supported_models_have_nothing_outside(tmp_path):

@@ -17,7 +17,7 @@ __all__ = ["gather_feeds", "input_rule", "random_feed", "shapes_of_files"]
 
 def shapes_of_files(
     inputs: Sequence[TensorInfo], paths: Sequence[Path]
-) -> dict[str, tuple[int, ...]]:
+) -> dict[str, tuple[int | None, ...]]:
     """Return the shapes of ``inputs``, of which some are open, from the first arrays in ``paths``.
 
     Raises
@@ -34,7 +34,7 @@ def shapes_of_files(
             except (OSError, ValueError) as error:
                 raise InputError(f"{file} is no .npy array: {error}") from error
             one = shape[1:] if len(shape) == len(info.shape) else shape
-            shapes[info.name] = (info.shape[0] or 1, *one)
+            shapes[info.name] = (*info.shape[:1], *one)
     for info in inputs:
         if info.name not in shapes:
             raise InputError(

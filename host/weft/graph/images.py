@@ -14,7 +14,7 @@ import numpy as np
 
 from weft.graph.graph import Graph, Node, Tensor
 
-__all__ = ["with_images"]
+__all__ = ["as_one_image", "with_images"]
 
 Shape = tuple[int, ...]
 
@@ -43,6 +43,12 @@ _ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
 def with_images(graph: Graph) -> Graph:
     """Return ``graph``, as the file has it, with an image dimension in front of every tensor."""
     return graph if _independent(graph) else _OneImage(graph).result()
+
+
+def as_one_image(graph: Graph) -> Graph:
+    """Return ``graph`` with no other batch than the one that its tensors have."""
+    names = (name for name in (*graph.inputs, *graph.outputs) if graph.tensors[name].data is None)
+    return graph.replace(declared={name: graph.tensors[name].shape for name in names})
 
 
 def _independent(graph: Graph) -> bool:

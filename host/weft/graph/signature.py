@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Graph
 
-__all__ = ["TensorInfo", "batch_of", "example_shape"]
+__all__ = ["TensorInfo", "batch_of", "example_shape", "join_images", "split_images"]
+
+Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,26 @@ def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
     if len(batches) > 1:
         raise ModelError(f"inputs have different batches: {sorted(batches)}")
     return batches.pop()
+
+
+def split_images(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> list[Arrays]:
+    """Return the images that ``feeds`` hold, as feeds of their own.
+
+    Raises
+    ------
+    ModelError
+        Where ``feeds`` do not fit the model.
+    """
+    batch = batch_of(graph, feeds)
+    if graph.declared is not None:
+        return [dict(feeds)]
+    return [
+        {name: array[index : index + 1] for name, array in feeds.items()} for index in range(batch)
+    ]
+
+
+def join_images(graph: Graph, name: str, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return one tensor of all images; a constant one does not depend on them."""
+    tensor = graph.tensors.get(name)
+    whole = graph.declared is not None or (tensor is not None and tensor.data is not None)
+    return values[0] if whole else np.concatenate(values)

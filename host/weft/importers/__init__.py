@@ -17,7 +17,7 @@ _MAX_BYTES = 1 << 30
 def load_model(
     path: str | Path,
     rounding: str | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> Graph:
     """Read a quantised ``.tflite`` or ONNX model.
 
@@ -30,7 +30,7 @@ def load_model(
         ``"onnxruntime"`` (the default for ONNX).
 
     shapes : mapping, optional
-        Shapes of inputs whose dimensions the file leaves open (ONNX alone).
+        Shapes of inputs whose dimensions the file leaves open (ONNX alone); None stays open.
 
     Raises
     ------

@@ -58,7 +58,7 @@ def load(
     model: str | Path | Graph | Program,
     config: ConfigChoice = None,
     rounding: str | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> Graph | Program:
     """Return the graph of a model, or the program in a ``.weft`` file.
 
@@ -92,7 +92,7 @@ def compile(
     model: str | Path | Graph,
     config: ConfigChoice = DEFAULT_CONFIG,
     rounding: str | None = None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> Program:
     """Compile a model for one accelerator.
 
@@ -105,7 +105,7 @@ def compile(
     rounding : str, optional
         Whose bits to reproduce; see :func:`weft.importers.load_model`.
     shapes : mapping, optional
-        Shapes of inputs whose dimensions the file leaves open.
+        Shapes of inputs whose dimensions the file leaves open; None stays open.
 
     Raises
     ------

@@ -134,7 +134,7 @@ def subject(
     model: str | Path,
     config: ConfigChoice,
     rounding: str | None,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> Subject:
     """Load and compile what ``model`` names.
 

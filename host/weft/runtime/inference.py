@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import WeftError
 from weft.graph import Graph
-from weft.graph.signature import batch_of
+from weft.graph.signature import batch_of, join_images, split_images
 from weft.program import Program
 from weft.runtime.comparison import Comparison
 from weft.runtime.flow import ImageFlow
@@ -82,19 +81,15 @@ class Inference:
         ModelError
             Where ``feeds`` do not fit the model.
         """
-        batch = batch_of(self.graph, feeds)
-        if self.graph.declared is not None:
+        if self.runner.whole:
+            batch_of(self.graph, feeds)
             return [dict(feeds)]
-        return [
-            {name: array[index : index + 1] for name, array in feeds.items()}
-            for index in range(batch)
-        ]
+        return split_images(self.graph, feeds)
 
     def join(self, name: str, results: Sequence[Arrays]) -> NDArray[Any]:
-        """Return output ``name`` of all images; a constant one does not depend on them."""
+        """Return output ``name`` of all images."""
         values = [result[name] for result in results]
-        whole = self.graph.declared is not None or self.graph.tensors[name].data is not None
-        return values[0] if whole else np.concatenate(values)
+        return values[0] if self.runner.whole else join_images(self.graph, name, values)
 
     def run(self, images: Sequence[Arrays]) -> list[Arrays]:
         """Run ``images``, compare them if that is asked for, and keep what describes them."""

@@ -67,7 +67,7 @@ class Preparation:
         """What the device is called."""
         return self.device if isinstance(self.device, str) else self.device.name
 
-    def open(self, shapes: Mapping[str, Sequence[int]]) -> AnyRunner:
+    def open(self, shapes: Mapping[str, Sequence[int | None]]) -> AnyRunner:
         """Read the model, compile it, and load it into the device.
 
         Raises

@@ -39,12 +39,16 @@ class Run:
 
 
 class GoldenRunner:
-    """Runs a graph on the golden model; nothing counts cycles."""
+    """Runs a graph on the golden model; nothing counts cycles.
+
+    ``whole``: feeds are one image, not a batch of them.
+    """
 
     program: Program | None = None
 
     def __init__(self, graph: Graph, config: Config):
         self.graph, self.config, self._closed = graph, config, False
+        self.whole = graph.declared is not None
         self.reset_state()
 
     def reset_state(self) -> None:
@@ -102,6 +106,7 @@ class BoardRunner:
     """Runs a program on an accelerator; loads it when made, unless the board holds it already.
 
     Several may share a device and take turns by the image; each finds its own program there.
+    ``whole``: feeds are one image, not a batch of them.
 
     Raises
     ------
@@ -114,6 +119,7 @@ class BoardRunner:
     def __init__(self, program: Program, board: OpenDevice):
         self.program, self.board = program, board
         self.graph, self.config = program.graph, program.config
+        self.whole = program.graph.declared is not None
         self._resident = Resident(program, board)
         self._states = self._initial()
         with board.taken():
@@ -231,8 +237,7 @@ class BoardRunner:
 
     def flow(self) -> ImageFlow | None:
         """Return what lets images overlap; None if the program or the device does not."""
-        one = self.graph.declared is not None
-        if one or not self.program.stream.sets or self.board.queue is None:
+        if self.whole or not self.program.stream.sets or self.board.queue is None:
             return None
         return ImageFlow(self.program, self.board, self._resident)
 

@@ -41,10 +41,11 @@ class InferenceSession:
         Keep every layer's tensor of the last image in ``tensors``.
     fallback : bool
         Run layers that Weft does not support, if they are at the head or tail of the network, in
-        ONNX Runtime (ONNX) or LiteRT (``.tflite``), one image after the other.
+        ONNX Runtime (ONNX) or LiteRT (``.tflite``). Arrays then have the file's shapes exactly;
+        only a batch that the file leaves open may be any.
     shapes : mapping, optional
         Shapes of inputs whose dimensions an ONNX file leaves open. Without them the first image
-        gives the shapes, and the model is prepared then.
+        gives the shapes, and the model is prepared then. A first dimension of None stays open.
     progress : callable, optional
         Called with a text whenever preparation enters another stage.
 
@@ -63,7 +64,7 @@ class InferenceSession:
         check: bool = False,
         keep_tensors: bool = False,
         fallback: bool = False,
-        shapes: Mapping[str, Sequence[int]] | None = None,
+        shapes: Mapping[str, Sequence[int | None]] | None = None,
         progress: Report | None = None,
     ):
         self._preparation = Preparation(
@@ -89,7 +90,7 @@ class InferenceSession:
                 TensorInfo(name, dtype, list(shape)) for name, dtype, shape in error.inputs
             ]
 
-    def _prepare(self, shapes: Mapping[str, Sequence[int]]) -> None:
+    def _prepare(self, shapes: Mapping[str, Sequence[int | None]]) -> None:
         runner = self._preparation.open(shapes)
         self._opened = Inference(
             runner, self.name, self.device, check=self._check, keep_tensors=self._keep_tensors
@@ -119,7 +120,7 @@ class InferenceSession:
         if self._opened is not None:
             self._opened.runner.check()
 
-    def set_shapes(self, shapes: Mapping[str, Sequence[int]]) -> None:
+    def set_shapes(self, shapes: Mapping[str, Sequence[int | None]]) -> None:
         """Prepare a model whose inputs have open dimensions.
 
         Raises
@@ -223,13 +224,13 @@ class InferenceSession:
         return [inference.join(name, results) for name in names]
 
     def _learn_shapes(self, feeds: Mapping[str, NDArray[Any]]) -> None:
-        """Take open dimensions from ``feeds``; each of its images is run by itself."""
+        """Take open dimensions from ``feeds``, but the batch."""
         if self._opened is None:
             known = {info.name: info.shape for info in self._open_inputs}
             self.set_shapes(
                 {
                     name: tuple(
-                        1 if axis == 0 and None in known.get(name, [None])[:1] else size
+                        None if axis == 0 and None in known.get(name, [None])[:1] else size
                         for axis, size in enumerate(np.shape(array))
                     )
                     for name, array in feeds.items()

@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from networks.tflite_net import Net
 
-__all__ = ["streaming_network", "svdf_network"]
+__all__ = ["STEP", "streaming_network", "svdf", "svdf_network"]
 
 STEP = (0.05, -3)
 WINDOW = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1, "padding": 1}
@@ -87,18 +87,16 @@ def streaming_network(seed: int, *, layers: int = 3, channels: int = 8) -> tuple
     return net, x
 
 
-def svdf_network(seed: int, rank: int = 2) -> tuple[Net, int]:
-    """Return a network of SVDF and a fully connected layer."""
-    rng, net = np.random.default_rng(seed), Net()
+def svdf(net: Net, rng: np.random.Generator, x: int, rank: int) -> int:
+    """Add SVDF with a state of 6 calls to ``x``, int8 (1, 10); return its output, (1, 4)."""
     filters, memory, units = 4 * rank, 6, 4
-    x = net.input((1, 10), STEP)
     features = net.constant(rng.integers(-127, 128, (filters, 10)).astype(np.int8), (0.01, 0))
     times = rng.integers(-32767, 32768, (filters, memory)).astype(np.int16)
     bias = rng.integers(-500, 500, units).astype(np.int32)
     state = net.tensor((1, filters * memory), (0.0007, 0), dtype=np.int16)
     net.writer.graph.tensors[state].isVariable = True
     operands = [features, net.constant(times, (3e-5, 0)), net.constant(bias, (0.0007 * 3e-5, 0))]
-    y = net.op(
+    return net.op(
         "SVDF",
         [x, *operands, state],
         net.tensor((1, units), (0.02, -7)),
@@ -106,7 +104,13 @@ def svdf_network(seed: int, rank: int = 2) -> tuple[Net, int]:
         rank=rank,
         fusedActivationFunction=1,
     )
-    weights = net.weights(rng.integers(-127, 128, (3, units)).astype(np.int8), [0.01])
+
+
+def svdf_network(seed: int, rank: int = 2) -> tuple[Net, int]:
+    """Return a network of SVDF and a fully connected layer."""
+    rng, net = np.random.default_rng(seed), Net()
+    y = svdf(net, rng, net.input((1, 10), STEP), rank)
+    weights = net.weights(rng.integers(-127, 128, (3, 4)).astype(np.int8), [0.01])
     return net, net.op(
         "FULLY_CONNECTED", [y, weights], net.tensor((1, 3), (0.05, 2)), "FullyConnectedOptions"
     )

@@ -81,6 +81,7 @@ OPERATORS = {
     "dequantize": "DEQUANTIZE",
 }
 VERSIONS = {
+    "RELU_0_TO_1": 1,
     "conv": 3,
     "depthwise": 3,
     "grouped": 3,

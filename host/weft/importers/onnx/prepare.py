@@ -9,9 +9,10 @@ from weft.errors import ModelError, OpenShapeError
 from weft.graph.signature import example_shape
 from weft.importers.onnx.values import ELEMENT_TYPES
 
-__all__ = ["inline_functions", "ordered_nodes", "require_shapes", "set_shapes"]
+__all__ = ["inline_functions", "open_batch", "ordered_nodes", "require_shapes", "set_shapes"]
 
 _MOST_NODES = 1 << 17
+_SEVERAL = 31  # images; more than a file would name one by one
 
 
 def inline_functions(model: Any) -> Any:
@@ -92,8 +93,8 @@ def _reached(graph: Any, maker: Mapping[str, int], wanted: set[int]) -> list[int
     return sorted(found)
 
 
-def set_shapes(graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Write ``shapes`` into the inputs of ``graph``; what the file says otherwise stays.
+def set_shapes(graph: Any, shapes: Mapping[str, Sequence[int | None]]) -> None:
+    """Write ``shapes`` into the inputs of ``graph``; what is None stays open.
 
     Raises
     ------
@@ -114,11 +115,23 @@ def set_shapes(graph: Any, shapes: Mapping[str, Sequence[int]]) -> None:
             )
         ):
             raise ModelError(f"input {name} cannot have shape {tuple(shape)}")
-        if any(size < 1 for size in shape):
+        if any(size is not None and size < 1 for size in shape):
             raise ModelError(f"input {name} cannot have shape {tuple(shape)}")
         del kind.shape.dim[:]
         for size in shape:
-            kind.shape.dim.add().dim_value = size
+            dim = kind.shape.dim.add()
+            if size is not None:
+                dim.dim_value = size
+
+
+def open_batch(graph: Any) -> dict[str, tuple[int, ...]]:
+    """Return shapes of several images for the inputs whose first dimension alone is open."""
+    found = {}
+    for value in graph.input:
+        dims = [int(d.dim_value) for d in value.type.tensor_type.shape.dim]
+        if dims and dims[0] < 1 and min(dims[1:], default=1) > 0:
+            found[value.name] = (_SEVERAL, *dims[1:])
+    return found
 
 
 def require_shapes(graph: Any, nodes: Sequence[tuple[int, Any]]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph
+from weft.graph.images import as_one_image
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
 from weft.importers.onnx.floats import PENDING, finish, fused
@@ -21,6 +22,7 @@ from weft.importers.onnx.output import add_output
 from weft.importers.onnx.pad import is_real_pad, with_filler
 from weft.importers.onnx.prepare import (
     inline_functions,
+    open_batch,
     ordered_nodes,
     require_shapes,
     set_shapes,
@@ -52,7 +54,7 @@ def import_onnx(
     rounding: str,
     *,
     source: str,
-    shapes: Mapping[str, Sequence[int]] | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> Graph:
     """Return the graph of the ONNX model in ``data``.
 
@@ -75,12 +77,22 @@ def import_onnx(
     try:
         model = inline_functions(model)
         set_shapes(model.graph, shapes or {})
+        batch = open_batch(model.graph)
         importer = _Importer(model, name, rounding)
     except OpenShapeError as error:
         raise OpenShapeError(f"cannot import {name}: {error}", error.inputs) from error
     except ModelError as error:
         raise ModelError(f"cannot import {name}: {error}") from error
-    return importer.run()
+    graph = importer.run()
+    if not batch or graph.declared is not None:
+        return graph
+    # What keeps one image apart may still mix several: a Reshape to (1, -1).
+    set_shapes(model.graph, batch)
+    try:
+        several = _Importer(model, name, rounding).run()
+    except ModelError:
+        return as_one_image(graph)
+    return graph if several.declared is None else as_one_image(graph)
 
 
 class _Importer:

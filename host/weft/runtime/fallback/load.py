@@ -22,7 +22,9 @@ _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
 def load_in_parts(
-    path: Path, rounding: str | None = None, shapes: Mapping[str, Sequence[int]] | None = None
+    path: Path,
+    rounding: str | None = None,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> tuple[Graph, Outside | None]:
     """Return the graph for the accelerator, and what a runtime must run around it.
 
@@ -42,14 +44,14 @@ def load_in_parts(
         refusal = error
     try:
         file = _read(path, rounding, shapes)
-        if any(file.tensor_type(name)[1][:1] not in ((), (1,)) for name in file.inputs):
-            raise ModelError(f"the fallback needs a model whose batch is 1; {refusal}")
         return _cut(file, refusal)
     except _MALFORMED as error:
         raise ModelError(f"{path} is malformed ({error}); {refusal}") from error
 
 
-def _read(path: Path, rounding: str | None, shapes: Mapping[str, Sequence[int]] | None) -> File:
+def _read(
+    path: Path, rounding: str | None, shapes: Mapping[str, Sequence[int | None]] | None
+) -> File:
     data = path.read_bytes()
     if data[4:8] == b"TFL3":
         return TfliteFile(data, path.stem, rounding or "reference")
@@ -103,6 +105,7 @@ def _outside(
         outputs=tuple(map(outer, file.outputs)),
         inner_inputs=dict(zip(graph.inputs, inputs, strict=True)),
         inner_outputs=inner_outputs,
+        open_batch=file.open_batch,
     )
 
 

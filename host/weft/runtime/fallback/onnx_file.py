@@ -1,6 +1,6 @@
 """An ONNX model in parts: what Weft imports, and what ONNX Runtime runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from weft.errors import ModelError
 from weft.graph import Graph
 from weft.importers.onnx.prepare import set_shapes
 from weft.importers.onnx.walk import import_onnx
+from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
 
 __all__ = ["OnnxFile"]
@@ -31,7 +32,7 @@ class OnnxFile:
         data: bytes,
         name: str,
         rounding: str,
-        shapes: Mapping[str, Sequence[int]] | None = None,
+        shapes: Mapping[str, Sequence[int | None]] | None = None,
     ):
         import onnx
 
@@ -47,6 +48,7 @@ class OnnxFile:
         self._inputs = {x.name: x for x in graph.input if x.name not in constants}
         self._outputs = {x.name: x for x in graph.output}
         self.inputs = list(self._inputs)
+        self.open_batch = all(map(_has_open_batch, self._inputs.values()))
         self._glue: dict[str, Any] = {}  # by output: constant nodes, and DequantizeLinear
         self._source: dict[str, str] = {}  # what a dequantised tensor is made from
         self._layers: list[Any] = []
@@ -108,7 +110,10 @@ class OnnxFile:
                 return known
             dtype, shape = self.tensor_type(name)
             kind = helper.np_dtype_to_tensor_dtype(dtype)
-            return helper.make_tensor_value_info(name, kind, shape)
+            first = "batch" if self.open_batch and shape[:1] == (1,) else None
+            return helper.make_tensor_value_info(
+                name, kind, (first, *shape[1:]) if first else shape
+            )
 
         graph.input.extend(map(declare, inputs))
         graph.output.extend(map(declare, outputs))
@@ -118,17 +123,10 @@ class OnnxFile:
         """Import one part."""
         return import_onnx(data, self._name, self._rounding, source=self._name)
 
-    def open_part(self, data: bytes) -> Any:
-        """Return a function from inputs by name to outputs by name."""
+    def open_part(self, data: bytes) -> "_Part":
+        """Return the part of the model that is in ``data``."""
         session = self._session(data)
-        inputs = [value.name for value in session.get_inputs()]
-        names = [output.name for output in session.get_outputs()]
-
-        def run(feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-            needed = {name: feeds[name] for name in inputs}
-            return dict(zip(names, self._run(session, needed), strict=True))
-
-        return run
+        return _Part(session, self._run)
 
     def _probe(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]]:
         """Run the whole model on zeros; only that tells the type of every tensor."""
@@ -174,6 +172,28 @@ class OnnxFile:
             return function(*arguments, **options)
         except Exception as error:
             raise ModelError(f"ONNX Runtime refuses {self._name}: {error}") from error
+
+
+class _Part:
+    """A session; it keeps nothing from one call to the next."""
+
+    def __init__(self, session: Any, run: Callable[[Any, Arrays], list[Any]]):
+        self._session, self._run = session, run
+        self._inputs = [value.name for value in session.get_inputs()]
+        self._outputs = [output.name for output in session.get_outputs()]
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Return the outputs by name."""
+        values = self._run(self._session, {name: feeds[name] for name in self._inputs})
+        return dict(zip(self._outputs, map(np.asarray, values), strict=True))
+
+    def reset(self) -> None:
+        """Do nothing."""
+
+
+def _has_open_batch(value: Any) -> bool:
+    dims = value.type.tensor_type.shape.dim
+    return len(dims) > 0 and dims[0].dim_value < 1
 
 
 def _reads(node: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """A ``.tflite`` model in parts: what Weft imports, and what LiteRT runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,16 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Graph
-from weft.importers.tflite.flatbuffer import read_model, well_formed
+from weft.importers.tflite.flatbuffer import Subgraph, read_model, well_formed
 from weft.importers.tflite.walk import import_tflite
+from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
 
 __all__ = ["TfliteFile"]
 
 _HEAVY = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
+
+_VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 
 
 class TfliteFile:
@@ -24,11 +28,13 @@ class TfliteFile:
     """
 
     runtime_name = "LiteRT"
+    open_batch = False
 
     def __init__(self, data: bytes, name: str, rounding: str):
         self._schema, self._interpreter = _import_runtime()
         self._data, self._name, self._rounding = data, name, rounding
         model, *others = read_model(data)
+        _refuse_shared_state(name, model)
         if others:
             raise ModelError(f"{name} has several subgraphs, which the fallback cannot cut")
         self._tensors = {tensor.name: tensor for tensor in model.tensors}
@@ -75,14 +81,16 @@ class TfliteFile:
         """Import one part."""
         return import_tflite(data, self._name, self._rounding)
 
-    def open_part(self, data: bytes) -> Any:
-        """Return a function from inputs by name to outputs by name.
+    def open_part(self, data: bytes) -> "_Part":
+        """Return the part of the model that is in ``data``.
 
         LiteRT runs it on the engine whose bits are reproduced: its reference kernels, or XNNPACK.
         """
+        return _Part(self._name, list(self._index), lambda: self._interpret(data))
+
+    def _interpret(self, data: bytes) -> Any:
         kinds = self._interpreter.OpResolverType
-        reference = self._rounding == "reference"
-        kind = kinds.BUILTIN_REF if reference else kinds.AUTO
+        kind = kinds.BUILTIN_REF if self._rounding == "reference" else kinds.AUTO
         try:
             interpreter = self._interpreter.Interpreter(
                 model_content=data, experimental_op_resolver_type=kind, num_threads=1
@@ -90,20 +98,49 @@ class TfliteFile:
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"LiteRT refuses {self._name}: {error}") from error
-        names = list(self._index)
-        inputs = {names[d["index"]]: d["index"] for d in interpreter.get_input_details()}
-        outputs = {names[d["index"]]: d["index"] for d in interpreter.get_output_details()}
+        return interpreter
 
-        def run(feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-            try:
-                for name, index in inputs.items():
-                    interpreter.set_tensor(index, feeds[name])
-                interpreter.invoke()
-            except (RuntimeError, ValueError) as error:
-                raise ModelError(f"LiteRT cannot run {self._name}: {error}") from error
-            return {name: interpreter.get_tensor(index) for name, index in outputs.items()}
 
-        return run
+class _Part:
+    """An interpreter; another one when the state that it may keep begins anew."""
+
+    def __init__(self, model: str, names: list[str], make: Callable[[], Any]):
+        self._model, self._make = model, make
+        self.reset()
+        self._inputs: dict[str, int] = {
+            names[d["index"]]: d["index"] for d in self._interpreter.get_input_details()
+        }
+        self._outputs: dict[str, int] = {
+            names[d["index"]]: d["index"] for d in self._interpreter.get_output_details()
+        }
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Return the outputs by name."""
+        try:
+            for name, index in self._inputs.items():
+                self._interpreter.set_tensor(index, feeds[name])
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"LiteRT cannot run {self._model}: {error}") from error
+        return {name: self._interpreter.get_tensor(i) for name, i in self._outputs.items()}
+
+    def reset(self) -> None:
+        """Let the next call be the first one."""
+        self._interpreter = self._make()
+
+
+def _refuse_shared_state(name: str, model: Subgraph) -> None:
+    """Refuse what operators hand on to each other, or to the next call, beside their tensors."""
+    for operator in model.operators:
+        if operator.name in _VARIABLES:
+            raise ModelError(f"{name} keeps a state in variables, which the fallback cannot cut")
+    reads = Counter(i for operator in model.operators for i in {*operator.inputs} if i >= 0)
+    for index, count in reads.items():
+        if model.tensors[index].variable and count > 1:
+            state = model.tensors[index].name
+            raise ModelError(
+                f"{count} layers share the state {state}, which the fallback cannot cut"
+            )
 
 
 def _import_runtime() -> tuple[Any, Any]:
