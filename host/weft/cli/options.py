@@ -10,6 +10,7 @@ from weft.errors import ModelError
 
 __all__ = [
     "DEFAULT_CONFIG",
+    "AgainstOption",
     "CheckOption",
     "ConfigOption",
     "DeviceOption",
@@ -63,6 +64,14 @@ ShapeOption = Annotated[
 ]
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Compare every layer with the golden model.")
+]
+AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="runtime",
+        help="Compare every output with ONNX Runtime's or LiteRT's reading of the file.",
+    ),
 ]
 FallbackOption = Annotated[
     bool,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from weft.cli.options import (
+    AgainstOption,
     CheckOption,
     ConfigOption,
     DeviceOption,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weft.runtime.devices import OpenDevice
+    from weft.runtime.reading import Difference
     from weft.runtime.waves import Tracer
     from weft.session import InferenceSession
 
@@ -74,6 +76,7 @@ def run(
         typer.Option("--layer", metavar="NAME", help="Run this layer alone for --waves."),
     ] = None,
     check: CheckOption = False,
+    against: AgainstOption = None,
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
@@ -99,6 +102,7 @@ def run(
             check=check,
             keep_tensors=maps is not None or layer is not None,
             fallback=fallback,
+            against=against,
             shapes=parse_shapes(shape),
             progress=step,
         )
@@ -112,10 +116,12 @@ def run(
         rule = input_rule(session.graph, inputs or [])
         folders = map_folders(maps, [label for label, _ in feeds]) if maps is not None else []
         results, outputs, mismatches, written = [], [], 0, []
+        differences: list[tuple[str, Difference]] = []
         with progress("inferences", len(feeds)) as step:
             for number, (label, feed) in enumerate(feeds):
                 outputs.append(session.run(None, feed))
                 mismatches += session.profile.mismatches or 0
+                differences += [(label, difference) for difference in session.differences]
                 results.append(_result(session, label, outputs[-1]))
                 if maps is not None:
                     written += save_maps(session.graph, session.tensors, folders[number])
@@ -135,6 +141,7 @@ def run(
                 "results": results,
                 "bit_exact": bit_exact,
                 "mismatches": None if bit_exact is None else mismatches,
+                "against": _against(session, differences),
                 "maps": [str(path) for path in written],
                 "output": str(output) if output else None,
                 "waves": str(waves) if waves else None,
@@ -162,7 +169,21 @@ def run(
             layers = sum(layer.mismatches is not None for layer in profile.layers)
             verdict = "all values equal" if bit_exact else f"{mismatches:,} values differ"
             print(f"{layers} layers compared with the golden model: {verdict}")
-    return 0 if bit_exact in (True, None) else 1
+        for label, difference in differences:
+            print(f"{label}: {difference}")
+        if against and not differences:
+            values = sum(array.size for arrays in outputs for array in arrays)
+            print(f"{values:,} values of outputs compared with {session.runtime}: all equal")
+    return 0 if bit_exact in (True, None) and not differences else 1
+
+
+def _against(
+    session: "InferenceSession", differences: "list[tuple[str, Difference]]"
+) -> dict[str, Any] | None:
+    if session.runtime is None:
+        return None
+    found = [{"input": label, **difference.as_dict()} for label, difference in differences]
+    return {"runtime": session.runtime, "differences": found}
 
 
 def _open_traced(

@@ -12,6 +12,7 @@ from weft.models.loading import find_model, load
 from weft.program import Program
 from weft.runtime.devices import OpenDevice, open_device
 from weft.runtime.fallback import FallbackRunner, Outside, load_in_parts
+from weft.runtime.reading import SecondReading, open_reading
 from weft.runtime.runners import BoardRunner, GoldenRunner, Runner
 
 __all__ = ["AnyRunner", "Preparation", "Report"]
@@ -66,6 +67,23 @@ class Preparation:
     def device_name(self) -> str:
         """What the device is called."""
         return self.device if isinstance(self.device, str) else self.device.name
+
+    def reading(self, against: str | None) -> SecondReading | None:
+        """Return how the model's own runtime reads it, where that is wanted.
+
+        Raises
+        ------
+        ModelError
+            If ``against`` is unknown, the model is no file, or its runtime is not installed.
+        """
+        if against is None:
+            return None
+        if against != "runtime":
+            raise ModelError(f"results are compared against a runtime, not {against!r}")
+        path = find_model(self.model) if isinstance(self.model, str | Path) else None
+        if path is None or path.suffix == ".weft":
+            raise ModelError("a runtime reads model files; a graph or a program is none")
+        return open_reading(path, self.rounding)
 
     def open(self, shapes: Mapping[str, Sequence[int | None]]) -> AnyRunner:
         """Read the model, compile it, and load it into the device.

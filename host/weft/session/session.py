@@ -17,6 +17,7 @@ from weft.runtime.devices import OpenDevice
 from weft.runtime.inference import Arrays, Inference
 from weft.runtime.prepare import Preparation, Report
 from weft.runtime.profile import Profile
+from weft.runtime.reading import Difference
 
 __all__ = ["InferenceSession"]
 
@@ -43,11 +44,21 @@ class InferenceSession:
         Run layers that Weft does not support, if they are at the head or tail of the network, in
         ONNX Runtime (ONNX) or LiteRT (``.tflite``). Arrays then have the file's shapes exactly;
         only a batch that the file leaves open may be any.
+    against : str, optional
+        ``"runtime"``: compare every output of each :meth:`run` with what ONNX Runtime or LiteRT
+        makes of the file; ``differences`` says what differs.
     shapes : mapping, optional
         Shapes of inputs whose dimensions an ONNX file leaves open. Without them the first image
         gives the shapes, and the model is prepared then. A first dimension of None stays open.
     progress : callable, optional
         Called with a text whenever preparation enters another stage.
+
+    Attributes
+    ----------
+    runtime : str or None
+        Name and version of the runtime that ``against`` compares with.
+    differences : list of Difference
+        Outputs of the last :meth:`run` that differ from the runtime's; each prints as a sentence.
 
     Raises
     ------
@@ -64,6 +75,7 @@ class InferenceSession:
         check: bool = False,
         keep_tensors: bool = False,
         fallback: bool = False,
+        against: str | None = None,
         shapes: Mapping[str, Sequence[int | None]] | None = None,
         progress: Report | None = None,
     ):
@@ -78,6 +90,9 @@ class InferenceSession:
         )
         self.name, self.device = self._preparation.name, self._preparation.device_name
         self._check, self._keep_tensors = check, keep_tensors
+        self._reading = self._preparation.reading(against)
+        self.runtime = None if self._reading is None else self._reading.runtime
+        self.differences: list[Difference] = []
         self._lock = threading.RLock()
         self._opened: Inference | None = None
         self._open_inputs: list[TensorInfo] = []
@@ -221,6 +236,9 @@ class InferenceSession:
         images = inference.images(feeds)
         with self._lock:
             results = inference.run(images)
+            if self._reading is not None:
+                outputs = [inference.join(name, results) for name in self.graph.outputs]
+                self.differences = self._reading.compare(self.graph, feeds, outputs)
         return [inference.join(name, results) for name in names]
 
     def _learn_shapes(self, feeds: Mapping[str, NDArray[Any]]) -> None:
@@ -242,6 +260,8 @@ class InferenceSession:
         with self._lock:
             if self._opened is not None:
                 self._opened.runner.reset_state()
+            if self._reading is not None:
+                self._reading.reset()
 
     def stream(
         self, images: Iterable[NDArray[Any] | Mapping[str, NDArray[Any]]]
@@ -273,7 +293,7 @@ class InferenceSession:
         if not isinstance(images, Iterable):
             raise ModelError(f"stream takes images one by one, not {type(images).__name__}")
         inference = self._inference
-        flow = inference.flow()
+        flow = inference.flow() if self._reading is None else None
         feeds = map(self._feed, images)
         outputs = self.graph.outputs
         results = (

@@ -12,6 +12,7 @@ from weft.importers.onnx.prepare import set_shapes
 from weft.importers.onnx.walk import import_onnx
 from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
+from weft.runtime.runtimes import attempt, onnx_runtime, open_session
 
 __all__ = ["OnnxFile"]
 
@@ -37,7 +38,7 @@ class OnnxFile:
         import onnx
 
         self._onnx = onnx
-        self._runtime = _import_runtime()
+        self._runtime = onnx_runtime("the fallback for ONNX models")
         self._name, self._rounding = name, rounding
         self._model: Any = onnx.ModelProto.FromString(data)
         set_shapes(self._model.graph, shapes or {})
@@ -155,23 +156,10 @@ class OnnxFile:
         }
 
     def _session(self, data: bytes) -> Any:
-        options = self._runtime.SessionOptions()
-        options.log_severity_level = 4
-        # Without it, int8 activations on x86 leave some convolutions in float32.
-        options.add_session_config_entry("session.qdqisint8allowed", "1")
-        return self._attempt(
-            self._runtime.InferenceSession, data, options, providers=["CPUExecutionProvider"]
-        )
+        return open_session(self._runtime, data, self._name)
 
     def _run(self, session: Any, feeds: Mapping[str, NDArray[Any]]) -> list[Any]:
-        return self._attempt(session.run, None, dict(feeds))
-
-    def _attempt(self, function: Any, *arguments: Any, **options: Any) -> Any:
-        # ONNX Runtime's own exceptions share no base but Exception.
-        try:
-            return function(*arguments, **options)
-        except Exception as error:
-            raise ModelError(f"ONNX Runtime refuses {self._name}: {error}") from error
+        return attempt(self._name, session.run, None, dict(feeds))
 
 
 class _Part:
@@ -206,13 +194,3 @@ def _reads(node: Any) -> list[str]:
             read = [name for x in graph.node for name in _reads(x)]
             names += [n for n in (*read, *(x.name for x in graph.output)) if n not in inner]
     return names
-
-
-def _import_runtime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ModelError(
-            "the fallback for ONNX models needs ONNX Runtime: pip install onnxruntime"
-        ) from None
-    return onnxruntime

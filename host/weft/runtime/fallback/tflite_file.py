@@ -13,6 +13,7 @@ from weft.importers.tflite.flatbuffer import Subgraph, read_model, well_formed
 from weft.importers.tflite.walk import import_tflite
 from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
+from weft.runtime.runtimes import litert, open_interpreter
 
 __all__ = ["TfliteFile"]
 
@@ -31,7 +32,7 @@ class TfliteFile:
     open_batch = False
 
     def __init__(self, data: bytes, name: str, rounding: str):
-        self._schema, self._interpreter = _import_runtime()
+        self._runtime = litert("the fallback for .tflite models")
         self._data, self._name, self._rounding = data, name, rounding
         model, *others = read_model(data)
         _refuse_shared_state(name, model)
@@ -65,9 +66,10 @@ class TfliteFile:
     def extract(self, part: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
         """Return the model of some layers."""
         import flatbuffers
+        from ai_edge_litert import schema_py_generated as schema
 
         with well_formed():
-            model: Any = self._schema.ModelT.InitFromPackedBuf(self._data, 0)
+            model: Any = schema.ModelT.InitFromPackedBuf(self._data, 0)
             [graph] = model.subgraphs
             graph.operators = [graph.operators[i] for i in part]
             graph.inputs = [self._index[name] for name in inputs]
@@ -86,19 +88,11 @@ class TfliteFile:
 
         LiteRT runs it on the engine whose bits are reproduced: its reference kernels, or XNNPACK.
         """
-        return _Part(self._name, list(self._index), lambda: self._interpret(data))
 
-    def _interpret(self, data: bytes) -> Any:
-        kinds = self._interpreter.OpResolverType
-        kind = kinds.BUILTIN_REF if self._rounding == "reference" else kinds.AUTO
-        try:
-            interpreter = self._interpreter.Interpreter(
-                model_content=data, experimental_op_resolver_type=kind, num_threads=1
-            )
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"LiteRT refuses {self._name}: {error}") from error
-        return interpreter
+        def interpreter() -> Any:
+            return open_interpreter(self._runtime, data, self._name, self._rounding)
+
+        return _Part(self._name, list(self._index), interpreter)
 
 
 class _Part:
@@ -141,13 +135,3 @@ def _refuse_shared_state(name: str, model: Subgraph) -> None:
             raise ModelError(
                 f"{count} layers share the state {state}, which the fallback cannot cut"
             )
-
-
-def _import_runtime() -> tuple[Any, Any]:
-    try:
-        from ai_edge_litert import interpreter, schema_py_generated
-    except ImportError:
-        raise ModelError(
-            "the fallback for .tflite models needs LiteRT: pip install ai-edge-litert"
-        ) from None
-    return schema_py_generated, interpreter
