@@ -15,6 +15,7 @@ from weft.compiler.streaming.dram import Dram
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
 from weft.compiler.streaming.ring import CHUNKS, DescriptorRing
+from weft.compiler.timing.timeline import Timeline
 from weft.graph import Graph
 from weft.program import DescriptorInfo, Image, Program, RunStep, StreamPlan, TensorPlace
 
@@ -130,11 +131,11 @@ def _describe(
 ) -> tuple[DescriptorInfo, ...]:
     nodes, complete, infos = lowering.graph.nodes, completed(model, lowering), []
     for step, items in zip(steps, lists, strict=True):
-        for item in items:
+        for item, cycles in zip(items, _cycles(lowering.config, items), strict=True):
             piece = item.piece
             if piece is None:
                 operator = "WAIT" if item.is_layer else "MOVE"
-                infos.append(DescriptorInfo("", operator, -1, 0, (), item.fields))
+                infos.append(DescriptorInfo("", operator, -1, 0, (), item.fields, cycles))
                 continue
             node, last = nodes[piece.command.node], piece.finishes
             infos.append(
@@ -145,9 +146,23 @@ def _describe(
                     piece.command.macs * last,
                     complete.get(step.first + piece.whole, ()) if last else (),
                     item.fields,
+                    cycles,
                 )
             )
     return tuple(infos)
+
+
+def _cycles(config: Config, items: list[Item]) -> list[int]:
+    """Return the cycles of each layer of a list as its counters have them, 0 for moves."""
+    timeline, cycles = Timeline(config), []
+    for item in items:
+        before = timeline.ends[-1]
+        if item.is_layer:
+            cycles.append(timeline.layer(item.command, item.fields["moves"]) - before)
+        else:
+            timeline.move(item.fields)
+            cycles.append(0)
+    return cycles
 
 
 def _numbers(lists: list[list[Item]]) -> dict[int, list[int]]:

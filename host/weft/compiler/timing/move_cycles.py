@@ -1,0 +1,115 @@
+"""Cycles of a move: the memory beside the chip, the mover, and ports that the engine uses first.
+
+The memory is the virtual board's: a word per cycle, but for refresh and the way to the first one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+
+from weft.compiler.ir import Command
+
+__all__ = ["MEMORY_WORD_BYTES", "MoveClock", "Ports"]
+
+MEMORY_WORD_BYTES = 2  # what the port moves in a cycle
+_REFRESH_EVERY, _REFRESH = 780, 12
+_QUEUE = 2  # from a move's being handed over to the mover's taking it
+_SET_UP = 8  # from there to its begin, unless it waits for layers
+_LAYERS = 3  # from the end of a layer to the begin of a move that waits for it
+_LOAD = 26  # of a load, from its begin to its end, besides a word per cycle
+_STORE = 26  # likewise of a store
+_READ_UNIT = 6  # cycles between two units that are read from the memories on the chip
+_WRITE_UNIT = 2  # likewise of units that are written
+_ROW = 3  # a row's burst follows the one before
+
+
+@dataclass(frozen=True)
+class Ports:
+    """How much of activation memory's ports a layer uses between two cycles, from 0 to 1."""
+
+    begin: int
+    end: int
+    reads: float
+    writes: float
+
+    @classmethod
+    def of(cls, config: Config, command: Command, begin: int, end: int) -> "Ports":
+        """Return what ``command`` uses."""
+        f, beats = command.fields, config.beats
+        if f["kind"] == Kind.ELEMENTWISE:
+            words = f["word_count"]
+            reads, writes = words * (1 if f.get("unary") else 2), words * beats
+        elif f["kind"] == Kind.MAC:
+            reads = -(-f["fill_rows"] * f["row_words"] // config.fill_words)
+            writes = (
+                f["out_height"] * f["out_width"] * ((f["groups"] - 1) * beats + f["last_beats"])
+            )
+        else:
+            reads, writes = end - begin, 0
+        cycles = max(1, end - begin)
+        return cls(begin, end, min(1.0, reads / cycles), min(1.0, writes / cycles))
+
+
+class MoveClock:
+    """The time of moves, one after the other, beside layers."""
+
+    def __init__(self, config: Config):
+        self._memories = memory_map(config)
+        self._layers: list[Ports] = []
+
+    def busy(self, ports: Ports) -> None:
+        """Note what a layer uses; layers come in order."""
+        self._layers.append(ports)
+
+    def carry_out(
+        self, fields: Mapping[str, int], offered: int, layers_done: int
+    ) -> tuple[int, int]:
+        """Return when a move is taken from the queue, and when it is done.
+
+        Parameters
+        ----------
+        offered : int
+            When it is in the queue and the one before is done.
+        layers_done : int
+            When the layers are done that it waits for.
+        """
+        begun = offered + _QUEUE
+        begin = begun + _SET_UP
+        if fields.get("layers", 0):
+            begin = max(begin, layers_done + _LAYERS)
+        region, store = Region(fields["region"]), fields.get("store", 0)
+        size, rows, count = self._memories[region].unit_bytes, fields["rows"], fields["count"]
+        blocks = -(-count * size // DRAM_BLOCK_BYTES)
+        words = max(blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES, _ROW)
+        unit = size / MEMORY_WORD_BYTES
+        words = max(words, count * (_READ_UNIT if store else _WRITE_UNIT))
+        cycles = rows * words
+        # Refresh takes its part.
+        cycles += cycles * _REFRESH // (_REFRESH_EVERY - _REFRESH)
+        begin += _STORE if store else _LOAD
+        if region is not Region.ACTIVATION:
+            return begun, begin + cycles
+        return begun, self._beside_layers(begin, cycles, unit, bool(store))
+
+    def _beside_layers(self, now: float, cycles: float, unit: float, store: bool) -> int:
+        """Return when ``cycles`` of work on activation memory are done, from ``now`` on."""
+        layers = self._layers
+        first = len(layers)
+        while first and layers[first - 1].end > now:
+            first -= 1
+        for ports in layers[first:]:
+            if cycles <= 0:
+                break
+            idle = max(0.0, ports.begin - now)
+            if idle >= cycles:
+                break
+            cycles, now = cycles - idle, now + idle
+            # Reads of the input come in bursts; results leave in time for a unit in between.
+            rate = 1 - ports.reads if store else min(1.0, (1 - ports.writes) * unit)
+            done = min(cycles, (ports.end - now) * rate)
+            now = now + done / rate if rate and done == cycles else ports.end
+            cycles -= done
+        return int(now + cycles)

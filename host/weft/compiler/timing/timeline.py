@@ -1,0 +1,92 @@
+"""When each layer and each move of a list begins and ends, counted as the hardware counts."""
+
+from collections.abc import Mapping, Sequence
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind
+
+from weft.compiler.ir import Command
+from weft.compiler.timing.mac_cycles import OUTPUT_LATENCY, MacTimes, mac_times
+from weft.compiler.timing.move_cycles import MoveClock, Ports
+
+__all__ = ["Timeline"]
+
+# Latencies in cycles, as those of mac_cycles.
+_DESCRIPTOR = DESCRIPTOR_BYTES // 4 + 3  # from the decision to fetch a descriptor to its arrival
+_JOIN = 2  # from the end of a layer to the next one's back half
+_NEXT_FRONT = 2  # from a front half with nothing left to do to the next one
+_TABLE_ENTRIES, _TABLE_BYTES = 256, 4
+_TABLE = 5  # from the last read of a table to its end
+_OPERANDS = 6 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
+_COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
+_QUEUED_MOVES = 4  # that may wait in the mover's queue
+
+
+class Timeline:
+    """Follows a list, item by item; ``ends`` and ``moved`` are when layers and moves are done.
+
+    The run is accepted in cycle 0, which is what ``ends`` begins with; so does ``moved``.
+    """
+
+    def __init__(self, config: Config):
+        self.config = config
+        self.ends, self.moved = [0], [0]
+        self._begun: list[int] = []  # when the mover took each move from its queue
+        self._fetched, self._front_free = 1 + _DESCRIPTOR, 0
+        self._written: Sequence[int] | None = None
+        self._mover = MoveClock(config)
+
+    @property
+    def free(self) -> int:
+        """When the mover has carried out all moves so far."""
+        return self.moved[-1]
+
+    def layer(self, command: Command, moves: int = 0) -> int:
+        """Add a layer, which waits for the first ``moves`` moves; return when it is done."""
+        config, ends = self.config, self.ends
+        if config.compact:  # layers do not overlap
+            self._fetched, self._front_free = ends[-1] + 1 + _DESCRIPTOR, 0
+        begin = max(self._fetched + 1, self._front_free)
+        if moves:
+            begin = max(begin, self.moved[moves] + _COUNTED)
+        join = begin + 1
+        if len(ends) > 1:
+            join = max(ends[-1] + _JOIN, begin + 1)
+        self._fetched = begin + _DESCRIPTOR
+        kind = command.fields["kind"]
+        if kind == Kind.MAC:
+            times = mac_times(config, command, begin=begin, join=join, written=self._written)
+        else:
+            last = _table(config) if kind == Kind.TABLE else _elementwise(config, command)
+            times = MacTimes(last_start=join - 1, end=join + last)
+        self._written = times.rows_written if kind == Kind.MAC else None
+        self._front_free = times.last_start + 1 + _NEXT_FRONT
+        self._mover.busy(Ports.of(config, command, join, times.end))
+        ends.append(times.end)
+        return times.end
+
+    def move(self, fields: Mapping[str, int]) -> int:
+        """Add a move; return when it is done."""
+        handed = self._fetched
+        if len(self._begun) >= _QUEUED_MOVES:
+            handed = max(handed, self._begun[-_QUEUED_MOVES] + 1)
+        self._fetched = handed + 1 + _DESCRIPTOR
+        begun, done = self._mover.carry_out(
+            fields, max(handed, self.moved[-1]), self.ends[fields.get("layers", 0)]
+        )
+        self._begun.append(begun)
+        self.moved.append(done)
+        return done
+
+
+def _table(config: Config) -> int:
+    """Return from the begin of a table's load to its end: an entry, or a word, per cycle."""
+    words = max(1, _TABLE_BYTES // config.columns)
+    return _TABLE_ENTRIES * words + _TABLE
+
+
+def _elementwise(config: Config, command: Command) -> int:
+    """Return from the begin of an element-wise layer to its end."""
+    operands = 1 if command.fields.get("unary") else 2
+    period = max(operands, config.beats)
+    return (command.fields["word_count"] - 1) * period + operands + _OPERANDS + config.beats - 1
