@@ -14,6 +14,7 @@ from weft.golden.operators import (
     linear,
     memory,
     pool,
+    real,
     shape,
     stage,
 )
@@ -136,7 +137,8 @@ def run_node(
     graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[Any], ...]:
     """Return the outputs of one node; ``values`` holds its non-constant inputs by name."""
-    function = _FUNCTIONS.get(node.operator)
+    functions = real.FUNCTIONS if graph.computes_reals(node) else _FUNCTIONS
+    function = functions.get(node.operator)
     if function is None:
         raise ModelError(f"{node.name}: operator {node.operator} is not supported")
     result = function(Context(graph, node, values))

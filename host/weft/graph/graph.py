@@ -33,6 +33,13 @@ Operators and their attributes (all activations int8 unless said otherwise)::
     SVDF                     rank                             also makes its state, input 4
     QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
     DEQUANTIZE               none: int8 or uint8 to float32
+    FUNCTION                 function: ONNX's name of it; its parameters
+
+A float64 tensor holds real numbers: what a file leaves in float between DequantizeLinear and
+QuantizeLinear, a *float island*. FUNCTION knows only those, element by element. The operators from
+CONV_2D to RESIZE_NEAREST_NEIGHBOR make them as well; inputs may then be int8, float32 or float64,
+weights float32. QUANTIZE rounds them to int8, DEQUANTIZE to float32. An attribute ``island`` marks
+an int8 layer which follows the rule of islands, where no runtime's bits are promised.
 
 Three attributes are optional: ``dilation`` of MAX_POOL_2D, ``value`` of PAD, an int8 number with
 which it fills in place of the zero point, and ``fixed_point`` of FULLY_CONNECTED, which then rounds
@@ -51,7 +58,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OPERATORS", "Graph", "Node", "Quantization", "State", "Tensor"]
+__all__ = ["OPERATORS", "REAL", "Graph", "Node", "Quantization", "State", "Tensor"]
+
+REAL = np.dtype(np.float64)  # of tensors that hold real numbers
 
 # Every operator that a graph may hold, with the attributes that it carries.
 OPERATORS: Mapping[str, tuple[str, ...]] = {
@@ -97,6 +106,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "SVDF": ("rank",),
     "QUANTIZE": (),
     "DEQUANTIZE": (),
+    "FUNCTION": ("function",),
 }
 
 
@@ -124,7 +134,8 @@ class Tensor:
 
     Layouts of constants: CONV_2D weights (out, kh, kw, in / groups); DEPTHWISE_CONV_2D weights
     (1, kh, kw, in * depth_multiplier); FULLY_CONNECTED weights (out, in); biases int32 (out,), or
-    float32 where the runtime leaves the layer in float and adds a real number.
+    float32 where the runtime leaves the layer in float and adds a real number. Where the result is
+    real, so is the bias.
     """
 
     name: str
@@ -220,6 +231,19 @@ class Graph:
     def leave(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
         """Return an output in the file's shape."""
         return value if self.declared is None else value.reshape(self.shape(name))
+
+    def computes_reals(self, node: Node) -> bool:
+        """Whether ``node`` reads or makes real numbers, so that it lies in a float island."""
+        names = (*node.inputs[:1], *node.outputs, *node.inputs[1:])
+        return any(
+            self.tensors[name].dtype == REAL and self.tensors[name].data is None
+            for name in names
+            if name is not None
+        )
+
+    def in_island(self, node: Node) -> bool:
+        """Whether ``node`` follows the rule of float islands, not the bits of a runtime."""
+        return bool(node.attributes.get("island")) or self.computes_reals(node)
 
     def replace(self, **changes: Any) -> "Graph":
         """Return a copy with ``changes``."""

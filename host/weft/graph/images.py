@@ -36,6 +36,7 @@ _BROADCAST = (
     "MAXIMUM",
     "MINIMUM",
     "SELECT",
+    "FUNCTION",
 )
 _ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
 

@@ -93,7 +93,9 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
     host: dict[int, str] = {}
     too_large: list[int] = []
     for index, node in enumerate(graph.nodes):
-        if node.operator not in LOWERINGS:
+        if graph.computes_reals(node):
+            host[index] = f"{node.operator} computes real numbers: a float island"
+        elif node.operator not in LOWERINGS:
             reason = _HOST.get(node.operator, "the accelerator has no such operation")
             host[index] = f"{node.operator} {reason}"
     apart: set[str] = set()

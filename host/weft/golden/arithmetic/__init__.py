@@ -23,6 +23,7 @@ from weft.golden.arithmetic.convolution import (
     depthwise_conv2d,
     fully_connected,
     transpose_conv2d,
+    windows,
 )
 from weft.golden.arithmetic.edges import (
     dequantize,
@@ -69,6 +70,12 @@ from weft.golden.arithmetic.pool import (
     window_counts,
     window_sums,
 )
+from weft.golden.arithmetic.real import REAL_FUNCTIONS, quantize_real, softmax_real
+from weft.golden.arithmetic.real_convolution import (
+    conv2d_real,
+    depthwise_conv2d_real,
+    transpose_conv2d_real,
+)
 from weft.golden.arithmetic.requantize import (
     OutputStage,
     Rule,
@@ -89,6 +96,7 @@ from weft.golden.arithmetic.xnnpack import (
 
 __all__ = [
     "ALL_INT8",
+    "REAL_FUNCTIONS",
     "OutputStage",
     "Rule",
     "absolute_table",
@@ -105,7 +113,9 @@ __all__ = [
     "binary_real",
     "conv2d",
     "conv2d_float32",
+    "conv2d_real",
     "depthwise_conv2d",
+    "depthwise_conv2d_real",
     "dequantize",
     "double_rounding",
     "elu",
@@ -141,6 +151,7 @@ __all__ = [
     "quantize_even",
     "quantize_inverse",
     "quantize_multiplier",
+    "quantize_real",
     "reciprocal_root",
     "rectify_fixed_point",
     "requantize",
@@ -149,6 +160,7 @@ __all__ = [
     "resize_nearest",
     "round_away",
     "softmax_fixed_point",
+    "softmax_real",
     "softmax_table",
     "squared_difference",
     "subtract_float32",
@@ -159,7 +171,9 @@ __all__ = [
     "tanh",
     "tanh_mlas",
     "transpose_conv2d",
+    "transpose_conv2d_real",
     "window_counts",
     "window_sums",
+    "windows",
     "within_8bit",
 ]

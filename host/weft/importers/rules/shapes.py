@@ -145,6 +145,15 @@ def _broadcast(graph: Graph, node: Node) -> Shape:
         raise ModelError(f"operands of shapes {text} do not fit each other") from None
 
 
+def _function(graph: Graph, node: Node) -> Shape:
+    shapes = [graph.tensors[name].shape for name in node.inputs if name is not None]
+    try:
+        return tuple(np.broadcast_shapes(*shapes))
+    except ValueError:
+        text = " and ".join(map(str, shapes))
+        raise ModelError(f"operands of shapes {text} do not fit each other") from None
+
+
 def _concatenation(graph: Graph, node: Node) -> Shape:
     shapes = [_input(graph, node, index) for index in range(len(node.inputs))]
     axis, first = node.attributes["axis"], shapes[0]
@@ -254,6 +263,7 @@ _RULES: dict[str, Callable[[Graph, Node], Shape]] = {
         ),
         _broadcast,
     ),
+    "FUNCTION": _function,
     "CONCATENATION": _concatenation,
     "PAD": _pad,
     "RESHAPE": _reshape,

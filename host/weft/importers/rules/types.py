@@ -3,7 +3,7 @@
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node, Tensor
+from weft.graph import REAL, Graph, Node, Tensor
 
 __all__ = ["check_types"]
 
@@ -35,6 +35,9 @@ def check_types(graph: Graph, node: Node) -> None:
     x, y = graph.tensors[first], graph.tensors[node.outputs[0]]
     if node.attributes.get("activation", "NONE") not in _ACTIVATIONS:
         raise ModelError(f"activation {node.attributes['activation']} is not supported")
+    if graph.computes_reals(node):
+        _check_island(graph, node)
+        return
     if node.operator == "QUANTIZE":
         _one_of(x, (_FLOAT32, _INT8, _UINT8))
         _one_of(y, (_INT8, _UINT8))
@@ -91,6 +94,38 @@ def check_types(graph: Graph, node: Node) -> None:
     )
     for name in operands if same else ():
         _alike(node, graph.tensors[str(name)], y)
+
+
+def _check_island(graph: Graph, node: Node) -> None:
+    """Check a layer that reads or makes real numbers."""
+    operands = [graph.tensors[name] for name in node.inputs if name is not None]
+    for tensor in operands[:1] if node.operator in _WEIGHTED else operands:
+        _one_of(tensor, (_INT8, _FLOAT32, REAL))
+        if tensor.dtype == _INT8:
+            _per_tensor(tensor)
+    y = graph.tensors[node.outputs[0]]
+    if node.operator == "QUANTIZE":
+        _one_of(y, (_INT8, _UINT8))
+        _per_tensor(y)
+    elif node.operator == "DEQUANTIZE":
+        _one_of(y, (_FLOAT32,))
+    elif node.operator != "ARG_MAX":
+        _one_of(y, (REAL,))
+    if node.operator in _WEIGHTED:
+        _check_real_weights(graph, node)
+
+
+def _check_real_weights(graph: Graph, node: Node) -> None:
+    constants = [graph.tensors[name] for name in node.inputs[1:] if name is not None]
+    if not constants or any(tensor.data is None for tensor in constants):
+        raise ModelError(f"the weights of {node.operator} must be constant")
+    _one_of(constants[0], (_INT8, _FLOAT32))
+    axis = 3 if node.operator == "DEPTHWISE_CONV_2D" else 0
+    channels = constants[0].shape[axis]
+    if constants[0].quantization is not None:
+        _check_channels(constants[0], axis, channels)
+    if any(tensor.shape != (channels,) for tensor in constants[1:]):
+        raise ModelError(f"the bias must be {channels} numbers")
 
 
 def _alike(node: Node, x: Tensor, y: Tensor) -> None:
@@ -201,10 +236,7 @@ def _check_weights(graph: Graph, node: Node) -> None:
         raise ModelError(f"weights {weights.name} must be symmetric (zero point 0)")
     axis = 3 if node.operator == "DEPTHWISE_CONV_2D" else 0
     channels = weights.shape[axis] if axis < len(weights.shape) else 0
-    if quantization.scale.size not in (1, channels) or (
-        quantization.scale.size > 1 and quantization.axis != axis
-    ):
-        raise ModelError(f"weights {weights.name} must have one scale, or one an output channel")
+    _check_channels(weights, axis, channels)
     bias = graph.tensors[node.inputs[2]] if len(node.inputs) > 2 and node.inputs[2] else None
     if bias is not None and (
         bias.data is None
@@ -217,3 +249,12 @@ def _check_weights(graph: Graph, node: Node) -> None:
             f"bias {bias.name} must be {channels} constant int32, not {bias.dtype} "
             f"of shape {bias.shape}"
         )
+
+
+def _check_channels(weights: Tensor, axis: int, channels: int) -> None:
+    quantization = weights.quantization
+    if quantization is not None and (
+        quantization.scale.size not in (1, channels)
+        or (quantization.scale.size > 1 and quantization.axis != axis)
+    ):
+        raise ModelError(f"weights {weights.name} must have one scale, or one an output channel")

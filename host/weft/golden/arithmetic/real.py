@@ -1,0 +1,115 @@
+"""Functions of real numbers in float64, for float islands: no runtime's rounding is in them."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["REAL_FUNCTIONS", "quantize_real", "softmax_real"]
+
+Real = NDArray[np.float64]
+Parameters = Mapping[str, Any]
+Function = Callable[..., Real]
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def _error_function(x: Real) -> Real:
+    return _erf(x).astype(np.float64)
+
+
+def _sigmoid(x: Real) -> Real:
+    # exp of what is not positive alone, so that nothing overflows.
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def _softplus(x: Real) -> Real:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _elu(p: Parameters, x: Real) -> Real:
+    return np.where(x >= 0, x, p.get("alpha", 1.0) * np.expm1(np.minimum(x, 0)))
+
+
+def _celu(p: Parameters, x: Real) -> Real:
+    alpha = p.get("alpha", 1.0)
+    return np.where(x >= 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+def _selu(p: Parameters, x: Real) -> Real:
+    gamma = p.get("gamma", 1.05070102214813232421875)
+    return gamma * _elu({"alpha": p.get("alpha", 1.67326319217681884765625)}, x)
+
+
+def _gelu(p: Parameters, x: Real) -> Real:
+    if p.get("approximate", "none") == "tanh":
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        return 0.5 * x * (1 + np.tanh(inner))
+    return 0.5 * x * (1 + _error_function(x * math.sqrt(0.5)))
+
+
+def _hard_sigmoid(p: Parameters, x: Real) -> Real:
+    return np.clip(x * p.get("alpha", 0.2) + p.get("beta", 0.5), 0, 1)
+
+
+def _clip(p: Parameters, x: Real, low: Any = None, high: Any = None) -> Real:
+    low = p.get("min", -np.inf) if low is None else low
+    high = p.get("max", np.inf) if high is None else high
+    return np.minimum(np.maximum(x, low), high)
+
+
+def _leaky(p: Parameters, x: Real) -> Real:
+    return np.where(x >= 0, x, p.get("alpha", 0.01) * x)
+
+
+# By ONNX's names; parameters, then operands. What a caller leaves out has ONNX's default.
+REAL_FUNCTIONS: Mapping[str, Function] = {
+    "Abs": lambda p, x: np.abs(x),
+    "Add": lambda p, x, y: x + y,
+    "Ceil": lambda p, x: np.ceil(x),
+    "Celu": _celu,
+    "Clip": _clip,
+    "Div": lambda p, x, y: x / y,
+    "Elu": _elu,
+    "Erf": lambda p, x: _error_function(x),
+    "Exp": lambda p, x: np.exp(x),
+    "Floor": lambda p, x: np.floor(x),
+    "Gelu": _gelu,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": lambda p, x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "LeakyRelu": _leaky,
+    "Max": lambda p, x, y: np.maximum(x, y),
+    "Min": lambda p, x, y: np.minimum(x, y),
+    "Mish": lambda p, x: x * np.tanh(_softplus(x)),
+    "Mul": lambda p, x, y: x * y,
+    "Neg": lambda p, x: -x,
+    "PRelu": lambda p, x, slope: np.where(x >= 0, x, slope * x),
+    "Pow": lambda p, x, y: np.power(x, y),
+    "Reciprocal": lambda p, x: 1 / x,
+    "Relu": lambda p, x: np.maximum(x, 0),
+    "Selu": _selu,
+    "Sigmoid": lambda p, x: _sigmoid(x),
+    "Softplus": lambda p, x: _softplus(x),
+    "Softsign": lambda p, x: x / (1 + np.abs(x)),
+    "Sqrt": lambda p, x: np.sqrt(x),
+    "Sub": lambda p, x, y: x - y,
+    "Tanh": lambda p, x: np.tanh(x),
+}
+
+
+def softmax_real(x: Real) -> Real:
+    """Return exponentials over the last axis, divided by their sum."""
+    power = np.exp(x - x.max(axis=-1, keepdims=True))
+    return power / power.sum(axis=-1, keepdims=True)
+
+
+def quantize_real(x: Real, scale: np.float32, zero_point: int, dtype: np.dtype) -> NDArray[Any]:
+    """Return ``rint(x / scale) + zero_point``, ties to even, saturated; not-a-number becomes 0."""
+    limits = np.iinfo(dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.nan_to_num(np.rint(x / np.float64(scale)), nan=0.0)
+    steps = np.clip(steps, -(2.0**31), 2.0**31).astype(np.int64)
+    return np.clip(steps + zero_point, limits.min, limits.max).astype(dtype)

@@ -1,0 +1,168 @@
+"""Layers of a float island: operators on real numbers, which float64 stands for."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.golden import arithmetic as golden
+from weft.golden.operators import linear, shape
+from weft.golden.operators.context import Context
+from weft.graph import REAL
+
+__all__ = ["FUNCTIONS"]
+
+Real = NDArray[np.float64]
+
+
+def _real(context: Context, index: int) -> Real:
+    """Return the real numbers that input ``index`` expresses."""
+    value, quantization = context.value(index), context.tensor(index).quantization
+    if quantization is None:
+        return value.astype(REAL)
+    steps = value.astype(np.int64) - context.zero_point(index)
+    return np.float64(context.scale(index)) * steps
+
+
+def _linear(context: Context) -> Real:
+    """Return exact sums of integers times both scales, plus the bias; or products of reals."""
+    x, weights = context.tensor(0).quantization, context.tensor(1).quantization
+    if x is None or weights is None:
+        return _linear_of_reals(context)
+    scale = np.float64(x.scale[0]) * weights.scale.astype(np.float64)
+    total = linear.accumulate(context) * scale
+    return total + context.value(2).astype(REAL) if context.has(2) else total
+
+
+def _linear_of_reals(context: Context) -> Real:
+    """Return what layers with weights or inputs that are no integers compute."""
+    total = _products(context, _real(context, 0), _weights(context))
+    return total + context.value(2).astype(REAL) if context.has(2) else total
+
+
+def _products(context: Context, x: Real, weights: Real) -> Real:
+    operator, attributes = context.node.operator, context.attributes
+    if operator == "FULLY_CONNECTED":
+        return context.shaped(x.reshape(-1, weights.shape[1]) @ weights.T)
+    names = {
+        "CONV_2D": ("stride", "padding", "dilation", "groups"),
+        "DEPTHWISE_CONV_2D": ("stride", "padding", "dilation", "depth_multiplier"),
+        "TRANSPOSE_CONV": ("stride", "padding"),
+    }[operator]
+    options: dict[str, Any] = {name: attributes[name] for name in names}
+    function: Callable[..., Real] = {
+        "CONV_2D": golden.conv2d_real,
+        "DEPTHWISE_CONV_2D": golden.depthwise_conv2d_real,
+        "TRANSPOSE_CONV": golden.transpose_conv2d_real,
+    }[operator]
+    if operator == "TRANSPOSE_CONV":
+        options["output_shape"] = context.output.shape[-3:-1]
+    return _over_images(x, lambda images: function(images, weights, **options))
+
+
+def _weights(context: Context) -> Real:
+    value, quantization = context.value(1), context.tensor(1).quantization
+    if quantization is None:
+        return value.astype(REAL)
+    axis = value.ndim - 1 if context.node.operator == "DEPTHWISE_CONV_2D" else 0
+    form = [-1 if i == axis else 1 for i in range(value.ndim)]
+    steps = value.astype(np.int64) - quantization.zero_point.reshape(form)
+    return quantization.scale.astype(np.float64).reshape(form) * steps
+
+
+def _function(context: Context) -> Real:
+    node = context.node
+    operands = [_real(context, i) if context.has(i) else None for i in range(len(node.inputs))]
+    name = node.attributes.get("function") or node.operator.capitalize()
+    with np.errstate(all="ignore"):
+        return np.asarray(golden.REAL_FUNCTIONS[name](node.attributes, *operands), REAL)
+
+
+def _window(context: Context, x: Real, fill: float) -> Real:
+    """Return windows (..., kernel_h * kernel_w) of each pixel and channel."""
+    attributes = context.attributes
+    view = golden.windows(
+        x,
+        attributes["kernel"],
+        attributes["stride"],
+        attributes.get("dilation", (1, 1)),
+        attributes["padding"],
+        fill,
+    )
+    return view.reshape(*view.shape[:4], -1)  # type: ignore[return-value]
+
+
+def _average_pool(context: Context) -> Real:
+    pool = {name: context.attributes[name] for name in ("kernel", "stride", "padding")}
+
+    def averaged(x: Real) -> Real:
+        counts = golden.window_counts(x.shape[1:3], **pool)
+        return _window(context, x, 0.0).sum(-1) / counts
+
+    return _over_images(_real(context, 0), averaged)
+
+
+def _max_pool(context: Context) -> Real:
+    x = _real(context, 0)
+    return _over_images(x, lambda images: _window(context, images, -math.inf).max(-1))
+
+
+def _over_images(x: Real, function: Callable[[Real], Real]) -> Real:
+    """Return ``function`` of ``x`` as (images, height, width, channels), however many."""
+    result = function(x.reshape(-1, *x.shape[-3:]))
+    return result.reshape(*x.shape[:-3], *result.shape[1:])
+
+
+def _mean(context: Context) -> Real:
+    axes = tuple(context.attributes["axes"])
+    return context.shaped(_real(context, 0).mean(axes))
+
+
+def _concatenation(context: Context) -> Real:
+    parts = [_real(context, i) for i in range(len(context.node.inputs))]
+    batch = max(len(part) for part in parts)
+    parts = [np.repeat(p, batch // len(p), axis=0) if len(p) < batch else p for p in parts]
+    return np.concatenate(parts, axis=context.attributes["axis"])
+
+
+def _pad(context: Context) -> Real:
+    value = float(context.attributes.get("value", 0.0))
+    return np.pad(_real(context, 0), context.attributes["paddings"], constant_values=value)
+
+
+def _softmax(context: Context) -> Real:
+    return golden.softmax_real(_real(context, 0))
+
+
+def _quantize(context: Context) -> NDArray[Any]:
+    return golden.quantize_real(
+        context.value(0), context.output_scale, context.output_zero_point, context.output.dtype
+    )
+
+
+def _round(context: Context) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return context.value(0).astype(np.float32)
+
+
+# What only moves numbers is the same as for integers.
+FUNCTIONS: Mapping[str, Callable[[Context], Any]] = {
+    **dict.fromkeys(linear.LINEAR, _linear),
+    **dict.fromkeys(("FUNCTION", "ADD", "SUB", "MUL"), _function),
+    "AVERAGE_POOL_2D": _average_pool,
+    "MAX_POOL_2D": _max_pool,
+    "MEAN": _mean,
+    "CONCATENATION": _concatenation,
+    "PAD": _pad,
+    "SOFTMAX": _softmax,
+    "RESHAPE": shape.reshape,
+    "TRANSPOSE": shape.transpose,
+    "SLICE": shape.slice_tensor,
+    "GATHER": shape.gather,
+    "RESIZE_NEAREST_NEIGHBOR": shape.resize,
+    "ARG_MAX": shape.arg_max,
+    "QUANTIZE": _quantize,
+    "DEQUANTIZE": _round,
+}
