@@ -234,12 +234,8 @@ class Graph:
 
     def computes_reals(self, node: Node) -> bool:
         """Whether ``node`` reads or makes real numbers, so that it lies in a float island."""
-        names = (*node.inputs[:1], *node.outputs, *node.inputs[1:])
-        return any(
-            self.tensors[name].dtype == REAL and self.tensors[name].data is None
-            for name in names
-            if name is not None
-        )
+        tensors = [self.tensors[x] for x in (*node.inputs, *node.outputs) if x is not None]
+        return any(t.dtype == REAL and t.data is None for t in tensors)
 
     def in_island(self, node: Node) -> bool:
         """Whether ``node`` follows the rule of float islands, not the bits of a runtime."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -81,8 +82,8 @@ REAL_FUNCTIONS: Mapping[str, Function] = {
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda p, x: x * np.clip(x / 6 + 0.5, 0, 1),
     "LeakyRelu": _leaky,
-    "Max": lambda p, x, y: np.maximum(x, y),
-    "Min": lambda p, x, y: np.minimum(x, y),
+    "Max": lambda p, *x: reduce(np.maximum, x),
+    "Min": lambda p, *x: reduce(np.minimum, x),
     "Mish": lambda p, x: x * np.tanh(_softplus(x)),
     "Mul": lambda p, x, y: x * y,
     "Neg": lambda p, x: -x,

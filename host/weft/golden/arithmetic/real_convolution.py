@@ -43,9 +43,7 @@ def depthwise_conv2d_real(
     """Return :func:`conv2d_real` of each channel; ``weights`` (1, kernel_h, kernel_w, out)."""
     kernels = weights.transpose(3, 1, 2, 0)
     groups = weights.shape[3] // depth_multiplier
-    return conv2d_real(
-        x, kernels, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    return conv2d_real(x, kernels, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def transpose_conv2d_real(

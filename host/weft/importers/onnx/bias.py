@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import Constant, QuantizedConstant, Step, Value
+from weft.importers.onnx.values import Constant, QuantizedConstant, Step, Value, real_of
 
-__all__ = ["bias_tensor", "is_whole"]
+__all__ = ["bias_tensor", "is_whole", "real_bias"]
 
 
 def bias_tensor(
@@ -16,13 +16,16 @@ def bias_tensor(
     name: str,
     operator: str,
     bias: Value | None,
-    weights: Quantization,
-    x: Step,
+    weights: Quantization | None,
+    x: Step | None,
     channels: int,
+    *,
+    real: bool = False,
 ) -> str | None:
     """Add the bias of ``operator``: int32, or float32 where its scale is not the accumulator's.
 
-    A float bias of the file is quantised with the product of both scales, as ONNX Runtime does.
+    A float bias of the file is quantised with the product of both scales, as ONNX Runtime does;
+    with ``real`` it stays what it is, in float64.
 
     Raises
     ------
@@ -31,13 +34,10 @@ def bias_tensor(
     """
     if bias is None:
         return None
-    if not isinstance(bias, Constant | QuantizedConstant):
-        raise ModelError("the bias must be a constant")
-    data = bias.data
-    # One number for all channels, or one for each row, would be another sum.
-    if data.size != channels or data.shape[-1:] != (channels,):
-        raise ModelError(f"biases of shape {data.shape} do not fit {channels} output channels")
-    data = data.reshape(-1)
+    bias = _checked(bias, channels)
+    if real or weights is None or x is None:
+        return builder.constant(f"{name}/bias", real_bias(bias, channels))
+    data = bias.data.reshape(-1)
     product = (x.scale * weights.scale).astype(np.float32)
     if isinstance(bias, QuantizedConstant):
         if not is_whole(operator, bias, product):
@@ -51,6 +51,30 @@ def bias_tensor(
     elif data.dtype != np.int32:
         raise ModelError(f"the bias must be int32, not {data.dtype}")
     return builder.constant(f"{name}/bias", data.astype(np.int32))
+
+
+def real_bias(bias: Value, channels: int) -> NDArray[np.float64]:
+    """Return the numbers that a bias expresses, (channels,).
+
+    Raises
+    ------
+    ModelError
+        As :func:`bias_tensor`.
+    """
+    bias = _checked(bias, channels)
+    if isinstance(bias, Constant) and bias.data.dtype != np.float32:
+        raise ModelError(f"the bias must be float32, not {bias.data.dtype}")
+    return _finite(real_of(bias).reshape(-1))
+
+
+def _checked(bias: Value, channels: int) -> Constant | QuantizedConstant:
+    if not isinstance(bias, Constant | QuantizedConstant):
+        raise ModelError("the bias must be a constant")
+    shape = bias.data.shape
+    # One number for all channels, or one for each row, would be another sum.
+    if bias.data.size != channels or shape[-1:] != (channels,):
+        raise ModelError(f"biases of shape {shape} do not fit {channels} output channels")
+    return bias
 
 
 def is_whole(operator: str, bias: QuantizedConstant, product: NDArray[np.float32]) -> bool:

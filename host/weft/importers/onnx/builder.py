@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node, Quantization, Tensor
-from weft.importers.onnx.values import Activation, Step
+from weft.graph import REAL, Graph, Node, Quantization, Tensor
+from weft.importers.onnx.values import Activation, Pending, Step
 from weft.importers.rules.shapes import output_shape
 
 __all__ = ["Builder", "nhwc_shape"]
@@ -26,6 +26,11 @@ def nhwc_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     raise ModelError(f"shape {shape} is not an image's")
 
 
+def _key(pending: Pending) -> tuple[int, str, int]:
+    """Identify a float operator, however many copies of it there are."""
+    return id(pending.operands), pending.activation, id(pending.affine)
+
+
 class Builder:
     """Grows the graph node by node."""
 
@@ -36,6 +41,7 @@ class Builder:
         self.renamed: dict[str, str] = {}
         self._node_names: set[str] = set()
         self._converted: dict[tuple[str, str], Activation] = {}
+        self._reals: dict[tuple[int, str, int], tuple[Pending, Activation]] = {}
 
     def graph(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
         """Return what was collected, constants that nothing reads left out."""
@@ -81,13 +87,16 @@ class Builder:
         attributes: Mapping[str, Any] | None = None,
         *,
         step: Step | None = None,
-        dtype: Any = _INT8,
+        dtype: Any = None,
         shape: tuple[int, ...] | None = None,
     ) -> str:
         """Add a node with one output and return that tensor's name.
 
-        The output's shape follows from the operator unless ``shape`` gives it.
+        The output is int8 where it has a ``step``, else real, unless ``dtype`` says otherwise.
+        Its shape follows from the operator unless ``shape`` gives it.
         """
+        if dtype is None:
+            dtype = _INT8 if step is not None else REAL
         label, count = name, 1
         while label in self._node_names:
             count += 1
@@ -151,11 +160,23 @@ class Builder:
             value.step.scale == step.scale and value.step.zero_point == step.zero_point
         ):
             return value
-        if value.step is None and self.tensors[value.tensor].dtype != np.float32:
+        if value.step is None and self.tensors[value.tensor].dtype not in (np.float32, REAL):
             raise ModelError("QuantizeLinear of integers is not supported")
         attributes = {"unsigned": step.unsigned}
         tensor = self.emit("QUANTIZE", name, (value.tensor,), output, attributes, step=step)
         return replace(value, tensor=tensor, step=step)
+
+    def known_real(self, pending: Pending) -> Activation | None:
+        """Return the real numbers that :meth:`remember_real` was told ``pending`` stands for."""
+        if (found := self._reals.get(_key(pending))) is None:
+            return None
+        value = found[1]
+        return replace(value, tensor=self.renamed.get(value.tensor, value.tensor))
+
+    def remember_real(self, pending: Pending, value: Activation) -> Activation:
+        """Take ``value`` for what ``pending`` stands for, and return it."""
+        self._reals[_key(pending)] = (pending, value)
+        return value
 
     def as_nchw(self, value: Activation) -> Activation:
         """Return what lies in the order (N, H, W, C) or (N, L, C) as an image of ONNX's order."""

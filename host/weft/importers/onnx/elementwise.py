@@ -12,16 +12,17 @@ from weft.graph import Quantization
 from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.values import Activation, QuantizedConstant, Step, Value, take
+from weft.importers.onnx.windows import weights_of
 
 __all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
 
 Attributes = Mapping[str, Any]
 
 
-def _activation(value: Value | None, operator: str) -> tuple[Activation, Step]:
-    if not isinstance(value, Activation) or value.step is None:
+def _activation(value: Value | None, operator: str, *, real: bool = False) -> Activation:
+    if not isinstance(value, Activation) or (value.step is None and not real):
         raise ModelError(f"the input of {operator} is not quantised")
-    return value, value.step
+    return value
 
 
 def fully_connected(
@@ -30,20 +31,28 @@ def fully_connected(
     operator: str,
     attributes: Attributes,
     operands: tuple[Value | None, ...],
-    step: Step,
+    step: Step | None,
     output: str,
     activation: str,
+    *,
+    island: bool = False,
 ) -> Activation:
-    """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights."""
-    (x, x_step), weights = _activation(take(operands, 0), operator), take(operands, 1)
-    if not isinstance(weights, QuantizedConstant) or weights.data.ndim != 2:
+    """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights.
+
+    Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
+    """
+    real = step is None
+    x = _activation(take(operands, 0), operator, real=real)
+    weights, quantization = weights_of(take(operands, 1), operator, real=real)
+    if weights.ndim != 2:
         raise ModelError(f"the weights of {operator} must be a quantised constant matrix")
     if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0:
         raise ModelError(f"{operator} with transA or alpha is not supported")
     if attributes.get("beta", 1.0) != 1.0 and len(operands) > 2:
         raise ModelError(f"{operator} with beta is not supported")
-    data = weights.data if attributes.get("transB", 0) else weights.data.T
-    quantization = Quantization(weights.quantization.scale, weights.quantization.zero_point)
+    data = weights if attributes.get("transB", 0) else weights.T
+    if quantization is not None:
+        quantization = Quantization(quantization.scale, quantization.zero_point)
     outputs, depth = data.shape
     if not x.shape or x.shape[-1] != depth or (operator == "Gemm" and len(x.shape) != 2):
         raise ModelError(f"weights of shape {data.shape} do not fit an input of {x.shape}")
@@ -53,18 +62,28 @@ def fully_connected(
         data = data.reshape(outputs, channels, height, width).transpose(0, 2, 3, 1)
         data = data.reshape(outputs, depth)
         flat = f"{x.tensor}/flat"
-        tensor = builder.emit("RESHAPE", flat, (x.tensor,), flat, step=x.step, shape=(batch, depth))
+        tensor = builder.emit(
+            "RESHAPE",
+            flat,
+            (x.tensor,),
+            flat,
+            step=x.step,
+            dtype=builder.tensors[x.tensor].dtype,
+            shape=(batch, depth),
+        )
     else:
         tensor = builder.plain(x).tensor
     kernel = builder.constant(f"{name}/weights", data, quantization)
-    bias = bias_tensor(builder, name, operator, take(operands, 2), quantization, x_step, outputs)
+    bias = bias_tensor(
+        builder, name, operator, take(operands, 2), quantization, x.step, outputs, real=real
+    )
     shape = (*x.shape[:-1], outputs)
     tensor = builder.emit(
         "FULLY_CONNECTED",
         name,
         (tensor, kernel, bias),
         output,
-        {"activation": activation},
+        {"activation": activation} | ({"island": True} if island else {}),
         step=step,
         shape=shape,
     )
@@ -161,11 +180,14 @@ def concatenation(
     name: str,
     attributes: Attributes,
     operands: tuple[Value | None, ...],
-    step: Step,
+    step: Step | None,
     output: str,
 ) -> Activation:
-    """Add CONCATENATION; operands of another scale are requantised."""
-    values = [_activation(x, "Concat")[0] for x in operands]
+    """Add CONCATENATION; operands of another scale are requantised.
+
+    Without ``step`` its result is real.
+    """
+    values = [_activation(x, "Concat", real=step is None) for x in operands]
     if not values:
         raise ModelError("Concat has no operands")
     rank = len(values[0].shape)
@@ -201,7 +223,7 @@ def unary(
     output: str,
 ) -> Activation:
     """Add an activation function; it keeps shape and layout."""
-    value, _ = _activation(x, operator)
+    value = _activation(x, operator)
     if len(value.shape) == 4:
         value = builder.channels_last(value)
     attributes = {**attributes, "unsigned": step.unsigned}
@@ -214,21 +236,22 @@ def softmax(
     name: str,
     axis: int,
     x: Value | None,
-    step: Step,
+    step: Step | None,
     output: str,
     *,
     flattened: bool = False,
 ) -> Activation:
     """Add SOFTMAX over ``axis``, which must be the last one or an image's channels.
 
-    ``flattened``: over ``axis`` and all dimensions behind it together, as up to opset 12.
+    ``flattened``: over ``axis`` and all dimensions behind it together, as up to opset 12. Without
+    ``step`` its result is real.
     """
-    value, _ = _activation(x, "Softmax")
+    value = _activation(x, "Softmax", real=step is None)
     shape, rank = value.shape, len(value.shape)
     axis += rank if axis < 0 else 0
     if not 0 <= axis < max(rank, 1):
         raise ModelError(f"Softmax over axis {axis} of {rank} dimensions is not possible")
-    attributes = {"beta": 1.0, "unsigned": step.unsigned}
+    attributes = {"beta": 1.0, "unsigned": step is not None and step.unsigned}
     if flattened and math.prod(shape[axis + 1 :]) > 1:
         row = (*shape[:axis], math.prod(shape[axis:]))
         value = builder.reshaped(builder.plain(value), row, f"{output}/rows")

@@ -1,4 +1,4 @@
-"""ONNX's float operators, added to the graph once their result is quantised."""
+"""ONNX's float operators, added to the graph once their result is quantised, or needed."""
 
 import math
 from dataclasses import replace
@@ -13,7 +13,15 @@ from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.functions import FUNCTIONS
 from weft.importers.onnx.fusion import left_in_float
-from weft.importers.onnx.tables import tabulate
+from weft.importers.onnx.islands import (
+    BINARY,
+    LINEAR,
+    add_activation,
+    add_affine,
+    add_function,
+    needs_reals,
+)
+from weft.importers.onnx.tables import is_function, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
 from weft.importers.onnx.values import (
     Activation,
@@ -22,12 +30,12 @@ from weft.importers.onnx.values import (
     QuantizedConstant,
     Step,
     Value,
+    real_of,
     take,
 )
 
-__all__ = ["PENDING", "finish", "fused"]
+__all__ = ["PENDING", "finish", "fused", "real", "settled"]
 
-BINARY = ("Add", "Sub", "Mul")
 UNARY = {
     "Sigmoid": "LOGISTIC",
     "Tanh": "TANH",
@@ -54,18 +62,61 @@ PENDING = (
 
 
 def fused(
-    pending: Pending, operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
-) -> Pending:
-    """Return ``pending`` with Relu or Clip behind it."""
+    operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
+) -> Pending | None:
+    """Return the first operand with Relu or Clip behind it; None where it cannot take that in."""
+    pending = take(operands, 0)
+    if not isinstance(pending, Pending):
+        return None
     inner = take(pending.operands, 0)
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
         # A function of each number alone does not mind where the numbers lie.
-        within = fused(inner, operator, attributes, operands)
-        return replace(pending, operands=(within, *pending.operands[1:]))
-    if pending.activation != "NONE":
-        raise ModelError(f"{operator} after another activation is not supported")
+        within = fused(operator, attributes, (inner, *operands[1:]))
+        return within and replace(pending, operands=(within, *pending.operands[1:]))
     kind = "RELU" if operator == "Relu" else clip_kind(attributes, operands)
+    if pending.activation != "NONE" or kind is None or pending.operator not in (*LINEAR, *BINARY):
+        return None
     return replace(pending, activation=kind)
+
+
+def settled(
+    builder: Builder, operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
+) -> tuple[Value | None, ...]:
+    """Return the operands of a float operator, computed in real numbers where nothing else will do.
+
+    What only moves numbers can wait for the next QuantizeLinear, and so can a function of one
+    tensor.
+    """
+    if operator in (*onnx_moves.MOVES, "Concat"):
+        return operands
+    if operator in FUNCTIONS and is_function(Pending(operator, "", attributes, operands)):
+        return operands
+    return tuple(real(builder, x, x.name) if isinstance(x, Pending) else x for x in operands)
+
+
+def real(builder: Builder, pending: Pending, output: str) -> Activation:
+    """Return the real numbers that ``pending`` computes; they are computed once."""
+    if (known := builder.known_real(pending)) is not None:
+        return known
+    operands = tuple(
+        real(builder, x, f"{output}/{x.operator}") if isinstance(x, Pending) else x
+        for x in pending.operands
+    )
+    if pending.activation != "NONE":
+        bare = real(builder, replace(pending, activation="NONE"), f"{output}/{pending.operator}")
+        value = add_activation(builder, pending.name, bare, pending.activation, output)
+    elif pending.affine is not None:
+        bare = real(builder, replace(pending, affine=None), f"{output}/{pending.operator}")
+        value = add_affine(builder, pending.name, bare, pending.affine, output)
+    elif pending.operator in onnx_moves.MOVES:
+        value = onnx_moves.move(
+            builder, pending.operator, pending.name, pending.attributes, operands, output
+        )
+    elif pending.operator in FUNCTIONS:
+        value = add_function(builder, replace(pending, operands=operands), output)
+    else:
+        value = _finish(builder, replace(pending, operands=operands), None, output)
+    return builder.remember_real(pending, value)
 
 
 def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
@@ -77,36 +128,41 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
         value = finish(builder, inner, step, f"{output}/{inner.operator}")
         rest = (value, *operands[1:])
         return onnx_moves.move(builder, pending.operator, name, pending.attributes, rest, output)
+    if pending.operator == "Concat":
+        pending = replace(
+            pending,
+            operands=tuple(
+                finish(builder, x, step, f"{output}/{i}") if isinstance(x, Pending) else x
+                for i, x in enumerate(operands)
+            ),
+        )
+    if needs_reals(pending):
+        value = real(builder, pending, f"{output}/real")
+        return builder.quantized(value, step, f"{name}/quantized", output)
+    return _finish(builder, pending, step, output)
+
+
+def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) -> Activation:
+    """Add the node of a float operator; without ``step`` its result is real."""
+    operands, name = pending.operands, pending.name
     operator, attributes, activation = pending.operator, pending.attributes, pending.activation
+    island = step is not None and left_in_float(pending, step)
+    first = take(operands, 0)
     if operator == "Conv":
         return onnx_windows.convolution(
-            builder, name, attributes, operands, step, output, activation
+            builder, name, attributes, operands, step, output, activation, island=island
         )
     if operator in ("Gemm", "MatMul"):
         return onnx_elementwise.fully_connected(
-            builder, name, operator, attributes, operands, step, output, activation
+            builder, name, operator, attributes, operands, step, output, activation, island=island
         )
     if operator == "ConvTranspose":
-        return transposed_convolution(builder, name, attributes, operands, step, output, activation)
-    if operator in BINARY and _on_tensors(operands):
-        return onnx_elementwise.binary(
-            builder,
-            name,
-            operator,
-            operands,
-            step,
-            output,
-            activation,
-            real=left_in_float(pending, step),
+        return transposed_convolution(
+            builder, name, attributes, operands, step, output, activation, island=island
         )
-    if activation != "NONE":
-        raise ModelError(f"{operator} with a fused activation is not supported")
-    first = take(operands, 0)
-    if operator == "Pad":
-        return onnx_pad.pad(builder, name, attributes, operands, output, step)
     if operator == "AveragePool":
         return onnx_windows.average_pool(
-            builder, name, attributes, first, step, output, real=left_in_float(pending, step)
+            builder, name, attributes, first, step, output, real=island
         )
     if operator == "GlobalAveragePool":
         return onnx_windows.global_average_pool(builder, name, first, step, output)
@@ -123,6 +179,14 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
             step,
             output,
             flattened=attributes.version < 13,
+        )
+    if step is None:
+        raise ModelError(f"the result of {operator} is not quantised")
+    if operator == "Pad":
+        return onnx_pad.pad(builder, name, attributes, operands, output, step)
+    if operator in BINARY and _on_tensors(operands):
+        return onnx_elementwise.binary(
+            builder, name, operator, operands, step, output, activation, real=island
         )
     kind, extra = _kind(operator, attributes, operands)
     if not kind or isinstance(first, Pending):
@@ -147,29 +211,26 @@ def _kind(
     elif operator == "Elu" and attributes["alpha"] != 1.0:
         return "", {}
     elif operator == "Clip":
-        try:
-            return clip_kind(attributes, operands), {}
-        except ModelError:
-            return "", {}
+        return clip_kind(attributes, operands) or "", {}
     return UNARY.get(operator, ""), extra
 
 
-def _reduce_mean(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
+def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: str) -> Activation:
     value, name, attributes = take(pending.operands, 0), pending.name, pending.attributes
-    if not isinstance(value, Activation) or value.step is None:
+    if not isinstance(value, Activation) or (value.step is None and step is not None):
         raise ModelError("the input of ReduceMean is not quantised")
     rank = len(value.shape)
     axes = onnx_moves.mean_axes(attributes, pending.operands, rank)
     if not axes:
-        return builder.quantized(value, step, name, output)
+        return _copied(builder, value, step, name, output)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
     if 0 in axes and value.shape[0] != 1:
         raise ModelError(f"ReduceMean over axes {axes} of {value.shape} is not supported")
     if rank in (3, 4) and axes == tuple(range(2, rank)):
         # With an odd count no mean lies between two integers closely enough for the order of the
         # runtime's float32 sums to matter.
-        real = math.prod(value.shape[2:]) % 2 == 0
-        result = onnx_windows.global_average_pool(builder, name, value, step, output, real=real)
+        even = step is not None and math.prod(value.shape[2:]) % 2 == 0
+        result = onnx_windows.global_average_pool(builder, name, value, step, output, real=even)
     elif inner := tuple(axis for axis in axes if axis):
         plain = builder.plain(value)
         tensor = builder.emit(
@@ -177,28 +238,29 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step, output: str) ->
         )
         result = Activation(tensor, kept, "plain", step)
     else:
-        result = builder.quantized(value, step, name, output)
+        result = _copied(builder, value, step, name, output)
     if attributes["keepdims"]:
         return result
     shape = tuple(size for axis, size in enumerate(value.shape) if axis not in axes)
     return builder.reshaped(builder.plain(result), shape, f"{output}/squeezed")
 
 
-def clip_kind(attributes: Attributes, operands: tuple[Value | None, ...]) -> str:
-    """Return which activation Clip with these bounds is."""
+def _copied(
+    builder: Builder, value: Activation, step: Step | None, name: str, output: str
+) -> Activation:
+    return value if step is None else builder.quantized(value, step, name, output)
+
+
+def clip_kind(attributes: Attributes, operands: tuple[Value | None, ...]) -> str | None:
+    """Return which activation Clip with these bounds is; None where it is none."""
     bounds: list[float | None] = [attributes.get("min"), attributes.get("max")]
     for index, operand in enumerate(operands[1:3]):
-        if isinstance(operand, Constant) and operand.data.size == 1:
-            bounds[index] = float(operand.data.reshape(-1)[0])
-        elif isinstance(operand, QuantizedConstant) and operand.data.size == 1:
-            q = operand.quantization
-            bounds[index] = float((int(operand.data.reshape(-1)[0]) - q.zero_point[0]) * q.scale[0])
+        if isinstance(operand, Constant | QuantizedConstant) and operand.data.size == 1:
+            bounds[index] = float(real_of(operand).reshape(-1)[0])
         elif operand is not None:
-            raise ModelError("the bounds of Clip must be constant")
+            return None
     kinds = {(0.0, 6.0): "RELU6", (0.0, None): "RELU", (-1.0, 1.0): "RELU_N1_TO_1"}
     low, high = bounds
     high = None if high is not None and high > 1e30 else high
     low = None if low is not None and low < -1e30 else low
-    if (low, high) not in kinds:
-        raise ModelError(f"Clip from {low} to {high} is not supported")
-    return kinds[low, high]  # type: ignore[index]
+    return kinds.get((low, high))  # type: ignore[call-overload]

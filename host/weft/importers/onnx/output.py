@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Quantization
+from weft.graph import REAL, Quantization
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.values import (
     ELEMENT_TYPES,
     Activation,
     Constant,
-    Pending,
     Value,
     type_name,
 )
@@ -35,8 +34,6 @@ def add_output(builder: Builder, name: str, declared: int, value: Value | None, 
     ModelError
         If no layer computes it, or it is of another type than declared.
     """
-    if isinstance(value, Pending):
-        raise ModelError(f"the result of {value.operator} is not quantised")
     if isinstance(value, Constant):
         return builder.constant(name, value.data)
     if not isinstance(value, Activation):
@@ -47,9 +44,11 @@ def add_output(builder: Builder, name: str, declared: int, value: Value | None, 
     dtype: Any = builder.tensors[tensor].dtype
     if step is not None:
         dtype = np.dtype(np.float32 if real else np.uint8 if step.unsigned else np.int8)
+    elif dtype == REAL:
+        dtype = np.dtype(np.float32)
     if declared and ELEMENT_TYPES.get(declared) != dtype:
         raise ModelError(f"this output is declared {type_name(declared)}, but is {dtype}")
-    if step is None or dtype == np.int8:
+    if dtype in (builder.tensors[tensor].dtype, np.int8):
         return builder.named(tensor, name)
     builder.free(name)
     tensor = builder.renamed.get(tensor, tensor)

@@ -50,7 +50,10 @@ def pad(
     output: str,
     step: Step | None = None,
 ) -> Activation:
-    """Add PAD; with a ``step``, tensor and filler are quantised by it first."""
+    """Add PAD; with a ``step``, tensor and filler are quantised by it first.
+
+    Where neither it nor the tensor has one, the result is real.
+    """
     value = take(operands, 0)
     if not isinstance(value, Activation):
         raise ModelError("the input of Pad is not quantised")
@@ -60,8 +63,6 @@ def pad(
     if step is not None:
         value = builder.quantized(value, step, f"{name}/quantized", f"{name}/quantized")
     step = value.step
-    if step is None:
-        raise ModelError("the input of Pad is not quantised")
     pairs = _pairs(attributes, operands, len(value.shape))
     if value.layout == "flat":
         value = builder.plain(value)
@@ -76,7 +77,7 @@ def pad(
         name,
         (value.tensor,),
         output,
-        {"paddings": pairs, "value": _quantized(_filler(attributes, operands), step)},
+        {"paddings": pairs, "value": _padded(_filler(attributes, operands), step)},
         step=step,
     )
     return replace(value, tensor=tensor, shape=shape)
@@ -115,11 +116,13 @@ def _filler(attributes: Attributes, operands: Operands) -> np.float32 | int:
     raise ModelError("the value of Pad must be a constant number")
 
 
-def _quantized(number: np.float32 | int, step: Step) -> int:
+def _padded(number: np.float32 | int, step: Step | None) -> float:
     if isinstance(number, int):
         return number
     if np.isnan(number):
         raise ModelError("Pad with not-a-number is not supported")
+    if step is None:
+        return float(number)
     with np.errstate(over="ignore"):
         steps = np.clip(np.rint(number / step.scale), -512, 512)
     return int(np.clip(steps + step.zero_point, -128, 127))

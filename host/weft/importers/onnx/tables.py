@@ -19,7 +19,7 @@ from weft.importers.onnx.values import (
     Value,
 )
 
-__all__ = ["emit_table", "is_function", "operators_of", "tabulate"]
+__all__ = ["emit_table", "is_function", "tabulate"]
 
 _DEEPEST = 64
 
@@ -35,16 +35,6 @@ def _leaves(value: Value | None, depth: int = 0) -> list[Value]:
     if len(found) > _DEEPEST:
         raise ModelError(f"{value.operator} and what is before it are too large an expression")
     return found
-
-
-def operators_of(value: Pending) -> set[str]:
-    """Return the names of ``value`` and of the float operators of which it is computed."""
-    names, waiting = {value.name}, [value]
-    while waiting:
-        inner = [x for x in waiting.pop().operands if isinstance(x, Pending)]
-        waiting += [x for x in inner if x.name not in names]
-        names.update(x.name for x in inner)
-    return names
 
 
 def is_function(value: Value | None) -> bool:

@@ -10,12 +10,13 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder, nhwc_shape
-from weft.importers.onnx.values import Activation, QuantizedConstant, Step, Value, take
+from weft.importers.onnx.values import Activation, Step, Value, take
 from weft.importers.onnx.windows import (
     MAX_SIDE,
     check_kernel,
     image_of,
     pair_of,
+    weights_of,
 )
 
 __all__ = ["transposed_convolution"]
@@ -28,26 +29,37 @@ def transposed_convolution(
     name: str,
     attributes: Attributes,
     operands: tuple[Value | None, ...],
-    step: Step,
+    step: Step | None,
     output: str,
     activation: str,
+    *,
+    island: bool = False,
 ) -> Activation:
-    """Add TRANSPOSE_CONV; a grouped one gets zeros between its groups."""
-    image, x_step = image_of(builder, take(operands, 0), "ConvTranspose")
-    weights = take(operands, 1)
-    if not isinstance(weights, QuantizedConstant):
-        raise ModelError("the weights of ConvTranspose must be quantised constants")
-    check_kernel(attributes, weights.data.shape, "ConvTranspose")
-    data = weights.data[:, :, None] if weights.data.ndim == 3 else weights.data
+    """Add TRANSPOSE_CONV; a grouped one gets zeros between its groups.
+
+    Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
+    """
+    real = step is None
+    image = image_of(builder, take(operands, 0), "ConvTranspose", real=real)
+    weights, quantization = weights_of(take(operands, 1), "ConvTranspose", real=real)
+    check_kernel(attributes, weights.shape, "ConvTranspose")
+    data = weights[:, :, None] if weights.ndim == 3 else weights
     batch, height, width, depth = nhwc_shape(image.shape)
     groups = attributes.get("group", 1)
     if data.ndim != 4 or 0 in data.shape or groups < 1 or data.shape[0] != depth or depth % groups:
-        raise ModelError(f"weights of shape {weights.data.shape} do not fit {depth} channels")
-    kernel, quantization = _dense(data, weights.quantization, groups)
+        raise ModelError(f"weights of shape {weights.shape} do not fit {depth} channels")
+    kernel, quantization = _dense(data, quantization, groups)
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]))
     shape = (batch, *window.pop("size"), len(kernel))
     bias = bias_tensor(
-        builder, name, "ConvTranspose", take(operands, 2), quantization, x_step, len(kernel)
+        builder,
+        name,
+        "ConvTranspose",
+        take(operands, 2),
+        quantization,
+        image.step,
+        len(kernel),
+        real=real,
     )
     constant = builder.constant(f"{name}/weights", kernel, quantization)
     tensor = builder.emit(
@@ -55,7 +67,7 @@ def transposed_convolution(
         name,
         (image.tensor, constant, bias),
         output,
-        {**window, "activation": activation},
+        {**window, "activation": activation} | ({"island": True} if island else {}),
         step=step,
         shape=shape,
     )
@@ -70,23 +82,25 @@ def transposed_convolution(
 
 
 def _dense(
-    data: NDArray[Any], quantization: Quantization, groups: int
-) -> tuple[NDArray[np.int8], Quantization]:
+    data: NDArray[Any], quantization: Quantization | None, groups: int
+) -> tuple[NDArray[Any], Quantization | None]:
     """Return weights (out, kernel_h, kernel_w, in) with a scale or one an output channel."""
     depth, per_group = data.shape[:2]
-    scale, zero_point = quantization.scale, quantization.zero_point
-    if scale.size > 1:
+    scale, zero_point = np.ones(1, np.float32), np.zeros(1, np.int64)
+    if quantization is not None:
+        scale, zero_point = quantization.scale, quantization.zero_point
+    if quantization is not None and scale.size > 1:
         if quantization.axis != 1:
             raise ModelError("ConvTranspose must have one scale, or one an output channel")
         scale, zero_point = np.tile(scale, groups), np.tile(zero_point, groups)
     out = groups * per_group
-    dense = np.empty((out, *data.shape[2:], depth), np.int8)
+    dense = np.empty((out, *data.shape[2:], depth), data.dtype)
     dense[...] = np.broadcast_to(zero_point, (out,)).reshape(-1, 1, 1, 1)
     for group in range(groups):
         rows = slice(group * per_group, (group + 1) * per_group)
         inputs = slice(group * (depth // groups), (group + 1) * (depth // groups))
         dense[rows, ..., inputs] = data[inputs].transpose(1, 2, 3, 0)
-    return dense, Quantization(scale, zero_point)
+    return dense, None if quantization is None else Quantization(scale, zero_point)
 
 
 def _window(

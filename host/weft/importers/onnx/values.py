@@ -13,6 +13,7 @@ from weft.graph import Quantization
 __all__ = [
     "ELEMENT_TYPES",
     "Activation",
+    "Affine",
     "Constant",
     "Pending",
     "QuantizedConstant",
@@ -21,6 +22,7 @@ __all__ = [
     "attribute_value",
     "constant_of",
     "integers",
+    "real_of",
     "step_of",
     "take",
     "type_name",
@@ -82,7 +84,9 @@ class QuantizedConstant:
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """A quantised activation, or float32 at the graph's edge.
+    """A quantised activation, float32 at the graph's edge, or real numbers of a float island.
+
+    Only the first has a ``step``.
 
     ``shape`` is ONNX's; ``layout`` says how ``tensor`` holds it: ``"plain"`` in that order,
     ``"channels_last"`` (4 dimensions NHWC, 3 as N1LC), or ``"flat"``: shape (N, C * H * W), but
@@ -96,10 +100,19 @@ class Activation:
 
 
 @dataclass(frozen=True, eq=False)
+class Affine:
+    """``factor * x + offset`` of each channel: float64, shape (channels,)."""
+
+    factor: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Pending:
     """A float operator whose result has not been quantised yet.
 
-    ``shared`` says that more than one node, or an output of the model, reads it.
+    ``affine`` comes behind the operator, ``activation`` behind that. ``shared`` says that more
+    than one node, or an output of the model, reads it.
     """
 
     operator: str
@@ -108,6 +121,7 @@ class Pending:
     operands: tuple["Value | None", ...]
     activation: str = "NONE"
     shared: bool = False
+    affine: "Affine | None" = None
 
 
 Value = Constant | QuantizedConstant | Activation | Pending
@@ -128,6 +142,18 @@ def type_name(kind: Any) -> str:
         return TensorProto.DataType.Name(kind).lower()  # type: ignore[arg-type]
     except ValueError:
         return f"of the unknown type {kind}"
+
+
+def real_of(value: "Constant | QuantizedConstant") -> NDArray[np.float64]:
+    """Return the real numbers that a constant expresses."""
+    if isinstance(value, Constant):
+        return value.data.astype(np.float64)
+    data, step = value.data.astype(np.int64), value.quantization
+    form = [1] * data.ndim
+    if step.scale.size > 1:
+        form[step.axis] = -1
+    steps = data - step.zero_point.reshape(form if step.zero_point.size > 1 else [1] * data.ndim)
+    return step.scale.astype(np.float64).reshape(form) * steps
 
 
 def integers(value: Value | None, what: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from weft.graph import Graph
 from weft.graph.images import as_one_image
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
-from weft.importers.onnx.floats import PENDING, finish, fused
+from weft.importers.onnx.floats import PENDING, finish, fused, real, settled
 from weft.importers.onnx.folding import Folder
 from weft.importers.onnx.inputs import add_input, operand_stand_in, stand_in
 from weft.importers.onnx.integers import INTEGERS, on_integers
@@ -29,7 +29,7 @@ from weft.importers.onnx.prepare import (
 )
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
-from weft.importers.onnx.tables import is_function, operators_of
+from weft.importers.onnx.tables import is_function
 from weft.importers.onnx.values import (
     ELEMENT_TYPES,
     Activation,
@@ -115,7 +115,6 @@ class _Importer:
         self._values: dict[str, Value] = {}
         self._real: set[str] = set()  # names of quantised tensors that were dequantised
         self._unknown: set[str] = set()
-        self._quantized: set[str] = set()  # float operators whose result is
         self._problems = Problems(name)
 
     def run(self) -> Graph:
@@ -145,14 +144,17 @@ class _Importer:
             self._unknown.update(node.output)
             if (value := stand_in(self._builder, self._graph, node, self._values)) is not None:
                 self._know(node.output[0], value, stand_ins)
-        self._require_quantized()
         outputs = []
         for value in self._graph.output:
             if value.name not in self._unknown:
                 with self._layer(value.name):
                     declared = value.type.tensor_type.elem_type
-                    found, real = self._values.get(value.name), value.name in self._real
-                    outputs.append(add_output(self._builder, value.name, declared, found, real))
+                    found, dequantized = self._values.get(value.name), value.name in self._real
+                    if isinstance(found, Pending):
+                        found = real(self._builder, found, f"{value.name}/real")
+                    outputs.append(
+                        add_output(self._builder, value.name, declared, found, dequantized)
+                    )
         graph = self._builder.graph(tuple(inputs), tuple(outputs))
         graph = check(graph, self._problems, elsewhere=stand_ins)
         return graph
@@ -178,18 +180,6 @@ class _Importer:
         if node.op_type == "QuantizeLinear" and isinstance(value, Pending):
             return value.name
         return node.name or f"{node.op_type} {index}"
-
-    def _require_quantized(self) -> None:
-        """Name the float operators whose result is never quantised."""
-        bare = {
-            name: value
-            for name, value in self._values.items()
-            if isinstance(value, Pending) and value.name not in self._quantized
-        }
-        for value in {value.name: value for value in bare.values()}.values():
-            with self._layer(value.name):
-                raise ModelError(f"the result of {value.operator} is not quantised")
-        self._unknown.update(bare)
 
     def _operand(self, name: str) -> Value | None:
         if not name:
@@ -246,8 +236,9 @@ class _Importer:
             return self._dequantize(operands, attributes)
         if operator in QOPERATORS:
             return QOPERATORS[operator](self._builder, label, attributes, operands, output)
-        if operator in ("Relu", "Clip") and isinstance(first, Pending) and not is_function(first):
-            return fused(first, operator, attributes, operands)
+        clamped = operator in ("Relu", "Clip") and isinstance(first, Pending)
+        if clamped and not is_function(first) and (value := fused(operator, attributes, operands)):
+            return value
         if operator == "Cast":
             return self._cast(first, attributes["to"], real=not integers)
         if operator == "Pad" and isinstance(first, Activation) and first.step and integers:
@@ -260,6 +251,7 @@ class _Importer:
             return move(self._builder, operator, label, attributes, operands, output)
         if operator not in (*PENDING, *MOVES):
             raise ModelError(f"{operator} of a tensor is not supported")
+        operands = settled(self._builder, operator, attributes, operands)
         return Pending(operator, label, attributes, operands)
 
     @staticmethod
@@ -276,6 +268,8 @@ class _Importer:
         self, node: Any, label: str, attributes: Attributes, operands: tuple[Value | None, ...]
     ) -> Sequence[Value]:
         value = take(operands, 0)
+        if isinstance(value, Pending):
+            value = real(self._builder, value, value.name)
         if not isinstance(value, Activation) or not all(node.output):
             raise ModelError("the input of Split is not quantised, or an output is missing")
         return split(self._builder, label, attributes, operands, value, tuple(node.output))
@@ -288,7 +282,6 @@ class _Importer:
         step = step_of(take(operands, 1), take(operands, 2), attributes.get("output_dtype", 0))
         value = take(operands, 0)
         if isinstance(value, Pending):
-            self._quantized.update(operators_of(value))
             return finish(self._builder, value, step, output)
         if not isinstance(value, Activation):
             raise ModelError("the input of QuantizeLinear is missing")

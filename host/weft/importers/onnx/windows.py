@@ -4,12 +4,16 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder, nhwc_shape
 from weft.importers.onnx.values import (
     Activation,
+    Constant,
     QuantizedConstant,
     Step,
     Value,
@@ -25,6 +29,7 @@ __all__ = [
     "image_of",
     "max_pool",
     "pair_of",
+    "weights_of",
 ]
 
 Attributes = Mapping[str, Any]
@@ -32,11 +37,24 @@ Window = dict[str, Any]
 MAX_SIDE = 1 << 16
 
 
-def image_of(builder: Builder, value: Value | None, operator: str) -> tuple[Activation, Step]:
-    """Return a quantised operand with its channels last, and its quantisation."""
-    if not isinstance(value, Activation) or value.step is None:
+def image_of(
+    builder: Builder, value: Value | None, operator: str, *, real: bool = True
+) -> Activation:
+    """Return an operand with its channels last; without ``real`` it must be quantised."""
+    if not isinstance(value, Activation) or (value.step is None and not real):
         raise ModelError(f"the input of {operator} is not quantised")
-    return builder.channels_last(value), value.step
+    return builder.channels_last(value)
+
+
+def weights_of(
+    value: Value | None, operator: str, *, real: bool
+) -> tuple[NDArray[Any], Quantization | None]:
+    """Return weights and their quantisation; with ``real`` they may be float32, without one."""
+    if isinstance(value, QuantizedConstant):
+        return value.data, value.quantization
+    if real and isinstance(value, Constant) and value.data.dtype == np.float32:
+        return value.data, None
+    raise ModelError(f"the weights of {operator} must be quantised constants")
 
 
 def pair_of(values: tuple[int, ...], operator: str) -> tuple[int, int]:
@@ -92,17 +110,21 @@ def convolution(
     name: str,
     attributes: Attributes,
     operands: tuple[Value | None, ...],
-    step: Step,
+    step: Step | None,
     output: str,
     activation: str,
+    *,
+    island: bool = False,
 ) -> Activation:
-    """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D."""
-    image, x_step = image_of(builder, take(operands, 0), "Conv")
-    weights = take(operands, 1)
-    if not isinstance(weights, QuantizedConstant):
-        raise ModelError("the weights of Conv must be quantised constants")
-    check_kernel(attributes, weights.data.shape, "Conv")
-    data, channels = weights.data, weights.data.shape[0]
+    """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D.
+
+    Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
+    """
+    real = step is None
+    image = image_of(builder, take(operands, 0), "Conv", real=real)
+    data, quantization = weights_of(take(operands, 1), "Conv", real=real)
+    check_kernel(attributes, data.shape, "Conv")
+    channels = data.shape[0] if data.shape else 0
     if data.ndim == 3:
         data = data[:, :, None, :]
     if data.ndim != 4 or 0 in data.shape:
@@ -112,12 +134,16 @@ def convolution(
     if groups < 1 or data.shape[1] * groups != depth or channels % groups:
         raise ModelError(f"weights of shape {data.shape} do not fit {depth} channels")
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]), "Conv")
-    quantization = weights.quantization
     window["activation"] = activation
-    bias = bias_tensor(builder, name, "Conv", take(operands, 2), quantization, x_step, channels)
+    if island:
+        window["island"] = True
+    bias = bias_tensor(
+        builder, name, "Conv", take(operands, 2), quantization, image.step, channels, real=real
+    )
     if groups == depth and groups > 1:
         layout = data[:, 0].transpose(1, 2, 0)[None]
-        quantization = Quantization(quantization.scale, quantization.zero_point, 3)
+        if quantization is not None:
+            quantization = Quantization(quantization.scale, quantization.zero_point, 3)
         window["depth_multiplier"] = channels // depth
         operator = "DEPTHWISE_CONV_2D"
     else:
@@ -177,7 +203,8 @@ def max_pool(
     builder: Builder, name: str, attributes: Attributes, x: Value | None, output: str
 ) -> Activation:
     """Add MAX_POOL_2D."""
-    image, step = image_of(builder, x, "MaxPool")
+    image = image_of(builder, x, "MaxPool")
+    step = image.step
     window, _ = _pool_window(attributes, image, "MaxPool")
     tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), output, window, step=step)
     return _pooled(builder, image, tensor, step)
@@ -188,7 +215,7 @@ def average_pool(
     name: str,
     attributes: Attributes,
     x: Value | None,
-    step: Step,
+    step: Step | None,
     output: str,
     *,
     real: bool = False,
@@ -196,8 +223,9 @@ def average_pool(
     """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it.
 
     ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).
+    Without ``step`` the result is real.
     """
-    image, x_step = image_of(builder, x, "AveragePool")
+    image = image_of(builder, x, "AveragePool", real=step is None)
     window, kernel = _pool_window(attributes, image, "AveragePool")
     padding = window["padding"]
     if kernel == nhwc_shape(image.shape)[1:3] and not any(padding):
@@ -209,10 +237,10 @@ def average_pool(
             raise ModelError("AveragePool with ceil_mode and count_include_pad is not supported")
         pairs = ((0, 0), padding[:2], padding[2:], (0, 0))
         tensor = builder.emit(
-            "PAD", f"{name}/pad", (tensor,), f"{name}/pad", {"paddings": pairs}, step=x_step
+            "PAD", f"{name}/pad", (tensor,), f"{name}/pad", {"paddings": pairs}, step=image.step
         )
         window["padding"] = (0, 0, 0, 0)
-    window["unsigned"] = step.unsigned
+    window["unsigned"] = step is not None and step.unsigned
     if real:
         window["real"] = True
     tensor = builder.emit("AVERAGE_POOL_2D", name, (tensor,), output, window, step=step)
@@ -220,10 +248,19 @@ def average_pool(
 
 
 def global_average_pool(
-    builder: Builder, name: str, x: Value | None, step: Step, output: str, *, real: bool = False
+    builder: Builder,
+    name: str,
+    x: Value | None,
+    step: Step | None,
+    output: str,
+    *,
+    real: bool = False,
 ) -> Activation:
-    """Add MEAN over both spatial dimensions; with ``real`` as float32 sums give it."""
-    image, _ = image_of(builder, x, "GlobalAveragePool")
+    """Add MEAN over both spatial dimensions; with ``real`` as float32 sums give it.
+
+    Without ``step`` the result is real.
+    """
+    image = image_of(builder, x, "GlobalAveragePool", real=step is None)
     if math.prod(image.shape) == 0:
         raise ModelError("GlobalAveragePool of an empty tensor")
     attributes: dict[str, Any] = {"axes": (1, 2), "keep_dims": True}
