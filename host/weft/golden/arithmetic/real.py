@@ -14,11 +14,11 @@ Real = NDArray[np.float64]
 Parameters = Mapping[str, Any]
 Function = Callable[..., Real]
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+_erf: Callable[[Real], NDArray[Any]] = np.frompyfunc(math.erf, 1, 1)
 
 
 def _error_function(x: Real) -> Real:
-    return _erf(x).astype(np.float64)
+    return np.asarray(_erf(x), np.float64)
 
 
 def _sigmoid(x: Real) -> Real:

@@ -1,5 +1,7 @@
 """Convolutions and products of real numbers in float64: weights that a float island left alone."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +26,7 @@ def conv2d_real(
     weights : ndarray, float64, shape (out, kernel_h, kernel_w, channels / groups)
     """
     out, kernel_h, kernel_w, depth = weights.shape
-    view = windows(x, (kernel_h, kernel_w), stride, dilation, padding, 0)
+    view: NDArray[Any] = windows(x, (kernel_h, kernel_w), stride, dilation, padding, 0)
     grouped = view.reshape(*view.shape[:3], groups, depth, kernel_h, kernel_w)
     matrix = weights.reshape(groups, out // groups, kernel_h, kernel_w, depth)
     total = np.einsum("bhwgcij,goijc->bhwgo", grouped, matrix, optimize=True)

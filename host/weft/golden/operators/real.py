@@ -80,7 +80,7 @@ def _function(context: Context) -> Real:
         return np.asarray(golden.REAL_FUNCTIONS[name](node.attributes, *operands), REAL)
 
 
-def _window(context: Context, x: Real, fill: float) -> Real:
+def _window(context: Context, x: Real, fill: Any) -> Real:
     """Return windows (..., kernel_h * kernel_w) of each pixel and channel."""
     attributes = context.attributes
     view = golden.windows(

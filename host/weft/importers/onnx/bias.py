@@ -64,7 +64,7 @@ def real_bias(bias: Value, channels: int) -> NDArray[np.float64]:
     bias = _checked(bias, channels)
     if isinstance(bias, Constant) and bias.data.dtype != np.float32:
         raise ModelError(f"the bias must be float32, not {bias.data.dtype}")
-    return _finite(real_of(bias).reshape(-1))
+    return np.asarray(_finite(real_of(bias).reshape(-1)), np.float64)
 
 
 def _checked(bias: Value, channels: int) -> Constant | QuantizedConstant:

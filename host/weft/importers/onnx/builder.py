@@ -178,6 +178,11 @@ class Builder:
         self._reals[_key(pending)] = (pending, value)
         return value
 
+    @property
+    def reals(self) -> list[Pending]:
+        """What is computed in real numbers."""
+        return [pending for pending, _ in self._reals.values()]
+
     def as_nchw(self, value: Activation) -> Activation:
         """Return what lies in the order (N, H, W, C) or (N, L, C) as an image of ONNX's order."""
         rank = len(value.shape)

@@ -24,10 +24,19 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["BINARY", "LINEAR", "add_activation", "add_affine", "add_function", "needs_reals"]
+__all__ = [
+    "BINARY",
+    "LINEAR",
+    "add_activation",
+    "add_affine",
+    "add_function",
+    "bare_layers",
+    "needs_reals",
+]
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 BINARY = ("Add", "Sub", "Mul")
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _PARAMETERS = ("alpha", "approximate", "beta", "gamma", "max", "min")
 _BOUNDS = {"RELU": {}, "RELU6": {"min": 0.0, "max": 6.0}, "RELU_N1_TO_1": {"min": -1.0, "max": 1.0}}
 
@@ -98,6 +107,19 @@ def add_affine(
             tensor = builder.emit(operator.upper(), label, names, label, {"activation": "NONE"})
             value = replace(value, tensor=tensor)
     return value
+
+
+def bare_layers(builder: Builder) -> list[Pending]:
+    """Return the layers in float, if the network has none on integers.
+
+    Those with weights count; where there are no weights at all, every operator does.
+    """
+    weights = [builder.tensors[str(n.inputs[1])] for n in builder.nodes if n.operator in _WEIGHTED]
+    tensors = weights or builder.tensors.values()
+    if any(tensor.dtype == np.int8 for tensor in tensors):
+        return []
+    bare = [x for x in builder.reals if x.operator in LINEAR or not weights]
+    return list({pending.name: pending for pending in bare}.values())
 
 
 class _Reals(Constant):

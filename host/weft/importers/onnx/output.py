@@ -52,7 +52,7 @@ def add_output(builder: Builder, name: str, declared: int, value: Value | None, 
         return builder.named(tensor, name)
     builder.free(name)
     tensor = builder.renamed.get(tensor, tensor)
-    if dtype == np.float32:
+    if step is None or dtype == np.float32:
         return builder.emit("DEQUANTIZE", name, (tensor,), name, dtype=dtype)
     tensor = builder.emit("QUANTIZE", name, (tensor,), name, dtype=dtype)
     zero_point = np.array([step.zero_point + 128])

@@ -17,6 +17,7 @@ from weft.importers.onnx.floats import PENDING, finish, fused, real, settled
 from weft.importers.onnx.folding import Folder
 from weft.importers.onnx.inputs import add_input, operand_stand_in, stand_in
 from weft.importers.onnx.integers import INTEGERS, on_integers
+from weft.importers.onnx.islands import bare_layers
 from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.output import add_output
 from weft.importers.onnx.pad import is_real_pad, with_filler
@@ -144,6 +145,12 @@ class _Importer:
             self._unknown.update(node.output)
             if (value := stand_in(self._builder, self._graph, node, self._values)) is not None:
                 self._know(node.output[0], value, stand_ins)
+        outputs = self._outputs()
+        self._require_quantized()
+        graph = self._builder.graph(tuple(inputs), tuple(outputs))
+        return check(graph, self._problems, elsewhere=stand_ins)
+
+    def _outputs(self) -> list[str]:
         outputs = []
         for value in self._graph.output:
             if value.name not in self._unknown:
@@ -155,9 +162,13 @@ class _Importer:
                     outputs.append(
                         add_output(self._builder, value.name, declared, found, dequantized)
                     )
-        graph = self._builder.graph(tuple(inputs), tuple(outputs))
-        graph = check(graph, self._problems, elsewhere=stand_ins)
-        return graph
+        return outputs
+
+    def _require_quantized(self) -> None:
+        """Refuse a network in which nothing is quantised, or no layer with weights."""
+        for pending in bare_layers(self._builder):
+            with self._layer(pending.name):
+                raise ModelError(f"the result of {pending.operator} is not quantised")
 
     def _know(self, name: str, value: Activation, stand_ins: list[str]) -> None:
         self._values[name] = value
