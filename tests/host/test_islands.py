@@ -10,62 +10,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import weft
-from networks.onnx_net import Net
-from onnx import TensorProto
+from networks.island import SCALE, Island, exactly, runtime, step, written
 
 onnxruntime = pytest.importorskip("onnxruntime")
-SHAPE = (1, 3, 6, 5)
-SCALE, ZERO = 0.0371, -7
-
-
-def exactly(number) -> Fraction:
-    return Fraction(float(np.float32(number)))
-
-
-def step(value: Fraction, scale: float, zero_point: int) -> int:
-    """One rounding, ties to even, and saturation."""
-    return max(-128, min(127, round(value / exactly(scale)) + zero_point))
-
-
-class Island(Net):
-    """A network with quantised input ``self.x`` and what it computes, in fractions."""
-
-    def __init__(self, seed=0, shape=SHAPE, **arguments):
-        super().__init__(shape, scale=SCALE, zero_point=ZERO, **arguments)
-        self.rng = np.random.default_rng(seed)
-        self.integers = self.rng.integers(-128, 128, shape)
-
-    @property
-    def feed(self):
-        return np.float32(SCALE) * (self.integers - ZERO).astype(np.float32)
-
-    def real_x(self):
-        return np.vectorize(lambda q: exactly(SCALE) * (int(q) - ZERO))(self.integers)
-
-    def conv(self, output, channels=4, scale=0.0113, bias=True):
-        """Add a 1x1 Conv; return its tensor and its values in fractions."""
-        weights = self.rng.integers(-127, 128, (channels, self.shape[1], 1, 1))
-        inputs = [self.x, self.weights(f"{output}.w", weights.astype(np.int8), scale)]
-        total = np.einsum("oc,bchw->bohw", weights[..., 0, 0], self.integers - ZERO)
-        numbers = np.vectorize(lambda q: int(q) * exactly(SCALE) * exactly(scale))(total)
-        if bias:
-            offsets = self.rng.uniform(-1, 1, channels).astype(np.float32)
-            inputs.append(self.constant(f"{output}.b", offsets))
-            numbers = numbers + np.array([exactly(b) for b in offsets]).reshape(1, -1, 1, 1)
-        return self.node("Conv", inputs, output), numbers
-
-    def run(self, tmp_path, *outputs, **options):
-        path = tmp_path / "m.onnx"
-        path.write_bytes(self.bytes(*outputs))
-        with weft.InferenceSession(path, **options) as session:
-            assert any(map(session.graph.in_island, session.graph.nodes))
-            return session.run(None, {"x": self.feed})
-
-    def runtime(self, *outputs):
-        session = onnxruntime.InferenceSession(
-            self.bytes(*outputs), providers=["CPUExecutionProvider"]
-        )
-        return session.run(None, {"x": self.feed})
 
 
 def expected(numbers, scale, zero_point):
@@ -73,12 +20,17 @@ def expected(numbers, scale, zero_point):
     return np.float32(scale) * (steps - zero_point).astype(np.float32)
 
 
+def run(net, tmp_path, *outputs):
+    with weft.InferenceSession(written(net, tmp_path, *outputs)) as session:
+        assert session.graph.islands
+        return session.run(None, {"x": net.feed})
+
+
 def check(net, tmp_path, results):
     """``results``: (tensor, its values, scale, zero point) of each QuantizeLinear."""
     outputs = [net.quantized(name, scale, zero) for name, _, scale, zero in results]
-    got = net.run(tmp_path, *outputs)
-    runtime = net.runtime(*outputs)
-    for values, reference, (_, numbers, scale, zero) in zip(got, runtime, results, strict=True):
+    got, there = run(net, tmp_path, *outputs), runtime(net, *outputs)
+    for values, reference, (_, numbers, scale, zero) in zip(got, there, results, strict=True):
         np.testing.assert_array_equal(values, expected(numbers, scale, zero))
         away = np.rint(np.abs(values - reference) / scale)
         assert away.max() <= 1 and np.count_nonzero(away) <= 0.01 * away.size
@@ -195,10 +147,10 @@ def test_a_gate_for_each_channel(tmp_path):
 def test_an_output_in_float_is_rounded_to_float32(tmp_path):
     net = Island(10)
     a, numbers = net.conv("a")
-    got = net.run(tmp_path, a)[0]
+    got = run(net, tmp_path, a)[0]
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got, numbers.astype(np.float64).astype(np.float32))
-    np.testing.assert_allclose(got, net.runtime(a)[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got, runtime(net, a)[0], rtol=1e-5, atol=1e-6)
 
 
 def test_layers_whose_weights_are_left_in_float(tmp_path):
@@ -226,7 +178,9 @@ def test_windows_over_real_numbers(operator, attributes, tmp_path):
     groups = attributes.get("group", 1)
     weights = net.rng.uniform(-1, 1, (4, 4 // groups, 3, 3)).astype(np.float32)
     out = net.node(operator, [a, net.constant("w", weights)], "float", **attributes)
-    np.testing.assert_allclose(net.run(tmp_path, out)[0], net.runtime(out)[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        run(net, tmp_path, out)[0], runtime(net, out)[0], rtol=1e-5, atol=1e-5
+    )
 
 
 def test_moves_and_rows_in_float(tmp_path):
@@ -240,7 +194,7 @@ def test_moves_and_rows_in_float(tmp_path):
         ["flat", *(net.constant(n, np.array([v])) for n, v in (("b", 3), ("e", 60), ("axes", 1)))],
         "part",
     )
-    np.testing.assert_allclose(net.run(tmp_path, out)[0], net.runtime(out)[0], rtol=1e-5)
+    np.testing.assert_allclose(run(net, tmp_path, out)[0], runtime(net, out)[0], rtol=1e-5)
 
 
 def test_a_program_holds_islands(tmp_path):
@@ -252,8 +206,7 @@ def test_a_program_holds_islands(tmp_path):
     weights = net.weights("last.w", np.ones((2, 3, 1, 1), np.int8))
     net.node("Conv", [y, weights], "last")
     out = net.quantized("last", 0.01, 0)
-    path = tmp_path / "m.onnx"
-    path.write_bytes(net.bytes(out))
+    path = written(net, tmp_path, out)
     program = weft.compile(path, config="tiny")
     program.save(tmp_path / "m.weft")
     where = {layer.name: layer.where for layer in program.layers}
@@ -270,7 +223,6 @@ def test_a_network_in_float_is_still_refused(tmp_path):
     net = Island(15)
     weights = net.constant("w", np.ones((2, 3, 1, 1), np.float32))
     out = net.node("Conv", [net.x, weights], "c")
-    path = tmp_path / "m.onnx"
-    path.write_bytes(net.bytes(out, kind=TensorProto.FLOAT))
+    path = written(net, tmp_path, out)
     with pytest.raises(weft.ModelError, match="c: the result of Conv is not quantised"):
         weft.InferenceSession(path)

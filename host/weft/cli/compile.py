@@ -8,6 +8,7 @@ import typer
 from weft.cli.options import (
     DEFAULT_CONFIG,
     ConfigOption,
+    ExactOption,
     ModelArgument,
     RoundingOption,
     ShapeOption,
@@ -30,6 +31,7 @@ def compile_model(
     config: ConfigOption = None,
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
+    exact: ExactOption = False,
 ):
     """Compile MODEL for one configuration into a program file."""
     from weft.models.loading import compile
@@ -40,7 +42,11 @@ def compile_model(
         raise WeftError(f"{output.parent} is no directory")
     with progress("compiling"):
         program = compile(
-            model, config=config or DEFAULT_CONFIG, rounding=rounding, shapes=parse_shapes(shape)
+            model,
+            config=config or DEFAULT_CONFIG,
+            rounding=rounding,
+            shapes=parse_shapes(shape),
+            exact=exact,
         )
     program.save(output)
     print(f"wrote {output}: {output.stat().st_size:,} bytes for {program.config.name}")

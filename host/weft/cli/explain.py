@@ -6,6 +6,7 @@ import typer
 
 from weft.cli.options import (
     ConfigOption,
+    ExactOption,
     FallbackOption,
     JsonOption,
     ModelArgument,
@@ -41,6 +42,7 @@ def explain(
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
+    exact: ExactOption = False,
     as_json: JsonOption = False,
     passes: Annotated[
         bool,
@@ -55,7 +57,7 @@ def explain(
     from weft.configuration import get_config
     from weft.errors import CapacityError
     from weft.graph import Graph
-    from weft.models.loading import find_model, load
+    from weft.models.loading import find_model, load, require_exact
     from weft.reports.layer_table import layer_rows, memory_use
     from weft.runtime.fallback import load_in_parts
 
@@ -64,6 +66,8 @@ def explain(
         loaded, outside = load_in_parts(find_model(model), rounding, parse_shapes(shape))
     else:
         loaded = load(model, config, rounding, parse_shapes(shape))
+    if exact:
+        require_exact(loaded)
     if isinstance(loaded, Graph):
         graph, size = loaded, get_config(config)
         try:
@@ -134,6 +138,10 @@ def explain(
     for row in rows:
         if row["where"] == "host":
             print(f"{layer_label(row['name'])} runs on the host: {row['reason']}")
+        elif row["island"]:
+            print(
+                f"{layer_label(row['name'])} is a float island: ONNX Runtime leaves it in float32"
+            )
     for row in elsewhere:
         print(f"{layer_label(row['name'])} ({row['operator']}) runs in {row['runtime']}: fallback")
     for name, use in (memory or {}).items():

@@ -14,6 +14,7 @@ __all__ = [
     "CheckOption",
     "ConfigOption",
     "DeviceOption",
+    "ExactOption",
     "FallbackOption",
     "JsonOption",
     "ModelArgument",
@@ -71,6 +72,13 @@ AgainstOption = Annotated[
         "--against",
         metavar="runtime",
         help="Compare every output with ONNX Runtime's or LiteRT's reading of the file.",
+    ),
+]
+ExactOption = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Refuse layers that ONNX Runtime computes in float32, whose bits are not promised.",
     ),
 ]
 FallbackOption = Annotated[

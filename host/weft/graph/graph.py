@@ -241,6 +241,19 @@ class Graph:
         """Whether ``node`` follows the rule of float islands, not the bits of a runtime."""
         return bool(node.attributes.get("island")) or self.computes_reals(node)
 
+    @property
+    def islands(self) -> list[Node]:
+        """Layers of float islands: no runtime's bits are promised of what they make."""
+        return [node for node in self.nodes if self.in_island(node)]
+
+    def behind_islands(self) -> set[str]:
+        """Tensors that float islands make, or that are computed of those."""
+        found: set[str] = set()
+        for node in self.nodes:
+            if self.in_island(node) or found & {*node.inputs}:
+                found.update(node.outputs)
+        return found
+
     def replace(self, **changes: Any) -> "Graph":
         """Return a copy with ``changes``."""
         return replace(self, **changes)

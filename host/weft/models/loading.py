@@ -11,7 +11,7 @@ from weft.graph import Graph
 from weft.importers import load_model
 from weft.program import Program
 
-__all__ = ["compile", "find_model", "load"]
+__all__ = ["compile", "find_model", "load", "require_exact"]
 
 _SUFFIXES = ("", ".tflite", ".onnx", ".weft")
 
@@ -88,11 +88,31 @@ def load(
     return model
 
 
+def require_exact(loaded: Graph | Program) -> None:
+    """Refuse a network with float islands, whose results are not the runtime's bit for bit.
+
+    Raises
+    ------
+    ModelError
+        Which names their layers.
+    """
+    graph = loaded if isinstance(loaded, Graph) else loaded.graph
+    names = [node.name for node in graph.islands]
+    if names:
+        raise ModelError(
+            f"{graph.name} is not exact: ONNX Runtime computes layers of it in float32, whose sums "
+            f"no integers follow bit for bit: {', '.join(names)}",
+            names,
+        )
+
+
 def compile(
     model: str | Path | Graph,
     config: ConfigChoice = DEFAULT_CONFIG,
     rounding: str | None = None,
     shapes: Mapping[str, Sequence[int | None]] | None = None,
+    *,
+    exact: bool = False,
 ) -> Program:
     """Compile a model for one accelerator.
 
@@ -106,6 +126,8 @@ def compile(
         Whose bits to reproduce; see :func:`weft.importers.load_model`.
     shapes : mapping, optional
         Shapes of inputs whose dimensions the file leaves open; None stays open.
+    exact : bool
+        Refuse float islands: see :func:`require_exact`.
 
     Raises
     ------
@@ -114,4 +136,6 @@ def compile(
     graph = load(model, None, rounding, shapes)
     if isinstance(graph, Program):
         raise ModelError(f"{model} is compiled already")
+    if exact:
+        require_exact(graph)
     return compile_graph(graph, get_config(config))

@@ -14,11 +14,11 @@ def layer_rows(graph: Graph, program: Program | None, multipliers: int) -> list[
     """Return the facts of each node and, by ``program``, where it runs and what it takes.
 
     Keys are the fields of :class:`~weft.graph.analysis.LayerFacts`, ``output`` (name of the
-    tensor), ``where``, ``reason``, ``predicted_cycles`` and ``utilization``; the last four are None
-    without a program.
+    tensor), ``island`` (whether it lies in a float island), ``where``, ``reason``,
+    ``predicted_cycles`` and ``utilization``; the last four are None without a program.
     """
     return [
-        _row(fact, program, node.outputs[0], multipliers)
+        _row(fact, program, node.outputs[0], multipliers) | {"island": graph.in_island(node)}
         for node, fact in zip(graph.nodes, analyse(graph), strict=True)
     ]
 

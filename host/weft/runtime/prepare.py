@@ -8,7 +8,7 @@ from weft.compiler import compile_graph
 from weft.configuration import ConfigChoice, get_config
 from weft.errors import LinkError, ModelError
 from weft.graph import Graph
-from weft.models.loading import find_model, load
+from weft.models.loading import find_model, load, require_exact
 from weft.program import Program
 from weft.runtime.devices import OpenDevice, open_device
 from weft.runtime.fallback import FallbackRunner, Outside, load_in_parts
@@ -34,6 +34,8 @@ class Preparation:
         Whose bits are reproduced.
     fallback : bool
         Run unsupported layers at the head or tail in the model's own runtime.
+    exact : bool
+        Refuse float islands.
     shadows : bool
         Compile so that every tensor can be read back.
     report : callable
@@ -45,6 +47,7 @@ class Preparation:
     config: ConfigChoice
     rounding: str | None
     fallback: bool
+    exact: bool
     shadows: bool
     report: Report
 
@@ -101,6 +104,8 @@ class Preparation:
             loaded, outside = load_in_parts(find_model(model), self.rounding, shapes)
         else:
             loaded = load(model, self.config, self.rounding, shapes)
+        if self.exact:
+            require_exact(loaded)
         runner = self._runner(loaded)
         return runner if outside is None else FallbackRunner(runner, outside)
 

@@ -44,6 +44,9 @@ class InferenceSession:
         Run layers that Weft does not support, if they are at the head or tail of the network, in
         ONNX Runtime (ONNX) or LiteRT (``.tflite``). Arrays then have the file's shapes exactly;
         only a batch that the file leaves open may be any.
+    exact : bool
+        Refuse a network of which ONNX Runtime computes a layer in float32 (a *float island*), so
+        that its results are not the runtime's bit for bit.
     against : str, optional
         ``"runtime"``: compare every output of each :meth:`run` with what ONNX Runtime or LiteRT
         makes of the file; ``differences`` says what differs.
@@ -75,6 +78,7 @@ class InferenceSession:
         check: bool = False,
         keep_tensors: bool = False,
         fallback: bool = False,
+        exact: bool = False,
         against: str | None = None,
         shapes: Mapping[str, Sequence[int | None]] | None = None,
         progress: Report | None = None,
@@ -85,6 +89,7 @@ class InferenceSession:
             config=config,
             rounding=rounding,
             fallback=fallback,
+            exact=exact,
             shadows=check or keep_tensors,
             report=progress or (lambda text: None),
         )
