@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from weft_hw.programs import run_program
+
 __all__ = [
     "ToolError",
     "compiler",
@@ -88,22 +90,13 @@ def run_tool(
         error, or else its last line.
     """
     name = Path(command[0]).name
-    environment = (
-        os.environ | {"VERILATOR_ROOT": str(verilator_root())}
-        if name.startswith("verilator_bin")
-        else None
-    )
+    environment = dict(os.environ)
+    if name.startswith("verilator_bin"):
+        environment["VERILATOR_ROOT"] = str(verilator_root())
+    if cwd is not None:
+        environment["TMPDIR"] = str(cwd.resolve())  # what it leaves goes with the folder
     try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            cwd=cwd,
-            env=environment,
-            timeout=timeout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        done = run_program(command, cwd=cwd, env=environment, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise ToolError(f"{name} took longer than {timeout:.0f} s") from None
     if done.returncode:

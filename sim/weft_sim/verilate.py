@@ -3,12 +3,10 @@
 import gc
 import hashlib
 import importlib
-import os
 import platform
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 
 import weft_hw
 from weft_hw.files import cache_folder, scratch_folder, write_file
+from weft_hw.programs import in_parallel
 
 from weft_sim.tools import ToolError, compiler, run_tool, verilator, verilator_root, yosys
 
@@ -286,8 +285,7 @@ def _compile(build: Path, harness: Path, waves: str = "") -> Path:
         run_tool([compiler(), *options, level, "-c", source, "-o", target], cwd=build)
         return target
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile_unit, units))
+    objects = in_parallel(compile_unit, units)
     run_tool(
         [compiler(), "-shared", "-pthread", "-o", "library.so", *objects, *libraries], cwd=build
     )

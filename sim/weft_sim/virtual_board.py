@@ -1,6 +1,7 @@
 """The whole design, link included, as a shared library that advances in batches of cycles."""
 
 import ctypes
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ class VirtualBoard(SimulatedBoard):
             self._call("board_memory", (config.dram_bytes // 2).bit_length() - 1)
         self._traced = False
         if waves is not None:
-            self._call("board_trace_to", str(waves).encode())
+            self._call("board_trace_to", os.fsencode(waves))
 
     @property
     def traced(self) -> bool:

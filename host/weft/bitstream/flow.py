@@ -5,11 +5,11 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from weft_hw.boards import Board, get_board
 from weft_hw.files import scratch_folder, write_file
+from weft_hw.programs import in_parallel, run_program
 
 from weft.bitstream.netlist import spare_logic_and_wires
 from weft.bitstream.programs import Program, find_program
@@ -117,8 +117,7 @@ def build_bitstream(
             progress(f"seed {seed}: {result.fmax_mhz:.1f} MHz of {result.target_mhz:g} MHz wanted")
             return result, resources, folder / _option(place, "--textcfg", "--asc")
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            runs = list(pool.map(route, seeds))
+        runs = in_parallel(route, seeds)
 
         best, resources, routed = max(runs, key=lambda run: (run[0].met, run[0].fmax_mhz))
         bitstream = None
@@ -193,14 +192,8 @@ def _run(programs: dict[str, Program], command: Sequence[str], work: Path, log: 
     log.unlink(missing_ok=True)
     with log.open("x") as file:  # no link that lies there is followed
         try:
-            done = subprocess.run(
-                [program.path, *command[1:]],
-                cwd=work,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                timeout=_STAGE_SECONDS,
-                check=False,
+            done = run_program(
+                [program.path, *command[1:]], cwd=work, output=file, timeout=_STAGE_SECONDS
             )
         except subprocess.TimeoutExpired:
             raise BuildError(

@@ -6,6 +6,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from weft_hw.programs import run_program
+
 from weft.errors import BuildError
 
 __all__ = ["Program", "find_program"]
@@ -62,15 +64,13 @@ def find_program(name: str) -> Program:
 def _native_version(path: str) -> str:
     for flag in ("--version", "-V"):
         try:
-            done = subprocess.run(
-                [path, flag], capture_output=True, text=True, timeout=30, check=False
-            )
+            done = run_program([path, flag], timeout=30)
         except (OSError, subprocess.TimeoutExpired):
             continue
         # A version has a digit, but so may the program's own name.
         if lines := [
             line.strip()
-            for line in (done.stdout + done.stderr).splitlines()
+            for line in done.stdout.splitlines()
             if any(c.isdigit() for c in line.replace(Path(path).name, ""))
         ]:
             return lines[0]

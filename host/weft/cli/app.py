@@ -1,6 +1,5 @@
 """The ``weft`` command: its commands, and what becomes of an error."""
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -20,12 +19,13 @@ from weft.cli import (
     models,
     program,
     report,
-    run,
     serve_sim,
 )
+from weft.cli import run as run_command
+from weft.cli.terminal import discard, say, say_error, write_out
 from weft.errors import DeviceMismatch, LinkError, WeftError
 
-__all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "main"]
+__all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "run"]
 
 # What installs a module that not every installation has.
 _EXTRAS = {"amaranth": "[sim]", "weft_sim": "[sim]", "amaranth_boards": "[build]"}
@@ -44,7 +44,7 @@ app = typer.Typer(
 
 def _version(wanted: bool):
     if wanted:
-        print(f"weft {__version__}")
+        say(f"weft {__version__}")
         raise typer.Exit
 
 
@@ -62,7 +62,7 @@ def _options(
 
 for command in (
     explain,
-    run,
+    run_command,
     bench,
     report,
     compile,
@@ -78,32 +78,26 @@ for command in (
     command.register(app)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    0: done; 1: outputs differ; 2: bad usage or input; 3: device or link. An error is one
-    sentence on stderr; ``--debug`` anywhere before ``--`` adds the traceback.
-    """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code, as :func:`weft.cli.main` describes."""
+    words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     debug = "--debug" in words[:end]
     words = [word for word in words[:end] if word != "--debug"] + words[end:]
     try:
         code = app(words, prog_name="weft", standalone_mode=False)
-        sys.stdout.flush()
+        write_out("", flush=True)
         return code if isinstance(code, int) else EXIT_DONE
-    except (BrokenPipeError, SystemExit):
-        # The reader of our output has gone, as in `weft explain MODEL | head`; what is left to
-        # flush at exit goes nowhere. Typer turns the error into SystemExit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # Typer's own output had no reader
+        discard(sys.stdout)
         return EXIT_DONE
-    except (KeyboardInterrupt, typer.Abort):
-        print("weft: interrupted", file=sys.stderr)
-        return 130
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except Exception as error:
         if debug:
-            traceback.print_exc()
-        print(f"weft: {_sentence(error)}", file=sys.stderr)
+            for line in traceback.format_exc().rstrip().split("\n"):
+                say_error(line)
+        say_error(f"weft: {_sentence(error)}")
         return EXIT_DEVICE if isinstance(error, LinkError | DeviceMismatch) else EXIT_USAGE
 
 

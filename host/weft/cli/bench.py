@@ -24,6 +24,7 @@ from weft.cli.output import (
     progress,
     shape_text,
 )
+from weft.cli.terminal import say
 
 if TYPE_CHECKING:
     from weft.runtime.profile import LayerProfile, Profile
@@ -107,17 +108,17 @@ def print_profile(profile: "Profile") -> None:
         total += f"{profile.multipliers} multipliers"
         if profile.milliseconds is not None:
             total += f", {profile.milliseconds:.3g} ms at {profile.clock_hz / 1e6:g} MHz"
-    print(total)
+    say(total)
     link = profile.link
     if link.bytes_to_board:
-        print(
+        say(
             f"link: {link.bytes_to_board:,} bytes to the board, "
             f"{link.bytes_from_board:,} back, {link.seconds:.3f} s"
         )
     if link.simulated_hz:
-        print(f"simulation: {link.simulated_cycles:,} cycles, {link.simulated_hz:,.0f} a second")
+        say(f"simulation: {link.simulated_cycles:,} cycles, {link.simulated_hz:,.0f} a second")
     if checked:
-        print(
+        say(
             "every value equals the golden model"
             if profile.bit_exact
             else f"{profile.mismatches:,} values differ from the golden model"

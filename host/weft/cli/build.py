@@ -1,6 +1,5 @@
 """``weft build``: a bitstream for a board."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from weft.cli.options import JsonOption
 from weft.cli.output import percent, print_json, print_table
+from weft.cli.terminal import say, say_error
 
 __all__ = ["register"]
 
@@ -74,8 +74,8 @@ def build(
             for seed in result.seeds
         ],
     )
-    print(result.bitstream)
+    say(result.bitstream)
 
 
 def _show(stage: str) -> None:
-    print(stage, file=sys.stderr, flush=True)
+    say_error(stage)

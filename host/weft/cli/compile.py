@@ -15,6 +15,7 @@ from weft.cli.options import (
     parse_shapes,
 )
 from weft.cli.output import progress
+from weft.cli.terminal import say
 from weft.errors import WeftError
 
 __all__ = ["register"]
@@ -49,4 +50,4 @@ def compile_model(
             exact=exact,
         )
     program.save(output)
-    print(f"wrote {output}: {output.stat().st_size:,} bytes for {program.config.name}")
+    say(f"wrote {output}: {output.stat().st_size:,} bytes for {program.config.name}")

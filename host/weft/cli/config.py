@@ -6,6 +6,7 @@ import typer
 
 from weft.cli.options import DEFAULT_CONFIG, JsonOption
 from weft.cli.output import print_json, print_table
+from weft.cli.terminal import say
 
 if TYPE_CHECKING:
     from weft_hw.contract.config import Config
@@ -69,7 +70,8 @@ def show_config(choice: _Choice = DEFAULT_CONFIG, as_json: JsonOption = False) -
     if as_json:
         print_json(asdict(size))
     else:
-        print(write_config(size), end="")
+        for line in write_config(size).splitlines():
+            say(line)
 
 
 @config.command(name="check")
@@ -81,12 +83,12 @@ def check_config(choice: _Choice, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(row)
         return
-    print(f"{row['name']}: an array of {row['array']}, {row['multipliers']} multipliers")
-    print(
+    say(f"{row['name']}: an array of {row['array']}, {row['multipliers']} multipliers")
+    say(
         f"activation memory {row['activation_bytes']:,} bytes, "
         f"weight memory {row['weight_bytes']:,} bytes"
     )
-    print(f"fingerprint {row['fingerprint']}")
+    say(f"fingerprint {row['fingerprint']}")
 
 
 def _describe(size: "Config") -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 
 from weft.cli.options import ConfigOption, DeviceOption
 from weft.cli.output import operator_label, percent, print_table, progress, shape_text
+from weft.cli.terminal import say
 
 __all__ = ["register"]
 
@@ -82,20 +83,20 @@ def demo(
         ],
     )
     if profile.cycles is not None:
-        print(
+        say(
             f"one image: {profile.cycles:,} cycles, {percent(profile.utilization)} of "
             f"{profile.multipliers} multipliers"
         )
-    print(f"activation maps of image {_PICTURED} (a {labels[_PICTURED]}):")
+    say(f"activation maps of image {_PICTURED} (a {labels[_PICTURED]}):")
     for path in written:
-        print(f"  {path}")
-    print(f"accuracy: {correct} of {count} held-out images ({percent(correct / count)})")
-    print(f"prepared in {prepared - start:.1f} s, ran in {finished - prepared:.1f} s")
+        say(f"  {path}")
+    say(f"accuracy: {correct} of {count} held-out images ({percent(correct / count)})")
+    say(f"prepared in {prepared - start:.1f} s, ran in {finished - prepared:.1f} s")
     if session.program is None:
-        print("device golden is the golden model: there is nothing to compare")
+        say("device golden is the golden model: there is nothing to compare")
         return 0
     total = sum(differing.values())
-    print(
+    say(
         f"{compared:,} values compared with the golden model: "
         + ("all equal" if total == 0 else f"{total:,} differ")
     )

@@ -23,6 +23,7 @@ from weft.cli.output import (
     rounded,
     shape_text,
 )
+from weft.cli.terminal import say
 
 if TYPE_CHECKING:
     from weft.graph import Graph
@@ -130,27 +131,25 @@ def explain(
         ],
         [_cells(row) for row in rows],
     )
-    print(
+    say(
         f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters"
         + (f", {predicted:,} cycles predicted" if predicted else "")
     )
-    print("window: kernel /stride *dilation +padding (top,bottom,left,right)")
+    say("window: kernel /stride *dilation +padding (top,bottom,left,right)")
     for row in rows:
         if row["where"] == "host":
-            print(f"{layer_label(row['name'])} runs on the host: {row['reason']}")
+            say(f"{layer_label(row['name'])} runs on the host: {row['reason']}")
         elif row["island"]:
-            print(
-                f"{layer_label(row['name'])} is a float island: ONNX Runtime leaves it in float32"
-            )
+            say(f"{layer_label(row['name'])} is a float island: ONNX Runtime leaves it in float32")
     for row in elsewhere:
-        print(f"{layer_label(row['name'])} ({row['operator']}) runs in {row['runtime']}: fallback")
+        say(f"{layer_label(row['name'])} ({row['operator']}) runs in {row['runtime']}: fallback")
     for name, use in (memory or {}).items():
-        print(
+        say(
             f"{name} memory: {use['used']:,} of {use['available']:,} bytes "
             f"({percent(use['used'] / use['available'])})"
         )
     if problem:
-        print(problem)
+        say(problem)
     for stage in stages or []:
         print_table(
             f"after {stage['pass']}: {len(stage['nodes'])} nodes, {len(stage['tensors'])} tensors",

@@ -6,6 +6,7 @@ import typer
 
 from weft.cli.options import JsonOption
 from weft.cli.output import print_json, print_table, progress
+from weft.cli.terminal import say
 
 __all__ = ["register"]
 
@@ -75,5 +76,5 @@ def get_models(
 
     with progress("fetching", len(names)) as step:
         for name in names:
-            print(fetch(name))
+            say(fetch(name))
             step()

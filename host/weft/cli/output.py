@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from weft.cli.terminal import say, write_out
+from weft.text import printable
+
 __all__ = [
     "layer_label",
     "operator_label",
@@ -22,26 +25,25 @@ _LABEL = 28
 
 def print_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
-    json.dump(value, sys.stdout, indent=2)
-    print()
+    write_out(json.dumps(value, indent=2) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; columns whose name starts with ``>`` are aligned to the right."""
     names = [column.removeprefix(">") for column in columns]
     right = [column.startswith(">") for column in columns]
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_rich(title, names, right, cells)
         return
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    print(title)
+    say(title)
     for row in (names, *cells):
         padded = (
             cell.rjust(width) if is_right else cell.ljust(width)
             for cell, width, is_right in zip(row, widths, right, strict=True)
         )
-        print("  ".join(padded).rstrip())
+        say("  ".join(padded).rstrip())
 
 
 def _print_rich(title: str, names: list[str], right: list[bool], cells: list[list[str]]) -> None:
@@ -51,7 +53,7 @@ def _print_rich(title: str, names: list[str], right: list[bool], cells: list[lis
     from rich.text import Text
 
     table = Table(
-        title=title,
+        title=Text(printable(title)),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",
@@ -79,17 +81,17 @@ def progress(text: str, total: int | None = None) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = [TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()]
     if total is not None:
         columns.insert(2, MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=total)
+        task = bar.add_task(printable(text), total=total)
 
         def step(new_text: str | None = None) -> None:
             if new_text is None:
                 bar.advance(task)
             else:
-                bar.update(task, description=new_text)
+                bar.update(task, description=printable(new_text))
 
         yield step
 

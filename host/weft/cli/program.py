@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from weft.cli.build import BoardArgument
+from weft.cli.terminal import say
 
 __all__ = ["register"]
 
@@ -29,4 +30,4 @@ def program(
     from weft.bitstream.loader import load_bitstream
 
     loaded = load_bitstream(board, bitstream, flash=flash)
-    print(f"{board} runs {loaded}")
+    say(f"{board} runs {loaded}")

@@ -15,6 +15,7 @@ from weft.cli.options import (
     parse_shapes,
 )
 from weft.cli.output import progress
+from weft.cli.terminal import say
 from weft.errors import WeftError
 
 __all__ = ["register"]
@@ -59,4 +60,4 @@ def report(
         page = render(about.report(device, feed, label))
     content = page.encode("utf-8", "backslashreplace")  # names may hold what is no text
     write_file(output, content)
-    print(f"wrote {output}: {len(content):,} bytes")
+    say(f"wrote {output}: {len(content):,} bytes")

@@ -19,6 +19,7 @@ from weft.cli.options import (
     parse_shapes,
 )
 from weft.cli.output import percent, print_json, progress, shape_text
+from weft.cli.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,30 +154,30 @@ def run(
         )
     else:
         if rule:
-            print(rule)
+            say(rule)
         _print(results)
         if profile.cycles is not None:
-            print(
+            say(
                 f"{profile.cycles:,} cycles on {profile.config}, "
                 f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
             )
         for path in written:
-            print(path)
+            say(path)
         if output is not None:
-            print(f"wrote {output}")
+            say(f"wrote {output}")
         if waves is not None:
-            print(f"wrote {waves}: surfer {waves}, or gtkwave {waves}")
+            say(f"wrote {waves}: surfer {waves}, or gtkwave {waves}")
         if check and bit_exact is None:
-            print("device golden is the golden model: there is nothing to compare")
+            say("device golden is the golden model: there is nothing to compare")
         elif check:
             layers = sum(layer.mismatches is not None for layer in profile.layers)
             verdict = "all values equal" if bit_exact else f"{mismatches:,} values differ"
-            print(f"{layers} layers compared with the golden model: {verdict}")
+            say(f"{layers} layers compared with the golden model: {verdict}")
         for label, difference in differences:
-            print(f"{label}: {difference}")
+            say(f"{label}: {difference}")
         if against and not differences:
             values = sum(array.size for arrays in outputs for array in arrays)
-            print(f"{values:,} values of outputs compared with {session.runtime}: all equal")
+            say(f"{values:,} values of outputs compared with {session.runtime}: all equal")
     wrong = [difference for _, difference in differences if not difference.island]
     return 0 if bit_exact in (True, None) and not wrong else 1
 
@@ -236,4 +237,4 @@ def _print(results: list[dict[str, Any]]) -> None:
             if "top" in entry:
                 ranked = ", ".join(f"{t['index']} ({t['score']:g})" for t in entry["top"])
                 text += f"; highest: {ranked}"
-            print(text)
+            say(text)

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from weft.cli import Ended
 from weft.cli.options import ConfigOption
 from weft.cli.output import progress
+from weft.cli.terminal import say
 from weft.errors import LinkError
 
 __all__ = ["register"]
@@ -34,8 +36,7 @@ def serve_sim(
 
     size = get_config(config)
     # In the background of a script SIGINT starts out ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
     try:
         from weft_sim.serve import serve_pty, serve_tcp
         from weft_sim.tools import ToolError
@@ -50,14 +51,14 @@ def serve_sim(
                 serve_pty(board, announce=_announce)
             else:
                 serve_tcp(board, port, announce=_announce)
+        except Ended:
+            pass  # the usual way to end it
         finally:
             board.close()
     except (ToolError, OSError) as error:
         raise LinkError(str(error)) from None
-    except KeyboardInterrupt:
-        pass  # the usual way to end it
     return 0
 
 
 def _announce(name: str) -> None:
-    print(name, flush=True)
+    say(name, flush=True)

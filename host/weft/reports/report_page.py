@@ -1,11 +1,12 @@
 """A report as one HTML page that needs nothing else: no script, no style sheet, no picture file."""
 
+import html
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 from weft import __version__
 from weft.reports.report import Report
+from weft.text import printable
 
 __all__ = ["render"]
 
@@ -36,13 +37,13 @@ def render(report: Report) -> str:
             '<html lang="en">',
             '<head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width">',
-            f"<title>{escape(title)}</title>",
+            f"<title>{_escape(title)}</title>",
             f"<style>{_STYLE}</style></head>",
             "<body>",
-            f"<h1>{escape(title)}</h1>",
-            f"<p>One inference of {escape(report.label)} on device {escape(report.device)}; "
-            f"rounding as {escape(subject.graph.rounding)}; weft {__version__}.</p>",
-            *([f"<p><b>{escape(subject.problem)}</b></p>"] if subject.problem else []),
+            f"<h1>{_escape(title)}</h1>",
+            f"<p>One inference of {_escape(report.label)} on device {_escape(report.device)}; "
+            f"rounding as {_escape(subject.graph.rounding)}; weft {__version__}.</p>",
+            *([f"<p><b>{_escape(subject.problem)}</b></p>"] if subject.problem else []),
             _facts(report),
             "<h2>Outputs</h2>",
             *map(_output, report.outputs),
@@ -55,6 +56,11 @@ def render(report: Report) -> str:
             "",
         ]
     )
+
+
+def _escape(text: str) -> str:
+    """Return what a page may hold."""
+    return html.escape(printable(text))
 
 
 def _facts(report: Report) -> str:
@@ -79,7 +85,7 @@ def _facts(report: Report) -> str:
 
 
 def _output(output: Any) -> str:
-    text = f"<p>{escape(output.name)}: {escape(output.dtype)} {_shape(output.shape)}"
+    text = f"<p>{_escape(output.name)}: {_escape(output.dtype)} {_shape(output.shape)}"
     if output.top:
         text += "; highest: " + ", ".join(f"<b>{i}</b> ({value:g})" for i, value in output.top)
     return text + "</p>"
@@ -128,13 +134,13 @@ def _table(heads: Sequence[str], body: Iterable[tuple[Sequence[str], Sequence[fl
     right = [head.startswith(">") for head in heads]
     lines = [
         "".join(
-            f"<th{' class=n' * r}>{escape(h.removeprefix('>'))}</th>"
+            f"<th{' class=n' * r}>{_escape(h.removeprefix('>'))}</th>"
             for h, r in zip(heads, right, strict=True)
         )
     ]
     for cells, shares in body:
         texts = [
-            f"<td{' class=n' * r}>{escape(cell)}</td>"
+            f"<td{' class=n' * r}>{_escape(cell)}</td>"
             for cell, r in zip(cells, right, strict=False)
         ]
         lines.append("".join([*texts, *(f"<td>{_bar(share)}</td>" for share in shares)]))
@@ -144,7 +150,7 @@ def _table(heads: Sequence[str], body: Iterable[tuple[Sequence[str], Sequence[fl
 
 def _host_layers(rows: Sequence[dict[str, Any]]) -> list[str]:
     return [
-        f"<p>{escape(row['name'])} runs on the host: {escape(row['reason'] or '')}</p>"
+        f"<p>{_escape(row['name'])} runs on the host: {_escape(row['reason'] or '')}</p>"
         for row in rows
         if row["where"] == "host"
     ]
@@ -165,11 +171,11 @@ def _maps(report: Report) -> list[str]:
     for row in report.rows:
         if (data := report.maps.get(row["output"])) is not None:
             caption = (
-                f"{escape(row['name'])}<br><small>{escape(row['operator'])}, "
+                f"{_escape(row['name'])}<br><small>{_escape(row['operator'])}, "
                 f"{_shape(row['output_shape'])}</small>"
             )
             figures.append(
-                f'<figure><img alt="{escape(row["name"])}" loading="lazy" '
+                f'<figure><img alt="{_escape(row["name"])}" loading="lazy" '
                 f'src="data:image/png;base64,{data}">'
                 f"<figcaption>{caption}</figcaption></figure>"
             )

@@ -15,6 +15,7 @@ __all__ = ["SimTransport"]
 
 # Deadlines count simulated time at this clock, so that a hung design costs seconds, not hours.
 NOMINAL_HZ = 1_000_000
+_SLICE_CYCLES = 20_000
 
 
 class SimTransport(Transport):
@@ -81,11 +82,15 @@ class SimTransport(Transport):
 
     def read(self, limit: int, timeout: float) -> bytes:
         """Simulate until an answer comes, nothing can come, or ``timeout`` has passed."""
-        if not self._incoming:
-            budget = max(1, int(timeout * self.hz))
+        end = self.board.cycles + max(1, int(timeout * self.hz))
+        while not self._incoming and (start := self.board.cycles) < end:
+            # In slices: a signal, such as Ctrl-C, waits until the simulation returns.
+            budget = min(_SLICE_CYCLES, end - start)
             taken, answer = self.board.exchange(bytes(self._outgoing), budget)
             del self._outgoing[:taken]
             self._incoming += answer
+            if self.board.cycles - start < budget:  # nothing can come any more
+                break
         data = bytes(self._incoming[:limit])
         del self._incoming[:limit]
         return data

@@ -30,9 +30,9 @@ class TcpTransport(Transport):
         self._lock = DeviceLock(_common_name(host, port))
         try:
             self._socket = socket.create_connection((host, port), timeout)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for names that no host can have
             self._lock.release()
-            reason = error.strerror or error
+            reason = getattr(error, "strerror", None) or error
             raise LinkError(f"cannot connect to {self._name}: {reason}") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.process = os.getpid()
@@ -83,7 +83,7 @@ def _common_name(host: str, port: int) -> str:
     """Return what all names of a host on this machine have in common, for the lock."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return f"tcp:{host}:{port}"  # connecting will say why
     addresses = sorted(str(entry[4][0]) for entry in found)
     local = any(ip_address(address.partition("%")[0]).is_loopback for address in addresses)
