@@ -47,7 +47,7 @@ def test_operator():
 
 
 def test_configuration(tmp_path, monkeypatch):
-    from weft.cli.app import main
+    from weft.cli import main
 
     monkeypatch.chdir(tmp_path)
     [toml] = blocks("add-a-configuration", "toml")
