@@ -39,7 +39,9 @@ A float64 tensor holds real numbers: what a file leaves in float between Dequant
 QuantizeLinear, a *float island*. FUNCTION knows only those, element by element. The operators from
 CONV_2D to RESIZE_NEAREST_NEIGHBOR make them as well; inputs may then be int8, float32 or float64,
 weights float32. QUANTIZE rounds them to int8, DEQUANTIZE to float32. An attribute ``island`` marks
-an int8 layer which follows the rule of islands, where no runtime's bits are promised.
+an int8 layer which follows the rule of islands, where no runtime's bits are promised. An attribute
+``real`` marks one whose float32 arithmetic is followed bit for bit; of pools and means it names the
+order of the sums: ``"rows"``, ``"columns"``, ``"lanes"`` or ``"sequence"``.
 
 Three attributes are optional: ``dilation`` of MAX_POOL_2D, ``value`` of PAD, an int8 number with
 which it fills in place of the zero point, and ``fixed_point`` of FULLY_CONNECTED, which then rounds

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from weft.golden.arithmetic.elementwise import Operand
 from weft.golden.arithmetic.pool import Padding, Pair, window_counts, windows
-from weft.golden.arithmetic.row_means import row_means_float32
+from weft.golden.arithmetic.row_means import means_float32
 
 __all__ = [
     "add_float32",
@@ -94,17 +94,18 @@ def average_pool_float32(
     stride: Pair,
     padding: Padding,
     unsigned: bool,
-    real: bool = False,
+    real: str | None = None,
 ) -> Int8:
     """Return QLinearAveragePool: float32 sums in row order, divided, divided by the scale.
 
-    With ``real`` AveragePool of real numbers, which sums each column of a window first, and
-    QuantizeLinear, which adds the zero point after it has rounded.
+    With ``real`` AveragePool of real numbers and QuantizeLinear, which adds the zero point after
+    it has rounded. ``"columns"``: the sums of each column of a window come first; ``"sequence"``:
+    row order.
     """
     numbers = np.float32(x_edge[0]) * (x.astype(np.int64) - x_edge[1]).astype(np.float32)
     view: NDArray[Any] = windows(numbers, kernel, stride, (1, 1), padding, 0)
     total = np.zeros(view.shape[:4], np.float32)
-    if real:
+    if real == "columns":
         for j in range(kernel[1]):
             column = np.zeros_like(total)
             for i in range(kernel[0]):
@@ -120,14 +121,15 @@ def average_pool_float32(
     return float32_average(total, counts.astype(np.float32), y_edge, unsigned=unsigned)
 
 
-def mean_real(x: Int8, x_edge: Edge, y_edge: Edge) -> Int8:
-    """Return ReduceMean over rows and columns in float32, then quantised; int8 (batch, channels).
+def mean_real(x: Int8, x_edge: Edge, y_edge: Edge, order: str) -> Int8:
+    """Return means over rows and columns in float32, then quantised; int8 (batch, channels).
 
-    ``x`` is int8 (batch, height, width, channels); the runtime sums it channel by channel.
+    ``x`` is int8 (batch, height, width, channels); the runtime sums it channel by channel, in the
+    ``order`` of :func:`weft.golden.arithmetic.row_means.means_float32`.
     """
     real = np.float32(x_edge[0]) * (x.astype(np.int64) - x_edge[1]).astype(np.float32)
     rows = real.transpose(0, 3, 1, 2).reshape(x.shape[0] * x.shape[3], -1)
-    means = row_means_float32(rows).reshape(x.shape[0], x.shape[3])
+    means = means_float32(rows, order).reshape(x.shape[0], x.shape[3])
     return _store(np.rint(means / np.float32(y_edge[0])), y_edge[1], 0)
 
 

@@ -41,7 +41,7 @@ def average_pool(context: Context) -> NDArray[Any]:
                 y,
                 **_window(context),
                 unsigned=unsigned,
-                real=bool(context.attributes.get("real")),
+                real=context.attributes.get("real"),
             )
         )
     stage = output_stage(context)
@@ -56,10 +56,10 @@ def mean(context: Context) -> NDArray[Any]:
     """Return the means over whole dimensions."""
     axes, shape = context.attributes["axes"], context.tensor(0).shape
     count = math.prod(shape[axis] for axis in axes)
-    if context.attributes.get("real"):
+    if (order := context.attributes.get("real")) is not None:
         edge = (context.scale(0), context.zero_point(0))
         y = (context.output_scale, context.output_zero_point)
-        return context.shaped(golden.mean_real(context.value(0), edge, y))
+        return context.shaped(golden.mean_real(context.value(0), edge, y, order))
     zero_point, output_zero_point = context.zero_point(0), context.output_zero_point
     total = golden.sums(context.value(0), axes, zero_point)
     if context.graph.rounding == "onnxruntime":

@@ -159,7 +159,7 @@ class Builder:
         if value.step is not None and (
             value.step.scale == step.scale and value.step.zero_point == step.zero_point
         ):
-            return value
+            return replace(value, step=step)
         if value.step is None and self.tensors[value.tensor].dtype not in (np.float32, REAL):
             raise ModelError("QuantizeLinear of integers is not supported")
         attributes = {"unsigned": step.unsigned}

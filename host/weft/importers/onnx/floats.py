@@ -136,7 +136,8 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
                 for i, x in enumerate(operands)
             ),
         )
-    if needs_reals(pending):
+    # The runtime's float Softmax is another one than its table of exponentials.
+    if needs_reals(pending) or (pending.operator == "Softmax" and left_in_float(pending, step)):
         value = real(builder, pending, f"{output}/real")
         return builder.quantized(value, step, f"{name}/quantized", output)
     return _finish(builder, pending, step, output)
@@ -165,7 +166,7 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
             builder, name, attributes, first, step, output, real=island
         )
     if operator == "GlobalAveragePool":
-        return onnx_windows.global_average_pool(builder, name, first, step, output)
+        return onnx_windows.global_average_pool(builder, name, first, step, output, real=island)
     if operator == "ReduceMean":
         return _reduce_mean(builder, pending, step, output)
     if operator == "Concat":
@@ -227,10 +228,12 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: 
     if 0 in axes and value.shape[0] != 1:
         raise ModelError(f"ReduceMean over axes {axes} of {value.shape} is not supported")
     if rank in (3, 4) and axes == tuple(range(2, rank)):
-        # With an odd count no mean lies between two integers closely enough for the order of the
-        # runtime's float32 sums to matter.
-        even = step is not None and math.prod(value.shape[2:]) % 2 == 0
-        result = onnx_windows.global_average_pool(builder, name, value, step, output, real=even)
+        # With an odd count and equal scales no mean lies between two integers closely enough for
+        # the order of the runtime's float32 sums to matter.
+        odd = math.prod(value.shape[2:]) % 2 == 1
+        sure = step is None or (odd and value.step is not None and value.step.scale == step.scale)
+        order = None if sure else "rows"
+        result = onnx_windows.mean_of_image(builder, name, value, step, output, order)
     elif inner := tuple(axis for axis in axes if axis):
         plain = builder.plain(value)
         tensor = builder.emit(

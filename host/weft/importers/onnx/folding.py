@@ -6,6 +6,7 @@ approximation in which ONNX Runtime computes them.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ class Folder:
         results = self._evaluate(node, [weights.data, *others])
         quantization = weights.quantization
         if quantization.scale.size == 1:
-            return [QuantizedConstant(x.data, quantization) for x in results]
+            return [replace(weights, data=x.data) for x in results]
         lengths = [1] * weights.data.ndim
         lengths[quantization.axis] = -1
         channel = np.arange(quantization.scale.size).reshape(lengths)
@@ -133,7 +134,7 @@ class Folder:
             node, [np.ascontiguousarray(np.broadcast_to(channel, weights.data.shape)), *others]
         )
         return [
-            _with_scales(x.data, y.data, quantization)
+            replace(_with_scales(x.data, y.data, quantization), unsigned=weights.unsigned)
             for x, y in zip(results, channels, strict=True)
         ]
 

@@ -2,13 +2,15 @@
 
 It replaces a group by an integer kernel only where nothing else stands in it: one QuantizeLinear
 behind the operator, one integer type throughout, and no activation function in between. A Relu or
-Clip that the QuantizeLinear makes superfluous is taken out before.
+Clip that the QuantizeLinear makes superfluous is taken out before. Sums and products want scales
+and zero points without dimensions, too, and int8 activations weights of int8.
 """
 
-from weft.importers.onnx.values import Activation, Pending, Step
+from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, take
 
 __all__ = ["left_in_float"]
 
+_BINARY = ("Add", "Mul", "Sub")
 _BOUNDS = {
     "RELU": (0.0, float("inf")),
     "RELU6": (0.0, 6.0),
@@ -20,8 +22,14 @@ def left_in_float(pending: Pending, step: Step) -> bool:
     """Return whether real numbers are computed, and ``step`` quantises them afterwards."""
     if pending.shared or _is_kept(pending.activation, step):
         return True
-    steps = [x.step for x in pending.operands if isinstance(x, Activation)]
-    return any(s is not None and s.unsigned != step.unsigned for s in steps)
+    steps = [x.step for x in pending.operands if isinstance(x, Activation) and x.step is not None]
+    if pending.operator in _BINARY:
+        edges = [step, *steps, *(x for x in pending.operands if isinstance(x, QuantizedConstant))]
+        return not all(x.scalar for x in edges) or len({x.unsigned for x in edges}) > 1
+    weights = take(pending.operands, 1)
+    if isinstance(weights, QuantizedConstant) and weights.unsigned and not step.unsigned:
+        return True
+    return any(s.unsigned != step.unsigned for s in steps)
 
 
 def _is_kept(activation: str, step: Step) -> bool:

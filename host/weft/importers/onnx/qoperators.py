@@ -60,14 +60,17 @@ def quantized_constant(
         zeros = np.broadcast_to(zero_point.data.reshape(-1), (scales.size,)).astype(np.int64)
     elif zero_point is not None:
         raise ModelError("the zero point of a constant must be constant")
-    if data.dtype == np.uint8:
+    unsigned = data.dtype == np.uint8
+    scalar = scale.data.ndim == 0 and (zero_point is None or zero_point.data.ndim == 0)
+    if unsigned:
         data, zeros = (data.astype(np.int16) - 128).astype(np.int8), zeros - 128
     elif data.dtype not in (np.int8, np.int32):
         raise ModelError(f"quantised constants must be int8, uint8 or int32, not {data.dtype}")
     axis += data.ndim if axis < 0 else 0
     if scales.size > 1 and not (0 <= axis < data.ndim and data.shape[axis] == scales.size):
         raise ModelError(f"{scales.size} scales do not fit dimension {axis} of {data.shape}")
-    return QuantizedConstant(data, Quantization(scales, zeros, axis if scales.size > 1 else 0))
+    quantization = Quantization(scales, zeros, axis if scales.size > 1 else 0)
+    return QuantizedConstant(data, quantization, unsigned, scalar)
 
 
 def _operand(

@@ -1,7 +1,7 @@
 """What a name in an ONNX graph can stand for while it is imported."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -61,12 +61,14 @@ class Constant:
 class Step:
     """Per-tensor quantisation of an activation, as the graph form has it: int8.
 
-    ``unsigned`` remembers that the file's type is uint8, whose zero point is 128 higher.
+    ``unsigned`` remembers that the file's type is uint8, whose zero point is 128 higher;
+    ``scalar`` that its scale and zero point have no dimensions, not one of 1.
     """
 
     scale: np.float32
     zero_point: int
     unsigned: bool
+    scalar: bool = field(default=True, compare=False)
 
     @property
     def quantization(self) -> Quantization:
@@ -76,10 +78,15 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class QuantizedConstant:
-    """Weights or a bias: int8 or int32 values, scales and zero points along ``axis``."""
+    """Weights or a bias: int8 or int32 values, scales and zero points along ``axis``.
+
+    ``unsigned`` and ``scalar`` remember what :class:`Step` does.
+    """
 
     data: NDArray[Any]
     quantization: Quantization
+    unsigned: bool = False
+    scalar: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,13 +254,13 @@ def step_of(
         raise ModelError("an activation's scale must be one constant number")
     if scale.data.dtype != np.float32:
         raise ModelError(f"an activation's scale must be float32, not {scale.data.dtype}")
-    value = np.float32(scale.data.reshape(-1)[0])
+    value, scalar = np.float32(scale.data.reshape(-1)[0]), scale.data.ndim == 0
     wanted = ELEMENT_TYPES.get(kind)
     if kind and wanted not in (np.int8, np.uint8):
         raise ModelError(f"activations must be int8 or uint8, not {type_name(kind)}")
     if zero_point is None:
         unsigned = wanted == np.uint8 if kind else unsigned
-        return Step(value, -128 if unsigned else 0, unsigned)
+        return Step(value, -128 if unsigned else 0, unsigned, scalar)
     if not isinstance(zero_point, Constant) or zero_point.data.size != 1:
         raise ModelError("an activation's zero point must be one constant number")
     dtype = zero_point.data.dtype
@@ -262,4 +269,5 @@ def step_of(
     if kind and dtype != wanted:
         raise ModelError(f"its zero point is {dtype}, its output_dtype {type_name(kind)}")
     data = int(zero_point.data.reshape(-1)[0])
-    return Step(value, data - 128 * int(dtype == np.uint8), dtype == np.uint8)
+    scalar = scalar and zero_point.data.ndim == 0
+    return Step(value, data - 128 * int(dtype == np.uint8), dtype == np.uint8, scalar)

@@ -312,4 +312,4 @@ class _Importer:
         step = step_of(take(operands, 1), zero_point, unsigned=value.step.unsigned)
         if value.step != step:
             raise ModelError("its scale and zero point differ from those of its input")
-        return value
+        return replace(value, step=step)
