@@ -159,7 +159,7 @@ def test_every_memory_that_is_too_small_is_named(graphs):
 
 def spans(program, number):
     """Bytes that a descriptor reads and writes: (reads, written), as sets of words."""
-    d, config = program.descriptors[number].fields, program.config
+    d, config = program.fields[number], program.config
     if d["kind"] == Kind.TABLE:
         return set(range(d["in_base"], d["in_base"] + 1024 // config.columns)), set()
     if d["kind"] == Kind.ELEMENTWISE:
@@ -207,20 +207,20 @@ def test_waits_and_places(graphs, seed):
         sources = {writer.get(word, NOBODY) for word in reads - constants}
         assert NOBODY not in sources, "reads what nobody wrote"
         wait = (
-            Wait(program.descriptors[number].fields["wait"])
-            if ("wait" in program.descriptors[number].fields)
+            Wait(program.fields[number]["wait"])
+            if ("wait" in program.fields[number])
             else Wait.NOTHING
         )
         if number - 1 in sources:
             assert wait is not Wait.NOTHING
         if wait is Wait.ROW:
-            before, after = (program.descriptors[n].fields for n in (number - 1, number))
+            before, after = (program.fields[n] for n in (number - 1, number))
             assert sources == {number - 1}
             assert before["out_height"] == after["in_height"]
             assert before["out_row"] == after["row_words"] * PLAIN.beats
             assert before["out_base"] == after["in_base"] * PLAIN.beats
         writer |= dict.fromkeys(written, number)
-    waits = [program.descriptors[n].fields.get("wait", 0) for n in range(run.count)]
+    waits = [program.fields[n].get("wait", 0) for n in range(run.count)]
     assert waits[0] == Wait.NOTHING and Wait.ROW in waits and Wait.LAYER in waits
     del b
 

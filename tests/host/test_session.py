@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import weft
+from msgspec import structs
 from weft.models.digits import MODEL, held_out_inputs
 from weft.models.loading import load
 from weft.program import RunStep
@@ -126,8 +127,8 @@ def test_counters_of_every_run_are_read():
     step = program.steps[at]
     assert isinstance(step, RunStep)
     halves = (
-        replace(step, count=2, reads=()),
-        replace(step, first=step.first + 2, count=step.count - 2, loads=()),
+        structs.replace(step, count=2, reads=()),
+        structs.replace(step, first=step.first + 2, count=step.count - 2, loads=()),
     )
     cut = replace(program, steps=(*program.steps[:at], *halves, *program.steps[at + 1 :]))
     profiles = []

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from weft_hw.files import write_file
 
 from weft.cli.images import InputError
+from weft.npy import npy_bytes
 
 __all__ = ["check_output_path", "save_outputs"]
 
@@ -45,13 +46,7 @@ def save_outputs(
         # Not np.savez, whose own parameters are names that an output may have.
         with zipfile.ZipFile(stream, "w") as archive:
             for name, array in dict(zip(names, arrays, strict=True)).items():
-                archive.writestr(f"{name}.npy", _npy(array))
+                archive.writestr(f"{name}.npy", npy_bytes(array))
     else:
-        stream.write(_npy(arrays[0]))
+        stream.write(npy_bytes(arrays[0]))
     write_file(path, stream.getvalue())
-
-
-def _npy(array: NDArray[Any]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()

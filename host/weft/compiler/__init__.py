@@ -49,7 +49,7 @@ def _compile_resident(model: Graph, graph: Graph, config: Config) -> Program:
     schedule = make_schedule(lowering)
     constants = list(lowering.constants.values())
     used, overlap = place_images(lowering, schedule, constants)
-    images, fields, usage = emit_images(
+    images, usage = emit_images(
         config, lowering.commands, constants, graph.name, overlap.twins, used
     )
     run = next((step for step in schedule.steps if isinstance(step, RunStep)), None)
@@ -64,7 +64,7 @@ def _compile_resident(model: Graph, graph: Graph, config: Config) -> Program:
             for name, place in lowering.places.items()
             if place.buffer.base >= 0
         },
-        descriptors=describe_descriptors(model, lowering, schedule, fields),
+        descriptors=describe_descriptors(model, lowering, schedule),
         layers=describe_layers(model, lowering, host),
         usage=usage,
         stream=overlap.plan(lowering, run),

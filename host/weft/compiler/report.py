@@ -24,7 +24,7 @@ def count_macs(graph: Graph, node: Node) -> int:
 
 
 def describe_descriptors(
-    model: Graph, lowering: Lowering, schedule: Schedule, fields: list[dict[str, int]]
+    model: Graph, lowering: Lowering, schedule: Schedule
 ) -> tuple[DescriptorInfo, ...]:
     """Return what each command became, and which of the model's tensors it completes."""
     graph, complete = lowering.graph, completed(model, lowering)
@@ -40,7 +40,6 @@ def describe_descriptors(
             command.node,
             command.macs,
             complete.get(number, ()),
-            fields[number],
             cycles[number],
         )
         for number, command in enumerate(lowering.commands)

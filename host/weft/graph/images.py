@@ -14,7 +14,7 @@ import numpy as np
 
 from weft.graph.graph import Graph, Node, Tensor
 
-__all__ = ["as_one_image", "with_images"]
+__all__ = ["as_one_image", "counts_images", "with_images"]
 
 Shape = tuple[int, ...]
 
@@ -43,7 +43,7 @@ _ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
 
 def with_images(graph: Graph) -> Graph:
     """Return ``graph``, as the file has it, with an image dimension in front of every tensor."""
-    return graph if _independent(graph) else _OneImage(graph).result()
+    return graph if counts_images(graph) else _OneImage(graph).result()
 
 
 def as_one_image(graph: Graph) -> Graph:
@@ -52,7 +52,7 @@ def as_one_image(graph: Graph) -> Graph:
     return graph.replace(declared={name: graph.tensors[name].shape for name in names})
 
 
-def _independent(graph: Graph) -> bool:
+def counts_images(graph: Graph) -> bool:
     """Whether dimension 0 of every tensor counts images that do not depend on each other."""
     shapes = {graph.tensors[name].shape[:1] for name in graph.inputs}
     if len(shapes) != 1 or shapes == {()}:

@@ -1,81 +1,70 @@
-"""The ``.weft`` file: a program with its checksums, readable with NumPy and the standard library.
+"""The ``.weft`` file: a program with its checksums.
 
-A zip archive of ``manifest.json`` (version, and the SHA-256 of every other member),
-``program.json``, one ``images/N`` for each memory image, one ``tensors/N.npy`` for each constant of
-the graph and one ``states/N.npy`` for the first value of each of its states.
+An archive (:mod:`weft.program.archive`) of ``program.json`` (:mod:`weft.program.record`), one
+``images/N`` for each memory image, one ``tensors/N.npy`` for each constant of the graph and one
+``states/N.npy`` for the first value of each of its states.
+
+A file may come from a stranger. What was loaded keeps every rule of :mod:`weft.program.check`.
 """
 
-import hashlib
-import io
-import json
-import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import Region
 from weft_hw.files import write_file
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node, Quantization, State, Tensor
-from weft.program import (
-    DescriptorInfo,
-    HostStep,
-    Image,
-    LayerInfo,
-    Program,
-    RunStep,
-    StreamPlan,
-    StreamSet,
-    TensorPlace,
+from weft.graph import Graph, State, Tensor
+from weft.importers.rules.check import check_rules
+from weft.npy import npy_bytes, read_npy
+from weft.program.archive import FILE_VERSION, pack_members, read_members
+from weft.program.check import check_program
+from weft.program.program import Image, Program
+from weft.program.record import (
+    GraphRecord,
+    ImageRecord,
+    NodeRecord,
+    ProgramRecord,
+    QuantizationRecord,
+    StateRecord,
+    TensorRecord,
+    decode,
+    encode,
 )
-from weft.program.layout import Fold, Layout
 
 __all__ = ["FILE_VERSION", "load", "save"]
 
-FILE_VERSION = 3
-_MANIFEST, _PROGRAM = "manifest.json", "program.json"
-_LARGEST_MEMBER = 1 << 28
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same program gives the same bytes
+_PROGRAM = "program.json"
 
 
 def save(program: Program, path: str | Path) -> None:
     """Write ``program`` to ``path``, whole or not at all."""
-    members: dict[str, bytes] = {}
-    body = {
-        "graph": _graph_out(program.graph, members),
-        "config": asdict(program.config),
-        "fingerprint": f"{program.fingerprint:016x}",
-        "images": [],
-        "steps": [{"kind": type(step).__name__, **asdict(step)} for step in program.steps],
-        "places": {
-            name: {"base": place.base, "layout": asdict(place.layout), "region": place.region.name}
-            for name, place in program.places.items()
-        },
-        "descriptors": [asdict(info) for info in program.descriptors],
-        "layers": [asdict(info) for info in program.layers],
-        "usage": program.usage,
-        "stream": asdict(program.stream),
-        "streamed": program.streamed,
-        "resident": program.resident,
+    graph = _used(program)
+    record = ProgramRecord(
+        graph=_graph_out(graph),
+        config=program.config,
+        fingerprint=f"{program.fingerprint:016x}",
+        images=tuple(ImageRecord(image.region, image.unit) for image in program.images),
+        steps=program.steps,
+        places=dict(program.places),
+        descriptors=program.descriptors,
+        layers=program.layers,
+        usage=dict(program.usage),
+        stream=program.stream,
+        streamed=program.streamed,
+        resident=program.resident,
+    )
+    members = {_PROGRAM: encode(record)}
+    members |= {f"images/{n}": image.data for n, image in enumerate(program.images)}
+    members |= {
+        f"tensors/{n}.npy": npy_bytes(tensor.data)
+        for n, tensor in enumerate(graph.tensors.values())
+        if tensor.data is not None
     }
-    for number, image in enumerate(program.images):
-        members[f"images/{number}"] = image.data
-        body["images"].append({"region": image.region.name, "unit": image.unit})
-    members[_PROGRAM] = json.dumps(body, default=_plain).encode()
-    manifest = {
-        "version": FILE_VERSION,
-        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
-    }
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in {_MANIFEST: json.dumps(manifest).encode(), **members}.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
-    write_file(path, stream.getvalue())
+    members |= {f"states/{n}.npy": npy_bytes(state.initial) for n, state in enumerate(graph.states)}
+    write_file(path, pack_members(members))
 
 
 def load(path: str | Path) -> Program:
@@ -87,171 +76,106 @@ def load(path: str | Path) -> Program:
         If the file cannot be read, is damaged, or was written by another version of Weft.
     """
     try:
-        members = _read_members(Path(path))
-        return _program_in(members)
+        members = read_members(Path(path))
+        program = _program_in(members)
+        if members:
+            raise ModelError(f"nothing refers to its member {min(members)!r}")
+        check_program(program)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     except ModelError as error:
-        raise ModelError(f"cannot load {path}: {error}") from None
-    except Exception as error:  # whatever a damaged archive makes the readers raise
-        raise ModelError(f"cannot load {path}: it is damaged ({error})") from error
+        # Names in a file can hold anything; the message stays one line.
+        text = "".join(c if c.isprintable() else "?" for c in str(error))
+        raise ModelError(f"cannot load {path}: {text}") from None
+    return program
 
 
-def _read_members(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        if any(info.file_size > _LARGEST_MEMBER for info in archive.infolist()):
-            raise ModelError("it is damaged (a member is too large)")
-        members = {info.filename: archive.read(info) for info in archive.infolist()}
-    manifest = json.loads(members.pop(_MANIFEST))
-    if manifest["version"] != FILE_VERSION:
-        raise ModelError(
-            f"its version is {manifest['version']}, this Weft reads {FILE_VERSION}; "
-            f"compile the model again"
-        )
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    if digests != manifest["sha256"]:
-        raise ModelError("it is damaged (a checksum differs)")
-    return members
-
-
-def _program_in(members: Mapping[str, bytes]) -> Program:
-    body = json.loads(members[_PROGRAM])
-    known = {field.name for field in fields(Config)}
-    if set(body["config"]) != known:
-        raise ModelError("it was compiled by another version of Weft; compile the model again")
-    steps = {"HostStep": HostStep, "RunStep": RunStep}
+def _program_in(members: dict[str, bytes]) -> Program:
+    """Return the program in ``members``, which are taken out as they are used."""
+    record = decode(_take(members, _PROGRAM))
     return Program(
-        graph=_graph_in(body["graph"], members),
-        config=Config(**body["config"]),
-        fingerprint=int(body["fingerprint"], 16),
+        graph=check_rules(_graph_in(record.graph, members)),
+        config=record.config,
+        fingerprint=int(record.fingerprint, 16),
         images=tuple(
-            Image(Region[image["region"]], image["unit"], members[f"images/{number}"])
-            for number, image in enumerate(body["images"])
+            Image(image.region, image.unit, _take(members, f"images/{number}"))
+            for number, image in enumerate(record.images)
         ),
-        steps=tuple(steps[step.pop("kind")](**_tuples(step)) for step in body["steps"]),
-        places={
-            name: TensorPlace(place["base"], _layout_in(place["layout"]), Region[place["region"]])
-            for name, place in body["places"].items()
-        },
-        descriptors=tuple(DescriptorInfo(**_tuples(info)) for info in body["descriptors"]),
-        layers=tuple(LayerInfo(**_tuples(info)) for info in body["layers"]),
-        usage={name: (used, available) for name, (used, available) in body["usage"].items()},
-        stream=StreamPlan(
-            tuple(StreamSet(**item) for item in body["stream"]["sets"]),
-            body["stream"]["cut"],
-            body["stream"]["note"],
-        ),
-        streamed=bool(body["streamed"]),
-        resident=tuple(body["resident"]),
+        steps=record.steps,
+        places=record.places,
+        descriptors=record.descriptors,
+        layers=record.layers,
+        usage=record.usage,
+        stream=record.stream,
+        streamed=record.streamed,
+        resident=record.resident,
     )
 
 
-def _layout_in(record: Mapping[str, Any]) -> Layout:
-    fold = record["fold"]
-    return Layout(**{**record, "fold": None if fold is None else Fold(**fold)})
+def _take(members: dict[str, bytes], name: str) -> bytes:
+    if name not in members:
+        raise ModelError(f"its member {name} is missing")
+    return members.pop(name)
 
 
-def _plain(value: Any) -> Any:
-    """Turn NumPy's scalars and arrays into what JSON knows."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be saved")
+def _used(program: Program) -> Graph:
+    """Return the graph without tensors that the compiler's passes left behind."""
+    graph = program.graph
+    used = {name for node in graph.nodes for name in (*node.inputs, *node.outputs)}
+    used |= {*graph.sources, *graph.results, *program.places}
+    used |= {name for layer in program.layers for name in layer.outputs}
+    return replace(graph, tensors={n: t for n, t in graph.tensors.items() if n in used})
 
 
-def _tuples(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``record`` with lists turned back into tuples, at every depth."""
-
-    def convert(value: Any) -> Any:
-        return tuple(convert(item) for item in value) if isinstance(value, list) else value
-
-    return {name: convert(value) for name, value in record.items()}
-
-
-def _graph_out(graph: Graph, members: dict[str, bytes]) -> dict[str, Any]:
+def _graph_out(graph: Graph) -> GraphRecord:
     tensors = []
-    for number, (name, tensor) in enumerate(graph.tensors.items()):
-        record: dict[str, Any] = {
-            "name": name,
-            "shape": tensor.shape,
-            "dtype": tensor.dtype.str,
-            "constant": tensor.data is not None,
-        }
-        if tensor.quantization is not None:
-            # A float32 survives the way through JSON's float64 unchanged.
-            record["scale"] = tensor.quantization.scale.astype(float).tolist()
-            record["zero_point"] = tensor.quantization.zero_point.tolist()
-            record["axis"] = tensor.quantization.axis
-        if tensor.data is not None:
-            members[f"tensors/{number}.npy"] = _array_out(tensor.data)
-        tensors.append(record)
-    return {
-        "name": graph.name,
-        "inputs": graph.inputs,
-        "outputs": graph.outputs,
-        "rounding": graph.rounding,
-        "tensors": tensors,
-        "states": [_state_out(state, number, members) for number, state in enumerate(graph.states)],
-        "declared": graph.declared,
-        "nodes": [
-            {
-                "operator": n.operator,
-                "name": n.name,
-                "inputs": n.inputs,
-                "outputs": n.outputs,
-                "attributes": dict(n.attributes),
-            }
-            for n in graph.nodes
-        ],
-    }
-
-
-def _state_out(state: State, number: int, members: dict[str, bytes]) -> dict[str, str]:
-    members[f"states/{number}.npy"] = _array_out(state.initial)
-    return {"name": state.name, "next": state.next}
-
-
-def _array_out(array: NDArray[Any]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
-
-
-def _array_in(data: bytes) -> NDArray[Any]:
-    return np.load(io.BytesIO(data), allow_pickle=False)
-
-
-def _graph_in(record: Mapping[str, Any], members: Mapping[str, bytes]) -> Graph:
-    tensors = {}
-    for number, item in enumerate(record["tensors"]):
-        data, quantization = None, None
-        if item["constant"]:
-            data = _array_in(members[f"tensors/{number}.npy"])
-        if "scale" in item:
-            quantization = Quantization(
-                np.array(item["scale"], np.float32),
-                np.array(item["zero_point"], np.int64),
-                item["axis"],
-            )
-        tensors[item["name"]] = Tensor(
-            item["name"], tuple(item["shape"]), np.dtype(item["dtype"]), quantization, data
-        )
-    nodes = []
-    for node in record["nodes"]:
-        attributes = _tuples(node.pop("attributes"))
-        nodes.append(Node(**_tuples(node), attributes=attributes))
-    states = tuple(
-        State(item["name"], item["next"], _array_in(members[f"states/{number}.npy"]))
-        for number, item in enumerate(record["states"])
+    for name, tensor in graph.tensors.items():
+        quantization = tensor.quantization and QuantizationRecord.of(tensor.quantization)
+        constant = tensor.data is not None
+        tensors.append(TensorRecord(name, tensor.shape, str(tensor.dtype), constant, quantization))
+    return GraphRecord(
+        name=graph.name,
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        rounding=graph.rounding,
+        tensors=tuple(tensors),
+        states=tuple(StateRecord(state.name, state.next) for state in graph.states),
+        declared=None if graph.declared is None else dict(graph.declared),
+        nodes=tuple(NodeRecord.of(node) for node in graph.nodes),
     )
+
+
+def _graph_in(record: GraphRecord, members: dict[str, bytes]) -> Graph:
+    tensors: dict[str, Tensor] = {}
+    for number, item in enumerate(record.tensors):
+        data, dtype = None, np.dtype(item.dtype)
+        if item.constant:
+            data = _array_in(members, f"tensors/{number}.npy")
+            if (data.dtype, data.shape) != (dtype, item.shape):
+                raise ModelError(
+                    f"constant {item.name!r} is {data.dtype} {data.shape}, not {dtype} {item.shape}"
+                )
+        quantization = item.quantization and item.quantization.read()
+        if item.name in tensors:
+            raise ModelError(f"two tensors are called {item.name!r}")
+        tensors[item.name] = Tensor(item.name, item.shape, dtype, quantization, data)
     return Graph(
-        record["name"],
-        tuple(nodes),
+        record.name,
+        tuple(node.read() for node in record.nodes),
         tensors,
-        tuple(record["inputs"]),
-        tuple(record["outputs"]),
-        record["rounding"],
-        states,
-        None
-        if record["declared"] is None
-        else {name: tuple(shape) for name, shape in record["declared"].items()},
+        record.inputs,
+        record.outputs,
+        record.rounding,
+        tuple(
+            State(item.name, item.next, _array_in(members, f"states/{number}.npy"))
+            for number, item in enumerate(record.states)
+        ),
+        record.declared,
     )
+
+
+def _array_in(members: dict[str, bytes], name: str) -> NDArray[Any]:
+    try:
+        return read_npy(_take(members, name))
+    except ValueError as error:
+        raise ModelError(f"its member {name} is no array: {error}") from None

@@ -1,5 +1,6 @@
 """How a tensor lies in activation memory, and the way from an array to its bytes and back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -8,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
+from weft.errors import ModelError
+from weft.program.bounds import Count, Int8, Packing, Size
+
 __all__ = ["Fold", "Layout", "default_layout", "feature_map"]
+
+_AT_ONCE = 1 << 20  # elements
 
 
 def feature_map(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -26,16 +32,16 @@ class Fold:
     where that lies outside.
     """
 
-    height: int
-    width: int
-    channels: int
-    rows: int
-    kernel: int
-    stride: int
-    dilation: int
-    top: int
-    left: int
-    fill: int
+    height: Size
+    width: Size
+    channels: Size
+    rows: Size
+    kernel: Size
+    stride: Size
+    dilation: Size
+    top: Count
+    left: Count
+    fill: Int8
 
     def apply(self, values: NDArray[Any], height: int, width: int) -> NDArray[np.int8]:
         """Return the folded map, int8 (height, width, rows * kernel * channels)."""
@@ -73,14 +79,14 @@ class Layout:
         How a tensor that the host sends becomes this map.
     """
 
-    height: int
-    width: int
-    channels: int
-    columns: int
-    packing: int
-    pixel_bytes: int
-    row_words: int
-    first: int = 0
+    height: Size
+    width: Size
+    channels: Size
+    columns: Size
+    packing: Packing
+    pixel_bytes: Size
+    row_words: Size
+    first: Count = 0
     fold: Fold | None = None
 
     @property
@@ -103,6 +109,27 @@ class Layout:
         """Whether no other tensor shares the buffer."""
         return self.first == 0 and self.pixel_bytes - self.channels < self.unit_bytes
 
+    def check(self, config: Config, values: int) -> None:
+        """Raise :class:`ModelError` unless this is how a tensor of ``values`` can lie in words."""
+        fold, size = self.fold, self.height * self.width * self.channels
+        unit, last = self.unit_bytes, self.first + self.channels
+        if fold is not None:
+            taps = fold.rows * fold.kernel * fold.channels
+            fits = taps == self.channels and fold.height * fold.width * fold.channels == values
+        else:
+            fits = size == values
+        if not fits:
+            raise ModelError(f"a layout of {size} values does not fit a tensor of {values}")
+        if (
+            self.columns != config.columns
+            or unit < 1
+            or self.pixel_bytes % unit
+            or (self.packing and self.pixel_bytes != unit)
+            or last > self.pixel_bytes
+            or self.width * self.pixel_bytes > self.row_words * self.columns
+        ):
+            raise ModelError("pixels of a layout lie across each other, or across its words")
+
     def slice(self, first: int, channels: int) -> "Layout":
         """Return the layout of ``channels`` channels from ``first`` on."""
         return replace(self, first=self.first + first, channels=channels)
@@ -123,6 +150,15 @@ class Layout:
         y = np.arange(self.height)[:, None, None] * (self.row_words * self.columns)
         x = np.arange(self.width)[:, None] * self.pixel_bytes
         return y + x + self.first + np.arange(self.channels)
+
+    def units(self, unit_bytes: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the units of the buffer that hold elements, some rows at a time."""
+        channel = np.unique([*range(0, self.channels, unit_bytes), self.channels - 1])
+        x = np.arange(self.width)[:, None] * self.pixel_bytes + self.first + channel
+        rows = max(1, _AT_ONCE // x.size)
+        for start in range(0, self.height, rows):
+            y = np.arange(start, min(start + rows, self.height))[:, None, None]
+            yield (y * (self.row_words * self.columns) + x) // unit_bytes
 
     def pack(self, values: NDArray[Any]) -> bytes:
         """Return the buffer's bytes for one image of int8 (any shape of that many elements)."""

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region
 
 from weft.graph import Graph
+from weft.program.bounds import Count, Name, Size, Work
 from weft.program.layout import Layout
 
 __all__ = [
@@ -41,7 +45,7 @@ class TensorPlace:
     The region is activation memory, whose units are words, or DRAM, whose units are blocks.
     """
 
-    base: int
+    base: Count
     layout: Layout
     region: Region = Region.ACTIVATION
 
@@ -69,47 +73,45 @@ class TensorPlace:
 class DescriptorInfo:
     """What one descriptor does, for profiles and for the debugger.
 
-    ``outputs`` are the tensors that are complete, and can be read at their places, when it has
-    run and the next one has not.
+    ``node`` is the graph's node that it is part of, None where it only moves or waits. ``outputs``
+    are the tensors that are complete, and can be read at their places, when it has run and the
+    next one has not. Its fields are :attr:`Program.fields`.
     """
 
-    layer: str
-    operator: str
-    node: int
-    macs: int
-    outputs: tuple[str, ...]
-    fields: Mapping[str, int]
-    predicted_cycles: int = 0
+    layer: Name
+    operator: Name
+    node: Count | None
+    macs: Work
+    outputs: tuple[Name, ...]
+    predicted_cycles: Work = 0
 
 
-@dataclass(frozen=True)
-class HostStep:
+class HostStep(Struct, frozen=True, tag=True):
     """Nodes of the program's graph (by index) that the host runs in golden arithmetic."""
 
-    nodes: tuple[int, ...]
+    nodes: tuple[Count, ...]
 
 
-@dataclass(frozen=True)
-class RunStep:
+class RunStep(Struct, frozen=True, tag=True):
     """Write tensors, run ``count`` descriptors from ``first`` on, read tensors.
 
     ``counters`` is the block of DRAM from which on the run itself saves counters, those of a
     quarter of the descriptor memory after the other, but for the last two. None if it does not.
     """
 
-    first: int
-    count: int
-    loads: tuple[str, ...]
-    reads: tuple[str, ...]
-    counters: int | None = None
+    first: Count
+    count: Size
+    loads: tuple[Name, ...]
+    reads: tuple[Name, ...]
+    counters: Count | None = None
 
 
 @dataclass(frozen=True)
 class StreamSet:
     """Descriptors from ``first`` on, whose tensors lie at ``bases`` where it is not their place."""
 
-    first: int
-    bases: Mapping[str, int]
+    first: Count
+    bases: Mapping[Name, Count]
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ class StreamPlan:
     """
 
     sets: tuple[StreamSet, ...] = ()
-    cut: int = 0
-    note: str = ""
+    cut: Count = 0
+    note: Name = ""
 
 
 @dataclass(frozen=True)
@@ -141,13 +143,13 @@ class LayerInfo:
     ``"fused"`` (part of another layer); ``reason`` says why unless it is the accelerator.
     """
 
-    name: str
-    operator: str
-    where: str
-    reason: str
-    macs: int
-    descriptors: tuple[int, ...]
-    outputs: tuple[str, ...]
+    name: Name
+    operator: Name
+    where: Literal["accelerator", "host", "free", "fused"]
+    reason: Name
+    macs: Work
+    descriptors: tuple[Count, ...]
+    outputs: Annotated[tuple[Name, ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +197,19 @@ class Program:
     stream: StreamPlan = field(default_factory=StreamPlan)
     streamed: bool = False
     resident: tuple[str, ...] = ()
+
+    @cached_property
+    def fields(self) -> tuple[Mapping[str, int], ...]:
+        """Fields of each descriptor, by its number, as the images hold them.
+
+        Raises
+        ------
+        ModelError
+            If a descriptor asks for what the hardware cannot do.
+        """
+        from weft.program.follow import follow
+
+        return follow(self)
 
     def save(self, path: str | Path) -> None:
         """Write a ``.weft`` file."""

@@ -93,6 +93,7 @@ class Config:
         def is_power(value: int) -> bool:
             return value > 0 and value & value - 1 == 0
 
+        require("name", "a text of 1 to 255 characters", 1 <= len(self.name) <= 255)
         require("tap_rows", "from 1 to 4", 1 <= self.tap_rows <= 4)
         require("tap_columns", "from 1 to 3", 1 <= self.tap_columns <= 3)
         require(
@@ -153,6 +154,7 @@ class Config:
             ("window_count", 1 << 12),
         ]:
             require(field, f"from 1 to {limit}", 1 <= getattr(self, field) <= limit)
+        require("dsp_multipliers", "from 0 to 4096", 0 <= self.dsp_multipliers <= 1 << 12)
 
     @property
     def rows(self) -> int:

@@ -36,8 +36,8 @@ def emit_images(
     model: str,
     twins: Mapping[int, Buffer],
     activation_words: int,
-) -> tuple[tuple[Image, ...], list[dict[str, int]], dict[str, tuple[int, int]]]:
-    """Return the images, every descriptor's fields, and (used, available) bytes of memories.
+) -> tuple[tuple[Image, ...], dict[str, tuple[int, int]]]:
+    """Return the images, and (used, available) bytes of memories.
 
     Where there are ``twins`` (second buffers, by the identity of the first), the descriptors come
     a second time, working on those. ``activation_words`` are used by what was placed.
@@ -94,7 +94,7 @@ def emit_images(
     for buffer in constants:
         data = buffer.data.ljust(buffer.words * config.columns, b"\0")
         images.append(Image(Region.ACTIVATION, buffer.base, data))
-    return tuple(images), fields, usage
+    return tuple(images), usage
 
 
 def _addresses(config: Config, command: Command, twins: Mapping[int, Buffer]) -> dict[str, int]:

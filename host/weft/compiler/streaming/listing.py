@@ -13,12 +13,12 @@ from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.constants import Constant
-from weft.compiler.streaming.hazards import Hazards
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.pieces import Piece, Stripe
 from weft.compiler.streaming.ring import DescriptorRing
 from weft.compiler.streaming.room import Room, Rooms
 from weft.compiler.streaming.tiles import Span, reads, work, writes
+from weft.program.hazards import Hazards
 
 __all__ = ["Listing"]
 

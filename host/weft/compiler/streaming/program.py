@@ -1,7 +1,6 @@
 """The program of a network that streams."""
 
-from dataclasses import replace
-
+import msgspec
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
@@ -46,7 +45,7 @@ def compile_streamed(
     descriptors = _descriptor_images(config, dram, lists)
     images = dram.images(graph.name) + descriptors
     moved = {
-        step.first: replace(step, first=first, count=len(items), counters=block)
+        step.first: msgspec.structs.replace(step, first=first, count=len(items), counters=block)
         for step, first, items, block in zip(steps, firsts, lists, counters, strict=True)
     }
     names = {
@@ -135,7 +134,7 @@ def _describe(
             piece = item.piece
             if piece is None:
                 operator = "WAIT" if item.is_layer else "MOVE"
-                infos.append(DescriptorInfo("", operator, -1, 0, (), item.fields, cycles))
+                infos.append(DescriptorInfo("", operator, None, 0, (), cycles))
                 continue
             node, last = nodes[piece.command.node], piece.finishes
             infos.append(
@@ -145,7 +144,6 @@ def _describe(
                     piece.command.node,
                     piece.command.macs * last,
                     complete.get(step.first + piece.whole, ()) if last else (),
-                    item.fields,
                     cycles,
                 )
             )

@@ -7,12 +7,13 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.graph import OPERATORS, Graph, Node, State, Tensor
-from weft.graph.images import with_images
+from weft.graph.images import counts_images, with_images
+from weft.importers.rules.form import check_form
 from weft.importers.rules.problems import Problems
 from weft.importers.rules.shapes import output_shape
 from weft.importers.rules.types import check_types
 
-__all__ = ["check"]
+__all__ = ["check", "check_rules"]
 
 _MAX_ELEMENTS = 1 << 28
 
@@ -46,9 +47,41 @@ def check(
     whole = not problems.found and not failed and not elsewhere
     if whole and _is_readable(graph):
         graph = with_images(graph)
+    _check(graph, problems, set(elsewhere), set(failed))
+    return graph
+
+
+def check_rules(graph: Graph) -> Graph:
+    """Return ``graph``, whose tensors have an image dimension, as a program's have.
+
+    Raises
+    ------
+    ModelError
+        Naming every layer that breaks a rule.
+    """
+    problems = Problems(graph.name, "cannot use")
+    if not _is_readable(graph):
+        raise ModelError("its graph names operators or tensors that it does not have")
+    declared, edges = graph.declared or {}, {*graph.inputs, *graph.outputs}
+    for name, shape in declared.items():
+        with problems.layer(name):
+            if name not in edges or math.prod(shape) != math.prod(graph.tensors[name].shape):
+                raise ModelError(f"it cannot have shape {shape} in the model's file")
+    for name in (*graph.inputs, *(state.name for state in graph.states)):
+        with problems.layer(name):
+            if graph.sources.count(name) > 1:
+                raise ModelError("an input, or a state, must have a name of its own")
+            if graph.tensors[name].data is not None:
+                raise ModelError("an input, or a state, cannot be a constant")
+    _check(graph, problems, set(), set())
+    if not counts_images(graph):
+        raise ModelError(f"cannot use {graph.name}: its first dimension does not count images")
+    return graph
+
+
+def _check(graph: Graph, problems: Problems, elsewhere: set[str], failed: set[str]) -> None:
     if not problems.found and not (graph.nodes and graph.inputs and graph.outputs):
-        raise ModelError(f"cannot import {graph.name}: it has no layers, inputs or outputs")
-    failed = set(failed)
+        raise problems.error("it has no layers, inputs or outputs")
     known = {*graph.sources, *elsewhere}
     for tensor in graph.tensors.values():
         failed.add(tensor.name)
@@ -77,7 +110,6 @@ def check(
         with problems.layer(state.name):
             _check_state(graph, state, known)
     problems.finish()
-    return graph
 
 
 def _is_readable(graph: Graph) -> bool:
@@ -124,6 +156,7 @@ def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
     for name in node.outputs:
         if name in known:
             raise ModelError(f"its output {name} is computed twice")
+    check_form(node)
     check_types(graph, node)
     expected = output_shape(graph, node)
     actual = graph.tensors[node.outputs[0]].shape

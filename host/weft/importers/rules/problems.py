@@ -28,8 +28,8 @@ _ADVICE = (
 class Problems:
     """A list of ``layer: what is wrong`` that becomes one :class:`ModelError`."""
 
-    def __init__(self, model: str):
-        self._model = model
+    def __init__(self, model: str, head: str = "cannot import"):
+        self._head = f"{head} {model}: "
         self._found: list[str] = []
         self._layers: list[str] = []
 
@@ -37,6 +37,10 @@ class Problems:
     def found(self) -> bool:
         """Whether anything is wrong."""
         return bool(self._found)
+
+    def error(self, rule: str) -> ModelError:
+        """Return what to raise where the whole model breaks a rule."""
+        return ModelError(self._head + rule)
 
     @contextmanager
     def layer(self, name: str) -> Iterator[None]:
@@ -52,7 +56,7 @@ class Problems:
         if self._found:
             more = len(self._found) - _SHOWN
             shown = self._found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
-            text = f"cannot import {self._model}: " + "; ".join(shown)
+            text = self._head + "; ".join(shown)
             said = [
                 next((advice for pattern, advice in _ADVICE if pattern.search(entry)), "")
                 for entry in self._found

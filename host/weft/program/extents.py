@@ -1,0 +1,152 @@
+"""What one layer's descriptor touches in the memories, and whether the engine can work on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import TABLE_BYTES, WINDOW, Kind, Rounding, Wait
+from weft_hw.contract.fields import offsets, widths
+from weft_hw.contract.memory_map import Region
+
+from weft.errors import ModelError
+
+__all__ = ["Extents", "extents"]
+
+_EXTENTS = (
+    *("fill_rows", "row_words", "in_height", "in_width"),
+    *("out_height", "out_width", "groups", "window_count"),
+)
+
+
+@dataclass(frozen=True)
+class Extents:
+    """Units from a first one up to, but without, a last one.
+
+    Parameters
+    ----------
+    reads : list of (region, first, last)
+    writes : list of (first, last)
+        Words of activation memory; not all of those between must be written.
+    needs_table : bool
+        Whether a table must have been loaded before.
+    """
+
+    reads: list[tuple[Region, int, int]]
+    writes: list[tuple[int, int]]
+    needs_table: bool = False
+
+
+def extents(
+    config: Config, d: Mapping[str, int], windows: NDArray[np.uint32], known: NDArray[np.bool_]
+) -> Extents:
+    """Return what the layer with the fields ``d`` touches.
+
+    Parameters
+    ----------
+    windows : ndarray, uint32
+        What window memory holds.
+    known : ndarray, bool
+        Whether anything was written there.
+
+    Raises
+    ------
+    ModelError
+        If the engine cannot carry it out.
+    """
+    _require(d["wait"] in tuple(Wait), f"there is no wait {d['wait']}")
+    _require(d["rounding"] in tuple(Rounding), f"there is no rounding {d['rounding']}")
+    if d["kind"] == Kind.TABLE:
+        words = TABLE_BYTES // config.columns
+        return Extents([(Region.ACTIVATION, d["in_base"], d["in_base"] + words)], [])
+    if d["kind"] == Kind.ELEMENTWISE:
+        return _elementwise(config, d)
+    return _mac(config, d, windows, known)
+
+
+def _elementwise(config: Config, d: Mapping[str, int]) -> Extents:
+    count, lanes = d["word_count"], config.lanes
+    _require(count >= 1, "it has no words")
+    written = _words(config, d["out_base"], count * config.beats)
+    if d["unary"] and count == 1 and written == (d["in_base"], d["in_base"] + 1):
+        return Extents([], [written])  # it only waits: what its word holds is of no use
+    names = ("in_base",) if d["unary"] else ("in_base", "other_base")
+    reads = [(Region.ACTIVATION, d[name], d[name] + count) for name in names]
+    entry = d["parameter_base"] * lanes
+    reads.append((Region.PARAMETER, entry, entry + lanes))
+    table = bool(d["use_table"] or not (d["unary"] or d["multiply"]))
+    return Extents(reads, [written], table)
+
+
+def _mac(
+    config: Config, d: Mapping[str, int], windows: NDArray[np.uint32], known: NDArray[np.bool_]
+) -> Extents:
+    for name in _EXTENTS:
+        _require(d[name] >= 1, f"{name} must be at least 1")
+    _require(1 <= d["last_beats"] <= config.beats, f"last_beats must be 1 to {config.beats}")
+    _require(config.columns >> d["packing"] >= 1, f"packing cannot be {d['packing']}")
+    pitch = 1 << d["row_bits"]
+    rows = min(d["span"] + (config.pixels - 1) * d["stride_y"], d["fill_rows"])
+    _require(
+        d["row_words"] <= pitch <= config.line_words
+        and rows <= config.line_banks * (config.line_words // pitch),
+        f"{rows} rows of {d['row_words']} words do not fit the line buffers",
+    )
+    window = d["window_base"], d["window_base"] + d["window_count"]
+    _require(
+        window[1] <= len(windows) and bool(known[slice(*window)].all()),
+        f"there is no window program of {d['window_count']} entries at {window[0]}",
+    )
+    steps = _steps(config, d, windows[slice(*window)])
+    beats = (d["groups"] - 1) * config.beats + d["last_beats"]
+    weights = d["weight_base"] * config.columns, d["groups"] * steps * config.columns
+    parameters = d["parameter_base"] * config.lanes, beats * config.lanes
+    reads = [
+        (Region.ACTIVATION, d["in_base"], d["in_base"] + d["fill_rows"] * d["row_words"]),
+        (Region.WINDOW, *window),
+        (Region.WEIGHT, weights[0], sum(weights)),
+        (Region.PARAMETER, parameters[0], sum(parameters)),
+    ]
+    last = (d["out_height"] - 1) * d["out_row"] + (d["out_width"] - 1) * d["out_pixel"]
+    return Extents(reads, [_words(config, d["out_base"], last + beats)], bool(d["use_table"]))
+
+
+def _steps(config: Config, d: Mapping[str, int], program: NDArray[np.uint32]) -> int:
+    """Return the cycles of one window, after a look at each entry of its program."""
+    starts, sizes = offsets(WINDOW), widths(WINDOW)
+    entry = {name: program >> starts[name] & (1 << sizes[name]) - 1 for name in sizes}
+    columns, channels = entry["columns"], entry["channels"] == 1
+    steps = entry["steps_minus_1"].astype(np.int64) + 1
+    _require(
+        bool(
+            np.all((columns >= 1) & (columns <= config.tap_columns) & ~(channels & (columns > 1)))
+        ),
+        "an entry of its window program has no such columns of taps",
+    )
+    taken = np.where(channels, steps * config.channel_rows, steps)
+    if d["depthwise"]:
+        fits = not channels.any() and steps.max() <= 1 + config.paired
+    else:
+        fits = taken.max() <= config.columns
+    _require(bool(fits), "an entry of its window program takes more channels than a word has")
+    _require(
+        not d["keep"]
+        or (
+            len(program) == 1
+            and d["column_step"] == 1
+            and columns[0] == d["keep"] + d["stride_x"]
+            and d["unit_stride"] == d["stride_x"] * d["unit_step"]
+        ),
+        f"its window cannot keep {d['keep']} columns",
+    )
+    return int(steps.sum())
+
+
+def _words(config: Config, beat: int, count: int) -> tuple[int, int]:
+    return beat // config.beats, -(-(beat + count) // config.beats)
+
+
+def _require(holds: bool, rule: str) -> None:
+    if not holds:
+        raise ModelError(rule)

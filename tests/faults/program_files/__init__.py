@@ -1,0 +1,1 @@
+"""Program files with right checksums and wrong contents."""
