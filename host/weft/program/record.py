@@ -54,7 +54,7 @@ class Attributes(_Record, omit_defaults=True):
     activation: Name | UnsetType = UNSET
     align_corners: bool | UnsetType = UNSET
     alpha: float | UnsetType = UNSET
-    approximate: bool | UnsetType = UNSET
+    approximate: bool | Name | UnsetType = UNSET
     axes: tuple[Count, ...] | UnsetType = UNSET
     axis: Count | UnsetType = UNSET
     begin: tuple[Count, ...] | UnsetType = UNSET
@@ -62,11 +62,16 @@ class Attributes(_Record, omit_defaults=True):
     depth_multiplier: Size | UnsetType = UNSET
     dilation: Pair | UnsetType = UNSET
     fixed_point: bool | UnsetType = UNSET
+    function: Name | UnsetType = UNSET
+    gamma: float | UnsetType = UNSET
     groups: Size | UnsetType = UNSET
     half_pixel_centers: bool | UnsetType = UNSET
     indices: tuple[Count, ...] | UnsetType = UNSET
+    island: bool | UnsetType = UNSET
     keep_dims: bool | UnsetType = UNSET
     kernel: Pair | UnsetType = UNSET
+    max: float | UnsetType = UNSET
+    min: float | UnsetType = UNSET
     padding: tuple[Count, Count, Count, Count] | UnsetType = UNSET
     paddings: tuple[Pair, ...] | UnsetType = UNSET
     permutation: tuple[Count, ...] | UnsetType = UNSET
@@ -75,7 +80,7 @@ class Attributes(_Record, omit_defaults=True):
     stride: Pair | UnsetType = UNSET
     table: tuple[Int8, ...] | UnsetType = UNSET
     unsigned: bool | UnsetType = UNSET
-    value: Int8 | UnsetType = UNSET
+    value: Int8 | float | UnsetType = UNSET
 
 
 class QuantizationRecord(_Record):

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import weft
 from graph_builder import Builder
 from networks.streaming import streaming_network, svdf_network
 from weft.compiler import compile_graph
+from weft.graph import Node
 from weft.graph.images import with_images
 from weft.importers.tflite.walk import import_tflite
 from weft.program import Program
@@ -72,6 +74,12 @@ def _samples() -> Iterator[tuple[str, Program]]:
     ring = compile_graph(b.build(out), _STREAMS)
     assert ring.streamed and any(getattr(step, "counters", None) for step in ring.steps)
     yield "streamed in a ring", ring
+    b = Builder(4)
+    x = b.conv(b.input(6, 6, 4), 8)
+    y = b.tensor(b.tensors[x].shape, dtype=np.float64)
+    b.nodes.append(Node("FUNCTION", "celu", (x,), (y,), {"function": "Celu", "alpha": 0.5}))
+    y = b.node("QUANTIZE", (y,), b.tensors[x].shape, b.quantization())
+    yield "real numbers", compile_graph(b.build(b.pool("AVERAGE_POOL_2D", y)), TINY)
     b = Builder(5)
     name = b.tensor((4, 6), b.quantization())
     b.inputs.append(name)

@@ -156,7 +156,7 @@ def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
     for name in node.outputs:
         if name in known:
             raise ModelError(f"its output {name} is computed twice")
-    check_form(node)
+    check_form(graph, node)
     check_types(graph, node)
     expected = output_shape(graph, node)
     actual = graph.tensors[node.outputs[0]].shape
