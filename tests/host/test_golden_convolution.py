@@ -1,10 +1,14 @@
 """Accumulators against loops that spell out the definition."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 from weft.golden import arithmetic as golden
+from weft.golden.arithmetic import convolution
+from weft.golden.arithmetic.products import one_thread
 
 SEED = 3
 
@@ -75,6 +79,54 @@ def test_depthwise_is_a_grouped_convolution(multiplier):
     grouped = weights[0].transpose(2, 0, 1)[..., None]
     expected = naive(x, grouped, 5, (2, 1), (1, 0, 0, 1), (1, 1), 4)
     assert np.array_equal(actual, expected)
+
+
+@pytest.mark.parametrize("length", [257, 258, 259, 515, 4000])
+def test_long_sums_are_exact(length):
+    """float32 holds sums of 258 of the largest products; longer ones are taken in parts."""
+    rng = np.random.default_rng(SEED)
+    x = rng.integers(-128, 128, (3, length)).astype(np.int8)
+    weights = rng.integers(-128, 128, (4, length)).astype(np.int8)
+    x[0], weights[0], weights[1, ::2] = -128, -128, 127
+    for zero_point, weight_zero in ((127, 127), (-128, 0), (0, -128)):
+        expected = (x.astype(object) - zero_point) @ (weights.astype(object) - weight_zero).T
+        window: dict[str, Any] = {"zero_point": zero_point, "weight_zero_point": weight_zero}
+        assert golden.fully_connected(x, weights, **window).tolist() == expected.tolist()
+        image, kernel = x.reshape(3, 1, 1, -1), weights.reshape(4, 1, 1, -1)
+        assert golden.conv2d(image, kernel, **window).tolist() == [
+            [[row]] for row in expected.tolist()
+        ]
+
+
+def test_a_layer_in_pieces_of_rows(monkeypatch):
+    rng = np.random.default_rng(SEED)
+    x = rng.integers(-128, 128, (2, 9, 7, 4)).astype(np.int8)
+    weights = rng.integers(-128, 128, (4, 3, 3, 2)).astype(np.int8)
+    window: dict[str, Any] = {
+        "zero_point": -3,
+        "stride": (2, 1),
+        "padding": (1, 1, 1, 1),
+        "groups": 2,
+    }
+    monkeypatch.setattr(convolution, "_PIECE_BYTES", 1)
+    expected = naive(x, weights, -3, (2, 1), (1, 1, 1, 1), (1, 1), 2)
+    assert np.array_equal(golden.conv2d(x, weights, **window), expected)
+
+
+def test_one_thread_is_for_as_long_as_it_is_asked_for():
+    def threads():
+        return [
+            library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+        ]
+
+    before = threads()
+    with pytest.raises(RuntimeError), one_thread():
+        assert set(threads()) == {1}
+        with one_thread():
+            pass
+        assert set(threads()) == {1}
+        raise RuntimeError
+    assert threads() == before
 
 
 def test_transpose_conv_is_the_transpose_of_a_convolution():

@@ -48,6 +48,31 @@ def test_double_rounding_is_gemmlowp(scale):
     assert actual.tolist() == expected
 
 
+@pytest.mark.parametrize("exponent", [-31, -20, -9, -8, -2, -1, 0, 1, 5])
+@pytest.mark.parametrize("multiplier", [1 << 30, (1 << 31) - 1, 3 << 29, 1518500250])
+def test_small_accumulators_are_rounded_as_large_ones_are(multiplier, exponent):
+    """They go another way, in float64: ties of both roundings, and the edge between the ways."""
+    rng = random.Random(SEED)
+    edge = (1 << 21) >> max(exponent, 0)
+    right = max(-exponent, 0)
+    ties = [((2 * k + 1) << right + 30) // multiplier for k in range(-40, 40)]
+    values = [tie + near for tie in ties for near in (-1, 0, 1)]
+    values += [edge, -edge, 0, *(rng.randrange(-edge, edge + 1) for _ in range(400))]
+    values = [v for v in values if abs(v) <= edge]
+    scale = multiplier * 2.0 ** (exponent - 31)
+    assert golden.quantize_multiplier(scale) == (multiplier, exponent)
+    expected = [divide_by_power(high_mul(v << max(exponent, 0), multiplier), right) for v in values]
+    for rows, wanted in ((values, expected), ([*values, edge + 1], None)):
+        actual = golden.multiply(np.array(rows)[:, None], [scale], Rule.DOUBLE)
+        assert actual.dtype == np.int64
+        assert actual[: len(values), 0].tolist() == expected, wanted
+    low, high = max(-128, min(expected)), min(127, max(expected))
+    stage = golden.OutputStage(Rule.DOUBLE, np.array([scale]), 0, low, high)
+    assert stage(np.array(values, np.int32)[:, None])[:, 0].tolist() == [
+        min(max(v, low), high) for v in expected
+    ]
+
+
 @pytest.mark.parametrize("shift", [31, 32, 33, 38, 45, 55, 62])
 def test_the_accelerators_double_rounding_is_gemmlowp(shift):
     rng = random.Random(SEED + shift)

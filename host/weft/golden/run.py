@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
+from weft.golden.arithmetic.products import one_thread
 from weft.golden.operators import (
     activation,
     edges,
@@ -101,8 +102,9 @@ def run(
         values[name] = array
     values = graph.enter(values)
     values |= initial_states(graph) if states is None else states
-    for node in graph.nodes:
-        values.update(zip(node.outputs, run_node(graph, node, values), strict=True))
+    with one_thread():
+        for node in graph.nodes:
+            values.update(zip(node.outputs, run_node(graph, node, values), strict=True))
     return values | outputs(graph, values)
 
 
@@ -145,7 +147,7 @@ def run_node(
     return result if isinstance(result, tuple) else (result,)
 
 
-def accumulate(graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+def accumulate(graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]) -> NDArray[np.int32]:
     """Return the accumulators, bias included, of a convolution or fully connected ``node``.
 
     They have the output's shape, and ``output_stage(graph, node)`` turns them into its values.

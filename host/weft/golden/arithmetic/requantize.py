@@ -1,8 +1,10 @@
 """From accumulators to int8: the rounding of each runtime, and what the hardware computes."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,9 @@ __all__ = [
 ]
 
 Int64 = NDArray[np.int64]
+
+# Values that are taken at a time, and of those in one row, at most.
+_PIECE, _ROW = 1 << 13, 1 << 9
 
 
 class Rule(StrEnum):
@@ -48,8 +53,16 @@ def quantize_multiplier(scale: float) -> tuple[int, int]:
 
 
 def _quantize_multipliers(scale: ArrayLike) -> tuple[Int64, Int64]:
-    pairs = [quantize_multiplier(float(value)) for value in np.atleast_1d(scale)]
-    return (np.array([m for m, _ in pairs], np.int64), np.array([e for _, e in pairs], np.int64))
+    """Return :func:`quantize_multiplier` of each of ``scale``, shape (channels,)."""
+    scale = np.atleast_1d(np.asarray(scale, np.float64))
+    mantissa, exponent = np.frexp(np.where(np.isfinite(scale), scale, 0))
+    multiplier = np.floor(mantissa * (1 << 31) + 0.5).astype(np.int64)
+    exponent = exponent + (multiplier == 1 << 31)
+    multiplier[multiplier == 1 << 31] = 1 << 30
+    multiplier[exponent > 30] = (1 << 31) - 1
+    small = (multiplier == 0) | (exponent < -31)
+    multiplier[small], exponent[small] = 0, 0
+    return multiplier, np.minimum(exponent, 30).astype(np.int64)
 
 
 def double_rounding(
@@ -61,12 +74,20 @@ def double_rounding(
     whose ties go away from zero. ``acc`` int64 holding 32 bits; the others as
     :func:`quantize_multiplier` gives them, broadcast against it.
     """
-    # The left shift of a scale above 1 happens in int32, before the multiplication, and wraps.
-    shifted = (acc << np.maximum(exponent, 0)).astype(np.int32).astype(np.int64)
-    high = (shifted * multiplier + (1 << 30)) >> 31
-    right = np.maximum(-exponent, 0)
-    mask = (np.int64(1) << right) - 1
-    return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+    left, right = np.maximum(exponent, 0), np.maximum(np.negative(exponent), 0)
+    # Accumulators wrap at 32 bits, and so does the left shift of a scale above 1.
+    acc = (acc << left).astype(np.int32).astype(np.int64)
+    high = np.asarray(acc * multiplier)
+    high += 1 << 30
+    high >>= 31
+    if np.any(right):
+        # Half is added before the shift; below zero one less, so that a tie goes down.
+        below = np.asarray(high >> 63)
+        below &= np.where(right > 0, -1, 0)
+        below += (np.int64(1) << right) >> 1
+        high += below
+        high >>= right
+    return high
 
 
 def _half_up(acc: Int64, multiplier: Int64, exponent: Int64) -> Int64:
@@ -95,17 +116,30 @@ def multiply(acc: NDArray[np.integer], scale: ArrayLike, rule: Rule) -> Int64:
     rule : Rule
         For ``FLOAT32`` the scale is rounded to float32 first.
     """
-    acc = acc.astype(np.int64)
+    return _scaling(np.asarray(scale, np.float64), rule)(acc).astype(np.int64, copy=False)
+
+
+def _scaling(
+    scale: NDArray[np.float64], rule: Rule, times: int = 1
+) -> Callable[[NDArray[np.integer]], NDArray[Any]]:
+    """Return what :func:`multiply` does with ``scale``, written ``times`` times in a row."""
     if rule is Rule.FLOAT32:
-        with np.errstate(over="ignore"):
-            product = acc.astype(np.float32) * np.asarray(scale, np.float32)
-        return np.rint(_saturate(product)).astype(np.int64)
-    if rule is Rule.FLOAT64:
-        return round_away(_saturate(acc * np.asarray(scale, np.float64))).astype(np.int64)
-    if rule is Rule.REAL:
-        return np.rint(_saturate(acc * np.asarray(scale, np.float64))).astype(np.int64)
-    multiplier, exponent = _quantize_multipliers(scale)
-    return (double_rounding if rule is Rule.DOUBLE else _half_up)(acc, multiplier, exponent)
+        single = np.tile(scale.astype(np.float32), times)
+
+        def in_float32(acc: NDArray[np.integer]) -> NDArray[Any]:
+            with np.errstate(over="ignore"):
+                product = acc.astype(np.float32) * single
+            return np.rint(_saturate(product)).astype(np.int64)
+
+        return in_float32
+    if rule in (Rule.FLOAT64, Rule.REAL):
+        double = np.tile(scale, times)
+        rounded = round_away if rule is Rule.FLOAT64 else np.rint
+        return lambda acc: rounded(_saturate(acc * double)).astype(np.int64)
+    multiplier, exponent = (np.tile(part, times) for part in _quantize_multipliers(scale))
+    if rule is Rule.HALF_UP:
+        return lambda acc: _half_up(acc.astype(np.int64), multiplier, exponent)
+    return _DoubleRounding(multiplier, exponent)
 
 
 def requantize(
@@ -133,6 +167,35 @@ def requantize(
     return (acc * multiplier + half) >> shift
 
 
+class _DoubleRounding:
+    """:func:`double_rounding` with constants; of small values in float64, at half of the cost.
+
+    Below 2**21 products have 52 bits. So the first rounding is exact, with a half added, and
+    gives integers of 22 bits. The second one meets its ties a little too far from zero, by less
+    than what lies between a tie and the integers beside it, so that ties to even take them away.
+    """
+
+    _SMALL = 1 << 21
+    _AWAY = 1 + 2.0**-23
+
+    def __init__(self, multiplier: Int64, exponent: Int64):
+        self._multiplier, self._exponent = multiplier, exponent
+        left = np.maximum(exponent, 0)
+        self._first = np.ldexp(multiplier.astype(np.float64), left - 31)
+        self._second = np.ldexp(self._AWAY, np.minimum(exponent, 0))
+        self._limit = self._SMALL >> int(left.max())
+
+    def __call__(self, acc: NDArray[np.integer]) -> NDArray[Any]:
+        """Return integers, int64 or float64."""
+        if acc.size == 0 or max(int(acc.max()), -int(acc.min())) > self._limit:
+            return double_rounding(acc.astype(np.int64), self._multiplier, self._exponent)
+        value = np.multiply(acc, self._first)
+        value += 0.5
+        np.floor(value, out=value)
+        value *= self._second
+        return np.rint(value, out=value)
+
+
 @dataclass(frozen=True, eq=False)
 class OutputStage:
     """What turns a node's accumulators into int8.
@@ -155,12 +218,30 @@ class OutputStage:
     low: int
     high: int
     addend: NDArray[np.float64] | None = None
+    _scalings: dict[int, Callable[[NDArray[np.integer]], NDArray[Any]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __call__(self, acc: NDArray[np.integer]) -> NDArray[np.int8]:
         """Return the int8 values of ``acc`` (shape (..., channels))."""
-        if self.addend is None:
-            value = multiply(acc, self.scale, self.rule) + self.zero_point
-        else:
+        channels = self.scale.size
+        if self.addend is not None:
             steps = acc.astype(np.float64) * self.scale + self.addend
-            value = np.rint(_saturate(steps)).astype(np.int64) + self.zero_point
-        return np.clip(value, self.low, self.high).astype(np.int8)
+            return self._clamped(np.rint(_saturate(steps)).astype(np.int64))
+        # Pieces that stay in the cache, of rows of several pixels: NumPy is slow on short axes.
+        pixels = acc.reshape(-1, channels)
+        times = math.gcd(len(pixels), max(1, _ROW // channels)) if channels > 1 else 1
+        if times not in self._scalings:
+            self._scalings[times] = _scaling(self.scale, self.rule, times)
+        scaled = self._scalings[times]
+        rows = pixels.reshape(-1, times * channels) if channels > 1 else pixels.reshape(-1)
+        result = np.empty(rows.shape, np.int8)
+        step = max(1, _PIECE * len(rows) // max(1, rows.size))
+        for first in range(0, len(rows), step):
+            piece = slice(first, first + step)
+            result[piece] = self._clamped(scaled(rows[piece]))
+        return result.reshape(acc.shape)
+
+    def _clamped(self, value: NDArray[Any]) -> NDArray[np.int8]:
+        value += self.zero_point
+        return np.clip(value, self.low, self.high, out=value).astype(np.int8)

@@ -1,5 +1,7 @@
 """Softmax and its logarithm over the last axis: LiteRT's fixed-point kernels."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,15 @@ def _scaling(scale: float) -> tuple[int, int, int]:
     return multiplier, exponent, -int(radius)
 
 
+@lru_cache(maxsize=64)
+def _powers(scale: float) -> tuple[Int64, int]:
+    """Return exp(-scale * d) in Q0.31 for each difference d, and the least that counts."""
+    multiplier, exponent, least = _scaling(scale)
+    difference = -np.arange(256)
+    counted = np.where(difference >= least, difference, 0)
+    return exponential(high(counted << max(exponent, 0), multiplier)), least
+
+
 def _differences(x: NDArray[np.int8]) -> Int64:
     return x.astype(np.int64) - x.max(-1, keepdims=True).astype(np.int64)
 
@@ -39,11 +50,10 @@ def softmax_fixed_point(x: NDArray[np.int8], *, scale: float, beta: float) -> ND
 
     ``scale`` is that of ``x``, int8 of any shape. Integers only, as LiteRT's reference kernel.
     """
-    multiplier, exponent, least = _scaling(beta * scale)
+    table, least = _powers(beta * scale)
     difference = _differences(x)
     counted = difference >= least
-    scaled = high(np.where(counted, difference, 0) << max(exponent, 0), multiplier)
-    powers = exponential(scaled)
+    powers = table[-difference]
     total = np.where(counted, shift_right(powers, _SUM_BITS), 0).sum(-1, keepdims=True)
     leading_zeros = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
     inverse = reciprocal((total << leading_zeros) - (1 << 31))

@@ -12,7 +12,7 @@ from weft.golden.operators.stage import LINEAR, output_stage
 __all__ = ["LINEAR", "accumulate", "linear"]
 
 
-def accumulate(context: Context) -> NDArray[np.int64]:
+def accumulate(context: Context) -> NDArray[np.int32]:
     """Return the accumulators of a linear node in the output's shape.
 
     They include the bias, unless it is a real number: the output stage adds that.

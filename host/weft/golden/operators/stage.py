@@ -1,15 +1,20 @@
 """From a node's accumulators to its int8 output: scale, rounding rule and clamp per runtime."""
 
 import math
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from weft.golden.arithmetic import OutputStage, Rule
 from weft.golden.operators.context import Context
+from weft.graph import Graph, Node
 
 __all__ = ["LINEAR", "OutputStage", "activation_range", "output_stage"]
 
 LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+
+# By graph and the identity of the node: what follows from the model alone.
+_known: WeakKeyDictionary[Graph, dict[int, tuple[Node, OutputStage]]] = WeakKeyDictionary()
 
 _BOUNDS = {
     "NONE": (None, None),
@@ -51,6 +56,14 @@ def _left_to_litert(context: Context) -> bool:
 
 def output_stage(context: Context) -> OutputStage:
     """Return how the accumulators of a convolution, a product or a rescaling become int8."""
+    known = _known.setdefault(context.graph, {})
+    # The node is kept, or another one could have its place in memory.
+    if (found := known.get(id(context.node))) is None:
+        found = known[id(context.node)] = context.node, _output_stage(context)
+    return found[1]
+
+
+def _output_stage(context: Context) -> OutputStage:
     node, rounding = context.node, context.graph.rounding
     scale = context.scale(0)
     if node.operator in LINEAR:
