@@ -49,28 +49,37 @@ class PinBoard(SimulatedBoard):
             from weft_hw.system import System
             from weft_hw.tech.portable import Portable
 
+            from weft_sim.beside import Beside, controller_beside
             from weft_sim.memory_engine import MemoryEngine
 
             engine = MemoryEngine(config) if stand_in else None
-            return System(
+            controller = controller_beside(config) if config.dram_bytes else None
+            system = System(
                 config,
                 Portable(),
                 clock_hz=clock_hz,
                 baud=baud,
                 engine=engine,
                 watchdog_cycles=watchdog_cycles,
+                memory=controller,
             )
+            return Beside(system, controller) if controller else system
 
         key = f"{fingerprint(config):016x} {config!r} {clock_hz} {baud} {watchdog_cycles}"
         if stand_in:
             key += Path(__file__).with_name("memory_engine.py").read_text()
+        if config.dram_bytes:
+            key += Path(__file__).with_name("beside.py").read_text()
         self._open(build_library(make, key, HARNESS, progress), clock_hz, baud)
+        if config.dram_bytes:
+            self._size_memory(config)
 
     def _open(self, library: Path, clock_hz: int, baud: int):
         super().__init__(
             library,
             {
                 "board_error": (ctypes.c_int, []),
+                "board_has_pads": (None, []),
                 "board_rates": (None, [ctypes.c_double, ctypes.c_double]),
                 "board_noise": (None, [ctypes.c_uint64, ctypes.c_double, ctypes.c_int]),
                 "board_disturbances": (ctypes.c_uint64, []),

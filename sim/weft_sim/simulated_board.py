@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from weft_hw.boards.sdram import sdram_beside
+from weft_hw.contract.config import Config
+
 __all__ = ["SimulatedBoard"]
 
 _OUT_BYTES = 1 << 16
@@ -13,6 +16,9 @@ _BOARD, _SIZE = ctypes.c_void_p, ctypes.c_int64
 _Signature = tuple[Any, Sequence[Any]]
 _FUNCTIONS: Mapping[str, _Signature] = {
     "board_close": (None, []),
+    "board_memory": (None, [ctypes.c_int, ctypes.c_uint64]),
+    "board_break_memory": (None, [ctypes.c_int, ctypes.c_int, ctypes.c_uint64]),
+    "board_wait": (None, [ctypes.c_uint64]),
     "board_cycles": (ctypes.c_uint64, []),
     "board_exchange": (
         _SIZE,
@@ -75,6 +81,28 @@ class SimulatedBoard:
         )
         self.seconds += time.perf_counter() - start
         return taken.value, ctypes.string_at(self._out, count)
+
+    def wait(self, cycles: int) -> None:
+        """Advance, with nothing on the link."""
+        self._call("board_wait", cycles)
+
+    def break_memory(self, *, data_high: int = 0, address_low: int = 0, retention: int = 0) -> None:
+        """Put faults into the SDRAM: for tests of what finds them.
+
+        Parameters
+        ----------
+        data_high, address_low : int
+            Lines, as bits, that are always 1, or always 0.
+        retention : int
+            Cycles after which its rows, which are never refreshed, have lost their words; 0: they
+            are refreshed.
+        """
+        self._call("board_break_memory", data_high, address_low, retention)
+
+    def _size_memory(self, config: Config) -> None:
+        """Give the board the SDRAM of its configuration."""
+        chip, clock_hz = sdram_beside(config)
+        self._call("board_memory", chip.rows, int(chip.refresh_all * clock_hz / 1e9))
 
     @property
     def cycles(self) -> int:

@@ -113,6 +113,11 @@ def _sources() -> bytes:
     return b"\0".join(file.read_bytes() for file in files)
 
 
+def _texts(harness: Path) -> list[bytes]:
+    """Return the text of a harness and of what it may include."""
+    return [file.read_bytes() for file in [harness, *sorted(harness.parent.glob("*.h"))]]
+
+
 def build_library(
     component: Callable[[], Any],
     key: str,
@@ -153,7 +158,7 @@ def build_library(
         _check_waves(waves)
         options += [_TRACE_FORMATS[waves][0], "--timescale", "1ns/1ns"]
     script = _TRACED_SCRIPT if waves else _YOSYS_SCRIPT
-    fixed = (harness.read_bytes(), repr(options), script, _recipe())
+    fixed = (*_texts(harness), repr(options), script, _recipe())
     index = folder / f"{_digest(_sources(), key, *fixed)}.txt"
     if (library := _indexed(index)) is not None and _is_whole(library):
         return library
@@ -215,7 +220,7 @@ def build_netlist(
         f"+incdir+{cells.parent}",
     ]
     folder = _simulators()
-    texts = [file.read_bytes() for file in [netlist, *models, cells, harness]]
+    texts = [file.read_bytes() for file in [netlist, *models, cells]] + _texts(harness)
     fixed = repr(_VERILATOR_OPTIONS), _NETLIST_SCRIPT, _recipe()
     library = folder / f"{_digest(*texts, *fixed)}.so"
     if not _is_whole(library):

@@ -1,12 +1,9 @@
 // Steps the core in batches: bytes in, bytes out, no callback per cycle.
 
 #include <cstdint>
-#include <deque>
-#include <type_traits>
-#include <utility>
-#include <vector>
 
 #include "Vtop.h"
+#include "sdram_chip.h"
 #include "verilated.h"
 #if VM_TRACE_FST
 #include "verilated_fst_c.h"
@@ -24,81 +21,11 @@ namespace {
 // Cycles for a byte to become visible in `active`, and for a frame to follow the one before.
 constexpr int QUIET_CYCLES = 32;
 
-template <class Top, class = void>
-struct HasMemory : std::false_type {};
-template <class Top>
-struct HasMemory<Top, std::void_t<decltype(std::declval<Top>().memory___05Fread___05Fready)>>
-    : std::true_type {};
-
-// Memory beside the chip, with words of 2 bytes, as a controller of an SDR SDRAM shows it: a word
-// in every cycle, also from one burst to the next if that was asked for in time, but for refresh
-// and for turning from one direction to the other.
-class Memory {
-    static constexpr int kCommands = 2;  // that wait while one is carried out
-    static constexpr uint64_t kLatency = 9;  // from a command to its first word
-    static constexpr uint64_t kTurn = 4;
-    static constexpr uint64_t kRefreshEvery = 780, kRefresh = 12;
-    struct Burst {
-        bool write;
-        uint64_t address;
-        int left;
-        uint64_t begin;
-    };
-    std::vector<uint16_t> words;
-    int address_bits = 0;
-    std::deque<Burst> bursts;
-    uint64_t now = 0, next_refresh = kRefreshEvery, free_from = 0;
-
-    bool offered = false;  // a word that was read stays offered until it is taken
-
-public:
-    void resize(int bits) {
-        address_bits = bits;
-        words.assign(uint64_t(1) << bits, 0xa55a);
-    }
-
-    template <class Top>
-    void drive(Top& top) const {
-        const bool on =
-            offered || (!bursts.empty() && now >= bursts.front().begin && now >= free_from);
-        top.memory___05Fcommand___05Fready = bursts.size() < 1 + kCommands;
-        top.memory___05Fwrite___05Fready = on && bursts.front().write;
-        top.memory___05Fread___05Fvalid = on && !bursts.front().write;
-        if (on) top.memory___05Fread___05Fpayload = words[bursts.front().address];
-    }
-
-    template <class Top>
-    void step(Top& top) {
-        const bool writes = top.memory___05Fwrite___05Fready && top.memory___05Fwrite___05Fvalid;
-        const bool reads = top.memory___05Fread___05Fready && top.memory___05Fread___05Fvalid;
-        offered = top.memory___05Fread___05Fvalid && !reads;
-        if (top.memory___05Fcommand___05Fready && top.memory___05Fcommand___05Fvalid) {
-            const uint64_t command = top.memory___05Fcommand___05Fpayload;
-            bursts.push_back({bool(command & 1), command >> 1 & (words.size() - 1),
-                              int(command >> (1 + address_bits)), now + kLatency});
-        }
-        if (writes || reads) {
-            Burst& burst = bursts.front();
-            if (writes) words[burst.address] = top.memory___05Fwrite___05Fpayload;
-            ++burst.address;
-            if (--burst.left == 0) {
-                const bool turns = bursts.size() > 1 && bursts[1].write != burst.write;
-                if (turns) free_from = now + 1 + kTurn;
-                bursts.pop_front();
-            }
-        }
-        if (++now == next_refresh) {
-            next_refresh += kRefreshEvery;
-            free_from = now + kRefresh;
-        }
-    }
-};
-
 struct Board {
     VerilatedContext context;
     Vtop top{&context};
     uint64_t cycles = 0;
-    Memory memory;
+    SdramBeside<Vtop> sdram;
 #if VM_TRACE
     Trace trace;
     bool traced = false;  // in this cycle
@@ -109,28 +36,22 @@ struct Board {
 #endif
 
     // What `top` shows for the inputs that are set, before the edge that `step` makes.
-    void settle() { settle(top); }
-
-    void step() { step(top); }
-
-private:
-    template <class Top>
-    void settle(Top& top) {
-        if constexpr (HasMemory<Top>::value) memory.drive(top);
+    void settle() {
+        sdram.drive(top);
         top.clk = 0;
         top.eval();
         dump(2 * cycles);
     }
 
-    template <class Top>
-    void step(Top& top) {
-        if constexpr (HasMemory<Top>::value) memory.step(top);
+    void step() {
+        sdram.step(top);
         top.clk = 1;
         top.eval();
         dump(2 * cycles + 1);
         ++cycles;
     }
 
+private:
     // A cycle takes two units of the file's time: its clock is low in the first.
     void dump([[maybe_unused]] uint64_t time) {
 #if VM_TRACE
@@ -165,8 +86,24 @@ void board_trace(Board* board, int on) { board->traced = on; }
 
 void board_close(Board* board) { delete board; }
 
-// Gives it a memory beside the chip, of words of 2 bytes.
-void board_memory(Board* board, int address_bits) { board->memory.resize(address_bits); }
+// Gives its SDRAM a size; `retention` is how many cycles a row keeps its words.
+void board_memory(Board* board, int rows, uint64_t retention) {
+    board->sdram.chip.resize(rows, retention);
+}
+
+void board_break_memory(Board* board, int data_high, int address_low, uint64_t retention) {
+    board->sdram.chip.break_it(data_high, address_low, retention);
+}
+
+// Lets time pass in which nobody says anything.
+void board_wait(Board* board, uint64_t count) {
+    board->top.rx___05Fvalid = 0;
+    for (uint64_t n = 0; n < count; ++n) {
+        board->settle();
+        board->step();
+    }
+    board->settle();
+}
 
 uint64_t board_cycles(const Board* board) { return board->cycles; }
 

@@ -57,9 +57,16 @@ class VirtualBoard(SimulatedBoard):
             from weft_sim.memory_engine import MemoryEngine
 
             engine = MemoryEngine(config) if stand_in else None
-            return Core(config, engine=engine, watchdog_cycles=watchdog_cycles)
+            core = Core(config, engine=engine, watchdog_cycles=watchdog_cycles)
+            if not config.dram_bytes:
+                return core
+            from weft_sim.beside import Beside, controller_beside
+
+            return Beside(core, controller_beside(config))
 
         key = f"{fingerprint(config):016x} {config!r} {watchdog_cycles}"
+        if config.dram_bytes:
+            key += Path(__file__).with_name("beside.py").read_text()
         if stand_in and config.dram_bytes:
             raise ValueError(f"{config.name} has memory beside the chip, the stand-in has none")
         if stand_in:
@@ -67,7 +74,6 @@ class VirtualBoard(SimulatedBoard):
         more: dict[str, Any] = {
             "board_busy": (ctypes.c_int, []),
             "board_active": (ctypes.c_int, []),
-            "board_memory": (None, [ctypes.c_int]),
         }
         if waves is not None:
             more |= {
@@ -77,7 +83,7 @@ class VirtualBoard(SimulatedBoard):
         library = build_library(make, key, _HARNESS, progress, waves.suffix if waves else "")
         super().__init__(library, more)
         if config.dram_bytes:
-            self._call("board_memory", (config.dram_bytes // 2).bit_length() - 1)
+            self._size_memory(config)
         self._traced = False
         if waves is not None:
             self._call("board_trace_to", os.fsencode(waves))

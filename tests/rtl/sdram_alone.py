@@ -13,8 +13,8 @@ from amaranth.lib import io, wiring
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 from weft.bitstream.programs import find_program
 from weft_hw.boards import get_board
+from weft_hw.boards.sdram import sdram_of
 from weft_hw.boards.sdram_pads import SdramPads
-from weft_hw.memory.sdram.chips import CHIPS, slowest
 from weft_hw.memory.sdram.controller import SdramController
 from weft_hw.tech.ecp5.pll import Ecp5Pll, ecp5_pll_settings
 
@@ -31,10 +31,9 @@ class Alone(Elaboratable):
         settings = ecp5_pll_settings(BOARD.oscillator_hz, BOARD.clock_hz)
         m.submodules.pll = pll = Ecp5Pll(platform.request("clk25", 0, dir="-"), settings)
         m.d.comb += ClockSignal().eq(pll.clock)
-        m.submodules.sdram = sdram = SdramController(
-            slowest(CHIPS[name] for name in BOARD.sdram), settings.output_hz
-        )
-        m.submodules.pads = pads = SdramPads(platform.request("sdram", 0, dir="-"))
+        chip = sdram_of(BOARD)
+        m.submodules.sdram = sdram = SdramController(chip, settings.output_hz)
+        m.submodules.pads = pads = SdramPads(platform.request("sdram", 0, dir="-"), chip)
         wiring.connect(m, sdram.pins, pads.pins)
 
         noise = Signal(48, init=1)

@@ -178,3 +178,14 @@ def test_a_reset_in_mid_move_leaves_a_board_that_computes(board):
             put(board, 0, [encode_move(slow)])
             run(board, 0, 1)
             assert board.read(Region.ACTIVATION, 0, 512) == data
+
+
+def test_long_moves_use_what_the_pins_give(board):
+    """Words per cycle of a whole run, through the controller, with its rows and refreshes."""
+    units, moves = 512, 8
+    move = {"region": Region.ACTIVATION, "count": units, "rows": 1}
+    words = units * BESIDE.columns // 2 * moves
+    blocks = units * BESIDE.columns // 16
+    put(board, 0, [encode_move(move | {"block": 512 + n * blocks}) for n in range(moves)])
+    board.run(0, moves)
+    assert words / board.wait() >= 0.85

@@ -1,10 +1,11 @@
-"""``weft doctor``: what this machine has and lacks."""
+"""``weft doctor``: what this machine has and lacks, and whether a device is well."""
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
-from weft.cli.options import JsonOption
+from weft.cli.options import ConfigOption, JsonOption
 from weft.cli.output import print_json, print_table
 
 __all__ = ["register"]
@@ -15,8 +16,24 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(as_json: JsonOption = False):
-    """List what this machine has and lacks, and what installs the rest."""
+def doctor(
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            "-d",
+            metavar="D",
+            help="Test this device instead: its link, and the memory beside its chip, which loses "
+            "what it holds.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+):
+    """List what this machine has and lacks, and what installs the rest; or test a device."""
+    if device is not None:
+        _test(device, config, as_json)
+        return
     from weft.bitstream.machine_check import examine
 
     findings = examine()
@@ -31,3 +48,32 @@ def doctor(as_json: JsonOption = False):
             for f in findings
         ],
     )
+
+
+def _test(device: str, config: str | None, as_json: bool) -> None:
+    """Open a device, and try the memory beside the chip where it has one."""
+    from weft.configuration import get_config
+    from weft.driver.board import Board
+    from weft.driver.memory_test import check_memory
+    from weft.driver.transports import open_transport
+
+    built_for = get_config(config)
+    with Board(open_transport(device, built_for), built_for) as board:
+        if built_for.dram_bytes:
+            check_memory(board)
+        if as_json:
+            print_json(
+                {
+                    "device": device,
+                    "config": built_for.name,
+                    "clock_hz": board.clock_hz,
+                    "memory_bytes": built_for.dram_bytes,
+                }
+            )
+            return
+    memory = (
+        f"{built_for.dram_bytes:,} bytes of memory beside the chip pass their self-test"
+        if built_for.dram_bytes
+        else "there is no memory beside the chip"
+    )
+    print(f"{device} answers as {built_for.name}; {memory}")

@@ -6,7 +6,8 @@ from amaranth.hdl import Const, Module
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In
 
-from weft_hw.memory.sdram.controller import PINS
+from weft_hw.memory.sdram.chips import SdramChip
+from weft_hw.memory.sdram.controller import pins_of
 
 __all__ = ["SdramPads"]
 
@@ -18,17 +19,18 @@ class SdramPads(wiring.Component):
     ----------
     port
         The platform's resource, requested without direction.
+    chip : SdramChip
 
     Members
     -------
-    pins : In(PINS)
+    pins : In(pins_of(chip))
     """
 
     pins: Any
 
-    def __init__(self, port: Any):
+    def __init__(self, port: Any, chip: SdramChip):
         self._port = port
-        super().__init__({"pins": In(PINS)})
+        super().__init__({"pins": In(pins_of(chip))})
 
     def elaborate(self, platform):
         m = Module()

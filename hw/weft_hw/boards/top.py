@@ -7,9 +7,9 @@ from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 
 from weft_hw.boards.board import Board
+from weft_hw.boards.sdram import sdram_of
 from weft_hw.boards.sdram_pads import SdramPads
 from weft_hw.contract.config import get_config
-from weft_hw.memory.sdram.chips import CHIPS, slowest
 from weft_hw.memory.sdram.controller import SdramController
 from weft_hw.parts.delay import delay
 from weft_hw.system import System
@@ -112,8 +112,8 @@ class BoardTop(Elaboratable):
 
         The button does not reset it, which would end refreshes; it starts when the clock is there.
         """
-        chip = slowest(CHIPS[name] for name in self.board.sdram)
+        chip = sdram_of(self.board)
         controller = SdramController(chip, clock_hz(self.board))
-        m.submodules.sdram_pads = pads = SdramPads(port(("sdram", 0)))
+        m.submodules.sdram_pads = pads = SdramPads(port(("sdram", 0)), chip)
         wiring.connect(m, controller.pins, pads.pins)
         return ResetInserter(~locked)(controller)

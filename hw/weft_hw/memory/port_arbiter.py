@@ -46,7 +46,7 @@ class PortArbiter(wiring.Component):
         port, sides = self.port, self.sides
         command = Signal.like(port.command.p, reset_less=True)
         offered, owner, writes = Signal(), Signal(), Signal()
-        left = Signal(range(2 * BURST_WORDS + 1))  # words of the bursts that were taken
+        left = Signal(range(2 * BURST_WORDS + 1))  # words of the bursts that sides asked for
         none_left, few_left = Signal(init=1), Signal(init=1)  # the latter may come late
         aborts = Signal()
 
@@ -100,12 +100,14 @@ class PortArbiter(wiring.Component):
                 side.read.valid.eq(read.o.valid & mine),
                 side.read.p.eq(read.o.p),
             ]
-        # Each count is judged a cycle ahead, without an adder in front.
-        begins = port.command.valid & port.command.ready
+        # A burst counts from the cycle after it was taken, whenever the memory takes it. What is
+        # left is judged without an adder in front.
+        was_taken = Signal()
         m.d.sync += [
-            left.eq(left + Mux(begins, command.length, 0) - passes),
-            none_left.eq(~begins & (none_left | (passes & (left == 1)))),
-            few_left.eq(~begins & (left <= BURST_WORDS)),
+            was_taken.eq(takes.any()),
+            left.eq(left + Mux(was_taken, command.length, 0) - passes),
+            none_left.eq(~was_taken & (none_left | (passes & (left == 1)))),
+            few_left.eq(~was_taken & (left <= BURST_WORDS)),
         ]
 
         with m.If(self.reset):

@@ -64,6 +64,10 @@ class Transport(ABC):
         """Return the cycles simulated and the seconds that took; zeros for real boards."""
         return 0, 0.0
 
+    def pass_time(self, seconds: float):
+        """Say nothing for so many seconds, as :meth:`now` counts them."""
+        time.sleep(seconds)
+
     def now(self) -> float:
         """Return the seconds that deadlines are measured in."""
         return time.monotonic()

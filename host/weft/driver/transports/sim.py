@@ -103,6 +103,10 @@ class SimTransport(Transport):
         """Return the cycles simulated and the seconds that took."""
         return self.board.cycles, self.board.seconds
 
+    def pass_time(self, seconds: float):
+        """Advance the simulated clock."""
+        self.board.wait(int(seconds * self.hz))
+
     def now(self) -> float:
         """Return simulated seconds."""
         return self.board.cycles / self.hz

@@ -57,6 +57,8 @@ class SdramChip:
         Output data after the clock: valid from (tAC), valid until (tOH), high impedance from (tHZ).
     power_up : float
         From a stable clock to the first command.
+    refresh_all : float
+        In which every row is to be refreshed.
     """
 
     rows: int = 8192
@@ -74,12 +76,12 @@ class SdramChip:
     hold: float = 2.5
     float_: float = 6.0
     power_up: float = 200_000.0
+    refresh_all: float = 64_000_000.0
 
     # The same for all of them.
     write_cycles = 2
     mode_cycles = 2
     power_up_refreshes = 8
-    refresh_all = 64_000_000.0
 
     @property
     def memory_bytes(self) -> int:
@@ -125,7 +127,7 @@ class SdramChip:
 def slowest(chips: Iterable[SdramChip]) -> SdramChip:
     """Return a chip that demands whatever any of ``chips`` does: a board may carry any of them."""
     chips = list(chips)
-    least = {"rows", "columns", "hold"}
+    least = {"rows", "columns", "hold", "refresh_all"}
     return SdramChip(
         **{
             field.name: (min if field.name in least else max)(getattr(c, field.name) for c in chips)

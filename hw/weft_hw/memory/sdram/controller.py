@@ -13,24 +13,29 @@ from weft_hw.memory.sdram.chips import SdramChip
 from weft_hw.parts.delay import delay
 from weft_hw.parts.queue import Queue
 
-__all__ = ["PINS", "SdramController"]
+__all__ = ["SdramController", "pins_of"]
 
-PINS = wiring.Signature(
-    {
-        "ras": Out(1),
-        "cas": Out(1),
-        "we": Out(1),
-        "ba": Out(2),
-        "a": Out(13),
-        "dqm": Out(1),
-        "dq_o": Out(16),
-        "dq_oe": Out(1),
-        "dq_i": In(16),
-    }
-)
+_ADDRESS_PINS = 13
 _PRECHARGE_ALL = 1 << 10  # address bit that means all banks
 _PLACES = 16  # words that were read and wait to be taken
 _LEAST_RRD = 4  # cycles from one ACTIVE to the next, whatever the commands are
+
+
+def pins_of(chip: SdramChip) -> wiring.Signature:
+    """Return the pins of a chip, as the controller gives them to the pads' registers."""
+    return wiring.Signature(
+        {
+            "ras": Out(1),
+            "cas": Out(1),
+            "we": Out(1),
+            "ba": Out(2),
+            "a": Out(max(_ADDRESS_PINS, ceil_log2(chip.rows))),
+            "dqm": Out(1),
+            "dq_o": Out(16),
+            "dq_oe": Out(1),
+            "dq_i": In(16),
+        }
+    )
 
 
 class SdramController(wiring.Component):
@@ -55,7 +60,7 @@ class SdramController(wiring.Component):
     Members
     -------
     port : In(Port(chip.memory_bytes))
-    pins : Out(PINS), active high, to the pads' registers
+    pins : Out(pins_of(chip)), active high, to the pads' registers
 
     Raises
     ------
@@ -75,7 +80,7 @@ class SdramController(wiring.Component):
         # From the decision to read until the word can be seen here: a register here and one at the
         # pads, half a cycle there and, with the chip's answer, back, and the pads' other register.
         self.latency = 1 + 1 + self.cycles.cas + 1
-        super().__init__({"port": In(Port(chip.memory_bytes)), "pins": Out(PINS)})
+        super().__init__({"port": In(Port(chip.memory_bytes)), "pins": Out(pins_of(chip))})
 
     def elaborate(self, platform):
         m = Module()
