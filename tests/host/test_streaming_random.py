@@ -68,7 +68,7 @@ def test_random_network(graphs, config, seed):
 
 def test_a_wait_left_out_turns_red(graphs):
     """Each kind of wait, taken from a program, gives wrong values for some timing of the moves."""
-    b, outputs = random_branches(graphs, 1)
+    b, outputs = random_branches(graphs, 0)
     graph = b.build(*outputs)
     feeds, config = b.feeds(), smallest(graph, MORE)
     program = compile_graph(graph, config, shadows=True)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES
 
 from weft.compiler.ir import Buffer, Command, TooLarge
+from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
 from weft.compiler.streaming.tiles import (
     Span,
     channel_slice,
@@ -18,7 +20,12 @@ from weft.compiler.streaming.tiles import (
     writes,
 )
 
-__all__ = ["Piece", "Stripe", "Uses", "cut", "stripes_of", "tile_words"]
+if TYPE_CHECKING:
+    from weft.compiler.streaming.writer import Writer
+
+__all__ = ["Piece", "Single", "Stripe", "Uses", "stripes_of", "tile_words"]
+
+_SLICES = 4  # that share the weight memory
 
 
 @dataclass(eq=False)
@@ -42,12 +49,14 @@ class Stripe:
 
 @dataclass(eq=False)
 class Piece:
-    """One descriptor: ``command`` is a piece of command number ``whole``."""
+    """One descriptor: ``command`` is a piece of command number ``whole``.
+
+    Pieces of one ``scope`` follow each other and keep their constants on the chip.
+    """
 
     whole: int
     command: Command
-    stripe: Stripe
-    groups: tuple[int, int] = (0, 0)
+    scope: object = None
     finishes: bool = False
 
 
@@ -74,29 +83,100 @@ def tile_words(config: Config) -> int:
     return max(1, DRAM_BLOCK_BYTES // config.columns)
 
 
-def cut(
-    config: Config,
-    number: int,
-    command: Command,
-    resident: set[Buffer],
-    uses: Uses,
-    *,
-    room: int,
-    weight_words: int,
-    parameter_words: int,
-) -> list[Stripe]:
-    """Return the stripes of command ``number``, each of at most ``room`` words on the chip.
+class Single:
+    """One command in stripes, each perhaps in slices of output channels.
 
     Raises
     ------
     TooLarge
         If the smallest piece does not fit.
     """
-    again = command.target is not None and uses.writers[command.target[0]][0] < number
-    most = _height(config, command)
+
+    def __init__(
+        self,
+        config: Config,
+        number: int,
+        command: Command,
+        residents: set[Buffer],
+        uses: Uses,
+        arena: int,
+    ):
+        self.config, self.numbers, self._command = config, range(number, number + 1), command
+        self._residents, self._uses = residents, uses
+        again = command.target is not None and uses.writers[command.target[0]][0] < number
+        if len(command.entries) > config.window_count:
+            raise TooLarge(f"its window program has {len(command.entries)} entries")
+        for share in (2, 1):  # two stripes, so that one comes while the other is used
+            stripes = _tallest(config, command, residents, again, arena // share)
+            if stripes is not None:
+                break
+        else:
+            raise TooLarge(
+                f"one row of its input and output does not fit {arena} words on the chip"
+            )
+        self._stripes = stripes
+        self._width = max(stripe.words for stripe in stripes)
+        self._slots = min(len(stripes), arena // self._width) if self._width else 1
+        self.words = self._width * self._slots
+        self._slices = _slices(config, command, len(stripes))
+        self.pieces: list[Piece] = []
+        for stripe in stripes:
+            whole = stripe.pieces.pop()
+            for first, last in self._slices:
+                part = channel_slice(config, whole.command, first, last) if last else whole.command
+                scope = self if len(self._slices) == 1 else object()
+                stripe.pieces.append(Piece(number, part, scope))
+            self.pieces += stripe.pieces
+        self.pieces[-1].finishes = True
+
+    def write(self, writer: "Writer", base: int, shadowed: set[Buffer]) -> None:
+        """Write the command's pieces; their words on the chip begin at ``base``."""
+        target = self._command.target and self._command.target[0]
+        for number, stripe in enumerate(self._stripes):
+            place, loads, at = base + number % self._slots * self._width, list(stripe.loads), []
+            for buffer in self._command.reads:
+                if buffer in self._residents:
+                    at.append(buffer.base)
+                    continue
+                span = loads.pop(0)
+                writer.load(span, place)
+                at.append(place - span.start)
+                place += span.words
+            to = 0 if target is None else target.base
+            if stripe.store:
+                to = place - stripe.store.start
+                if stripe.keeps:
+                    writer.load(stripe.store, place)
+            for piece in stripe.pieces:
+                writer.run(piece, at, to)
+            if stripe.store:
+                writer.store(stripe.store, place)
+        complete = target is not None and self._uses.writers[target][-1] == self.numbers[0]
+        if complete and target in shadowed and target in self._residents:
+            writer.store(Span(target, 0, target.words), target.base)
+
+    def cost(self, whole: Sequence[int]) -> tuple[int, int]:
+        """Return about how many cycles layers and moves take; ``whole`` of each command."""
+        layers = whole[self.numbers[0]] + sum(
+            restart_cycles(self.config, piece.command) for piece in self.pieces[1:]
+        )
+        moves = words = 0
+        for stripe in self._stripes:
+            moves += len(stripe.loads) + (stripe.store is not None)
+            words += stripe.words + (stripe.store.words if stripe.store and stripe.keeps else 0)
+        constants = constant_bytes(self.config, [self._command])
+        if len(self._slices) > 1:
+            constants *= len(self._stripes)
+        return layers, move_cycles(self.config, moves, words, constants)
+
+
+def _tallest(
+    config: Config, command: Command, resident: set[Buffer], again: bool, room: int
+) -> list[Stripe] | None:
+    """Return the tallest stripes that take at most ``room`` words; None if there are none."""
     best: list[Stripe] | None = None
-    low, high = 1, most
-    while low <= high:  # the tallest stripes that fit
+    low, high = 1, _height(config, command)
+    while low <= high:
         middle = (low + high) // 2
         stripes = stripes_of(config, command, resident, again, middle)
         if stripes is None:  # a boundary lies in the padding: taller ones may do
@@ -105,15 +185,6 @@ def cut(
             best, low = stripes, middle + 1
         else:
             high = middle - 1
-    if best is None:
-        raise TooLarge(f"one row of its input and output does not fit {room} words on the chip")
-    for stripe in best:
-        for first, last in _slices(config, command, weight_words, parameter_words):
-            whole = stripe.pieces[0]
-            piece = channel_slice(config, whole.command, first, last) if last else whole.command
-            stripe.pieces.append(Piece(number, piece, stripe, (first, last)))
-        del stripe.pieces[0]
-    best[-1].pieces[-1].finishes = True
     return best
 
 
@@ -165,7 +236,7 @@ def stripes_of(
             )
             keeps, store = again or (ragged and step < _height(config, command)), blocks
         stripe = Stripe(loads, store, keeps)
-        stripe.pieces.append(Piece(-1, part, stripe))
+        stripe.pieces.append(Piece(-1, part))
         stripes.append(stripe)
     return stripes
 
@@ -175,15 +246,18 @@ def _whole_blocks(config: Config, span: Span) -> Span:
     return Span(span.buffer, span.start // unit * unit, -(-span.stop // unit) * unit)
 
 
-def _slices(
-    config: Config, command: Command, weight_words: int, parameter_words: int
-) -> list[tuple[int, int]]:
-    """Return ranges of groups whose weights and parameters fit; (0, 0) for what has none."""
+def _slices(config: Config, command: Command, stripes: int) -> list[tuple[int, int]]:
+    """Return ranges of groups whose weights and parameters fit; (0, 0) for what has none.
+
+    Where stripes need the same slices again and again, a slice is all of them if that is
+    possible. Else several slices share the memory: some come while one is used.
+    """
     if command.fields["kind"] != Kind.MAC:
         return [(0, 0)]
-    groups = command.fields["groups"]
-    each = min(weight_words // max(1, group_words(command)), parameter_words // config.beats)
-    if each < 1:
+    groups, words = command.fields["groups"], max(1, group_words(command))
+    most = min(config.weight_words // words, config.parameter_words // config.beats)
+    if most < 1:
         raise TooLarge(f"the weights of {config.columns} of its channels do not fit the chip")
+    each = most if most >= groups and stripes > 1 else max(1, most // _SLICES)
     count = -(-groups // each)
     return [(groups * n // count, groups * (n + 1) // count) for n in range(count)]

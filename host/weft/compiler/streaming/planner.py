@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
-from weft.compiler.ir import Buffer, Command, TooLarge
+from weft.compiler.ir import Buffer, Command
 from weft.compiler.streaming.constants import Constant
+from weft.compiler.streaming.dependencies import Dependencies
 from weft.compiler.streaming.dram import Dram
-from weft.compiler.streaming.items import Item
+from weft.compiler.streaming.grouping import Grouping, Planner
 from weft.compiler.streaming.listing import Listing
-from weft.compiler.streaming.pieces import Piece, Stripe, Uses, cut, stripes_of
-from weft.compiler.streaming.residents import choose_residents
+from weft.compiler.streaming.pieces import Piece
 from weft.compiler.streaming.ring import DescriptorRing
-from weft.errors import CapacityError
+from weft.compiler.streaming.writer import Writer, region_sizes
 
 __all__ = ["StreamedRun", "plan_run", "roomy"]
 
-_STRIPE_ROWS = 4  # rows of a stripe that residents leave room for
+# Buffers of up to this part of activation memory are taken to stay on the chip, while groups are
+# sought; the cycle model judges what comes of each.
+_SHARES = (8, 4, 3, 1 << 20)
+_WORTH_A_LIST = 1.3  # times the least cost, beyond which a grouping is not looked at further
 
 
 def roomy(config: Config) -> Config:
@@ -37,35 +40,22 @@ def roomy(config: Config) -> Config:
 class StreamedRun:
     """The pieces of one run, and where what they touch lies."""
 
+    grouping: Grouping
     pieces: list[Piece]
-    arenas: list[tuple[int, int]]
     constants: dict[Piece, list[Constant]]
-    residents: set[Buffer]
+    shadowed: set[Buffer]
+    dram: Dram
+    length: int = 0  # of its list, unless a ring adds to that
 
-    def items(
-        self, config: Config, dram: Dram, ring: DescriptorRing | None, shadows: bool
-    ) -> list[Item]:
-        """Return the list; with ``shadows`` it copies residents to DRAM, for a debugger."""
-        units = {Region.WEIGHT: config.columns, Region.PARAMETER: config.lanes, Region.WINDOW: 1}
-        return Listing(
-            config,
-            self.pieces,
-            dram.blocks,
-            self.constants,
-            self.arenas,
-            units,
-            _sizes(config),
-            ring,
-            self.residents if shadows else set(),
-        ).items
-
-
-def _sizes(config: Config) -> dict[Region, int]:
-    return {
-        Region.WEIGHT: config.weight_words,
-        Region.PARAMETER: config.parameter_words,
-        Region.WINDOW: config.window_count,
-    }
+    def listing(self, config: Config, ring: DescriptorRing | None = None) -> Listing:
+        """Return the list of layers and moves."""
+        dram = self.dram
+        self.grouping.place()
+        writer = Writer(config, self.pieces, self.constants, dram.place)
+        for group, base in zip(self.grouping.groups, self.grouping.bases, strict=True):
+            group.write(writer, base, self.shadowed)
+        sizes = region_sizes(config) | {Region.ACTIVATION: config.activation_words}
+        return Listing(config, writer.program, Dependencies(sizes, dram.used), ring)
 
 
 def plan_run(
@@ -78,70 +68,42 @@ def plan_run(
 ) -> StreamedRun:
     """Return the pieces of a run of ``commands``; ``fixed`` buffers lie in DRAM.
 
-    The last word of activation memory stays free.
+    The last word of activation memory stays free. With ``shadows`` every buffer is copied to DRAM,
+    for a debugger.
 
     Raises
     ------
     CapacityError
         If a piece of one row and one group of channels does not fit the chip.
     """
-    uses = Uses(commands)
-    fixed = fixed | {b for b in (*uses.readers, *uses.writers) if b.data is not None}
     room = replace(config, activation_words=config.activation_words - 1)
-    needed = [_needed(config, command) for command in commands]
-    residents, arenas = choose_residents(room, commands, fixed, uses, needed)
-    pieces = []
-    for number, command in enumerate(commands):
-        for stripe in _cut(config, number, command, residents, uses, arenas[number][1]):
-            pieces += stripe.pieces
-    for buffer in (*uses.writers, *uses.readers):
-        if shadows or buffer not in residents:
-            dram.place(buffer)
-    constants = {piece: dram.constants(piece.command) for piece in pieces}
-    return StreamedRun(pieces, [arenas[p.whole] for p in pieces], constants, residents)
-
-
-def _needed(config: Config, command: Command) -> dict[Buffer, int]:
-    """Return the words on the chip that stripes of each of its buffers take.
-
-    Two stripes of a few rows each, so that one comes while the other is used. Fewer where the
-    memory is too small for that.
-    """
-    height = command.fields.get("out_height", 1)
-    result: dict[Buffer, int] = {}
-    for rows, stripes in ((_STRIPE_ROWS, 2), (1, 2), (1, 1), (height, 1)):
-        parts = stripes_of(config, command, set(), False, min(rows, height))
-        if parts is None:
+    planner = Planner(room, commands, fixed | _constant(commands))
+    tried = [planner.grouping(room.activation_words // share) for share in _SHARES]
+    least = min(grouping.cycles for grouping in tried)
+    best, listing = None, None
+    for grouping in tried:
+        if grouping.cycles > _WORTH_A_LIST * least:
             continue
-        result = {}
-        for part in parts:
-            for span in (*part.loads, *((part.store,) if part.store else ())):
-                words = min(stripes, len(parts)) * span.words
-                result[span.buffer] = max(result.get(span.buffer, 0), words)
-        if sum(result.values()) < config.activation_words:
-            break
-    return result
+        trial = _run(config, grouping, Dram(config, dram), shadows, planner).listing(config)
+        if listing is None or trial.cycles < listing.cycles:
+            best, listing = grouping, trial
+    assert best is not None and listing is not None
+    for buffer in (*planner.uses.writers, *planner.uses.readers):
+        if buffer in fixed:
+            dram.place(buffer)
+    run = _run(config, best, dram, shadows, planner)
+    run.length = len(listing.items)
+    return run
 
 
-def _cut(
-    config: Config, number: int, command: Command, residents: set[Buffer], uses: Uses, arena: int
-) -> list[Stripe]:
-    weights, parameters = config.weight_words, config.parameter_words
-    if len(command.entries) > config.window_count:
-        raise CapacityError(f"its window program has {len(command.entries)} entries")
-    error: TooLarge | None = None
-    for share in (2, 1):
-        try:
-            return cut(
-                config,
-                number,
-                command,
-                residents,
-                uses,
-                room=arena // share,
-                weight_words=weights // share,
-                parameter_words=parameters // share,
-            )
-        except TooLarge as tried:
-            error = tried
-    raise CapacityError(str(error))
+def _run(
+    config: Config, grouping: Grouping, dram: Dram, shadows: bool, planner: Planner
+) -> StreamedRun:
+    pieces = [piece for group in grouping.groups for piece in group.pieces]
+    constants = {piece: dram.constants(piece.command) for piece in pieces}
+    shadowed = set(planner.uses.writers) if shadows else set()
+    return StreamedRun(grouping, pieces, constants, shadowed, dram)
+
+
+def _constant(commands: Sequence[Command]) -> set[Buffer]:
+    return {b for command in commands for b in command.reads if b.data is not None}

@@ -12,9 +12,9 @@ from weft.compiler.planning.schedule import make_schedule
 from weft.compiler.report import completed, describe_layers
 from weft.compiler.streaming.dram import Dram
 from weft.compiler.streaming.items import Item
+from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
 from weft.compiler.streaming.ring import CHUNKS, DescriptorRing
-from weft.compiler.timing.timeline import Timeline
 from weft.graph import Graph
 from weft.program import DescriptorInfo, Image, Program, RunStep, StreamPlan, TensorPlace
 
@@ -40,7 +40,8 @@ def compile_streamed(
         fixed |= _shared(lowering, steps)
         commands = lowering.commands[step.first : step.first + step.count]
         runs.append(plan_run(config, commands, fixed, dram, shadows=shadows))
-    lists, counters = _lists(config, dram, runs, shadows)
+    listings, counters = _lists(config, dram, runs)
+    lists = [listing.items for listing in listings]
     firsts = [sum(map(len, lists[:n])) for n in range(len(lists))]
     descriptors = _descriptor_images(config, dram, lists)
     images = dram.images(graph.name) + descriptors
@@ -62,7 +63,7 @@ def compile_streamed(
             moved[step.first] if isinstance(step, RunStep) else step for step in schedule.steps
         ),
         places=names,
-        descriptors=_describe(model, lowering, steps, lists),
+        descriptors=_describe(model, lowering, steps, listings),
         layers=describe_layers(model, lowering, host, _numbers(lists)),
         usage=_usage(config, dram),
         stream=StreamPlan(note="layers stream from DRAM"),
@@ -83,24 +84,23 @@ def _shared(lowering: Lowering, steps: list[RunStep]) -> set[Buffer]:
 
 
 def _lists(
-    config: Config, dram: Dram, runs: list[StreamedRun], shadows: bool
-) -> tuple[list[list[Item]], list[int | None]]:
+    config: Config, dram: Dram, runs: list[StreamedRun]
+) -> tuple[list[Listing], list[int | None]]:
     """Return the list of each run: one after the other in memory, or rings.
 
     Beside it the block of DRAM where a ring's counters are saved, None where there is no ring.
     """
-    lists = [run.items(config, dram, None, shadows) for run in runs]
-    if sum(map(len, lists)) <= config.descriptor_count:
-        return lists, [None] * len(lists)
+    if sum(run.length for run in runs) <= config.descriptor_count:
+        return [run.listing(config) for run in runs], [None] * len(runs)
+    lists: list[Listing] = []
     blocks: list[int | None] = []
     scratch, chunk = config.activation_words - 1, config.descriptor_count // CHUNKS
-    for number, run in enumerate(runs):
+    for run in runs:
         # The ring's own moves are a part of each chunk, so this is more than enough.
-        chunks = 4 * (len(lists[number]) // chunk + CHUNKS)
+        chunks = 4 * (run.length // chunk + CHUNKS)
         counters = dram.take(DRAM_BLOCK_BYTES + chunks * chunk * 32) + 1
         blocks.append(counters)
-        ring = DescriptorRing(config, counters, scratch)
-        lists[number] = run.items(config, dram, ring, shadows)
+        lists.append(run.listing(config, DescriptorRing(config, counters, scratch)))
     return lists, blocks
 
 
@@ -126,11 +126,11 @@ def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> l
 
 
 def _describe(
-    model: Graph, lowering: Lowering, steps: list[RunStep], lists: list[list[Item]]
+    model: Graph, lowering: Lowering, steps: list[RunStep], lists: list[Listing]
 ) -> tuple[DescriptorInfo, ...]:
     nodes, complete, infos = lowering.graph.nodes, completed(model, lowering), []
-    for step, items in zip(steps, lists, strict=True):
-        for item, cycles in zip(items, _cycles(lowering.config, items), strict=True):
+    for step, listing in zip(steps, lists, strict=True):
+        for item, cycles in zip(listing.items, listing.item_cycles, strict=True):
             piece = item.piece
             if piece is None:
                 operator = "WAIT" if item.is_layer else "MOVE"
@@ -150,25 +150,23 @@ def _describe(
     return tuple(infos)
 
 
-def _cycles(config: Config, items: list[Item]) -> list[int]:
-    """Return the cycles of each layer of a list as its counters have them, 0 for moves."""
-    timeline, cycles = Timeline(config), []
-    for item in items:
-        before = timeline.ends[-1]
-        if item.is_layer:
-            cycles.append(timeline.layer(item.command, item.fields["moves"]) - before)
-        else:
-            timeline.move(item.fields)
-            cycles.append(0)
-    return cycles
-
-
 def _numbers(lists: list[list[Item]]) -> dict[int, list[int]]:
-    """Return the numbers of each node's descriptors."""
+    """Return the numbers of each node's descriptors; what only waits is part of the next one's."""
     numbers: dict[int, list[int]] = {}
-    for number, item in enumerate(item for items in lists for item in items):
-        if item.piece is not None:
-            numbers.setdefault(item.piece.command.node, []).append(number)
+    first = 0
+    for items in lists:
+        node, waiting = -1, list[int]()
+        for number, item in enumerate(items, first):
+            if not item.is_layer:
+                continue
+            waiting.append(number)
+            if item.piece is not None:
+                node = item.piece.command.node
+                numbers.setdefault(node, []).extend(waiting)
+                waiting = []
+        if waiting and node >= 0:
+            numbers[node] += waiting
+        first += len(items)
     return numbers
 
 

@@ -19,9 +19,10 @@ _REFRESH_EVERY, _REFRESH = 780, 12
 _QUEUE = 2  # from a move's being handed over to the mover's taking it
 _SET_UP = 8  # from there to its begin, unless it waits for layers
 _LAYERS = 3  # from the end of a layer to the begin of a move that waits for it
-_LOAD = 26  # of a load, from its begin to its end, besides a word per cycle
-_STORE = 26  # likewise of a store
-_READ_UNIT = 6  # cycles between two units that are read from the memories on the chip
+_LOAD = 18  # of a load, from its begin to its end, besides a word per cycle
+_STORE = 8  # likewise of a store
+_READ_UNIT = 5  # cycles between two units that are read from the memories on the chip
+_READ_ACTIVATION = 6  # likewise from activation memory
 _WRITE_UNIT = 2  # likewise of units that are written
 _ROW = 3  # a row's burst follows the one before
 
@@ -85,7 +86,8 @@ class MoveClock:
         blocks = -(-count * size // DRAM_BLOCK_BYTES)
         words = max(blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES, _ROW)
         unit = size / MEMORY_WORD_BYTES
-        words = max(words, count * (_READ_UNIT if store else _WRITE_UNIT))
+        each = _READ_ACTIVATION if region is Region.ACTIVATION else _READ_UNIT
+        words = max(words, count * (each if store else _WRITE_UNIT))
         cycles = rows * words
         # Refresh takes its part.
         cycles += cycles * _REFRESH // (_REFRESH_EVERY - _REFRESH)

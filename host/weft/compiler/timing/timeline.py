@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind
+from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind, Wait
 
 from weft.compiler.ir import Command
 from weft.compiler.timing.mac_cycles import OUTPUT_LATENCY, MacTimes, mac_times
@@ -20,6 +20,24 @@ _TABLE = 5  # from the last read of a table to its end
 _OPERANDS = 6 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
 _COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
 _QUEUED_MOVES = 4  # that may wait in the mover's queue
+_FILLED_BY_THEN = 4096
+_GEOMETRY = (
+    "wait",
+    "row_words",
+    "fill_rows",
+    "row_bits",
+    "out_height",
+    "out_width",
+    "groups",
+    "stride_y",
+    "pad_top",
+    "span",
+    "keep",
+    "depthwise",
+    "last_beats",
+)
+_KNOWN: dict[tuple, MacTimes] = {}
+_MOST_KNOWN = 4096
 
 
 class Timeline:
@@ -55,7 +73,7 @@ class Timeline:
         self._fetched = begin + _DESCRIPTOR
         kind = command.fields["kind"]
         if kind == Kind.MAC:
-            times = mac_times(config, command, begin=begin, join=join, written=self._written)
+            times = self._mac(command, begin, join)
         else:
             last = _table(config) if kind == Kind.TABLE else _elementwise(config, command)
             times = MacTimes(last_start=join - 1, end=join + last)
@@ -64,6 +82,36 @@ class Timeline:
         self._mover.busy(Ports.of(config, command, join, times.end))
         ends.append(times.end)
         return times.end
+
+    def _mac(self, command: Command, begin: int, join: int) -> MacTimes:
+        """Return the times of a MAC layer; those of equal ones are known."""
+        if command.fields.get("wait") == Wait.ROW:
+            return mac_times(self.config, command, begin=begin, join=join, written=self._written)
+        # A layer that begins early fills the line buffers, and does nothing else until then.
+        ahead = min(join - begin, _FILLED_BY_THEN)
+        f = command.fields
+        key = (
+            self.config,
+            ahead,
+            self._written is None,
+            (command.source[0].base + command.source[1]) % self.config.fill_words,
+            tuple(f.get(name) for name in _GEOMETRY),
+            tuple((entry.columns, entry.channels, len(entry.taps)) for entry in command.entries),
+        )
+        known = _KNOWN.get(key)
+        if known is None:
+            if len(_KNOWN) > _MOST_KNOWN:
+                _KNOWN.clear()
+            known = _KNOWN[key] = mac_times(
+                self.config, command, begin=0, join=ahead, written=self._written and []
+            )
+        shift = join - ahead
+        return MacTimes(
+            known.last_start + shift,
+            known.end + shift,
+            known.busy,
+            [row + shift for row in known.rows_written],
+        )
 
     def move(self, fields: Mapping[str, int]) -> int:
         """Add a move; return when it is done."""

@@ -1,0 +1,47 @@
+"""What a way to cut commands costs, as far as that is known before addresses are."""
+
+from collections.abc import Iterable
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.memory_map import PARAMETER_BYTES
+
+from weft.compiler.ir import Command
+from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
+
+__all__ = ["constant_bytes", "joint", "move_cycles", "restart_cycles"]
+
+_MOVE = 60  # of a move, besides its words
+_REFRESH = 1.02
+_RESTART = 70  # of another piece of a command: the array runs empty
+_OVERLAP = 0.15  # of the shorter of layers and moves, what does not overlap with the longer
+
+
+def constant_bytes(config: Config, commands: Iterable[Command]) -> int:
+    """Return the bytes of weights, parameters and window programs."""
+    total = 0
+    for command in commands:
+        total += 0 if command.weights is None else command.weights.size
+        if command.parameters is not None:
+            total += len(command.parameters) * config.lanes * PARAMETER_BYTES
+        total += 4 * len(command.entries)
+    return total
+
+
+def move_cycles(config: Config, moves: int, words: int, constants: int) -> int:
+    """Return the cycles of ``moves`` moves of ``words`` activations and ``constants`` bytes."""
+    total = words * config.columns + constants
+    return int(moves * _MOVE + total / MEMORY_WORD_BYTES * _REFRESH)
+
+
+def restart_cycles(config: Config, command: Command) -> int:
+    """Return the cycles that another piece of a command costs."""
+    f = command.fields
+    if f["kind"] != Kind.MAC:
+        return _RESTART
+    return _RESTART + min(f["span"], f["fill_rows"]) * f["row_words"] // config.fill_words
+
+
+def joint(layers: int, moves: int) -> int:
+    """Return the cycles of layers and moves side by side."""
+    return int(max(layers, moves) + _OVERLAP * min(layers, moves))

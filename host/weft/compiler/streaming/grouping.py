@@ -1,0 +1,219 @@
+"""Which commands go depth-first together, and which buffers stay on the chip between groups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weft_hw.contract.config import Config
+
+from weft.compiler.ir import Buffer, Command, TooLarge
+from weft.compiler.planning.place import Lifetime, place_buffers
+from weft.compiler.streaming.costs import joint
+from weft.compiler.streaming.fused import Fused, fuse
+from weft.compiler.streaming.pieces import Single, Uses
+from weft.compiler.streaming.rows import motion, row_words
+from weft.compiler.timing.cycles import predict_cycles
+from weft.errors import CapacityError
+
+__all__ = ["Grouping", "Planner"]
+
+Group = Single | Fused
+
+_LONGEST = 14  # commands in a group
+
+
+@dataclass(eq=False)
+class Grouping:
+    """Groups in order, the first word that each may use, and the buffers that stay on the chip."""
+
+    groups: list[Group]
+    bases: list[int]
+    residents: dict[Buffer, int]  # to their addresses
+    cycles: int  # about
+
+    def place(self) -> None:
+        """Give the residents their addresses."""
+        for buffer, base in self.residents.items():
+            buffer.base = base
+
+
+class Planner:
+    """Finds groupings of a run's commands.
+
+    Parameters
+    ----------
+    config : Config
+        Whose activation memory groups and residents share.
+    commands : sequence of Command
+    fixed : set of Buffer
+        Those that lie in DRAM in any case.
+    """
+
+    def __init__(self, config: Config, commands: Sequence[Command], fixed: set[Buffer]):
+        self.config, self.commands, self.fixed = config, commands, fixed
+        self.uses = Uses(commands)
+        self._rows = row_words(config, commands)
+        self._motions = [motion(config, command, self._rows) for command in commands]
+        self._whole = predict_cycles(config, commands)
+        buffers = dict.fromkeys((*self.uses.writers, *self.uses.readers))
+        self._movable = [b for b in buffers if b not in fixed]
+
+    def grouping(self, largest: int) -> Grouping:
+        """Return the best grouping if buffers of up to ``largest`` words stay on the chip.
+
+        Which do is decided when the groups are known: what costs more than it saves does not.
+
+        Raises
+        ------
+        CapacityError
+            If a piece of one row and one group of channels does not fit the chip.
+        """
+        assumed = {b for b in self._movable if b.words <= largest}
+        parts = self._divide(assumed)
+        return self._settle(parts)
+
+    def _arena(self, numbers: range, residents: set[Buffer]) -> int:
+        held = 0
+        for buffer in residents:
+            life = self.uses.life(buffer)
+            if life.start < numbers.stop and numbers.start < life.stop:
+                held += buffer.words
+        return self.config.activation_words - held
+
+    def _make(self, numbers: range, residents: set[Buffer], arena: int) -> Group | None:
+        if len(numbers) > 1:
+            return fuse(
+                self.config,
+                numbers,
+                self.commands,
+                residents,
+                self.uses,
+                self._rows,
+                self._motions,
+                self.fixed,
+                arena,
+            )
+        number = numbers.start
+        try:
+            return Single(self.config, number, self.commands[number], residents, self.uses, arena)
+        except TooLarge:
+            return None
+
+    def _cost(self, group: Group) -> int:
+        return joint(*group.cost(self._whole))
+
+    def _divide(self, assumed: set[Buffer]) -> list[range]:
+        """Return the cheapest way to cut the commands into groups."""
+        count = len(self.commands)
+        best: list[tuple[int, int]] = [(0, 0)] + [(1 << 60, 0)] * count  # cost, last group's start
+        for start in range(count):
+            for stop in range(start + 1, min(count, start + _LONGEST) + 1):
+                numbers = range(start, stop)
+                arena = self._arena(numbers, assumed)
+                group = self._make(numbers, assumed, arena) if arena > 0 else None
+                if group is None and stop == start + 1:
+                    group = self._make(numbers, set(), self.config.activation_words)
+                if group is None and stop > start + 2:
+                    break
+                if group is None:
+                    continue
+                cost = best[start][0] + self._cost(group)
+                if cost < best[stop][0]:
+                    best[stop] = cost, start
+        parts, stop = [], count
+        while stop:
+            start = best[stop][1]
+            parts.append(range(start, stop))
+            stop = start
+        return parts[::-1]
+
+    def _settle(self, parts: Sequence[range]) -> Grouping:
+        """Return groups of ``parts``, with what pays to keep on the chip between them."""
+        residents: set[Buffer] = set()
+        groups = [self._make(p, residents, self.config.activation_words) for p in parts]
+        parts = list(parts)
+        for number in reversed(range(len(parts))):
+            if groups[number] is None:  # only together with residents that were assumed
+                part = parts[number]
+                parts[number : number + 1] = [range(n, n + 1) for n in part]
+                groups[number : number + 1] = [self._single(n) for n in part]
+        settled = [group for group in groups if group is not None]
+        lives = {b: self._life(b, parts) for b in self._movable}
+        inner = {b for b, life in lives.items() if len(life) == 1 and len(parts[life[0]]) > 1}
+        for buffer in sorted(lives, key=lambda b: (b.words * len(lives[b]), b.name)):
+            life = lives[buffer]
+            if buffer in inner or buffer.words > self.config.activation_words:
+                continue
+            more = residents | {buffer}
+            tried = [self._make(parts[g], more, self._room(more, lives, g)) for g in life]
+            if any(group is None for group in tried):
+                continue
+            if sum(self._cost(g) for g in tried if g) < sum(self._cost(settled[g]) for g in life):
+                residents = more
+                for g, group in zip(life, tried, strict=True):
+                    assert group is not None
+                    settled[g] = group
+        return self._place(parts, settled, residents, lives)
+
+    def _single(self, number: int) -> Group:
+        try:
+            return Single(
+                self.config,
+                number,
+                self.commands[number],
+                set(),
+                self.uses,
+                self.config.activation_words,
+            )
+        except TooLarge as error:
+            raise CapacityError(str(error)) from None
+
+    def _life(self, buffer: Buffer, parts: Sequence[range]) -> range:
+        life = self.uses.life(buffer)
+        touched = [n for n, p in enumerate(parts) if life.start < p.stop and p.start < life.stop]
+        return range(touched[0], touched[-1] + 1)
+
+    def _room(self, residents: set[Buffer], lives: dict[Buffer, range], group: int) -> int:
+        held = sum(b.words for b in residents if group in lives[b])
+        return self.config.activation_words - held
+
+    def _place(
+        self,
+        parts: Sequence[range],
+        groups: list[Group],
+        residents: set[Buffer],
+        lives: dict[Buffer, range],
+    ) -> Grouping:
+        """Give residents places; those that lie in the way of a group go to DRAM after all."""
+        while True:
+            held = [Lifetime(b, lives[b].start, lives[b].stop - 1) for b in residents]
+            held.sort(key=lambda life: (life.first, life.buffer.name))
+            place_buffers(self.config, (), held)
+            tops = [0] * len(parts)
+            for life in held:
+                for n in range(life.first, life.last + 1):
+                    tops[n] = max(tops[n], life.buffer.base + life.buffer.words)
+            short: list[int] = []
+            for n, group in enumerate(groups):
+                if tops[n] + group.words > self.config.activation_words:
+                    made = self._make(parts[n], residents, self.config.activation_words - tops[n])
+                    if made is None:
+                        short.append(n)
+                    else:
+                        groups[n] = made
+            if not short:
+                break
+            worst = max(
+                (b for b in residents if short[0] in lives[b]), key=lambda b: (b.words, b.name)
+            )
+            residents = residents - {worst}
+            for n in lives[worst]:
+                made = self._make(parts[n], residents, self._room(residents, lives, n))
+                assert made is not None  # it had less room before
+                groups[n] = made
+        cycles = sum(self._cost(group) for group in groups)
+        # Groups use the lower and the upper end in turn, so that the next one need not wait.
+        bases = [
+            tops[n] if n % 2 == 0 else self.config.activation_words - group.words
+            for n, group in enumerate(groups)
+        ]
+        return Grouping(groups, bases, {b: b.base for b in residents}, cycles)

@@ -1,0 +1,87 @@
+"""How the commands of a group move over the rows of their feature maps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+
+from weft.compiler.ir import Buffer, Command
+from weft.compiler.streaming.tiles import row_stripe, word_range
+
+__all__ = ["Motion", "motion", "row_words"]
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Output row ``y`` reads input rows from ``y * stride - top`` on, ``span`` of them.
+
+    Of input rows, those before ``last`` exist; counted from the buffer's first.
+    """
+
+    command: Command
+    height: int
+    stride: int
+    top: int
+    span: int
+    last: int
+    unit: int  # words of a row; 0 for a MAC command, which is cut by rows itself
+
+    def begin(self, done: int) -> int:
+        """Return the first input row that is needed once ``done`` output rows are."""
+        return done * self.stride - self.top
+
+    def end(self, rows: int) -> int:
+        """Return how many input rows the first ``rows`` output rows need."""
+        return min(self.last, (rows - 1) * self.stride - self.top + self.span)
+
+    def part(self, config: Config, first: int, last: int) -> Command | None:
+        """Return what computes output rows ``first`` to ``last - 1``; None if there is no such."""
+        if self.unit:
+            return word_range(config, self.command, first * self.unit, last * self.unit)
+        return row_stripe(self.command, first, last)
+
+
+def row_words(config: Config, commands: Sequence[Command]) -> dict[Buffer, int]:
+    """Return the words of a row of each buffer; 0 where commands disagree."""
+    known: dict[Buffer, int] = {}
+
+    def note(buffer: Buffer, words: int) -> None:
+        if known.setdefault(buffer, words) != words:
+            known[buffer] = 0
+
+    for command in commands:
+        if command.fields["kind"] == Kind.MAC:
+            note(command.source[0], command.fields["row_words"])
+            if command.target is not None:
+                row = command.fields["out_row"]
+                note(command.target[0], row // config.beats if row % config.beats == 0 else 0)
+    # Element-wise commands hand on what they know, in either direction.
+    elementwise = [c for c in commands if c.fields["kind"] == Kind.ELEMENTWISE]
+    for command in (*elementwise, *reversed(elementwise)):
+        buffers = [*command.reads, *((command.target[0],) if command.target else ())]
+        for words in [known[b] for b in buffers if b in known]:
+            for buffer in buffers:
+                note(buffer, words)
+    return known
+
+
+def motion(config: Config, command: Command, rows: Mapping[Buffer, int]) -> Motion | None:
+    """Return how a command moves; None if it cannot be cut into rows of its buffers."""
+    f, target = command.fields, command.target
+    if target is None or target[1] or not rows.get(target[0]):
+        return None
+    if f["kind"] == Kind.MAC:
+        (source, offset), unit = command.source, f["row_words"]
+        if not command.notes.get("whole_rows") or rows.get(source) != unit or offset % unit:
+            return None
+        skipped = offset // unit
+        top = f["pad_top"] - skipped
+        return Motion(
+            command, f["out_height"], f["stride_y"], top, f["span"], f["in_height"] + skipped, 0
+        )
+    unit, count = rows[target[0]], f["word_count"]
+    operands = [o for o in (command.source, command.other) if o is not None]
+    if count % unit or any(offset or rows.get(b) != unit for b, offset in operands):
+        return None
+    return Motion(command, count // unit, 1, 0, 1, count // unit, unit)

@@ -1,0 +1,64 @@
+"""A program in plain order: what a piece needs comes before it, what it leaves goes after it.
+
+The order in which moves really go is found later: it keeps whatever this order implies.
+"""
+
+from dataclasses import dataclass, field
+
+from weft_hw.contract.memory_map import Region
+
+from weft.compiler.streaming.pieces import Piece
+
+__all__ = ["Layer", "Touch", "Transfer"]
+
+
+@dataclass(frozen=True)
+class Touch:
+    """Addresses of a memory on the chip that a layer reads or writes."""
+
+    region: Region
+    first: int
+    count: int
+    writes: bool = False
+
+
+@dataclass(eq=False)
+class Layer:
+    """A piece at its addresses."""
+
+    piece: Piece
+    fields: dict[str, int]
+    touches: list[Touch]
+
+    @property
+    def read(self) -> list[tuple[int, int]]:
+        """Words of activation memory that it reads: first, and one behind the last."""
+        return [(t.first, t.first + t.count) for t in self._activations(False)]
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """Words of activation memory that it writes; (0, 0) for a table."""
+        return next(((t.first, t.first + t.count) for t in self._activations(True)), (0, 0))
+
+    def _activations(self, writes: bool) -> list[Touch]:
+        return [t for t in self.touches if t.region is Region.ACTIVATION and t.writes == writes]
+
+
+@dataclass(eq=False)
+class Transfer:
+    """A move of ``count`` units between ``unit`` of a region and ``block`` of DRAM.
+
+    ``touch`` gives the same place on the chip in addresses; ``blocks`` are those whose contents
+    change in a run, 0 where they are constant.
+    """
+
+    fields: dict[str, int]
+    touch: Touch
+    blocks: int
+    after: set["Transfer"] = field(default_factory=set)  # moves that come before it
+    layers: int = 0  # layers of this program that are done before it begins
+
+    @property
+    def store(self) -> bool:
+        """Whether it copies to DRAM."""
+        return bool(self.fields["store"])

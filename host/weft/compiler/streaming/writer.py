@@ -1,0 +1,186 @@
+"""Writes a program in plain order: pieces at their addresses, and moves that serve them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+
+from weft.compiler.ir import Buffer
+from weft.compiler.streaming.constants import Constant
+from weft.compiler.streaming.pieces import Piece
+from weft.compiler.streaming.serial import Layer, Touch, Transfer
+from weft.compiler.streaming.tiles import Span, reads, writes
+
+__all__ = ["Writer", "region_sizes"]
+
+# Longer loads of constants are cut: something more urgent may come up meanwhile.
+_CONSTANT_BYTES = 4096
+
+
+def region_sizes(config: Config) -> dict[Region, int]:
+    """Return how many addresses the memories on the chip have that constants go to."""
+    return {
+        Region.WEIGHT: config.weight_words,
+        Region.PARAMETER: config.parameter_words,
+        Region.WINDOW: config.window_count,
+    }
+
+
+class Writer:
+    """Makes ``program`` of what it is told, in that order.
+
+    Parameters
+    ----------
+    config : Config
+    pieces : sequence of Piece
+        Those that will be written, in order.
+    constants : mapping
+        What each of them needs besides activations.
+    place : callable
+        Gives the first block in DRAM of a buffer, which lies there from then on.
+    """
+
+    _BASES: ClassVar = {
+        Region.WEIGHT: "weight_base",
+        Region.PARAMETER: "parameter_base",
+        Region.WINDOW: "window_base",
+    }
+
+    def __init__(
+        self,
+        config: Config,
+        pieces: Sequence[Piece],
+        constants: Mapping[Piece, Sequence[Constant]],
+        place: Callable[[Buffer], int],
+    ):
+        self.config = config
+        self.program: list[Layer | Transfer] = []
+        self._constants, self._place = constants, place
+        self._units = {Region.WEIGHT: config.columns, Region.PARAMETER: config.lanes}
+        self._unit_bytes = {r: m.unit_bytes for r, m in memory_map(config).items()}
+        self._sizes = region_sizes(config)
+        self._next = dict.fromkeys(self._sizes, 0)  # where each ring goes on
+        self._scope: object = None
+        self._places: dict[Constant, int] = {}
+        self._loaded: set[Constant] = set()
+        # Pieces of one scope share their constants and keep them.
+        self._shared: dict[int, dict[Constant, None]] = {}
+        for piece in pieces:
+            shared = self._shared.setdefault(id(piece.scope), {})
+            shared.update(dict.fromkeys(constants[piece]))
+
+    def load(self, span: Span, base: int) -> None:
+        """Load words of a buffer to activation memory from ``base`` on."""
+        self._words(span, base, store=False)
+
+    def store(self, span: Span, base: int) -> None:
+        """Store words of a buffer from activation memory from ``base`` on."""
+        self._words(span, base, store=True)
+
+    def _words(self, span: Span, base: int, *, store: bool) -> None:
+        block = self._place(span.buffer)
+        block += span.start * self.config.columns // DRAM_BLOCK_BYTES
+        changes = span.buffer.data is None
+        self._move(Region.ACTIVATION, base, span.words, 1, block, store=store, changes=changes)
+
+    def _move(
+        self,
+        region: Region,
+        base: int,
+        count: int,
+        unit: int,
+        block: int,
+        *,
+        store: bool = False,
+        changes: bool = False,
+    ) -> None:
+        units = count * unit
+        fields = {
+            "store": int(store),
+            "region": int(region),
+            "unit": base * unit,
+            "count": units,
+            "rows": 1,
+            "block": block,
+        }
+        blocks = -(-units * self._unit_bytes[region] // DRAM_BLOCK_BYTES) if changes else 0
+        self.program.append(Transfer(fields, Touch(region, base, count, not store), blocks))
+
+    def run(self, piece: Piece, at: Sequence[int], to: int) -> None:
+        """Run a piece.
+
+        Parameters
+        ----------
+        piece : Piece
+        at : sequence of int
+            For each of its operands the address of word 0 of that buffer.
+        to : int
+            Address of word 0 of the buffer that it writes.
+        """
+        command = piece.command
+        fields = command.fields | {"window_count": len(command.entries)}
+        touches: list[Touch] = []
+        operands = [("in_base", command.source), ("other_base", command.other)]
+        spans = reads(self.config, command)
+        given = [(name, operand[1]) for name, operand in operands if operand is not None]
+        for (name, offset), span, base in zip(given, spans, at, strict=True):
+            fields[name] = base + offset
+            touches.append(Touch(Region.ACTIVATION, base + span.start, span.words))
+        span = writes(self.config, command)
+        if span is not None and command.target is not None:
+            fields["out_base"] = to * self.config.beats + command.target[1]
+            touches.append(Touch(Region.ACTIVATION, to + span.start, span.words, True))
+        if piece.scope is not self._scope:
+            self._enter(piece.scope)
+        for constant in self._constants[piece]:
+            base, unit = self._places[constant], self._units.get(constant.region, 1)
+            if constant not in self._loaded:
+                self._loaded.add(constant)
+                self._load_constant(constant, base, unit)
+            fields[self._BASES[constant.region]] = base
+            touches.append(Touch(constant.region, base, constant.units // unit))
+        self.program.append(Layer(piece, fields, touches))
+
+    def _enter(self, scope: object) -> None:
+        """Give a scope's constants their places, each region behind those of the scope before."""
+        self._scope, self._places, self._loaded = scope, {}, set()
+        for region, size in self._sizes.items():
+            wanted = {
+                constant: constant.units // self._units.get(region, 1)
+                for constant in self._shared[id(scope)]
+                if constant.region is region
+            }
+            places = _round_a_ring(wanted, self._next[region], size)
+            if places is None:
+                places = _round_a_ring(wanted, 0, size)
+            if places is None:
+                raise RuntimeError("constants of pieces that belong together do not fit")
+            self._places |= places
+            for constant, base in places.items():
+                self._next[region] = base + wanted[constant]
+
+    def _load_constant(self, constant: Constant, base: int, unit: int) -> None:
+        # Parts begin on a block of DRAM and on an address of the memory on the chip.
+        region, count = constant.region, constant.units // unit
+        size = self._unit_bytes[region] * unit
+        most = max(DRAM_BLOCK_BYTES, _CONSTANT_BYTES // size // DRAM_BLOCK_BYTES * DRAM_BLOCK_BYTES)
+        for first in range(0, count, most):
+            block = constant.block + first * size // DRAM_BLOCK_BYTES
+            self._move(region, base + first, min(most, count - first), unit, block)
+
+
+def _round_a_ring(
+    wanted: Mapping[Constant, int], start: int, size: int
+) -> dict[Constant, int] | None:
+    """Return addresses from ``start`` on and then from 0 to there; None if that is too little."""
+    places: dict[Constant, int] = {}
+    at, end = start, size
+    for constant, count in wanted.items():
+        if at + count > end and end == size:
+            at, end = 0, start
+        if at + count > end:
+            return None
+        places[constant] = at
+        at += count
+    return places
