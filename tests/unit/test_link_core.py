@@ -127,7 +127,7 @@ def test_every_request(stalls, config):
     async def bench(host):
         status, body = await host.ask(Request.HELLO)
         assert status == Status.OK
-        assert body == little((2, 1), (fingerprint(config), 8), (256, 2), (4, 1), (7, 4), (999, 4))
+        assert body == little((3, 1), (fingerprint(config), 8), (256, 2), (4, 1), (7, 4), (999, 4))
         await host.reset()
         data = bytes(range(4, 16)) + b"\0\0\xff\0"
         assert await host.ask(Request.WRITE, place(Region.ACTIVATION, 508, 4) + data) == (0, b"")
@@ -147,6 +147,38 @@ def test_every_request(stalls, config):
     simulate(bench, config=config, stalls=stalls, clock_hz=7, watchdog_cycles=999)
 
 
+@STALLS
+def test_pixels_get_their_zeros_back(stalls):
+    """Of a unit of 4 bytes: 3 channels, 1 channel, and two pixels of 1 channel."""
+
+    async def bench(host):
+        await host.reset()
+        for channels, packing, data, whole in [
+            (3, 0, b"abcdef", b"abc\0def\0"),
+            (1, 0, b"ab", b"a\0\0\0b\0\0\0"),
+            (1, 1, b"abcd", b"a\0b\0c\0d\0"),
+            (2, 1, b"abcdefgh", b"abcdefgh"),
+            (1, 2, b"abcdefgh", b"abcdefgh"),
+            (4, 0, b"abcdefgh", b"abcdefgh"),
+        ]:
+            await host.ask(Request.WRITE, place(Region.ACTIVATION, 6, 4) + b"\xff" * 16)
+            body = place(Region.ACTIVATION, 7, 2) + bytes([channels, packing]) + data
+            assert await host.ask(Request.PIXELS, body) == (Status.OK, b"")
+            around = (Status.OK, b"\xff" * 4 + whole + b"\xff" * 4)
+            assert await host.ask(Request.READ, place(Region.ACTIVATION, 6, 4)) == around
+
+    simulate(bench, stalls=stalls)
+
+
+def test_a_compact_configuration_has_no_pixels():
+    async def bench(host):
+        await host.reset()
+        body = place(Region.ACTIVATION, 0, 1) + b"\1\0a"
+        assert await host.ask(Request.PIXELS, body) == (Status.TYPE, b"")
+
+    simulate(bench, config=COMPACT)
+
+
 @CONFIGS
 def test_refusals_change_nothing_and_stop_what_follows(config):
     async def bench(host):
@@ -154,6 +186,20 @@ def test_refusals_change_nothing_and_stop_what_follows(config):
         assert await host.ask(Request.STATUS, sequence=0) == (Status.SESSION, b"")
         await host.reset()
         await host.ask(write, place(activation, 0, 2) + b"unharmed")
+        pixels = [
+            (activation, 0, 0, b"", Status.RANGE),
+            (activation, 5, 0, b"12345", Status.RANGE),
+            (activation, 3, 1, b"123456", Status.RANGE),
+            (activation, 129, 1, b"12", Status.RANGE),
+            (activation, 1, 3, b"12345678", Status.RANGE),
+            (activation, 1, 4, b"1", Status.RANGE),
+            (activation, 3, 0, b"1234", Status.LENGTH),
+            (activation, 1, 1, b"1", Status.LENGTH),
+            (Region.WEIGHT, 1, 0, b"1", Status.RANGE),
+            (Region.COUNTER, 1, 0, b"1", Status.RANGE),
+        ]
+        if config.compact:
+            pixels = [(*case[:4], Status.TYPE) for case in pixels]
         refused = [
             (write, place(activation, 511, 2) + b"12345678", Status.RANGE),
             (write, place(activation, 0xFFFFFF, 1) + b"1234", Status.RANGE),
@@ -163,6 +209,10 @@ def test_refusals_change_nothing_and_stop_what_follows(config):
             (write, b"\0\0\0", Status.LENGTH),
             (write, place(Region.COUNTER, 0, 1) + b"1234", Status.RANGE),
             (write, place(200, 0, 1) + b"1234", Status.RANGE),
+            *(
+                (Request.PIXELS, place(region, 0, 1) + bytes([channels, packing]) + data, status)
+                for region, channels, packing, data, status in pixels
+            ),
             (read, place(Region.WEIGHT, 0, 1), Status.RANGE),
             (read, place(activation, 512, 1), Status.RANGE),
             *((read, place(activation, 0, (1 << bit) + 1), Status.RANGE) for bit in range(9, 16)),

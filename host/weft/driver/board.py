@@ -14,7 +14,7 @@ from weft_hw.contract.packet import REPLY_FIELDS, Request
 from weft.driver.call import Call, ReplyLost
 from weft.driver.frames import LinkStatistics
 from weft.driver.link import Link
-from weft.driver.pieces import Block, Pieces, Place
+from weft.driver.pieces import Block, Piece, Pieces, Place
 from weft.driver.transports.base import Transport
 from weft.errors import DeviceMismatch, LinkError
 
@@ -280,10 +280,12 @@ class Board:
         self._run = (self._run + 1) % (1 << 16)
         return self._link.submit(Request.RUN, {"first": first, "count": count, "run": self._run})
 
-    def _submit_write(self, block: Block) -> Call:
-        units = len(block.data) // self._pieces.unit_bytes(block.region)
-        fields = self._fields(block.region, block.address, units)
-        return self._link.submit(Request.WRITE, fields, block.data)
+    def _submit_write(self, piece: Piece) -> Call:
+        fields = self._fields(piece.region, piece.address, piece.units)
+        if not piece.channels:
+            return self._link.submit(Request.WRITE, fields, piece.data)
+        fields |= {"channels": piece.channels, "packing": piece.packing}
+        return self._link.submit(Request.PIXELS, fields, piece.data)
 
     def _submit_read(self, place: Place) -> Call:
         return self._link.submit(Request.READ, self._fields(*place))

@@ -93,7 +93,7 @@ class Link:
     @property
     def payload_bytes(self) -> int:
         """Data bytes per request, so that two requests fit the board's buffer."""
-        overhead = OVERHEAD_BYTES + field_bytes(REQUEST_FIELDS[Request.WRITE])
+        overhead = OVERHEAD_BYTES + field_bytes(REQUEST_FIELDS[Request.PIXELS])
         return min(MAX_PAYLOAD_BYTES, self.buffer_bytes // 2 - overhead)
 
     def submit(

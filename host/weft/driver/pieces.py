@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Memory, Region, memory_map
+from weft_hw.contract.packet import PIXEL_REGIONS
 
-__all__ = ["Block", "Pieces", "Place"]
+__all__ = ["Block", "Piece", "Pieces", "Place"]
 
 
 class Block(NamedTuple):
@@ -15,6 +18,20 @@ class Block(NamedTuple):
     region: Region
     address: int
     data: bytes
+
+
+class Piece(NamedTuple):
+    """What one request writes: whole units, or the first ``channels`` bytes of each pixel.
+
+    ``packing`` is log2 of the pixels in a unit. ``channels`` is 0 where all bytes are sent.
+    """
+
+    region: Region
+    address: int
+    units: int
+    data: bytes
+    channels: int = 0
+    packing: int = 0
 
 
 class Place(NamedTuple):
@@ -33,6 +50,7 @@ class Pieces:
 
     def __init__(self, config: Config):
         self._memories, self._name = memory_map(config), config.name
+        self._pixel_regions = () if config.compact else PIXEL_REGIONS
         self._descriptors, self._rounds = config.descriptor_count, config.dram_bytes > 0
 
     def unit_bytes(self, region: Region) -> int:
@@ -44,8 +62,11 @@ class Pieces:
             raise ValueError(f"{self._name} has no memory {region.name}")
         return self._memories[region]
 
-    def of_block(self, block: Block, payload: int) -> Iterable[Block]:
-        """Yield the parts of ``block``, each of whole units and at most ``payload`` bytes."""
+    def of_block(self, block: Block, payload: int) -> Iterable[Piece]:
+        """Yield the parts of ``block``, each of whole units and at most ``payload`` bytes.
+
+        Bytes that are 0 at the end of every pixel are left out; the board puts them back.
+        """
         size = self.unit_bytes(block.region)
         if len(block.data) % size:
             raise ValueError(
@@ -54,9 +75,16 @@ class Pieces:
         memory = self._check(block.region, block.address, len(block.data) // size)
         if not memory.writable:
             raise ValueError(f"{block.region.name} cannot be written")
-        step = payload // size * size
-        for at in range(0, len(block.data), step):
-            yield Block(block.region, block.address + at // size, block.data[at : at + step])
+        units = np.frombuffer(block.data, np.uint8).reshape(-1, size)
+        channels, packing = 0, 0
+        if block.region in self._pixel_regions:
+            channels, packing = _used_channels(units)
+        sent = channels << packing or size  # bytes of a unit
+        step = payload // sent
+        for at in range(0, len(units), step):
+            part = units[at : at + step]
+            data = part.reshape(-1, size >> packing)[:, : channels or None].tobytes()
+            yield Piece(block.region, block.address + at, len(part), data, channels, packing)
 
     def of_place(self, place: Place, payload: int) -> list[Place]:
         """Return the parts of ``place``, each of at most ``payload`` bytes."""
@@ -93,3 +121,20 @@ class Pieces:
                 f"{address + count - 1}"
             )
         return memory
+
+
+def _used_channels(units: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the (channels, packing) with which the fewest bytes of ``units`` are sent.
+
+    (0, 0) where nothing is saved.
+    """
+    size = units.shape[1]
+    used = np.any(units, axis=0)
+    best, least = (0, 0), size
+    for packing in (0, 1, 2):
+        if size >> packing:
+            pixel = used.reshape(1 << packing, -1).any(axis=0)
+            channels = int(np.flatnonzero(pixel)[-1]) + 1 if pixel.any() else 1
+            if channels << packing < least:
+                best, least = (channels, packing), channels << packing
+    return best

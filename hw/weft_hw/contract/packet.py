@@ -10,12 +10,14 @@ import zlib
 from enum import IntEnum
 
 from weft_hw.contract.fields import Field
+from weft_hw.contract.memory_map import Region
 
 __all__ = [
     "CRC_BYTES",
     "HEADER_BYTES",
     "MAX_PAYLOAD_BYTES",
     "OVERHEAD_BYTES",
+    "PIXEL_REGIONS",
     "PROTOCOL_VERSION",
     "REPLY",
     "REPLY_FIELDS",
@@ -29,7 +31,7 @@ __all__ = [
     "seal_frame",
 ]
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 HEADER_BYTES = 2
 STATUS_BYTES = 1
 CRC_BYTES = 4
@@ -49,6 +51,7 @@ class Request(IntEnum):
     RUN = 6
     WAIT = 7
     LABEL = 8
+    PIXELS = 9
 
 
 class Status(IntEnum):
@@ -79,6 +82,9 @@ _PLACE = (
     Field("count", 16, "units, at least 1"),
 )
 
+# Whose units PIXELS may write: feature maps lie there.
+PIXEL_REGIONS = (Region.ACTIVATION, Region.DRAM)
+
 REQUEST_FIELDS: dict[Request, tuple[Field, ...]] = {
     Request.HELLO: (),
     Request.RESET: (Field("session", 32, "any number; the reply returns it"),),
@@ -92,6 +98,11 @@ REQUEST_FIELDS: dict[Request, tuple[Field, ...]] = {
     ),
     Request.WAIT: (),
     Request.LABEL: (Field("label", 32, "checksum of the program now resident"),),
+    Request.PIXELS: (
+        *_PLACE,
+        Field("channels", 8, "bytes of each pixel that come, at least 1; the others are 0"),
+        Field("packing", 8, "log2 of the pixels in a unit, at most 2"),
+    ),
 }
 
 # Fields of the reply whose status is OK. That of SEQUENCE is the one field `expected` (8 bits),
@@ -123,6 +134,7 @@ REPLY_FIELDS: dict[Request, tuple[Field, ...]] = {
         Field("cycles", 32, "its cycles"),
     ),
     Request.LABEL: (),
+    Request.PIXELS: (),
 }
 
 

@@ -8,6 +8,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import max_unit_bytes, memory_map
 from weft_hw.contract.packet import (
     HEADER_BYTES,
+    PIXEL_REGIONS,
     REQUEST_FIELDS,
     Request,
     Status,
@@ -15,9 +16,11 @@ from weft_hw.contract.packet import (
 )
 from weft_hw.parts.fields import layout_of
 
-__all__ = ["FIELD_BYTES", "Header", "RequestCheck"]
+__all__ = ["FIELD_BYTES", "WRITE_BYTES", "Header", "RequestCheck"]
 
-FIELD_BYTES = max(field_bytes(fields) for fields in REQUEST_FIELDS.values())
+# PIXELS has the longest fields; all others end with the last of a WRITE at the latest.
+FIELD_BYTES = field_bytes(REQUEST_FIELDS[Request.PIXELS])
+WRITE_BYTES = field_bytes(REQUEST_FIELDS[Request.WRITE])
 
 
 class Header(data.StructLayout):
@@ -37,9 +40,10 @@ class Header(data.StructLayout):
 class RequestCheck(wiring.Component):
     """Judge a request: the first rule that it breaks gives its status.
 
-    ``WRITE`` must bring ``count * unit_bytes`` bytes of data, every other request none; the product
-    is summed bit by bit, from the top, so a verdict takes 3 cycles and one for each bit of
-    ``unit_bytes``.
+    ``WRITE`` must bring ``count * unit_bytes`` bytes of data, ``PIXELS`` those of its channels,
+    every other request none. The product is summed bit by bit, from the top, so a verdict takes 3
+    cycles and one for each bit of ``unit_bytes``; that of ``PIXELS`` takes one more. A compact
+    configuration knows no ``PIXELS``.
 
     Parameters
     ----------
@@ -92,6 +96,7 @@ class RequestCheck(wiring.Component):
         # Facts about the region, registered: they are wide multiplexers.
         unit_bits = max(memory.units for memory in memory_map(self.config).values()).bit_length()
         units, allowed = Signal(unit_bits), Signal()
+        data_bytes, fits = self._data_bytes(m)
         with m.Switch(place.region):
             for region, memory in memory_map(self.config).items():
                 with m.Case(region):
@@ -101,6 +106,7 @@ class RequestCheck(wiring.Component):
                         allowed.eq(
                             ((kind == Request.WRITE) & memory.writable)
                             | ((kind == Request.READ) & memory.readable)
+                            | ((kind == Request.PIXELS) & (region in PIXEL_REGIONS) & fits)
                         ),
                     ]
             with m.Default():
@@ -124,14 +130,16 @@ class RequestCheck(wiring.Component):
         ]
         with m.Switch(kind):
             for request, table in REQUEST_FIELDS.items():
+                if request == Request.PIXELS and self.config.compact:
+                    continue
                 with m.Case(request):
                     size = HEADER_BYTES + field_bytes(table)
                     m.d.sync += [known.eq(1), exact.eq(self.length == size)]
-                    if request in (Request.WRITE, Request.READ):
+                    if request in (Request.WRITE, Request.READ, Request.PIXELS):
                         m.d.sync += in_range.eq(
                             allowed & (place.count != 0) & ~far & ~many & (end <= units)
                         )
-                    if request == Request.WRITE:
+                    if request in (Request.WRITE, Request.PIXELS):
                         m.d.sync += exact.eq(
                             (self.length >= size)
                             & (~allowed | (~many & (self.data_bytes == needed)))
@@ -159,11 +167,15 @@ class RequestCheck(wiring.Component):
                 m.d.sync += [needed.eq(0), bit.eq(top)]
                 with m.If(self.start):
                     m.next = "MULTIPLY"
+                    with m.If(kind == Request.PIXELS):
+                        m.next = "SIZE"
+            with m.State("SIZE"):
+                m.next = "MULTIPLY"
             with m.State("MULTIPLY"):
                 double = needed << 1
                 m.d.sync += [
                     bit.eq(bit - 1),
-                    needed.eq(Mux(self.unit_bytes.bit_select(bit, 1), double + count, double)),
+                    needed.eq(Mux(data_bytes.bit_select(bit, 1), double + count, double)),
                 ]
                 with m.If(bit == 0):
                     m.next = "JUDGE"
@@ -173,6 +185,20 @@ class RequestCheck(wiring.Component):
                 m.d.comb += self.done.eq(1)
                 m.next = "LOOK-UP"
         return m
+
+    def _data_bytes(self, m):
+        """Return the bytes that come for each unit, and whether a unit has room for its pixels."""
+        if self.config.compact:
+            return self.unit_bytes, Signal()
+        pixels = self.header.fields.PIXELS
+        data_bytes, fits = Signal.like(self.unit_bytes), Signal()
+        sent = Signal(len(pixels.channels) + 2)
+        m.d.comb += sent.eq(pixels.channels << pixels.packing[:2])
+        m.d.sync += [
+            data_bytes.eq(Mux(self.header.kind == Request.PIXELS, sent, self.unit_bytes)),
+            fits.eq((pixels.channels != 0) & (pixels.packing <= 2) & (sent <= self.unit_bytes)),
+        ]
+        return data_bytes, fits
 
     def _runs(self, m, run):
         """Return whether there are such descriptors, a cycle late.

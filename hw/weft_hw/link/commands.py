@@ -1,6 +1,6 @@
 """The command processor: one queued request after the other, checked, carried out, answered."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
@@ -19,8 +19,9 @@ from weft_hw.contract.packet import (
     field_bytes,
 )
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
-from weft_hw.link.checks import FIELD_BYTES, Header, RequestCheck
+from weft_hw.link.checks import FIELD_BYTES, WRITE_BYTES, Header, RequestCheck
 from weft_hw.link.cobs import Framed
+from weft_hw.link.pixels import PixelPadder
 from weft_hw.link.reply import choose_byte
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
 from weft_hw.parts.delay import delay
@@ -125,6 +126,7 @@ class Commands(wiring.Component):
         m.submodules.check = check = RequestCheck(self.config)
         m.submodules.writer = writer = UnitWriter(self.config)
         m.submodules.reader = reader = UnitReader(self.config)
+        incoming = writer.i  # takes what a WRITE or PIXELS brings
         wiring.connect(m, writer.o, wiring.flipped(self.write))
         wiring.connect(m, reader.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.data), reader.data)
@@ -132,11 +134,26 @@ class Commands(wiring.Component):
         header, status, status_byte = Signal(Header()), Signal(Status), Signal(8)
         m.d.comb += status_byte.eq(status)
         index = Signal(range(HEADER_BYTES + FIELD_BYTES + 1))  # bytes of the header that came
+        end_of_header = Signal.like(index)
+        m.d.sync += end_of_header.eq(
+            HEADER_BYTES + Mux(header.kind == Request.PIXELS, FIELD_BYTES, WRITE_BYTES)
+        )
         length = Signal(self.lengths.payload.shape())
         left, more = Signal.like(length), Signal()  # bytes of the request still queued; some are
         is_open, expected, run = Signal(), Signal(8), Signal(16)
         label = Signal(32, reset_less=True)  # memories outlive a reset, and so does their label
 
+        if not self.config.compact:
+            pixels = header.fields.PIXELS
+            m.submodules.padder = padder = PixelPadder(max_unit_bytes(self.config))
+            wiring.connect(m, padder.o, writer.i)
+            incoming = padder.i
+            m.d.comb += padder.active.eq(writer.active)
+            is_pixels = header.kind == Request.PIXELS
+            m.d.sync += [
+                padder.channels.eq(Mux(is_pixels, pixels.channels, 0)),
+                padder.size.eq(check.unit_bytes >> pixels.packing[:2]),
+            ]
         place = header.fields.WRITE
         touches_program = Signal()
         transfer = Signal(Transfer(self.config))
@@ -152,7 +169,7 @@ class Commands(wiring.Component):
             transfer.unit_bytes.eq(check.unit_bytes),
             writer.transfer.eq(transfer),
             reader.transfer.eq(transfer),
-            writer.i.payload.eq(self.bytes.payload),
+            incoming.payload.eq(self.bytes.payload),
             self.start.payload.first.eq(header.fields.RUN.first),
             self.start.payload.count.eq(header.fields.RUN.count),
         ]
@@ -242,7 +259,7 @@ class Commands(wiring.Component):
                     ]
                     m.next = "HEADER"
             with m.State("HEADER"):
-                with m.If(~more | (index == HEADER_BYTES + FIELD_BYTES)):
+                with m.If(~more | (index == end_of_header)):
                     m.d.comb += check.start.eq(1)
                     m.next = "CHECK"
                 with m.Else():
@@ -260,7 +277,7 @@ class Commands(wiring.Component):
                     with m.If(header.kind != Request.HELLO):
                         m.d.sync += expected.eq(expected + 1)
                     with m.Switch(header.kind):
-                        with m.Case(Request.WRITE):
+                        with m.Case(Request.WRITE, Request.PIXELS):
                             m.next = "WRITE"
                         with m.Case(Request.RUN):
                             m.next = "START"
@@ -271,8 +288,8 @@ class Commands(wiring.Component):
             with m.State("WRITE"):
                 m.d.comb += [
                     writer.active.eq(1),
-                    writer.i.valid.eq(self.bytes.valid & more),
-                    self.bytes.ready.eq(writer.i.ready & more),
+                    incoming.valid.eq(self.bytes.valid & more),
+                    self.bytes.ready.eq(incoming.ready & more),
                 ]
                 with m.If(writer.done):
                     m.next = "COMPOSE"

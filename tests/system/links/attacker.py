@@ -45,6 +45,17 @@ class Attacker:
                 right = count * size if count * size < 900 else rng.randrange(900)
                 right += rng.choice((0, 0, 0, 0, 0, 0, 0, -1, 1))
                 body += rng.choice((rng.randbytes, bytes))(max(0, right))
+        elif kind == Request.PIXELS:
+            region, address, count = self.place()
+            region = Region.ACTIVATION if rng.random() < 0.8 else region
+            sent, packing = rng.choice(((1, 0), (2, 0), (3, 0), (4, 0), (1, 1), (2, 1), (1, 2)))
+            if rng.random() < 0.2:
+                sent, packing = rng.choice((0, 1, 3, 5, 128, 255)), rng.choice((0, 1, 2, 3, 4, 128))
+            right = sent << packing if packing <= 2 else 1
+            right = count * right if count * right < 900 else rng.randrange(900)
+            right += rng.choice((0, 0, 0, 0, 0, 0, 0, -1, 1))
+            body = little((region, 1), (address, 3), (count, 2), (sent, 1), (packing, 1))
+            body += rng.randbytes(max(0, right))
         elif kind == Request.RUN:
             body = little(
                 (rng.choice((0, 1, 14, 16, 255, 256, 4096)), 2),

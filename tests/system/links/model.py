@@ -49,18 +49,31 @@ class Model:
                 return Status.SESSION, b""
             if sequence != self.expected:
                 return Status.SEQUENCE, bytes([self.expected])
-        sizes = {Request.WRITE: 6, Request.READ: 6, Request.RUN: 6, Request.LABEL: 4}
+        sizes = {
+            Request.WRITE: 6,
+            Request.PIXELS: 8,
+            Request.READ: 6,
+            Request.RUN: 6,
+            Request.LABEL: 4,
+        }
         if kind == Request.RESET or len(body) < sizes.get(kind, 0):
             return Status.LENGTH, b""
-        if kind != Request.WRITE and len(body) != sizes.get(kind, 0):
+        if kind not in (Request.WRITE, Request.PIXELS) and len(body) != sizes.get(kind, 0):
             return Status.LENGTH, b""
         region, first, count, memory = 0, 0, 0, NOWHERE
-        if kind in (Request.WRITE, Request.READ):
+        pixel, sent = 0, 0  # bytes of a pixel, and those of them that come
+        if kind in (Request.WRITE, Request.READ, Request.PIXELS):
             region, first, count = (int.from_bytes(body[a:b], "little") for a, b in FIELDS)
             memory = MEMORIES.get(region, NOWHERE)
-            allowed = memory.writable if kind == Request.WRITE else memory.readable
+            allowed = memory.readable if kind == Request.READ else memory.writable
             if kind == Request.WRITE and allowed and len(body) - 6 != count * memory.unit_bytes:
                 return Status.LENGTH, b""
+            if kind == Request.PIXELS:
+                sent, packing = body[6:8]
+                pixel = memory.unit_bytes // 2**packing
+                allowed = region == Region.ACTIVATION and packing <= 2 and 1 <= sent <= pixel
+                if allowed and len(body) - 8 != count * 2**packing * sent:
+                    return Status.LENGTH, b""
             if not allowed or count == 0 or first + count > memory.units:
                 return Status.RANGE, b""
         if kind == Request.RUN:
@@ -72,7 +85,7 @@ class Model:
         match kind:
             case Request.HELLO:
                 return Status.OK, little(
-                    (2, 1), (fingerprint(TINY), 8), (4096, 2), (16, 1), (0, 4), (1 << 27, 4)
+                    (3, 1), (fingerprint(TINY), 8), (4096, 2), (16, 1), (0, 4), (1 << 27, 4)
                 )
             case Request.STATUS:
                 return Status.OK, little(
@@ -85,6 +98,10 @@ class Model:
                 )
             case Request.WRITE:
                 self.write(region, first, body[6:], memory.unit_bytes)
+            case Request.PIXELS:
+                pixels = (body[at : at + sent] for at in range(8, len(body), sent))
+                whole = b"".join(bytes(part).ljust(pixel, b"\0") for part in pixels)
+                self.write(region, first, whole, memory.unit_bytes)
             case Request.READ:
                 return Status.OK, self.read(region, first, count)
             case Request.RUN:
