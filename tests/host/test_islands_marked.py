@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import weft
-from networks.island import SHAPE, Island, written
+from networks.island import SHAPE, Island, runtime, written
 from weft.cli import main
 from weft.runtime import reading
 
@@ -85,3 +85,17 @@ def test_against_reports_them_apart(residual, monkeypatch, capsys):
         found, text, _ = command(["run", str(residual), "--against", "runtime"], capsys)
         assert found == code and "differs from a runtime in 1 of 90 values" in text
         assert ("a float island lies before it" in text) == (code == 0)
+
+
+def test_a_program_remembers_the_order_of_float_sums(tmp_path):
+    net = Island(20, shape=(1, 16, 6, 5))
+    net.node("AveragePool", [net.x], "p", kernel_shape=[2, 2])
+    net.node("Identity", ["p"], "again")
+    outputs = [net.quantized("p", 0.04, 1), net.quantized("again", 0.05, 1)]
+    path = written(net, tmp_path, *outputs)
+    weft.compile(path, config="tiny").save(tmp_path / "m.weft")
+    with weft.InferenceSession(tmp_path / "m.weft") as session:
+        assert "sequence" in [node.attributes.get("real") for node in session.graph.nodes]
+        values = session.run(None, {"x": net.feed})
+    for got, there in zip(values, runtime(net, *outputs), strict=True):
+        np.testing.assert_array_equal(got, there)

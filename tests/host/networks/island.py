@@ -6,7 +6,7 @@ import numpy as np
 
 from networks.onnx_net import Net
 
-__all__ = ["SCALE", "SHAPE", "Island", "exactly", "runtime", "step", "written"]
+__all__ = ["SCALE", "SHAPE", "ZERO", "Island", "exactly", "runtime", "step", "written"]
 
 SHAPE = (1, 3, 6, 5)
 SCALE, ZERO = 0.0371, -7

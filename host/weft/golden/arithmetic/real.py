@@ -90,6 +90,7 @@ REAL_FUNCTIONS: Mapping[str, Function] = {
     "PRelu": lambda p, x, slope: np.where(x >= 0, x, slope * x),
     "Pow": lambda p, x, y: np.power(x, y),
     "Reciprocal": lambda p, x: 1 / x,
+    "Round": lambda p, x: np.rint(x),
     "Relu": lambda p, x: np.maximum(x, 0),
     "Selu": _selu,
     "Sigmoid": lambda p, x: _sigmoid(x),

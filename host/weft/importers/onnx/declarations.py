@@ -81,6 +81,8 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Add"): _onnx("7 13 14"),
     ("", "ArgMax"): _onnx("1 11 12 13", "axis keepdims select_last_index"),
     ("", "AveragePool"): _onnx("7 10 11 19 22", f"{_WINDOW} count_include_pad dilations"),
+    # The momentum counts in training alone.
+    ("", "BatchNormalization"): _onnx("7 9 14 15", "epsilon momentum"),
     ("", "Cast"): _onnx("9 13 19 21 23 24 25", "to"),
     ("", "Ceil"): _onnx("6 13"),
     ("", "Celu"): _onnx("12", "alpha"),

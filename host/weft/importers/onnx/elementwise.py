@@ -43,7 +43,8 @@ def fully_connected(
     """
     real = step is None
     x = _activation(take(operands, 0), operator, real=real)
-    weights, quantization = weights_of(take(operands, 1), operator, real=real)
+    axis = 0 if attributes.get("transB", 0) else 1
+    weights, quantization = weights_of(take(operands, 1), operator, axis=axis, real=real)
     if weights.ndim != 2:
         raise ModelError(f"the weights of {operator} must be a quantised constant matrix")
     if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0:

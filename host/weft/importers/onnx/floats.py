@@ -9,6 +9,7 @@ from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import moves as onnx_moves
 from weft.importers.onnx import pad as onnx_pad
 from weft.importers.onnx import windows as onnx_windows
+from weft.importers.onnx.affine import by_channel, folded, normalisation
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.functions import FUNCTIONS
@@ -34,7 +35,7 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["PENDING", "finish", "fused", "real", "settled"]
+__all__ = ["PENDING", "finish", "fused", "joined", "normalised", "pending_of", "real"]
 
 UNARY = {
     "Sigmoid": "LOGISTIC",
@@ -79,19 +80,56 @@ def fused(
     return replace(pending, activation=kind)
 
 
-def settled(
-    builder: Builder, operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
-) -> tuple[Value | None, ...]:
-    """Return the operands of a float operator, computed in real numbers where nothing else will do.
+def pending_of(
+    builder: Builder,
+    operator: str,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+) -> Pending:
+    """Return a float operator, its operands in real numbers where nothing else will do.
 
     What only moves numbers can wait for the next QuantizeLinear, and so can a function of one
     tensor.
     """
+    pending = Pending(operator, name, attributes, operands)
     if operator in (*onnx_moves.MOVES, "Concat"):
-        return operands
-    if operator in FUNCTIONS and is_function(Pending(operator, "", attributes, operands)):
-        return operands
-    return tuple(real(builder, x, x.name) if isinstance(x, Pending) else x for x in operands)
+        return pending
+    if operator in FUNCTIONS and is_function(pending):
+        return pending
+    if (layer := by_channel(pending)) is not None:
+        return layer
+    reals = (real(builder, x, x.name) if isinstance(x, Pending) else x for x in operands)
+    return replace(pending, operands=tuple(reals))
+
+
+def normalised(
+    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...]
+) -> Pending:
+    """Return BatchNormalization of what is no layer with weights."""
+    affine, value = normalisation(attributes, operands), take(operands, 0)
+    if isinstance(value, Pending):
+        value = real(builder, value, value.name)
+    if not isinstance(value, Activation) or value.shape[1:2] != affine.factor.shape:
+        raise ModelError("the parameters of BatchNormalization do not fit its input")
+    column = (-1, *(1,) * (len(value.shape) - 2))
+    factor, offset = (Constant(x.reshape(column)) for x in (affine.factor, affine.offset))
+    product = pending_of(builder, "Mul", f"{name}/Mul", Attributes(), (value, factor))
+    return pending_of(builder, "Add", name, Attributes(), (product, offset))
+
+
+def joined(
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    output: str,
+) -> Activation | None:
+    """Return Concat of tensors that are quantised alike; None where they are not."""
+    steps = {x.step if isinstance(x, Activation) else None for x in operands}
+    if len(steps) != 1 or (step := steps.pop()) is None:
+        return None
+    return onnx_elementwise.concatenation(builder, name, attributes, operands, step, output)
 
 
 def real(builder: Builder, pending: Pending, output: str) -> Activation:
@@ -136,6 +174,8 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
                 for i, x in enumerate(operands)
             ),
         )
+    if pending.affine is not None and (layer := folded(pending)) is not None:
+        pending = replace(layer, shared=True)
     # The runtime's float Softmax is another one than its table of exponentials.
     if needs_reals(pending) or (pending.operator == "Softmax" and left_in_float(pending, step)):
         value = real(builder, pending, f"{output}/real")

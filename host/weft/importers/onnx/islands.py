@@ -23,6 +23,7 @@ from weft.importers.onnx.values import (
     real_of,
     take,
 )
+from weft.importers.onnx.windows import has_scales_along
 
 __all__ = [
     "BINARY",
@@ -48,7 +49,9 @@ def needs_reals(pending: Pending) -> bool:
     ):
         return True
     if pending.operator in LINEAR:
-        return not isinstance(take(pending.operands, 1), QuantizedConstant)
+        weights, axis = take(pending.operands, 1), int(pending.operator != "Conv")
+        axis -= pending.attributes.get("transB", 0)
+        return not isinstance(weights, QuantizedConstant) or not has_scales_along(weights, axis)
     if pending.operator in BINARY and all(map(_is_tensor, pending.operands)):
         return False
     if pending.activation != "NONE":
@@ -115,8 +118,8 @@ def bare_layers(builder: Builder) -> list[Pending]:
     Those with weights count; where there are no weights at all, every operator does.
     """
     weights = [builder.tensors[str(n.inputs[1])] for n in builder.nodes if n.operator in _WEIGHTED]
-    tensors = weights or builder.tensors.values()
-    if any(tensor.dtype == np.int8 for tensor in tensors):
+    # Weights whose scales run along another dimension are real, but come from integers.
+    if any(tensor.dtype != np.float32 for tensor in weights or builder.tensors.values()):
         return []
     bare = [x for x in builder.reals if x.operator in LINEAR or not weights]
     return list({pending.name: pending for pending in bare}.values())

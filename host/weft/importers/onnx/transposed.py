@@ -41,7 +41,7 @@ def transposed_convolution(
     """
     real = step is None
     image = image_of(builder, take(operands, 0), "ConvTranspose", real=real)
-    weights, quantization = weights_of(take(operands, 1), "ConvTranspose", real=real)
+    weights, quantization = weights_of(take(operands, 1), "ConvTranspose", axis=1, real=real)
     check_kernel(attributes, weights.shape, "ConvTranspose")
     data = weights[:, :, None] if weights.ndim == 3 else weights
     batch, height, width, depth = nhwc_shape(image.shape)

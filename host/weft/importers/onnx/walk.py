@@ -11,9 +11,19 @@ import numpy as np
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph
 from weft.graph.images import as_one_image
+from weft.importers.onnx.affine import followed
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.channels import dequantized, divided
 from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
-from weft.importers.onnx.floats import PENDING, finish, fused, real, settled
+from weft.importers.onnx.floats import (
+    PENDING,
+    finish,
+    fused,
+    joined,
+    normalised,
+    pending_of,
+    real,
+)
 from weft.importers.onnx.folding import Folder
 from weft.importers.onnx.inputs import add_input, operand_stand_in, stand_in
 from weft.importers.onnx.integers import INTEGERS, on_integers
@@ -39,7 +49,6 @@ from weft.importers.onnx.values import (
     QuantizedConstant,
     Value,
     constant_of,
-    step_of,
     take,
     type_name,
 )
@@ -221,7 +230,7 @@ class _Importer:
                 result = replace(result, shared=True)
             self._values[name] = result
         if operator == "DequantizeLinear" or (
-            operator in (*MOVES, "Split") and node.input[0] in self._real
+            operator in (*MOVES, "Concat", "Split") and node.input[0] in self._real
         ):
             self._real.update(outputs)
 
@@ -244,7 +253,7 @@ class _Importer:
         if operator == "QuantizeLinear":
             return self._quantize(operands, attributes, label, output)
         if operator == "DequantizeLinear":
-            return self._dequantize(operands, attributes)
+            return self._dequantize(operands, attributes, label)
         if operator in QOPERATORS:
             return QOPERATORS[operator](self._builder, label, attributes, operands, output)
         clamped = operator in ("Relu", "Clip") and isinstance(first, Pending)
@@ -260,10 +269,17 @@ class _Importer:
             and not (operator == "Pad" and is_real_pad(attributes, operands))
         ):
             return move(self._builder, operator, label, attributes, operands, output)
+        if (layer := followed(operator, attributes, operands)) is not None:
+            return layer
+        if operator == "BatchNormalization":
+            return normalised(self._builder, label, attributes, operands)
+        if operator == "Concat" and (
+            value := joined(self._builder, label, attributes, operands, output)
+        ):
+            return value
         if operator not in (*PENDING, *MOVES):
             raise ModelError(f"{operator} of a tensor is not supported")
-        operands = settled(self._builder, operator, attributes, operands)
-        return Pending(operator, label, attributes, operands)
+        return pending_of(self._builder, operator, label, attributes, operands)
 
     @staticmethod
     def _cast(value: Value | None, kind: int, *, real: bool) -> Value:
@@ -290,26 +306,24 @@ class _Importer:
     ) -> Value:
         if attributes.get("precision", 0) not in (0, 1):
             raise ModelError("QuantizeLinear with a precision other than float32 is not supported")
-        step = step_of(take(operands, 1), take(operands, 2), attributes.get("output_dtype", 0))
-        value = take(operands, 0)
+        value, step = divided(self._builder, operands, attributes, label)
         if isinstance(value, Pending):
             return finish(self._builder, value, step, output)
         if not isinstance(value, Activation):
             raise ModelError("the input of QuantizeLinear is missing")
         return self._builder.quantized(value, step, label, output)
 
-    def _dequantize(self, operands: tuple[Value | None, ...], attributes: Attributes) -> Value:
+    def _dequantize(
+        self, operands: tuple[Value | None, ...], attributes: Attributes, label: str
+    ) -> Value:
         value = take(operands, 0)
         zero_point = take(operands, 2)
         if attributes.get("output_dtype", 0) not in (0, 1):
             raise ModelError("DequantizeLinear to another type than float32 is not supported")
         if isinstance(value, Constant):
-            return quantized_constant(value, take(operands, 1), zero_point, attributes["axis"])
+            return quantized_constant(
+                value, take(operands, 1), zero_point, attributes.get("axis", 1)
+            )
         if isinstance(value, QuantizedConstant) or not isinstance(value, Activation):
             raise ModelError("DequantizeLinear of a float tensor is not supported")
-        if value.step is None:
-            raise ModelError("DequantizeLinear of a float tensor is not supported")
-        step = step_of(take(operands, 1), zero_point, unsigned=value.step.unsigned)
-        if value.step != step:
-            raise ModelError("its scale and zero point differ from those of its input")
-        return replace(value, step=step)
+        return dequantized(value, operands, attributes.get("axis", 1), label)

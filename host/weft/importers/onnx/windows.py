@@ -17,6 +17,7 @@ from weft.importers.onnx.values import (
     QuantizedConstant,
     Step,
     Value,
+    real_of,
     take,
 )
 
@@ -26,6 +27,7 @@ __all__ = [
     "check_kernel",
     "convolution",
     "global_average_pool",
+    "has_scales_along",
     "image_of",
     "max_pool",
     "mean_of_image",
@@ -48,14 +50,24 @@ def image_of(
 
 
 def weights_of(
-    value: Value | None, operator: str, *, real: bool
+    value: Value | None, operator: str, *, axis: int, real: bool
 ) -> tuple[NDArray[Any], Quantization | None]:
-    """Return weights and their quantisation; with ``real`` they may be float32, without one."""
-    if isinstance(value, QuantizedConstant):
+    """Return weights and their quantisation, with one scale or one along ``axis``.
+
+    With ``real`` they may be real numbers as well, without quantisation.
+    """
+    if isinstance(value, QuantizedConstant) and has_scales_along(value, axis):
         return value.data, value.quantization
+    if real and isinstance(value, QuantizedConstant):
+        return real_of(value), None
     if real and isinstance(value, Constant) and value.data.dtype == np.float32:
         return value.data, None
     raise ModelError(f"the weights of {operator} must be quantised constants")
+
+
+def has_scales_along(value: QuantizedConstant, axis: int) -> bool:
+    """Whether a constant has one scale, or one for each index of dimension ``axis``."""
+    return value.quantization.scale.size == 1 or value.quantization.axis == axis
 
 
 def pair_of(values: tuple[int, ...], operator: str) -> tuple[int, int]:
@@ -123,7 +135,7 @@ def convolution(
     """
     real = step is None
     image = image_of(builder, take(operands, 0), "Conv", real=real)
-    data, quantization = weights_of(take(operands, 1), "Conv", real=real)
+    data, quantization = weights_of(take(operands, 1), "Conv", axis=0, real=real)
     check_kernel(attributes, data.shape, "Conv")
     channels = data.shape[0] if data.shape else 0
     if data.ndim == 3:

@@ -21,6 +21,7 @@ _FUNCTION_INPUTS = {
 }
 _OUTPUTS = {"SVDF": 2}
 _OPTIONAL = {
+    **dict.fromkeys(("ADD", "SUB", "MUL", "AVERAGE_POOL_2D", "MEAN"), ("real",)),
     "MAX_POOL_2D": ("dilation",),
     "PAD": ("value",),
     "FULLY_CONNECTED": ("fixed_point",),

@@ -119,7 +119,7 @@ def _check_real_weights(graph: Graph, node: Node) -> None:
     constants = [graph.tensors[name] for name in node.inputs[1:] if name is not None]
     if not constants or any(tensor.data is None for tensor in constants):
         raise ModelError(f"the weights of {node.operator} must be constant")
-    _one_of(constants[0], (_INT8, _FLOAT32))
+    _one_of(constants[0], (_INT8, _FLOAT32, REAL))
     axis = 3 if node.operator == "DEPTHWISE_CONV_2D" else 0
     channels = constants[0].shape[axis]
     if constants[0].quantization is not None:
