@@ -69,7 +69,7 @@ def test_a_fork_does_not_wait_for_a_lock_that_was_held():
         held, done = threading.Event(), threading.Event()
 
         def hold():
-            with session._lock:
+            with session._model.lock:
                 held.set()
                 done.wait(30)
 

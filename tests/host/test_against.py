@@ -95,7 +95,7 @@ def test_outputs_of_another_shape(tmp_path, monkeypatch):
         assert session.differences == []
     path = convolution(tmp_path / "m.onnx", SHAPE)
     with weft.InferenceSession(path, against="runtime") as session:  # noqa: SIM117
-        with pytest.raises(ModelError, match="ONNX Runtime refuses m: "):
+        with pytest.raises(ModelError, match="input x must have shape"):
             session.run(None, {"x": image(1, 2, 4, 3)})
 
 
@@ -139,7 +139,7 @@ def test_a_state(tmp_path):
     rng = np.random.default_rng(4)
     with weft.InferenceSession(path, against="runtime", check=True) as session:
         [info] = session.get_inputs()
-        rest = [size or 1 for size in info.shape[1:]]
+        rest = [size if isinstance(size, int) else 1 for size in info.shape[1:]]
         for call in range(12):
             if call % 5 == 4:
                 session.reset_state()

@@ -124,8 +124,8 @@ def test_an_open_batch_that_the_accelerator_would_mix(tmp_path, shape):
     with weft.InferenceSession(path) as session:
         x = image(1, 3, 6, 5)
         assert np.array_equal(session.run(None, {"x": x})[0], run_ort(oracle, x)["r"])
-        with pytest.raises(ModelError, match="input x must have shape"):
-            session.run(None, {"x": image(2, 3, 6, 5)})
+        x = image(2, 3, 6, 5)  # the whole file is then one image of this shape
+        assert np.array_equal(session.run(None, {"x": x})[0], run_ort(oracle, x)["r"])
     with weft.InferenceSession(path, shapes={"x": (2, 3, 6, 5)}) as session:
         x = image(2, 3, 6, 5)
         assert np.array_equal(session.run(None, {"x": x})[0], run_ort(oracle, x)["r"])

@@ -42,14 +42,16 @@ def test_from_the_first_image(model, batch):
     x = image(batch, 3, 6, 5)
     with weft.InferenceSession(model) as session:
         [info] = session.get_inputs()
-        assert (info.name, info.type, info.shape) == ("x", "float32", [None, 3, None, None])
+        assert (info.name, info.type, info.shape) == ("x", "tensor(float)", ["N", 3, "H", "W"])
         with pytest.raises(ModelError, match="the shape of x is open"):
-            session.get_outputs()
+            _ = session.graph
         [y] = session.run(None, {"x": x})
         assert np.array_equal(y, expected(model, x))
-        assert session.get_inputs()[0].shape == [1, 3, 6, 5]
+        assert session.graph.shape("x") == (1, 3, 6, 5)
+        other = image(1, 3, 7, 7)
+        assert np.array_equal(session.run(None, {"x": other})[0], expected(model, other))
         with pytest.raises(ModelError, match="must have shape"):
-            session.run(None, {"x": image(1, 3, 7, 7)})
+            session.run(None, {"x": image(1, 4, 7, 7)})
 
 
 def test_given_by_name(model):

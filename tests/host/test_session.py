@@ -90,8 +90,9 @@ def test_digits_equal_onnxruntime_bit_for_bit(device, ort_scores):
 def test_inputs_and_outputs_are_those_of_the_file():
     session = weft.InferenceSession("digits")
     [image], [scores] = session.get_inputs(), session.get_outputs()
-    assert (image.name, image.type, image.shape) == ("image", "float32", [1, 1, 8, 8])
-    assert (scores.name, scores.type, scores.shape) == ("scores", "float32", [1, 10])
+    assert (image.name, image.type, image.shape) == ("image", "tensor(float)", [1, 1, 8, 8])
+    assert (scores.name, scores.type, scores.shape) == ("scores", "tensor(float)", [1, 10])
+    assert image.dtype == np.float32
     assert [s.shape for s in session.run(["scores"], {"image": np.zeros((3, 1, 8, 8), "f4")})] == [
         (3, 10)
     ]

@@ -34,7 +34,8 @@ def shapes_of_files(
             except (OSError, ValueError) as error:
                 raise InputError(f"{file} is no .npy array: {error}") from error
             one = shape[1:] if len(shape) == len(info.shape) else shape
-            shapes[info.name] = (*info.shape[:1], *one)
+            images = info.shape[0] if info.shape else None
+            shapes[info.name] = (images if isinstance(images, int) else None, *one)
     for info in inputs:
         if info.name not in shapes:
             raise InputError(

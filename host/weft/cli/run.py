@@ -111,7 +111,7 @@ def run(
             progress=step,
         )
     with session:
-        if missing := [info for info in session.get_inputs() if None in info.shape]:
+        if missing := session.open_inputs:
             session.set_shapes(shapes_of_files(missing, inputs or []))
         if tracer is not None and layer is not None and session.program is not None:
             tracer.wanted = layer_descriptors(session.program, layer)

@@ -10,64 +10,138 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Graph
 
-__all__ = ["TensorInfo", "batch_of", "example_shape", "join_images", "split_images"]
+__all__ = [
+    "TensorInfo",
+    "as_arrays",
+    "batch_of",
+    "example_shape",
+    "join_images",
+    "onnx_type",
+    "split_images",
+]
 
 Arrays = dict[str, NDArray[Any]]
+# ONNX's names of element types, where NumPy has others.
+_ONNX_NAMES = {"float32": "float", "float64": "double", "str": "string", "object": "string"}
+
+
+def onnx_type(dtype: Any) -> str:
+    """Return what ONNX Runtime calls a tensor of ``dtype``: ``tensor(float)``."""
+    name = np.dtype(dtype).name
+    return f"tensor({_ONNX_NAMES.get(name, name)})"
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output: name, NumPy dtype, and shape; None where the file leaves it open."""
+    """An input or output, as ONNX Runtime describes one.
+
+    Parameters
+    ----------
+    name : str
+    dtype : numpy.dtype
+    shape : list
+        Numbers; of a dimension that the file leaves open its name there, or None. Empty where
+        the file does not even give their number.
+    """
 
     name: str
-    type: str
-    shape: list[int | None]
+    dtype: np.dtype[Any]
+    shape: list[int | str | None]
 
     @classmethod
     def of(cls, graph: Graph, name: str) -> "TensorInfo":
         """Describe the tensor called ``name``."""
-        tensor = graph.tensors[name]
-        return cls(name, str(tensor.dtype), list(graph.shape(name)))
+        return cls(name, graph.tensors[name].dtype, list(graph.shape(name)))
+
+    @property
+    def type(self) -> str:
+        """The dtype as ONNX Runtime writes it: ``tensor(int8)``."""
+        return onnx_type(self.dtype)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file leaves a dimension open, or their number."""
+        return not self.shape or not all(isinstance(size, int) for size in self.shape)
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether ``shape`` is one of this tensor; its first dimension may count images."""
+        if not self.shape:
+            return True
+        return len(shape) == len(self.shape) and all(
+            size == wanted or not isinstance(wanted, int)
+            for size, wanted in list(zip(shape, self.shape, strict=True))[1:]
+        )
 
 
-def example_shape(shape: Sequence[int | None]) -> str:
+def example_shape(shape: Sequence[int | str | None]) -> str:
     """Return a shape for a message, its open dimensions filled in: ``1,3,32,32``."""
-    filled = [size or (32 if axis else 1) for axis, size in enumerate(shape)]
+    filled = [
+        size if isinstance(size, int) and size else (32 if axis else 1)
+        for axis, size in enumerate(shape)
+    ]
     return ",".join(map(str, filled or (1, 3, 32, 32)))
 
 
-def batch_of(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> int:
-    """Return how many images ``feeds`` hold.
+def as_arrays(inputs: Sequence[TensorInfo], feeds: Mapping[str, Any]) -> Arrays:
+    """Return ``feeds`` as arrays; a list becomes one of the declared dtype.
 
     Raises
     ------
     ModelError
-        Where ``feeds`` do not fit the model. Only a first dimension that counts images may differ
-        from the declared one.
+        If an input is unknown or missing, or has another dtype, rank or size than declared. The
+        first dimension is not looked at.
     """
     if not isinstance(feeds, Mapping):
         raise ModelError(f"feeds are arrays by the names of inputs, not {type(feeds).__name__}")
-    batches = set()
+    names = [info.name for info in inputs]
     for name in feeds:
-        if name not in graph.inputs:
-            raise ModelError(f"the model has no input {name!r}, only {', '.join(graph.inputs)}")
-    for name in graph.inputs:
+        if name not in names:
+            raise ModelError(f"the model has no input {name!r}, only {', '.join(names)}")
+    for name in names:
         if name not in feeds:
             raise ModelError(f"input {name} is missing")
-        tensor, array = graph.tensors[name], feeds[name]
-        if not isinstance(array, np.ndarray):
-            raise ModelError(
-                f"input {name} must be an array of {tensor.dtype}, not {type(array).__name__}"
-            )
-        if array.dtype != tensor.dtype:
-            raise ModelError(f"input {name} must be {tensor.dtype}, not {array.dtype}")
-        shape = graph.shape(name)
+    return {info.name: _as_array(info, feeds[info.name]) for info in inputs}
+
+
+def _as_array(info: TensorInfo, value: Any) -> NDArray[Any]:
+    if isinstance(value, list):
+        try:
+            value = np.array(value, info.dtype)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ModelError(f"input {info.name} is no array of {info.dtype} ({error})") from None
+    if not isinstance(value, np.ndarray):
+        found = type(value).__name__
+        raise ModelError(f"input {info.name} must be an array of {info.dtype}, not {found}")
+    if value.dtype != info.dtype:
+        raise ModelError(f"input {info.name} must be {info.dtype}, not {value.dtype}")
+    if not info.fits(value.shape):
+        raise ModelError(_misfit(info.name, info.shape, value.shape))
+    return value
+
+
+def _misfit(name: str, wanted: Sequence[object], shape: tuple[int, ...]) -> str:
+    text = ", ".join("?" if size is None else str(size) for size in wanted)
+    return f"input {name} must have shape ({text}{',' * (len(wanted) == 1)}), not {shape}"
+
+
+def batch_of(graph: Graph, arrays: Mapping[str, NDArray[Any]]) -> int:
+    """Return how many images ``arrays`` hold, one for each input of ``graph``.
+
+    Raises
+    ------
+    ModelError
+        Where shapes do not fit the model. Only a first dimension that counts images may differ
+        from the declared one.
+    """
+    batches = set()
+    for name in graph.inputs:
+        array, shape = arrays[name], graph.shape(name)
         if graph.declared is not None:
             fits = array.shape == shape
         else:
             fits = array.ndim == len(shape) and array.shape[1:] == shape[1:] and array.size > 0
         if not fits:
-            raise ModelError(f"input {name} must have shape {shape}, not {array.shape}")
+            raise ModelError(_misfit(name, shape, array.shape))
         batches.add(len(array) if graph.declared is None else 1)
     if len(batches) > 1:
         raise ModelError(f"inputs have different batches: {sorted(batches)}")
@@ -84,9 +158,9 @@ def split_images(graph: Graph, feeds: Mapping[str, NDArray[Any]]) -> list[Arrays
     """
     batch = batch_of(graph, feeds)
     if graph.declared is not None:
-        return [dict(feeds)]
+        return [{name: feeds[name] for name in graph.inputs}]
     return [
-        {name: array[index : index + 1] for name, array in feeds.items()} for index in range(batch)
+        {name: feeds[name][index : index + 1] for name in graph.inputs} for index in range(batch)
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph
 
-__all__ = ["ROUNDINGS", "load_model"]
+__all__ = ["ROUNDINGS", "load_model", "read_model"]
 
 ROUNDINGS = ("reference", "xnnpack", "onnxruntime")
 
@@ -14,8 +14,32 @@ ROUNDINGS = ("reference", "xnnpack", "onnxruntime")
 _MAX_BYTES = 1 << 30
 
 
+def read_model(model: str | Path | bytes) -> tuple[bytes, str, str]:
+    """Return what a model file holds, the model's name, and what messages call the file.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, or is too large.
+    """
+    if isinstance(model, bytes):
+        data, name, source = model, "model", "the model given as bytes"
+    else:
+        path = Path(model)
+        name, source = path.stem, str(path)
+        try:
+            if path.stat().st_size > _MAX_BYTES:
+                raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB")
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(data) > _MAX_BYTES:
+        raise ModelError(f"{source} is larger than {_MAX_BYTES >> 20} MiB")
+    return data, name, source
+
+
 def load_model(
-    path: str | Path,
+    model: str | Path | bytes,
     rounding: str | None = None,
     shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> Graph:
@@ -23,12 +47,11 @@ def load_model(
 
     Parameters
     ----------
-    path : path-like
-        The kind of file is told by its contents, not by its name.
+    model : path-like or bytes
+        A file, or what it holds. The kind of file is told by its contents, not by its name.
     rounding : str, optional
         Whose bits to reproduce: ``"reference"`` (the default for ``.tflite``), ``"xnnpack"`` or
         ``"onnxruntime"`` (the default for ONNX).
-
     shapes : mapping, optional
         Shapes of inputs whose dimensions the file leaves open (ONNX alone); None stays open.
 
@@ -39,15 +62,9 @@ def load_model(
     ModelError
         If the file cannot be read, is malformed, or holds what Weft does not support.
     """
-    path = Path(path)
     if rounding is not None and rounding not in ROUNDINGS:
         raise ModelError(f"rounding must be one of {', '.join(ROUNDINGS)}, not {rounding!r}")
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
+    data, name, source = read_model(model)
     try:
         if data[4:8] == b"TFL3":
             from weft.importers.tflite.walk import import_tflite
@@ -55,12 +72,10 @@ def load_model(
             if shapes:
                 raise ModelError("the shapes of a .tflite model's inputs are those of the file")
 
-            return import_tflite(data, path.stem, rounding or "reference")
+            return import_tflite(data, name, rounding or "reference")
         from weft.importers.onnx.walk import import_onnx
 
-        return import_onnx(
-            data, path.stem, rounding or "onnxruntime", source=str(path), shapes=shapes
-        )
+        return import_onnx(data, name, rounding or "onnxruntime", source=source, shapes=shapes)
     except ModelError as error:
         # Names in a damaged file can hold anything; the message stays one line.
         text = str(error)

@@ -11,12 +11,14 @@ from weft.graph import Graph
 from weft.importers import load_model
 from weft.program import Program
 
-__all__ = ["compile", "find_model", "load", "require_exact"]
+__all__ = ["ModelSource", "compile", "find_model", "load", "require_exact"]
+
+ModelSource = str | os.PathLike[str] | bytes | Graph | Program
 
 _SUFFIXES = ("", ".tflite", ".onnx", ".weft")
 
 
-def find_model(model: str | Path) -> Path:
+def find_model(model: str | os.PathLike[str]) -> Path:
     """Return the file that ``model`` names.
 
     A path of its own comes first, then the bundled model ``digits``, then a file in the folder
@@ -55,7 +57,7 @@ def find_model(model: str | Path) -> Path:
 
 
 def load(
-    model: str | Path | Graph | Program,
+    model: ModelSource,
     config: ConfigChoice = None,
     rounding: str | None = None,
     shapes: Mapping[str, Sequence[int | None]] | None = None,
@@ -74,6 +76,8 @@ def load(
     wanted = None if config is None else get_config(config)
     if isinstance(model, Graph):
         return model
+    if isinstance(model, bytes):
+        return load_model(model, rounding, shapes)
     if not isinstance(model, Program):
         path = find_model(model)
         if path.suffix != ".weft":
@@ -107,7 +111,7 @@ def require_exact(loaded: Graph | Program) -> None:
 
 
 def compile(
-    model: str | Path | Graph,
+    model: str | os.PathLike[str] | bytes | Graph,
     config: ConfigChoice = DEFAULT_CONFIG,
     rounding: str | None = None,
     shapes: Mapping[str, Sequence[int | None]] | None = None,
@@ -118,8 +122,8 @@ def compile(
 
     Parameters
     ----------
-    model : path or Graph
-        A ``.tflite`` or ONNX file, or a known name.
+    model : path, bytes or Graph
+        A ``.tflite`` or ONNX file, what it holds, or a known name.
     config : Config, str or Path
         A configuration, the name of one, or a ``.toml`` file.
     rounding : str, optional

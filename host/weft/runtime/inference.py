@@ -83,7 +83,7 @@ class Inference:
         """
         if self.runner.whole:
             batch_of(self.graph, feeds)
-            return [dict(feeds)]
+            return [{name: feeds[name] for name in self.graph.inputs}]
         return split_images(self.graph, feeds)
 
     def join(self, name: str, results: Sequence[Arrays]) -> NDArray[Any]:

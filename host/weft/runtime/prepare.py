@@ -1,14 +1,14 @@
 """From what a user names as a model to what runs it on a device."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from weft.compiler import compile_graph
 from weft.configuration import ConfigChoice, get_config
 from weft.errors import LinkError, ModelError
 from weft.graph import Graph
-from weft.models.loading import find_model, load, require_exact
+from weft.models.loading import ModelSource, find_model, load, require_exact
 from weft.program import Program
 from weft.runtime.devices import OpenDevice, open_device
 from weft.runtime.fallback import FallbackRunner, Outside, load_in_parts
@@ -21,13 +21,12 @@ AnyRunner = Runner | FallbackRunner
 Report = Callable[[str], object]
 
 
-@dataclass(frozen=True, kw_only=True)
 class Preparation:
-    """What is wanted: a model, a device, and how they go together.
+    """A model and a device that are to go together, once the model's shapes are known.
 
     Parameters
     ----------
-    model : path, Graph or Program
+    model : path, bytes, Graph or Program
     device : str or OpenDevice
     config : Config, str or Path, optional
     rounding : str, optional
@@ -38,38 +37,50 @@ class Preparation:
         Refuse float islands.
     shadows : bool
         Compile so that every tensor can be read back.
-    report : callable
+    report : callable, optional
         Called with a text whenever another stage begins.
+
+    Attributes
+    ----------
+    name, device_name : str
+
+    Raises
+    ------
+    ModelError
+        If the model is nothing of this kind, or there is no such file.
+    LinkError
+        If the device is nothing of this kind.
     """
 
-    model: str | Path | Graph | Program
-    device: str | OpenDevice
-    config: ConfigChoice
-    rounding: str | None
-    fallback: bool
-    exact: bool
-    shadows: bool
-    report: Report
-
-    def __post_init__(self):
-        if not isinstance(self.model, str | Path | Graph | Program):
-            found = type(self.model).__name__
-            raise ModelError(f"a model is a path, Graph or Program, not {found}")
-        if not isinstance(self.device, str | OpenDevice):
-            found = type(self.device).__name__
+    def __init__(
+        self,
+        model: ModelSource,
+        device: str | OpenDevice = "golden",
+        config: ConfigChoice = None,
+        rounding: str | None = None,
+        *,
+        fallback: bool = False,
+        exact: bool = False,
+        shadows: bool = False,
+        report: Report | None = None,
+    ):
+        if not isinstance(model, str | os.PathLike | bytes | Graph | Program):
+            found = type(model).__name__
+            raise ModelError(f"a model is a path, bytes, a Graph or a Program, not {found}")
+        if not isinstance(device, str | OpenDevice):
+            found = type(device).__name__
             raise LinkError(f"a device is a name or an OpenDevice, not {found}")
-
-    @property
-    def name(self) -> str:
-        """What the model is called."""
-        if isinstance(self.model, str | Path):
-            return Path(self.model).stem
-        return self.model.name if isinstance(self.model, Graph) else self.model.graph.name
-
-    @property
-    def device_name(self) -> str:
-        """What the device is called."""
-        return self.device if isinstance(self.device, str) else self.device.name
+        self.name = _name(model)
+        self.device_name = device if isinstance(device, str) else device.name
+        if isinstance(model, str | os.PathLike):
+            model = find_model(model)
+            if model.suffix == ".weft":
+                model = Program.load(model)
+        self.model: Path | bytes | Graph | Program = model
+        self._device, self._config, self._rounding = device, config, rounding
+        self._fallback, self._exact, self._shadows = fallback, exact, shadows
+        self._board: OpenDevice | None = None
+        self._report = report or (lambda text: None)
 
     def reading(self, against: str | None) -> SecondReading | None:
         """Return how the model's own runtime reads it, where that is wanted.
@@ -83,13 +94,12 @@ class Preparation:
             return None
         if against != "runtime":
             raise ModelError(f"results are compared against a runtime, not {against!r}")
-        path = find_model(self.model) if isinstance(self.model, str | Path) else None
-        if path is None or path.suffix == ".weft":
+        if not isinstance(self.model, Path | bytes):
             raise ModelError("a runtime reads model files; a graph or a program is none")
-        return open_reading(path, self.rounding)
+        return open_reading(self.model, self._rounding)
 
     def open(self, shapes: Mapping[str, Sequence[int | None]]) -> AnyRunner:
-        """Read the model, compile it, and load it into the device.
+        """Compile the model for ``shapes`` and load it; the device stays the one first opened.
 
         Raises
         ------
@@ -97,33 +107,44 @@ class Preparation:
             If an input's shape is open and ``shapes`` does not give it.
         ModelError, ConfigError, CapacityError, LinkError, DeviceMismatch
         """
-        self.report("reading the model")
+        self._report("reading the model")
         outside: Outside | None = None
-        model = self.model
-        if self.fallback and isinstance(model, str | Path) and find_model(model).suffix != ".weft":
-            loaded, outside = load_in_parts(find_model(model), self.rounding, shapes)
+        if self._fallback and isinstance(self.model, Path | bytes):
+            loaded, outside = load_in_parts(self.model, self._rounding, shapes)
         else:
-            loaded = load(model, self.config, self.rounding, shapes)
-        if self.exact:
+            loaded = load(self.model, self._config, self._rounding, shapes)
+        if self._exact:
             require_exact(loaded)
         runner = self._runner(loaded)
         return runner if outside is None else FallbackRunner(runner, outside)
 
     def _runner(self, loaded: Graph | Program) -> Runner:
-        if self.device == "golden":
+        if self._device == "golden":
             if isinstance(loaded, Program):
                 return GoldenRunner(loaded.graph, loaded.config)
-            return GoldenRunner(loaded, get_config(self.config))
+            return GoldenRunner(loaded, get_config(self._config))
         if isinstance(loaded, Graph):
-            self.report("compiling")
-            loaded = compile_graph(loaded, get_config(self.config), shadows=self.shadows)
-        self.report(f"opening {self.device_name}")
-        board = self.device
+            self._report("compiling")
+            loaded = compile_graph(loaded, get_config(self._config), shadows=self._shadows)
+        if self._board is not None:  # others' programs for it may be in use
+            return BoardRunner(loaded, self._board)
+        board = self._device
+        self._report(f"opening {self.device_name}")
         if isinstance(board, str):
-            board = open_device(board, loaded.config, self.report)
+            board = open_device(board, loaded.config, self._report)
         try:
-            self.report("loading the program")
-            return BoardRunner(loaded, board)
+            self._report("loading the program")
+            runner = BoardRunner(loaded, board)
         except BaseException:
             board.close()
             raise
+        self._board = board
+        return runner
+
+
+def _name(model: ModelSource) -> str:
+    if isinstance(model, bytes):
+        return "model"
+    if isinstance(model, str | os.PathLike):
+        return Path(model).stem
+    return model.name if isinstance(model, Graph) else model.graph.name

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Graph
 from weft.graph.signature import join_images
+from weft.importers import read_model
 from weft.runtime.runtimes import attempt, litert, onnx_runtime, open_interpreter, open_session
 
 __all__ = ["Difference", "Reading", "SecondReading", "open_reading"]
@@ -89,8 +90,8 @@ class Reading(Protocol):
         ...
 
 
-def open_reading(path: Path, rounding: str | None) -> "SecondReading":
-    """Return the reading of ``path`` by the runtime whose bits ``rounding`` names.
+def open_reading(model: Path | bytes, rounding: str | None) -> "SecondReading":
+    """Return the reading of ``model`` by the runtime whose bits ``rounding`` names.
 
     The runtime sees the model when :meth:`SecondReading.compare` is called first.
 
@@ -99,12 +100,12 @@ def open_reading(path: Path, rounding: str | None) -> "SecondReading":
     ModelError
         If the runtime is not installed, or ``rounding`` is none of the file's runtime.
     """
-    data = path.read_bytes()
+    data, name, source = read_model(model)
     tflite = data[4:8] == b"TFL3"
     rounding = rounding or ("reference" if tflite else "onnxruntime")
     if (rounding in ("reference", "xnnpack")) != tflite:
-        raise ModelError(f"no runtime reads {path} with rounding {rounding}")
-    return SecondReading((_Litert if tflite else _OnnxRuntime)(data, path.stem, rounding))
+        raise ModelError(f"no runtime reads {source} with rounding {rounding}")
+    return SecondReading((_Litert if tflite else _OnnxRuntime)(data, name, rounding))
 
 
 class SecondReading:

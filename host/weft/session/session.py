@@ -1,36 +1,51 @@
 """A session in the shape of ONNX Runtime's."""
 
 import threading
-from collections.abc import Generator, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from weft.configuration import ConfigChoice
-from weft.errors import ModelError, OpenShapeError, WeftError
-from weft.graph import Graph
+from weft.errors import ConfigError, WeftError
 from weft.graph.signature import TensorInfo
-from weft.program import Program
+from weft.models.loading import ModelSource
 from weft.runtime.devices import OpenDevice
-from weft.runtime.inference import Arrays, Inference
 from weft.runtime.prepare import Preparation, Report
-from weft.runtime.profile import Profile
-from weft.runtime.reading import Difference
+from weft.runtime.prepared import PreparedModel
+from weft.session.base import Session
+from weft.session.binding import IOBinding
+from weft.session.declaration import ModelMetadata, read_declaration
+from weft.session.model import SessionModel, Shapes
+from weft.session.options import RunOptions, SessionOptions
+from weft.session.providers import CPU, WEFT, Providers, provider_options_of
+from weft.session.trace import Trace
+from weft.session.values import OrtValue
 
 __all__ = ["InferenceSession"]
 
+_Callback = Callable[[list[NDArray[Any]], Any, str], object]
 
-class InferenceSession:
+
+class InferenceSession(Session):
     """Runs a model on a device. Threads may share it: images take turns.
+
+    Scripts written for ``onnxruntime.InferenceSession`` run unchanged. What means something to
+    ONNX Runtime alone, such as threads, is accepted.
 
     Parameters
     ----------
-    model : path, Graph or Program
-        A ``.tflite``, ONNX or ``.weft`` file, a known name, or what is already loaded.
-    device : str or OpenDevice
-        ``"golden"``: the golden model in NumPy; ``"sim"``: the gateware, simulated cycle by cycle.
+    path_or_bytes : path, bytes, Graph or Program
+        A ``.tflite``, ONNX or ``.weft`` file, a known name, what a ``.tflite`` or ONNX file
+        holds, or what is already loaded.
+    sess_options : SessionOptions, optional
+    providers, provider_options : sequence, optional
+        As in ONNX Runtime. ``"WeftExecutionProvider"`` has the options ``device`` and ``config``.
+    device : str or OpenDevice, optional
+        ``"golden"``, the default: the golden model in NumPy; ``"sim"``: the gateware, simulated
+        cycle by cycle; a board.
     config : Config, str or Path, optional
         The accelerator's configuration, its name, or a ``.toml`` file; a program has its own.
     rounding : str, optional
@@ -51,17 +66,10 @@ class InferenceSession:
         ``"runtime"``: compare every output of each :meth:`run` with what ONNX Runtime or LiteRT
         makes of the file; ``differences`` says what differs.
     shapes : mapping, optional
-        Shapes of inputs whose dimensions an ONNX file leaves open. Without them the first image
-        gives the shapes, and the model is prepared then. A first dimension of None stays open.
+        Shapes of inputs whose dimensions an ONNX file leaves open, to be prepared at once. Other
+        shapes are prepared when they are fed first. A first dimension of None stays open.
     progress : callable, optional
         Called with a text whenever preparation enters another stage.
-
-    Attributes
-    ----------
-    runtime : str or None
-        Name and version of the runtime that ``against`` compares with.
-    differences : list of Difference
-        Outputs of the last :meth:`run` that differ from the runtime's; each prints as a sentence.
 
     Raises
     ------
@@ -70,151 +78,123 @@ class InferenceSession:
 
     def __init__(
         self,
-        model: str | Path | Graph | Program,
-        device: str | OpenDevice = "golden",
+        path_or_bytes: ModelSource,
+        sess_options: SessionOptions | None = None,
+        providers: Providers | None = None,
+        provider_options: Sequence[Mapping[Any, Any]] | None = None,
+        *,
+        device: str | OpenDevice | None = None,
         config: ConfigChoice = None,
         rounding: str | None = None,
-        *,
         check: bool = False,
         keep_tensors: bool = False,
         fallback: bool = False,
         exact: bool = False,
         against: str | None = None,
-        shapes: Mapping[str, Sequence[int | None]] | None = None,
+        shapes: Shapes | None = None,
         progress: Report | None = None,
+        enable_fallback: int = 1,
+        read_config_from_model: int = 0,
     ):
-        self._preparation = Preparation(
-            model=model,
-            device=device,
-            config=config,
-            rounding=rounding,
-            fallback=fallback,
-            exact=exact,
-            shadows=check or keep_tensors,
-            report=progress or (lambda text: None),
-        )
-        self.name, self.device = self._preparation.name, self._preparation.device_name
-        self._check, self._keep_tensors = check, keep_tensors
-        self._reading = self._preparation.reading(against)
-        self.runtime = None if self._reading is None else self._reading.runtime
-        self.differences: list[Difference] = []
-        self._lock = threading.RLock()
-        self._opened: Inference | None = None
-        self._open_inputs: list[TensorInfo] = []
-        try:
-            self._prepare(shapes or {})
-        except OpenShapeError as error:
-            if shapes:
-                raise
-            self._open_inputs = [
-                TensorInfo(name, dtype, list(shape)) for name, dtype, shape in error.inputs
-            ]
+        options = SessionOptions() if sess_options is None else sess_options
+        if not isinstance(options, SessionOptions):
+            raise ConfigError(f"sess_options are SessionOptions, not {type(options).__name__}")
+        options.warn()
+        self._options = options
 
-    def _prepare(self, shapes: Mapping[str, Sequence[int | None]]) -> None:
-        runner = self._preparation.open(shapes)
-        self._opened = Inference(
-            runner, self.name, self.device, check=self._check, keep_tensors=self._keep_tensors
-        )
-        self._open_inputs = []
+        def open_model(asked: Mapping[str, str]) -> SessionModel:
+            given = {"device": device, "config": config}
+            if any(given[key] is not None for key in asked):
+                raise ConfigError(f"give device and config, or options of {WEFT}, not both")
+            preparation = Preparation(
+                path_or_bytes,
+                device if device is not None else asked.get("device", "golden"),
+                config if config is not None else asked.get("config"),
+                rounding,
+                fallback=fallback,
+                exact=exact,
+                shadows=check or keep_tensors,
+                report=progress,
+            )
+            declaration = None
+            if isinstance(preparation.model, Path | bytes):
+                declaration = read_declaration(preparation.model)
+            if declaration is not None:
+                sizes = options.dimensions(declaration.denotations)
+                declaration = declaration.with_dimensions(sizes)
+            prepared = PreparedModel(preparation, check=check, keep_tensors=keep_tensors)
+            reading = preparation.reading(against)
+            return SessionModel(prepared, declaration, shapes or {}, reading)
 
-    def __enter__(self) -> "InferenceSession":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the device, once an image under way is done."""
-        try:
-            self._check_usable()
-        except WeftError:  # in a forked process, where a lock may be held for ever
-            if self._opened is not None:
-                self._opened.runner.close()
-            return
-        with self._lock:
-            if self._opened is not None:
-                self._opened.runner.close()
-
-    def _check_usable(self) -> None:
-        """Raise once the session is closed, or in a process that did not open its device."""
-        if self._opened is not None:
-            self._opened.runner.check()
-
-    def set_shapes(self, shapes: Mapping[str, Sequence[int | None]]) -> None:
-        """Prepare a model whose inputs have open dimensions.
-
-        Raises
-        ------
-        ModelError, CapacityError, LinkError
-            If the shapes do not fit it, or are known already.
-        """
-        with self._lock:
-            if self._opened is not None:
-                raise ModelError("the shapes of this model's inputs are known")
-            self._prepare(shapes)
-
-    @property
-    def _inference(self) -> Inference:
-        if self._opened is None:
-            names = ", ".join(info.name for info in self._open_inputs)
-            raise ModelError(f"the shape of {names} is open; give shapes, or run an image first")
-        return self._opened
-
-    @property
-    def graph(self) -> Graph:
-        """The model; after the compiler's passes where there is a program."""
-        return self._inference.graph
-
-    @property
-    def program(self) -> Program | None:
-        """The compiled program; None on device ``golden``."""
-        return self._inference.program
-
-    @property
-    def tensors(self) -> Arrays:
-        """Tensors of the last image by name, if ``check`` or ``keep_tensors``."""
-        return {} if self._opened is None else self._opened.tensors
-
-    @property
-    def compared_values(self) -> int:
-        """Values that the last :meth:`run` compared with the golden model."""
-        return 0 if self._opened is None else self._opened.compared_values
-
-    @property
-    def profile(self) -> Profile:
-        """Cycles, utilisation and link time of the last image, per layer.
-
-        Raises
-        ------
-        WeftError
-            If nothing has run yet.
-        """
-        if self._opened is None:
-            raise WeftError("there is no profile before the first run")
-        return self._opened.profile
+        self._open_model = open_model
+        self._asked = provider_options_of(providers or options.providers, provider_options)
+        super().__init__(open_model(self._asked))
+        self._trace = Trace(options.profile_file_prefix) if options.enable_profiling else None
 
     def get_inputs(self) -> list[TensorInfo]:
-        """Return the model's inputs; what the file leaves open is None before the first image."""
-        if self._opened is None:
-            return list(self._open_inputs)
-        return [TensorInfo.of(self.graph, name) for name in self.graph.inputs]
+        """Return the model's inputs as its file declares them, open dimensions by name."""
+        return self._model.inputs
 
     def get_outputs(self) -> list[TensorInfo]:
         """Return the model's outputs."""
-        return [TensorInfo.of(self.graph, name) for name in self.graph.outputs]
+        return self._model.outputs
+
+    def get_overridable_initializers(self) -> list[TensorInfo]:
+        """Return inputs that have a value in the file; :meth:`run` takes no other."""
+        return self._model.overridable
+
+    def get_modelmeta(self) -> ModelMetadata:
+        """Return who made the model, as its file says."""
+        return self._model.metadata
+
+    def get_session_options(self) -> SessionOptions:
+        """Return the options that the session was opened with."""
+        return self._options
+
+    def get_providers(self) -> list[str]:
+        """Return what computes: Weft's provider but for device ``golden``, and the host."""
+        return list(self.get_provider_options())
+
+    def get_provider_options(self) -> dict[str, dict[str, str]]:
+        """Return the options of each provider."""
+        if self.device == "golden":
+            return {CPU: {}}
+        return {WEFT: {"device": self.device, **self._asked}, CPU: {}}
+
+    def set_providers(
+        self,
+        providers: Providers | None = None,
+        provider_options: Sequence[Mapping[Any, Any]] | None = None,
+    ) -> None:
+        """Open the model anew where other options of Weft's provider are asked for."""
+        asked = provider_options_of(providers, provider_options)
+        if asked != self._asked:
+            with self._model.lock:
+                self.close()
+                self._model, self._asked = self._open_model(asked), asked
+
+    def enable_fallback(self) -> None:
+        """Do nothing: no provider is left for another when it fails."""
+
+    def disable_fallback(self) -> None:
+        """Do nothing, as :meth:`enable_fallback`."""
 
     def run(
-        self, output_names: Sequence[str] | None, feeds: Mapping[str, NDArray[Any]]
+        self,
+        output_names: Collection[str] | None,
+        input_feed: Mapping[str, Any],
+        run_options: RunOptions | None = None,
     ) -> list[NDArray[Any]]:
-        """Return the outputs named, or all of them for None.
+        """Return the outputs named, or all of them for None or none.
 
         Parameters
         ----------
-        output_names : sequence of str, or None
-        feeds : mapping
-            An array of the declared dtype and shape for each input; the first dimension may be
-            another batch than the declared one. Images run one after the other, so for a network
-            with a state they are successive calls.
+        output_names : collection of str, or None
+        input_feed : mapping
+            An array of the declared dtype and shape for each input, a list of such numbers, or
+            an OrtValue. The first dimension may be another batch than the declared one. Images
+            run one after the other, so for a network with a state they are successive calls.
+        run_options : RunOptions, optional
 
         Raises
         ------
@@ -223,95 +203,80 @@ class InferenceSession:
         LinkError
             If the device does not answer, or was opened by the process that forked this one.
         WeftError
-            If the session was closed.
+            If the session was closed, or ``run_options.terminate`` is set.
         """
-        self._check_usable()
-        if not isinstance(feeds, Mapping):
-            raise ModelError(f"feeds are arrays by the names of inputs, not {type(feeds).__name__}")
-        self._learn_shapes(feeds)
-        names = self.graph.outputs if output_names is None else output_names
-        if isinstance(names, str) or not isinstance(names, Sequence):
-            raise ModelError(f"output names are a list or None, not {type(names).__name__}")
-        for name in names:
-            if name not in self.graph.outputs:
-                raise ModelError(
-                    f"the model has no output {name!r}, only {', '.join(self.graph.outputs)}"
-                )
-        inference = self._inference
-        images = inference.images(feeds)
-        with self._lock:
-            results = inference.run(images)
-            if self._reading is not None:
-                outputs = [inference.join(name, results) for name in self.graph.outputs]
-                self.differences = self._reading.compare(self.graph, feeds, outputs)
-        return [inference.join(name, results) for name in names]
+        self._model.prepared.check()
+        if run_options is not None and not isinstance(run_options, RunOptions):
+            raise ConfigError(f"run_options are RunOptions, not {type(run_options).__name__}")
+        if run_options is not None and run_options.terminate:
+            raise WeftError("run_options.terminate is set")
+        begin = time.monotonic_ns()
+        arrays = self._model.arrays(_plain(input_feed))
+        chosen = self._model.chosen(output_names)
+        outputs = self._run(arrays)
+        if self._trace is not None:
+            self._trace.add(begin, self.profile)
+        return outputs if chosen is None else [outputs[index] for index in chosen]
 
-    def _learn_shapes(self, feeds: Mapping[str, NDArray[Any]]) -> None:
-        """Take open dimensions from ``feeds``, but the batch."""
-        if self._opened is None:
-            known = {info.name: info.shape for info in self._open_inputs}
-            self.set_shapes(
-                {
-                    name: tuple(
-                        None if axis == 0 and None in known.get(name, [None])[:1] else size
-                        for axis, size in enumerate(np.shape(array))
-                    )
-                    for name, array in feeds.items()
-                }
-            )
+    def run_with_ort_values(
+        self,
+        output_names: Collection[str] | None,
+        input_dict_ort_values: Mapping[str, OrtValue],
+        run_options: RunOptions | None = None,
+    ) -> list[OrtValue]:
+        """Return outputs as :meth:`run` does, as values."""
+        outputs = self.run(output_names, input_dict_ort_values, run_options)
+        return [OrtValue(array) for array in outputs]
 
-    def reset_state(self) -> None:
-        """Let the next call be the first one for a network that keeps a state between calls."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.runner.reset_state()
-            if self._reading is not None:
-                self._reading.reset()
+    def run_async(
+        self,
+        output_names: Collection[str] | None,
+        input_feed: Mapping[str, Any],
+        callback: _Callback,
+        user_data: Any = None,
+        run_options: RunOptions | None = None,
+    ) -> None:
+        """Run in another thread, which calls ``callback(outputs, user_data, error)``.
 
-    def stream(
-        self, images: Iterable[NDArray[Any] | Mapping[str, NDArray[Any]]]
-    ) -> Generator[NDArray[Any] | list[NDArray[Any]], None, None]:
-        """Yield the result of each of ``images``, in order.
-
-        Where program and device allow it, the next image goes to the device, and the result before
-        comes back, while the device computes: ``profile.stream`` says how, or why not. Up to
-        two images (of batches, too) are then taken before the result of an earlier one is given.
-        :meth:`run` may be called in between. The profile is that of the last image, once the
-        stream has ended.
-
-        Parameters
-        ----------
-        images : iterable of arrays, or of feeds as :meth:`run` takes them
-            An array stands for the only input of a model.
-
-        Yields
-        ------
-        ndarray, or list of ndarray
-            The output, or all of them where the model has several.
-
-        Raises
-        ------
-        ModelError, LinkError
-            As :meth:`run`; the results of the images before come first.
+        ``error`` is an empty text, or what went wrong; there are no outputs then.
         """
-        self._check_usable()
-        if not isinstance(images, Iterable):
-            raise ModelError(f"stream takes images one by one, not {type(images).__name__}")
-        inference = self._inference
-        flow = inference.flow() if self._reading is None else None
-        feeds = map(self._feed, images)
-        outputs = self.graph.outputs
-        results = (
-            (self.run(None, feed) for feed in feeds)
-            if flow is None
-            else inference.stream(flow, feeds)
-        )
-        for arrays in results:
-            yield arrays[0] if len(outputs) == 1 else arrays
 
-    def _feed(self, image: NDArray[Any] | Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-        if isinstance(image, Mapping):
-            return image
-        if len(self.graph.inputs) != 1:
-            raise ModelError(f"the model has {len(self.graph.inputs)} inputs; stream feeds by name")
-        return {self.graph.inputs[0]: image}
+        def work() -> None:
+            outputs, error = [], ""
+            try:
+                outputs = self.run(output_names, input_feed, run_options)
+            except WeftError as raised:
+                error = str(raised)
+            callback(outputs, user_data, error)
+
+        threading.Thread(target=work, name="weft run_async").start()
+
+    def io_binding(self) -> IOBinding:
+        """Return an object that takes inputs and outputs before a run."""
+        inputs, outputs = self.get_inputs(), self.get_outputs()
+        return IOBinding([info.name for info in inputs], [info.name for info in outputs])
+
+    def run_with_iobinding(
+        self, iobinding: IOBinding, run_options: RunOptions | None = None
+    ) -> None:
+        """Run what is bound; the binding then has the outputs."""
+        iobinding.run(lambda names, feeds: self.run(names, feeds, run_options))
+
+    def end_profiling(self) -> str:
+        """Write the trace that ``enable_profiling`` asked for; return its name, or ``""``."""
+        trace, self._trace = self._trace, None
+        return "" if trace is None else trace.write()
+
+    def get_profiling_start_time_ns(self) -> int:
+        """Return when the trace begins, in ns of the monotonic clock; 0 without one."""
+        return 0 if self._trace is None else self._trace.start_ns
+
+
+def _plain(feeds: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return ``feeds`` with arrays in place of values."""
+    if not isinstance(feeds, Mapping):
+        return feeds
+    return {
+        name: value.numpy() if isinstance(value, OrtValue) else value
+        for name, value in feeds.items()
+    }

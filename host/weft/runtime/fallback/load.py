@@ -7,7 +7,7 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.graph import Graph, Tensor
-from weft.importers import load_model
+from weft.importers import load_model, read_model
 from weft.importers.rules.problems import ADVICE
 from weft.runtime.fallback.onnx_file import OnnxFile
 from weft.runtime.fallback.parts import FallbackLayer, Outside, Part
@@ -22,7 +22,7 @@ _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
 
 
 def load_in_parts(
-    path: Path,
+    model: Path | bytes,
     rounding: str | None = None,
     shapes: Mapping[str, Sequence[int | None]] | None = None,
 ) -> tuple[Graph, Outside | None]:
@@ -37,25 +37,25 @@ def load_in_parts(
         refuses the model; the unsupported layers are named.
     """
     try:
-        return load_model(path, rounding, shapes), None
+        return load_model(model, rounding, shapes), None
     except ModelError as error:
         if not error.layers:
             raise
         refusal = error
     try:
-        file = _read(path, rounding, shapes)
+        file = _read(model, rounding, shapes)
         return _cut(file, refusal)
     except _MALFORMED as error:
-        raise ModelError(f"{path} is malformed ({error}); {refusal}") from error
+        raise ModelError(f"the file is malformed ({error}); {refusal}") from error
 
 
 def _read(
-    path: Path, rounding: str | None, shapes: Mapping[str, Sequence[int | None]] | None
+    model: Path | bytes, rounding: str | None, shapes: Mapping[str, Sequence[int | None]] | None
 ) -> File:
-    data = path.read_bytes()
+    data, name, _ = read_model(model)
     if data[4:8] == b"TFL3":
-        return TfliteFile(data, path.stem, rounding or "reference")
-    return OnnxFile(data, path.stem, rounding or "onnxruntime", shapes)
+        return TfliteFile(data, name, rounding or "reference")
+    return OnnxFile(data, name, rounding or "onnxruntime", shapes)
 
 
 def _cut(file: File, refusal: ModelError) -> tuple[Graph, Outside]:

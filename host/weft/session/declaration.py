@@ -1,0 +1,149 @@
+"""What an ONNX file says of itself: inputs, outputs, their open dimensions, who made it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weft.graph.signature import TensorInfo
+from weft.importers import read_model
+
+__all__ = ["Declaration", "ModelMetadata", "read_declaration"]
+
+_NO_VERSION = (1 << 63) - 1  # what ONNX Runtime reports where the file has none
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelMetadata:
+    """Who made a model, in the words of its file."""
+
+    producer_name: str = ""
+    graph_name: str = ""
+    graph_description: str = ""
+    domain: str = ""
+    description: str = ""
+    version: int = _NO_VERSION
+    custom_metadata_map: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """Inputs, outputs and metadata of a file.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of TensorInfo
+        In the order of the file, inputs that no layer reads included.
+    overridable : sequence of TensorInfo
+        Inputs that have a value in the file.
+    metadata : ModelMetadata
+    denotations : mapping
+        What the file says open dimensions mean, by their names.
+    """
+
+    inputs: Sequence[TensorInfo]
+    outputs: Sequence[TensorInfo]
+    overridable: Sequence[TensorInfo] = ()
+    metadata: ModelMetadata = ModelMetadata()
+    denotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an input has an open dimension."""
+        return any(info.is_open for info in self.inputs)
+
+    def with_dimensions(self, sizes: Mapping[str, int]) -> "Declaration":
+        """Return it with ``sizes`` in place of open dimensions of those names."""
+
+        def closed(infos: Sequence[TensorInfo]) -> list[TensorInfo]:
+            return [
+                replace(info, shape=[sizes.get(d, d) if isinstance(d, str) else d for d in shape])
+                for info in infos
+                for shape in [info.shape]
+            ]
+
+        return replace(self, inputs=closed(self.inputs), outputs=closed(self.outputs))
+
+
+def read_declaration(model: Path | bytes) -> Declaration | None:
+    """Return what an ONNX file says; None where ``model`` is no ONNX file."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    data, _, _ = read_model(model)
+    if data[4:8] == b"TFL3":
+        return None
+    try:
+        proto = onnx.ModelProto.FromString(data)
+    except (DecodeError, ValueError):
+        return None
+    graph = proto.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    overridable = [value for value in graph.input if value.name in constants]
+    return Declaration(
+        inputs=[_info(value) for value in inputs],
+        outputs=_outputs(proto),
+        overridable=[_info(value) for value in overridable] if proto.ir_version > 3 else [],
+        metadata=ModelMetadata(
+            producer_name=proto.producer_name,
+            graph_name=graph.name,
+            graph_description=graph.doc_string,
+            domain=proto.domain,
+            description=proto.doc_string,
+            version=proto.model_version if proto.HasField("model_version") else _NO_VERSION,
+            custom_metadata_map={entry.key: entry.value for entry in proto.metadata_props},
+        ),
+        denotations={
+            dim.dim_param: dim.denotation
+            for value in inputs
+            for dim in value.type.tensor_type.shape.dim
+            if dim.denotation
+        },
+    )
+
+
+def _outputs(proto: Any) -> list[TensorInfo]:
+    """Describe the outputs; shapes that the file leaves out are inferred where that is possible."""
+    import onnx
+
+    outputs = proto.graph.output
+    if not all(_is_whole(value) for value in outputs):
+        try:
+            outputs = onnx.shape_inference.infer_shapes(proto).graph.output
+        except Exception:  # its C++ side throws what it likes; the file's own words remain
+            outputs = proto.graph.output
+    given = {
+        dim.dim_param
+        for value in (*proto.graph.input, *proto.graph.output)
+        for dim in value.type.tensor_type.shape.dim
+    }
+    infos = [_info(value) for value in outputs]
+    return [  # names that the inference made up are no names
+        replace(info, shape=[d if isinstance(d, int) or d in given else None for d in info.shape])
+        for info in infos
+    ]
+
+
+def _is_whole(value: Any) -> bool:
+    kind = value.type.tensor_type
+    return kind.HasField("shape") and all(d.WhichOneof("value") for d in kind.shape.dim)
+
+
+def _info(value: Any) -> TensorInfo:
+    import onnx
+
+    kind = value.type.tensor_type
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+    except (KeyError, ValueError):
+        dtype = np.dtype(object)
+    shape = [
+        d.dim_value
+        if d.WhichOneof("value") == "dim_value" and d.dim_value > 0
+        else d.dim_param or None
+        for d in kind.shape.dim
+    ]
+    return TensorInfo(value.name, dtype, shape)
