@@ -217,3 +217,13 @@ def test_an_error_in_another_thread_comes_to_the_callback():
     session.run_async(None, {"image": np.zeros((1, 8, 8), np.float32)}, callback, 5)
     assert done.wait(60)
     assert seen == [[], 5, "input image must have shape (1, 1, 8, 8), not (1, 8, 8)"]
+
+
+def test_what_no_layer_reads_may_be_left_out(tmp_path):
+    session = weft.InferenceSession(open_network(tmp_path / "m.onnx", unread=True))
+    x = np.zeros((1, 3, 4, 4), np.float32)
+    feed = {"x": x, "unread": np.zeros(2, np.int64)}
+    expected = session.run(["c.q"], feed)
+    assert np.array_equal(session.run(["c.q"], {"x": x}), expected)
+    with pytest.raises(weft.ModelError, match="input unread must be int64, not int32"):
+        session.run(None, {"x": x, "unread": np.zeros(2, np.int32)})

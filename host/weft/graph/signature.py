@@ -82,8 +82,12 @@ def example_shape(shape: Sequence[int | str | None]) -> str:
     return ",".join(map(str, filled or (1, 3, 32, 32)))
 
 
-def as_arrays(inputs: Sequence[TensorInfo], feeds: Mapping[str, Any]) -> Arrays:
+def as_arrays(
+    inputs: Sequence[TensorInfo], feeds: Mapping[str, Any], needed: Sequence[str]
+) -> Arrays:
     """Return ``feeds`` as arrays; a list becomes one of the declared dtype.
+
+    Inputs that are not ``needed`` may be left out.
 
     Raises
     ------
@@ -97,10 +101,10 @@ def as_arrays(inputs: Sequence[TensorInfo], feeds: Mapping[str, Any]) -> Arrays:
     for name in feeds:
         if name not in names:
             raise ModelError(f"the model has no input {name!r}, only {', '.join(names)}")
-    for name in names:
+    for name in needed:
         if name not in feeds:
             raise ModelError(f"input {name} is missing")
-    return {info.name: _as_array(info, feeds[info.name]) for info in inputs}
+    return {info.name: _as_array(info, feeds[info.name]) for info in inputs if info.name in feeds}
 
 
 def _as_array(info: TensorInfo, value: Any) -> NDArray[Any]:

@@ -173,7 +173,7 @@ class Session:
     def _feed(self, image: _Image) -> Mapping[str, Any]:
         if isinstance(image, Mapping):
             return image
-        inputs = self._model.inputs
-        if len(inputs) != 1:
-            raise ModelError(f"the model has {len(inputs)} inputs; stream feeds by name")
-        return {inputs[0].name: image}
+        names = self._model.needed
+        if len(names) != 1:
+            raise ModelError(f"the model has {len(names)} inputs; stream feeds by name")
+        return {names[0]: image}

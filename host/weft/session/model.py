@@ -71,6 +71,13 @@ class SessionModel:
         return [TensorInfo.of(graph, name) for name in graph.inputs]
 
     @property
+    def needed(self) -> Sequence[str]:
+        """Names of the inputs that layers read; of all where nothing is prepared yet."""
+        if self.prepared.current is None:
+            return [info.name for info in self.inputs]
+        return self.prepared.current.graph.inputs
+
+    @property
     def outputs(self) -> list[TensorInfo]:
         """The outputs; where inputs are open as the file declares them, else as they come out."""
         if self._declaration is not None and self._declaration.is_open:
@@ -110,7 +117,7 @@ class SessionModel:
             for info in self.overridable:
                 if info.name in feeds:
                     raise ModelError(f"{info.name} is a constant of the model and is compiled")
-        return as_arrays(self.inputs, feeds)
+        return as_arrays(self.inputs, feeds, self.needed)
 
     def chosen(self, output_names: Collection[str] | None) -> list[int] | None:
         """Return the numbers of the outputs named, None for all; a ModelError for other names."""
@@ -134,7 +141,7 @@ class SessionModel:
         if self._declaration is None or not self._declaration.is_open:
             return self.inference, self.inference.images(arrays)
         with self.lock:
-            infos = [info for info in self._declaration.inputs if info.is_open]
+            infos = [i for i in self._declaration.inputs if i.is_open and i.name in arrays]
             shapes = {info.name: arrays[info.name].shape for info in infos}
             one = {info.name: _one_image(info, shapes[info.name]) for info in infos}
             inference = self.prepared.prepare(one)
