@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
@@ -103,6 +104,58 @@ def test_who_imports_whom():
             if first in HEAVY:
                 wrong.append((path, module))
     assert wrong == []
+
+
+def test_only_simulated_devices_import_the_simulator():
+    """The device ``sim``, and the command that serves one."""
+    found = {
+        str(path.relative_to(ROOT / "host" / "weft"))
+        for path in sources("host")
+        for module, _ in imports(path)
+        if module.split(".")[0] == "weft_sim"
+    }
+    assert found == {"driver/transports/sim.py", "cli/serve_sim.py"}
+
+
+def eager_imports(body, modules):
+    """Yield which of ``modules`` are imported by statements that always run."""
+    for node in body:
+        if isinstance(node, ast.If):  # not what is for type checkers only
+            typing = "TYPE_CHECKING" in ast.unparse(node.test)
+            yield from eager_imports(node.orelse if typing else node.body, modules)
+        elif isinstance(node, ast.Try):
+            yield from eager_imports(node.body, modules)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                if name in modules or node.module in modules:
+                    yield name if name in modules else node.module
+
+
+def circle(graph):
+    """Return the modules of a circle, or None."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return None
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    modules = {}
+    for folder in ("hw/weft_hw", "sim/weft_sim", "host/weft"):
+        for path in sources(folder):
+            name = path.relative_to((ROOT / folder).parent).with_suffix("")
+            modules[".".join(name.parts).removesuffix(".__init__")] = path
+    graph = {
+        name: set(eager_imports(ast.parse(path.read_text()).body, modules)) - {name}
+        for name, path in modules.items()
+    }
+    assert sum(map(len, graph.values())) > len(modules)
+    assert circle(graph) is None
+    assert circle({**graph, "weft.errors": {"weft.session.session"}}) is not None
 
 
 def test_the_contract_imports_only_the_standard_library():
