@@ -55,6 +55,7 @@ multiplied in float32, and averages round ties up.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -262,8 +263,24 @@ class Graph:
 
     def consumers(self, tensor: str) -> list[Node]:
         """Nodes that read ``tensor``."""
-        return [node for node in self.nodes if tensor in node.inputs]
+        return [self.nodes[index] for index in self.reading.get(tensor, ())]
 
     def producer(self, tensor: str) -> Node | None:
         """Node that writes ``tensor``; None for a graph input or a constant."""
-        return next((node for node in self.nodes if tensor in node.outputs), None)
+        index = self.writing.get(tensor)
+        return None if index is None else self.nodes[index]
+
+    @cached_property
+    def reading(self) -> dict[str, list[int]]:
+        """For each tensor the places in ``nodes`` of those that read it, in order."""
+        found: dict[str, list[int]] = {}
+        for index, node in enumerate(self.nodes):
+            for name in {*node.inputs}:
+                if name is not None:
+                    found.setdefault(name, []).append(index)
+        return found
+
+    @cached_property
+    def writing(self) -> dict[str, int]:
+        """For each tensor the place in ``nodes`` of the one that writes it."""
+        return {name: i for i, node in enumerate(self.nodes) for name in node.outputs}

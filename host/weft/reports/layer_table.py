@@ -1,11 +1,12 @@
 """A row per layer of a model and a line per memory: what `explain` and `report` show."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 from weft.graph import Graph
 from weft.graph.analysis import LayerFacts, analyse
 from weft.program import Program
+from weft.program.program import LayerInfo
 
 __all__ = ["layer_rows", "memory_use"]
 
@@ -17,8 +18,10 @@ def layer_rows(graph: Graph, program: Program | None, multipliers: int) -> list[
     tensor), ``island`` (whether it lies in a float island), ``where``, ``reason``,
     ``predicted_cycles`` and ``utilization``; the last four are None without a program.
     """
+    layers = {layer.outputs[0]: layer for layer in program.layers} if program is not None else {}
     return [
-        _row(fact, program, node.outputs[0], multipliers) | {"island": graph.in_island(node)}
+        _row(fact, program, layers, node.outputs[0], multipliers)
+        | {"island": graph.in_island(node)}
         for node, fact in zip(graph.nodes, analyse(graph), strict=True)
     ]
 
@@ -34,12 +37,14 @@ def memory_use(program: Program | None) -> dict[str, dict[str, int]] | None:
 
 
 def _row(
-    fact: LayerFacts, program: Program | None, output: str, multipliers: int
+    fact: LayerFacts,
+    program: Program | None,
+    layers: Mapping[str, LayerInfo],
+    output: str,
+    multipliers: int,
 ) -> dict[str, Any]:
-    row = asdict(fact) | {"output": output}
-    layer = None
-    if program is not None:
-        layer = next((layer for layer in program.layers if layer.outputs[0] == output), None)
+    row = vars(fact) | {"output": output}
+    layer = layers.get(output)
     row["where"] = layer.where if layer else None
     row["reason"] = layer.reason if layer else None
     cycles = None

@@ -22,13 +22,15 @@ _COLOURS = np.array(
 )
 
 
-def tiles(values: NDArray[Any]) -> NDArray[np.uint8]:
+def tiles(values: NDArray[Any], long_side: int = _LONG_SIDE) -> NDArray[np.uint8]:
     """Return uint8 (rows, columns, 3): the channels of one image as coloured tiles, enlarged.
 
     Parameters
     ----------
     values : ndarray of shape (height, width, channels)
         Coloured from the smallest value of the tensor (dark) to the largest (bright).
+    long_side : int
+        Enlarged by a whole number to at most so many pixels.
     """
     height, width, channels = values.shape
     low, high = float(values.min()), float(values.max())
@@ -40,12 +42,12 @@ def tiles(values: NDArray[Any]) -> NDArray[np.uint8]:
         y = _GAP + channel // across * (height + _GAP)
         x = _GAP + channel % across * (width + _GAP)
         picture[y : y + height, x : x + width] = _coloured(level[..., channel])
-    zoom = max(1, _LONG_SIDE // max(picture.shape[:2]))
+    zoom = max(1, long_side // max(picture.shape[:2]))
     return np.rint(picture).astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
 
 
 def pictures(
-    graph: Graph, tensors: Mapping[str, NDArray[Any]]
+    graph: Graph, tensors: Mapping[str, NDArray[Any]], long_side: int = _LONG_SIDE
 ) -> Iterator[tuple[int, Node, str, NDArray[np.uint8]]]:
     """Yield number, node, tensor name and :func:`tiles` for each output that ``tensors`` has.
 
@@ -57,7 +59,7 @@ def pictures(
             values = tensors.get(name)
             image = None if values is None or values.size == 0 else _first_image(values)
             if image is not None:
-                yield number, node, name, tiles(image)
+                yield number, node, name, tiles(image, long_side)
 
 
 def map_folders(folder: Path, labels: Sequence[str]) -> list[Path]:

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from weft.reports.maps import pictures
 from weft.runtime.profile import Profile
 from weft.session import InferenceSession
 
-__all__ = ["Output", "Report", "Subject", "subject"]
+__all__ = ["MOST_MAPS", "Output", "Report", "Subject", "subject"]
 
 _TOP = 5
+MOST_MAPS = 200  # in a page; a browser enlarges them
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class Subject:
             ]
             maps = {
                 name: _png(picture)
-                for _, _, name, picture in pictures(session.graph, session.tensors)
+                for _, _, name, picture in islice(
+                    pictures(session.graph, session.tensors, long_side=1), MOST_MAPS
+                )
             }
             profile = session.profile
         rows = layer_rows(self.graph, self.program, self.config.multipliers)

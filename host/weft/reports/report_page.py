@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from weft import __version__
-from weft.reports.report import Report
+from weft.reports.report import MOST_MAPS, Report
 from weft.text import printable
 
 __all__ = ["render"]
@@ -181,9 +181,12 @@ def _maps(report: Report) -> list[str]:
             )
     if not figures:
         return []
+    many = len(report.maps) >= MOST_MAPS
     return [
         "<h2>Activation maps</h2>",
-        "<p>A tile a channel; dark is the smallest value of the layer, bright the largest.</p>",
+        "<p>A tile a channel; dark is the smallest value of the layer, bright the largest."
+        + (f" These are the first {MOST_MAPS}; weft run --maps draws all." * many)
+        + "</p>",
         '<div class="maps">',
         *figures,
         "</div>",

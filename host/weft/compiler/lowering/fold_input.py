@@ -110,14 +110,9 @@ def _candidates(size: tuple[int, int, int], window: Window) -> Iterator[tuple[Fo
 
 def _is_free(lowering: Lowering, index: int, tensor: Tensor) -> bool:
     """Whether the host sends ``tensor`` for node ``index`` alone."""
-    graph = lowering.graph
-    producer = graph.producer(tensor.name)
-    sent = producer is None or any(graph.nodes[i] is producer for i in lowering.host)
-    readers = [
-        i
-        for i, node in enumerate(graph.nodes)
-        if tensor.name in node.inputs and i not in lowering.host
-    ]
+    producer = lowering.graph.writing.get(tensor.name)
+    sent = producer is None or producer in lowering.host
+    readers = [i for i in lowering.graph.reading.get(tensor.name, ()) if i not in lowering.host]
     return sent and tensor.name not in lowering.places and readers == [index]
 
 

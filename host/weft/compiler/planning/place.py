@@ -1,5 +1,6 @@
 """Where buffers lie in activation memory: first fit over their lifetimes."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from weft_hw.contract.config import Config
@@ -15,7 +16,7 @@ class Lifetime:
     def __init__(self, buffer: Buffer, first: int, last: int | None = None):
         self.buffer, self.first = buffer, first
         self.last = first if last is None else last
-        self._others = 0
+        self._others: tuple[range, ...] = ()
 
     def extend(self, step: int) -> None:
         """Include ``step`` and all between."""
@@ -24,17 +25,13 @@ class Lifetime:
     def also(self, steps: range) -> "Lifetime":
         """Return the same with further steps."""
         life = Lifetime(self.buffer, self.first, self.last)
-        life._others = self._others | ((1 << len(steps)) - 1) << steps.start
+        life._others = (*self._others, steps)
         return life
 
     @property
-    def _steps(self) -> int:
-        """A bit for each step."""
-        return ((1 << self.last - self.first + 1) - 1) << self.first | self._others
-
-    def meets(self, other: "Lifetime") -> bool:
-        """Whether both are needed at the same time."""
-        return self._steps & other._steps != 0
+    def steps(self) -> set[int]:
+        """Every step at which it is needed."""
+        return set(range(self.first, self.last + 1)).union(*self._others)
 
 
 def place_buffers(
@@ -69,17 +66,17 @@ def _aligned(words: int, unit: int) -> int:
 def _first_fit(
     order: list[Lifetime], start: int, unit: int
 ) -> tuple[int, list[tuple[Buffer, int]]]:
-    placed: list[tuple[Lifetime, int]] = []
+    placed: list[tuple[Buffer, int]] = []
+    occupied: dict[int, list[tuple[int, int]]] = defaultdict(list)  # base and words at each step
     used = start
     for life in order:
-        base = start
-        taken = sorted(
-            (other_base, other.buffer.words) for other, other_base in placed if life.meets(other)
-        )
-        for other_base, words in taken:
-            if other_base - base >= life.buffer.words:
+        base, needed, steps = start, life.buffer.words, life.steps
+        for other_base, words in sorted({place for step in steps for place in occupied[step]}):
+            if other_base - base >= needed:
                 break
             base = max(base, _aligned(other_base + words, unit))
-        placed.append((life, base))
-        used = max(used, base + life.buffer.words)
-    return used, [(life.buffer, base) for life, base in placed]
+        for step in steps:
+            occupied[step].append((base, needed))
+        placed.append((life.buffer, base))
+        used = max(used, base + needed)
+    return used, placed

@@ -79,7 +79,7 @@ def ordered_nodes(graph: Any) -> list[tuple[int, Any]]:
             before = {maker[name] for name in graph.node[index].input if name in maker}
             if any(done.get(i) is False for i in before):
                 raise ModelError(f"node {graph.node[index].name or index} depends on itself")
-            waiting += sorted(before - done.keys(), reverse=True)
+            waiting += sorted((i for i in before if i not in done), reverse=True)
     return result
 
 
