@@ -1,0 +1,105 @@
+"""Commands killed at random moments; what was there before stays whole, and the next run is right.
+
+``python -m kills --count 100`` (PYTHONPATH: tests/faults, hw, sim, host) is the long run; the
+tests have a short one.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from weft.program import Program
+
+__all__ = ["COMMANDS", "kill_at_random"]
+
+# Each with what it writes. All but `build` take a second; of `build` the first minute counts.
+COMMANDS = {
+    "compile": (["compile", "digits", "-c", "tiny", "-o", "x.weft"], "x.weft"),
+    "run": (["run", "digits", "-o", "x.npy", "--maps", "maps"], "x.npy"),
+    "report": (["report", "digits", "-o", "x.html"], "x.html"),
+    "build": (["build", "icebreaker", "--out", "out"], "out/icebreaker.bin"),
+}
+
+
+def _start(command: list[str], folder: Path) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "weft", *command],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(p) for p in sys.path if p)},  # noqa: PTH100
+    )
+
+
+def _is_whole(path: Path, expected: bytes) -> bool:
+    """Whether what a command writes is all of it."""
+    if path.suffix == ".weft":
+        Program.load(path)
+    if path.suffix == ".npy":
+        np.load(path)
+    return path.read_bytes() == expected
+
+
+def kill_at_random(name: str, count: int, folder: Path, seed: int) -> int:
+    """Kill command ``name`` ``count`` times; return how many of the runs had ended before.
+
+    Raises
+    ------
+    AssertionError
+        If a file is neither the old one nor the new one, or something stays in use.
+    """
+    command, output = COMMANDS[name]
+    path, rng = folder / output, random.Random(f"{name} {seed}")
+    if name == "build":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        seconds, expected = 60.0, b""
+    else:
+        start = time.monotonic()
+        assert _start(command, folder).wait(300) == 0
+        seconds, expected = time.monotonic() - start, path.read_bytes()
+    ended = 0
+    for number in range(count):
+        before = b"old" if number % 2 else None  # there is an old file, or none
+        path.unlink(missing_ok=True)
+        if before:
+            path.write_bytes(before)
+        process = _start(command, folder)
+        try:
+            process.wait(rng.uniform(0, seconds))
+            ended += 1
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        content = path.read_bytes() if path.exists() else None
+        # A build takes an older bitstream away before it begins.
+        old = (before, None) if name == "build" else (before,)
+        assert content in old or _is_whole(path, expected), f"{name}, kill {number}: {output}"
+    for lone in folder.rglob("*.png"):
+        assert lone.read_bytes().endswith(b"IEND\xaeB`\x82"), lone
+    if name != "build":
+        assert _start(command, folder).wait(300) == 0
+        assert _is_whole(path, expected)
+    return ended
+
+
+def main() -> None:
+    """Run as many kills as were asked for, shared among the commands."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    for at, name in enumerate(COMMANDS):
+        count = (chosen.count + at) // len(COMMANDS)
+        with tempfile.TemporaryDirectory() as folder:
+            ended = kill_at_random(name, count, Path(folder), chosen.seed)
+        print(f"{name}: {count} kills, {ended} came after the end; all files whole", flush=True)
+
+
+if __name__ == "__main__":
+    main()
