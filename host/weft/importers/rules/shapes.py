@@ -124,7 +124,7 @@ def _pool(graph: Graph, node: Node) -> Shape:
 
 def _reduction(graph: Graph, node: Node) -> Shape:
     shape, axes = _input(graph, node), node.attributes["axes"]
-    if not axes or any(not 1 <= axis < len(shape) for axis in axes):
+    if not axes or any(not 1 <= axis < len(shape) for axis in axes) or len({*axes}) < len(axes):
         raise ModelError(f"{node.operator} cannot run over axes {axes} of shape {shape}")
     if 0 in shape:
         raise ModelError(f"{node.operator} of an empty tensor of shape {shape}")
