@@ -57,10 +57,10 @@ def read_members(path: Path) -> dict[str, bytes]:
     ModelError
         If it is damaged, too large, or of another version.
     """
+    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe would wait for its other end
+        raise ModelError("it is no file")
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError("it is no file")
         if status.st_size > _MOST_BYTES:
             raise ModelError(f"it is larger than {_MOST_BYTES >> 20} MiB")
         _check_directory(file.read() if status.st_size < 64 else _tail(file), status.st_size)

@@ -5,6 +5,7 @@ what the contract rules out (:mod:`weft_hw.contract.descriptor`, :mod:`weft_hw.c
 what leaves a memory, what reads before somebody wrote, and what nothing orders.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,8 @@ __all__ = ["follow"]
 
 _Fields = Mapping[str, int]
 _ORDERED = (Region.DESCRIPTOR, Region.COUNTER)  # by rules of their own
+# Units that runs touch, over and over: more than any network of 65,535 descriptors on a board.
+_MOST_UNITS = 1 << 32
 
 
 def follow(program: Program) -> tuple[_Fields, ...]:
@@ -72,7 +75,9 @@ class _Follower:
         self._windows = np.zeros(self.config.window_count, np.uint32)
         self._slots: list[bytes] = [b""] * self.config.descriptor_count
         self._loaded = [0] * self.config.descriptor_count  # by which move of the run
-        self._table = False
+        self._table, self._units = False, 0
+        beside = [image for image in program.images if image.region is Region.DRAM]
+        self._beside = sorted(beside, key=lambda image: image.unit)
         for image in program.images:
             count = len(image.data) // self.memories[image.region].unit_bytes
             self._written[image.region][image.unit : image.unit + count] = True
@@ -152,12 +157,14 @@ class _Follower:
         number = run.layers + 1
         for region, start, stop in touched.reads:
             _inside(region, start, stop, self.memories[region].units)
+            self._spend(stop - start)
             known = self._written[region][start:stop]
             # Of activations, words behind the last one of a tensor may be read in vain.
             complete = known[0] if region is Region.ACTIVATION else known.all()
             _require(bool(complete), f"it reads {region.name} {start}, which nothing wrote")
         for start, stop in touched.writes:
             _inside(Region.ACTIVATION, start, stop, self.config.activation_words)
+            self._spend(stop - start)
             if self._home is Region.ACTIVATION:
                 _require(
                     not self._constant[start:stop].any(), f"it overwrites a constant at {start}"
@@ -219,6 +226,7 @@ class _Follower:
             Region.DRAM, move["block"], move["block"] + spread, self.memories[Region.DRAM].units
         )
         into = move["block_step"] if store else move["unit_step"]
+        self._spend(size + rows * blocks)
         _require(rows == 1 or into >= (blocks if store else count), "rows of a move overlap")
         _require(
             move["layers"] <= run.layers,
@@ -262,9 +270,11 @@ class _Follower:
 
     def _constant_bytes(self, block: int, size: int) -> bytes:
         """Return bytes of DRAM that an image holds and nothing overwrites."""
-        for image in self.program.images:
+        at = bisect_right(self._beside, block, key=lambda image: image.unit) - 1
+        if at >= 0:
+            image = self._beside[at]
             start = (block - image.unit) * DRAM_BLOCK_BYTES
-            if image.region is Region.DRAM and 0 <= start <= start + size <= len(image.data):
+            if start + size <= len(image.data):
                 return image.data[start : start + size]
         raise ModelError(f"block {block} holds no window program and no descriptors")
 
@@ -281,12 +291,18 @@ class _Follower:
             slot = unit // DESCRIPTOR_WORDS + at // DESCRIPTOR_BYTES
             self._slots[slot], self._loaded[slot] = data[at : at + DESCRIPTOR_BYTES], move
 
+    def _spend(self, units: int) -> None:
+        self._units += units
+        _require(self._units <= _MOST_UNITS, "its runs touch more than any network needs to")
+
     def _write_place(self, place: TensorPlace) -> None:
+        self._spend(place.units)
         span = slice(place.base, place.base + place.units)
         _require(not self._constant[span].any(), f"a tensor overwrites a constant at {place.base}")
         self._written[self._home][span] = True
 
     def _read_place(self, name: str, place: TensorPlace) -> None:
+        self._spend(place.layout.height * place.layout.width * place.layout.channels)
         written = self._written[self._home][place.base : place.base + place.units]
         for units in place.layout.units(self.memories[self._home].unit_bytes):
             _require(

@@ -20,7 +20,7 @@ from weft_hw.contract.fields import Field
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.move import MOVE, decode_move, encode_move
 
-__all__ = ["mutate"]
+__all__ = ["change_descriptor", "mutate"]
 
 Members = dict[str, bytes]
 Random = np.random.Generator
@@ -130,7 +130,7 @@ def _image(members: Members, rng: Random, *regions: Region) -> str | None:
     return _pick(names, rng) if names else None
 
 
-def _change_descriptor(members: Members, rng: Random) -> None:
+def change_descriptor(members: Members, rng: Random) -> None:
     """Change a field of a descriptor, or some of its bits."""
     name = _image(members, rng, Region.DESCRIPTOR, Region.DRAM)
     if name is None or len(members[name]) < DESCRIPTOR_BYTES:
@@ -264,7 +264,7 @@ def _compressed(members: Members) -> bytes:
 _CHANGES = tuple(
     map(
         _safe,
-        (_change_json, _change_descriptor, _change_image, _change_array, _change_members),
+        (_change_json, change_descriptor, _change_image, _change_array, _change_members),
     )
 )
 _WEIGHTS = (0.6, 0.17, 0.09, 0.1, 0.04)

@@ -1,6 +1,7 @@
 """Holds an imported graph to the rules of the graph form, so that nothing fails later."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -67,9 +68,9 @@ def check_rules(graph: Graph) -> Graph:
         with problems.layer(name):
             if name not in edges or math.prod(shape) != math.prod(graph.tensors[name].shape):
                 raise ModelError(f"it cannot have shape {shape} in the model's file")
-    for name in (*graph.inputs, *(state.name for state in graph.states)):
+    for name, times in Counter(graph.sources).items():
         with problems.layer(name):
-            if graph.sources.count(name) > 1:
+            if times > 1:
                 raise ModelError("an input, or a state, must have a name of its own")
             if graph.tensors[name].data is not None:
                 raise ModelError("an input, or a state, cannot be a constant")
