@@ -21,15 +21,16 @@ class Moves:
     """The moves of one run.
 
     A move that may begin runs at once or later, as ``machine.late`` and its noise decide. A move
-    that does not wait for the layer before it may also run ahead of that layer. So a wait that a
-    program lacks shows as a wrong value, for some seed.
+    that does not wait for the last layer, or the last two, may also run ahead of them: one computes
+    while the next one begins. So a wait that a program lacks shows as a wrong value, for some seed.
     """
 
     def __init__(self, machine: "Machine"):
         self._machine = machine
         self._queue: deque[dict[str, int]] = deque()
         self._listed = self._done = self._layers_listed = self._layers = 0
-        self._last_layer: tuple[dict[str, int], dict[Region, NDArray[np.uint8]]] | None = None
+        # The last two layers since the last move, and what the memories held before each.
+        self._recent: list[tuple[dict[str, int], dict[Region, NDArray[np.uint8]]]] = []
 
     def add(self, move: dict[str, int]) -> None:
         """Take the next descriptor, which is a move."""
@@ -55,7 +56,7 @@ class Moves:
     ) -> None:
         """Count a layer that is done; ``before`` is what the memories held when it began."""
         self._layers += 1
-        self._last_layer = descriptor, before
+        self._recent = [*self._recent, (descriptor, before)][-2:]
         self._some()
 
     def finish(self) -> None:
@@ -71,15 +72,14 @@ class Moves:
             self._next()
 
     def _next(self) -> None:
-        head, last = self._queue[0], self._last_layer
-        self._last_layer = None
-        if last and head["layers"] < self._layers and self._machine.noise.random() < 0.5:
-            descriptor, before = last
-            self._machine.restore(before)
-            self._copy()
+        recent, self._recent = self._recent, []
+        free = min(len(recent), self._layers - self._queue[0]["layers"])
+        ahead = int(self._machine.noise.integers(free + 1)) if free > 0 else 0
+        if ahead:
+            self._machine.restore(recent[-ahead][1])
+        self._copy()
+        for descriptor, _ in recent[len(recent) - ahead :]:
             self._machine.layer(descriptor)
-        else:
-            self._copy()
 
     def _copy(self) -> None:
         move, machine = self._queue.popleft(), self._machine

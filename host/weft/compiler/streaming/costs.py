@@ -42,6 +42,6 @@ def restart_cycles(config: Config, command: Command) -> int:
     return _RESTART + min(f["span"], f["fill_rows"]) * f["row_words"] // config.fill_words
 
 
-def joint(layers: int, moves: int) -> int:
-    """Return the cycles of layers and moves side by side."""
-    return int(max(layers, moves) + _OVERLAP * min(layers, moves))
+def joint(layers: int, moves: int, edge: int) -> int:
+    """Return the cycles of layers and moves side by side, but for ``edge`` cycles of the moves."""
+    return int(max(layers, moves) + _OVERLAP * min(layers, moves)) + edge

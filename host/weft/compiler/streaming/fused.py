@@ -15,9 +15,9 @@ from weft_hw.contract.descriptor import Kind, Rounding
 from weft.compiler.ir import Buffer, Command
 from weft.compiler.lowering.context import identity_parameters
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
-from weft.compiler.streaming.pieces import Piece, Uses, tile_words
+from weft.compiler.streaming.pieces import Piece, Uses, slices, tile_words
 from weft.compiler.streaming.rows import Motion
-from weft.compiler.streaming.tiles import Span
+from weft.compiler.streaming.tiles import Span, channel_slice
 from weft.compiler.streaming.writer import Writer
 
 __all__ = ["Fused", "fuse"]
@@ -84,6 +84,9 @@ def fuse(
         return None
     if any(uses.writers[c.target[0]] != [n] for n in moving if (c := commands[n]).target):
         return None
+    group = Fused(config, numbers, commands, found, residents, uses, rows, fixed)
+    if group.divide(1) <= arena:  # commands one after the other
+        return group if group.cut() else None
     part = [commands[n] for n in numbers]
     weights = sum(len(c.weights) for c in part if c.weights is not None)
     parameters = 1 + sum(len(c.parameters) for c in part if c.parameters is not None)
@@ -94,11 +97,10 @@ def fuse(
         or entries > config.window_count
     ):
         return None
-    group = Fused(config, numbers, commands, found, residents, uses, rows, fixed)
     most = min(found[n].height for n in group.sinks)
     if group.least() > arena:
         return None
-    counts = [count for count in _COUNTS if count <= most]
+    counts = [count for count in _COUNTS if 1 < count <= most]
     first = bisect_left(counts, True, key=lambda count: group.divide(count) <= arena)
     if first == len(counts):
         return None
@@ -165,6 +167,10 @@ class Fused:
     def divide(self, count: int) -> int:
         """Cut into ``count`` stripes; return the words on the chip that they take."""
         self.count = count
+        # A single stripe needs no constants twice, so it takes them slice by slice.
+        self._slices = {n: [(0, 0)] for n in self.motions}
+        if count == 1:
+            self._slices = {n: slices(self.config, self.commands[n], 1) for n in self.motions}
         self._ends = self._row_ends(count)
         self._windows = self._make_windows()
         self._share()
@@ -249,7 +255,7 @@ class Fused:
         """Let results take the place of what only their command reads."""
         for n in self.motions:
             command, target = self.commands[n], self._windows.get(self._target(n))
-            if target is None or target.slots > 1:
+            if target is None or target.slots > 1 or len(self._slices[n]) > 1:
                 continue
             for source in command.reads:
                 window = self._windows.get(source)
@@ -293,7 +299,9 @@ class Fused:
                     part = self.motions[n].part(self.config, first, last)
                     if part is None:
                         return False
-                    self._add(stripe, n, part, (first, last))
+                    for groups in self._slices[n]:
+                        piece = channel_slice(self.config, part, *groups) if groups[1] else part
+                        self._add(stripe, n, piece, (first, last))
         last = {piece.whole: piece for _, piece, _, copy in self._steps if copy is None}
         for piece in last.values():
             piece.finishes = True
@@ -307,7 +315,7 @@ class Fused:
         rows: tuple[int, int] | None = None,
         copy: _Window | None = None,
     ) -> None:
-        piece = Piece(number, command, self)
+        piece = Piece(number, command, object() if self.count == 1 else self)
         self.pieces.append(piece)
         self._steps.append((stripe, piece, rows, copy))
 
@@ -346,7 +354,7 @@ class Fused:
         for buffer in self.residents:
             at[buffer] = buffer.base
         old, moved = at, -1
-        for stripe, piece, rows, copy in self._steps:
+        for number, (stripe, piece, rows, copy) in enumerate(self._steps):
             if stripe != moved:
                 old, moved = dict(at), stripe
                 for window in self._windows.values():
@@ -362,6 +370,9 @@ class Fused:
             target = None if rows is None else self._target(piece.whole)
             reads = [at[buffer] for buffer in piece.command.reads]
             writer.run(piece, reads, 0 if target is None else at[target])
+            following = self._steps[number + 1 : number + 2]
+            if following and following[0][1].whole == piece.whole and following[0][2] == rows:
+                continue  # another slice of the same rows
             if target is not None and rows is not None and target not in self.residents:
                 if target in self.stored or target in shadowed:
                     span = self._windows[target].span(rows[0], rows[1], tile)
@@ -369,8 +380,11 @@ class Fused:
             elif target in shadowed and piece.finishes:
                 writer.store(Span(target, 0, target.words), target.base)
 
-    def cost(self, whole: Sequence[int]) -> tuple[int, int]:
-        """Return about how many cycles layers and moves take; ``whole`` of each command."""
+    def cost(self, whole: Sequence[int]) -> tuple[int, int, int]:
+        """Return about how many cycles layers and moves take, and what does not overlap.
+
+        ``whole`` are the cycles of each command.
+        """
         layers = sum(whole[n] for n in self.numbers)
         seen: set[int] = set()
         for _, piece, _, copy in self._steps:
@@ -379,17 +393,20 @@ class Fused:
             if copy is not None or piece.whole in seen:
                 layers += restart_cycles(self.config, piece.command)
             seen.add(piece.whole)
-        moves, moved = 0, 0
+        moves, moved, edge = 0, 0, 0
         for window in self._windows.values():
             if window.producer is None:
+                edge += window.span(window.low[0], window.high[0], self._tile).words
                 moves += self.count
                 moved += sum(
                     window.span(low, high, self._tile).words
                     for low, high in zip(window.low, window.high, strict=True)
                 )
             elif window.buffer in self.stored:
+                edge += window.words
                 moves += self.count
                 moved += window.buffer.words
         moved += sum(buffer.words for buffer in self.constants)
         constants = constant_bytes(self.config, [self.commands[n] for n in self.numbers])
-        return layers, move_cycles(self.config, moves, moved, constants)
+        edge = move_cycles(self.config, 0, edge, 0)
+        return layers, move_cycles(self.config, moves, moved, constants), edge

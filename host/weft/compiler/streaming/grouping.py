@@ -1,6 +1,7 @@
 """Which commands go depth-first together, and which buffers stay on the chip between groups."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from weft_hw.contract.config import Config
@@ -11,12 +12,13 @@ from weft.compiler.streaming.costs import joint
 from weft.compiler.streaming.fused import Fused, fuse
 from weft.compiler.streaming.pieces import Single, Uses
 from weft.compiler.streaming.rows import motion, row_words
+from weft.compiler.streaming.sliced import Sliced
 from weft.compiler.timing.cycles import predict_cycles
 from weft.errors import CapacityError
 
 __all__ = ["Grouping", "Planner"]
 
-Group = Single | Fused
+Group = Single | Sliced | Fused
 
 _LONGEST = 14  # commands in a group
 
@@ -92,11 +94,14 @@ class Planner:
                 self.fixed,
                 arena,
             )
-        number = numbers.start
-        try:
-            return Single(self.config, number, self.commands[number], residents, self.uses, arena)
-        except TooLarge:
-            return None
+        number, command = numbers.start, self.commands[numbers.start]
+        made: list[Group] = []
+        with suppress(TooLarge):
+            made.append(Single(self.config, number, command, residents, self.uses, arena))
+        if not made or len(made[0].pieces) > 1:
+            sliced = Sliced.of(self.config, number, command, residents, self.uses, arena)
+            made += [] if sliced is None else [sliced]
+        return min(made, key=self._cost, default=None)
 
     def _cost(self, group: Group) -> int:
         return joint(*group.cost(self._whole))

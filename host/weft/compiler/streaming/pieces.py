@@ -23,9 +23,9 @@ from weft.compiler.streaming.tiles import (
 if TYPE_CHECKING:
     from weft.compiler.streaming.writer import Writer
 
-__all__ = ["Piece", "Single", "Stripe", "Uses", "stripes_of", "tile_words"]
+__all__ = ["Piece", "Single", "Stripe", "Uses", "slices", "stripes_of", "tile_words"]
 
-_SLICES = 4  # that share the weight memory
+_SLICES = 8  # that share the weight memory
 
 
 @dataclass(eq=False)
@@ -118,7 +118,7 @@ class Single:
         self._width = max(stripe.words for stripe in stripes)
         self._slots = min(len(stripes), arena // self._width) if self._width else 1
         self.words = self._width * self._slots
-        self._slices = _slices(config, command, len(stripes))
+        self._slices = slices(config, command, len(stripes))
         self.pieces: list[Piece] = []
         for stripe in stripes:
             whole = stripe.pieces.pop()
@@ -155,8 +155,11 @@ class Single:
         if complete and target in shadowed and target in self._residents:
             writer.store(Span(target, 0, target.words), target.base)
 
-    def cost(self, whole: Sequence[int]) -> tuple[int, int]:
-        """Return about how many cycles layers and moves take; ``whole`` of each command."""
+    def cost(self, whole: Sequence[int]) -> tuple[int, int, int]:
+        """Return about how many cycles layers and moves take, and what does not overlap.
+
+        ``whole`` are the cycles of each command.
+        """
         layers = whole[self.numbers[0]] + sum(
             restart_cycles(self.config, piece.command) for piece in self.pieces[1:]
         )
@@ -167,7 +170,10 @@ class Single:
         constants = constant_bytes(self.config, [self._command])
         if len(self._slices) > 1:
             constants *= len(self._stripes)
-        return layers, move_cycles(self.config, moves, words, constants)
+        stored = stripe.store.words if (stripe := self._stripes[-1]).store else 0
+        loaded = sum(span.words for span in self._stripes[0].loads)
+        edge = move_cycles(self.config, 0, loaded + stored, 0)
+        return layers, move_cycles(self.config, moves, words, constants), edge
 
 
 def _tallest(
@@ -246,7 +252,7 @@ def _whole_blocks(config: Config, span: Span) -> Span:
     return Span(span.buffer, span.start // unit * unit, -(-span.stop // unit) * unit)
 
 
-def _slices(config: Config, command: Command, stripes: int) -> list[tuple[int, int]]:
+def slices(config: Config, command: Command, stripes: int) -> list[tuple[int, int]]:
     """Return ranges of groups whose weights and parameters fit; (0, 0) for what has none.
 
     Where stripes need the same slices again and again, a slice is all of them if that is

@@ -1,6 +1,7 @@
 """Writes a program in plain order: pieces at their addresses, and moves that serve them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import gcd
 from typing import ClassVar
 
 from weft_hw.contract.config import Config
@@ -77,6 +78,26 @@ class Writer:
     def store(self, span: Span, base: int) -> None:
         """Store words of a buffer from activation memory from ``base`` on."""
         self._words(span, base, store=True)
+
+    def scatter(
+        self, buffer: Buffer, first: int, words: int, pixel: int, pixels: int, base: int
+    ) -> None:
+        """Store ``words`` words of each pixel, packed from ``base`` on.
+
+        In DRAM they begin with word ``first`` of a pixel, which has ``pixel`` words of a block.
+        """
+        fields = {
+            "store": 1,
+            "region": int(Region.ACTIVATION),
+            "unit": base,
+            "count": words,
+            "rows": pixels,
+            "unit_step": words,
+            "block": self._place(buffer) + first,
+            "block_step": pixel,
+        }
+        touch = Touch(Region.ACTIVATION, base, words * pixels, False)
+        self.program.append(Transfer(fields, touch, (pixels - 1) * pixel + words))
 
     def _words(self, span: Span, base: int, *, store: bool) -> None:
         block = self._place(span.buffer)
@@ -164,7 +185,8 @@ class Writer:
         # Parts begin on a block of DRAM and on an address of the memory on the chip.
         region, count = constant.region, constant.units // unit
         size = self._unit_bytes[region] * unit
-        most = max(DRAM_BLOCK_BYTES, _CONSTANT_BYTES // size // DRAM_BLOCK_BYTES * DRAM_BLOCK_BYTES)
+        step = DRAM_BLOCK_BYTES // gcd(DRAM_BLOCK_BYTES, size)
+        most = max(step, _CONSTANT_BYTES // size // step * step)
         for first in range(0, count, most):
             block = constant.block + first * size // DRAM_BLOCK_BYTES
             self._move(region, base + first, min(most, count - first), unit, block)

@@ -29,29 +29,37 @@ _ROW = 3  # a row's burst follows the one before
 
 @dataclass(frozen=True)
 class Ports:
-    """How much of activation memory's ports a layer uses between two cycles, from 0 to 1."""
+    """What a layer leaves of activation memory between two cycles.
+
+    ``loads`` and ``stores`` say at which part of their full speed moves go meanwhile.
+    """
 
     begin: int
     end: int
-    reads: float
-    writes: float
+    loads: float
+    stores: float
 
     @classmethod
     def of(cls, config: Config, command: Command, begin: int, end: int) -> "Ports":
-        """Return what ``command`` uses."""
-        f, beats = command.fields, config.beats
+        """Return what ``command`` leaves."""
+        f, beats, cycles = command.fields, config.beats, max(1, end - begin)
+        unit = max(1, config.columns // MEMORY_WORD_BYTES)
         if f["kind"] == Kind.ELEMENTWISE:
-            words = f["word_count"]
-            reads, writes = words * (1 if f.get("unary") else 2), words * beats
-        elif f["kind"] == Kind.MAC:
-            reads = -(-f["fill_rows"] * f["row_words"] // config.fill_words)
-            writes = (
-                f["out_height"] * f["out_width"] * ((f["groups"] - 1) * beats + f["last_beats"])
-            )
-        else:
-            reads, writes = end - begin, 0
-        cycles = max(1, end - begin)
-        return cls(begin, end, min(1.0, reads / cycles), min(1.0, writes / cycles))
+            # Results leave in every cycle; of two operands, one is read in every cycle.
+            idle = max(0.0, 1 - f["word_count"] * beats / cycles)
+            return cls(begin, end, idle, 1.0 if f.get("unary") else idle)
+        if f["kind"] != Kind.MAC:
+            return cls(begin, end, 1.0, 0.0)
+        # Rows of the input are read without a break.
+        reads = -(-f["fill_rows"] * f["row_words"] // config.fill_words)
+        rows = f["out_height"] * f["groups"]
+        windows = rows * f["out_width"]
+        writes = windows * beats - rows // f["groups"] * f["out_width"] * (beats - f["last_beats"])
+        # Between results there are gaps: behind each window, or only behind each row. A gap lets
+        # one unit pass, a long one a unit as often as they come.
+        idle = max(0, cycles - writes)
+        passes = max(min(windows if idle >= windows else rows, idle), idle / unit)
+        return cls(begin, end, min(1.0, passes * unit / cycles), max(0.0, 1 - reads / cycles))
 
 
 class MoveClock:
@@ -85,7 +93,6 @@ class MoveClock:
         size, rows, count = self._memories[region].unit_bytes, fields["rows"], fields["count"]
         blocks = -(-count * size // DRAM_BLOCK_BYTES)
         words = max(blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES, _ROW)
-        unit = size / MEMORY_WORD_BYTES
         each = _READ_ACTIVATION if region is Region.ACTIVATION else _READ_UNIT
         words = max(words, count * (each if store else _WRITE_UNIT))
         cycles = rows * words
@@ -94,9 +101,9 @@ class MoveClock:
         begin += _STORE if store else _LOAD
         if region is not Region.ACTIVATION:
             return begun, begin + cycles
-        return begun, self._beside_layers(begin, cycles, unit, bool(store))
+        return begun, self._beside_layers(begin, cycles, bool(store))
 
-    def _beside_layers(self, now: float, cycles: float, unit: float, store: bool) -> int:
+    def _beside_layers(self, now: float, cycles: float, store: bool) -> int:
         """Return when ``cycles`` of work on activation memory are done, from ``now`` on."""
         layers = self._layers
         first = len(layers)
@@ -109,8 +116,7 @@ class MoveClock:
             if idle >= cycles:
                 break
             cycles, now = cycles - idle, now + idle
-            # Reads of the input come in bursts; results leave in time for a unit in between.
-            rate = 1 - ports.reads if store else min(1.0, (1 - ports.writes) * unit)
+            rate = ports.stores if store else ports.loads
             done = min(cycles, (ports.end - now) * rate)
             now = now + done / rate if rate and done == cycles else ports.end
             cycles -= done
