@@ -9,6 +9,7 @@ from weft.errors import ModelError
 from weft.graph import Graph, Tensor
 from weft.importers import load_model, read_model
 from weft.importers.rules.problems import ADVICE
+from weft.models.loading import require_exact
 from weft.runtime.fallback.onnx_file import OnnxFile
 from weft.runtime.fallback.parts import FallbackLayer, Outside, Part
 from weft.runtime.fallback.split import Split, edges, split_layers
@@ -28,7 +29,8 @@ def load_in_parts(
 ) -> tuple[Graph, Outside | None]:
     """Return the graph for the accelerator, and what a runtime must run around it.
 
-    A model that Weft supports as a whole has nothing outside.
+    A model that Weft supports as a whole has nothing outside. Float islands at its head or tail go
+    to the runtime, which computes its own bits; others follow their rule.
 
     Raises
     ------
@@ -36,15 +38,22 @@ def load_in_parts(
         If an unsupported layer lies between supported ones, the runtime is not installed, or it
         refuses the model; the unsupported layers are named.
     """
+    whole = None
     try:
-        return load_model(model, rounding, shapes), None
+        whole = load_model(model, rounding, shapes)
+        require_exact(whole)
+        return whole, None
     except ModelError as error:
         if not error.layers:
             raise
         refusal = error
     try:
         file = _read(model, rounding, shapes)
-        return _cut(file, refusal)
+        return _cut(file, refusal, islands=whole is None)
+    except ModelError:
+        if whole is None:
+            raise
+        return whole, None
     except _MALFORMED as error:
         raise ModelError(f"the file is malformed ({error}); {refusal}") from error
 
@@ -58,8 +67,8 @@ def _read(
     return OnnxFile(data, name, rounding or "onnxruntime", shapes)
 
 
-def _cut(file: File, refusal: ModelError) -> tuple[Graph, Outside]:
-    """Leave out what the importer names until it takes the rest."""
+def _cut(file: File, refusal: ModelError, *, islands: bool) -> tuple[Graph, Outside]:
+    """Leave out what the importer names until it takes the rest, ``islands`` or none."""
     bad = file.find(refusal.layers)
     while True:
         try:
@@ -70,6 +79,8 @@ def _cut(file: File, refusal: ModelError) -> tuple[Graph, Outside]:
         inputs, outputs = _edges(file, split.middle)
         try:
             graph = file.load_graph(file.extract(split.middle, inputs, outputs))
+            if not islands:
+                require_exact(graph)
         except ModelError as error:
             more = file.find(error.layers) - bad
             if not more:
