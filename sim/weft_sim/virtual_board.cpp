@@ -1,6 +1,8 @@
 // Steps the core in batches: bytes in, bytes out, no callback per cycle.
 
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 #include "Vtop.h"
 #include "sdram_chip.h"
@@ -20,6 +22,53 @@ namespace {
 
 // Cycles for a byte to become visible in `active`, and for a frame to follow the one before.
 constexpr int QUIET_CYCLES = 32;
+
+template <class Top, class = void>
+struct HasLoad : std::false_type {};
+template <class Top>
+struct HasLoad<Top, std::void_t<decltype(std::declval<Top>().load___05Fvalid)>> : std::true_type {};
+
+// Verilator has numbers for ports of up to 64 bits, and arrays of 32-bit words for wider ones.
+template <class Port>
+void put(Port& port, const uint8_t* data, int bytes) {
+    if constexpr (std::is_integral<Port>::value) {
+        uint64_t value = 0;
+        for (int i = 0; i < bytes; ++i) value |= uint64_t(data[i]) << 8 * i;
+        port = Port(value);
+    } else {
+        for (size_t word = 0; word < sizeof(port) / 4; ++word) port[word] = 0;
+        for (int i = 0; i < bytes; ++i) port[i / 4] |= uint32_t(data[i]) << 8 * (i % 4);
+    }
+}
+
+// Writes units past the link, each as soon as the engine takes it and `gap` cycles have passed.
+template <class Board, class Top>
+void load(Board& board, Top& top, int region, uint32_t address, const uint8_t* data, int64_t units,
+          int unit_bytes, int gap) {
+    if constexpr (HasLoad<Top>::value) {
+        top.load___05Fregion = region;
+        for (int64_t unit = 0; unit < units; ++unit) {
+            top.load___05Fvalid = 1;
+            top.load___05Faddress = address + unit;
+            put(top.load___05Fdata, data + unit * unit_bytes, unit_bytes);
+            for (bool taken = false; !taken;) {
+                board.settle();
+                taken = top.load___05Fready;
+                board.step();
+            }
+            top.load___05Fvalid = 0;
+            for (int cycle = 0; cycle < gap; ++cycle) {
+                board.settle();
+                board.step();
+            }
+        }
+        for (int cycle = 0; cycle < QUIET_CYCLES; ++cycle) {
+            board.settle();
+            board.step();
+        }
+        board.settle();
+    }
+}
 
 struct Board {
     VerilatedContext context;
@@ -103,6 +152,12 @@ void board_wait(Board* board, uint64_t count) {
         board->step();
     }
     board->settle();
+}
+
+// Writes units past the link, while nothing runs.
+void board_load(Board* board, int region, uint32_t address, const uint8_t* data, int64_t units,
+                int unit_bytes, int gap) {
+    load(*board, board->top, region, address, data, units, unit_bytes, gap);
 }
 
 uint64_t board_cycles(const Board* board) { return board->cycles; }

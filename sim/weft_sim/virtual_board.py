@@ -2,12 +2,14 @@
 
 import ctypes
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.memory_map import Region
 
 from weft_sim.simulated_board import SimulatedBoard
 from weft_sim.verilate import build_library
@@ -33,6 +35,11 @@ class VirtualBoard(SimulatedBoard):
     waves : Path, optional
         A ``.fst`` or ``.vcd`` file for waveforms, which :attr:`traced` switches on and off.
 
+    Attributes
+    ----------
+    loads : bool
+        Whether :meth:`load` is there: without waveforms and without memory beside the chip.
+
     Raises
     ------
     ValueError
@@ -54,9 +61,12 @@ class VirtualBoard(SimulatedBoard):
             # Amaranth takes a while to import, and a cached library does without.
             from weft_hw.core import Core
 
+            from weft_sim.loadable import LoadableCore
             from weft_sim.memory_engine import MemoryEngine
 
             engine = MemoryEngine(config) if stand_in else None
+            if self.loads:
+                return LoadableCore(config, engine=engine, watchdog_cycles=watchdog_cycles)
             core = Core(config, engine=engine, watchdog_cycles=watchdog_cycles)
             if not config.dram_bytes:
                 return core
@@ -64,7 +74,11 @@ class VirtualBoard(SimulatedBoard):
 
             return Beside(core, controller_beside(config))
 
+        # Waveforms show the design as boards have it.
+        self.loads = waves is None and not config.dram_bytes
         key = f"{fingerprint(config):016x} {config!r} {watchdog_cycles}"
+        if self.loads:
+            key += Path(__file__).with_name("loadable.py").read_text()
         if config.dram_bytes:
             key += Path(__file__).with_name("beside.py").read_text()
         if stand_in and config.dram_bytes:
@@ -75,6 +89,18 @@ class VirtualBoard(SimulatedBoard):
             "board_busy": (ctypes.c_int, []),
             "board_active": (ctypes.c_int, []),
         }
+        if self.loads:
+            more["board_load"] = (
+                None,
+                [
+                    ctypes.c_int,
+                    ctypes.c_uint32,
+                    ctypes.c_char_p,
+                    ctypes.c_int64,
+                    ctypes.c_int,
+                    ctypes.c_int,
+                ],
+            )
         if waves is not None:
             more |= {
                 "board_trace_to": (None, [ctypes.c_char_p]),
@@ -97,6 +123,17 @@ class VirtualBoard(SimulatedBoard):
     def traced(self, on: bool) -> None:
         self._call("board_trace", int(on))
         self._traced = on
+
+    def load(self, region: int, address: int, data: bytes, unit_bytes: int):
+        """Write whole units past the link, from unit ``address`` on; the engine must be idle.
+
+        For boards that have ``loads``. The link's label of what the memories hold stays.
+        """
+        start, units = time.perf_counter(), len(data) // unit_bytes
+        # The lanes' memories take a unit no faster than the link brings one; weights do.
+        gap = 0 if region == Region.WEIGHT else unit_bytes - 1
+        self._call("board_load", region, address, data, units, unit_bytes, gap)
+        self.seconds += time.perf_counter() - start
 
     @property
     def busy(self) -> bool:

@@ -132,6 +132,15 @@ class Board:
         """
         self.execute(writes=[Block(region, address, data)])
 
+    def load(self, region: Region, address: int, data: bytes):
+        """As :meth:`write`, of a board that is idle; past the link where the transport can."""
+        if not self.transport.loads:
+            return self.write(region, address, data)
+        with self._working():
+            for _ in self._pieces.of_block(Block(region, address, data), self._link.payload_bytes):
+                pass  # judged, but not cut
+            self.transport.load(region, address, data, self._pieces.unit_bytes(region))
+
     def read(self, region: Region, address: int, count: int) -> bytes:
         """Return ``count`` units from unit ``address`` on.
 

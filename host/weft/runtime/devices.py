@@ -97,6 +97,8 @@ class OpenDevice:
         What the device says of its clock; 0 where there is none.
     check : callable
         Raises :class:`LinkError` where this process may not use the device: it was forked.
+    load : callable or None
+        As ``memories.write``, while nothing runs; a simulated board takes it past the link.
 
     Attributes
     ----------
@@ -118,6 +120,7 @@ class OpenDevice:
     queue: Queue | None = None
     clock_hz: int = 0
     check: Callable[[], object] = field(default=lambda: None)
+    load: Callable[[Region, int, bytes], None] | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     holder: object = field(default=None, init=False)
     flow: Flow | None = field(default=None, init=False)
@@ -201,6 +204,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
         Pipeline(board),
         board.clock_hz,
         transport.check_process,
+        load=board.load,
     )
 
 

@@ -101,10 +101,13 @@ class Resident:
             holder.save()
         device.holder = None
         loads = marks is None or marks.label() != self.label
+        if marks and loads:
+            marks.set_label(0)  # a load past the link leaves it alone
+        load = device.load or device.memories.write
         for image in self._program.images:
             # No label speaks for ACTIVATION, which inferences write; constants there are few.
             if loads or image.region == Region.ACTIVATION:
-                device.memories.write(image.region, image.unit, image.data)
+                load(image.region, image.unit, image.data)
         if marks and loads:
             marks.set_label(self.label)
             if (found := marks.label()) != self.label:

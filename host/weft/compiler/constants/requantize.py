@@ -178,6 +178,15 @@ def _thresholds(stage: OutputStage, low: Int64, high: Int64) -> tuple[Int64, Int
     values = np.arange(stage.low + 1, stage.high + 1, dtype=np.int64)
     below = np.broadcast_to(low - 1, (len(values), len(low))).copy()
     reaches = np.broadcast_to(high + 1, below.shape).copy()
+    # Without rounding they would lie here, and they do not lie far from it.
+    with np.errstate(divide="ignore"):
+        near = (values[:, None] - stage.zero_point - 0.5) / stage.scale
+    near = np.rint(np.clip(near, low, high)).astype(np.int64)
+    for offset in (-2, 2):
+        place = np.clip(near + offset, low, high)
+        enough = stage(place).astype(np.int64) >= values[:, None]
+        reaches = np.where(enough, np.minimum(reaches, place), reaches)
+        below = np.where(enough, below, np.maximum(below, place))
     while (reaches - below > 1).any():
         middle = (below + reaches) >> 1
         enough = stage(middle).astype(np.int64) >= values[:, None]

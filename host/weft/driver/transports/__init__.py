@@ -40,6 +40,7 @@ def open_transport(
     if device == "sim":
         from weft.driver.transports.sim import SimTransport
 
+        options = {"past_link": True, **options}
         return SimTransport(config, progress=progress, **options)
     if kind == "tcp":
         from weft.driver.transports.tcp import TcpTransport

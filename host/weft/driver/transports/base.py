@@ -4,6 +4,8 @@ import os
 import time
 from abc import ABC, abstractmethod
 
+from weft_hw.contract.memory_map import Region
+
 from weft.errors import LinkError
 
 __all__ = ["BITS_PER_BYTE", "Transport"]
@@ -67,6 +69,15 @@ class Transport(ABC):
     def pass_time(self, seconds: float):
         """Say nothing for so many seconds, as :meth:`now` counts them."""
         time.sleep(seconds)
+
+    @property
+    def loads(self) -> bool:
+        """Whether :meth:`load` is there: only where the board is a simulation in this process."""
+        return False
+
+    def load(self, region: Region, address: int, data: bytes, unit_bytes: int):
+        """Write whole units of an idle board's memory without the link."""
+        raise NotImplementedError
 
     def now(self) -> float:
         """Return the seconds that deadlines are measured in."""

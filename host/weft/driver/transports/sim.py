@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import Region
 
 from weft.driver.transports.base import BITS_PER_BYTE, Transport
 from weft.errors import LinkError
@@ -29,6 +30,8 @@ class SimTransport(Transport):
         (:class:`weft_sim.pin_board.PinBoard`). Seconds are then those of this clock.
     pins : PinBoard, optional
         Go through the pins of this board, which was built already.
+    past_link : bool, optional
+        Let programs be loaded past the link (:meth:`load`), which carries a byte a cycle.
     options
         As for :class:`weft_sim.virtual_board.VirtualBoard`.
 
@@ -51,6 +54,7 @@ class SimTransport(Transport):
         progress: Callable[[str], None] = lambda stage: None,
         uart: tuple[int, int] | None = None,
         pins: "PinBoard | None" = None,
+        past_link: bool = False,
         **options,
     ):
         try:
@@ -74,6 +78,7 @@ class SimTransport(Transport):
                 self.bytes_per_second = pins.baud / BITS_PER_BYTE
         except (ToolError, OSError) as error:
             raise LinkError(f"cannot build the virtual board: {error}") from None
+        self._past_link = past_link
         self._outgoing, self._incoming = bytearray(), bytearray()
 
     def write(self, data: bytes):
@@ -94,6 +99,15 @@ class SimTransport(Transport):
         data = bytes(self._incoming[:limit])
         del self._incoming[:limit]
         return data
+
+    @property
+    def loads(self) -> bool:
+        """Whether programs are loaded past the link."""
+        return self._past_link and bool(getattr(self.board, "loads", False))
+
+    def load(self, region: Region, address: int, data: bytes, unit_bytes: int):
+        """Write whole units of the idle board's memory; takes a cycle or two for each."""
+        self.board.load(region, address, data, unit_bytes)  # type: ignore[attr-defined]
 
     def close(self):
         """Free the virtual board."""

@@ -102,7 +102,9 @@ def _saturate(product: NDArray[np.floating]) -> NDArray[np.floating]:
 def round_away(value: NDArray[np.floating]) -> NDArray[np.floating]:
     """Round to integers, ties away from zero, as C's ``round``."""
     whole = np.trunc(value)
-    return whole + np.sign(value) * (np.abs(value - whole) >= 0.5)
+    rest = np.asarray(value - whole)  # exact, and so is twice of it
+    rest *= 2
+    return whole + np.trunc(rest)
 
 
 def multiply(acc: NDArray[np.integer], scale: ArrayLike, rule: Rule) -> Int64:
