@@ -129,3 +129,25 @@ def test_a_compiled_file_streams_as_well(graphs, tmp_path):
     assert set(run_counters(program, machine, step)) == {
         number for number, info in enumerate(program.descriptors) if info.operator != "MOVE"
     }
+
+
+def test_what_lies_between_layers_of_a_group_stays_on_the_chip(graphs):
+    """Of an inverted bottleneck, whose wide tensors do not fit, only the result is stored."""
+    b = graphs.Builder(1)
+    x = b.input(24, 24, 16)
+    wide = b.conv(x, 96, kernel=(1, 1))
+    deep = b.depthwise(wide, kernel=(3, 3), padding=(1, 1, 1, 1))
+    graph = b.build(b.conv(deep, 16, kernel=(1, 1)))
+    config = replace(CONFIGS["ulx3s-85f"], name="small", activation_words=2048, dram_bytes=1 << 20)
+    program = compile_graph(graph, config)
+    assert program.streamed
+    descriptors = [
+        image.data[at : at + DESCRIPTOR_BYTES]
+        for image in program.images
+        if image.region is Region.DESCRIPTOR
+        or len(image.data) == len(program.descriptors) * DESCRIPTOR_BYTES
+        for at in range(0, len(image.data), DESCRIPTOR_BYTES)
+    ]
+    moves = [decode_move(data) for data in descriptors if data[0] & 3 == Kind.MOVE]
+    stored = [m for m in moves if m["store"] and m["region"] == Region.ACTIVATION]
+    assert sum(move["count"] * move["rows"] for move in stored) == 24 * 24

@@ -18,7 +18,6 @@ __all__ = [
     "reads",
     "row_stripe",
     "word_range",
-    "work",
     "writes",
 ]
 
@@ -140,14 +139,3 @@ def writes(config: Config, command: Command) -> Span | None:
             + f["last_beats"]
         )
     return Span(buffer, beat // beats, -(-(beat + count) // beats))
-
-
-def work(config: Config, command: Command) -> int:
-    """Return about how many cycles a command takes: steps of the array, or beats that leave."""
-    f = command.fields
-    if f["kind"] == Kind.ELEMENTWISE:
-        return f["word_count"] * config.beats
-    if f["kind"] != Kind.MAC:
-        return 256
-    blocks = -(-f["out_height"] // config.pixels)
-    return blocks * f["out_width"] * f["groups"] * max(group_words(command), config.beats)
