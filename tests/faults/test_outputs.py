@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from weft.cli import main
-from weft.cli.results import save_outputs
+from weft.cli.images import InputError
+from weft.cli.results import check_output_path, save_outputs
+from weft.models.digits import MODEL
 from weft.reports.maps import map_folders
 
 OLD = b"what was there before"
@@ -92,3 +95,43 @@ def test_outputs_of_any_name(tmp_path):
         assert sorted(found) == sorted(names)
         for name, array in zip(names, arrays, strict=True):
             assert np.array_equal(found[name], array)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["../x"],
+        [".."],
+        ["/etc/x"],
+        ["a/../../x"],
+        ["C:\\x"],
+        ["..\\x"],
+        ["\\\\host\\x"],
+        ["C:x"],
+        [""],
+        ["."],
+        ["a\0b"],
+        ["a\x1b[2J"],
+        ["x" * 70_000],
+        ["x", "x"],
+        ["x", "X"],
+    ],
+)
+def test_outputs_whose_names_lead_elsewhere(tmp_path, names):
+    with pytest.raises(InputError, match="cannot hold"):
+        check_output_path(tmp_path / "x.npz", names)
+    check_output_path(tmp_path / "x.npy", names[:1])
+
+
+def test_such_a_name_is_one_sentence_and_no_file(tmp_path, capsys):
+    model = onnx.load(MODEL)
+    model.graph.node[-1].output[0] = model.graph.output[0].name = "../x"
+    onnx.save(model, tmp_path / "m.onnx")
+    target = tmp_path / "there" / "x.npz"
+    target.parent.mkdir()
+    assert main(["run", str(tmp_path / "m.onnx"), "-o", str(target)]) == 2
+    assert capsys.readouterr().err == (
+        f"weft: {target} cannot hold an output called '../x'; give a .npy file\n"
+    )
+    assert main(["run", str(tmp_path / "m.onnx"), "-o", str(target.with_suffix(".npy"))]) == 0
+    assert [path.name for path in target.parent.iterdir()] == ["x.npy"]

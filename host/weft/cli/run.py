@@ -92,7 +92,7 @@ def run(
     from weft.runtime.waves import layer_descriptors
     from weft.session import InferenceSession
 
-    check_output_path(output, 1)
+    check_output_path(output)
     with progress(f"preparing {device}") as step:
         opened, tracer = device, None
         if waves is not None or layer is not None:
@@ -115,7 +115,7 @@ def run(
             session.set_shapes(shapes_of_files(missing, inputs or []))
         if tracer is not None and layer is not None and session.program is not None:
             tracer.wanted = layer_descriptors(session.program, layer)
-        check_output_path(output, len(session.get_outputs()))
+        check_output_path(output, [info.name for info in session.get_outputs()])
         feeds = gather_feeds(session.graph, inputs or [])
         rule = input_rule(session.graph, inputs or [])
         folders = map_folders(maps, [label for label, _ in feeds]) if maps is not None else []
