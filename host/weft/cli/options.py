@@ -51,7 +51,8 @@ RoundingOption = Annotated[
     typer.Option(
         "--rounding",
         metavar="R",
-        help="Whose bits: reference (default for .tflite), xnnpack, onnxruntime (for ONNX).",
+        help="Whose bits: reference (default for .tflite), xnnpack, onnxruntime (for ONNX), "
+        "onnxruntime-uint8 (its default session on x86-64).",
     ),
 ]
 ShapeOption = Annotated[

@@ -189,10 +189,10 @@ class Graph:
     """Nodes in an order in which they can run.
 
     ``rounding`` says whose bits are reproduced: ``"reference"`` or ``"xnnpack"`` (LiteRT's two
-    engines) or ``"onnxruntime"``. ``inputs`` and ``outputs`` have the dtype, shape and layout
-    that the model file declares; what turns them into int8 NHWC (TRANSPOSE, QUANTIZE, ...) are
-    nodes like any other, which run on the host. ``states`` are what the network keeps between
-    calls.
+    engines), ``"onnxruntime"`` or ``"onnxruntime-uint8"``, whose arithmetic is the same. ``inputs``
+    and ``outputs`` have the dtype, shape and layout that the model file declares; what turns them
+    into int8 NHWC (TRANSPOSE, QUANTIZE, ...) are nodes like any other, which run on the host.
+    ``states`` are what the network keeps between calls.
 
     Dimension 0 of every tensor counts images, which are computed apart from each other. Where the
     file's own first dimension is no such batch, ``declared`` gives the file's shapes of inputs and
@@ -207,6 +207,11 @@ class Graph:
     rounding: str
     states: tuple[State, ...] = ()
     declared: Mapping[str, tuple[int, ...]] | None = None
+
+    @property
+    def in_onnxruntime(self) -> bool:
+        """Whether it is ONNX Runtime's arithmetic that is reproduced."""
+        return self.rounding.startswith("onnxruntime")
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from weft.graph import Graph
 
 __all__ = ["ROUNDINGS", "load_model", "read_model"]
 
-ROUNDINGS = ("reference", "xnnpack", "onnxruntime")
+ROUNDINGS = ("reference", "xnnpack", "onnxruntime", "onnxruntime-uint8")
 
 # Larger files are refused before they are read.
 _MAX_BYTES = 1 << 30
@@ -50,8 +50,10 @@ def load_model(
     model : path-like or bytes
         A file, or what it holds. The kind of file is told by its contents, not by its name.
     rounding : str, optional
-        Whose bits to reproduce: ``"reference"`` (the default for ``.tflite``), ``"xnnpack"`` or
-        ``"onnxruntime"`` (the default for ONNX).
+        Whose bits to reproduce: ``"reference"`` (the default for ``.tflite``), ``"xnnpack"``,
+        ``"onnxruntime"`` (the default for ONNX: int8 stays int8, as in a session with
+        ``session.qdqisint8allowed``), or ``"onnxruntime-uint8"`` (the default session on x86-64,
+        which computes int8 between QuantizeLinear and DequantizeLinear as uint8).
     shapes : mapping, optional
         Shapes of inputs whose dimensions the file leaves open (ONNX alone); None stays open.
 

@@ -13,6 +13,7 @@ from weft.errors import ModelError
 from weft.graph import Graph
 from weft.graph.signature import join_images
 from weft.importers import read_model
+from weft.importers.onnx.unsigned import DEFAULT_SESSION
 from weft.runtime.runtimes import attempt, litert, onnx_runtime, open_interpreter, open_session
 
 __all__ = ["Difference", "Reading", "SecondReading", "open_reading"]
@@ -208,11 +209,14 @@ class _OnnxRuntime:
         self._runtime = onnx_runtime(_PURPOSE)
         self.name = f"ONNX Runtime {self._runtime.__version__}"
         self._data, self._model, self._opened = data, model, None
+        self._unsigned = rounding == DEFAULT_SESSION
 
     @property
     def _session(self) -> Any:
         if self._opened is None:
-            self._opened = open_session(self._runtime, self._data, self._model, threads=1)
+            self._opened = open_session(
+                self._runtime, self._data, self._model, 1, unsigned=self._unsigned
+            )
         return self._opened
 
     def inputs(self, names: Sequence[str]) -> Signature:

@@ -27,8 +27,13 @@ def litert(purpose: str) -> Any:
     return interpreter
 
 
-def open_session(runtime: Any, data: bytes, name: str, threads: int = 0) -> Any:
+def open_session(
+    runtime: Any, data: bytes, name: str, threads: int = 0, *, unsigned: bool = False
+) -> Any:
     """Return ONNX Runtime's session for the model in ``data``; 0 threads: as many as it likes.
+
+    With ``unsigned`` it is the default session on x86-64, which turns int8 into uint8; without,
+    int8 stays.
 
     Raises
     ------
@@ -38,8 +43,7 @@ def open_session(runtime: Any, data: bytes, name: str, threads: int = 0) -> Any:
     options = runtime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = threads
-    # Without it, int8 activations on x86-64 become uint8, or stay in float32.
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    options.add_session_config_entry("session.qdqisint8allowed", "0" if unsigned else "1")
     providers = ["CPUExecutionProvider"]
     return attempt(name, runtime.InferenceSession, data, options, providers=providers)
 

@@ -49,7 +49,8 @@ class InferenceSession(Session):
     config : Config, str or Path, optional
         The accelerator's configuration, its name, or a ``.toml`` file; a program has its own.
     rounding : str, optional
-        ``"reference"``, ``"xnnpack"`` or ``"onnxruntime"``: whose bits are reproduced.
+        ``"reference"``, ``"xnnpack"``, ``"onnxruntime"`` or ``"onnxruntime-uint8"``: whose bits are
+        reproduced.
     check : bool
         Run each image a second time, descriptor by descriptor, and compare every tensor with
         the golden model; ``profile.mismatches`` says how many values differ.

@@ -107,7 +107,7 @@ def lower_average_pool(lowering: Lowering, index: int) -> None:
 
 def _average(lowering: Lowering, node: Node, count: int) -> Fit:
     """Return what makes an average of the plain sum of ``count`` pixels."""
-    if lowering.graph.rounding == "onnxruntime":
+    if lowering.graph.in_onnxruntime:
         return _onnx_average(lowering, node, count)
     # The ties of uint8 values go up, as those of a sum that is never negative do.
     raised = 128 if node.attributes.get("unsigned", False) else 0

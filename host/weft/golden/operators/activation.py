@@ -45,7 +45,7 @@ def _clamp(low: float, high: float, x: NDArray[np.float32]) -> NDArray[np.float3
 
 def _real(context: Context) -> Real:
     """Return the function on real numbers that a node computes."""
-    operator, onnx = context.node.operator, context.graph.rounding == "onnxruntime"
+    operator, onnx = context.node.operator, context.graph.in_onnxruntime
     logistic = golden.logistic_mlas if onnx else golden.logistic
     functions: dict[str, Real] = {
         "LOGISTIC": logistic,
@@ -73,7 +73,7 @@ def table(context: Context) -> NDArray[np.int8]:
     if operator == "TABLE":
         values = np.array(context.attributes["table"], np.int8)
         return values if values.size == 256 else values.reshape(-1, 256)
-    if context.graph.rounding == "onnxruntime":
+    if context.graph.in_onnxruntime:
         return golden.table_onnx(_real(context), x, y)
     if operator in ("RELU", "RELU6", "RELU_N1_TO_1"):
         low, high = activation_range(operator, *y, context.graph.rounding)
@@ -98,7 +98,7 @@ def apply_table(context: Context) -> NDArray[Any]:
 
 def softmax(context: Context) -> NDArray[Any]:
     """Return the softmax over the last axis."""
-    if context.graph.rounding == "onnxruntime":
+    if context.graph.in_onnxruntime:
         y = (context.output_scale, context.output_zero_point)
         unsigned = bool(context.attributes.get("unsigned", False))
         return golden.softmax_table(context.value(0), context.scale(0), y, unsigned=unsigned)

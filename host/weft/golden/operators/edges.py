@@ -16,18 +16,15 @@ def quantize(context: Context) -> NDArray[Any]:
     x, output = context.value(0), context.output
     scale, zero_point = context.output_scale, context.output_zero_point
     if x.dtype == np.float32:
-        function = {
-            "reference": golden.quantize_away,
-            "xnnpack": golden.quantize_inverse,
-            "onnxruntime": golden.quantize_even,
-        }[context.graph.rounding]
+        litert = {"reference": golden.quantize_away, "xnnpack": golden.quantize_inverse}
+        function = litert.get(context.graph.rounding, golden.quantize_even)
         return function(x, scale=scale, zero_point=zero_point, dtype=output.dtype)
     x_edge = (context.scale(0), context.zero_point(0))
     if context.graph.rounding == "xnnpack" and golden.within_8bit(x_edge[0] / scale):
         limits = np.iinfo(output.dtype)
         value = golden.rescale_8bit(x, x_edge, (scale, zero_point))
         return np.clip(value, limits.min, limits.max).astype(output.dtype)
-    if context.graph.rounding == "onnxruntime":  # which dequantises and quantises
+    if context.graph.in_onnxruntime:  # which dequantises and quantises
         real = golden.dequantize(x, scale=x_edge[0], zero_point=x_edge[1])
         return golden.quantize_even(real, scale=scale, zero_point=zero_point, dtype=output.dtype)
     return golden.requantize_tensor(

@@ -35,7 +35,7 @@ def _in_onnx_runtime(context: Context) -> NDArray[Any]:
 
 def add(context: Context) -> NDArray[Any]:
     """Return the sum (ADD) or difference (SUB) of two tensors."""
-    if context.graph.rounding == "onnxruntime":
+    if context.graph.in_onnxruntime:
         return _in_onnx_runtime(context)
     a, b, stage = _operand(context, 0), _operand(context, 1), output_stage(context)
     subtract = context.node.operator == "SUB"
@@ -49,7 +49,7 @@ def add(context: Context) -> NDArray[Any]:
 
 def multiply(context: Context) -> NDArray[Any]:
     """Return the product of two tensors."""
-    if context.graph.rounding == "onnxruntime":
+    if context.graph.in_onnxruntime:
         return _in_onnx_runtime(context)
     return golden.multiply_tensors(
         _operand(context, 0), _operand(context, 1), output_stage(context)

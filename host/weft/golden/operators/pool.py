@@ -31,7 +31,7 @@ def max_pool(context: Context) -> NDArray[Any]:
 def average_pool(context: Context) -> NDArray[Any]:
     """Return the means of windows; padding is not counted."""
     unsigned = bool(context.attributes.get("unsigned", False))
-    if context.graph.rounding == "onnxruntime":
+    if context.graph.in_onnxruntime:
         edge = (context.scale(0), context.zero_point(0))
         y = (context.output_scale, context.output_zero_point)
         return context.windows(
@@ -62,7 +62,7 @@ def mean(context: Context) -> NDArray[Any]:
         return context.shaped(golden.mean_real(context.value(0), edge, y, order))
     zero_point, output_zero_point = context.zero_point(0), context.output_zero_point
     total = golden.sums(context.value(0), axes, zero_point)
-    if context.graph.rounding == "onnxruntime":
+    if context.graph.in_onnxruntime:
         return context.shaped(output_stage(context)(total))
     if context.graph.rounding == "xnnpack":
         x, y = (context.scale(0), zero_point), (context.output_scale, output_zero_point)

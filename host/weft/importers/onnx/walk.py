@@ -41,6 +41,7 @@ from weft.importers.onnx.prepare import (
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
 from weft.importers.onnx.tables import is_function
+from weft.importers.onnx.unsigned import DEFAULT_SESSION, as_unsigned
 from weft.importers.onnx.values import (
     ELEMENT_TYPES,
     Activation,
@@ -87,6 +88,8 @@ def import_onnx(
     try:
         model = inline_functions(model)
         set_shapes(model.graph, shapes or {})
+        if rounding == DEFAULT_SESSION:
+            as_unsigned(model.graph)
         batch = open_batch(model.graph)
         importer = _Importer(model, name, rounding)
     except OpenShapeError as error:

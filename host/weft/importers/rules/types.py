@@ -90,7 +90,7 @@ def check_types(graph: Graph, node: Node) -> None:
     )
     same = node.operator in _SAME_QUANTIZATION or (
         # LiteRT averages the integers themselves; ONNX Runtime averages real numbers.
-        node.operator == "AVERAGE_POOL_2D" and graph.rounding != "onnxruntime"
+        node.operator == "AVERAGE_POOL_2D" and not graph.in_onnxruntime
     )
     for name in operands if same else ():
         _alike(node, graph.tensors[str(name)], y)
@@ -163,7 +163,7 @@ def _check_runtime(graph: Graph, node: Node) -> None:
     x, y = graph.tensors[node.inputs[0] or ""], graph.tensors[node.outputs[0]]
     if x.quantization is None or y.quantization is None:
         return
-    if graph.rounding == "onnxruntime":
+    if graph.in_onnxruntime:
         return
     scale = y.quantization.scale[0]
     activation = node.attributes.get("activation", node.operator)
@@ -184,7 +184,7 @@ def _check_runtime(graph: Graph, node: Node) -> None:
 
 def _check_rescaling(graph: Graph, x: Tensor, y: Tensor) -> None:
     """Refuse a change of scale for which LiteRT shifts by more bits than it has."""
-    if graph.rounding == "onnxruntime" or x.quantization is None or y.quantization is None:
+    if graph.in_onnxruntime or x.quantization is None or y.quantization is None:
         return
     ratio = float(x.quantization.scale[0]) / float(y.quantization.scale[0])
     if ratio >= 1 << 30:
@@ -231,7 +231,7 @@ def _check_weights(graph: Graph, node: Node) -> None:
     if quantization is None:
         raise ModelError(f"weights {weights.name} have no scale")
     # ONNX Runtime's kernels and LiteRT's of uint8 subtract it; LiteRT's of int8 leave it out.
-    subtracted = graph.rounding == "onnxruntime" or node.attributes.get("unsigned", False)
+    subtracted = graph.in_onnxruntime or node.attributes.get("unsigned", False)
     if not subtracted and np.any(quantization.zero_point != 0):
         raise ModelError(f"weights {weights.name} must be symmetric (zero point 0)")
     axis = 3 if node.operator == "DEPTHWISE_CONV_2D" else 0
@@ -241,9 +241,7 @@ def _check_weights(graph: Graph, node: Node) -> None:
     if bias is not None and (
         bias.data is None
         or bias.shape != (channels,)
-        or not (
-            bias.dtype == np.int32 or (bias.dtype == _FLOAT32 and graph.rounding == "onnxruntime")
-        )
+        or not (bias.dtype == np.int32 or (bias.dtype == _FLOAT32 and graph.in_onnxruntime))
     ):
         raise ModelError(
             f"bias {bias.name} must be {channels} constant int32, not {bias.dtype} "

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Graph
 from weft.importers.onnx.prepare import set_shapes
+from weft.importers.onnx.unsigned import DEFAULT_SESSION, as_unsigned
 from weft.importers.onnx.walk import import_onnx
 from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
@@ -43,6 +44,8 @@ class OnnxFile:
         self._model: Any = onnx.ModelProto.FromString(data)
         set_shapes(self._model.graph, shapes or {})
         graph = self._model.graph
+        if rounding == DEFAULT_SESSION:  # once for all parts, for it depends on who reads a tensor
+            as_unsigned(graph)
         for index, node in enumerate(graph.node):
             node.name = node.name or f"{node.op_type} {index}"
         constants = {x.name for x in graph.initializer}
@@ -122,7 +125,9 @@ class OnnxFile:
 
     def load_graph(self, data: bytes) -> Graph:
         """Import one part."""
-        return import_onnx(data, self._name, self._rounding, source=self._name)
+        rounding = "onnxruntime" if self._rounding == DEFAULT_SESSION else self._rounding
+        graph = import_onnx(data, self._name, rounding, source=self._name)
+        return graph.replace(rounding=self._rounding)
 
     def open_part(self, data: bytes) -> "_Part":
         """Return the part of the model that is in ``data``."""
