@@ -32,6 +32,7 @@ fuzz: compiler .venv/dev.installed
 	$(FUZZ) tflite-xnnpack --count $(N) --first $(FIRST)
 	$(FUZZ) qdq --count $(N) --first $(FIRST)
 	$(FUZZ) qoperator --count $(N) --first $(FIRST)
+	$(FUZZ) islands --count $(N) --first $(FIRST)
 	$(FUZZ) accelerator --count $$(($(N) / 10)) --first $(FIRST)
 	$(FUZZ) mutations --count $$((20 * $(N))) --first $(FIRST)
 

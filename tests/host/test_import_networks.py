@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
 
-from networks.compare import Outcome, compare_onnx, compare_tflite
+from networks.compare import Outcome, compare_islands, compare_onnx, compare_tflite
 
 BATCH = 20
 
@@ -51,3 +51,15 @@ def test_qdq_equals_onnx_runtime(start):
 @pytest.mark.parametrize("start", range(0, 80, BATCH))
 def test_qoperator_equals_onnx_runtime(start):
     run(lambda seed: compare_onnx(seed, "qoperator"), range(start, start + BATCH))
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("start", range(0, 80, BATCH))
+def test_float_islands_are_within_one_step_of_onnx_runtime(start):
+    run(compare_islands, range(start, start + BATCH))
+
+
+# A bias in coarse steps, one beyond 32 bits, and moves in front of and behind layers.
+@pytest.mark.parametrize("seed", [357, 646, 1148, 1359, 1485])
+def test_float_islands_that_once_differed(seed):
+    assert not compare_islands(seed).differences

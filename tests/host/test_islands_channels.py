@@ -174,7 +174,8 @@ def test_weights_of_a_matmul_with_scales_on_either_side(axis, tmp_path):
 @pytest.mark.parametrize("axis", [0, 1])
 def test_weights_of_a_transposed_convolution_with_scales_on_either_side(axis, tmp_path):
     net = Island(30)
-    data = net.rng.integers(-90, 90, (3, 3, 2, 2), np.int8)
+    data = net.rng.integers(-90, 90, (3, 3 if axis else 4, 2, 2), np.int8)
     weights = vector(net, "w", data, [0.01, 0.03, 0.002], axis)
-    net.node("ConvTranspose", [net.x, weights], "t", strides=[2, 2])
+    bias = net.constant("b", net.rng.uniform(-1, 1, data.shape[1]).astype(np.float32))
+    net.node("ConvTranspose", [net.x, weights, bias], "t", strides=[2, 2])
     compare(net, tmp_path, net.quantized("t", 0.1, 0), 0.1)

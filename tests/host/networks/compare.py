@@ -15,6 +15,7 @@ from networks.plan import SIDES, Plan, random_plan
 
 __all__ = [
     "Outcome",
+    "compare_islands",
     "compare_onnx",
     "compare_tflite",
     "more_network",
@@ -34,6 +35,7 @@ class Outcome:
     compared: int = 0
     refused: str = ""  # why the runtime does not run the network
     differences: list[tuple[str, str, int]] = field(default_factory=list)
+    steps: int = 0  # values of float islands that are one step away
 
     def add(self, tensor: str, operator: str, expected: np.ndarray, actual: np.ndarray) -> None:
         self.compared += expected.size
@@ -156,4 +158,44 @@ def compare_onnx(seed: int, form: str) -> Outcome:
         outcome.add(name, layer.kind, expected, found)
     final = session.get_outputs()[0].name
     outcome.add(final, plan.layers[-1].kind, values[final], actual[graph.outputs[0]])
+    return outcome
+
+
+def compare_islands(seed: int) -> Outcome:
+    """Compare a network with float islands with ONNX Runtime, each layer on the runtime's values.
+
+    ``differences`` are more than one step, or lie outside of an island; ``steps`` counts values
+    that are one step away.
+    """
+    unsigned = seed % 2 == 1
+    bound = UNSIGNED_BOUND if unsigned else 127
+    plan = random_plan(seed, onnx_writer.KINDS, fixed_steps=False, bound=bound)
+    rng = np.random.default_rng(seed)
+    left = {i for i in range(1, len(plan.layers)) if rng.random() < 0.5}
+    data = onnx_writer.write_qdq(plan, unsigned, left)
+    graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")
+    session, names = ort_session(data, "q")
+    x = random_input(rng, onnx_writer.nchw(plan.shape), np.float32, plan.step)
+    there, outcome = dict(run_ort(session, x)), Outcome()
+    values, loose = graph.enter({graph.inputs[0]: x}), set()
+    for node in graph.nodes:
+        values.update(zip(node.outputs, reference.run_node(graph, node, values), strict=True))
+        name = node.outputs[0]
+        if graph.in_island(node) or loose & {*node.inputs}:
+            loose.add(name)
+        if name not in names or name in graph.outputs:
+            continue
+        expected = there[name].astype(np.int16) - (128 if unsigned else 0)
+        expected = expected.astype(np.int8)
+        image = expected.transpose(0, 2, 3, 1) if expected.ndim == 4 else expected
+        # Real numbers may keep ONNX's order of dimensions.
+        found = [e for e in (image, expected) if e.shape == values[name].shape]
+        expected = min(found, key=lambda e: np.count_nonzero(e != values[name]))
+        outcome.compared += expected.size
+        away = np.abs(values[name].astype(np.int64) - expected)
+        if away.max() > int(name in loose):
+            outcome.differences.append((name, node.operator, int(np.count_nonzero(away))))
+        outcome.steps += int(np.count_nonzero(away == 1))
+        values[name] = expected
+        loose.discard(name)
     return outcome

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from networks.accelerator import FORMS, MORE_FORMS, SMALL, SMALL_PAIRED, Boards
-from networks.compare import compare_onnx, compare_tflite
+from networks.compare import compare_islands, compare_onnx, compare_tflite
 from networks.mutate import base_files, mutate, outcome_of
 
 COMPARISONS = {
@@ -27,15 +27,17 @@ COMPARISONS = {
     },
     "qdq": lambda seed: compare_onnx(seed, "qdq"),
     "qoperator": lambda seed: compare_onnx(seed, "qoperator"),
+    "islands": compare_islands,
 }
 
 
 def networks(form: str, first: int, count: int) -> int:
     """Compare ``count`` networks with their runtime; return how many differ."""
-    compared, refused, different = 0, 0, 0
+    compared, refused, different, steps = 0, 0, 0, 0
     for seed in range(first, first + count):
         outcome = COMPARISONS[form](seed)
         compared += outcome.compared
+        steps += outcome.steps
         refused += bool(outcome.refused)
         if outcome.differences:
             different += 1
@@ -43,6 +45,7 @@ def networks(form: str, first: int, count: int) -> int:
     print(
         f"{form}: seeds {first} to {first + count - 1}, {compared} values compared, "
         f"{different} networks differ, {refused} refused by the runtime"
+        + (f", {steps} values of float islands one step away" if steps else "")
     )
     return different
 

@@ -1,5 +1,6 @@
 """Writes a plan as an ONNX model, in QDQ or QOperator format."""
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -122,8 +123,15 @@ def window(options) -> dict[str, Any]:
     return result
 
 
-def write_qdq(plan: Plan, unsigned: bool) -> bytes:
-    """Return a model with float32 NCHW edges; value k of the plan is quantised as ``q{k}``."""
+WEIGHTED = ("conv", "grouped", "depthwise", "fully_connected", "transpose_conv")
+
+
+def write_qdq(plan: Plan, unsigned: bool, left: Container[int] = ()) -> bytes:
+    """Return a model with float32 NCHW edges; value k of the plan is quantised as ``q{k}``.
+
+    Values ``left`` stay in float. A layer with weights still reads integers: those of value k, read
+    by layer l, are ``q{1000 * l + k}``.
+    """
     w = Writer(plan, unsigned)
     edge = helper.make_tensor_value_info("input", TensorProto.FLOAT, nchw(plan.shape))
     parameters = w.step("s0", plan.step)
@@ -131,7 +139,18 @@ def write_qdq(plan: Plan, unsigned: bool) -> bytes:
     floats = [w.node("DequantizeLinear", ["q0", *parameters], "f0")]
     for index, layer in enumerate(plan.layers, 1):
         sources = [floats[i] for i in layer.inputs]
-        result = _float_layer(w, plan, layer, index, sources)
+        for position, value in enumerate(layer.inputs):
+            if value in left and layer.kind in WEIGHTED:
+                number = 1000 * index + value
+                parameters = w.step(f"s{number}", plan.step_of(value))
+                w.node("QuantizeLinear", [sources[position], *parameters], f"q{number}")
+                sources[position] = w.node(
+                    "DequantizeLinear", [f"q{number}", *parameters], f"f{number}"
+                )
+        result = _float_layer(w, plan, layer, index, sources, bare=index in left)
+        if index in left and index < len(plan.layers):
+            floats.append(result)
+            continue
         parameters = w.step(f"s{index}", layer.step)
         w.node("QuantizeLinear", [result, *parameters], f"q{index}")
         floats.append(w.node("DequantizeLinear", [f"q{index}", *parameters], f"f{index}"))
@@ -162,7 +181,9 @@ def _dequantized_weights(w: Writer, plan: Plan, layer: Layer, name: str) -> list
     return result
 
 
-def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[str]) -> str:
+def _float_layer(
+    w: Writer, plan: Plan, layer: Layer, index: int, sources: list[str], *, bare: bool = False
+) -> str:
     name, kind, options = f"v{index}", layer.kind, layer.options
     if kind in ("conv", "grouped", "depthwise"):
         inputs = [*sources, *_dequantized_weights(w, plan, layer, name)]
@@ -229,7 +250,7 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
     else:
         raise NotImplementedError(kind)
     # ONNX Runtime fuses a Relu only where the zero point clamps at zero by itself.
-    if options.get("activation", "NONE") == "RELU" and layer.step.zero_point == -128:
+    if options.get("activation", "NONE") == "RELU" and (bare or layer.step.zero_point == -128):
         result = w.node("Relu", [result], f"{name}/relu")
     return result
 

@@ -15,15 +15,18 @@ from weft.importers.onnx.values import (
     Constant,
     Pending,
     QuantizedConstant,
+    Step,
     Value,
     real_of,
     take,
 )
 
-__all__ = ["by_channel", "folded", "followed", "normalisation", "scaled"]
+__all__ = ["by_channel", "folded", "followed", "has_coarse_bias", "normalisation", "scaled"]
 
 Operands = tuple[Value | None, ...]
 Real = NDArray[np.float64]
+_FINEST = 32  # steps of the accumulator in one of the output
+_LARGEST = 1 << 30  # bias, in steps of the accumulator
 
 
 def normalisation(attributes: Attributes, operands: Operands) -> Affine:
@@ -146,6 +149,28 @@ def folded(pending: Pending) -> Pending | None:
     total = Constant((offset + affine.offset).astype(np.float32))
     kernel = replace(weights, data=data, quantization=Quantization(scale, zero_point, axis))
     return replace(pending, operands=(pending.operands[0], kernel, total), affine=None)
+
+
+def has_coarse_bias(layer: Pending, step: Step) -> bool:
+    """Whether a real bias in whole steps of the accumulator would move results too much.
+
+    A step of the accumulator then is more than 1/32 of ``step``, or the bias has over 30 bits.
+    """
+    image, weights, bias = (take(layer.operands, index) for index in range(3))
+    if (
+        not isinstance(image, Activation)
+        or image.step is None
+        or not isinstance(weights, QuantizedConstant)
+        or not isinstance(bias, Constant)
+        or bias.data.dtype != np.float32
+    ):
+        return False
+    product = weights.quantization.scale.astype(np.float64) * np.float64(image.step.scale)
+    if product.size not in (1, bias.data.size):  # one scale an input channel
+        return False
+    with np.errstate(all="ignore"):
+        steps = np.abs(bias.data.reshape(-1).astype(np.float64)) / product
+    return bool(np.any(product > step.scale / _FINEST) or np.any(steps > _LARGEST))
 
 
 def _composed(layer: Pending, outer: Affine) -> Pending:

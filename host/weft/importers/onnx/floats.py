@@ -9,11 +9,11 @@ from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import moves as onnx_moves
 from weft.importers.onnx import pad as onnx_pad
 from weft.importers.onnx import windows as onnx_windows
-from weft.importers.onnx.affine import by_channel, folded, normalisation
+from weft.importers.onnx.affine import by_channel, folded, has_coarse_bias, normalisation
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.functions import FUNCTIONS
-from weft.importers.onnx.fusion import left_in_float
+from weft.importers.onnx.fusion import BARRIERS, left_in_float
 from weft.importers.onnx.islands import (
     BINARY,
     LINEAR,
@@ -163,6 +163,8 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
     inner = take(operands, 0)
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
         # Numbers that only move may as well be quantised first.
+        if pending.operator in BARRIERS:
+            inner = replace(inner, shared=True)
         value = finish(builder, inner, step, f"{output}/{inner.operator}")
         rest = (value, *operands[1:])
         return onnx_moves.move(builder, pending.operator, name, pending.attributes, rest, output)
@@ -170,14 +172,18 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
         pending = replace(
             pending,
             operands=tuple(
-                finish(builder, x, step, f"{output}/{i}") if isinstance(x, Pending) else x
+                finish(builder, replace(x, shared=True), step, f"{output}/{i}")
+                if isinstance(x, Pending)
+                else x
                 for i, x in enumerate(operands)
             ),
         )
-    if pending.affine is not None and (layer := folded(pending)) is not None:
+    layer = None if pending.affine is None else folded(pending)
+    if layer is not None and not has_coarse_bias(layer, step):
         pending = replace(layer, shared=True)
     # The runtime's float Softmax is another one than its table of exponentials.
-    if needs_reals(pending) or (pending.operator == "Softmax" and left_in_float(pending, step)):
+    left = pending.operator == "Softmax" or has_coarse_bias(pending, step)
+    if needs_reals(pending) or (left and left_in_float(pending, step)):
         value = real(builder, pending, f"{output}/real")
         return builder.quantized(value, step, f"{name}/quantized", output)
     return _finish(builder, pending, step, output)

@@ -3,14 +3,18 @@
 It replaces a group by an integer kernel only where nothing else stands in it: one QuantizeLinear
 behind the operator, one integer type throughout, and no activation function in between. A Relu or
 Clip that the QuantizeLinear makes superfluous is taken out before. Sums and products want scales
-and zero points without dimensions, too, and int8 activations weights of int8.
+and zero points without dimensions, too, and int8 activations weights of int8. What moves numbers
+between DequantizeLinear and operator keeps them apart, with some exceptions.
 """
 
 from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, take
 
-__all__ = ["left_in_float"]
+__all__ = ["BARRIERS", "left_in_float"]
 
+_PADDED = ("AveragePool", "Conv")
 _BINARY = ("Add", "Mul", "Sub")
+# Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
+BARRIERS = ("Concat", "Flatten", "GlobalMaxPool", "Pad", "Resize", "Split")
 _BOUNDS = {
     "RELU": (0.0, float("inf")),
     "RELU6": (0.0, 6.0),
@@ -21,6 +25,11 @@ _BOUNDS = {
 def left_in_float(pending: Pending, step: Step) -> bool:
     """Return whether real numbers are computed, and ``step`` quantises them afterwards."""
     if pending.shared or _is_kept(pending.activation, step):
+        return True
+    movers = {x.moved_by for x in pending.operands if isinstance(x, Activation)}
+    if pending.operator in _PADDED:
+        movers.discard("Pad")  # becomes part of the window
+    if movers - {""}:
         return True
     steps = [x.step for x in pending.operands if isinstance(x, Activation) and x.step is not None]
     if pending.operator in _BINARY:

@@ -97,13 +97,15 @@ class Activation:
 
     ``shape`` is ONNX's; ``layout`` says how ``tensor`` holds it: ``"plain"`` in that order,
     ``"channels_last"`` (4 dimensions NHWC, 3 as N1LC), or ``"flat"``: shape (N, C * H * W), but
-    ``tensor`` still is the NHWC image that was flattened.
+    ``tensor`` still is the NHWC image that was flattened. ``moved_by`` names an operator between
+    DequantizeLinear and its reader, past which ONNX Runtime does not bring the former.
     """
 
     tensor: str
     shape: tuple[int, ...]
     layout: str
     step: Step | None
+    moved_by: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from weft.importers.onnx.floats import (
     real,
 )
 from weft.importers.onnx.folding import Folder
+from weft.importers.onnx.fusion import BARRIERS
 from weft.importers.onnx.inputs import add_input, operand_stand_in, stand_in
 from weft.importers.onnx.integers import INTEGERS, on_integers
 from weft.importers.onnx.islands import bare_layers
@@ -231,11 +232,21 @@ class _Importer:
         for name, result in zip(outputs, results, strict=False):
             if isinstance(result, Pending) and self._uses[name] > 1:
                 result = replace(result, shared=True)
+            if isinstance(result, Activation):
+                result = replace(result, moved_by=self._mover(node, take(operands, 0)))
             self._values[name] = result
         if operator == "DequantizeLinear" or (
             operator in (*MOVES, "Concat", "Split") and node.input[0] in self._real
         ):
             self._real.update(outputs)
+
+    def _mover(self, node: Any, first: Value | None) -> str:
+        """Return what stands between DequantizeLinear and the result of ``node``, if anything."""
+        if node.op_type in BARRIERS and node.input[0] in self._real:
+            return node.op_type
+        if isinstance(first, Activation) and node.op_type in MOVES:
+            return first.moved_by
+        return ""
 
     def _result(
         self, node: Any, label: str, attributes: Attributes, operands: tuple[Value | None, ...]
