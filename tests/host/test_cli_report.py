@@ -120,7 +120,7 @@ def test_a_model_that_does_not_fit(tmp_path, monkeypatch):
     def full(graph, config):
         raise weft.CapacityError("it needs 9 bytes; there are <8>")
 
-    monkeypatch.setattr(weft.reports.report, "compile_graph", full)
+    monkeypatch.setattr(weft.reports.report, "compile_to_fit", full)
     page = write(tmp_path, "digits")
     assert "it needs 9 bytes; there are <8>" in page.text
     assert "cycles predicted" not in page.text and "Memory" not in page.text

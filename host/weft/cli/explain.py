@@ -54,7 +54,7 @@ def explain(
     ] = False,
 ):
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
-    from weft.compiler import compile_graph
+    from weft.compiler.fit import compile_to_fit
     from weft.configuration import get_config
     from weft.errors import CapacityError
     from weft.graph import Graph
@@ -72,7 +72,8 @@ def explain(
     if isinstance(loaded, Graph):
         graph, size = loaded, get_config(config)
         try:
-            program = compile_graph(graph, size)
+            program = compile_to_fit(graph, config)
+            size = program.config
         except CapacityError as error:  # still worth a table, and the sentence that says why
             program, problem = None, str(error)
     else:

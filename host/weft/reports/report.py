@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
-from weft.compiler import compile_graph
+from weft.compiler.fit import compile_to_fit
 from weft.configuration import ConfigChoice, get_config
 from weft.errors import CapacityError
 from weft.graph import Graph
@@ -152,7 +152,8 @@ def subject(
         return Subject(name, loaded.graph, loaded, loaded.config)
     size = get_config(config)
     try:
-        return Subject(name, loaded, compile_graph(loaded, size), size)
+        program = compile_to_fit(loaded, config)
+        return Subject(name, loaded, program, program.config)
     except CapacityError as error:  # the golden model still has something to show
         return Subject(name, loaded, None, size, str(error))
 

@@ -1,6 +1,6 @@
 """The build-time size of one accelerator, and the named sizes that boards use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["CONFIGS", "Config", "ConfigError", "get_config"]
 
@@ -207,7 +207,7 @@ class Config:
         return self.rows * self.columns * self.pixels
 
 
-CONFIGS = {
+_CHIPS = {
     config.name: config
     for config in [
         Config(name="ulx3s-85f", dsp_multipliers=144),
@@ -265,6 +265,14 @@ CONFIGS = {
         ),
     ]
 }
+# With the SDRAM of the ULX3S and the Icepi Zero beside the chip.
+_SDRAM_BYTES = 32 << 20
+_BESIDE = (
+    replace(_CHIPS[name], name=f"{name}-sdram", dram_bytes=_SDRAM_BYTES)
+    for name in ("ulx3s-85f", "ulx3s-12f", "icepi-zero")
+)
+
+CONFIGS = _CHIPS | {config.name: config for config in _BESIDE}
 
 
 def get_config(name: str) -> Config:
