@@ -36,6 +36,15 @@ def test_one_dimensional_convolution(group):
     exact(net, "y", 0.1)
 
 
+@pytest.mark.parametrize("operator", ["Max", "Min"])
+@pytest.mark.parametrize("numbers", [(0.5,), (0.5, 1.5), (-1.0, 0.25, -0.5)])
+def test_extremes_of_any_number_of_operands(operator, numbers):
+    net = Net(IMAGE)
+    constants = [net.constant(f"c{i}", np.float32(x)) for i, x in enumerate(numbers)]
+    net.node(operator, [net.x, *constants], "y")
+    exact(net, "y", 0.03)
+
+
 def test_float_bias_and_relu6():
     net = Net(IMAGE)
     rng = np.random.default_rng(SEED)

@@ -1,6 +1,7 @@
 """ONNX's float functions, as ONNX Runtime computes them."""
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 
-__all__ = ["FUNCTIONS", "OPERANDS", "Float32"]
+__all__ = ["FUNCTIONS", "OPERANDS", "VARIADIC", "Float32"]
 
 Float32 = NDArray[Any]
 Attributes = Mapping[str, Any]
@@ -104,8 +105,8 @@ FUNCTIONS: dict[str, Function] = {
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda a, x: x[0] * _hard_sigmoid({"alpha": 1 / 6}, x),
     "LeakyRelu": _leaky,
-    "Max": lambda a, x: np.maximum(x[0], x[1]),
-    "Min": lambda a, x: np.minimum(x[0], x[1]),
+    "Max": lambda a, x: reduce(np.maximum, x),
+    "Min": lambda a, x: reduce(np.minimum, x),
     "Mish": _mish,
     "Mul": lambda a, x: x[0] * x[1],
     "Neg": lambda a, x: -x[0],
@@ -123,3 +124,5 @@ FUNCTIONS: dict[str, Function] = {
 }
 # Operators that need more than one operand.
 OPERANDS = {"Add": 2, "Div": 2, "Max": 2, "Min": 2, "Mul": 2, "Pow": 2, "PRelu": 2, "Sub": 2}
+# Operators that may have more operands than that.
+VARIADIC = ("Clip", "Max", "Min")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.functions import FUNCTIONS, OPERANDS
+from weft.importers.onnx.functions import FUNCTIONS, OPERANDS, VARIADIC
 from weft.importers.onnx.tables import is_function
 from weft.importers.onnx.values import (
     Activation,
@@ -70,9 +70,7 @@ def add_function(builder: Builder, pending: Pending, output: str) -> Activation:
     """Add FUNCTION, or the operator of that name, on the operands of ``pending``."""
     operator, wanted = pending.operator, OPERANDS.get(pending.operator, 1)
     found = len([x for x in pending.operands[:wanted] if x is not None])
-    if found < wanted or (
-        len(pending.operands) > wanted and operator not in ("Clip", "Max", "Min")
-    ):
+    if found < wanted or (len(pending.operands) > wanted and operator not in VARIADIC):
         raise ModelError(f"{operator} must have {wanted} operands")
     names, value = _aligned(builder, pending.name, pending.operands)
     parameters = {key: pending.attributes[key] for key in _PARAMETERS if key in pending.attributes}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.functions import FUNCTIONS, OPERANDS, Float32
+from weft.importers.onnx.functions import FUNCTIONS, OPERANDS, VARIADIC, Float32
 from weft.importers.onnx.values import (
     Activation,
     Constant,
@@ -93,6 +93,8 @@ def _evaluate(value: Value | None, real: Float32) -> Any:
     wanted = OPERANDS.get(value.operator, 1)
     if len(operands) < wanted or any(x is None for x in operands[:wanted]):
         raise ModelError(f"{value.operator} must have {wanted} operands")
+    if len(operands) > wanted and value.operator not in VARIADIC:
+        raise ModelError(f"{value.operator} must have no more than {wanted} operands")
     with np.errstate(all="ignore"):
         return np.asarray(FUNCTIONS[value.operator](value.attributes, operands), np.float32)
 
