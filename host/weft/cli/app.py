@@ -33,8 +33,7 @@ EXIT_DONE, EXIT_DIFFERENT, EXIT_USAGE, EXIT_DEVICE = range(4)
 
 app = typer.Typer(
     name="weft",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Int8 networks on a convolution accelerator for open FPGAs.",
@@ -50,6 +49,7 @@ def _version(wanted: bool):
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
@@ -57,7 +57,11 @@ def _options(
         False, "--debug", help="Show the traceback of an error; also after a command."
     ),
 ):
-    """Take the options that stand before a command."""
+    """Take the options that stand before a command; without a command, show what there is."""
+    if context.invoked_subcommand is None:
+        for line in context.get_help().split("\n"):
+            say_error(line)
+        raise typer.Exit(EXIT_USAGE)
 
 
 for command in (
@@ -88,8 +92,11 @@ def run(arguments: Sequence[str]) -> int:
         code = app(words, prog_name="weft", standalone_mode=False)
         write_out("", flush=True)
         return code if isinstance(code, int) else EXIT_DONE
-    except SystemExit:  # Typer's own output had no reader
-        discard(sys.stdout)
+    except SystemExit as end:
+        if end.code:  # Typer's own output had no reader
+            discard(sys.stdout)
+        else:  # it completed a line of the shell
+            write_out("", flush=True)
         return EXIT_DONE
     except typer.Abort:
         raise KeyboardInterrupt from None

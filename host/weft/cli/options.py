@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from weft_hw.contract.config import CONFIGS
 
 from weft.configuration import DEFAULT_CONFIG
 from weft.errors import ModelError
@@ -43,6 +44,7 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         metavar="C",
+        autocompletion=lambda: list(CONFIGS),
         help=f"Accelerator: a name or a .toml file; {DEFAULT_CONFIG} by default.",
     ),
 ]
