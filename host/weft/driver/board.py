@@ -113,7 +113,7 @@ class Board:
             )
 
     def reset(self):
-        """Stop whatever the board does and begin afresh; its memories keep their contents."""
+        """Stop whatever the board does and start again; its memories keep their contents."""
         self.transport.check_process()
         with self._lock:
             self._link.is_open = False

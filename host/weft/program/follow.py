@@ -1,6 +1,6 @@
 """Follows the runs of a program without computing: what each descriptor reads and writes, and when.
 
-A board takes any bytes for descriptors, and some would stop it for ever. What is refused here is
+A board takes any bytes for descriptors, and some would stop it forever. What is refused here is
 what the contract rules out (:mod:`weft_hw.contract.descriptor`, :mod:`weft_hw.contract.move`),
 what leaves a memory, what reads before somebody wrote, and what nothing orders.
 """

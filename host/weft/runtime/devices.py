@@ -47,7 +47,7 @@ class Flow(Protocol):
     """Images under way on a device."""
 
     def interrupt(self) -> None:
-        """Let the device finish what is under way; begin afresh next time."""
+        """Let the device finish what is under way; start again next time."""
         ...
 
 

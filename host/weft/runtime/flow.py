@@ -37,7 +37,7 @@ class ImageFlow:
     In the order in which the board carries requests out, each run is followed by the read of the
     result before it and the write of the image after it, and blocks the next run until
     both are done. Results come in order. If one gets lost on its way, or somebody else takes the
-    device, the images whose results are missing begin afresh.
+    device, the images whose results are missing start again.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class ImageFlow:
         return self._device.traffic()
 
     def interrupt(self) -> None:
-        """Let the device finish what is under way; begin afresh next time."""
+        """Let the device finish what is under way; start again next time."""
         device = self._device
         if device.flow is not self or device.queue is None:
             return
@@ -113,7 +113,7 @@ class ImageFlow:
         self._turn += 1
 
     def _next(self) -> Values | None:
-        """Return the values of the oldest image; None if it has to begin afresh."""
+        """Return the values of the oldest image; None if it has to start again."""
         device, queue = self._device, self._queue
         if device.flow is not self:
             if device.flow is not None:

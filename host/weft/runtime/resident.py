@@ -120,7 +120,7 @@ class Resident:
         if self._states is None:
             device.holder = None
             raise LinkError(
-                "the state of the network was lost with the link; call reset_state() to begin anew"
+                "the state of the network was lost with the link; call reset_state() to start again"
             )
         self._restore()
         return loads

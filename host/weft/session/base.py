@@ -57,7 +57,7 @@ class Session:
         """Let go of the device, once an image under way is done."""
         try:
             self._model.prepared.check()
-        except WeftError:  # in a forked process, where a lock may be held for ever
+        except WeftError:  # in a forked process, where a lock may be held forever
             self._model.prepared.close()
             return
         with self._model.lock:

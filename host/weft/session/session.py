@@ -167,7 +167,7 @@ class InferenceSession(Session):
         providers: Providers | None = None,
         provider_options: Sequence[Mapping[Any, Any]] | None = None,
     ) -> None:
-        """Open the model anew where other options of Weft's provider are asked for."""
+        """Open the model again where other options of Weft's provider are asked for."""
         asked = provider_options_of(providers, provider_options)
         if asked != self._asked:
             with self._model.lock:

@@ -20,7 +20,7 @@ Order. Layers and moves of one run are counted apart, each from 0.
 
 - A move begins when ``layers`` layers of its run are done: all their results are written.
 - A layer begins when ``moves`` moves of its run are done (a field of its descriptor).
-- A wait names only what comes *before* the descriptor in the list, so nothing waits for ever.
+- A wait names only what comes *before* the descriptor in the list, so nothing waits forever.
 - A descriptor that a move loads is fetched after the layer before it has begun. So that layer
   waits for the move. The first descriptors of a run are in memory when it starts.
 - Descriptor ``n`` of a run lies in slot ``(first + n) % descriptor_count``. Counters likewise.

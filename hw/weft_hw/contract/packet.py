@@ -2,7 +2,7 @@
 
 A frame is ``type (1) sequence (1) body CRC-32 (4)``, the CRC being zlib's over everything before
 it, little-endian; on the wire it is COBS-encoded and closed by a zero byte. The length of a frame
-is therefore implied by its end, and whatever came before, a zero starts afresh. Fields are packed
+is therefore implied by its end, and whatever came before, a zero starts again. Fields are packed
 little-endian in the order of the tables below; variable data follows the fields.
 """
 

@@ -97,7 +97,7 @@ class Lowering:
         return self.places.get(name) or self.new_place(tensor, layout=layout)
 
     def constant_buffer(self, name: str, data: bytes) -> Buffer:
-        """Return a buffer of activation memory that holds ``data`` for ever."""
+        """Return a buffer of activation memory that holds ``data`` forever."""
         if data not in self.constants:
             words = -(-len(data) // self.config.columns)
             self.constants[data] = Buffer(name, words, data)

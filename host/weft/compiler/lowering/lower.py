@@ -82,7 +82,7 @@ _HOST = {
 def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
     """Return the commands of all nodes that the accelerator can run, and why others cannot.
 
-    A node that cannot be lowered goes to the host and everything starts afresh, since where
+    A node that cannot be lowered goes to the host and everything starts again, since where
     tensors lie depends on who reads and writes them.
 
     Raises

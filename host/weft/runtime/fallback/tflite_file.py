@@ -96,7 +96,7 @@ class TfliteFile:
 
 
 class _Part:
-    """An interpreter; another one when the state that it may keep begins anew."""
+    """An interpreter; another one when the state that it may keep starts again."""
 
     def __init__(self, model: str, names: list[str], make: Callable[[], Any]):
         self._model, self._make = model, make
