@@ -9,7 +9,9 @@ from weft.compiler import compile_graph
 from weft.errors import CapacityError
 from weft.golden import run as reference
 from weft.program import Program, RunStep
+from weft.runtime.devices import OpenDevice
 from weft.runtime.execute import load_program, run_counters, run_program
+from weft.runtime.runners import BoardRunner
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.descriptor import (
     DESCRIPTOR_BYTES,
@@ -17,7 +19,7 @@ from weft_hw.contract.descriptor import (
     decode_descriptor,
     encode_descriptor,
 )
-from weft_hw.contract.memory_map import Region
+from weft_hw.contract.memory_map import COUNTER_BYTES, Region, memory_map
 from weft_hw.contract.move import decode_move, encode_move
 from weft_sim.testing.machine import Machine, MachineFault
 
@@ -129,6 +131,40 @@ def test_a_compiled_file_streams_as_well(graphs, tmp_path):
     assert set(run_counters(program, machine, step)) == {
         number for number, info in enumerate(program.descriptors) if info.operator != "MOVE"
     }
+
+
+def test_counters_of_each_run_are_its_own(graphs):
+    """The second run takes the first one's slots; all that run ``n`` counts is ``n`` here."""
+
+    class Numbered(Machine):
+        def run(self, first, count):
+            self.runs = getattr(self, "runs", 0) + 1
+            units = memory_map(self.config)[Region.COUNTER].units
+            self.write(Region.COUNTER, 0, self.runs.to_bytes(COUNTER_BYTES, "little") * units)
+            super().run(first, count)
+
+    b = graphs.Builder(20)
+    x = b.input(8, 8, 6)
+    for _ in range(8):
+        x = b.conv(x, 6, kernel=(3, 3), padding=(1, 1, 1, 1))
+    x = b.node("TRANSPOSE", (x,), (1, 8, 8, 6), b.tensors[x].quantization, permutation=(0, 2, 1, 3))
+    for _ in range(8):
+        x = b.conv(x, 6, kernel=(3, 3), padding=(1, 1, 1, 1))
+    graph = b.build(x)
+    program = compile_graph(graph, smallest(graph, FEW))
+    runs = [step for step in program.steps if isinstance(step, RunStep)]
+    assert len(runs) == 2 and None not in {step.counters for step in runs}
+
+    runner = BoardRunner(program, OpenDevice("machine", program.config, Numbered(program.config)))
+    run = runner.run(b.feeds())
+    layers = [info.operator != "MOVE" for info in program.descriptors]
+    sums = [sum(layers[step.first : step.first + step.count]) for step in runs]
+    assert len(run.counters) == sum(sums) and run.cycles == sums[0] + 2 * sums[1]
+    convolutions = [row for row in runner.layers(run, {}) if row.where == "accelerator"]
+    for number, row in enumerate(convolutions):
+        layer = next(layer for layer in program.layers if layer.name == row.name)
+        wanted = 1 if number < 8 else 2
+        assert row.cycles == wanted * len(layer.descriptors) > 0
 
 
 def test_what_lies_between_layers_of_a_group_stays_on_the_chip(graphs):

@@ -1,6 +1,7 @@
 """The compiled program, its file format, and the layout of tensors in memory."""
 
 from weft.program.program import (
+    RING_CHUNKS,
     DescriptorInfo,
     HostStep,
     Image,
@@ -13,6 +14,7 @@ from weft.program.program import (
 )
 
 __all__ = [
+    "RING_CHUNKS",
     "DescriptorInfo",
     "HostStep",
     "Image",

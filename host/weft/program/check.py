@@ -21,7 +21,7 @@ from weft_hw.contract.memory_map import (
 from weft.errors import ModelError
 from weft.graph import OPERATORS
 from weft.program.follow import follow
-from weft.program.program import HostStep, Program, RunStep
+from weft.program.program import RING_CHUNKS, HostStep, Program, RunStep
 
 __all__ = ["check_program"]
 
@@ -181,7 +181,7 @@ class _Check:
         blocks = step.count * COUNTER_STRIDE * COUNTER_BYTES // DRAM_BLOCK_BYTES
         _require(
             step.counters is not None
-            and slots % 4 == 0
+            and slots % RING_CHUNKS == 0
             and step.count % slots == 0
             and step.counters + blocks <= self.memories[Region.DRAM].units,
             "the counters of a run have no place",

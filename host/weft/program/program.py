@@ -17,6 +17,7 @@ from weft.program.bounds import Count, Name, Size, Work
 from weft.program.layout import Layout
 
 __all__ = [
+    "RING_CHUNKS",
     "DescriptorInfo",
     "HostStep",
     "Image",
@@ -27,6 +28,9 @@ __all__ = [
     "StreamSet",
     "TensorPlace",
 ]
+
+# The descriptor memory holds so many chunks of a list that is longer than it.
+RING_CHUNKS = 4
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class RunStep(Struct, frozen=True, tag=True):
     """Write tensors, run ``count`` descriptors from ``first`` on, read tensors.
 
     ``counters`` is the block of DRAM from which on the run itself saves counters, those of a
-    quarter of the descriptor memory after the other, but for the last two. None if it does not.
+    chunk of the descriptor memory after the other, but for the last two. None if it does not.
     """
 
     first: Count

@@ -18,9 +18,10 @@ from weft_hw.contract.memory_map import (
 from weft.errors import DeviceMismatch
 from weft.golden import run as reference
 from weft.graph import Graph
-from weft.program import HostStep, Program, RunStep
+from weft.program import RING_CHUNKS, HostStep, Program, RunStep
 
 __all__ = [
+    "After",
     "Device",
     "Inspect",
     "check_device",
@@ -35,6 +36,7 @@ __all__ = [
 
 Values = dict[str, NDArray[Any]]
 Inspect = Callable[[int, Values], None]
+After = Callable[[RunStep], None]
 
 
 class Device(Protocol):
@@ -94,6 +96,7 @@ def run_program(
     device: Device,
     inputs: Mapping[str, NDArray[Any]],
     inspect: Inspect | None = None,
+    after: After | None = None,
 ) -> Values:
     """Run one image and return all tensors that the host came to know.
 
@@ -104,6 +107,8 @@ def run_program(
     inspect : callable, optional
         Called after each descriptor with its number and the tensors that it completed;
         descriptors then run one by one.
+    after : callable, optional
+        Called when a run has ended, before the next one overwrites its counters.
     """
     values: Values = dict(inputs)
     for step in program.steps:
@@ -111,6 +116,8 @@ def run_program(
             run_host(program.graph, step, values)
         else:
             _run_device(program, device, step, values, inspect)
+            if after is not None:
+                after(step)
     return values
 
 
@@ -121,12 +128,12 @@ def read_counters(device: Device, first: int, number: int, count: int) -> dict[i
 
 
 def run_counters(program: Program, device: Device, step: RunStep) -> dict[int, dict[str, int]]:
-    """Return the counters of each layer's descriptor of a run that has ended."""
+    """Return the counters of each layer's descriptor of the run that ended last."""
     slots = program.config.descriptor_count
     if step.counters is None:
         counters = read_counters(device, step.first % slots, step.first, step.count)
     else:
-        chunk = slots // 4
+        chunk = slots // RING_CHUNKS
         saved = step.count - 2 * chunk
         blocks = saved * COUNTER_STRIDE * COUNTER_BYTES // DRAM_BLOCK_BYTES
         data = device.read(Region.DRAM, step.counters, blocks)

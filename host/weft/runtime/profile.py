@@ -1,7 +1,8 @@
 """What an inference took: cycles, utilisation and link time, per layer and in all."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from operator import add, sub
 from typing import Any
 
 __all__ = ["LayerProfile", "LinkProfile", "Profile"]
@@ -85,15 +86,20 @@ class LinkProfile:
             return None
         return self.simulated_cycles / self.simulation_seconds
 
+    def __add__(self, other: "LinkProfile") -> "LinkProfile":
+        """Return both together."""
+        return self._with(other, add)
+
     def __sub__(self, before: "LinkProfile") -> "LinkProfile":
         """Return what came after ``before``."""
+        return self._with(before, sub)
+
+    def _with(self, other: "LinkProfile", operation: Callable[[Any, Any], Any]) -> "LinkProfile":
         return LinkProfile(
-            bytes_to_board=self.bytes_to_board - before.bytes_to_board,
-            bytes_from_board=self.bytes_from_board - before.bytes_from_board,
-            seconds=self.seconds - before.seconds,
-            retries=self.retries - before.retries,
-            simulated_cycles=self.simulated_cycles - before.simulated_cycles,
-            simulation_seconds=self.simulation_seconds - before.simulation_seconds,
+            **{
+                f.name: operation(getattr(self, f.name), getattr(other, f.name))
+                for f in fields(self)
+            }
         )
 
 

@@ -13,7 +13,7 @@ from weft.graph import Graph
 from weft.graph.analysis import layer_macs
 from weft.program import Program, RunStep
 from weft.runtime.devices import OpenDevice
-from weft.runtime.execute import Inspect, run_counters, run_program
+from weft.runtime.execute import After, Inspect, run_counters, run_program
 from weft.runtime.flow import ImageFlow
 from weft.runtime.profile import LayerProfile, LinkProfile
 from weft.runtime.resident import Resident
@@ -25,7 +25,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Run:
-    """One inference: the tensors that the host came to know, and the counters read afterwards.
+    """One inference: the tensors that the host came to know, and the counters of its runs.
 
     ``counters`` maps descriptor numbers to the contract's counters by name; ``cycles`` are those
     of all runs together, None where nothing counts; ``clock_hz`` is 0 where there is no clock.
@@ -153,16 +153,29 @@ class BoardRunner:
             self._resident.ensure()
             traffic = self.board.traffic()
             cycles = self.board.cycles() if self.board.cycles else 0
-            values = self._run(feeds)
-            link = self.board.traffic() - traffic
-            counters = self._counters()
+            counters: dict[int, dict[str, int]] = {}
+            reading = LinkProfile()
+
+            def read(step: RunStep) -> None:
+                nonlocal reading
+                before = self.board.traffic()
+                counters.update(run_counters(self.program, self.board.memories, step))
+                reading += self.board.traffic() - before
+
+            values = self._run(feeds, after=read)
+            link = self.board.traffic() - traffic - reading
             if self.board.cycles:
                 cycles = self.board.cycles() - cycles
             else:
                 cycles = sum(counter["cycles"] for counter in counters.values())
             return Run(values, cycles, counters, link, self.board.clock_hz)
 
-    def _run(self, feeds: Mapping[str, NDArray[Any]], inspect: Inspect | None = None) -> Arrays:
+    def _run(
+        self,
+        feeds: Mapping[str, NDArray[Any]],
+        inspect: Inspect | None = None,
+        after: After | None = None,
+    ) -> Arrays:
         """Run one image, and keep the host's states for the next one."""
         try:
             values = run_program(
@@ -170,6 +183,7 @@ class BoardRunner:
                 self.board.memories,
                 {**self.graph.enter(feeds), **self._states},
                 inspect,
+                after,
             )
         except BaseException:
             self._resident.lose()
@@ -240,14 +254,6 @@ class BoardRunner:
         if self.whole or not self.program.stream.sets or self.board.queue is None:
             return None
         return ImageFlow(self.program, self.board, self._resident)
-
-    def _counters(self) -> dict[int, dict[str, int]]:
-        """Return the counters of every descriptor that the last run executed."""
-        result = {}
-        for step in self.program.steps:
-            if isinstance(step, RunStep):
-                result |= run_counters(self.program, self.board.memories, step)
-        return result
 
 
 Runner = GoldenRunner | BoardRunner

@@ -14,9 +14,17 @@ from weft.compiler.streaming.dram import Dram
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
-from weft.compiler.streaming.ring import CHUNKS, DescriptorRing
+from weft.compiler.streaming.ring import DescriptorRing
 from weft.graph import Graph
-from weft.program import DescriptorInfo, Image, Program, RunStep, StreamPlan, TensorPlace
+from weft.program import (
+    RING_CHUNKS,
+    DescriptorInfo,
+    Image,
+    Program,
+    RunStep,
+    StreamPlan,
+    TensorPlace,
+)
 
 __all__ = ["compile_streamed"]
 
@@ -94,10 +102,10 @@ def _lists(
         return [run.listing(config) for run in runs], [None] * len(runs)
     lists: list[Listing] = []
     blocks: list[int | None] = []
-    scratch, chunk = config.activation_words - 1, config.descriptor_count // CHUNKS
+    scratch, chunk = config.activation_words - 1, config.descriptor_count // RING_CHUNKS
     for run in runs:
         # The ring's own moves are a part of each chunk, so this is more than enough.
-        chunks = 4 * (run.length // chunk + CHUNKS)
+        chunks = 4 * (run.length // chunk + RING_CHUNKS)
         counters = dram.take(DRAM_BLOCK_BYTES + chunks * chunk * 32) + 1
         blocks.append(counters)
         lists.append(run.listing(config, DescriptorRing(config, counters, scratch)))
@@ -106,7 +114,7 @@ def _lists(
 
 def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> list[Image]:
     """Return the descriptors' images: on the chip, or what a ring begins with and the rest."""
-    chunk = config.descriptor_count // CHUNKS
+    chunk = config.descriptor_count // RING_CHUNKS
     items = [item for items in lists for item in items]
     if len(items) <= config.descriptor_count:
         data = b"".join(item.encode() for item in items)

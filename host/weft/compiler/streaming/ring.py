@@ -11,10 +11,10 @@ from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, Region
 
 from weft.compiler.streaming.items import Item
+from weft.program import RING_CHUNKS
 
-__all__ = ["CHUNKS", "DescriptorRing"]
+__all__ = ["DescriptorRing"]
 
-CHUNKS = 4  # in the descriptor memory
 _AHEAD = 2  # chunks from a load to what it loads
 
 
@@ -33,7 +33,7 @@ class DescriptorRing:
 
     def __init__(self, config: Config, counters: int, scratch: int):
         self.descriptors = config.descriptor_count
-        self.chunk = config.descriptor_count // CHUNKS
+        self.chunk = config.descriptor_count // RING_CHUNKS
         self._counters, self._idle = counters, counters - 1
         self._scratch, self._beats = scratch, config.beats
         self._loads: dict[int, int] = {}  # chunk to the number of the move that loads it
@@ -84,7 +84,7 @@ class DescriptorRing:
         )
 
     def _load(self, chunk: int) -> Item:
-        first = chunk % CHUNKS * self.chunk * DESCRIPTOR_WORDS
+        first = chunk % RING_CHUNKS * self.chunk * DESCRIPTOR_WORDS
         fields = {
             "region": int(Region.DESCRIPTOR),
             "unit": first,
@@ -101,7 +101,7 @@ class DescriptorRing:
             {
                 "store": 1,
                 "region": int(Region.COUNTER),
-                "unit": chunk % CHUNKS * units,
+                "unit": chunk % RING_CHUNKS * units,
                 "count": units,
                 "rows": 1,
                 "block": self._counters + chunk * units // 4,
