@@ -1,10 +1,18 @@
 """What a terminal shows: help, completion, tables of 80 columns, milliseconds, class labels."""
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
+import weft.runtime.prepare
+from weft.cli import main
+from weft.cli.output import milliseconds, time_note
+from weft.runtime.devices import OpenDevice
+from weft_hw.boards import clock_of
+from weft_hw.contract.memory_map import Region
+from weft_sim.testing.machine import Machine
 
 COMMANDS = "explain run bench report compile demo serve-sim build program devices doctor config"
 
@@ -51,3 +59,65 @@ def test_a_shell_can_be_told_to_complete():
     result = weft_process(_WEFT_COMPLETE="source_bash")
     assert (result.returncode, result.stderr) == (0, "")
     assert "complete -o default -F _weft_completion weft" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "config, megahertz",
+    [
+        ("ulx3s-85f", 110),
+        ("ulx3s-85f-wide", 80),
+        ("ulx3s-12f", 100),
+        ("icebreaker", 24),
+        ("tiny", 0),
+        ("ulx3s-85f-sdram", 0),
+    ],
+)
+def test_a_configuration_has_the_clock_of_its_board(config, megahertz):
+    assert clock_of(config) == megahertz * 1_000_000
+
+
+def test_milliseconds_say_that_the_link_is_not_in_them():
+    assert milliseconds(55_000, 110_000_000) == "0.500"
+    assert milliseconds(120_000_000, 24_000_000) == "5,000.000"
+    assert milliseconds(None, 24_000_000) == milliseconds(5, 0) == time_note(5, 0) == ""
+    assert time_note(36_000, 24_000_000) == " (1.500 ms at 24 MHz, without the link)"
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Device ``sim`` is the architectural simulator; every counter is 24,000."""
+
+    class Counting(Machine):
+        def read(self, region, unit, count):
+            if region is Region.COUNTER:
+                return (24_000).to_bytes(4, "little") * count
+            return super().read(region, unit, count)
+
+    monkeypatch.setattr(
+        weft.runtime.prepare,
+        "open_device",
+        lambda name, config, report=None: OpenDevice(name, config, Counting(config)),
+    )
+
+
+def test_milliseconds_stand_beside_cycles(counted, capsys):
+    assert main(["bench", "digits", "-c", "icebreaker"]) == 0
+    text = capsys.readouterr().out
+    rows = [line for line in text.splitlines() if "24,000" in line]
+    assert rows and all("  24,000  1.000  " in row for row in rows)
+    # Each of the layers that are counted takes a millisecond at 24 MHz.
+    assert f"{24 * len(rows)},000 counted ({len(rows)}.000 ms at 24 MHz, without the link)" in text
+    assert main(["run", "digits", "-d", "sim", "-c", "icebreaker"]) == 0
+    text = capsys.readouterr().out
+    assert f"cycles on icebreaker ({len(rows)}.000 ms at 24 MHz, without the link), " in text
+    assert main(["bench", "digits", "-c", "tiny"]) == 0
+    assert "MHz" not in capsys.readouterr().out
+
+
+def test_explain_predicts_milliseconds(capsys):
+    assert main(["explain", "digits", "-c", "ulx3s-12f", "--json"]) == 0
+    cycles = json.loads(capsys.readouterr().out)["predicted_cycles"]
+    assert main(["explain", "digits", "-c", "ulx3s-12f"]) == 0
+    # 100 MHz: a hundred cycles are a microsecond.
+    expected = f"{cycles:,} cycles predicted (0.{round(cycles / 100):03} ms at 100 MHz, without"
+    assert expected in capsys.readouterr().out

@@ -16,13 +16,16 @@ from weft.cli.options import (
     parse_shapes,
 )
 from weft.cli.output import (
+    clock_behind,
     layer_label,
+    milliseconds,
     operator_label,
     percent,
     print_json,
     print_table,
     progress,
     shape_text,
+    time_note,
 )
 from weft.cli.terminal import say
 
@@ -81,6 +84,7 @@ def bench(
 
 def print_profile(profile: "Profile") -> None:
     """Print a row per layer and a line for the whole inference."""
+    clock_hz = clock_behind(profile)
     columns = [
         "layer",
         "operator",
@@ -88,6 +92,7 @@ def print_profile(profile: "Profile") -> None:
         ">output",
         ">MACs",
         ">cycles",
+        ">ms",
         ">predicted",
         ">use",
         ">busy",
@@ -96,18 +101,17 @@ def print_profile(profile: "Profile") -> None:
         ">set-up",
     ]
     checked = profile.bit_exact is not None
-    rows = [_cells(layer, checked=checked) for layer in profile.layers]
+    rows = [_cells(layer, clock_hz, checked=checked) for layer in profile.layers]
     print_table(
         f"{profile.model} on {profile.config} ({profile.device})",
         columns + ["golden"] * checked,
         rows,
     )
     total = f"{profile.macs:,} MACs, {profile.predicted_cycles:,} cycles predicted"
+    total += time_note(profile.predicted_cycles, clock_hz)
     if profile.cycles is not None:
-        total += f", {profile.cycles:,} counted: {percent(profile.utilization)} of "
-        total += f"{profile.multipliers} multipliers"
-        if profile.milliseconds is not None:
-            total += f", {profile.milliseconds:.3g} ms at {profile.clock_hz / 1e6:g} MHz"
+        total += f", {profile.cycles:,} counted{time_note(profile.cycles, clock_hz)}: "
+        total += f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
     say(total)
     link = profile.link
     if link.bytes_to_board:
@@ -125,7 +129,7 @@ def print_profile(profile: "Profile") -> None:
         )
 
 
-def _cells(layer: "LayerProfile", *, checked: bool) -> list[str]:
+def _cells(layer: "LayerProfile", clock_hz: int, *, checked: bool) -> list[str]:
     cells = [
         layer_label(layer.name),
         operator_label(layer.operator),
@@ -133,6 +137,7 @@ def _cells(layer: "LayerProfile", *, checked: bool) -> list[str]:
         shape_text(layer.output_shape),
         _number(layer.macs),
         _number(layer.cycles),
+        milliseconds(layer.cycles, clock_hz),
         _number(layer.predicted_cycles),
         percent(layer.utilization) if layer.macs else "",
         _number(layer.busy),

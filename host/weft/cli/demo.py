@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from weft.cli.options import ConfigOption, DeviceOption
-from weft.cli.output import operator_label, percent, print_table, progress, shape_text
+from weft.cli.output import (
+    clock_behind,
+    operator_label,
+    percent,
+    print_table,
+    progress,
+    shape_text,
+    time_note,
+)
 from weft.cli.terminal import say
 
 __all__ = ["register"]
@@ -83,9 +91,10 @@ def demo(
         ],
     )
     if profile.cycles is not None:
+        took = time_note(profile.cycles, clock_behind(profile))
         say(
-            f"one image: {profile.cycles:,} cycles, {percent(profile.utilization)} of "
-            f"{profile.multipliers} multipliers"
+            f"one image: {profile.cycles:,} cycles{took}, "
+            f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
         )
     say(f"activation maps of image {_PICTURED} (a {labels[_PICTURED]}):")
     for path in written:

@@ -16,12 +16,14 @@ from weft.cli.options import (
 )
 from weft.cli.output import (
     layer_label,
+    milliseconds,
     operator_label,
     percent,
     print_json,
     print_table,
     rounded,
     shape_text,
+    time_note,
 )
 from weft.cli.terminal import say
 
@@ -54,6 +56,8 @@ def explain(
     ] = False,
 ):
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
+    from weft_hw.boards import clock_of
+
     from weft.compiler.fit import compile_to_fit
     from weft.configuration import get_config
     from weft.errors import CapacityError
@@ -78,6 +82,7 @@ def explain(
             program, problem = None, str(error)
     else:
         graph, size, program = loaded.graph, loaded.config, loaded
+    clock_hz = clock_of(size.name)
     rows = layer_rows(graph, program, size.multipliers)
     memory = memory_use(program)
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
@@ -128,13 +133,14 @@ def explain(
             ">MACs",
             "where",
             ">cycles",
+            ">ms",
             ">use",
         ],
-        [_cells(row) for row in rows],
+        [_cells(row, clock_hz) for row in rows],
     )
     say(
         f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters"
-        + (f", {predicted:,} cycles predicted" if predicted else "")
+        + (f", {predicted:,} cycles predicted{time_note(predicted, clock_hz)}" if predicted else "")
     )
     say("window: kernel /stride *dilation +padding (top,bottom,left,right)")
     for row in rows:
@@ -186,7 +192,7 @@ def _stages(loaded: "Graph | Program") -> list[dict[str, Any]]:
     return [{"pass": name, **graph_as_dict(graph)} for name, graph in trace_passes(loaded)]
 
 
-def _cells(row: dict[str, Any]) -> list[object]:
+def _cells(row: dict[str, Any], clock_hz: int) -> list[object]:
     cycles, dense = row["predicted_cycles"], row["dense_parameters"]
     return [
         layer_label(row["name"]),
@@ -200,6 +206,7 @@ def _cells(row: dict[str, Any]) -> list[object]:
         f"{row['macs']:,}" if row["macs"] else "",
         row["where"],
         f"{cycles:,}" if cycles else "",
+        milliseconds(cycles, clock_hz),
         percent(row["utilization"]) if row["macs"] else "",
     ]
 

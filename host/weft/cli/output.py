@@ -4,13 +4,18 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft.cli.terminal import say, write_out
 from weft.text import printable
 
+if TYPE_CHECKING:
+    from weft.runtime.profile import Profile
+
 __all__ = [
+    "clock_behind",
     "layer_label",
+    "milliseconds",
     "operator_label",
     "percent",
     "print_json",
@@ -18,6 +23,7 @@ __all__ = [
     "progress",
     "rounded",
     "shape_text",
+    "time_note",
 ]
 
 _LABEL = 28
@@ -120,6 +126,24 @@ def rounded(value: int) -> str:
 def shape_text(shape: Iterable[int] | None) -> str:
     """Return sizes joined by x, as in 32x32x16."""
     return "" if shape is None else "x".join(map(str, shape))
+
+
+def milliseconds(cycles: int | None, clock_hz: int) -> str:
+    """Return what ``cycles`` take, in ms to a microsecond; nothing without cycles or a clock."""
+    return f"{1000 * cycles / clock_hz:,.3f}" if cycles and clock_hz else ""
+
+
+def clock_behind(profile: "Profile") -> int:
+    """Return the clock that the board told of, in Hz; in simulation that of a board like it."""
+    from weft_hw.boards import clock_of
+
+    return profile.clock_hz or clock_of(profile.config)
+
+
+def time_note(cycles: int | None, clock_hz: int) -> str:
+    """Return what ``cycles`` take and at which clock, for the end of a sentence about them."""
+    text = milliseconds(cycles, clock_hz)
+    return f" ({text} ms at {clock_hz / 1e6:g} MHz, without the link)" if text else ""
 
 
 def percent(value: float | None) -> str:

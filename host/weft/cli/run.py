@@ -18,7 +18,7 @@ from weft.cli.options import (
     ShapeOption,
     parse_shapes,
 )
-from weft.cli.output import percent, print_json, progress, shape_text
+from weft.cli.output import clock_behind, percent, print_json, progress, shape_text, time_note
 from weft.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -157,8 +157,9 @@ def run(
             say(rule)
         _print(results)
         if profile.cycles is not None:
+            took = time_note(profile.cycles, clock_behind(profile))
             say(
-                f"{profile.cycles:,} cycles on {profile.config}, "
+                f"{profile.cycles:,} cycles on {profile.config}{took}, "
                 f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
             )
         for path in written:
