@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import weft.runtime.prepare
 from weft.cli import main
 from weft.cli.output import milliseconds, time_note
+from weft.models.digits import held_out_inputs
 from weft.runtime.devices import OpenDevice
 from weft_hw.boards import clock_of
 from weft_hw.contract.memory_map import Region
@@ -121,3 +123,44 @@ def test_explain_predicts_milliseconds(capsys):
     # 100 MHz: a hundred cycles are a microsecond.
     expected = f"{cycles:,} cycles predicted (0.{round(cycles / 100):03} ms at 100 MHz, without"
     assert expected in capsys.readouterr().out
+
+
+NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+def test_labels_stand_beside_the_highest_scores(capsys, tmp_path):
+    images, digits = held_out_inputs()
+    np.save(tmp_path / "a.npy", images[:4])
+    for text in ("\n".join(NAMES), "\ufeff" + "\r\n".join(NAMES) + "\r\n\r\n"):
+        (tmp_path / "labels.txt").write_bytes(text.encode())
+        arguments = ["run", "digits", "-i", str(tmp_path / "a.npy")]
+        arguments += ["--labels", str(tmp_path / "labels.txt")]
+        assert main(arguments) == 0
+        lines = capsys.readouterr().out.splitlines()
+        for line, digit in zip(lines, digits[:4], strict=False):
+            ranked = line.partition("; highest: ")[2].split(", ")
+            assert ranked[0].startswith(f"{digit} {NAMES[digit]} (") and len(ranked) == 5
+        assert main([*arguments, "--json"]) == 0
+        for result, digit in zip(
+            json.loads(capsys.readouterr().out)["results"], digits[:4], strict=True
+        ):
+            best = result["outputs"][0]["top"][0]
+            assert (best["index"], best["label"]) == (digit, NAMES[digit])
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"a\nb\n", "labels.txt has 2 labels, but output scores has 10 classes"),
+        (b"", "labels.txt has no line; a file of labels has one for each class"),
+        (b"\n \n", "labels.txt has no line; a file of labels has one for each class"),
+        (b"a\n\xff\n", "labels.txt is not UTF-8: invalid start byte at byte 2"),
+        (None, "labels.txt: No such file or directory"),
+    ],
+)
+def test_labels_that_do_not_fit(content, message, capsys, tmp_path):
+    if content is not None:
+        (tmp_path / "labels.txt").write_bytes(content)
+    assert main(["run", "digits", "--labels", str(tmp_path / "labels.txt")]) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and message in output.err and len(output.err.splitlines()) == 1

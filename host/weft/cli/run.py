@@ -61,6 +61,14 @@ def run(
             "--output", "-o", metavar="FILE", help="Write the outputs as .npy, or as .npz."
         ),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            metavar="FILE",
+            help="Names of the classes, one a line, to print beside their indices.",
+        ),
+    ] = None,
     maps: Annotated[
         Path | None,
         typer.Option("--maps", metavar="DIR", help="Write each layer's activation maps as PNG."),
@@ -87,12 +95,14 @@ def run(
 ) -> int:
     """Run MODEL on arrays or pictures and print its outputs."""
     from weft.cli.feeds import gather_feeds, input_rule, shapes_of_files
+    from weft.cli.labels import add_labels, labelled_outputs, read_labels
     from weft.cli.results import check_output_path, save_outputs
     from weft.reports.maps import map_folders, save_maps
     from weft.runtime.waves import layer_descriptors
     from weft.session import InferenceSession
 
     check_output_path(output)
+    classes = read_labels(labels) if labels is not None else []
     with progress(f"preparing {device}") as step:
         opened, tracer = device, None
         if waves is not None or layer is not None:
@@ -116,6 +126,11 @@ def run(
         if tracer is not None and layer is not None and session.program is not None:
             tracer.wanted = layer_descriptors(session.program, layer)
         check_output_path(output, [info.name for info in session.get_outputs()])
+        labelled = (
+            labelled_outputs(session.get_outputs(), classes, labels)
+            if labels is not None
+            else set()
+        )
         feeds = gather_feeds(session.graph, inputs or [])
         rule = input_rule(session.graph, inputs or [])
         folders = map_folders(maps, [label for label, _ in feeds]) if maps is not None else []
@@ -127,6 +142,7 @@ def run(
                 mismatches += session.profile.mismatches or 0
                 differences += [(label, difference) for difference in session.differences]
                 results.append(_result(session, label, outputs[-1]))
+                add_labels(results[-1]["outputs"], labelled, classes)
                 if maps is not None:
                     written += save_maps(session.graph, session.tensors, folders[number])
                 step()
@@ -236,6 +252,9 @@ def _print(results: list[dict[str, Any]]) -> None:
             text = f"{result['input']}: {entry['name']} {entry['dtype']} "
             text += shape_text(entry["shape"])
             if "top" in entry:
-                ranked = ", ".join(f"{t['index']} ({t['score']:g})" for t in entry["top"])
+                ranked = ", ".join(
+                    " ".join(filter(None, (str(t["index"]), t.get("label"), f"({t['score']:g})")))
+                    for t in entry["top"]
+                )
                 text += f"; highest: {ranked}"
             say(text)
