@@ -137,12 +137,33 @@ def test_weft_models_is_looked_in_first(server, monkeypatch, tmp_path, capsys):
         ),
         (["models", "sell"], "No such command 'sell'"),
         (["run", "ic_resnet8_int8"], "ic_resnet8_int8 is not here yet: weft models get ic_resnet8"),
+        (
+            ["run", "resnet8"],
+            "there is no model resnet8; did you mean ic_resnet8_int8? It is not here yet: "
+            "weft models get ic_resnet8_int8",
+        ),
+        (["run", "IC-ResNet8.tflite"], "no model IC-ResNet8.tflite; did you mean ic_resnet8_int8?"),
+        (["explain", "digit"], "there is no model digit; did you mean digits?"),
+        (["bench", "kws_dcsnn_int8"], "did you mean kws_dscnn_int8?"),
+        (["bench", "net"], "did you mean ic_resnet8_int8 or vww_mobilenet_int8?"),
     ],
 )
 def test_bad_usage(server, arguments, message, capsys):
     assert main(arguments) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_files_of_weft_models_are_suggested(monkeypatch, tmp_path, capsys):
+    (tmp_path / "lighthouse_v2.onnx").write_bytes(b"")
+    (tmp_path / "lighthouse_notes.txt").write_bytes(b"")
+    monkeypatch.setenv("WEFT_MODELS", str(tmp_path))
+    assert main(["run", "lighthouse"]) == 2
+    message = "weft: there is no model lighthouse; did you mean lighthouse_v2?\n"
+    assert capsys.readouterr().err == message
+    for name in ("alexnet.onnx", "", "x", "8"):
+        assert main(["run", name]) == 2
+        assert "did you mean" not in capsys.readouterr().err
 
 
 def test_the_source_is_pinned():

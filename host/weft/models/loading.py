@@ -53,7 +53,9 @@ def find_model(model: str | os.PathLike[str]) -> Path:
         if found := locate(public):
             return found
         raise ModelError(f"{model} is not here yet: weft models get {model}")
-    raise ModelError(f"there is no model {model}")
+    from weft.models.nearby import suggest
+
+    raise ModelError(f"there is no model {model}{suggest(path.name)}")
 
 
 def load(
