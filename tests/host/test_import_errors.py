@@ -348,7 +348,7 @@ def test_external_data(tmp_path):
     data = onnx_model([helper.make_node("Conv", ["x", "w"], ["y"])], ["x"], [weights])
     refused(
         write(tmp_path, data),
-        r"cannot import m: w: initialiser w lies in another file, which is not supported; "
+        r"cannot import m: w: initialiser w lies in another file, which has no name; "
         r"save the model in one file",
     )
 

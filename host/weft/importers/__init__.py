@@ -17,15 +17,19 @@ _MAX_BYTES = 1 << 30
 def read_model(model: str | Path | bytes) -> tuple[bytes, str, str]:
     """Return what a model file holds, the model's name, and what messages call the file.
 
+    Tensors that an ONNX model keeps in other files of its folder are in what is returned.
+
     Raises
     ------
     ModelError
-        If it cannot be read, or is too large.
+        If it or such a file cannot be read, or all is too large.
     """
+    folder = None
     if isinstance(model, bytes):
         data, name, source = model, "model", "the model given as bytes"
     else:
         path = Path(model)
+        folder = path.parent
         name, source = path.stem, str(path)
         try:
             if path.stat().st_size > _MAX_BYTES:
@@ -35,6 +39,10 @@ def read_model(model: str | Path | bytes) -> tuple[bytes, str, str]:
             raise ModelError(f"cannot read {path}: {error.strerror or error}") from error
     if len(data) > _MAX_BYTES:
         raise ModelError(f"{source} is larger than {_MAX_BYTES >> 20} MiB")
+    if data[4:8] != b"TFL3":
+        from weft.importers.onnx.external import in_one_file
+
+        data = in_one_file(data, source, folder, _MAX_BYTES)
     return data, name, source
 
 

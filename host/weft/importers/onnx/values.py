@@ -188,7 +188,7 @@ def constant_of(proto: Any) -> Constant:
     if any(size < 0 for size in dims) or math.prod(dims) > _MAX_ELEMENTS or len(dims) > 8:
         raise ModelError(f"initialiser {proto.name} has the impossible shape {dims}")
     if proto.data_location == TensorProto.EXTERNAL:
-        raise ModelError(f"initialiser {proto.name} lies in another file, which is not supported")
+        raise ModelError(f"initialiser {proto.name} lies in another file, which has no name")
     if proto.data_type not in _ITEM_BITS or proto.HasField("segment"):
         kind = type_name(proto.data_type)
         raise ModelError(f"initialiser {proto.name} is {kind}, which is not supported")
