@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import weft.runtime.prepare
 from weft.cli import main
+from weft.cli.columns import fit_columns
 from weft.cli.output import milliseconds, time_note
 from weft.models.digits import held_out_inputs
 from weft.runtime.devices import OpenDevice
@@ -106,9 +107,12 @@ def test_milliseconds_stand_beside_cycles(counted, capsys):
     assert main(["bench", "digits", "-c", "icebreaker"]) == 0
     text = capsys.readouterr().out
     rows = [line for line in text.splitlines() if "24,000" in line]
-    assert rows and all("  24,000  1.000  " in row for row in rows)
+    assert rows and all("  24,000  1.000" in row for row in rows)
     # Each of the layers that are counted takes a millisecond at 24 MHz.
-    assert f"{24 * len(rows)},000 counted ({len(rows)}.000 ms at 24 MHz, without the link)" in text
+    assert (
+        f"{24 * len(rows)},000 cycles counted ({len(rows)}.000 ms at 24 MHz, without the link)"
+        in text
+    )
     assert main(["run", "digits", "-d", "sim", "-c", "icebreaker"]) == 0
     text = capsys.readouterr().out
     assert f"cycles on icebreaker ({len(rows)}.000 ms at 24 MHz, without the link), " in text
@@ -164,3 +168,38 @@ def test_labels_that_do_not_fit(content, message, capsys, tmp_path):
     assert main(["run", "digits", "--labels", str(tmp_path / "labels.txt")]) == 2
     output = capsys.readouterr()
     assert output.out == "" and message in output.err and len(output.err.splitlines()) == 1
+
+
+def test_columns_go_in_order_until_the_rest_fits():
+    names = ["layer", "a", "empty", "b", "c"]
+    rows = [["x" * 10 + "y" * 10, "1" * 8, "", "22", "333"], ["short", "1", "", "2", "3"]]
+    # Gaps are of two characters: 20 + 10 + 7 + 4 + 5 = 46 altogether, 39 without the empty one.
+    whole = [[*row] for row in rows]
+    assert fit_columns(names, rows, ["c", "a"], 46) == ([0, 1, 2, 3, 4], whole)
+    kept, cells = fit_columns(names, rows, ["c", "a"], 39)
+    assert (kept, cells[0]) == ([0, 1, 3, 4], ["x" * 10 + "y" * 10, "1" * 8, "22", "333"])
+    kept, cells = fit_columns(names, rows, ["c", "a"], 37)
+    assert (kept, cells[0][0]) == ([0, 1, 3, 4], "…" + "x" * 7 + "y" * 10)
+    kept, cells = fit_columns(names, rows, ["c", "a"], 36)  # the first column keeps 18 characters
+    assert (kept, cells[0][0]) == ([0, 1, 3], "x" * 10 + "y" * 10)
+    kept, cells = fit_columns(names, rows, ["c", "a"], 5)
+    assert (kept, cells[0]) == ([0, 3], ["…" + "x" * 7 + "y" * 10, "22"])
+
+
+@pytest.mark.parametrize("config", ["ulx3s-85f", "tiny", "icebreaker"])
+def test_tables_fit_80_columns_or_show_all(counted, config, capsys):
+    columns = {
+        "explain": "layer operator window input output parameters if dense field MACs where cycles",
+        "bench": "layer operator where output MACs cycles ms predicted use busy wait in wait out",
+    }
+    for command, words in columns.items():
+        extra = ["--check"] if command == "bench" else []
+        assert main([command, "digits", "-c", config, *extra]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        end = next(at for at, line in enumerate(lines) if line.startswith("--wide adds "))
+        assert max(map(len, lines[: end + 1])) <= 80
+        assert lines[1].split()[:2] == ["layer", "operator"] and "cycles" in lines[1].split()
+        assert main([command, "digits", "-c", config, "--wide", *extra]) == 0
+        text = capsys.readouterr().out
+        assert text.splitlines()[1].split()[: len(words.split())] == words.split()
+        assert "--wide" not in text

@@ -13,6 +13,7 @@ from weft.cli.options import (
     JsonOption,
     RoundingOption,
     ShapeOption,
+    WideOption,
     parse_shapes,
 )
 from weft.cli.output import (
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["print_profile", "register"]
 
+# What a narrow terminal can do without, the least first.
+_SPARE = ("set-up", "wait out", "wait in", "busy", "predicted", "where", "output", "MACs")
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
@@ -54,6 +58,7 @@ def bench(
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
     as_json: JsonOption = False,
+    wide: WideOption = False,
 ) -> int:
     """Measure one inference of each MODEL on a random input."""
     from weft.cli.feeds import random_feed
@@ -78,12 +83,12 @@ def bench(
         print_json([profile.as_dict() for profile in profiles])
     else:
         for profile in profiles:
-            print_profile(profile)
+            print_profile(profile, wide=wide)
     return 1 if any(profile.bit_exact is False for profile in profiles) else 0
 
 
-def print_profile(profile: "Profile") -> None:
-    """Print a row per layer and a line for the whole inference."""
+def print_profile(profile: "Profile", *, wide: bool = False) -> None:
+    """Print a row per layer, ``wide`` with all columns, and lines for the whole inference."""
     clock_hz = clock_behind(profile)
     columns = [
         "layer",
@@ -106,13 +111,16 @@ def print_profile(profile: "Profile") -> None:
         f"{profile.model} on {profile.config} ({profile.device})",
         columns + ["golden"] * checked,
         rows,
+        spare=() if wide else _SPARE,
     )
-    total = f"{profile.macs:,} MACs, {profile.predicted_cycles:,} cycles predicted"
-    total += time_note(profile.predicted_cycles, clock_hz)
+    say(f"{profile.macs:,} MACs")
+    predicted = profile.predicted_cycles
+    say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz)}")
     if profile.cycles is not None:
-        total += f", {profile.cycles:,} counted{time_note(profile.cycles, clock_hz)}: "
-        total += f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
-    say(total)
+        say(
+            f"{profile.cycles:,} cycles counted{time_note(profile.cycles, clock_hz)}: "
+            f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
+        )
     link = profile.link
     if link.bytes_to_board:
         say(

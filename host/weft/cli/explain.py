@@ -12,6 +12,7 @@ from weft.cli.options import (
     ModelArgument,
     RoundingOption,
     ShapeOption,
+    WideOption,
     parse_shapes,
 )
 from weft.cli.output import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+# What a narrow terminal can do without, the least first.
+_SPARE = ("if dense", "field", "window", "input", "where", "parameters", "output", "MACs")
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to ``app``."""
@@ -47,6 +51,7 @@ def explain(
     fallback: FallbackOption = False,
     exact: ExactOption = False,
     as_json: JsonOption = False,
+    wide: WideOption = False,
     passes: Annotated[
         bool,
         typer.Option(
@@ -119,7 +124,7 @@ def explain(
             }
         )
         return
-    print_table(
+    left_out = print_table(
         f"{find_model(model).stem} on {size.name}, rounding as {graph.rounding}",
         [
             "layer",
@@ -137,12 +142,13 @@ def explain(
             ">use",
         ],
         [_cells(row, clock_hz) for row in rows],
+        spare=() if wide else _SPARE,
     )
-    say(
-        f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters"
-        + (f", {predicted:,} cycles predicted{time_note(predicted, clock_hz)}" if predicted else "")
-    )
-    say("window: kernel /stride *dilation +padding (top,bottom,left,right)")
+    say(f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters")
+    if predicted:
+        say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz)}")
+    if "window" not in left_out:
+        say("window: kernel /stride *dilation +padding (top,bottom,left,right)")
     for row in rows:
         if row["where"] == "host":
             say(f"{layer_label(row['name'])} runs on the host: {row['reason']}")

@@ -21,6 +21,7 @@ __all__ = [
     "ModelArgument",
     "RoundingOption",
     "ShapeOption",
+    "WideOption",
     "parse_shapes",
 ]
 
@@ -90,6 +91,9 @@ FallbackOption = Annotated[
         "--fallback",
         help="Run what is not supported, at the network's head or tail, in ONNX Runtime or LiteRT.",
     ),
+]
+WideOption = Annotated[
+    bool, typer.Option("--wide", help="Show all columns, also those that do not fit.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -4,8 +4,10 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
+from weft.cli.columns import fit_columns
 from weft.cli.terminal import say, write_out
 from weft.text import printable
 
@@ -27,6 +29,8 @@ __all__ = [
 ]
 
 _LABEL = 28
+_WIDTH = 80  # of a table in a pipe
+_EDGE = 2  # what a table on a terminal has at its sides
 
 
 def print_json(value: Any) -> None:
@@ -34,11 +38,33 @@ def print_json(value: Any) -> None:
     write_out(json.dumps(value, indent=2) + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; columns whose name starts with ``>`` are aligned to the right."""
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    spare: Sequence[str] = (),
+) -> list[str]:
+    """Print a table; columns whose name starts with ``>`` are aligned to the right.
+
+    ``spare`` names columns in the order in which they are left out where the table is wider than
+    the terminal, or than 80 characters in a pipe. Those that are are returned.
+    """
     names = [column.removeprefix(">") for column in columns]
     right = [column.startswith(">") for column in columns]
     cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    left_out = []
+    if spare:
+        room = get_terminal_size().columns - _EDGE if sys.stdout.isatty() else _WIDTH
+        kept, cells = fit_columns(names, cells, spare, room)
+        left_out = [name for at, name in enumerate(names) if at not in kept and name in spare]
+        names, right = [names[at] for at in kept], [right[at] for at in kept]
+    _print(title, names, right, cells)
+    if left_out:
+        say(f"--wide adds {', '.join(left_out)}")
+    return left_out
+
+
+def _print(title: str, names: list[str], right: list[bool], cells: list[list[str]]) -> None:
     if sys.stdout.isatty():
         _print_rich(title, names, right, cells)
         return
