@@ -11,6 +11,7 @@ from weft_hw.contract import config as contract
 from weft_hw.contract.config import CONFIGS, Config
 
 from weft.errors import ConfigError
+from weft.text import printable
 
 __all__ = ["DEFAULT_CONFIG", "ConfigChoice", "get_config", "read_config", "write_config"]
 
@@ -77,7 +78,7 @@ def read_config(path: Path) -> Config:
         if type(value) is not kind:
             raise ConfigError(f"{path}: {key} must be {_KINDS[kind]}, not {value!r}")
     values = {} if base is None else {name: getattr(CONFIGS[base], name) for name in known}
-    values |= {"name": path.stem, **table}
+    values |= {"name": printable(path.stem), **table}
     try:
         config = Config(**values)
     except contract.ConfigError as error:

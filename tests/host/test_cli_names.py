@@ -174,6 +174,7 @@ def test_files_whose_names_are_no_text(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     model = "m\udcff.onnx"
     Path(model).write_bytes(MODEL.read_bytes())
+    Path("c\udcff.toml").write_text('base = "tiny"\n')
     np.save("x\udcff.npy", np.zeros((1, 1, 8, 8), np.float32))
     for arguments in (
         ["explain", model],
@@ -181,6 +182,7 @@ def test_files_whose_names_are_no_text(tmp_path, monkeypatch, capsys):
         ["run", model, "-i", "x\udcff.npy", "-o", "o\udcff.npy", "--maps", "m\udcff"],
         ["compile", model, "-o", "p\udcff.weft"],
         ["run", "p\udcff.weft"],
+        ["compile", model, "-c", "c\udcff.toml", "-o", "q.weft"],
         ["report", model, "-i", "x\udcff.npy", "-o", "r\udcff.html"],
         ["bench", model, "-d", "golden", "--json"],
     ):

@@ -7,6 +7,7 @@ import typer
 
 from weft.cli.options import ConfigOption, JsonOption
 from weft.cli.output import print_json, print_table
+from weft.cli.terminal import say
 
 __all__ = ["register"]
 
@@ -76,4 +77,4 @@ def _test(device: str, config: str | None, as_json: bool) -> None:
         if built_for.dram_bytes
         else "there is no memory beside the chip"
     )
-    print(f"{device} answers as {built_for.name}; {memory}")
+    say(f"{device} answers as {built_for.name}; {memory}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph
+from weft.text import printable
 
 __all__ = ["ROUNDINGS", "load_model", "read_model"]
 
@@ -30,7 +31,7 @@ def read_model(model: str | Path | bytes) -> tuple[bytes, str, str]:
     else:
         path = Path(model)
         folder = path.parent
-        name, source = path.stem, str(path)
+        name, source = printable(path.stem), str(path)
         try:
             if path.stat().st_size > _MAX_BYTES:
                 raise ModelError(f"{path} is larger than {_MAX_BYTES >> 20} MiB")
