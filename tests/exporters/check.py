@@ -1,7 +1,7 @@
-"""Holds exported ``.tflite`` files to LiteRT: ``python check.py FOLDER [--record FILE]``.
+"""Holds exported files to LiteRT and ONNX Runtime: ``python check.py FOLDER [--record FILE]``.
 
 Prints a line a file: equal, how many values differ, or why it is refused. ``--record`` writes name,
-SHA-256 and result of each.
+SHA-256 and result of each. Behind float islands of an ONNX file values may differ a little.
 """
 
 import argparse
@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
+import weft
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from weft.errors import WeftError
 from weft.golden import run as reference
@@ -26,12 +28,43 @@ def random(rng: np.random.Generator, shape, dtype) -> np.ndarray:
     return rng.integers(limits.min, int(limits.max) + 1, shape).astype(dtype)
 
 
-def result(data: bytes) -> str:
-    """Return what becomes of one file, in a word or a sentence."""
+def refusal(error: WeftError) -> str:
+    return "refused: " + re.sub(r"; replace these layers.*", "", str(error))[:160]
+
+
+def onnx_result(path: Path) -> str:
+    """Return what becomes of one ONNX file."""
+    try:
+        session = weft.InferenceSession(path)
+    except WeftError as error:
+        return refusal(error)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    oracle = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    rng, different, size, largest = np.random.default_rng(1), 0, 0, 0.0
+    for _ in range(CALLS):
+        feeds = {x.name: random(rng, x.shape, np.float32) for x in oracle.get_inputs()}
+        pairs = zip(session.run(None, feeds), oracle.run(None, feeds), strict=True)
+        for result, expected in (map(np.asarray, pair) for pair in pairs):
+            if result.shape != expected.shape:
+                return f"shape {result.shape}, not {expected.shape}"
+            different += int(np.count_nonzero(result != expected))
+            size += expected.size
+            largest = max(largest, float(np.abs(result - expected).max() / np.ptp(expected)))
+    if not different:
+        return "equal"
+    islands = " behind float islands" if session.graph.behind_islands() else ""
+    return f"{different} of {size} values differ{islands}, by {largest:.0e} of their range at most"
+
+
+def tflite_result(path: Path) -> str:
+    """Return what becomes of one ``.tflite`` file."""
+    data = path.read_bytes()
     try:
         graph = import_tflite(data, "m", "reference")
     except WeftError as error:
-        return "refused: " + re.sub(r"; replace these layers.*", "", str(error))[:160]
+        return refusal(error)
     try:
         interpreter = Interpreter(
             model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
@@ -62,12 +95,11 @@ def main() -> None:
     parser.add_argument("--record", type=Path)
     arguments = parser.parse_args()
     lines, counts = [], Counter()
-    for path in sorted(arguments.folder.glob("*.tflite")):
-        data = path.read_bytes()
-        text = result(data)
-        counts[text.split(":")[0]] += 1
+    for path in sorted(p for p in arguments.folder.iterdir() if p.suffix in (".tflite", ".onnx")):
+        text = (tflite_result if path.suffix == ".tflite" else onnx_result)(path)
+        counts["differs" if " differ" in text else text.split(":")[0]] += 1
         print(f"{path.stem}: {text}")
-        lines.append(f"{path.stem}\t{hashlib.sha256(data).hexdigest()}\t{text}\n")
+        lines.append(f"{path.stem}\t{hashlib.sha256(path.read_bytes()).hexdigest()}\t{text}\n")
     print(dict(counts))
     if arguments.record:
         arguments.record.write_text("".join(lines))
