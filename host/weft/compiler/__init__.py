@@ -17,7 +17,9 @@ from weft.program import Program, RunStep, TensorPlace
 __all__ = ["compile_graph"]
 
 
-def compile_graph(graph: Graph, config: Config, *, shadows: bool = False) -> Program:
+def compile_graph(
+    graph: Graph, config: Config, *, shadows: bool = False, streamed: bool = False
+) -> Program:
     """Compile ``graph`` for one accelerator.
 
     What fits the memories on the chip stays there. What does not streams from the memory beside
@@ -27,6 +29,8 @@ def compile_graph(graph: Graph, config: Config, *, shadows: bool = False) -> Pro
     ----------
     shadows : bool
         Where the program streams, copy every tensor to DRAM, so that it can be compared.
+    streamed : bool
+        It is known that the chip's memories are too small: do not try.
 
     Raises
     ------
@@ -37,7 +41,8 @@ def compile_graph(graph: Graph, config: Config, *, shadows: bool = False) -> Pro
     for graph_pass in PASSES:
         graph = graph_pass(graph)
     try:
-        return _compile_resident(model, graph, config)
+        if not (streamed and config.dram_bytes and not graph.states):
+            return _compile_resident(model, graph, config)
     except CapacityError:
         if not config.dram_bytes or graph.states:  # which stay on the chip
             raise

@@ -28,4 +28,4 @@ def compile_to_fit(graph: Graph, choice: ConfigChoice = None, *, shadows: bool =
         name = f"{DEFAULT_CONFIG if choice is None else choice}-sdram"
         if name not in CONFIGS:
             raise
-        return compile_graph(graph, CONFIGS[name], shadows=shadows)
+        return compile_graph(graph, CONFIGS[name], shadows=shadows, streamed=True)

@@ -1,5 +1,6 @@
 """Which commands go depth-first together, and which buffers stay on the chip between groups."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ __all__ = ["Grouping", "Planner"]
 Group = Single | Sliced | Fused
 
 _LONGEST = 14  # commands in a group
+_MANY = 400  # commands from which on each is a group of its own: searching takes too long
 
 
 @dataclass(eq=False)
@@ -48,6 +50,11 @@ class Planner:
     commands : sequence of Command
     fixed : set of Buffer
         Those that lie in DRAM in any case.
+
+    Attributes
+    ----------
+    searches : bool
+        Whether there are few enough commands to look for groups.
     """
 
     def __init__(self, config: Config, commands: Sequence[Command], fixed: set[Buffer]):
@@ -57,29 +64,34 @@ class Planner:
         self._motions = [motion(config, command, self._rows) for command in commands]
         self._whole = predict_cycles(config, commands)
         buffers = dict.fromkeys((*self.uses.writers, *self.uses.readers))
+        self.searches = len(commands) <= _MANY
+        self._alive: list[list[Buffer]] = [[] for _ in commands]
+        for buffer in buffers:
+            for number in self.uses.life(buffer):
+                self._alive[number].append(buffer)
         self._movable = [b for b in buffers if b not in fixed]
 
     def grouping(self, largest: int) -> Grouping:
         """Return the best grouping if buffers of up to ``largest`` words stay on the chip.
 
-        Which do is decided when the groups are known: what costs more than it saves does not.
+        Which do is decided when the groups are known: what costs more than it saves does not. In a
+        run of very many commands none does.
 
         Raises
         ------
         CapacityError
             If a piece of one row and one group of channels does not fit the chip.
         """
+        if not self.searches:
+            singles = [range(n, n + 1) for n in range(len(self.commands))]
+            return self._place(singles, [self._single(part.start) for part in singles], set(), {})
         assumed = {b for b in self._movable if b.words <= largest}
         parts = self._divide(assumed)
         return self._settle(parts)
 
     def _arena(self, numbers: range, residents: set[Buffer]) -> int:
-        held = 0
-        for buffer in residents:
-            life = self.uses.life(buffer)
-            if life.start < numbers.stop and numbers.start < life.stop:
-                held += buffer.words
-        return self.config.activation_words - held
+        alive = {buffer for number in numbers for buffer in self._alive[number]}
+        return self.config.activation_words - sum(b.words for b in alive & residents)
 
     def _make(self, numbers: range, residents: set[Buffer], arena: int) -> Group | None:
         if len(numbers) > 1:
@@ -174,8 +186,9 @@ class Planner:
 
     def _life(self, buffer: Buffer, parts: Sequence[range]) -> range:
         life = self.uses.life(buffer)
-        touched = [n for n, p in enumerate(parts) if life.start < p.stop and p.start < life.stop]
-        return range(touched[0], touched[-1] + 1)
+        first = bisect_right(parts, life.start, key=lambda part: part.start) - 1
+        last = bisect_right(parts, life.stop - 1, key=lambda part: part.start) - 1
+        return range(first, last + 1)
 
     def _room(self, residents: set[Buffer], lives: dict[Buffer, range], group: int) -> int:
         held = sum(b.words for b in residents if group in lives[b])

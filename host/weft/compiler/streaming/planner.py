@@ -78,7 +78,8 @@ def plan_run(
     """
     room = replace(config, activation_words=config.activation_words - 1)
     planner = Planner(room, commands, fixed | _constant(commands))
-    tried = [planner.grouping(room.activation_words // share) for share in _SHARES]
+    shares = _SHARES if planner.searches else _SHARES[:1]
+    tried = [planner.grouping(room.activation_words // share) for share in shares]
     least = min(grouping.cycles for grouping in tried)
     best, listing = None, None
     for grouping in tried:
