@@ -1,5 +1,6 @@
 """Helpers that several tests of the host side share."""
 
+import builtins
 import importlib.util
 import sys
 from pathlib import Path
@@ -17,3 +18,20 @@ def graphs():
     sys.modules["graph_builder"] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def uninstall(monkeypatch):
+    """Return a function after which a package can no longer be imported."""
+
+    def hide(package):
+        real = builtins.__import__
+
+        def importing(name, *arguments, **options):
+            if name.split(".")[0] == package:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return real(name, *arguments, **options)
+
+        monkeypatch.setattr(builtins, "__import__", importing)
+
+    return hide

@@ -1,6 +1,5 @@
 """``--against runtime``: results beside those of a reader that the importer has no part in."""
 
-import builtins
 import json
 
 import numpy as np
@@ -169,20 +168,13 @@ def test_what_no_runtime_reads(tmp_path):
 
 
 @pytest.mark.parametrize("module", ["onnxruntime", "ai_edge_litert"])
-def test_runtime_not_installed(tmp_path, monkeypatch, capsys, module):
+def test_runtime_not_installed(tmp_path, uninstall, capsys, module):
     path = convolution(tmp_path / "m.onnx")
     if module == "ai_edge_litert":
         net, y = streaming_network(1)
         path = tmp_path / "m.tflite"
         path.write_bytes(net.bytes(y))
-    real = builtins.__import__
-
-    def importing(name, *arguments, **options):
-        if name.split(".")[0] == module:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return real(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", importing)
+    uninstall(module)
     assert main(["run", str(path), "--against", "runtime"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.endswith("pip install 'weft-fpga[runtimes]'")

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from weft_hw.contract.config import CONFIGS, Config
+from networks.configurations import ODD
+from weft_hw.contract.config import CONFIGS
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnx")
@@ -14,18 +15,7 @@ from weft.importers.tflite.walk import import_tflite
 CONFIGURATIONS = [
     CONFIGS["ulx3s-85f"],
     CONFIGS["ulx3s-85f-wide"],
-    Config(
-        name="odd",
-        tap_rows=2,
-        tap_columns=2,
-        columns=8,
-        pixels=2,
-        lanes=8,
-        line_words=256,
-        weight_words=1 << 15,
-        activation_words=1 << 14,
-        window_count=2048,
-    ),
+    ODD,
 ]
 BATCH = 10
 

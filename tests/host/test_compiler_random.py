@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from networks.configurations import ODD
 from weft.errors import CapacityError
 from weft_hw.contract.config import CONFIGS, Config
 
@@ -19,18 +20,7 @@ CONFIGURATIONS = [
     ),
     CONFIGS["ulx3s-85f"],
     CONFIGS["ulx3s-85f-wide"],
-    Config(
-        name="odd",
-        tap_rows=2,
-        tap_columns=2,
-        columns=8,
-        pixels=2,
-        lanes=8,
-        line_words=256,
-        weight_words=1 << 15,
-        activation_words=1 << 14,
-        window_count=2048,
-    ),
+    ODD,
 ]
 NAMES = [config.name for config in CONFIGURATIONS]
 

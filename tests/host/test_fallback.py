@@ -1,6 +1,5 @@
 """An unsupported head or tail runs in the runtime; the whole equals the runtime's own result."""
 
-import builtins
 import contextlib
 import json
 from typing import Any
@@ -277,21 +276,14 @@ def test_commands(tmp_path, simulated, capsys):
 
 
 @pytest.mark.parametrize("module", ["onnxruntime", "ai_edge_litert"])
-def test_runtime_not_installed(tmp_path, monkeypatch, capsys, module):
+def test_runtime_not_installed(tmp_path, uninstall, capsys, module):
     if module == "onnxruntime":
         network = Network()
         tail = network.node("Cos", [network.conv(network.quantised("x"), 4, 3)])
         path = network.write(tmp_path / "m.onnx", [tail])
     else:
         path = chain(tmp_path, ("conv", "tanh"), {"TANH": "RELU_0_TO_1"}, "int8")
-    real = builtins.__import__
-
-    def importing(name, *arguments, **options):
-        if name.split(".")[0] == module:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return real(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", importing)
+    uninstall(module)
     assert main(["run", str(path), "--fallback"]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.endswith("pip install 'weft-fpga[runtimes]'")

@@ -12,7 +12,7 @@ from weft.importers import load_model
 
 pytest.importorskip("onnxruntime")
 
-import onnxruntime
+from networks.ort import open_ort
 from test_fallback import Network
 
 DATA = "m.onnx.data"
@@ -56,9 +56,7 @@ def entries_of(path, change):
 
 
 def equals_onnxruntime(path, **options):
-    settings = onnxruntime.SessionOptions()
-    settings.add_session_config_entry("session.qdqisint8allowed", "1")
-    oracle = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    oracle = open_ort(path)
     session = weft.InferenceSession(path, **options)
     rng = np.random.default_rng(3)
     for _ in range(3):

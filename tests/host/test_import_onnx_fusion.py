@@ -8,7 +8,10 @@ import pytest
 import weft
 from networks.qdq_group import Edge, group
 
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
+
+from networks.ort import open_ort
+
 SHAPE = (1, 8, 16, 16)
 SCALES = [(0.5, 0.25, 1.0), (0.05, 0.15, 0.1)]
 KINDS = [
@@ -22,20 +25,11 @@ KINDS = [
 FUSED = ("QLinearConv", "QLinearMatMul", "QGemm")
 
 
-def session_of(data, optimised=None):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
-    if optimised is not None:
-        options.optimized_model_filepath = str(optimised)
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-
-
 def compare(data, tmp_path, within=0.0):
     """Compare all outputs; return the session's graph."""
     path = tmp_path / "m.onnx"
     path.write_bytes(data)
-    runtime = session_of(data)
+    runtime = open_ort(data)
     rng = np.random.default_rng(1)
     feeds = {i.name: rng.uniform(-40, 40, i.shape).astype(np.float32) for i in runtime.get_inputs()}
     expected = runtime.run(None, feeds)
@@ -177,7 +171,7 @@ def test_layers_with_weights(operator, kinds, bias, options, tmp_path):
         bias=None if bias is None or length is None else (length, bias * 0.5 * 2**-7),
         relu=options == "relu",
     )
-    session_of(data, tmp_path / "optimised.onnx")
+    open_ort(data, optimised=tmp_path / "optimised.onnx")
     fused = any(n.op_type in FUSED for n in onnx.load(tmp_path / "optimised.onnx").graph.node)
     graph = compare(data, tmp_path, within=0 if fused else step)
     assert any(graph.in_island(node) for node in graph.nodes) is not fused

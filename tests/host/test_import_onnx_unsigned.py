@@ -12,25 +12,18 @@ from weft.golden import run as reference
 from weft.importers.onnx.unsigned import DEFAULT_SESSION, as_unsigned
 from weft.importers.onnx.walk import import_onnx
 
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
+
+from networks.ort import open_ort
+
 SHAPE = (1, 8, 16, 16)
-
-
-def session_of(data, *, int8=False, optimised=None):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.qdqisint8allowed", "1" if int8 else "0")
-    if optimised is not None:
-        options.optimized_model_filepath = str(optimised)
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def compare(data, tmp_path):
     """Compare with the default session; return how many values one with int8 has otherwise."""
     path = tmp_path / "m.onnx"
     path.write_bytes(data)
-    runtime = session_of(data)
+    runtime = open_ort(data, int8=False)
     rng = np.random.default_rng(1)
     feeds = {i.name: rng.uniform(-40, 40, i.shape).astype(np.float32) for i in runtime.get_inputs()}
     expected = runtime.run(None, feeds)
@@ -114,7 +107,7 @@ def test_which_tensors_become_uint8(form, tmp_path):
         [numpy_helper.from_array(np.asarray(v), n) for n, v in CONSTANTS.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    session_of(model.SerializeToString(), optimised=tmp_path / "optimised.onnx")
+    open_ort(model.SerializeToString(), int8=False, optimised=tmp_path / "optimised.onnx")
     expected = types_of(onnx.load(tmp_path / "optimised.onnx").graph)
     as_unsigned(model.graph)
     found = types_of(model.graph)
@@ -135,7 +128,7 @@ def test_random_networks(form, seed):
     plan, data, edge = onnx_network(seed, form)
     graph = import_onnx(data, "random", DEFAULT_SESSION, source="random")
     x = random_input(np.random.default_rng(seed), nchw(plan.shape), edge, plan.step)
-    runtime = session_of(data)
+    runtime = open_ort(data, int8=False)
     [expected] = runtime.run(None, {runtime.get_inputs()[0].name: x})
     actual = reference.run(graph, {graph.inputs[0]: x})[graph.outputs[0]]
     step = float(plan.layers[-1].step.scale) if graph.behind_islands() else 0

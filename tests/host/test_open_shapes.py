@@ -8,7 +8,9 @@ from networks.onnx_net import SEED, Net
 from weft.cli import main
 from weft.errors import ModelError, OpenShapeError
 
-ort = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxruntime")
+
+from networks.ort import open_ort
 
 
 @pytest.fixture
@@ -27,10 +29,7 @@ def model(tmp_path):
 
 
 def expected(path, x):
-    options = ort.SessionOptions()
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x})[0]
+    return open_ort(path).run(None, {"x": x})[0]
 
 
 def image(*shape):

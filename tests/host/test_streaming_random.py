@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from networks.configurations import FEW
 from test_compiler_random import random_branches, random_layer
 from weft.compiler import compile_graph
 from weft.errors import CapacityError
@@ -23,17 +24,6 @@ from weft_hw.contract.memory_map import COUNTER_BYTES, Region, memory_map
 from weft_hw.contract.move import decode_move, encode_move
 from weft_sim.testing.machine import Machine, MachineFault
 
-# Small memories; line buffers and window programs cannot stream.
-FEW = replace(
-    CONFIGS["tiny"],
-    name="few",
-    weight_words=512,
-    parameter_words=24,
-    line_words=512,
-    window_count=512,
-    descriptor_count=32,
-    dram_bytes=1 << 20,
-)
 MORE = replace(
     CONFIGS["ulx3s-85f"], name="more", weight_words=256, parameter_words=24, dram_bytes=1 << 20
 )

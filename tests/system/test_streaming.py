@@ -6,23 +6,13 @@ import graph_builder as graphs
 import numpy as np
 import pytest
 import weft
+from networks.configurations import FEW
 from test_compiler_random import random_branches
-from weft_hw.contract.config import CONFIGS
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 # Memories so small that the networks below stream and spill.
-CONFIG = replace(
-    CONFIGS["tiny"],
-    name="few",
-    weight_words=512,
-    parameter_words=24,
-    line_words=512,
-    window_count=512,
-    descriptor_count=32,
-    activation_words=256,
-    dram_bytes=1 << 20,
-)
+CONFIG = replace(FEW, activation_words=256)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -61,9 +61,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OPERATORS", "REAL", "Graph", "Node", "Quantization", "State", "Tensor"]
+__all__ = ["BROADCASTING", "OPERATORS", "REAL", "Graph", "Node", "Quantization", "State", "Tensor"]
 
 REAL = np.dtype(np.float64)  # of tensors that hold real numbers
+
+# Operators whose smaller operand is repeated as NumPy does.
+BROADCASTING = ("ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM", "SELECT")
 
 # Every operator that a graph may hold, with the attributes that it carries.
 OPERATORS: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from weft.graph.graph import Graph, Node, Tensor
+from weft.graph.graph import BROADCASTING, Graph, Node, Tensor
 
 __all__ = ["as_one_image", "counts_images", "with_images"]
 
@@ -28,16 +28,7 @@ _AXES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "PAD": lambda a: {"paddings": ((0, 0), *a["paddings"])},
     "SLICE": lambda a: {"begin": (0, *a["begin"]), "size": (1, *a["size"])},
 }
-_BROADCAST = (
-    "ADD",
-    "SUB",
-    "MUL",
-    "SQUARED_DIFFERENCE",
-    "MAXIMUM",
-    "MINIMUM",
-    "SELECT",
-    "FUNCTION",
-)
+_BROADCAST = (*BROADCASTING, "FUNCTION")
 _ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
 
 

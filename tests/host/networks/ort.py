@@ -1,12 +1,28 @@
 """ONNX Runtime as the oracle for ONNX networks."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 
-__all__ = ["ort_session", "run_ort"]
+__all__ = ["open_ort", "ort_session", "run_ort"]
+
+
+def open_ort(model: bytes | Path, *, int8: bool = True, optimised: Path | None = None) -> Any:
+    """Return a session of one thread; ``optimised`` is where it writes the model that it runs.
+
+    With ``int8`` such activations stay int8. Without it, as by default on x86-64, they become
+    uint8, and some convolutions are left in float32.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.qdqisint8allowed", "1" if int8 else "0")
+    if optimised is not None:
+        options.optimized_model_filepath = str(optimised)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def ort_session(model: bytes, keep: str = "") -> tuple[onnxruntime.InferenceSession, list[str]]:
@@ -17,14 +33,7 @@ def ort_session(model: bytes, keep: str = "") -> tuple[onnxruntime.InferenceSess
     for name in names:
         if keep and name.startswith(keep) and name[len(keep) :].isdigit() and name not in known:
             proto.graph.output.append(onnx.ValueInfoProto(name=name))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    # Without it, int8 activations on x86 leave some convolutions in float32.
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
-    session = onnxruntime.InferenceSession(
-        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_ort(proto.SerializeToString())
     return session, [output.name for output in session.get_outputs()]
 
 

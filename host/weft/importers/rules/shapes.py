@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node
+from weft.graph import BROADCASTING, Graph, Node
 
 __all__ = ["output_shape"]
 
@@ -251,18 +251,7 @@ _RULES: dict[str, Callable[[Graph, Node], Shape]] = {
     "AVERAGE_POOL_2D": _pool,
     "MAX_POOL_2D": _pool,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
-    **dict.fromkeys(
-        (
-            "ADD",
-            "SUB",
-            "MUL",
-            "SQUARED_DIFFERENCE",
-            "MAXIMUM",
-            "MINIMUM",
-            "SELECT",
-        ),
-        _broadcast,
-    ),
+    **dict.fromkeys(BROADCASTING, _broadcast),
     "FUNCTION": _function,
     "CONCATENATION": _concatenation,
     "PAD": _pad,
