@@ -170,6 +170,21 @@ def test_pixels_get_their_zeros_back(stalls):
     simulate(bench, stalls=stalls)
 
 
+def test_a_unit_holds_four_pixels_at_most():
+    """Of 16 bytes: four pixels of 3 channels are taken, eight of 1 channel are not."""
+
+    async def bench(host):
+        await host.reset()
+        body = place(Region.ACTIVATION, 0, 1) + bytes([3, 2]) + b"abcdefghijkl"
+        assert await host.ask(Request.PIXELS, body) == (Status.OK, b"")
+        whole = (Status.OK, b"abc\0def\0ghi\0jkl\0")
+        assert await host.ask(Request.READ, place(Region.ACTIVATION, 0, 1)) == whole
+        body = place(Region.ACTIVATION, 0, 1) + bytes([1, 3]) + b"12345678"
+        assert await host.ask(Request.PIXELS, body) == (Status.RANGE, b"")
+
+    simulate(bench, config=get_config("ulx3s-85f"))
+
+
 def test_a_compact_configuration_has_no_pixels():
     async def bench(host):
         await host.reset()
