@@ -42,6 +42,7 @@ lint: .venv/dev.installed
 	$(BIN)/pyright
 
 docs: .venv/docs.installed
+	$(BIN)/python docs/diagrams
 	$(BIN)/sphinx-build -W --keep-going -q docs build/docs
 	@echo "build/docs/index.html"
 

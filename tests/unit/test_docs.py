@@ -11,6 +11,7 @@ from weft_hw.contract.packet import Request, Status
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
 
+from diagrams.pictures import PICTURES  # noqa: E402
 from tables.packets import packet_tables  # noqa: E402
 from tables.pages import TABLES, pages, with_tables  # noqa: E402
 
@@ -22,6 +23,14 @@ def test_tables_are_up_to_date(page: Path):
     """If not: python docs/tables."""
     text = page.read_text(encoding="utf-8")
     assert with_tables(text) == text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PICTURES)
+def test_clock_diagrams_are_up_to_date(name: str):
+    """If not: python docs/diagrams."""
+    drawn = (ROOT / "docs" / "pictures" / f"{name}.svg").read_text(encoding="utf-8")
+    assert PICTURES[name]() == drawn
 
 
 def test_every_table_has_a_page():

@@ -1,0 +1,1 @@
+"""Clock diagrams of docs/, drawn from simulations of the gateware: ``python docs/diagrams``."""

@@ -1,0 +1,12 @@
+"""``python docs/diagrams`` draws the clock diagrams anew, into docs/pictures."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+
+from diagrams.pictures import PICTURES  # noqa: E402  (after its folder is on the path)
+
+for name, picture in PICTURES.items():
+    (ROOT / "docs" / "pictures" / f"{name}.svg").write_text(picture(), encoding="utf-8")
