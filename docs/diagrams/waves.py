@@ -82,7 +82,7 @@ def _wave(symbols: list[str], *, boxes: bool = False) -> str:
     )
 
 
-def draw(lanes: list[Mapping[str, Any]], cycles: int, *, narrow: bool = False) -> str:
+def draw(lanes: Sequence[Mapping[str, Any]], cycles: int, *, narrow: bool = False) -> str:
     """Return an SVG of the lanes under a clock; its cycles have numbers unless it is narrow."""
     clock = {"name": "clock", "wave": "p" + "." * (cycles - 1)}
     figure = {
@@ -90,4 +90,7 @@ def draw(lanes: list[Mapping[str, Any]], cycles: int, *, narrow: bool = False) -
         "head": {} if narrow else {"tick": 0},
         "config": {"skin": "narrow" if narrow else "default"},
     }
-    return wavedrom.render(json.dumps(figure)).tostring()
+    drawing = wavedrom.render(json.dumps(figure))
+    if drawing is None:
+        raise ValueError("WaveDrom draws nothing for these lanes")
+    return drawing.tostring()
