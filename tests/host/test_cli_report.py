@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ import weft.reports.report
 from PIL import Image
 from weft.cli import main
 from weft.models.digits import held_out_inputs
+from weft.reports.filters import filter_picture
 from weft.runtime.devices import OpenDevice
 from weft_hw.contract.memory_map import COUNTERS, Region
 from weft_sim.testing.machine import Machine
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img"}
 
 
 class Page(HTMLParser):
@@ -38,7 +40,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         if "style" not in self.open:
-            self.text += f" {data}"
+            self.text = " ".join([*self.text.split(), *data.split(), ""])
 
 
 @pytest.fixture
@@ -73,6 +75,8 @@ def write(tmp_path, *arguments):
 
 def pictures(page):
     for source in page.sources:
+        if source == "#shown":  # the input, which the page has once
+            continue
         assert source.startswith("data:image/png;base64,")
         with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
             yield picture.size
@@ -95,19 +99,62 @@ def test_a_page_from_the_device(simulated, tmp_path, capsys):
         "waits for input",
         "weight",
         "activation",
+        "waits for output",
+        "waits for setup",
         "bytes used",
-        "runs on the host",
+        "host: image is float32, not int8",
     ):
         assert words in page.text, words
-    assert re.search(rf"highest: +{labels[0]} ", page.text)
+    assert re.search(rf"highest: {labels[0]} ", page.text)
     assert len(list(pictures(page))) >= 5
 
 
 def test_a_page_from_the_golden_model(tmp_path):
     page = write(tmp_path, "digits")
-    assert "digits_int8 on ulx3s-85f" in page.text and "random input, seed 0" in page.text
+    assert "digits_int8 on ulx3s-85f" in page.text
+    assert "held-out image 0 (a 6)" in page.text
     assert "cycles predicted" in page.text and "cycles counted" not in page.text
+    assert re.search(r"ms to compute, at 110 MHz +0\.012 ", page.text)  # 1,339 cycles
+    # 64 pixels there and 10 scores back, 10 bits a byte at 3 Mbaud: 0.247 ms more.
+    assert re.search(r"ms end to end, with 74 bytes at 3 Mbaud +0\.259 ", page.text)
     assert len(list(pictures(page))) >= 8
+
+
+def test_labels_of_classes(tmp_path, capsys):
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(f"class {n}" for n in range(10)))
+    page = write(tmp_path, "digits", "--labels", names)
+    assert re.search(r"highest: +6 +class 6", page.text)
+    names.write_text("one\ntwo\n")
+    assert main(["report", "digits", "--labels", str(names), "-o", str(tmp_path / "b.html")]) == 2
+    assert "has 2 labels, but output scores has 10 classes" in capsys.readouterr().err
+
+
+def test_filters_are_the_weights():
+    graph = weft.compile("digits", config="tiny").graph
+    node = next(node for node in graph.nodes if node.operator == "CONV_2D")
+    weights = graph.tensors[str(node.inputs[1])]
+    drawn = filter_picture(graph, node)
+    assert drawn is not None and weights.data is not None and weights.quantization is not None
+    picture, what = drawn
+    assert what == "2x4 filters of 3x3"
+    real = weights.data[..., 0] * weights.quantization.scale[:, None, None]
+    for number, kernel in enumerate(real):  # eight kernels in two rows of four, a pixel between
+        top, left = 1 + number // 4 * 4, 1 + number % 4 * 4
+        red = picture[top : top + 3, left : left + 3, 0].astype(int)
+        blue = picture[top : top + 3, left : left + 3, 2].astype(int)
+        strong = np.abs(kernel) > 0.1 * np.abs(real).max()
+        np.testing.assert_array_equal((red > blue)[strong], (kernel > 0)[strong])
+    assert tuple(picture.reshape(-1, 3)[picture.reshape(-1, 3).sum(1).argmin()]) == (24, 24, 24)
+
+
+def test_the_timeline_adds_up(simulated, tmp_path):
+    path = tmp_path / "report.html"
+    assert main(["report", "digits", "-d", "sim", "-c", "tiny", "-o", str(path)]) == 0
+    spans = re.findall(r"from cycle ([\d,]+) to ([\d,]+)", path.read_text("utf-8"))
+    spans = [tuple(int(n.replace(",", "")) for n in span) for span in spans]
+    assert spans[0] == (0, 1000) and spans[1] == (1000, 3000)  # the fixture's counters
+    assert all(before[1] == after[0] for before, after in pairwise(spans))
 
 
 def test_a_program_is_shown_as_well(tmp_path):

@@ -18,6 +18,7 @@ __all__ = [
     "ExactOption",
     "FallbackOption",
     "JsonOption",
+    "LabelsOption",
     "ModelArgument",
     "RoundingOption",
     "ShapeOption",
@@ -94,6 +95,14 @@ FallbackOption = Annotated[
 ]
 WideOption = Annotated[
     bool, typer.Option("--wide", help="Show all columns, also those that do not fit.")
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Names of the classes, one a line, to print beside their indices.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -13,6 +13,7 @@ from weft.cli.options import (
     ExactOption,
     FallbackOption,
     JsonOption,
+    LabelsOption,
     ModelArgument,
     RoundingOption,
     ShapeOption,
@@ -61,14 +62,7 @@ def run(
             "--output", "-o", metavar="FILE", help="Write the outputs as .npy, or as .npz."
         ),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            "--labels",
-            metavar="FILE",
-            help="Names of the classes, one a line, to print beside their indices.",
-        ),
-    ] = None,
+    labels: LabelsOption = None,
     maps: Annotated[
         Path | None,
         typer.Option("--maps", metavar="DIR", help="Write each layer's activation maps as PNG."),

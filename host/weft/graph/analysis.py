@@ -6,7 +6,7 @@ from math import prod
 
 from weft.graph import Graph, Node
 
-__all__ = ["LayerFacts", "analyse", "layer_macs"]
+__all__ = ["LayerFacts", "analyse", "input_size", "layer_macs"]
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
@@ -63,7 +63,7 @@ def analyse(graph: Graph) -> list[LayerFacts]:
     limited to the input.
     """
     fields = {name: _Field((1, 1), (1, 1)) for name in graph.sources}
-    limit = _input_size(graph)
+    limit = input_size(graph)
     facts = []
     for node in graph.nodes:
         field = _field(graph, node, fields, limit)
@@ -147,8 +147,8 @@ def _field(
     return _Field((grown[0], grown[1]), (jump[0] * stride[0], jump[1] * stride[1]))
 
 
-def _input_size(graph: Graph) -> tuple[int, int]:
-    """Height and width of the first feature map: the input as the first layer sees it."""
+def input_size(graph: Graph) -> tuple[int, int]:
+    """Return height and width of the first feature map: the input as the first layer sees it."""
     for node in graph.nodes:
         if node.operator in (*_CONVOLUTIONS, *_POOLS):
             first = next(name for name in node.inputs if _is_activation(graph, name))

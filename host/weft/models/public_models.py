@@ -28,7 +28,10 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class PublicModel:
-    """A model by its name: what it does, its path below ``SOURCE``, size, SHA-256 and licence."""
+    """A model by its name: what it does, its path below ``SOURCE``, size, SHA-256 and licence.
+
+    ``classes`` are what its outputs score, in their order.
+    """
 
     name: str
     task: str
@@ -36,6 +39,7 @@ class PublicModel:
     size: int
     sha256: str
     licence: str
+    classes: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -53,6 +57,18 @@ PUBLIC_MODELS = {
             98_496,
             "3c002613d1b2475eb51dd78dfb85a546c8ae658dee71cf6ade43b022fe205415",
             "Apache-2.0",
+            (
+                "airplane",
+                "automobile",
+                "bird",
+                "cat",
+                "deer",
+                "dog",
+                "frog",
+                "horse",
+                "ship",
+                "truck",
+            ),
         ),
         PublicModel(
             "vww_mobilenet_int8",
@@ -61,6 +77,7 @@ PUBLIC_MODELS = {
             333_288,
             "597a384c8c2c8a1276f04702f25013b7838f2f814f1ca7c174d295b73e3d6b7b",
             "Apache-2.0",
+            ("no person", "person"),
         ),
         PublicModel(
             "kws_dscnn_int8",
@@ -69,6 +86,20 @@ PUBLIC_MODELS = {
             53_936,
             "aeea436800704fce17b17292e4412630ad856e9d777c044c64ef748a880bd0ae",
             "Apache-2.0",
+            (
+                "down",
+                "go",
+                "left",
+                "no",
+                "off",
+                "on",
+                "right",
+                "stop",
+                "up",
+                "yes",
+                "silence",
+                "unknown",
+            ),
         ),
         PublicModel(
             "ad_autoencoder_int8",

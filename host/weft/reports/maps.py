@@ -12,7 +12,7 @@ from weft_hw.files import write_file
 
 from weft.graph import Graph, Node
 
-__all__ = ["map_folders", "pictures", "save_maps", "tiles"]
+__all__ = ["input_picture", "map_folders", "pictures", "png", "save_maps", "tiles"]
 
 _GAP = 1
 _LONG_SIDE = 640
@@ -87,18 +87,41 @@ def save_maps(graph: Graph, tensors: Mapping[str, NDArray[Any]], folder: Path) -
 
     Names are numbered in the graph's order.
     """
-    from PIL import Image
-
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, node, _, picture in pictures(graph, tensors):
         label = re.sub(r"[^A-Za-z0-9]+", "_", node.name).strip("_")[:40].rstrip("_")
         path = folder / f"{number:02d}_{node.operator.lower()}_{label}.png"
-        stream = io.BytesIO()
-        Image.fromarray(picture).save(stream, "PNG")
-        write_file(path, stream.getvalue())
+        write_file(path, png(picture))
         paths.append(path)
     return paths
+
+
+def input_picture(values: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Return uint8 (rows, columns, 3) of the first image in an input's ``values``.
+
+    One or three channels, first or last, are a picture; other values are tiles, as of a map. None
+    where they have too many dimensions.
+    """
+    image = _first_image(values)
+    if image is None:
+        return None
+    if image.shape[-1] not in (1, 3) and image.shape[0] in (1, 3) and min(image.shape) > 0:
+        image = image.transpose(1, 2, 0)
+    if image.shape[-1] not in (1, 3) or 1 in image.shape[:2]:
+        return tiles(image, 1)
+    low, high = float(image.min()), float(image.max())
+    level = (image.astype(np.float64) - low) * (255 / max(high - low, 1e-30))
+    return np.rint(np.broadcast_to(level, (*image.shape[:2], 3))).astype(np.uint8)
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    """Return the PNG file of ``picture``, uint8 (rows, columns, 3)."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
 
 
 def _first_image(values: NDArray[Any]) -> NDArray[Any] | None:

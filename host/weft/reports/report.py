@@ -1,10 +1,9 @@
-"""Everything about one model on one accelerator, gathered for a page (see ``report_page``)."""
+"""Everything about one model on one accelerator, gathered for a page (see ``page``)."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,19 @@ from weft.configuration import ConfigChoice, get_config
 from weft.errors import CapacityError
 from weft.graph import Graph
 from weft.models.loading import find_model, load
-from weft.program import Program
+from weft.program import Program, RunStep
+from weft.reports.filters import filter_picture
 from weft.reports.layer_table import layer_rows, memory_use
-from weft.reports.maps import pictures
-from weft.runtime.profile import Profile
+from weft.reports.maps import input_picture, pictures
+from weft.runtime.profile import LayerProfile, Profile
 from weft.session import InferenceSession
 
-__all__ = ["MOST_MAPS", "Output", "Report", "Subject", "subject"]
+__all__ = ["MOST_MAPS", "Output", "Report", "Score", "Subject", "subject"]
 
 _TOP = 5
 MOST_MAPS = 200  # in a page; a browser enlarges them
+
+Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,26 @@ class Subject:
     config: Config
     problem: str | None = None
 
-    def report(self, device: str, feed: Mapping[str, NDArray[Any]], label: str) -> "Report":
+    @property
+    def tensor_bytes(self) -> int:
+        """Bytes that one inference moves to the board and back, without the link's framing."""
+        if self.program is None:
+            return 0
+        tensors = self.program.graph.tensors
+        steps = [step for step in self.program.steps if isinstance(step, RunStep)]
+        names = [name for step in steps for name in (*step.loads, *step.reads)]
+        return sum(prod(tensors[name].shape) for name in names if name in tensors)
+
+    def report(
+        self,
+        device: str,
+        feed: Mapping[str, NDArray[Any]],
+        label: str,
+        classes: Sequence[str] = (),
+    ) -> "Report":
         """Run one image, called ``label``, on ``device`` and gather what there is to tell.
+
+        ``classes`` are names for the outputs that have as many scores.
 
         Raises
         ------
@@ -61,54 +81,64 @@ class Subject:
         with session:
             arrays = session.run(None, feed)
             outputs = [
-                Output.of(info.name, array)
+                Output.of(info.name, array, classes)
                 for info, array in zip(session.get_outputs(), arrays, strict=True)
             ]
-            maps = {
-                name: _png(picture)
-                for _, _, name, picture in islice(
-                    pictures(session.graph, session.tensors, long_side=1), MOST_MAPS
-                )
-            }
+            found = pictures(session.graph, session.tensors, long_side=1)
+            maps = {name: picture for _, _, name, picture in islice(found, MOST_MAPS)}
             profile = session.profile
-        rows = layer_rows(self.graph, self.program, self.config.multipliers)
+        drawn = {node.outputs[0]: filter_picture(self.graph, node) for node in self.graph.nodes}
         return Report(
-            self,
-            device,
-            label,
-            rows,
-            memory_use(self.program),
-            profile,
-            maps,
-            outputs,
-            None if on_golden else self._counted(profile),
+            subject=self,
+            device=device,
+            label=label,
+            rows=layer_rows(self.graph, self.program, self.config.multipliers),
+            memory=memory_use(self.program),
+            profile=profile,
+            shown=input_picture(next(iter(feed.values()))),
+            maps=maps,
+            filters={name: picture for name, picture in drawn.items() if picture is not None},
+            outputs=outputs,
+            counted=None if on_golden else self._counted(profile),
         )
 
-    def _counted(self, profile: Profile) -> dict[str, Any]:
+    def _counted(self, profile: Profile) -> dict[str, LayerProfile]:
         """Return the profile's rows by the name of the tensor that each layer gives."""
         layers = self.program.layers if self.program else ()
         return {layer.outputs[0]: row for layer, row in zip(layers, profile.layers, strict=True)}
 
 
 @dataclass(frozen=True)
+class Score:
+    """One of the highest values of a vector: where it is, and what that class is called."""
+
+    index: int
+    value: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
 class Output:
-    """An output: its name, what it is, and the highest of a vector's values with their indices."""
+    """An output: its name, what it is, and the highest of a vector's values."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    top: list[tuple[int, float]] = field(default_factory=list)
+    top: list[Score] = field(default_factory=list)
 
     @classmethod
-    def of(cls, name: str, array: NDArray[Any]) -> "Output":
+    def of(cls, name: str, array: NDArray[Any], classes: Sequence[str] = ()) -> "Output":
         """Describe ``array``, of which the first image counts."""
         flat = (array[0] if array.ndim else array).reshape(-1)
+        if array.ndim != 2 or flat.size < 2:
+            return cls(name, array.shape, str(array.dtype))
         best = np.argsort(-flat.astype(np.float64), kind="stable")[:_TOP]
-        top = [(int(i), flat[i].item()) for i in best] if array.ndim == 2 and flat.size > 1 else []
+        names = list(classes) if len(classes) == flat.size else [""] * flat.size
+        top = [Score(int(i), flat[i].item(), names[i]) for i in best]
         return cls(name, array.shape, str(array.dtype), top)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What one inference showed.
 
@@ -116,8 +146,12 @@ class Report:
     ----------
     rows : list of dict
         As :func:`weft.reports.layer_table.layer_rows` returns them.
+    shown : ndarray, uint8, (rows, columns, 3), or None
+        The first input as a picture.
     maps : mapping
-        Tensor name to PNG, base64.
+        Tensor name to its activation maps.
+    filters : mapping
+        Tensor name to the weights that made it, and what is drawn of them.
     counted : mapping or None
         Tensor name to the :class:`~weft.runtime.profile.LayerProfile` of its layer, if a device
         counts.
@@ -129,9 +163,11 @@ class Report:
     rows: list[dict[str, Any]]
     memory: dict[str, dict[str, int]] | None
     profile: Profile
-    maps: Mapping[str, str]
+    shown: Picture | None
+    maps: Mapping[str, Picture]
+    filters: Mapping[str, tuple[Picture, str]]
     outputs: list[Output]
-    counted: Mapping[str, Any] | None
+    counted: Mapping[str, LayerProfile] | None
 
 
 def subject(
@@ -156,11 +192,3 @@ def subject(
         return Subject(name, loaded, program, program.config)
     except CapacityError as error:  # the golden model still has something to show
         return Subject(name, loaded, None, size, str(error))
-
-
-def _png(picture: NDArray[np.uint8]) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -29,10 +29,10 @@ class LayerProfile:
         What the cycle model says.
     multipliers : int
         In the array.
-    busy, wait_input, wait_output, wait_setup : int or None
+    busy, wait_input, wait_output, wait_setup, wait_memory : int or None
         Cycles in which the array worked (or operands passed), waited for input, waited for
-        results to leave, and waited for the layer's descriptor or table; together ``cycles``.
-        Weights are resident, so that nothing waits for them.
+        results to leave, waited for the layer's descriptor or table, and waited for moves from
+        memory beside the chip; together ``cycles``.
     mismatches : int or None
         Values that differ from the golden model; None when not compared.
     """
@@ -50,6 +50,7 @@ class LayerProfile:
     wait_input: int | None = None
     wait_output: int | None = None
     wait_setup: int | None = None
+    wait_memory: int | None = None
     mismatches: int | None = None
 
     @property

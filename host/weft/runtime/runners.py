@@ -217,7 +217,7 @@ class BoardRunner:
             output = self.graph.tensors.get(layer.outputs[0])
 
             def total(name: str, counted=counted, known=known) -> int | None:
-                return sum(c[name] for c in counted) if known else None
+                return sum(c.get(name, 0) for c in counted) if known else None
 
             rows.append(
                 LayerProfile(
@@ -236,6 +236,7 @@ class BoardRunner:
                     wait_input=total("wait_input"),
                     wait_output=total("wait_output"),
                     wait_setup=total("wait_setup"),
+                    wait_memory=total("wait_memory"),
                     mismatches=sum(compared) if compared else None,
                 )
             )
