@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from weft_hw.boards import BOARDS
 
@@ -36,14 +37,39 @@ def test_files_exist_and_hold_the_names_beside_them(page: Path):
 def test_operator():
     pytest.importorskip("ai_edge_litert")
     from test_tflite_operators import Random
+    from weft.golden.operators.evaluators import EVALUATORS
+    from weft.graph import OPERATORS
     from weft.importers.tflite.functions import FUNCTIONS
     from weft.importers.tflite.translations import TRANSLATIONS
 
-    with patch.dict(FUNCTIONS), patch.dict(TRANSLATIONS):
+    with (
+        patch.dict(FUNCTIONS),
+        patch.dict(TRANSLATIONS),
+        patch.dict(OPERATORS),
+        patch.dict(EVALUATORS),
+    ):
         follow("add-an-operator")
         for seed in range(20):
             net, output = Random(seed).computed("RELU_0_TO_1")
             assert net.differences(output) == 0  # from LiteRT
+        check_flip()
+
+
+def check_flip():
+    from weft.compiler import compile_graph
+    from weft.golden.run import run
+    from weft.graph import Graph, Node, Quantization, Tensor
+    from weft.importers.rules.check import check
+    from weft_hw.contract.config import CONFIGS
+
+    step = Quantization(np.ones(1, np.float32), np.zeros(1, np.int64))
+    tensors = {name: Tensor(name, (1, 3, 4), np.dtype(np.int8), step) for name in "xy"}
+    node = Node("FLIP", "flip", ("x",), ("y",), {"axis": 2})
+    graph = check(Graph("one", (node,), tensors, ("x",), ("y",), "reference"))
+    x = np.arange(12, dtype=np.int8).reshape(1, 3, 4)
+    assert run(graph, {"x": x})["y"].tolist() == [[[3, 2, 1, 0], [7, 6, 5, 4], [11, 10, 9, 8]]]
+    [layer] = compile_graph(graph, CONFIGS["tiny"]).layers
+    assert layer.where == "host"
 
 
 def test_configuration(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Runs a graph node by node on the golden model: what every device must reproduce bit for bit."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,18 +8,9 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.golden.arithmetic.products import one_thread
-from weft.golden.operators import (
-    activation,
-    edges,
-    elementwise,
-    linear,
-    memory,
-    pool,
-    real,
-    shape,
-    stage,
-)
+from weft.golden.operators import activation, linear, stage
 from weft.golden.operators.context import Context
+from weft.golden.operators.evaluators import EVALUATORS
 from weft.graph import Graph, Node
 
 __all__ = [
@@ -32,38 +23,6 @@ __all__ = [
     "run_node",
     "table",
 ]
-
-_FUNCTIONS: dict[str, Callable[[Context], Any]] = {
-    **dict.fromkeys(linear.LINEAR, linear.linear),
-    **dict.fromkeys(activation.TABLES, activation.apply_table),
-    "SOFTMAX": activation.softmax,
-    "LOG_SOFTMAX": activation.log_softmax,
-    "ADD": elementwise.add,
-    "SUB": elementwise.add,
-    "MUL": elementwise.multiply,
-    "MAXIMUM": elementwise.compare,
-    "MINIMUM": elementwise.compare,
-    "SQUARED_DIFFERENCE": elementwise.squared_difference,
-    "AVERAGE_POOL_2D": pool.average_pool,
-    "MAX_POOL_2D": pool.max_pool,
-    "MEAN": pool.mean,
-    "SUM": pool.total,
-    "REDUCE_MAX": pool.extreme,
-    "REDUCE_MIN": pool.extreme,
-    "CONCATENATION": shape.concatenation,
-    "PAD": shape.pad,
-    "RESHAPE": shape.reshape,
-    "TRANSPOSE": shape.transpose,
-    "SLICE": shape.slice_tensor,
-    "GATHER": shape.gather,
-    "SELECT": shape.select,
-    "RESIZE_NEAREST_NEIGHBOR": shape.resize,
-    "RESIZE_BILINEAR": shape.resize,
-    "ARG_MAX": shape.arg_max,
-    "SVDF": memory.svdf,
-    "QUANTIZE": edges.quantize,
-    "DEQUANTIZE": edges.dequantize,
-}
 
 
 def run(
@@ -139,8 +98,8 @@ def run_node(
     graph: Graph, node: Node, values: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[Any], ...]:
     """Return the outputs of one node; ``values`` holds its non-constant inputs by name."""
-    functions = real.FUNCTIONS if graph.computes_reals(node) else _FUNCTIONS
-    function = functions.get(node.operator)
+    evaluator = EVALUATORS[node.operator]
+    function = evaluator.reals if graph.computes_reals(node) else evaluator.integers
     if function is None:
         raise ModelError(f"{node.name}: operator {node.operator} is not supported")
     result = function(Context(graph, node, values))

@@ -1,5 +1,18 @@
 """The graph: operators and tensors, in which importers end and the compiler starts."""
 
-from weft.graph.graph import BROADCASTING, OPERATORS, REAL, Graph, Node, Quantization, State, Tensor
+from weft.graph.activations import ACTIVATIONS
+from weft.graph.graph import REAL, Graph, Node, Quantization, State, Tensor
+from weft.graph.operator import Operator
+from weft.graph.operators import OPERATORS
 
-__all__ = ["BROADCASTING", "OPERATORS", "REAL", "Graph", "Node", "Quantization", "State", "Tensor"]
+__all__ = [
+    "ACTIVATIONS",
+    "OPERATORS",
+    "REAL",
+    "Graph",
+    "Node",
+    "Operator",
+    "Quantization",
+    "State",
+    "Tensor",
+]

@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from weft.graph import Graph, Node
+from weft.graph import OPERATORS, Graph, Node
 
 __all__ = ["LayerFacts", "analyse", "input_size", "layer_macs"]
-
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
-_POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +71,7 @@ def analyse(graph: Graph) -> list[LayerFacts]:
 
 def layer_macs(graph: Graph, node: Node) -> int:
     """Return the multiplications by a weight that ``node`` makes for one image."""
-    if node.operator not in (*_CONVOLUTIONS, "FULLY_CONNECTED"):
+    if not OPERATORS[node.operator].weighted:
         return 0
     weights = graph.tensors[str(node.inputs[1])].shape
     output = graph.tensors[node.outputs[0]].shape
@@ -91,7 +88,7 @@ def _facts(graph: Graph, node: Node, receptive_field: tuple[int, int]) -> LayerF
     input_shape = graph.tensors[str(first)].shape[1:]
     output_shape = graph.tensors[node.outputs[0]].shape[1:]
     constants = [graph.tensors[str(name)] for name in node.inputs[1:3] if _is_constant(graph, name)]
-    weighted = node.operator in (*_CONVOLUTIONS, "FULLY_CONNECTED")
+    weighted = OPERATORS[node.operator].weighted
     attributes = node.attributes
     return LayerFacts(
         name=node.name,
@@ -110,7 +107,8 @@ def _facts(graph: Graph, node: Node, receptive_field: tuple[int, int]) -> LayerF
 
 
 def _kernel(graph: Graph, node: Node) -> tuple[int, int] | None:
-    if node.operator in _CONVOLUTIONS:
+    operator = OPERATORS[node.operator]
+    if operator.weighted and "stride" in operator.attributes:
         shape = graph.tensors[str(node.inputs[1])].shape
         return int(shape[1]), int(shape[2])
     return _pair(node.attributes.get("kernel"))
@@ -150,7 +148,7 @@ def _field(
 def input_size(graph: Graph) -> tuple[int, int]:
     """Return height and width of the first feature map: the input as the first layer sees it."""
     for node in graph.nodes:
-        if node.operator in (*_CONVOLUTIONS, *_POOLS):
+        if "stride" in node.attributes:
             first = next(name for name in node.inputs if _is_activation(graph, name))
             shape = graph.tensors[str(first)].shape
             return int(shape[1]), int(shape[2])

@@ -1,57 +1,4 @@
-"""The one graph form in which both importers end and from which the compiler starts.
-
-Operators and their attributes (all activations int8 unless said otherwise)::
-
-    CONV_2D                  stride, dilation, padding, groups, activation
-    DEPTHWISE_CONV_2D        stride, dilation, padding, depth_multiplier, activation
-    TRANSPOSE_CONV           stride, padding, activation
-    FULLY_CONNECTED          activation                       output (..., out)
-    AVERAGE_POOL_2D          kernel, stride, padding, activation   (padding is not counted)
-    MAX_POOL_2D              kernel, stride, padding, activation
-    MEAN, SUM                axes, keep_dims
-    REDUCE_MAX, REDUCE_MIN   axes, keep_dims
-    ADD, SUB, MUL            activation                       either operand may be a constant
-    SQUARED_DIFFERENCE       none                             either operand may be a constant
-    MAXIMUM, MINIMUM         none                             of one quantisation
-    SELECT                   none                             condition (bool), two tensors
-    CONCATENATION            axis, activation
-    LOGISTIC, TANH, ELU, HARD_SWISH, RELU, RELU6, RELU_N1_TO_1, SILU   none
-    LEAKY_RELU               alpha
-    GELU                     approximate
-    TABLE                    table: 256 int8 values, at the index ``input & 255``, or 256 for
-                             each channel
-    SOFTMAX                  beta                             over the last axis
-    LOG_SOFTMAX              none                             over the last axis
-    PAD                      paddings ((before, after), ...)  filled with the zero point
-    RESHAPE                  none: the output tensor's shape, batch kept
-    TRANSPOSE                permutation
-    SLICE                    begin, size                      of each dimension
-    GATHER                   axis, indices                    values of one dimension, any order
-    RESIZE_NEAREST_NEIGHBOR  align_corners, half_pixel_centers
-    RESIZE_BILINEAR          align_corners, half_pixel_centers
-    ARG_MAX                  axis                             output int32 or int64
-    SVDF                     rank                             also makes its state, input 4
-    QUANTIZE                 none: float32, int8 or uint8 to int8 or uint8
-    DEQUANTIZE               none: int8 or uint8 to float32
-    FUNCTION                 function: ONNX's name of it; its parameters
-
-A float64 tensor holds real numbers: what a file leaves in float between DequantizeLinear and
-QuantizeLinear, a *float island*. FUNCTION knows only those, element by element. The operators from
-CONV_2D to RESIZE_NEAREST_NEIGHBOR make them as well; inputs may then be int8, float32 or float64,
-weights float32. QUANTIZE rounds them to int8, DEQUANTIZE to float32. An attribute ``island`` marks
-an int8 layer which follows the rule of islands, where no runtime's bits are promised. An attribute
-``real`` marks one whose float32 arithmetic is followed bit for bit; of pools and means it names the
-order of the sums: ``"rows"``, ``"columns"``, ``"lanes"`` or ``"sequence"``.
-
-Three attributes are optional: ``dilation`` of MAX_POOL_2D, ``value`` of PAD, an int8 number with
-which it fills in place of the zero point, and ``fixed_point`` of FULLY_CONNECTED, which then rounds
-as CONV_2D of uint8 does: so LiteRT's BATCH_MATMUL rounds.
-
-An attribute ``unsigned`` may come on top: the file's tensors are uint8, whose zero points are 128
-higher than the graph's. ONNX Runtime works on ADD, MUL and AVERAGE_POOL_2D in float32, where that
-can decide a tie. LiteRT has other kernels for uint8: weights have a zero point, their scale is
-multiplied in float32, and averages round ties up.
-"""
+"""The one graph form in which both importers end and from which the compiler starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -61,59 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BROADCASTING", "OPERATORS", "REAL", "Graph", "Node", "Quantization", "State", "Tensor"]
+__all__ = ["REAL", "Graph", "Node", "Quantization", "State", "Tensor"]
 
 REAL = np.dtype(np.float64)  # of tensors that hold real numbers
-
-# Operators whose smaller operand is repeated as NumPy does.
-BROADCASTING = ("ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM", "SELECT")
-
-# Every operator that a graph may hold, with the attributes that it carries.
-OPERATORS: Mapping[str, tuple[str, ...]] = {
-    "CONV_2D": ("stride", "dilation", "padding", "groups", "activation"),
-    "DEPTHWISE_CONV_2D": ("stride", "dilation", "padding", "depth_multiplier", "activation"),
-    "TRANSPOSE_CONV": ("stride", "padding", "activation"),
-    "FULLY_CONNECTED": ("activation",),
-    "AVERAGE_POOL_2D": ("kernel", "stride", "padding", "activation"),
-    "MAX_POOL_2D": ("kernel", "stride", "padding", "activation"),
-    "MEAN": ("axes", "keep_dims"),
-    "SUM": ("axes", "keep_dims"),
-    "REDUCE_MAX": ("axes", "keep_dims"),
-    "REDUCE_MIN": ("axes", "keep_dims"),
-    "ADD": ("activation",),
-    "SUB": ("activation",),
-    "MUL": ("activation",),
-    "SQUARED_DIFFERENCE": (),
-    "MAXIMUM": (),
-    "MINIMUM": (),
-    "SELECT": (),
-    "CONCATENATION": ("axis", "activation"),
-    "LOGISTIC": (),
-    "TANH": (),
-    "ELU": (),
-    "HARD_SWISH": (),
-    "RELU": (),
-    "RELU6": (),
-    "RELU_N1_TO_1": (),
-    "SILU": (),
-    "LEAKY_RELU": ("alpha",),
-    "GELU": ("approximate",),
-    "TABLE": ("table",),
-    "SOFTMAX": ("beta",),
-    "LOG_SOFTMAX": (),
-    "PAD": ("paddings",),
-    "RESHAPE": (),
-    "TRANSPOSE": ("permutation",),
-    "SLICE": ("begin", "size"),
-    "GATHER": ("axis", "indices"),
-    "RESIZE_NEAREST_NEIGHBOR": ("align_corners", "half_pixel_centers"),
-    "RESIZE_BILINEAR": ("align_corners", "half_pixel_centers"),
-    "ARG_MAX": ("axis",),
-    "SVDF": ("rank",),
-    "QUANTIZE": (),
-    "DEQUANTIZE": (),
-    "FUNCTION": ("function",),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +50,12 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operator, named as in TFLite.
+    """One operator, named as in TFLite: one of :data:`weft.graph.OPERATORS`.
 
     ``inputs`` and ``outputs`` name tensors; an absent optional input is ``None``. Attributes of
     operators with a window: ``stride`` (y, x), ``dilation`` (y, x), ``padding`` (top, bottom,
     left, right), ``groups`` (CONV_2D), ``depth_multiplier``, ``kernel`` (pools). ``activation``:
-    ``"NONE"``, ``"RELU"``, ``"RELU6"``, ``"RELU_N1_TO_1"``.
+    one of :data:`weft.graph.ACTIVATIONS`.
     """
 
     operator: str

@@ -12,23 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from weft.graph.graph import BROADCASTING, Graph, Node, Tensor
+from weft.graph.graph import Graph, Node, Tensor
+from weft.graph.operators import OPERATORS
 
 __all__ = ["as_one_image", "counts_images", "with_images"]
 
 Shape = tuple[int, ...]
 
-_AXES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    **dict.fromkeys(("CONCATENATION", "GATHER", "ARG_MAX"), lambda a: {"axis": a["axis"] + 1}),
-    **dict.fromkeys(
-        ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"),
-        lambda a: {"axes": tuple(axis + 1 for axis in a["axes"])},
-    ),
-    "TRANSPOSE": lambda a: {"permutation": (0, *(axis + 1 for axis in a["permutation"]))},
-    "PAD": lambda a: {"paddings": ((0, 0), *a["paddings"])},
-    "SLICE": lambda a: {"begin": (0, *a["begin"]), "size": (1, *a["size"])},
+# Attributes that name dimensions, with one more dimension in front.
+_MOVED: dict[str, Callable[[Any], Any]] = {
+    "axis": lambda axis: axis + 1,
+    "axes": lambda axes: tuple(axis + 1 for axis in axes),
+    "permutation": lambda permutation: (0, *(axis + 1 for axis in permutation)),
+    "paddings": lambda paddings: ((0, 0), *paddings),
+    "begin": lambda begin: (0, *begin),
+    "size": lambda size: (1, *size),
 }
-_BROADCAST = (*BROADCASTING, "FUNCTION")
 _ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
 
 
@@ -59,30 +58,28 @@ def _keeps_images(graph: Graph, node: Node, count: int) -> bool:
     results = [graph.tensors[name] for name in node.outputs]
     if any(t.shape[:1] != (count,) for t in (*variable, *results)):
         return False
-    attributes, rank = node.attributes, len(results[0].shape)
-    match node.operator:
-        case "CONCATENATION" | "GATHER" | "ARG_MAX":
+    rank = len(results[0].shape)
+    match node.attributes:
+        case {"axis": axis}:
             constants = [t for t in operands if t.data is not None]
-            return attributes["axis"] > 0 and all(t.shape[:1] == (1,) for t in constants)
-        case "MEAN" | "SUM" | "REDUCE_MAX" | "REDUCE_MIN":
-            return 0 not in attributes["axes"]
-        case "TRANSPOSE":
-            return attributes["permutation"][0] == 0
-        case "PAD":
-            return not any(attributes["paddings"][0])
-        case "SLICE":
-            return attributes["begin"][0] == 0 and attributes["size"][0] == count
-        case "FULLY_CONNECTED":
-            features = operands[1].shape[-1]
-            return int(np.prod(variable[0].shape[1:])) % max(1, features) == 0
-        case operator if operator in _ROWS:
-            return rank > 1
-        case operator if operator in _BROADCAST:
-            return all(
-                len(t.shape) == rank if t.data is None else len(t.shape) < rank or t.shape[0] == 1
-                for t in operands
-            )
-    return True
+            return axis > 0 and all(t.shape[:1] == (1,) for t in constants)
+        case {"axes": axes}:
+            return 0 not in axes
+        case {"permutation": permutation}:
+            return permutation[0] == 0
+        case {"paddings": paddings}:
+            return not any(paddings[0])
+        case {"begin": begin, "size": size}:
+            return begin[0] == 0 and size[0] == count
+    if OPERATORS[node.operator].broadcasts:
+        return all(
+            len(t.shape) == rank if t.data is None else len(t.shape) < rank or t.shape[0] == 1
+            for t in operands
+        )
+    if node.operator == "FULLY_CONNECTED":
+        features = operands[1].shape[-1]
+        return int(np.prod(variable[0].shape[1:])) % max(1, features) == 0
+    return node.operator not in _ROWS or rank > 1
 
 
 def image_shape(shape: Shape) -> Shape:
@@ -123,9 +120,10 @@ class _OneImage:
         operands = [self._graph.tensors[name] for name in node.inputs if name is not None]
         wide = any(t.data is None and t.shape[:1] != (1,) for t in operands)
         touched = wide or self._graph.tensors[node.outputs[0]].shape[:1] != (1,)
-        if node.operator in _AXES and (touched or not _keeps_images(self._graph, node, 1)):
-            self._add_explicit(node, _AXES[node.operator](dict(node.attributes)))
-        elif node.operator in _BROADCAST and not self._broadcasts(node):
+        changes = {k: _MOVED[k](v) for k, v in node.attributes.items() if k in _MOVED}
+        if changes and (touched or not _keeps_images(self._graph, node, 1)):
+            self._add_explicit(node, changes)
+        elif OPERATORS[node.operator].broadcasts and not self._broadcasts(node):
             self._add_explicit(node, {})
         else:
             self._nodes.append(node)

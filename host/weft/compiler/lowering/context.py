@@ -10,13 +10,10 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import check_descriptor
 
 from weft.compiler.ir import Buffer, Command, Place, Unsupported
-from weft.graph import Graph, Node, Tensor
+from weft.graph import OPERATORS, Graph, Node, Tensor
 from weft.program.layout import Layout, default_layout, feature_map
 
 __all__ = ["Lowering", "identity_parameters", "require_one_map"]
-
-# Operators whose input may lie in pixels narrower than a beat: they read it pixel by pixel.
-_WINDOWED = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
 
 
 @dataclass(eq=False)
@@ -71,7 +68,8 @@ class Lowering:
                 for i, node in enumerate(nodes)
                 if tensor.name in node.inputs and i not in self.host
             ]
-            windowed = all(node.operator in _WINDOWED for node in readers)
+            # What reads pixel by pixel takes pixels narrower than a beat.
+            windowed = all(OPERATORS[node.operator].windowed for node in readers)
             # The accelerator itself may write a state.
             windowed &= tensor.name not in self.graph.sources[len(self.graph.inputs) :]
             self.new_place(tensor, narrowest=1 if windowed else self.config.lanes)

@@ -23,7 +23,7 @@ from weft.compiler.lowering.shape import (
 )
 from weft.compiler.lowering.states import keep_states
 from weft.errors import CapacityError
-from weft.graph import Graph
+from weft.graph import OPERATORS, Graph
 
 __all__ = ["LOWERINGS", "lower"]
 
@@ -42,26 +42,9 @@ LOWERINGS: dict[str, Callable[[Lowering, int], None]] = {
     "REDUCE_MAX": lower_reduce_max,
     **dict.fromkeys(("ADD", "SUB", "MUL"), lower_binary),
     **dict.fromkeys(("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"), lower_function),
-    **dict.fromkeys(
-        (
-            "LOGISTIC",
-            "TANH",
-            "ELU",
-            "HARD_SWISH",
-            "RELU",
-            "RELU6",
-            "RELU_N1_TO_1",
-            "SILU",
-            "LEAKY_RELU",
-            "GELU",
-            "TABLE",
-            "QUANTIZE",
-        ),
-        lower_function,
-    ),
+    **dict.fromkeys((name for name, x in OPERATORS.items() if x.tabulated), lower_function),
+    "QUANTIZE": lower_function,
 }
-
-LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 # What the host is there for; needs no excuse.
 _HOST = {
@@ -136,7 +119,11 @@ def _most_pieces(lowering: Lowering) -> int | None:
 def _require_room(lowering: Lowering, host: dict[int, str], too_large: list[int]) -> None:
     """Refuse a model of which nothing but trifles would run on the accelerator."""
     nodes = lowering.graph.nodes
-    linear = [i for i, node in enumerate(nodes) if node.operator in LINEAR]
+    linear = [
+        index
+        for index, node in enumerate(nodes)
+        if OPERATORS[node.operator].weighted and node.operator in LOWERINGS
+    ]
     if too_large and all(index in host for index in linear):
         layers = "; ".join(f"{nodes[index].name}: {host[index]}" for index in too_large)
         raise CapacityError(f"{lowering.graph.name} does not fit {lowering.config.name}: {layers}")

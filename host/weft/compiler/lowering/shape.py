@@ -7,7 +7,7 @@ from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.copies import copy
 from weft.compiler.lowering.elementwise import emit_table, function_table
-from weft.graph import Graph, Node
+from weft.graph import OPERATORS, Graph, Node
 from weft.program.layout import default_layout, feature_map
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "place_concatenations",
 ]
 
-_BEAT_WRITERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN")
-_SLICE_READERS = (*_BEAT_WRITERS, "FULLY_CONNECTED", "CONCATENATION", "PAD", "SLICE")
+# Besides what moves a window over its input.
+_SLICE_READERS = ("FULLY_CONNECTED", "CONCATENATION", "PAD", "SLICE")
 
 
 def lower_reshape(lowering: Lowering, index: int) -> None:
@@ -111,18 +111,20 @@ def _by_channels(graph: Graph, node: Node) -> bool:
 
 def _in_place(graph: Graph, node: Node, name: str, host: dict[int, str]) -> bool:
     producer = graph.producer(name)
-    index = {id(n): i for i, n in enumerate(graph.nodes)}
-    if producer is None or index[id(producer)] in host or node.inputs.count(name) > 1:
+    if producer is None or graph.writing[name] in host or node.inputs.count(name) > 1:
         return False
     a, b = graph.tensors[name].quantization, graph.tensors[node.outputs[0]].quantization
     if a is None or b is None:
         return False
     same = np.array_equal(a.scale, b.scale) and np.array_equal(a.zero_point, b.zero_point)
-    readers = all(reader.operator in _SLICE_READERS for reader in graph.consumers(name))
+    readers = all(
+        OPERATORS[reader.operator].windowed or reader.operator in _SLICE_READERS
+        for reader in graph.consumers(name)
+    )
     return (
         same
         and readers
-        and producer.operator in _BEAT_WRITERS
+        and OPERATORS[producer.operator].windowed
         and node.attributes.get("activation", "NONE") == "NONE"
     )
 

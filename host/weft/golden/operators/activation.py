@@ -10,22 +10,9 @@ from numpy.typing import NDArray
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import activation_range
+from weft.graph import ACTIVATIONS
 
-__all__ = ["TABLES", "apply_table", "log_softmax", "softmax", "table"]
-
-TABLES = (
-    "LOGISTIC",
-    "TANH",
-    "ELU",
-    "HARD_SWISH",
-    "GELU",
-    "SILU",
-    "LEAKY_RELU",
-    "RELU",
-    "RELU6",
-    "RELU_N1_TO_1",
-    "TABLE",
-)
+__all__ = ["apply_table", "log_softmax", "softmax", "table"]
 
 Real = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -53,15 +40,14 @@ def _real(context: Context) -> Real:
         "ELU": partial(golden.elu_eigen, alpha=1.0) if onnx else golden.elu,
         "HARD_SWISH": _hard_swish,
         "SILU": lambda x: x * logistic(x),
-        "RELU": partial(_clamp, 0.0, np.inf),
-        "RELU6": partial(_clamp, 0.0, 6.0),
-        "RELU_N1_TO_1": partial(_clamp, -1.0, 1.0),
     }
     if operator == "GELU":
         gelu = golden.gelu_mlas if onnx else golden.gelu
         return partial(gelu, approximate=context.attributes["approximate"])
     if operator == "LEAKY_RELU":
         return partial(_leaky, context.attributes["alpha"])
+    if operator in ACTIVATIONS:
+        return partial(_clamp, *ACTIVATIONS[operator])
     return functions[operator]
 
 
@@ -75,7 +61,7 @@ def table(context: Context) -> NDArray[np.int8]:
         return values if values.size == 256 else values.reshape(-1, 256)
     if context.graph.in_onnxruntime:
         return golden.table_onnx(_real(context), x, y)
-    if operator in ("RELU", "RELU6", "RELU_N1_TO_1"):
+    if operator in ACTIVATIONS:
         low, high = activation_range(operator, *y, context.graph.rounding)
         return golden.rectify_fixed_point(x, y, low, high)
     if operator == "LEAKY_RELU":

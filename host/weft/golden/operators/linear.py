@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
-from weft.golden.operators.stage import LINEAR, output_stage
+from weft.golden.operators.stage import output_stage
 
-__all__ = ["LINEAR", "accumulate", "linear"]
+__all__ = ["accumulate", "linear"]
 
 
 def accumulate(context: Context) -> NDArray[np.int32]:

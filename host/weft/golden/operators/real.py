@@ -1,18 +1,29 @@
 """Layers of a float island: operators on real numbers, which float64 stands for."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
-from weft.golden.operators import linear, shape
 from weft.golden.operators.context import Context
-from weft.graph import REAL
+from weft.golden.operators.linear import accumulate
+from weft.graph import OPERATORS, REAL
 
-__all__ = ["FUNCTIONS"]
+__all__ = [
+    "average_pool",
+    "concatenation",
+    "dequantize",
+    "function",
+    "linear",
+    "max_pool",
+    "mean",
+    "pad",
+    "quantize",
+    "softmax",
+]
 
 Real = NDArray[np.float64]
 
@@ -26,13 +37,13 @@ def _real(context: Context, index: int) -> Real:
     return np.float64(context.scale(index)) * steps
 
 
-def _linear(context: Context) -> Real:
+def linear(context: Context) -> Real:
     """Return exact sums of integers times both scales, plus the bias; or products of reals."""
     x, weights = context.tensor(0).quantization, context.tensor(1).quantization
     if x is None or weights is None:
         return _linear_of_reals(context)
     scale = np.float64(x.scale[0]) * weights.scale.astype(np.float64)
-    total = linear.accumulate(context) * scale
+    total = accumulate(context) * scale
     return total + context.value(2).astype(REAL) if context.has(2) else total
 
 
@@ -66,13 +77,14 @@ def _weights(context: Context) -> Real:
     value, quantization = context.value(1), context.tensor(1).quantization
     if quantization is None:
         return value.astype(REAL)
-    axis = value.ndim - 1 if context.node.operator == "DEPTHWISE_CONV_2D" else 0
+    axis = OPERATORS[context.node.operator].channel_axis
     form = [-1 if i == axis else 1 for i in range(value.ndim)]
     steps = value.astype(np.int64) - quantization.zero_point.reshape(form)
     return quantization.scale.astype(np.float64).reshape(form) * steps
 
 
-def _function(context: Context) -> Real:
+def function(context: Context) -> Real:
+    """Return a function of real numbers, element by element."""
     node = context.node
     operands = [_real(context, i) if context.has(i) else None for i in range(len(node.inputs))]
     name = node.attributes.get("function") or node.operator.capitalize()
@@ -94,7 +106,8 @@ def _window(context: Context, x: Real, fill: Any) -> Real:
     return view.reshape(*view.shape[:4], -1)  # type: ignore[return-value]
 
 
-def _average_pool(context: Context) -> Real:
+def average_pool(context: Context) -> Real:
+    """Return the average of each window, without its padding."""
     pool = {name: context.attributes[name] for name in ("kernel", "stride", "padding")}
 
     def averaged(x: Real) -> Real:
@@ -104,7 +117,8 @@ def _average_pool(context: Context) -> Real:
     return _over_images(_real(context, 0), averaged)
 
 
-def _max_pool(context: Context) -> Real:
+def max_pool(context: Context) -> Real:
+    """Return the greatest number of each window."""
     x = _real(context, 0)
     return _over_images(x, lambda images: _window(context, images, -math.inf).max(-1))
 
@@ -115,54 +129,39 @@ def _over_images(x: Real, function: Callable[[Real], Real]) -> Real:
     return result.reshape(*x.shape[:-3], *result.shape[1:])
 
 
-def _mean(context: Context) -> Real:
+def mean(context: Context) -> Real:
+    """Return averages over whole dimensions."""
     axes = tuple(context.attributes["axes"])
     return context.shaped(_real(context, 0).mean(axes))
 
 
-def _concatenation(context: Context) -> Real:
+def concatenation(context: Context) -> Real:
+    """Return the operands side by side."""
     parts = [_real(context, i) for i in range(len(context.node.inputs))]
     batch = max(len(part) for part in parts)
     parts = [np.repeat(p, batch // len(p), axis=0) if len(p) < batch else p for p in parts]
     return np.concatenate(parts, axis=context.attributes["axis"])
 
 
-def _pad(context: Context) -> Real:
+def pad(context: Context) -> Real:
+    """Return the input with padding."""
     value = float(context.attributes.get("value", 0.0))
     return np.pad(_real(context, 0), context.attributes["paddings"], constant_values=value)
 
 
-def _softmax(context: Context) -> Real:
+def softmax(context: Context) -> Real:
+    """Return the softmax over the last axis."""
     return golden.softmax_real(_real(context, 0))
 
 
-def _quantize(context: Context) -> NDArray[Any]:
+def quantize(context: Context) -> NDArray[Any]:
+    """Return real numbers as integers."""
     return golden.quantize_real(
         context.value(0), context.output_scale, context.output_zero_point, context.output.dtype
     )
 
 
-def _round(context: Context) -> NDArray[np.float32]:
+def dequantize(context: Context) -> NDArray[np.float32]:
+    """Return real numbers rounded to float32."""
     with np.errstate(over="ignore"):
         return context.value(0).astype(np.float32)
-
-
-# What only moves numbers is the same as for integers.
-FUNCTIONS: Mapping[str, Callable[[Context], Any]] = {
-    **dict.fromkeys(linear.LINEAR, _linear),
-    **dict.fromkeys(("FUNCTION", "ADD", "SUB", "MUL"), _function),
-    "AVERAGE_POOL_2D": _average_pool,
-    "MAX_POOL_2D": _max_pool,
-    "MEAN": _mean,
-    "CONCATENATION": _concatenation,
-    "PAD": _pad,
-    "SOFTMAX": _softmax,
-    "RESHAPE": shape.reshape,
-    "TRANSPOSE": shape.transpose,
-    "SLICE": shape.slice_tensor,
-    "GATHER": shape.gather,
-    "RESIZE_NEAREST_NEIGHBOR": shape.resize,
-    "ARG_MAX": shape.arg_max,
-    "QUANTIZE": _quantize,
-    "DEQUANTIZE": _round,
-}

@@ -7,21 +7,12 @@ import numpy as np
 
 from weft.golden.arithmetic import OutputStage, Rule
 from weft.golden.operators.context import Context
-from weft.graph import Graph, Node
+from weft.graph import ACTIVATIONS, OPERATORS, Graph, Node
 
-__all__ = ["LINEAR", "OutputStage", "activation_range", "output_stage"]
+__all__ = ["OutputStage", "activation_range", "output_stage"]
 
-LINEAR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
-
-# By graph and the identity of the node: what follows from the model alone.
-_known: WeakKeyDictionary[Graph, dict[int, tuple[Node, OutputStage]]] = WeakKeyDictionary()
-
-_BOUNDS = {
-    "NONE": (None, None),
-    "RELU": (0.0, None),
-    "RELU6": (0.0, 6.0),
-    "RELU_N1_TO_1": (-1.0, 1.0),
-}
+# What follows from the model alone.
+_known: WeakKeyDictionary[Graph, dict[Node, OutputStage]] = WeakKeyDictionary()
 
 
 def activation_range(
@@ -33,8 +24,8 @@ def activation_range(
     and rounds to even.
     """
 
-    def quantized(bound: float | None, otherwise: int) -> int:
-        if bound is None:
+    def quantized(bound: float, otherwise: int) -> int:
+        if math.isinf(bound):
             return otherwise
         steps = np.float32(bound) / scale
         if rounding == "xnnpack":
@@ -42,13 +33,13 @@ def activation_range(
         rounded = np.sign(steps) * np.floor(np.abs(steps) + 0.5)
         return int(np.clip(zero_point + rounded, -128, 127))
 
-    low, high = _BOUNDS[activation]
+    low, high = ACTIVATIONS[activation]
     return quantized(low, -128), quantized(high, 127)
 
 
 def _left_to_litert(context: Context) -> bool:
     """Whether XNNPACK does not take a uint8 layer: where its one scale names a dimension."""
-    if context.graph.rounding != "xnnpack" or context.node.operator not in LINEAR:
+    if context.graph.rounding != "xnnpack" or not OPERATORS[context.node.operator].weighted:
         return False
     quantization = context.tensor(1).quantization
     return quantization is not None and quantization.axis != 0
@@ -57,16 +48,15 @@ def _left_to_litert(context: Context) -> bool:
 def output_stage(context: Context) -> OutputStage:
     """Return how the accumulators of a convolution, a product or a rescaling become int8."""
     known = _known.setdefault(context.graph, {})
-    # The node is kept, or another one could have its place in memory.
-    if (found := known.get(id(context.node))) is None:
-        found = known[id(context.node)] = context.node, _output_stage(context)
-    return found[1]
+    if (found := known.get(context.node)) is None:
+        found = known[context.node] = _output_stage(context)
+    return found
 
 
 def _output_stage(context: Context) -> OutputStage:
     node, rounding = context.node, context.graph.rounding
-    scale = context.scale(0)
-    if node.operator in LINEAR:
+    scale, weighted = context.scale(0), OPERATORS[node.operator].weighted
+    if weighted:
         quantization = context.tensor(1).quantization
         factor = np.ones(1, np.float32) if quantization is None else quantization.scale
     elif node.operator == "MUL":
@@ -75,7 +65,7 @@ def _output_stage(context: Context) -> OutputStage:
         factor = np.ones(1, np.float32)
     unsigned = any(context.attributes.get(name, False) for name in ("unsigned", "fixed_point"))
     if rounding == "reference" or (unsigned and _left_to_litert(context)):
-        if unsigned and node.operator in LINEAR:  # multiplies the scales in float32
+        if unsigned and weighted:  # multiplies the scales in float32
             real = (scale * factor).astype(np.float64) / np.float64(context.output_scale)
         elif node.operator == "MUL":  # whose scale LiteRT computes in float32
             real = ((scale * factor) / context.output_scale).astype(np.float64)
@@ -94,7 +84,7 @@ def _output_stage(context: Context) -> OutputStage:
     zero_point = context.output_zero_point
     activation = context.attributes.get("activation", "NONE")
     low, high = activation_range(activation, context.output_scale, zero_point, rounding)
-    if node.operator in LINEAR and context.has(2) and context.value(2).dtype == np.float32:
+    if weighted and context.has(2) and context.value(2).dtype == np.float32:
         step = np.float64(context.output_scale)
         real = np.float64(scale) * factor.astype(np.float64) / step
         addend = context.value(2).astype(np.float64) / step

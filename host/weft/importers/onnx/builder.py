@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import REAL, Graph, Node, Quantization, Tensor
+from weft.graph import OPERATORS, REAL, Graph, Node, Quantization, Tensor
 from weft.importers.onnx.values import Activation, Pending, Step
-from weft.importers.rules.shapes import output_shape
 
 __all__ = ["Builder", "nhwc_shape"]
 
@@ -107,7 +106,7 @@ class Builder:
         node = Node(operator, label, inputs, (output,), attributes or {})
         if shape is None:
             probe = Graph(self._name, (), self.tensors, (), (), self._rounding)
-            shape = output_shape(probe, node)
+            shape = OPERATORS[operator].shape(probe, node)
         self.tensors[output] = Tensor(output, tuple(shape), np.dtype(dtype), quantization)
         self.nodes.append(node)
         return output

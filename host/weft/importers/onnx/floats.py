@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from weft.errors import ModelError
+from weft.graph import ACTIVATIONS
 from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import moves as onnx_moves
 from weft.importers.onnx import pad as onnx_pad
@@ -308,8 +309,8 @@ def clip_kind(attributes: Attributes, operands: tuple[Value | None, ...]) -> str
             bounds[index] = float(real_of(operand).reshape(-1)[0])
         elif operand is not None:
             return None
-    kinds = {(0.0, 6.0): "RELU6", (0.0, None): "RELU", (-1.0, 1.0): "RELU_N1_TO_1"}
     low, high = bounds
-    high = None if high is not None and high > 1e30 else high
-    low = None if low is not None and low < -1e30 else low
-    return kinds.get((low, high))  # type: ignore[call-overload]
+    low = -math.inf if low is None or low < -1e30 else low
+    high = math.inf if high is None or high > 1e30 else high
+    kinds = {both: name for name, both in ACTIVATIONS.items() if name != "NONE"}
+    return kinds.get((low, high))

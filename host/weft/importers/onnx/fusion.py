@@ -7,6 +7,7 @@ and zero points without dimensions, too, and int8 activations weights of int8. W
 between DequantizeLinear and operator keeps them apart, with some exceptions.
 """
 
+from weft.graph import ACTIVATIONS
 from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, take
 
 __all__ = ["BARRIERS", "left_in_float"]
@@ -15,11 +16,6 @@ _PADDED = ("AveragePool", "Conv")
 _BINARY = ("Add", "Mul", "Sub")
 # Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
 BARRIERS = ("Concat", "Flatten", "GlobalMaxPool", "Pad", "Resize", "Split")
-_BOUNDS = {
-    "RELU": (0.0, float("inf")),
-    "RELU6": (0.0, 6.0),
-    "RELU_N1_TO_1": (-1.0, 1.0),
-}
 
 
 def left_in_float(pending: Pending, step: Step) -> bool:
@@ -45,6 +41,6 @@ def _is_kept(activation: str, step: Step) -> bool:
     """Whether an activation clamps what ``step`` could express."""
     if activation == "NONE":
         return False
-    low, high = _BOUNDS[activation]
+    low, high = ACTIVATIONS[activation]
     scale = float(step.scale)
     return (-128 - step.zero_point) * scale < low or (127 - step.zero_point) * scale > high

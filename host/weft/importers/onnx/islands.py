@@ -5,11 +5,13 @@ and the next QuantizeLinear rounds once. No runtime's float32 sums are followed.
 """
 
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
+from weft.graph import ACTIVATIONS, OPERATORS
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.functions import FUNCTIONS, OPERANDS, VARIADIC
 from weft.importers.onnx.tables import is_function
@@ -37,9 +39,7 @@ __all__ = [
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 BINARY = ("Add", "Sub", "Mul")
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _PARAMETERS = ("alpha", "approximate", "beta", "gamma", "max", "min")
-_BOUNDS = {"RELU": {}, "RELU6": {"min": 0.0, "max": 6.0}, "RELU_N1_TO_1": {"min": -1.0, "max": 1.0}}
 
 
 def needs_reals(pending: Pending) -> bool:
@@ -85,8 +85,9 @@ def add_activation(
     builder: Builder, name: str, value: Activation, activation: str, output: str
 ) -> Activation:
     """Add a fused activation as a FUNCTION of real numbers."""
-    function = "Relu" if activation == "RELU" else "Clip"
-    attributes = {"function": function, **_BOUNDS[activation]}
+    low, high = ACTIVATIONS[activation]
+    function, bounds = ("Clip", {"min": low, "max": high}) if isfinite(high) else ("Relu", {})
+    attributes = {"function": function, **bounds}
     tensor = builder.emit("FUNCTION", f"{name}/{function}", (value.tensor,), output, attributes)
     return replace(value, tensor=tensor)
 
@@ -115,7 +116,11 @@ def bare_layers(builder: Builder) -> list[Pending]:
 
     Those with weights count; where there are no weights at all, every operator does.
     """
-    weights = [builder.tensors[str(n.inputs[1])] for n in builder.nodes if n.operator in _WEIGHTED]
+    weights = [
+        builder.tensors[str(node.inputs[1])]
+        for node in builder.nodes
+        if OPERATORS[node.operator].weighted
+    ]
     # Weights whose scales run along another dimension are real, but come from integers.
     if any(tensor.dtype != np.float32 for tensor in weights or builder.tensors.values()):
         return []

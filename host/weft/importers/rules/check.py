@@ -7,12 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import OPERATORS, Graph, Node, State, Tensor
+from weft.graph import OPERATORS, Graph, Node, State, Tensor, types
 from weft.graph.images import counts_images, with_images
 from weft.importers.rules.form import check_form
 from weft.importers.rules.problems import Problems
-from weft.importers.rules.shapes import output_shape
-from weft.importers.rules.types import check_types
 
 __all__ = ["check", "check_rules"]
 
@@ -158,8 +156,9 @@ def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
         if name in known:
             raise ModelError(f"its output {name} is computed twice")
     check_form(graph, node)
-    check_types(graph, node)
-    expected = output_shape(graph, node)
+    operator = OPERATORS[node.operator]
+    (types.real if graph.computes_reals(node) else operator.types)(graph, node, operator)
+    expected = operator.shape(graph, node)
     actual = graph.tensors[node.outputs[0]].shape
     if actual != expected:
         raise ModelError(f"the file gives its output shape {actual}, but it must be {expected}")

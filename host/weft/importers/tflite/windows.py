@@ -3,6 +3,7 @@
 from typing import Any
 
 from weft.errors import ModelError
+from weft.graph import ACTIVATIONS
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.table import Options
 
@@ -24,7 +25,7 @@ def activation(options: Options | None) -> str:
         if isinstance(value, int)
     }
     name = names.get(code, f"activation {code}")
-    if name not in ("NONE", "RELU", "RELU_N1_TO_1", "RELU6"):
+    if name not in ACTIVATIONS:
         raise ModelError(f"fused activation {name} is not supported")
     return name
 

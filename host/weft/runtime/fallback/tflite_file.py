@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import Graph
+from weft.graph import OPERATORS, Graph
 from weft.importers.tflite.flatbuffer import Subgraph, read_model, well_formed
 from weft.importers.tflite.walk import import_tflite
 from weft.runtime.fallback.parts import Arrays
@@ -17,7 +17,7 @@ from weft.runtime.runtimes import litert, open_interpreter
 
 __all__ = ["TfliteFile"]
 
-_HEAVY = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL")
+_HEAVY = {"BATCH_MATMUL", *(name for name, x in OPERATORS.items() if x.weighted)}
 
 _VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 

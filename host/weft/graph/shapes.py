@@ -1,27 +1,39 @@
-"""The shape that each operator's output must have, from its inputs' shapes and attributes."""
+"""The shape that each operator's output must have, from its inputs' shapes and attributes.
+
+Each rule takes a graph and a node, and raises :class:`weft.errors.ModelError` where shapes and
+attributes do not fit each other.
+"""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import BROADCASTING, Graph, Node
+from weft.graph.graph import Graph, Node
 
-__all__ = ["output_shape"]
+__all__ = [
+    "Shape",
+    "arg_max",
+    "broadcast",
+    "concatenation",
+    "convolution",
+    "depthwise",
+    "fully_connected",
+    "gather",
+    "pad",
+    "pool",
+    "reduction",
+    "reshape",
+    "resize",
+    "same",
+    "slice_",
+    "softmax",
+    "svdf",
+    "transpose",
+    "transposed",
+]
 
 Shape = tuple[int, ...]
-
-
-def output_shape(graph: Graph, node: Node) -> Shape:
-    """Return the shape of ``node``'s output.
-
-    Raises
-    ------
-    ModelError
-        If the inputs' shapes and the attributes do not fit each other.
-    """
-    return _RULES.get(node.operator, _same)(graph, node)
 
 
 def _input(graph: Graph, node: Node, index: int = 0) -> Shape:
@@ -43,7 +55,8 @@ def _given(graph: Graph, node: Node) -> Shape:
     return graph.tensors[node.outputs[0]].shape
 
 
-def _same(graph: Graph, node: Node) -> Shape:
+def same(graph: Graph, node: Node) -> Shape:
+    """Return the input's shape."""
     return _input(graph, node)
 
 
@@ -71,7 +84,8 @@ def _weights(graph: Graph, node: Node, rank: int) -> Shape:
     return shape
 
 
-def _conv2d(graph: Graph, node: Node) -> Shape:
+def convolution(graph: Graph, node: Node) -> Shape:
+    """CONV_2D: weights (out, kernel_h, kernel_w, in / groups)."""
     image, weights = _image(graph, node), _weights(graph, node, 4)
     groups = node.attributes["groups"]
     if groups < 1 or weights[3] * groups != image[-1] or weights[0] % groups:
@@ -82,7 +96,8 @@ def _conv2d(graph: Graph, node: Node) -> Shape:
     return *image[:-3], rows, columns, weights[0]
 
 
-def _depthwise(graph: Graph, node: Node) -> Shape:
+def depthwise(graph: Graph, node: Node) -> Shape:
+    """DEPTHWISE_CONV_2D: weights (1, kernel_h, kernel_w, out)."""
     image, weights = _image(graph, node), _weights(graph, node, 4)
     multiplier = node.attributes["depth_multiplier"]
     if weights[0] != 1 or multiplier < 1 or weights[3] != image[-1] * multiplier:
@@ -93,7 +108,8 @@ def _depthwise(graph: Graph, node: Node) -> Shape:
     return *image[:-3], rows, columns, weights[3]
 
 
-def _transpose_conv(graph: Graph, node: Node) -> Shape:
+def transposed(graph: Graph, node: Node) -> Shape:
+    """TRANSPOSE_CONV: the size that the output has."""
     image, weights, given = _image(graph, node), _weights(graph, node, 4), _given(graph, node)
     if weights[3] != image[-1] or len(given) != len(image):
         raise ModelError(f"weights of shape {weights} do not fit {image[-1]} channels")
@@ -103,7 +119,8 @@ def _transpose_conv(graph: Graph, node: Node) -> Shape:
     return *image[:-3], given[-3], given[-2], weights[0]
 
 
-def _fully_connected(graph: Graph, node: Node) -> Shape:
+def fully_connected(graph: Graph, node: Node) -> Shape:
+    """FULLY_CONNECTED: one row of outputs for each row of inputs."""
     shape, weights, given = _input(graph, node), _weights(graph, node, 2), _given(graph, node)
     rows = math.prod(shape) // weights[1]
     if rows * weights[1] != math.prod(shape) or not given:
@@ -113,7 +130,8 @@ def _fully_connected(graph: Graph, node: Node) -> Shape:
     return *given[:-1], weights[0]
 
 
-def _pool(graph: Graph, node: Node) -> Shape:
+def pool(graph: Graph, node: Node) -> Shape:
+    """Return the shape of one value for each window and channel."""
     image, kernel = _image(graph, node), node.attributes["kernel"]
     rows, columns = _slide(node, image[-3:-1], kernel, node.attributes.get("dilation", (1, 1)))
     padding = node.attributes["padding"]
@@ -122,7 +140,8 @@ def _pool(graph: Graph, node: Node) -> Shape:
     return *image[:-3], rows, columns, image[-1]
 
 
-def _reduction(graph: Graph, node: Node) -> Shape:
+def reduction(graph: Graph, node: Node) -> Shape:
+    """Return the shape without the axes, or with 1 in their place."""
     shape, axes = _input(graph, node), node.attributes["axes"]
     if not axes or any(not 1 <= axis < len(shape) for axis in axes) or len({*axes}) < len(axes):
         raise ModelError(f"{node.operator} cannot run over axes {axes} of shape {shape}")
@@ -133,19 +152,8 @@ def _reduction(graph: Graph, node: Node) -> Shape:
     return tuple(size for axis, size in enumerate(shape) if axis not in axes)
 
 
-def _broadcast(graph: Graph, node: Node) -> Shape:
-    count = 3 if node.operator == "SELECT" else 2
-    if len(node.inputs) != count:
-        raise ModelError(f"{node.operator} must have {'three' if count == 3 else 'two'} operands")
-    shapes = [_input(graph, node, index) for index in range(count)]
-    try:
-        return tuple(np.broadcast_shapes(*shapes))
-    except ValueError:
-        text = " and ".join(map(str, shapes))
-        raise ModelError(f"operands of shapes {text} do not fit each other") from None
-
-
-def _function(graph: Graph, node: Node) -> Shape:
+def broadcast(graph: Graph, node: Node) -> Shape:
+    """Return the shape to which NumPy repeats the operands."""
     shapes = [graph.tensors[name].shape for name in node.inputs if name is not None]
     try:
         return tuple(np.broadcast_shapes(*shapes))
@@ -154,7 +162,8 @@ def _function(graph: Graph, node: Node) -> Shape:
         raise ModelError(f"operands of shapes {text} do not fit each other") from None
 
 
-def _concatenation(graph: Graph, node: Node) -> Shape:
+def concatenation(graph: Graph, node: Node) -> Shape:
+    """Return the shape of operands side by side."""
     shapes = [_input(graph, node, index) for index in range(len(node.inputs))]
     axis, first = node.attributes["axis"], shapes[0]
     if not 1 <= axis < len(first):
@@ -165,7 +174,8 @@ def _concatenation(graph: Graph, node: Node) -> Shape:
     return *first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :]
 
 
-def _pad(graph: Graph, node: Node) -> Shape:
+def pad(graph: Graph, node: Node) -> Shape:
+    """Return the shape of the input with padding."""
     shape, paddings = _input(graph, node), node.attributes["paddings"]
     if len(paddings) != len(shape) or any(not 0 <= p <= 1 << 16 for pair in paddings for p in pair):
         raise ModelError(f"paddings {paddings} do not fit shape {shape}")
@@ -174,21 +184,24 @@ def _pad(graph: Graph, node: Node) -> Shape:
     return tuple(size + sum(pair) for size, pair in zip(shape, paddings, strict=True))
 
 
-def _reshape(graph: Graph, node: Node) -> Shape:
+def reshape(graph: Graph, node: Node) -> Shape:
+    """Return the shape that the output has."""
     shape, given = _input(graph, node), _given(graph, node)
     if math.prod(shape) != math.prod(given):
         raise ModelError(f"shape {shape} cannot become {given}")
     return given
 
 
-def _transpose(graph: Graph, node: Node) -> Shape:
+def transpose(graph: Graph, node: Node) -> Shape:
+    """Return the dimensions in another order."""
     shape, permutation = _input(graph, node), node.attributes["permutation"]
     if sorted(permutation) != list(range(len(shape))):
         raise ModelError(f"permutation {permutation} does not fit shape {shape}")
     return tuple(shape[axis] for axis in permutation)
 
 
-def _slice(graph: Graph, node: Node) -> Shape:
+def slice_(graph: Graph, node: Node) -> Shape:
+    """Return the shape of a part."""
     shape, begin, size = _input(graph, node), node.attributes["begin"], node.attributes["size"]
     if (
         not shape
@@ -203,7 +216,8 @@ def _slice(graph: Graph, node: Node) -> Shape:
     return tuple(size)
 
 
-def _gather(graph: Graph, node: Node) -> Shape:
+def gather(graph: Graph, node: Node) -> Shape:
+    """Return the shape with one value for each index along the axis."""
     shape, axis, indices = _input(graph, node), node.attributes["axis"], node.attributes["indices"]
     if not 1 <= axis < len(shape) or not indices:
         raise ModelError(f"GATHER cannot run along axis {axis} of shape {shape}")
@@ -212,21 +226,24 @@ def _gather(graph: Graph, node: Node) -> Shape:
     return *shape[:axis], len(indices), *shape[axis + 1 :]
 
 
-def _resize(graph: Graph, node: Node) -> Shape:
+def resize(graph: Graph, node: Node) -> Shape:
+    """Return an image of the size that the output has."""
     image, given = _image(graph, node), _given(graph, node)
     if len(given) != len(image):
         raise ModelError(f"an image cannot have shape {given}")
     return *image[:-3], given[-3], given[-2], image[-1]
 
 
-def _arg_max(graph: Graph, node: Node) -> Shape:
+def arg_max(graph: Graph, node: Node) -> Shape:
+    """Return the shape without the axis."""
     shape, axis = _input(graph, node), node.attributes["axis"]
     if not 1 <= axis < len(shape) or 0 in shape:
         raise ModelError(f"ARG_MAX cannot run over axis {axis} of shape {shape}")
     return *shape[:axis], *shape[axis + 1 :]
 
 
-def _svdf(graph: Graph, node: Node) -> Shape:
+def svdf(graph: Graph, node: Node) -> Shape:
+    """Return the shape of one value for each unit: filters / rank."""
     x, features, times = (_input(graph, node, index) for index in (0, 1, 2))
     rank, filters = node.attributes["rank"], features[0] if features else 0
     if len(x) != 2 or features[1:] != x[1:] or len(times) != 2 or times[0] != filters:
@@ -236,33 +253,9 @@ def _svdf(graph: Graph, node: Node) -> Shape:
     return x[0], filters // rank
 
 
-def _softmax(graph: Graph, node: Node) -> Shape:
+def softmax(graph: Graph, node: Node) -> Shape:
+    """Return the input's shape, which must not be empty."""
     shape = _input(graph, node)
     if not shape or 0 in shape:
         raise ModelError(f"{node.operator} of shape {shape}")
     return shape
-
-
-_RULES: dict[str, Callable[[Graph, Node], Shape]] = {
-    "CONV_2D": _conv2d,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "TRANSPOSE_CONV": _transpose_conv,
-    "FULLY_CONNECTED": _fully_connected,
-    "AVERAGE_POOL_2D": _pool,
-    "MAX_POOL_2D": _pool,
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), _reduction),
-    **dict.fromkeys(BROADCASTING, _broadcast),
-    "FUNCTION": _function,
-    "CONCATENATION": _concatenation,
-    "PAD": _pad,
-    "RESHAPE": _reshape,
-    "TRANSPOSE": _transpose,
-    "SLICE": _slice,
-    "GATHER": _gather,
-    "RESIZE_NEAREST_NEIGHBOR": _resize,
-    "RESIZE_BILINEAR": _resize,
-    "ARG_MAX": _arg_max,
-    "SOFTMAX": _softmax,
-    "LOG_SOFTMAX": _softmax,
-    "SVDF": _svdf,
-}

@@ -1,0 +1,146 @@
+"""Every operator that a graph may hold, in one record each.
+
+All activations are int8 unless said otherwise. How an operator is computed stands in
+:mod:`weft.golden.operators.evaluators`, how the accelerator runs it in
+:mod:`weft.compiler.lowering.lower`, both by its name here.
+
+A float64 tensor holds real numbers: what a file leaves in float between DequantizeLinear and
+QuantizeLinear, a *float island*. FUNCTION knows only those, element by element. Operators whose
+evaluator has a function of real numbers make them as well; inputs may then be int8, float32 or
+float64, weights float32. QUANTIZE rounds them to int8, DEQUANTIZE to float32. An attribute
+``island`` marks an int8 layer which follows the rule of islands, where no runtime's bits are
+promised. An attribute ``real`` marks one whose float32 arithmetic is followed bit for bit; of pools
+and means it names the order of the sums: ``"rows"``, ``"columns"``, ``"lanes"`` or ``"sequence"``.
+
+An attribute ``unsigned`` may come on top: the file's tensors are uint8, whose zero points are 128
+higher than the graph's. ONNX Runtime works on ADD, MUL and AVERAGE_POOL_2D in float32, where that
+can decide a tie. LiteRT has other kernels for uint8: weights have a zero point, their scale is
+multiplied in float32, and averages round ties up.
+"""
+
+from dataclasses import replace
+
+from weft.graph import shapes, types
+from weft.graph.operator import Operator
+
+__all__ = ["ANYWHERE", "OPERATORS"]
+
+ANYWHERE = ("island", "unsigned")  # attributes that any operator may have
+
+_MANY = 1 << 30
+
+
+_CONVOLUTION = Operator(
+    attributes=("stride", "dilation", "padding", "groups", "activation"),
+    operands=(2, 3),
+    shape=shapes.convolution,
+    types=types.weighted,
+    weighted=True,
+    windowed=True,
+)
+_POOL = Operator(
+    attributes=("kernel", "stride", "padding", "activation"),
+    shape=shapes.pool,
+    types=types.alike,
+    windowed=True,
+)
+_REDUCTION = Operator(attributes=("axes", "keep_dims"), shape=shapes.reduction, types=types.int8)
+_BINARY = Operator(operands=(2, 2), shape=shapes.broadcast, types=types.int8, broadcasts=True)
+_ARITHMETIC = replace(_BINARY, attributes=("activation",), optional=("real",))
+_COMPARISON = replace(_BINARY, types=types.alike)
+_TABULATED = Operator(shape=shapes.same, types=types.int8, tabulated=True)
+_RESIZE = Operator(
+    attributes=("align_corners", "half_pixel_centers"), shape=shapes.resize, types=types.alike
+)
+
+OPERATORS: dict[str, Operator] = {
+    "CONV_2D": _CONVOLUTION,
+    "DEPTHWISE_CONV_2D": replace(
+        _CONVOLUTION,
+        attributes=("stride", "dilation", "padding", "depth_multiplier", "activation"),
+        shape=shapes.depthwise,
+        channel_axis=3,
+    ),
+    # The output's size is that of its tensor.
+    "TRANSPOSE_CONV": replace(
+        _CONVOLUTION,
+        attributes=("stride", "padding", "activation"),
+        shape=shapes.transposed,
+        windowed=False,
+    ),
+    # Output (..., out). With ``fixed_point`` it rounds as CONV_2D of uint8: LiteRT's BATCH_MATMUL.
+    "FULLY_CONNECTED": replace(
+        _CONVOLUTION,
+        attributes=("activation",),
+        optional=("fixed_point",),
+        shape=shapes.fully_connected,
+        windowed=False,
+    ),
+    # Padding is not counted.
+    "AVERAGE_POOL_2D": replace(_POOL, optional=("real",), types=types.average),
+    "MAX_POOL_2D": replace(_POOL, optional=("dilation",)),
+    "MEAN": replace(_REDUCTION, optional=("real",), windowed=True),
+    "SUM": _REDUCTION,
+    "REDUCE_MAX": replace(_REDUCTION, types=types.alike),
+    "REDUCE_MIN": replace(_REDUCTION, types=types.alike),
+    # Either operand of these may be a constant.
+    "ADD": _ARITHMETIC,
+    "SUB": _ARITHMETIC,
+    "MUL": _ARITHMETIC,
+    "SQUARED_DIFFERENCE": _BINARY,
+    "MAXIMUM": _COMPARISON,
+    "MINIMUM": _COMPARISON,
+    # A condition (bool) and two tensors.
+    "SELECT": replace(_COMPARISON, operands=(3, 3), types=types.select),
+    "CONCATENATION": Operator(
+        attributes=("axis", "activation"),
+        operands=(1, _MANY),
+        shape=shapes.concatenation,
+        types=types.int8,
+    ),
+    "LOGISTIC": _TABULATED,
+    "TANH": _TABULATED,
+    "ELU": _TABULATED,
+    "HARD_SWISH": replace(_TABULATED, types=types.hard_swish),
+    "RELU": _TABULATED,
+    "RELU6": _TABULATED,
+    "RELU_N1_TO_1": _TABULATED,
+    "SILU": _TABULATED,
+    "LEAKY_RELU": replace(_TABULATED, attributes=("alpha",)),
+    "GELU": replace(_TABULATED, attributes=("approximate",)),
+    # 256 int8 values, at the index ``input & 255``, or 256 for each channel.
+    "TABLE": replace(_TABULATED, attributes=("table",), types=types.table),
+    # Over the last axis.
+    "SOFTMAX": Operator(attributes=("beta",), shape=shapes.softmax, types=types.softmax),
+    "LOG_SOFTMAX": Operator(shape=shapes.softmax, types=types.log_softmax),
+    # ``paddings`` are ((before, after), ...); it fills with the zero point, or int8 ``value``.
+    "PAD": Operator(
+        attributes=("paddings",), optional=("value",), shape=shapes.pad, types=types.alike
+    ),
+    # To the output tensor's shape; the batch stays.
+    "RESHAPE": Operator(shape=shapes.reshape, types=types.moved),
+    "TRANSPOSE": Operator(attributes=("permutation",), shape=shapes.transpose, types=types.moved),
+    # Attributes for each dimension.
+    "SLICE": Operator(attributes=("begin", "size"), shape=shapes.slice_, types=types.taken),
+    # Values of one dimension, in any order.
+    "GATHER": Operator(attributes=("axis", "indices"), shape=shapes.gather, types=types.taken),
+    "RESIZE_NEAREST_NEIGHBOR": _RESIZE,
+    "RESIZE_BILINEAR": _RESIZE,
+    # Output int32 or int64.
+    "ARG_MAX": Operator(attributes=("axis",), shape=shapes.arg_max, types=types.arg_max),
+    # Also makes its state, input 4.
+    "SVDF": Operator(
+        attributes=("rank",), operands=(5, 5), results=2, shape=shapes.svdf, types=types.svdf
+    ),
+    "QUANTIZE": Operator(shape=shapes.same, types=types.quantize),
+    "DEQUANTIZE": Operator(shape=shapes.same, types=types.dequantize),
+    # ONNX's name of a function, and its parameters.
+    "FUNCTION": Operator(
+        attributes=("function",),
+        optional=("alpha", "approximate", "beta", "gamma", "max", "min"),
+        operands=(1, _MANY),
+        shape=shapes.broadcast,
+        types=types.real,
+        broadcasts=True,
+    ),
+}
