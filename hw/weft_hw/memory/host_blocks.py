@@ -19,7 +19,8 @@ class HostBlocks(wiring.Component):
     """Carry out what the link wants of ``Region.DRAM``, and hand on the rest.
 
     A block is a burst of its own, asked for while the one before is still written: a byte per
-    cycle, if the port takes a burst's first word within 12 cycles or so. One read may be under way.
+    cycle, if the port takes a burst's first word within 12 cycles or so. What is for the chip is
+    handed on a cycle late, a unit every 2 cycles. One read may be under way.
 
     Parameters
     ----------
@@ -62,36 +63,31 @@ class HostBlocks(wiring.Component):
         m = Module()
         port, word = self.port, 8 * self.word_bytes
         words = DRAM_BLOCK_BYTES // self.word_bytes
-        # A block to be written waits in a register of its own, while its burst is asked for and the
-        # words of the block before still leave.
-        following, block = (
-            Signal(8 * DRAM_BLOCK_BYTES, reset_less=True, name=name)
-            for name in ("following", "block")
-        )
-        address = Signal.like(self.write.p.address, reset_less=True)
+        # What the link wants waits in a register, so that neither the memories on the chip nor the
+        # region decide about the link's bytes within a cycle. A block to be written stays there
+        # while its burst is asked for and the words of the block before still leave.
+        held = Signal.like(self.write.p, reset_less=True)
+        stores, loads = Signal(), Signal()  # it goes to a memory on the chip
         waits, asks, fetches, answers = Signal(), Signal(), Signal(), Signal()
+        block = Signal(8 * DRAM_BLOCK_BYTES, reset_less=True)
         left, some = Signal(range(words + 1)), Signal()  # words of `block`
-        to_store = self.write.p.region == Region.DRAM
-        to_fetch = self.read.p.region == Region.DRAM
-        takes_write, takes_read = ~waits & ~fetches & ~answers, Signal()
         m.d.comb += [
-            self.chip_write.p.region.eq(self.write.p.region),
-            self.chip_write.p.address.eq(self.write.p.address),
-            self.chip_write.p.data.eq(self.write.p.data),
-            self.chip_write.valid.eq(self.write.valid & ~to_store),
-            self.write.ready.eq(Mux(to_store, takes_write, self.chip_write.ready)),
-            self.chip_read.p.region.eq(self.read.p.region),
-            self.chip_read.p.address.eq(self.read.p.address),
-            self.chip_read.valid.eq(self.read.valid & ~to_fetch),
+            self.write.ready.eq(~(stores | loads | waits | fetches | answers)),
             # A write that is offered goes first.
-            takes_read.eq(~waits & ~some & ~fetches & ~answers & ~self.write.valid),
-            self.read.ready.eq(Mux(to_fetch, takes_read, self.chip_read.ready)),
+            self.read.ready.eq(self.write.ready & ~some & ~self.write.valid),
+            self.chip_write.p.region.eq(held.region),
+            self.chip_write.p.address.eq(held.address),
+            self.chip_write.p.data.eq(held.data),
+            self.chip_write.valid.eq(stores),
+            self.chip_read.p.region.eq(held.region),
+            self.chip_read.p.address.eq(held.address),
+            self.chip_read.valid.eq(loads),
             self.data.valid.eq(self.chip_data.valid | answers),
             self.data.p.eq(Mux(answers, block, self.chip_data.p)),
             self.chip_data.ready.eq(self.data.ready & ~answers),
             port.command.valid.eq(asks),
             port.command.p.write.eq(~fetches),
-            port.command.p.address.eq(address << exact_log2(words)),
+            port.command.p.address.eq(held.address << exact_log2(words)),
             port.command.p.length.eq(words),
             port.write.valid.eq(some & ~fetches),
             port.write.p.eq(block),
@@ -113,20 +109,28 @@ class HostBlocks(wiring.Component):
         with m.If(answers & self.data.ready):
             m.d.sync += answers.eq(0)
         with m.If(waits & ~asks & (~some | (passes & (left == 1)))):
-            m.d.sync += [block.eq(following), left.eq(words), some.eq(1), waits.eq(0)]
-        with m.If(self.write.valid & to_store & takes_write):
+            m.d.sync += [block.eq(held.data), left.eq(words), some.eq(1), waits.eq(0)]
+        with m.If(self.chip_write.ready):
+            m.d.sync += stores.eq(0)
+        with m.If(self.chip_read.ready):
+            m.d.sync += loads.eq(0)
+        with m.If(self.write.valid & self.write.ready):
+            to_memory = self.write.p.region == Region.DRAM
             m.d.sync += [
-                following.eq(self.write.p.data),
-                address.eq(self.write.p.address),
-                waits.eq(1),
-                asks.eq(1),
+                held.eq(self.write.p),
+                stores.eq(~to_memory),
+                waits.eq(to_memory),
+                asks.eq(to_memory),
             ]
-        with m.If(self.read.valid & to_fetch & takes_read):
+        with m.If(self.read.valid & self.read.ready):
+            to_memory = self.read.p.region == Region.DRAM
             m.d.sync += [
-                address.eq(self.read.p.address),
-                asks.eq(1),
-                fetches.eq(1),
+                held.region.eq(self.read.p.region),
+                held.address.eq(self.read.p.address),
+                loads.eq(~to_memory),
+                asks.eq(to_memory),
+                fetches.eq(to_memory),
                 left.eq(words),
-                some.eq(1),
+                some.eq(to_memory),
             ]
         return m
