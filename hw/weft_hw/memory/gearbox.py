@@ -28,14 +28,19 @@ def stored_sizes(config: Config) -> set[int]:
 
 
 class _Rows:
-    """Where a gearbox stands: the unit's address, the units and rows that are left."""
+    """Where a gearbox stands: the unit's address, the units and rows that are left.
+
+    Whether a unit or a row is the last one decides much within its cycle: it is known a cycle
+    ahead.
+    """
 
     def __init__(self, m: Module, move):
         self.move = move
         self.address, self._row = Signal.like(move.unit), Signal.like(move.unit)
         self.left, self.rows = Signal.like(move.count), Signal.like(move.rows)
         self.last, self.last_row = Signal(), Signal()
-        m.d.comb += [self.last.eq(self.left == 1), self.last_row.eq(self.rows == 1)]
+        self._single, self._single_row = Signal(), Signal()
+        m.d.sync += [self._single.eq(move.count == 1), self._single_row.eq(move.rows == 1)]
 
     def begin(self):
         """Return what starts the first row."""
@@ -44,12 +49,18 @@ class _Rows:
             self.address.eq(move.unit),
             self._row.eq(move.unit + move.unit_step),
             self.left.eq(move.count),
+            self.last.eq(self._single),
             self.rows.eq(move.rows),
+            self.last_row.eq(self._single_row),
         ]
 
     def next_unit(self):
         """Return what steps to the next unit of the row."""
-        return [self.address.eq(self.address + 1), self.left.eq(self.left - 1)]
+        return [
+            self.address.eq(self.address + 1),
+            self.left.eq(self.left - 1),
+            self.last.eq(self.left == 2),
+        ]
 
     def next_row(self):
         """Return what starts the next row."""
@@ -57,7 +68,9 @@ class _Rows:
             self.address.eq(self._row),
             self._row.eq(self._row + self.move.unit_step),
             self.left.eq(self.move.count),
+            self.last.eq(self._single),
             self.rows.eq(self.rows - 1),
+            self.last_row.eq(self.rows == 2),
         ]
 
 
@@ -73,7 +86,8 @@ class Unpacker(wiring.Component):
 
     Members
     -------
-    begin : In(1); move : In, size : In, bytes of a unit; constant from ``begin`` until ``done``
+    begin : In(1); move : In, size : In, bytes of a unit; constant from the cycle before ``begin``
+        until ``done``
     done : Out(1), every unit was taken
     i : In(stream.Signature(8 * word_bytes))
     o : Out(stream.Signature(write_layout(config)))
@@ -166,7 +180,8 @@ class Packer(wiring.Component):
 
     Members
     -------
-    begin : In(1); move : In, size : In, bytes of a unit; constant from ``begin`` until ``done``
+    begin : In(1); move : In, size : In, bytes of a unit; constant from the cycle before ``begin``
+        until ``done``
     done : Out(1), every word was taken
     request : Out(stream.Signature(read_layout())); data : In(stream), the answers
     o : Out(stream.Signature(8 * word_bytes))
