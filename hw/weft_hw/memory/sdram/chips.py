@@ -147,7 +147,8 @@ CHIPS = {
         cl2=10, cl3=7.5, rcd=20, rp=20, ras=44, rc=66, rfc=66, rrd=15, wr=15
     ),
     "W9825G6KH-6": SdramChip(cl2=7.5, cl3=6, rcd=15, rp=15, ras=42, rc=60, rfc=60, rrd=12, wr=12),
-    "IS42S16160G-7": SdramChip(cl2=10, cl3=7, rcd=15, rp=15, ras=37, rc=60, rfc=60, rrd=14, wr=14),
+    # Sources differ about its write recovery, 14 or 20 ns: the longer one is kept.
+    "IS42S16160G-7": SdramChip(cl2=10, cl3=7, rcd=15, rp=15, ras=37, rc=60, rfc=60, rrd=14, wr=20),
     # Twice as large; the upper half of each row's columns stays unused here.
     "AS4C32M16SB-7": SdramChip(
         columns=1024, cl2=10, cl3=7, rcd=21, rp=21, ras=42, rc=63, rfc=63, rrd=14, wr=14
