@@ -70,7 +70,7 @@ class HostBlocks(wiring.Component):
         stores, loads = Signal(), Signal()  # it goes to a memory on the chip
         waits, asks, fetches, answers = Signal(), Signal(), Signal(), Signal()
         block = Signal(8 * DRAM_BLOCK_BYTES, reset_less=True)
-        left, some = Signal(range(words + 1)), Signal()  # words of `block`
+        left, some, last = Signal(range(words + 1)), Signal(), Signal()  # words of `block`
         m.d.comb += [
             self.write.ready.eq(~(stores | loads | waits | fetches | answers)),
             # A write that is offered goes first.
@@ -102,14 +102,21 @@ class HostBlocks(wiring.Component):
             m.d.sync += [
                 block.eq(Cat(block[word:], port.read.p)),
                 left.eq(left - 1),
-                some.eq(left != 1),
+                last.eq(left == 2),
+                some.eq(~last),
             ]
-            with m.If(left == 1):
+            with m.If(last):
                 m.d.sync += [fetches.eq(0), answers.eq(fetches)]
         with m.If(answers & self.data.ready):
             m.d.sync += answers.eq(0)
-        with m.If(waits & ~asks & (~some | (passes & (left == 1)))):
-            m.d.sync += [block.eq(held.data), left.eq(words), some.eq(1), waits.eq(0)]
+        with m.If(waits & ~asks & ~some):
+            m.d.sync += [
+                block.eq(held.data),
+                left.eq(words),
+                last.eq(words == 1),
+                some.eq(1),
+                waits.eq(0),
+            ]
         with m.If(self.chip_write.ready):
             m.d.sync += stores.eq(0)
         with m.If(self.chip_read.ready):
@@ -131,6 +138,7 @@ class HostBlocks(wiring.Component):
                 asks.eq(to_memory),
                 fetches.eq(to_memory),
                 left.eq(words),
+                last.eq(words == 1),
                 some.eq(to_memory),
             ]
         return m

@@ -26,8 +26,9 @@ class Banks(wiring.Component):
 
     Members
     -------
-    bank : In(2); row : In(range(rows)); activate, precharge, precharge_all : In(1)
-        The command that is given; ``precharge_all`` also closes all rows.
+    row : In(range(rows)); activate, precharge, precharge_all : In(1)
+        The command that is given, to the bank that was ``looked_at`` in the cycle before;
+        ``precharge_all`` closes all rows.
     refresh, mode : In(1)
         Likewise; no bank is ready before they are over.
     using : In(2); writes : In(1)
@@ -39,7 +40,6 @@ class Banks(wiring.Component):
     may_open : Out(1), in ``looked_at``; may_open_all : Out(1), no bank is being closed
     """
 
-    bank: Signal
     row: Signal
     activate: Signal
     precharge: Signal
@@ -63,7 +63,6 @@ class Banks(wiring.Component):
         row = ceil_log2(rows)
         super().__init__(
             {
-                "bank": In(2),
                 "row": In(row),
                 "activate": In(1),
                 "precharge": In(1),
@@ -91,14 +90,16 @@ class Banks(wiring.Component):
         delayed = {
             name: max(0, getattr(cycles, name) - 2) for name in ("rp", "ras", "wr", "rfc", "mrd")
         }
-        rows, opened, idle, closable = [], [], [], []
+        rows, opened, idle, closable, usable = [], [], [], [], []
         for index in range(BANKS):
             row = Signal.like(self.row, name=f"row_{index}", reset_less=True)
             is_open = Signal(name=f"open_{index}")
             # Until its row may be used, or, closed, until one may be opened.
             wait = Signal(range(max(delayed["rfc"], cycles.rcd) + 1), name=f"wait_{index}")
             held = Signal(range(max(delayed["ras"], delayed["wr"]) + 1), name=f"held_{index}")
-            mine = self.bank == index
+            # Found out a cycle ahead: whose turn it is, and whether its row may be used.
+            mine, ready = Signal(name=f"mine_{index}"), Signal(name=f"ready_{index}")
+            m.d.sync += [mine.eq(self.looked_at == index), ready.eq(is_open & (wait <= 1))]
             with m.If(wait != 0):
                 m.d.sync += wait.eq(wait - 1)
             with m.If(held != 0):
@@ -108,10 +109,11 @@ class Banks(wiring.Component):
                     row.eq(self.row),
                     is_open.eq(1),
                     wait.eq(cycles.rcd - 1),
+                    ready.eq(cycles.rcd == 1),
                     held.eq(delayed["ras"]),
                 ]
             with m.If((self.precharge & mine) | self.precharge_all):
-                m.d.sync += [is_open.eq(0), wait.eq(delayed["rp"])]
+                m.d.sync += [is_open.eq(0), ready.eq(0), wait.eq(delayed["rp"])]
             with m.If(self.writes & (self.using == index) & (held <= delayed["wr"])):
                 m.d.sync += held.eq(delayed["wr"])
             with m.If(self.refresh | self.mode):
@@ -120,11 +122,12 @@ class Banks(wiring.Component):
             opened.append(is_open)
             idle.append(wait == 0)
             closable.append(held == 0)
+            usable.append(ready)
         m.d.comb += [
             self.is_open.eq(Array(opened)[self.looked_at]),
             self.open_row.eq(Array(rows)[self.looked_at]),
             self.used_row.eq(Array(rows)[self.using]),
-            self.usable.eq(Array(a & b for a, b in zip(opened, idle, strict=True))[self.using]),
+            self.usable.eq(Array(usable)[self.using]),
             self.may_close.eq(Array(closable)[self.looked_at]),
             self.may_open.eq(Array(idle)[self.looked_at]),
             self.may_close_all.eq(Cat(closable).all()),

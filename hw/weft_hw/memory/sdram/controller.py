@@ -152,7 +152,6 @@ class SdramController(wiring.Component):
         row = Signal.like(coming.place.row)
         m.d.comb += [
             banks.looked_at.eq(Mux(reopens, current.place.bank, coming.place.bank)),
-            banks.bank.eq(banks.looked_at),
             row.eq(Mux(reopens, banks.used_row, coming.place.row)),
             banks.row.eq(row),
             other.eq(banks.activate | banks.precharge | banks.precharge_all),
@@ -254,7 +253,7 @@ class SdramController(wiring.Component):
             pins.ras.eq(other | banks.refresh | banks.mode),
             pins.cas.eq(column | banks.refresh | banks.mode),
             pins.we.eq(writing | banks.precharge | banks.precharge_all | banks.mode),
-            pins.ba.eq(Mux(banks.mode, 0, Mux(other, banks.bank, current.place.bank))),
+            pins.ba.eq(Mux(banks.mode, 0, Mux(other, banks.looked_at, current.place.bank))),
             pins.a.eq(current.place.column),
             pins.dq_o.eq(port.write.p),
             pins.dq_oe.eq(writing),
