@@ -5,27 +5,18 @@ seeds; about forty seconds. Writes the model and the held-out images into ``host
 """
 
 import argparse
-import logging
-import tempfile
-import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from weft.models.from_torch import quantise_torch
 
 SEED = 7
 HELD_OUT = 450
@@ -72,7 +63,7 @@ def split() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     Images are uint8 (N, 8, 8) from 0 to 16, as scikit-learn ships them; a fixed permutation
     decides which 450 of the 1,797 no training ever sees.
     """
-    digits = load_digits()
+    digits: Any = load_digits()
     order = np.random.default_rng(0).permutation(len(digits.target))
     images, labels = digits.images[order].astype(np.uint8), digits.target[order].astype(np.uint8)
     return images[HELD_OUT:], labels[HELD_OUT:], images[:HELD_OUT], labels[:HELD_OUT]
@@ -130,7 +121,10 @@ def as_input(images: np.ndarray) -> torch.Tensor:
 
 
 def fold_normalisation(net: DigitsNet) -> DigitsNet:
-    """Fold every batch normalisation into the convolution before it, for per-channel weights."""
+    """Fold every batch normalisation into the convolution before it.
+
+    The exporter would do so as well, but then give the layers other names.
+    """
     layers: list[nn.Module] = []
     for layer in net.features:
         if isinstance(layer, nn.BatchNorm2d):
@@ -142,51 +136,12 @@ def fold_normalisation(net: DigitsNet) -> DigitsNet:
     return net
 
 
-class Calibration(CalibrationDataReader):
-    """Feeds training images, one at a time, to the quantiser."""
-
-    def __init__(self, images: np.ndarray):
-        self.feeds = iter([{"image": image[None]} for image in as_input(images).numpy()])
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        """Return the next feed, or None at the end."""
-        return next(self.feeds, None)
-
-
-def export(net: DigitsNet, images: np.ndarray, path: Path):
-    """Write ``net`` to ``path`` as QDQ int8: uint8 activations, per-channel int8 weights."""
-    with tempfile.TemporaryDirectory() as folder:
-        float_path, ready_path = Path(folder, "float.onnx"), Path(folder, "ready.onnx")
-        torch.onnx.export(
-            net,
-            (torch.zeros(1, 1, 8, 8),),
-            float_path,
-            input_names=["image"],
-            output_names=["scores"],
-            opset_version=18,
-            dynamo=False,
-        )
-        quant_pre_process(str(float_path), str(ready_path))
-        # uint8 with a free zero point: QDQ with int8 activations leaves convolutions in float on
-        # x86, and a symmetric range keeps Relu as a separate node. 7-bit weights, because ONNX
-        # Runtime's uint8 x int8 kernels for x86 without VNNI saturate pairs of products at 16 bits.
-        quantize_static(
-            str(ready_path),
-            str(path),
-            Calibration(images),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            per_channel=True,
-            reduce_range=True,
-            calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
-        )
-    model = onnx.load(path)
-    model.graph.name = "digits"
+def export(net: DigitsNet, calibration: torch.Tensor, path: Path):
+    """Write ``net`` to ``path`` in int8, as ``weft.from_torch`` does."""
+    model = onnx.load_from_string(
+        quantise_torch(net, calibration, names=("image", "scores"), title="digits")
+    )
     model.doc_string = "scikit-learn digits, int8; made by examples/digits/train.py"
-    for node in model.graph.node:
-        node.doc_string = ""
     onnx.checker.check_model(model)
     onnx.save(model, path)
 
@@ -196,18 +151,17 @@ def accuracy(path: Path, images: np.ndarray, labels: np.ndarray) -> float:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    scores = [session.run(None, {"image": image[None]})[0] for image in as_input(images).numpy()]
+    inputs = as_input(images).numpy()
+    scores = [np.asarray(session.run(None, {"image": image[None]})[0]) for image in inputs]
     return float((np.concatenate(scores).argmax(1) == labels).mean())
 
 
 def main():
     """Train, quantise, measure, and write the model and the held-out images."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--epochs", type=int, default=240)
     parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
     arguments = parser.parse_args()
-    logging.disable(logging.WARNING)
-    warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript export: plainer graph
 
     train_images, train_labels, held_images, held_labels = split()
     net = train(train_images, train_labels, arguments.epochs)
@@ -215,7 +169,7 @@ def main():
         float_accuracy = float((net(as_input(held_images)).argmax(1).numpy() == held_labels).mean())
 
     path = arguments.out / "digits_int8.onnx"
-    export(fold_normalisation(net), train_images, path)
+    export(fold_normalisation(net), as_input(train_images), path)
     np.savez_compressed(
         arguments.out / "digits_heldout.npz", images=held_images, labels=held_labels
     )
