@@ -3,7 +3,7 @@
 import numpy as np
 from weft.compiler import compile_graph
 from weft.golden import run as reference
-from weft.graph import Graph, Node, Quantization, Tensor
+from weft.graph import Graph, Node, Quantization, Runtime, Tensor
 from weft.runtime.execute import load_program, run_program
 from weft_sim.testing.machine import Machine
 
@@ -197,7 +197,7 @@ class Builder:
             self.tensors,
             tuple(self.inputs),
             tuple(outputs),
-            self.rounding,
+            Runtime(self.rounding),
         )
 
     def feeds(self):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from weft.cli.images import InputError, find_inputs, picture_rule, read_input
 from weft.errors import ModelError
-from weft.graph import Graph, Node, Quantization, Tensor
+from weft.graph import Graph, Node, Quantization, Runtime, Tensor
 
 
 def quantization(scale, zero_point):
@@ -16,7 +16,7 @@ def quantization(scale, zero_point):
 
 def int8_graph(shape=(1, 4, 6, 3)):
     image = Tensor("image", shape, np.dtype(np.int8), quantization(0.5, -3))
-    return Graph("g", (), {"image": image}, ("image",), ("image",), "reference")
+    return Graph("g", (), {"image": image}, ("image",), ("image",), Runtime.REFERENCE)
 
 
 def float_graph(scale=1 / 255, zero_point=0):
@@ -29,7 +29,7 @@ def float_graph(scale=1 / 255, zero_point=0):
         Node("TRANSPOSE", "t", ("image",), ("moved",), {"permutation": (0, 2, 3, 1)}),
         Node("QUANTIZE", "q", ("moved",), ("q",)),
     )
-    return Graph("g", nodes, tensors, ("image",), ("q",), "onnxruntime")
+    return Graph("g", nodes, tensors, ("image",), ("q",), Runtime.ONNXRUNTIME)
 
 
 def save_picture(path, pixels):

@@ -2,7 +2,7 @@
 
 import numpy as np
 from PIL import Image
-from weft.graph import Graph, Node, Tensor
+from weft.graph import Graph, Node, Runtime, Tensor
 from weft.reports.maps import save_maps, tiles
 
 
@@ -29,7 +29,7 @@ def test_one_picture_a_layer(tmp_path):
         Node("FULLY_CONNECTED", "dense", ("a",), ("b",)),
         Node("RESHAPE", "shape", ("b",), ("c",)),
     )
-    graph = Graph("g", nodes, tensors, ("x",), ("c",), "reference")
+    graph = Graph("g", nodes, tensors, ("x",), ("c",), Runtime.REFERENCE)
     values = {name: np.zeros((2, *shape[1:]), np.int8) for name, shape in shapes.items()}
     paths = save_maps(graph, values, tmp_path / "maps")
     assert [path.name for path in paths] == [

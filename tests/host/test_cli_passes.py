@@ -6,7 +6,7 @@ import numpy as np
 from weft.cli import main
 from weft.compiler.passes import PASSES
 from weft.compiler.passes.trace import graph_as_dict, trace_passes
-from weft.graph import Graph, Node, Quantization, Tensor
+from weft.graph import Graph, Node, Quantization, Runtime, Tensor
 from weft.models.digits import MODEL
 from weft.models.loading import compile as compile_model
 
@@ -33,7 +33,7 @@ def _padded_pool() -> Graph:
         Node("PAD", "pad", ("x",), ("p",), {"paddings": around}),
         Node("CONV_2D", "conv", ("p", "w", None), ("y",), attributes),
     )
-    return Graph("m", nodes, {t.name: t for t in tensors}, ("x",), ("y",), "reference")
+    return Graph("m", nodes, {t.name: t for t in tensors}, ("x",), ("y",), Runtime.REFERENCE)
 
 
 def test_each_pass_is_shown_in_order():

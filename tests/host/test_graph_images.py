@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import weft
-from weft.graph import Graph, Node, Quantization, Tensor
+from weft.graph import Graph, Node, Quantization, Runtime, Tensor
 from weft.graph.images import with_images
 
 SAME = Quantization(np.array([0.5], np.float32), np.array([3], np.int64))
@@ -19,7 +19,7 @@ def graph_of(operator, shapes, output, attributes=None, constant=None):
     tensors["y"] = Tensor("y", output, INT8, SAME)
     operands = (*names, *(("c",) if constant is not None else ()))
     node = Node(operator, "node", operands, ("y",), attributes or {})
-    return Graph("one node", (node,), tensors, tuple(names), ("y",), "reference")
+    return Graph("one node", (node,), tensors, tuple(names), ("y",), Runtime.REFERENCE)
 
 
 def run(graph, *arrays, device="golden", batch=None):

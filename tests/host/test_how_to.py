@@ -58,14 +58,14 @@ def test_operator():
 def check_flip():
     from weft.compiler import compile_graph
     from weft.golden.run import run
-    from weft.graph import Graph, Node, Quantization, Tensor
+    from weft.graph import Graph, Node, Quantization, Runtime, Tensor
     from weft.importers.rules.check import check
     from weft_hw.contract.config import CONFIGS
 
     step = Quantization(np.ones(1, np.float32), np.zeros(1, np.int64))
     tensors = {name: Tensor(name, (1, 3, 4), np.dtype(np.int8), step) for name in "xy"}
     node = Node("FLIP", "flip", ("x",), ("y",), {"axis": 2})
-    graph = check(Graph("one", (node,), tensors, ("x",), ("y",), "reference"))
+    graph = check(Graph("one", (node,), tensors, ("x",), ("y",), Runtime.REFERENCE))
     x = np.arange(12, dtype=np.int8).reshape(1, 3, 4)
     assert run(graph, {"x": x})["y"].tolist() == [[[3, 2, 1, 0], [7, 6, 5, 4], [11, 10, 9, 8]]]
     [layer] = compile_graph(graph, CONFIGS["tiny"]).layers

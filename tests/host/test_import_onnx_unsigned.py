@@ -9,7 +9,8 @@ from networks.onnx_writer import nchw
 from networks.qdq_group import Edge, group
 from onnx import TensorProto, helper, numpy_helper
 from weft.golden import run as reference
-from weft.importers.onnx.unsigned import DEFAULT_SESSION, as_unsigned
+from weft.graph import Runtime
+from weft.importers.onnx.unsigned import as_unsigned
 from weft.importers.onnx.walk import import_onnx
 
 pytest.importorskip("onnxruntime")
@@ -17,6 +18,8 @@ pytest.importorskip("onnxruntime")
 from networks.ort import open_ort
 
 SHAPE = (1, 8, 16, 16)
+
+UINT8 = Runtime.ONNXRUNTIME_UINT8
 
 
 def compare(data, tmp_path):
@@ -27,7 +30,7 @@ def compare(data, tmp_path):
     rng = np.random.default_rng(1)
     feeds = {i.name: rng.uniform(-40, 40, i.shape).astype(np.float32) for i in runtime.get_inputs()}
     expected = runtime.run(None, feeds)
-    with weft.InferenceSession(path, rounding=DEFAULT_SESSION, against="runtime") as session:
+    with weft.InferenceSession(path, rounding=UINT8, against="runtime") as session:
         for got, right in zip(session.run(None, feeds), expected, strict=True):
             np.testing.assert_array_equal(got, right)
         assert session.differences == []
@@ -126,7 +129,7 @@ def types_of(graph):
 @pytest.mark.parametrize("seed", range(0, 40, 2))
 def test_random_networks(form, seed):
     plan, data, edge = onnx_network(seed, form)
-    graph = import_onnx(data, "random", DEFAULT_SESSION, source="random")
+    graph = import_onnx(data, "random", UINT8, source="random")
     x = random_input(np.random.default_rng(seed), nchw(plan.shape), edge, plan.step)
     runtime = open_ort(data, int8=False)
     [expected] = runtime.run(None, {runtime.get_inputs()[0].name: x})
@@ -138,9 +141,9 @@ def test_random_networks(form, seed):
 def test_a_program_says_whose_bits(tmp_path):
     data = group("Add", [Edge(0.1), Edge(0.2)], [Edge(0.3)], (1, 8, 4, 4))
     (tmp_path / "m.onnx").write_bytes(data)
-    weft.compile(tmp_path / "m.onnx", "tiny", DEFAULT_SESSION).save(tmp_path / "m.weft")
-    with weft.InferenceSession(tmp_path / "m.weft", rounding=DEFAULT_SESSION) as session:
-        assert session.graph.rounding == DEFAULT_SESSION
+    weft.compile(tmp_path / "m.onnx", "tiny", UINT8).save(tmp_path / "m.weft")
+    with weft.InferenceSession(tmp_path / "m.weft", rounding=UINT8) as session:
+        assert session.graph.runtime == UINT8
     with pytest.raises(weft.ModelError, match="compiled for rounding onnxruntime-uint8"):
         weft.InferenceSession(tmp_path / "m.weft", rounding="onnxruntime")
 
@@ -153,7 +156,7 @@ def test_with_the_fallback(tmp_path):
     proto.graph.output[0].name = "cos"
     path = tmp_path / "m.onnx"
     path.write_bytes(proto.SerializeToString())
-    options = {"rounding": DEFAULT_SESSION, "fallback": True, "against": "runtime"}
+    options = {"rounding": UINT8, "fallback": True, "against": "runtime"}
     with weft.InferenceSession(path, **options) as session:
         x = np.random.default_rng(1).uniform(-13, 13, (1, 64, 16, 16)).astype(np.float32)
         session.run(None, {"x0": x})

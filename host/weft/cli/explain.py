@@ -111,7 +111,7 @@ def explain(
             {
                 "model": find_model(model).stem,
                 "config": size.name,
-                "rounding": graph.rounding,
+                "rounding": graph.runtime,
                 "macs": macs,
                 "parameters": sum(row["parameters"] for row in rows),
                 "predicted_cycles": predicted or None,
@@ -125,7 +125,7 @@ def explain(
         )
         return
     left_out = print_table(
-        f"{find_model(model).stem} on {size.name}, rounding as {graph.rounding}",
+        f"{find_model(model).stem} on {size.name}, rounding as {graph.runtime}",
         [
             "layer",
             "operator",

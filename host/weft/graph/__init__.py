@@ -4,6 +4,7 @@ from weft.graph.activations import ACTIVATIONS
 from weft.graph.graph import REAL, Graph, Node, Quantization, State, Tensor
 from weft.graph.operator import Operator
 from weft.graph.operators import OPERATORS
+from weft.graph.runtime import Runtime
 
 __all__ = [
     "ACTIVATIONS",
@@ -13,6 +14,7 @@ __all__ = [
     "Node",
     "Operator",
     "Quantization",
+    "Runtime",
     "State",
     "Tensor",
 ]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.graph.runtime import Runtime
+
 __all__ = ["REAL", "Graph", "Node", "Quantization", "State", "Tensor"]
 
 REAL = np.dtype(np.float64)  # of tensors that hold real numbers
@@ -88,11 +90,10 @@ class State:
 class Graph:
     """Nodes in an order in which they can run.
 
-    ``rounding`` says whose bits are reproduced: ``"reference"`` or ``"xnnpack"`` (LiteRT's two
-    engines), ``"onnxruntime"`` or ``"onnxruntime-uint8"``, whose arithmetic is the same. ``inputs``
-    and ``outputs`` have the dtype, shape and layout that the model file declares; what turns them
-    into int8 NHWC (TRANSPOSE, QUANTIZE, ...) are nodes like any other, which run on the host.
-    ``states`` are what the network keeps between calls.
+    ``runtime`` says whose bits are reproduced. ``inputs`` and ``outputs`` have the dtype, shape and
+    layout that the model file declares. What turns them into int8 NHWC (TRANSPOSE, QUANTIZE, ...)
+    are nodes like any other, which run on the host. ``states`` are what the network keeps between
+    calls.
 
     Dimension 0 of every tensor counts images, which are computed apart from each other. Where the
     file's own first dimension is no such batch, ``declared`` gives the file's shapes of inputs and
@@ -104,14 +105,14 @@ class Graph:
     tensors: Mapping[str, Tensor]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    rounding: str
+    runtime: Runtime
     states: tuple[State, ...] = ()
     declared: Mapping[str, tuple[int, ...]] | None = None
 
     @property
     def in_onnxruntime(self) -> bool:
         """Whether it is ONNX Runtime's arithmetic that is reproduced."""
-        return self.rounding.startswith("onnxruntime")
+        return self.runtime.is_onnx
 
     @property
     def sources(self) -> tuple[str, ...]:

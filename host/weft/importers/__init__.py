@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from weft.errors import ModelError, OpenShapeError
-from weft.graph import Graph
+from weft.graph import Graph, Runtime
 from weft.text import printable
 
-__all__ = ["ROUNDINGS", "load_model", "read_model"]
-
-ROUNDINGS = ("reference", "xnnpack", "onnxruntime", "onnxruntime-uint8")
+__all__ = ["load_model", "read_model"]
 
 # Larger files are refused before they are read.
 _MAX_BYTES = 1 << 30
@@ -73,8 +71,7 @@ def load_model(
     ModelError
         If the file cannot be read, is malformed, or holds what Weft does not support.
     """
-    if rounding is not None and rounding not in ROUNDINGS:
-        raise ModelError(f"rounding must be one of {', '.join(ROUNDINGS)}, not {rounding!r}")
+    runtime = None if rounding is None else Runtime.named(rounding)
     data, name, source = read_model(model)
     try:
         if data[4:8] == b"TFL3":
@@ -83,10 +80,11 @@ def load_model(
             if shapes:
                 raise ModelError("the shapes of a .tflite model's inputs are those of the file")
 
-            return import_tflite(data, name, rounding or "reference")
+            return import_tflite(data, name, runtime or Runtime.REFERENCE)
         from weft.importers.onnx.walk import import_onnx
 
-        return import_onnx(data, name, rounding or "onnxruntime", source=source, shapes=shapes)
+        runtime = runtime or Runtime.ONNXRUNTIME
+        return import_onnx(data, name, runtime, source=source, shapes=shapes)
     except ModelError as error:
         # Names in a damaged file can hold anything; the message stays one line.
         text = str(error)

@@ -87,8 +87,8 @@ def load(
         model = Program.load(path)
     if shapes:
         raise ModelError("a program was compiled for the shapes that it has")
-    if rounding is not None and rounding != model.graph.rounding:
-        raise ModelError(f"the program was compiled for rounding {model.graph.rounding}")
+    if rounding is not None and rounding != model.graph.runtime:
+        raise ModelError(f"the program was compiled for rounding {model.graph.runtime}")
     if wanted is not None and wanted != model.config:
         raise ConfigError(f"the program was compiled for {model.config.name}, not {wanted.name}")
     return model

@@ -137,7 +137,7 @@ def _graph_out(graph: Graph) -> GraphRecord:
         name=graph.name,
         inputs=graph.inputs,
         outputs=graph.outputs,
-        rounding=graph.rounding,
+        rounding=graph.runtime,
         tensors=tuple(tensors),
         states=tuple(StateRecord(state.name, state.next) for state in graph.states),
         declared=None if graph.declared is None else dict(graph.declared),

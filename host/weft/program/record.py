@@ -13,8 +13,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
 from weft.errors import ModelError
-from weft.graph import Node, Quantization
-from weft.importers import ROUNDINGS
+from weft.graph import Node, Quantization, Runtime
 from weft.npy import DTYPES
 from weft.program.bounds import Axis, Count, Int8, Integer, Name, Shape, Size
 from weft.program.program import (
@@ -154,7 +153,7 @@ class GraphRecord(_Record):
     name: Name
     inputs: tuple[Name, ...]
     outputs: tuple[Name, ...]
-    rounding: Literal[ROUNDINGS]  # type: ignore[valid-type]
+    rounding: Runtime
     tensors: tuple[TensorRecord, ...]
     states: tuple[StateRecord, ...]
     declared: dict[Name, Shape] | None

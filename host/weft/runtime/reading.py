@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import Graph
+from weft.graph import Graph, Runtime
 from weft.graph.signature import join_images
 from weft.importers import read_model
-from weft.importers.onnx.unsigned import DEFAULT_SESSION
 from weft.runtime.runtimes import attempt, litert, onnx_runtime, open_interpreter, open_session
 
 __all__ = ["Difference", "Reading", "SecondReading", "open_reading"]
@@ -103,10 +102,11 @@ def open_reading(model: Path | bytes, rounding: str | None) -> "SecondReading":
     """
     data, name, source = read_model(model)
     tflite = data[4:8] == b"TFL3"
-    rounding = rounding or ("reference" if tflite else "onnxruntime")
-    if (rounding in ("reference", "xnnpack")) != tflite:
-        raise ModelError(f"no runtime reads {source} with rounding {rounding}")
-    return SecondReading((_Litert if tflite else _OnnxRuntime)(data, name, rounding))
+    usual = Runtime.REFERENCE if tflite else Runtime.ONNXRUNTIME
+    runtime = usual if rounding is None else Runtime.named(rounding)
+    if runtime.is_onnx == tflite:
+        raise ModelError(f"no runtime reads {source} with rounding {runtime}")
+    return SecondReading((_Litert if tflite else _OnnxRuntime)(data, name, runtime))
 
 
 class SecondReading:
@@ -205,11 +205,11 @@ def _is_small(largest: float | None, expected: NDArray[Any]) -> bool:
 
 
 class _OnnxRuntime:
-    def __init__(self, data: bytes, model: str, rounding: str):
+    def __init__(self, data: bytes, model: str, runtime: Runtime):
         self._runtime = onnx_runtime(_PURPOSE)
         self.name = f"ONNX Runtime {self._runtime.__version__}"
         self._data, self._model, self._opened = data, model, None
-        self._unsigned = rounding == DEFAULT_SESSION
+        self._unsigned = runtime == Runtime.ONNXRUNTIME_UINT8
 
     @property
     def _session(self) -> Any:
@@ -236,16 +236,16 @@ class _OnnxRuntime:
 
 
 class _Litert:
-    def __init__(self, data: bytes, model: str, rounding: str):
+    def __init__(self, data: bytes, model: str, runtime: Runtime):
         self._runtime = litert(_PURPOSE)
         self.name = f"LiteRT {metadata.version('ai-edge-litert')}"
-        self._data, self._model, self._rounding = data, model, rounding
+        self._data, self._model, self._bits = data, model, runtime
         self._opened = None
 
     @property
     def _interpreter(self) -> Any:
         if self._opened is None:
-            self._opened = open_interpreter(self._runtime, self._data, self._model, self._rounding)
+            self._opened = open_interpreter(self._runtime, self._data, self._model, self._bits)
         return self._opened
 
     def inputs(self, names: Sequence[str]) -> Signature:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from weft.errors import ModelError
+from weft.graph import Runtime
 
 __all__ = ["attempt", "litert", "onnx_runtime", "open_interpreter", "open_session"]
 
@@ -57,10 +58,10 @@ def attempt(name: str, function: Any, *arguments: Any, **options: Any) -> Any:
         raise ModelError(f"ONNX Runtime refuses {name}: {error}") from error
 
 
-def open_interpreter(runtime: Any, data: bytes, name: str, rounding: str) -> Any:
+def open_interpreter(runtime: Any, data: bytes, name: str, bits: Runtime) -> Any:
     """Return LiteRT's interpreter for the model in ``data``.
 
-    With ``rounding`` ``"reference"`` it has the reference kernels, else XNNPACK.
+    With ``bits`` of the reference it has the reference kernels, else XNNPACK.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def open_interpreter(runtime: Any, data: bytes, name: str, rounding: str) -> Any
         If the runtime refuses the model.
     """
     kinds = runtime.OpResolverType
-    kind = kinds.BUILTIN_REF if rounding == "reference" else kinds.AUTO
+    kind = kinds.BUILTIN_REF if bits == Runtime.REFERENCE else kinds.AUTO
     try:
         interpreter = runtime.Interpreter(
             model_content=data, experimental_op_resolver_type=kind, num_threads=1

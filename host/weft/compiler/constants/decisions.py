@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Rounding
 
-from weft.compiler.constants.pairs import NO_FIT, Fit, float32_multiplier, rounding_of, split_scale
+from weft.compiler.constants.multiplier import (
+    fit_multiplier,
+    float32_multiplier,
+    rounding_of,
+    split_scale,
+)
+from weft.compiler.constants.pairs import NO_FIT, Fit
 from weft.compiler.ir import Unsupported
 from weft.golden.arithmetic import OutputStage, Rule, requantize
 
@@ -60,7 +66,7 @@ def _candidates(
         yield Fit(rounding_of(stage.rule), multiplier, shift, zero_point)
     else:
         yield Fit(Rounding.FLOAT32, *float32_multiplier(scale), zero_point)
-    if (fitted := _intersect(decisions, zero_point, 0, shift)) is not None:
+    if (fitted := fit_multiplier(_moved(decisions, zero_point, 0), shift)) is not None:
         yield Fit(Rounding.HALF_UP, fitted, shift, zero_point)
     # ONNX Runtime adds the zero point before it rounds, which moves ties and what rounds to one.
     # A bias of about k / scale and a zero point less by k does the same.
@@ -72,8 +78,16 @@ def _candidates(
     if stage.rule is Rule.FLOAT32:
         yield from _even(stage, scale, biases, decisions)
     for other, bias in biases:
-        if (fitted := _intersect(decisions, other, bias, shift)) is not None:
+        if (fitted := fit_multiplier(_moved(decisions, other, bias), shift)) is not None:
             yield Fit(Rounding.HALF_UP, fitted, shift, other, bias)
+
+
+def _moved(
+    decisions: list[tuple[int, int, int]], zero_point: int, bias: int
+) -> Iterator[tuple[int, int, int]]:
+    """Yield what the decisions are before the zero point, of integers with a bias."""
+    for value, below, reaches in decisions:
+        yield value - zero_point, below + bias, reaches + bias
 
 
 def _even(
@@ -97,28 +111,3 @@ def _even(
         )
         for found in np.flatnonzero(((before < wanted) & (after >= wanted)).all(axis=1)).tolist():
             yield Fit(Rounding.FLOAT32, multiplier, shift, int(zeros[found]), int(bias[found]))
-
-
-def _intersect(
-    decisions: list[tuple[int, int, int]], zero_point: int, bias: int, shift: int
-) -> int | None:
-    """Return a multiplier with which one rounding, ties up, is right at every decision, if any."""
-    least, most = 1, (1 << 31) - 1
-    for value, below, reaches in decisions:
-        point = (2 * (value - zero_point) - 1) << (shift - 1)
-        low, high = reaches + bias, below + bias
-        if low > 0:  # low * M >= point
-            least = max(least, -(-point // low))
-        elif low < 0:
-            most = min(most, point // low)
-        elif point > 0:
-            return None
-        if high > 0:  # high * M <= point - 1
-            most = min(most, (point - 1) // high)
-        elif high < 0:
-            least = max(least, -(-(point - 1) // high))
-        elif point < 1:
-            return None
-        if least > most:
-            return None
-    return (least + most) // 2

@@ -4,17 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from weft_hw.contract.descriptor import Rounding
+from weft_hw.contract.descriptor import WIDE_SHIFT, Rounding
 
-from weft.compiler.constants.pairs import (
-    NO_FIT,
-    VALUES,
-    WIDE,
-    Fit,
-    float32_multiplier,
-    rounding_of,
-    split_scale,
-)
+from weft.compiler.constants.multiplier import float32_multiplier, rounding_of, split_scale
+from weft.compiler.constants.pairs import NO_FIT, VALUES, Fit
 from weft.compiler.ir import Unsupported
 from weft.golden.arithmetic import OutputStage, Rule, multiply, requantize
 
@@ -71,7 +64,7 @@ def fit_sum(
             if found is None:
                 continue
             table, fit = found
-        sums = (VALUES[:, None] << (WIDE if fit.wide else 0)) + table
+        sums = (VALUES[:, None] << (WIDE_SHIFT if fit.wide else 0)) + table
         if np.array_equal(fit.finish(stage, sums), by_first):
             return first, table, fit
     raise Unsupported(NO_FIT)
@@ -96,7 +89,7 @@ def _litert_sum(
     scaled = sign * multiply((VALUES - other_zero) << 20, other_scale / common, stage.rule)
     multiplier, shift = split_scale(common / ((1 << 20) * output_scale))
     fit = Fit(rounding_of(stage.rule), multiplier, shift, stage.zero_point)
-    return scaled - (zero << WIDE), fit
+    return scaled - (zero << WIDE_SHIFT), fit
 
 
 def _fitted_sum(stage: OutputStage, ratio: float, results: Int64) -> tuple[Int64, Fit] | None:
@@ -108,7 +101,7 @@ def _fitted_sum(stage: OutputStage, ratio: float, results: Int64) -> tuple[Int64
     index = results - stage.low
     for fit in (*_even_candidates(stage, ratio), *_candidates(stage, ratio)):
         least, most = _intervals(stage, fit)
-        shifted = VALUES[:, None] << (WIDE if fit.wide else 0)
+        shifted = VALUES[:, None] << (WIDE_SHIFT if fit.wide else 0)
         lower = (least[index] - shifted).max(axis=0)
         upper = (most[index] - shifted).min(axis=0)
         if (lower <= upper).all():
@@ -120,7 +113,7 @@ def _fitted_sum(stage: OutputStage, ratio: float, results: Int64) -> tuple[Int64
 
 def _candidates(stage: OutputStage, ratio: float) -> Iterator[Fit]:
     """Yield multipliers close to the ratio of scales, for a wide first operand."""
-    multiplier, shift = split_scale(ratio / (1 << WIDE))
+    multiplier, shift = split_scale(ratio / (1 << WIDE_SHIFT))
     for attempt in range(_ATTEMPTS):
         step = (attempt + 1) // 2 * (1 if attempt % 2 else -1) << 8
         if 0 < multiplier + step < 1 << 31:

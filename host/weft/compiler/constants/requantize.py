@@ -1,11 +1,18 @@
 """Multiplier and shift of each output channel, proved equal to the runtime's arithmetic."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Rounding
 
+from weft.compiler.constants.multiplier import (
+    Decision,
+    fit_multiplier,
+    float32_multipliers,
+    rounding_of,
+)
 from weft.compiler.ir import Unsupported
 from weft.golden.arithmetic import OutputStage, Rule, quantize_multiplier, requantize
 
@@ -59,6 +66,24 @@ class Multipliers:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """How accumulators are scaled.
+
+    Parameters
+    ----------
+    rounding : Rounding
+    multiplier, shift : ndarray, int64, shape (channels,)
+    exact : ndarray, bool, shape (channels,)
+        Channels in which every accumulator comes out as in the runtime.
+    """
+
+    rounding: Rounding
+    multiplier: Int64
+    shift: Int64
+    exact: NDArray[np.bool_]
+
+
 def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multipliers:
     """Return parameters that give the same int8 for every accumulator from low to high.
 
@@ -85,21 +110,20 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
     at_low, at_high = stage(low).astype(np.int64), stage(high).astype(np.int64)
     # Rounding is monotonic, so a channel that agrees at both ends is constant.
     constant = at_low == at_high
-    result = _direct(stage.rule, scale, low, high) if stage.rule is not Rule.FLOAT64 else None
+    scaling = _direct(stage.rule, scale, low, high) if stage.rule is not Rule.FLOAT64 else None
     offset = np.zeros(channels, np.int64)
-    if result is not None and result[0] is Rounding.FLOAT32:
-        once = ~result[3] & (at_high - at_low == 1)
+    if scaling is not None and scaling.rounding is Rounding.FLOAT32:
+        once = ~scaling.exact & (at_high - at_low == 1)
         for channel in np.flatnonzero(once).tolist():
-            _move_decision(stage, channel, low, high, result, offset)
-    if result is None or (~result[3] & ~constant).any():
-        result = _fitted(stage, scale, low, high, constant)
+            _move_decision(stage, channel, low, high, scaling, offset)
+    if scaling is None or (~scaling.exact & ~constant).any():
+        scaling = _fitted(stage, scale, low, high, constant)
         offset = np.zeros(channels, np.int64)
-    rounding, multiplier, shift, exact = result
-    folded = ~exact
+    folded = ~scaling.exact
     return Multipliers(
-        rounding,
-        np.where(folded, _UNITY[0], multiplier),
-        np.where(folded, _UNITY[1], shift),
+        scaling.rounding,
+        np.where(folded, _UNITY[0], scaling.multiplier),
+        np.where(folded, _UNITY[1], scaling.shift),
         folded,
         at_low - stage.zero_point,
         offset,
@@ -115,7 +139,7 @@ def _move_decision(
     channel: int,
     low: Int64,
     high: Int64,
-    result: tuple[Rounding, Int64, Int64, NDArray[np.bool_]],
+    scaling: Scaling,
     offset: Int64,
 ) -> None:
     """Bring a channel with a single decision into the range in which float32 is exact.
@@ -123,7 +147,6 @@ def _move_decision(
     With a scale of ``2**-bits`` the decision between ``v`` and ``v + 1`` lies at
     ``(v + 1/2) * 2**bits``; the offset moves the accumulator's decision there.
     """
-    rounding, multiplier, shift, exact = result
     only = OutputStage(
         stage.rule,
         np.broadcast_to(stage.scale, low.shape)[channel : channel + 1],
@@ -140,34 +163,29 @@ def _move_decision(
         # A tie goes to the even one of v and v + 1.
         target = (2 * v + 1) * (1 << bits - 1) + (v % 2 == 0)
         ends = np.array([first[0], decision - 1, decision, last[0]]) + target - decision
-        got = requantize(ends, 1 << 30, 30 + bits, rounding)
+        got = requantize(ends, 1 << 30, 30 + bits, scaling.rounding)
         if np.abs(ends).max() <= _FLOAT32_EXACT and got.tolist() == [v, v, v + 1, v + 1]:
-            multiplier[channel], shift[channel] = 1 << 30, 30 + bits
-            offset[channel], exact[channel] = target - decision, True
+            scaling.multiplier[channel], scaling.shift[channel] = 1 << 30, 30 + bits
+            offset[channel], scaling.exact[channel] = target - decision, True
             return
 
 
-def _direct(
-    rule: Rule, scale: NDArray[np.float64], low: Int64, high: Int64
-) -> tuple[Rounding, Int64, Int64, NDArray[np.bool_]]:
+def _direct(rule: Rule, scale: NDArray[np.float64], low: Int64, high: Int64) -> Scaling:
     """Return the runtime's own numbers, and for which channels the hardware treats them alike."""
     bound = _largest(low, high)
     if rule is Rule.FLOAT32:
-        mantissa, exponent = np.frexp(scale.astype(np.float32))
-        multiplier = (mantissa.astype(np.float64) * (1 << 24)).astype(np.int64) << 7
+        multiplier, shift = float32_multipliers(scale)
         # Beyond, both sides saturate where the product there has a whole part of 256 or more.
         exact = (bound <= _FLOAT32_EXACT) | (scale * _FLOAT32_EXACT >= _SATURATED)
-        rounding = Rounding.FLOAT32
     else:
         pairs = [quantize_multiplier(float(value)) for value in scale]
         multiplier = np.array([m for m, _ in pairs], np.int64)
         exponent = np.array([e for _, e in pairs], np.int64)
         # Beyond, the runtime's left shift of the accumulator would leave 32 bits.
         exact = (exponent <= 0) | (bound < 1 << 31 - np.clip(exponent, 0, 31))
-        rounding = Rounding.DOUBLE if rule is Rule.DOUBLE else Rounding.HALF_UP
-    shift = 31 - exponent.astype(np.int64)
+        shift = 31 - exponent
     exact &= (shift >= 0) & (shift <= 63)
-    return rounding, multiplier, np.clip(shift, 0, 63), exact
+    return Scaling(rounding_of(rule), multiplier, np.clip(shift, 0, 63), exact)
 
 
 def _thresholds(stage: OutputStage, low: Int64, high: Int64) -> tuple[Int64, Int64]:
@@ -201,7 +219,7 @@ def _fitted(
     low: Int64,
     high: Int64,
     constant: NDArray[np.bool_],
-) -> tuple[Rounding, Int64, Int64, NDArray[np.bool_]]:
+) -> Scaling:
     """Fit a multiplier for one rounding shift to every decision of the runtime."""
     mantissa, exponent = np.frexp(scale)
     multiplier = np.floor(mantissa * (1 << 31) + 0.5).astype(np.int64)
@@ -223,41 +241,19 @@ def _fitted(
 
     wrong = exact & ~agrees(multiplier)
     for channel in np.flatnonzero(wrong):
-        multiplier[channel] = _intersect(
-            values - stage.zero_point,
-            thresholds[:, channel],
-            int(low[channel]),
-            int(high[channel]),
-            int(shift[channel]),
+        decisions = _decisions(
+            values - stage.zero_point, thresholds[:, channel], int(low[channel]), int(high[channel])
         )
+        multiplier[channel] = fit_multiplier(decisions, int(shift[channel])) or 0
     if (exact & ~agrees(multiplier)).any():
         raise Unsupported("no 31-bit multiplier rounds every accumulator as the runtime does")
-    return Rounding.HALF_UP, multiplier, shift, exact
+    return Scaling(Rounding.HALF_UP, multiplier, shift, exact)
 
 
-def _intersect(values: Int64, thresholds: Int64, low: int, high: int, shift: int) -> int:
-    """Return a multiplier M with ``t * M`` at or above each decision point, ``(t-1) * M`` below.
-
-    ``floor((t * M + 2**(shift-1)) / 2**shift) >= v`` is ``t * M >= (2 * v - 1) * 2**(shift-1)``.
-    """
-    least, most = 0, (1 << 31) - 1
-    for v, t in zip(values.tolist(), thresholds.tolist(), strict=True):
-        point = (2 * v - 1) << (shift - 1)
-        if t <= high:  # t * M >= point
-            if t > 0:
-                least = max(least, -(-point // t))
-            elif t < 0:
-                most = min(most, point // t)
-            elif point > 0:
-                return 0
-        if t > low:  # (t - 1) * M <= point - 1
-            if t > 1:
-                most = min(most, (point - 1) // (t - 1))
-            elif t < 1:
-                least = max(least, -(-(point - 1) // (t - 1)))
-            elif point - 1 < 0:
-                return 0
-    return (least + most) // 2 if least <= most else 0
+def _decisions(values: Int64, thresholds: Int64, low: int, high: int) -> Iterator[Decision]:
+    """Yield what accumulators from low to high have to give."""
+    for value, t in zip(values.tolist(), thresholds.tolist(), strict=True):
+        yield value, t - 1 if t > low else None, t if t <= high else None
 
 
 def parameter_words(bias: Int64, multipliers: Multipliers, lanes: int, first: int = 0) -> Int64:

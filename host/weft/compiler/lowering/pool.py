@@ -16,7 +16,7 @@ from weft.compiler.lowering.mac import Sums, Window, mac_command
 from weft.golden import run as reference
 from weft.golden.arithmetic import OutputStage, mean_float32
 from weft.golden.arithmetic import mean_multiplier as golden_multiplier
-from weft.graph import Node
+from weft.graph import Node, Runtime
 from weft.program.layout import feature_map
 
 __all__ = ["lower_max_pool", "lower_mean", "lower_reduce_max", "pool_window"]
@@ -111,9 +111,9 @@ def lower_mean(lowering: Lowering, index: int) -> None:
     stage = reference.output_stage(lowering.graph, node)
     count, zero_point = kernel[0] * kernel[1], lowering.zero_point(tensor)
     bias, multipliers = 0, None
-    if lowering.graph.rounding == "reference":
+    if lowering.graph.runtime == Runtime.REFERENCE:
         multipliers = _litert_mean(lowering, node, count, read.channels)
-    elif lowering.graph.rounding == "xnnpack":
+    elif lowering.graph.runtime == Runtime.XNNPACK:
         fit = _xnnpack_mean(lowering, node, count, stage)
         bias, stage = fit.bias, replace(stage, zero_point=fit.zero_point)
         multipliers = Multipliers.uniform(read.channels, fit.rounding, fit.multiplier, fit.shift)

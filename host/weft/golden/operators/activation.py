@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import activation_range
-from weft.graph import ACTIVATIONS
+from weft.graph import ACTIVATIONS, Runtime
 
 __all__ = ["apply_table", "log_softmax", "softmax", "table"]
 
@@ -62,12 +62,12 @@ def table(context: Context) -> NDArray[np.int8]:
     if context.graph.in_onnxruntime:
         return golden.table_onnx(_real(context), x, y)
     if operator in ACTIVATIONS:
-        low, high = activation_range(operator, *y, context.graph.rounding)
+        low, high = activation_range(operator, *y, context.graph.runtime)
         return golden.rectify_fixed_point(x, y, low, high)
     if operator == "LEAKY_RELU":
         alpha = context.attributes["alpha"]
         ratio = x[0] / y[0]
-        if context.graph.rounding == "xnnpack" and all(
+        if context.graph.runtime == Runtime.XNNPACK and all(
             map(golden.within_8bit, (ratio, ratio * np.float32(alpha)))
         ):
             return golden.leaky_relu_8bit(golden.ALL_INT8, x, y, alpha)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
+from weft.graph import Runtime
 
 __all__ = ["dequantize", "quantize"]
 
@@ -16,11 +17,14 @@ def quantize(context: Context) -> NDArray[Any]:
     x, output = context.value(0), context.output
     scale, zero_point = context.output_scale, context.output_zero_point
     if x.dtype == np.float32:
-        litert = {"reference": golden.quantize_away, "xnnpack": golden.quantize_inverse}
-        function = litert.get(context.graph.rounding, golden.quantize_even)
+        litert = {
+            Runtime.REFERENCE: golden.quantize_away,
+            Runtime.XNNPACK: golden.quantize_inverse,
+        }
+        function = litert.get(context.graph.runtime, golden.quantize_even)
         return function(x, scale=scale, zero_point=zero_point, dtype=output.dtype)
     x_edge = (context.scale(0), context.zero_point(0))
-    if context.graph.rounding == "xnnpack" and golden.within_8bit(x_edge[0] / scale):
+    if context.graph.runtime == Runtime.XNNPACK and golden.within_8bit(x_edge[0] / scale):
         limits = np.iinfo(output.dtype)
         value = golden.rescale_8bit(x, x_edge, (scale, zero_point))
         return np.clip(value, limits.min, limits.max).astype(output.dtype)

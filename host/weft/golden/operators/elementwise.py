@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import output_stage
+from weft.graph import Runtime
 
 __all__ = ["add", "compare", "multiply", "squared_difference"]
 
@@ -39,7 +40,7 @@ def add(context: Context) -> NDArray[Any]:
         return _in_onnx_runtime(context)
     a, b, stage = _operand(context, 0), _operand(context, 1), output_stage(context)
     subtract = context.node.operator == "SUB"
-    if context.graph.rounding == "xnnpack":
+    if context.graph.runtime == Runtime.XNNPACK:
         y = (context.output_scale, context.output_zero_point)
         total = golden.add_20bit(a, b, y, subtract=subtract)
         return np.clip(total, stage.low, stage.high).astype(np.int8)

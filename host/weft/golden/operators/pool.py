@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import output_stage
+from weft.graph import Runtime
 
 __all__ = ["average_pool", "extreme", "max_pool", "mean", "total"]
 
@@ -64,7 +65,7 @@ def mean(context: Context) -> NDArray[Any]:
     total = golden.sums(context.value(0), axes, zero_point)
     if context.graph.in_onnxruntime:
         return context.shaped(output_stage(context)(total))
-    if context.graph.rounding == "xnnpack":
+    if context.graph.runtime == Runtime.XNNPACK:
         x, y = (context.scale(0), zero_point), (context.output_scale, output_zero_point)
         result = golden.mean_float32(total + count * zero_point, count, x, y)
     else:

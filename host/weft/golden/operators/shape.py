@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
+from weft.graph import Runtime
 
 __all__ = [
     "arg_max",
@@ -61,7 +62,7 @@ def resize(context: Context) -> NDArray[Any]:
     if context.node.operator == "RESIZE_BILINEAR":
         unsigned = context.attributes.get("unsigned", False)
         exact = golden.bilinear_float32 if unsigned else golden.bilinear_fixed_point
-        function = golden.bilinear_xnnpack if context.graph.rounding == "xnnpack" else exact
+        function = golden.bilinear_xnnpack if context.graph.runtime == Runtime.XNNPACK else exact
     return context.windows(
         lambda x: function(
             x,

@@ -7,7 +7,7 @@ import numpy as np
 
 from weft.golden.arithmetic import OutputStage, Rule
 from weft.golden.operators.context import Context
-from weft.graph import ACTIVATIONS, OPERATORS, Graph, Node
+from weft.graph import ACTIVATIONS, OPERATORS, Graph, Node, Runtime
 
 __all__ = ["OutputStage", "activation_range", "output_stage"]
 
@@ -16,7 +16,7 @@ _known: WeakKeyDictionary[Graph, dict[Node, OutputStage]] = WeakKeyDictionary()
 
 
 def activation_range(
-    activation: str, scale: np.float32, zero_point: int, rounding: str
+    activation: str, scale: np.float32, zero_point: int, runtime: Runtime
 ) -> tuple[int, int]:
     """Return the int8 values between which a fused activation clamps.
 
@@ -28,7 +28,7 @@ def activation_range(
         if math.isinf(bound):
             return otherwise
         steps = np.float32(bound) / scale
-        if rounding == "xnnpack":
+        if runtime == Runtime.XNNPACK:
             return int(np.clip(np.rint(steps + np.float32(zero_point)), -128, 127))
         rounded = np.sign(steps) * np.floor(np.abs(steps) + 0.5)
         return int(np.clip(zero_point + rounded, -128, 127))
@@ -39,7 +39,7 @@ def activation_range(
 
 def _left_to_litert(context: Context) -> bool:
     """Whether XNNPACK does not take a uint8 layer: where its one scale names a dimension."""
-    if context.graph.rounding != "xnnpack" or not OPERATORS[context.node.operator].weighted:
+    if context.graph.runtime != Runtime.XNNPACK or not OPERATORS[context.node.operator].weighted:
         return False
     quantization = context.tensor(1).quantization
     return quantization is not None and quantization.axis != 0
@@ -54,7 +54,7 @@ def output_stage(context: Context) -> OutputStage:
 
 
 def _output_stage(context: Context) -> OutputStage:
-    node, rounding = context.node, context.graph.rounding
+    node, runtime = context.node, context.graph.runtime
     scale, weighted = context.scale(0), OPERATORS[node.operator].weighted
     if weighted:
         quantization = context.tensor(1).quantization
@@ -64,7 +64,7 @@ def _output_stage(context: Context) -> OutputStage:
     else:
         factor = np.ones(1, np.float32)
     unsigned = any(context.attributes.get(name, False) for name in ("unsigned", "fixed_point"))
-    if rounding == "reference" or (unsigned and _left_to_litert(context)):
+    if runtime == Runtime.REFERENCE or (unsigned and _left_to_litert(context)):
         if unsigned and weighted:  # multiplies the scales in float32
             real = (scale * factor).astype(np.float64) / np.float64(context.output_scale)
         elif node.operator == "MUL":  # whose scale LiteRT computes in float32
@@ -77,13 +77,13 @@ def _output_stage(context: Context) -> OutputStage:
     else:
         real = ((scale * factor) / context.output_scale).astype(np.float64)
         rule = Rule.FLOAT32
-    if node.operator == "MEAN" and rounding != "reference":
+    if node.operator == "MEAN" and runtime != Runtime.REFERENCE:
         shape = context.tensor(0).shape
         count = np.float32(math.prod(shape[axis] for axis in node.attributes["axes"]))
         real = (scale / (context.output_scale * count) * np.ones(1)).astype(np.float64)
     zero_point = context.output_zero_point
     activation = context.attributes.get("activation", "NONE")
-    low, high = activation_range(activation, context.output_scale, zero_point, rounding)
+    low, high = activation_range(activation, context.output_scale, zero_point, runtime)
     if weighted and context.has(2) and context.value(2).dtype == np.float32:
         step = np.float64(context.output_scale)
         real = np.float64(scale) * factor.astype(np.float64) / step

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import OPERATORS, REAL, Graph, Node, Quantization, Tensor
+from weft.graph import OPERATORS, REAL, Graph, Node, Quantization, Runtime, Tensor
 from weft.importers.onnx.values import Activation, Pending, Step
 
 __all__ = ["Builder", "nhwc_shape"]
@@ -33,8 +33,8 @@ def _key(pending: Pending) -> tuple[int, str, int]:
 class Builder:
     """Grows the graph node by node."""
 
-    def __init__(self, name: str, rounding: str):
-        self._name, self._rounding = name, rounding
+    def __init__(self, name: str, runtime: Runtime):
+        self._name, self._runtime = name, runtime
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self.renamed: dict[str, str] = {}
@@ -47,7 +47,7 @@ class Builder:
         used = {t for node in self.nodes for t in (*node.inputs, *node.outputs)}
         used.update(inputs, outputs)
         tensors = {name: tensor for name, tensor in self.tensors.items() if name in used}
-        return Graph(self._name, tuple(self.nodes), tensors, inputs, outputs, self._rounding)
+        return Graph(self._name, tuple(self.nodes), tensors, inputs, outputs, self._runtime)
 
     def unique(self, name: str) -> str:
         """Return ``name``, or a variant of it that no tensor has yet."""
@@ -105,7 +105,7 @@ class Builder:
         quantization = step.quantization if step is not None else None
         node = Node(operator, label, inputs, (output,), attributes or {})
         if shape is None:
-            probe = Graph(self._name, (), self.tensors, (), (), self._rounding)
+            probe = Graph(self._name, (), self.tensors, (), (), self._runtime)
             shape = OPERATORS[operator].shape(probe, node)
         self.tensors[output] = Tensor(output, tuple(shape), np.dtype(dtype), quantization)
         self.nodes.append(node)

@@ -11,10 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DEFAULT_SESSION", "as_unsigned"]
-
-# The rounding that names that session.
-DEFAULT_SESSION = "onnxruntime-uint8"
+__all__ = ["as_unsigned"]
 
 # Nodes that the runtime takes out first; their readers read from what is before.
 _TAKEN_OUT = ("Identity", "Dropout")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from weft.errors import ModelError, OpenShapeError
-from weft.graph import Graph
+from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
 from weft.importers.onnx.affine import followed
 from weft.importers.onnx.builder import Builder
@@ -42,7 +42,7 @@ from weft.importers.onnx.prepare import (
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
 from weft.importers.onnx.tables import is_function
-from weft.importers.onnx.unsigned import DEFAULT_SESSION, as_unsigned
+from weft.importers.onnx.unsigned import as_unsigned
 from weft.importers.onnx.values import (
     ELEMENT_TYPES,
     Activation,
@@ -80,6 +80,7 @@ def import_onnx(
     import onnx
     from google.protobuf.message import DecodeError
 
+    runtime = Runtime.named(rounding)
     try:
         model = onnx.ModelProto.FromString(data)
     except (DecodeError, ValueError) as error:
@@ -89,10 +90,10 @@ def import_onnx(
     try:
         model = inline_functions(model)
         set_shapes(model.graph, shapes or {})
-        if rounding == DEFAULT_SESSION:
+        if runtime == Runtime.ONNXRUNTIME_UINT8:
             as_unsigned(model.graph)
         batch = open_batch(model.graph)
-        importer = _Importer(model, name, rounding)
+        importer = _Importer(model, name, runtime)
     except OpenShapeError as error:
         raise OpenShapeError(f"cannot import {name}: {error}", error.inputs) from error
     except ModelError as error:
@@ -103,7 +104,7 @@ def import_onnx(
     # What keeps one image apart may still mix several: a Reshape to (1, -1).
     set_shapes(model.graph, batch)
     try:
-        several = _Importer(model, name, rounding).run()
+        several = _Importer(model, name, runtime).run()
     except ModelError:
         return as_one_image(graph)
     return graph if several.declared is None else as_one_image(graph)
@@ -117,7 +118,7 @@ class _Importer:
     QuantizeLinear, if the file tells its shape.
     """
 
-    def __init__(self, model: Any, name: str, rounding: str):
+    def __init__(self, model: Any, name: str, runtime: Runtime):
         self._graph = model.graph
         self._opsets = opsets_of(model)
         self._nodes = ordered_nodes(model.graph)
@@ -125,7 +126,7 @@ class _Importer:
         self._uses.update(value.name for value in model.graph.output)
         require_shapes(model.graph, self._nodes)
         self._folder = Folder(self._opsets)
-        self._builder = Builder(name, rounding)
+        self._builder = Builder(name, runtime)
         self._values: dict[str, Value] = {}
         self._real: set[str] = set()  # names of quantised tensors that were dequantised
         self._unknown: set[str] = set()

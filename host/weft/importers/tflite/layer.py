@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import Node, Quantization, Tensor
+from weft.graph import Node, Quantization, Runtime, Tensor
 from weft.importers.tflite.flatbuffer import Operator
 from weft.importers.tflite.table import Options, unread
 from weft.importers.tflite.tensors import RawTensor
@@ -26,7 +26,7 @@ class Layer:
         Of the subgraph, uint8 ones as int8.
     unsigned : set of str
         Names of the tensors that are uint8 in the file.
-    rounding : str
+    runtime : Runtime
         Whose bits the graph reproduces.
     """
 
@@ -36,9 +36,9 @@ class Layer:
         operator: Operator,
         tensors: tuple[RawTensor, ...],
         unsigned: set[str],
-        rounding: str,
+        runtime: Runtime,
     ):
-        self.name, self.operator, self.rounding = name, operator, rounding
+        self.name, self.operator, self.runtime = name, operator, runtime
         self.nodes: list[Node] = []
         self.tensors: dict[str, Tensor] = {}
         self._all, self._unsigned = tensors, unsigned

@@ -68,7 +68,7 @@ class Memory:
         subgraph = self._subgraphs[index]
         inner = Memory(())
         for operator in subgraph.operators:
-            step = Layer(operator.name, operator, subgraph.tensors, set(), layer.rounding)
+            step = Layer(operator.name, operator, subgraph.tensors, set(), layer.runtime)
             if operator.name == "VAR_HANDLE":
                 inner._handle(step)
             elif operator.name == "ASSIGN_VARIABLE" and step.input(1).data is not None:

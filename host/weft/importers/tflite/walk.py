@@ -3,7 +3,7 @@
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Graph, Node, State, Tensor
+from weft.graph import Graph, Node, Runtime, State, Tensor
 from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
 from weft.importers.tflite.flatbuffer import Operator, Subgraph, read_model, well_formed
@@ -28,6 +28,7 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
         If the file is malformed, or holds operators, types or shapes that are not supported; all
         of them are named.
     """
+    runtime = Runtime.named(rounding)
     subgraph, *others = read_model(data)
     subgraph, unsigned, before, after, edges = with_signed_tensors(subgraph)
     memory = Memory([subgraph, *(with_signed_tensors(other)[0] for other in others)])
@@ -42,7 +43,7 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
         label = _label(subgraph, operator, index, names)
         if _is_shape_arithmetic(subgraph, operator):
             continue
-        layer = Layer(label, operator, subgraph.tensors, unsigned, rounding)
+        layer = Layer(label, operator, subgraph.tensors, unsigned, runtime)
         outputs = {subgraph.tensors[i].name for i in operator.outputs if i >= 0}
         elsewhere |= outputs
         # Options are read from the file only now.
@@ -64,7 +65,7 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
             with problems.layer(raw.name):
                 tensors[raw.name] = _tensor(raw)
                 failed.discard(raw.name)
-    graph = Graph(name, tuple(nodes), tensors | made, inputs, outputs, rounding, states)
+    graph = Graph(name, tuple(nodes), tensors | made, inputs, outputs, runtime, states)
     return check(graph, problems, elsewhere=elsewhere, failed=failed)
 
 

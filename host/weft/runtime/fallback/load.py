@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Graph, Tensor
+from weft.graph import Graph, Runtime, Tensor
 from weft.importers import load_model, read_model
 from weft.importers.rules.problems import ADVICE
 from weft.models.loading import require_exact
@@ -61,10 +61,11 @@ def load_in_parts(
 def _read(
     model: Path | bytes, rounding: str | None, shapes: Mapping[str, Sequence[int | None]] | None
 ) -> File:
+    runtime = None if rounding is None else Runtime.named(rounding)
     data, name, _ = read_model(model)
     if data[4:8] == b"TFL3":
-        return TfliteFile(data, name, rounding or "reference")
-    return OnnxFile(data, name, rounding or "onnxruntime", shapes)
+        return TfliteFile(data, name, runtime or Runtime.REFERENCE)
+    return OnnxFile(data, name, runtime or Runtime.ONNXRUNTIME, shapes)
 
 
 def _cut(file: File, refusal: ModelError, *, islands: bool) -> tuple[Graph, Outside]:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import Graph
+from weft.graph import Graph, Runtime
 from weft.importers.onnx.prepare import set_shapes
-from weft.importers.onnx.unsigned import DEFAULT_SESSION, as_unsigned
+from weft.importers.onnx.unsigned import as_unsigned
 from weft.importers.onnx.walk import import_onnx
 from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
@@ -33,19 +33,19 @@ class OnnxFile:
         self,
         data: bytes,
         name: str,
-        rounding: str,
+        runtime: Runtime,
         shapes: Mapping[str, Sequence[int | None]] | None = None,
     ):
         import onnx
 
         self._onnx = onnx
         self._runtime = onnx_runtime("the fallback for ONNX models")
-        self._name, self._rounding = name, rounding
+        self._name, self._reproduced = name, runtime
         self._model: Any = onnx.ModelProto.FromString(data)
         set_shapes(self._model.graph, shapes or {})
         graph = self._model.graph
-        if rounding == DEFAULT_SESSION:  # once for all parts, for it depends on who reads a tensor
-            as_unsigned(graph)
+        if runtime == Runtime.ONNXRUNTIME_UINT8:
+            as_unsigned(graph)  # once for all parts, for it depends on who reads a tensor
         for index, node in enumerate(graph.node):
             node.name = node.name or f"{node.op_type} {index}"
         constants = {x.name for x in graph.initializer}
@@ -125,9 +125,8 @@ class OnnxFile:
 
     def load_graph(self, data: bytes) -> Graph:
         """Import one part."""
-        rounding = "onnxruntime" if self._rounding == DEFAULT_SESSION else self._rounding
-        graph = import_onnx(data, self._name, rounding, source=self._name)
-        return graph.replace(rounding=self._rounding)
+        graph = import_onnx(data, self._name, Runtime.ONNXRUNTIME, source=self._name)
+        return graph.replace(runtime=self._reproduced)
 
     def open_part(self, data: bytes) -> "_Part":
         """Return the part of the model that is in ``data``."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import OPERATORS, Graph
+from weft.graph import OPERATORS, Graph, Runtime
 from weft.importers.tflite.flatbuffer import Subgraph, read_model, well_formed
 from weft.importers.tflite.walk import import_tflite
 from weft.runtime.fallback.parts import Arrays
@@ -31,9 +31,9 @@ class TfliteFile:
     runtime_name = "LiteRT"
     open_batch = False
 
-    def __init__(self, data: bytes, name: str, rounding: str):
+    def __init__(self, data: bytes, name: str, runtime: Runtime):
         self._runtime = litert("the fallback for .tflite models")
-        self._data, self._name, self._rounding = data, name, rounding
+        self._data, self._name, self._reproduced = data, name, runtime
         model, *others = read_model(data)
         _refuse_shared_state(name, model)
         if others:
@@ -81,7 +81,7 @@ class TfliteFile:
 
     def load_graph(self, data: bytes) -> Graph:
         """Import one part."""
-        return import_tflite(data, self._name, self._rounding)
+        return import_tflite(data, self._name, self._reproduced)
 
     def open_part(self, data: bytes) -> "_Part":
         """Return the part of the model that is in ``data``.
@@ -90,7 +90,7 @@ class TfliteFile:
         """
 
         def interpreter() -> Any:
-            return open_interpreter(self._runtime, data, self._name, self._rounding)
+            return open_interpreter(self._runtime, data, self._name, self._reproduced)
 
         return _Part(self._name, list(self._index), interpreter)
 
