@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.fields import unpack
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import Region
-from weft_hw.contract.packet import REPLY_FIELDS, Request
+from weft_hw.contract.packet import Request
 
-from weft.driver.call import Call, ReplyLost
+from weft.driver.call import Call
 from weft.driver.frames import LinkStatistics
 from weft.driver.link import Link
-from weft.driver.pieces import Block, Piece, Pieces, Place
+from weft.driver.pieces import Block, Place
+from weft.driver.requests import Requests
 from weft.driver.transports.base import Transport
 from weft.errors import DeviceMismatch, LinkError
 
@@ -60,9 +60,9 @@ class Board:
     ):
         self.transport, self.config, self.run_timeout = transport, config, run_timeout
         self._link = Link(transport, timeout, retries)
-        self._pieces = Pieces(config)
+        self._requests = Requests(self._link, config)
         self._lock = threading.RLock()
-        self._run, self._closed = 0, False
+        self._closed = False
         self.clock_hz = self._session = 0
         try:
             self.reset()
@@ -137,9 +137,8 @@ class Board:
         if not self.transport.loads:
             return self.write(region, address, data)
         with self._working():
-            for _ in self._pieces.of_block(Block(region, address, data), self._link.payload_bytes):
-                pass  # judged, but not cut
-            self.transport.load(region, address, data, self._pieces.unit_bytes(region))
+            self._requests.cut_blocks([Block(region, address, data)])  # judges it
+            self.transport.load(region, address, data, self._requests.pieces.unit_bytes(region))
 
     def read(self, region: Region, address: int, count: int) -> bytes:
         """Return ``count`` units from unit ``address`` on.
@@ -156,14 +155,15 @@ class Board:
     def run(self, first: int, count: int) -> int:
         """Start descriptors ``first`` to ``first + count - 1``; return the run's number."""
         with self._working():
-            call = self._submit_run(first, count)
+            call = self._requests.submit_run(first, count)
             self._link.finish(call, self.run_timeout)
-            return self._run
+            return self._requests.run
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until the engine is idle; return the cycles of the run that ended."""
         with self._working():
-            return self._finish_wait(self._link.submit(Request.WAIT), timeout)
+            call = self._requests.submit_wait()
+            return self._requests.finish_wait(call, timeout or self.run_timeout)
 
     def execute(
         self,
@@ -192,24 +192,24 @@ class Board:
         data : list of bytes
             For each place, its units.
         """
+        requests, patience = self._requests, self.run_timeout
         with self._working():
             # Everything is judged before anything is sent.
             if run is not None:
-                self._pieces.check_run(*run)
-            payload = self._link.payload_bytes
-            blocks = [piece for block in writes for piece in self._pieces.of_block(block, payload)]
-            places = [self._pieces.of_place(place, payload) for place in reads]
-            calls = [self._submit_write(block) for block in blocks]
+                requests.pieces.check_run(*run)
+            blocks, places = requests.cut_blocks(writes), requests.cut_places(reads)
+            calls = [requests.submit_write(block) for block in blocks]
             wait = None
             if run is not None:
-                calls.append(self._submit_run(*run))
-                wait = self._link.submit(Request.WAIT)
-            asked = [[(place, self._submit_read(place)) for place in group] for group in places]
+                calls.append(requests.submit_run(*run))
+                wait = requests.submit_wait()
+            asked = [[(place, requests.submit_read(place)) for place in group] for group in places]
             for call in calls:
-                self._link.finish(call, timeout or self.run_timeout)
-            cycles = self._finish_wait(wait, timeout) if wait else 0
+                self._link.finish(call, timeout or patience)
+            cycles = requests.finish_wait(wait, timeout or patience) if wait else 0
+            finish = requests.finish_read
             return cycles, [
-                b"".join(self._finish_read(place, call) for place, call in group) for group in asked
+                b"".join(finish(place, call, patience) for place, call in group) for group in asked
             ]
 
     def queue(
@@ -222,17 +222,16 @@ class Board:
 
         Nothing waits for the end of the run; the reads see memory while it is under way.
         """
+        requests = self._requests
         with self._working():
             if run is not None:
-                self._pieces.check_run(*run)
-            payload = self._link.payload_bytes
-            blocks = [piece for block in writes for piece in self._pieces.of_block(block, payload)]
-            places = [piece for place in reads for piece in self._pieces.of_place(place, payload)]
+                requests.pieces.check_run(*run)
+            blocks, places = requests.cut_blocks(writes), requests.cut_places(reads)
             for block in blocks:
-                self._submit_write(block)
+                requests.submit_write(block)
             if run is not None:
-                self._submit_run(*run)
-            return [self._submit_read(place) for place in places]
+                requests.submit_run(*run)
+            return [requests.submit_read(place) for group in places for place in group]
 
     def finish(self, call: Call) -> bytes:
         """Wait for the reply to a call that :meth:`queue` returned.
@@ -255,12 +254,7 @@ class Board:
     def status(self) -> dict[str, int]:
         """Return the fields of the STATUS reply (``docs/protocol.md``)."""
         with self._working():
-            while True:
-                try:
-                    reply = self._link.finish(self._link.submit(Request.STATUS))
-                except ReplyLost:
-                    continue
-                return unpack(REPLY_FIELDS[Request.STATUS], int.from_bytes(reply, "little"))
+            return self._requests.status()
 
     def label(self, value: int):
         """Mark what the memories hold; STATUS tells until a memory of the program is written."""
@@ -283,46 +277,3 @@ class Board:
 
     def __exit__(self, *exception):
         self.close()
-
-    def _submit_run(self, first: int, count: int) -> Call:
-        self._pieces.check_run(first, count)
-        self._run = (self._run + 1) % (1 << 16)
-        return self._link.submit(Request.RUN, {"first": first, "count": count, "run": self._run})
-
-    def _submit_write(self, piece: Piece) -> Call:
-        fields = self._fields(piece.region, piece.address, piece.units)
-        if not piece.channels:
-            return self._link.submit(Request.WRITE, fields, piece.data)
-        fields |= {"channels": piece.channels, "packing": piece.packing}
-        return self._link.submit(Request.PIXELS, fields, piece.data)
-
-    def _submit_read(self, place: Place) -> Call:
-        return self._link.submit(Request.READ, self._fields(*place))
-
-    @staticmethod
-    def _fields(region: Region, address: int, units: int) -> dict[str, int]:
-        return {"region": region, "address": address, "count": units}
-
-    def _finish_wait(self, call: Call, timeout: float | None) -> int:
-        while True:
-            try:
-                reply = self._link.finish(call, timeout or self.run_timeout)
-            except ReplyLost:
-                call = self._link.submit(Request.WAIT)
-                continue
-            fields = unpack(REPLY_FIELDS[Request.WAIT], int.from_bytes(reply, "little"))
-            if fields["run"] != self._run:
-                raise LinkError(f"the board ended run {fields['run']}, not {self._run}")
-            return fields["cycles"]
-
-    def _finish_read(self, place: Place, call: Call) -> bytes:
-        expected = place.units * self._pieces.unit_bytes(place.region)
-        while True:
-            try:
-                data = self._link.finish(call, self.run_timeout)
-            except ReplyLost:
-                call = self._submit_read(place)
-                continue
-            if len(data) != expected:
-                raise LinkError(f"the board sent {len(data)} bytes, not {expected}")
-            return data
