@@ -33,6 +33,8 @@ class Banks(wiring.Component):
         Likewise; no bank is ready before they are over.
     using : In(2); writes : In(1)
         The bank that is read or written; a word is written to it.
+    following : In(2); changes : In(1)
+        From the next cycle on, ``following`` is the one that is read or written.
     looked_at : In(2); is_open : Out(1); open_row : Out(range(rows)); used_row : Out(range(rows))
         Row of the bank ``looked_at``, and of the bank ``using``, open or left open last.
     usable : Out(1), ``using`` has an open row that may be read and written
@@ -47,6 +49,8 @@ class Banks(wiring.Component):
     refresh: Signal
     mode: Signal
     using: Signal
+    following: Signal
+    changes: Signal
     writes: Signal
     looked_at: Signal
     is_open: Signal
@@ -70,6 +74,8 @@ class Banks(wiring.Component):
                 "refresh": In(1),
                 "mode": In(1),
                 "using": In(2),
+                "following": In(2),
+                "changes": In(1),
                 "writes": In(1),
                 "looked_at": In(2),
                 "is_open": Out(1),
@@ -90,16 +96,17 @@ class Banks(wiring.Component):
         delayed = {
             name: max(0, getattr(cycles, name) - 2) for name in ("rp", "ras", "wr", "rfc", "mrd")
         }
-        rows, opened, idle, closable, usable = [], [], [], [], []
+        rows, opened, idle, closable, ready_banks = [], [], [], [], []
         for index in range(BANKS):
             row = Signal.like(self.row, name=f"row_{index}", reset_less=True)
             is_open = Signal(name=f"open_{index}")
             # Until its row may be used, or, closed, until one may be opened.
             wait = Signal(range(max(delayed["rfc"], cycles.rcd) + 1), name=f"wait_{index}")
             held = Signal(range(max(delayed["ras"], delayed["wr"]) + 1), name=f"held_{index}")
-            # Found out a cycle ahead: whose turn it is, and whether its row may be used.
+            # Found out a cycle ahead: whose turn it is, and whether its row may then be used.
             mine, ready = Signal(name=f"mine_{index}"), Signal(name=f"ready_{index}")
-            m.d.sync += [mine.eq(self.looked_at == index), ready.eq(is_open & (wait <= 1))]
+            m.d.sync += mine.eq(self.looked_at == index)
+            m.d.comb += ready.eq(is_open & (wait <= 1))
             with m.If(wait != 0):
                 m.d.sync += wait.eq(wait - 1)
             with m.If(held != 0):
@@ -109,11 +116,12 @@ class Banks(wiring.Component):
                     row.eq(self.row),
                     is_open.eq(1),
                     wait.eq(cycles.rcd - 1),
-                    ready.eq(cycles.rcd == 1),
                     held.eq(delayed["ras"]),
                 ]
+                m.d.comb += ready.eq(cycles.rcd == 1)
             with m.If((self.precharge & mine) | self.precharge_all):
-                m.d.sync += [is_open.eq(0), ready.eq(0), wait.eq(delayed["rp"])]
+                m.d.sync += [is_open.eq(0), wait.eq(delayed["rp"])]
+                m.d.comb += ready.eq(0)
             with m.If(self.writes & (self.using == index) & (held <= delayed["wr"])):
                 m.d.sync += held.eq(delayed["wr"])
             with m.If(self.refresh | self.mode):
@@ -122,15 +130,17 @@ class Banks(wiring.Component):
             opened.append(is_open)
             idle.append(wait == 0)
             closable.append(held == 0)
-            usable.append(ready)
+            ready_banks.append(ready)
         m.d.comb += [
             self.is_open.eq(Array(opened)[self.looked_at]),
             self.open_row.eq(Array(rows)[self.looked_at]),
             self.used_row.eq(Array(rows)[self.using]),
-            self.usable.eq(Array(usable)[self.using]),
             self.may_close.eq(Array(closable)[self.looked_at]),
             self.may_open.eq(Array(idle)[self.looked_at]),
             self.may_close_all.eq(Cat(closable).all()),
             self.may_open_all.eq(Cat(idle).all()),
         ]
+        m.d.sync += self.usable.eq(
+            Mux(self.changes, Array(ready_banks)[self.following], Array(ready_banks)[self.using])
+        )
         return m

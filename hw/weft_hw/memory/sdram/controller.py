@@ -129,7 +129,11 @@ class SdramController(wiring.Component):
                 is_last.eq(current.length == 2),
             ]
         free = Signal()
-        m.d.comb += free.eq(~has_current | (column & is_last))
+        m.d.comb += [
+            free.eq(~has_current | (column & is_last)),
+            banks.following.eq(coming.place.bank),
+            banks.changes.eq(takes & free),
+        ]
         with m.If(free):
             m.d.sync += has_current.eq(takes)
         with m.If(takes & free):
