@@ -35,9 +35,10 @@ class Design:
     cells: tuple[str, ...]
 
 
-# The `tiny` engine on the ULX3S 12F. Half of its multipliers are DSP blocks, so that there are some
-# of each kind. Four cycles a bit, the least there may be: a simulation mostly waits for bits.
-_TINY = replace(get_config("tiny"), name="tiny-dsp", dsp_multipliers=6)
+# The `tiny` engine on the ULX3S 12F, with its SDRAM. Half of its multipliers are DSP blocks, so
+# that there are some of each kind. Four cycles a bit, the least there may be: a simulation mostly
+# waits for bits.
+_TINY = replace(get_config("tiny"), name="tiny-dsp", dsp_multipliers=6, dram_bytes=32 << 20)
 DESIGNS = {
     "ecp5": Design(
         board=replace(
@@ -53,7 +54,15 @@ DESIGNS = {
             "led_1__io": "",
             "led_2__io": "error",
         },
-        cells=("MULT18X18D", "DP16KD", "EHXPLLL", "TRELLIS_FF", "TRELLIS_DPR16X4", "CCU2C"),
+        cells=(
+            "MULT18X18D",
+            "DP16KD",
+            "EHXPLLL",
+            "TRELLIS_FF",
+            "TRELLIS_DPR16X4",
+            "CCU2C",
+            "ODDRX1F",
+        ),
     ),
     "ice40": Design(
         board=get_board("icebreaker"),

@@ -40,6 +40,7 @@ def device(request, complete_builds):
         family=design.board.family,
         clock_hz=clock_hz(design.board),
         baud=design.board.baud,
+        memory=design.config if design.config.dram_bytes else None,
     )
     device = open_over(SimTransport(design.config, pins=pins), design.config, name="netlist")
     yield device
@@ -51,10 +52,21 @@ def device(request, complete_builds):
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_is_bit_exact(device, name):
     """Every tensor that the host can read back, and the output."""
+    check(device, name)
+
+
+@pytest.mark.parametrize("device", ["ecp5"], indirect=True)
+def test_layers_that_stream_are_bit_exact(device):
+    """Weights and tensors pass the pads of the SDRAM."""
+    check(device, "convolution", streamed=True)
+
+
+def check(device, name, *, streamed=False):
     builder = Builder(34)  # at which no activation function clamps nearly everything
     graph = builder.build(LAYERS[name](builder, builder.input(6, 6, 3)))
     feed = random_feed(graph, 7)
-    program = compile_graph(graph, device.config)
+    program = compile_graph(graph, device.config, shadows=streamed, streamed=streamed)
+    assert program.streamed == streamed
     assert program.descriptors and all(layer.where != "host" for layer in program.layers)
     session = weft.InferenceSession(program, device=device, check=True)
     [output] = session.run(None, feed)

@@ -139,6 +139,12 @@ module EHXPLLL #(
     assign LOCK = cycles == LOCK_CYCLES;
 endmodule
 
+// A pad that shows D0 in the first half of a cycle and D1 in the second. Weft ties both to constants:
+// the two registers in front of them are left out.
+module ODDRX1F(input SCLK, RST, D0, D1, output Q);
+    assign Q = SCLK ? D0 : D1;
+endmodule
+
 // Yosys's model drives the pad of an input with 1'bz, which Verilator takes for a second driver.
 module TRELLIS_IO #(
     parameter DIR = "INPUT"
@@ -147,10 +153,13 @@ module TRELLIS_IO #(
 );
     generate
         if (DIR == "INPUT") assign O = B;
-        else begin
+        else if (DIR == "BIDIR") begin
+            assign B = T ? 1'bz : I;
+            assign O = B;
+        end else begin
             assign B = I;
             always @(*) if (T) $fatal(1, "TRELLIS_IO: an output that is off is not modelled");
         end
     endgenerate
-    initial if (DIR != "INPUT" && DIR != "OUTPUT") $fatal(1, "TRELLIS_IO: no such direction");
+    initial if (DIR != "INPUT" && DIR != "OUTPUT" && DIR != "BIDIR") $fatal(1, "TRELLIS_IO: no such direction");
 endmodule

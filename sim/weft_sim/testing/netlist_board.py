@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from weft_hw.contract.config import Config
+
 from weft_sim.pin_board import HARNESS, PinBoard
 from weft_sim.tools import yosys_cells
 from weft_sim.verilate import build_netlist
@@ -15,14 +17,45 @@ _CELLS = {"ecp5": ECP5_CELLS, "ice40": Path(__file__).with_name("ice40_cells.v")
 
 # What the harness drives and looks at, around the netlist.
 _PINS = """module pins (
-    input clk, rx,
+    input clk, rx,{ports}
     output tx, idle, error
 );
     wire idle_n, error_n, low = 0, high = 1;
-    {inversions}
+    {lines}
     top board ({connections});
 endmodule
 """
+# The SDRAM takes what the pads show when its own clock rises, and drives the data lines whenever
+# it gets no WRITE. Masked words do not reach it.
+_SDRAM_PORTS = """
+    output reg sdram__ras, sdram__cas, sdram__we, output reg [1:0] sdram__ba,
+    output reg [12:0] sdram__a, output reg [15:0] sdram__dq_o, input [15:0] sdram__dq_i,"""
+_SDRAM_LINES = """
+    wire ras_n, cas_n, we_n, cs_n, clk_en, sdram_clk;
+    wire [1:0] ba, dqm;
+    wire [12:0] a;
+    wire [15:0] dq;
+    assign dq = ras_n & ~cas_n & ~we_n ? 16'bz : sdram__dq_i;
+    always @(posedge sdram_clk) begin
+        sdram__ras <= ~ras_n & ~cs_n & clk_en;
+        sdram__cas <= ~cas_n & ~cs_n & clk_en & ~(ras_n & |dqm);
+        sdram__we <= ~we_n & ~cs_n & clk_en;
+        sdram__ba <= ba;
+        sdram__a <= a;
+        sdram__dq_o <= dq;
+    end"""
+_SDRAM_CONNECTIONS = {
+    "ras": "ras_n",
+    "cas": "cas_n",
+    "we": "we_n",
+    "cs": "cs_n",
+    "clk_en": "clk_en",
+    "clk": "sdram_clk",
+    "ba": "ba",
+    "dqm": "dqm",
+    "a": "a",
+    "dq": "dq",
+}
 
 
 class NetlistBoard(PinBoard):
@@ -44,6 +77,8 @@ class NetlistBoard(PinBoard):
         light that is on at 0), ``low`` or ``high``.
     clock_hz, baud : int
         What the design was built for.
+    memory : Config, optional
+        A configuration with memory beside the chip: the board's ``sdram`` 0 is connected.
     progress : callable, optional
         Called with the name of each stage while the library is built.
 
@@ -61,17 +96,26 @@ class NetlistBoard(PinBoard):
         family: str,
         clock_hz: int,
         baud: int,
+        memory: Config | None = None,
         progress: Callable[[str], None] = lambda stage: None,
     ):
-        inversions = [
+        lines = [
             f"assign {light} = ~{light}_n;"
             for light in ("idle", "error")
             if f"{light}_n" in connections.values()
         ]
-        ports = ", ".join(f".{port}({value})" for port, value in connections.items())
+        wires = dict(connections)
+        if memory:
+            lines.append(_SDRAM_LINES)
+            wires |= {f"sdram_0__{pin}__io": wire for pin, wire in _SDRAM_CONNECTIONS.items()}
+        text = _PINS.format(
+            ports=_SDRAM_PORTS if memory else "",
+            lines="\n    ".join(lines),
+            connections=", ".join(f".{port}({wire})" for port, wire in wires.items()),
+        )
         with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
             pins = Path(scratch) / "pins.v"
-            pins.write_text(_PINS.format(connections=ports, inversions=" ".join(inversions)))
+            pins.write_text(text)
             library = build_netlist(
                 netlist,
                 [pins, _CELLS[family]],
@@ -80,3 +124,6 @@ class NetlistBoard(PinBoard):
                 progress,
             )
         self._open(library, clock_hz, baud)
+        if memory:
+            self._size_memory(memory)
+            self._call("board_has_pads")
