@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["builds_table", "latency_table", "use_table"]
+__all__ = ["builds_table", "latency_table", "markdown_table", "use_table"]
 
 FIGURES = Path(__file__).parents[1] / "figures"
 # Order and title of the models in a table.
@@ -22,7 +22,8 @@ def _figures(name: str) -> list[dict[str, Any]]:
     return json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table as Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -49,7 +50,7 @@ def latency_table() -> str:
             cycles = counted.get((build["config"], model))
             row.append(f"{cycles:,}: {cycles / mhz / 1e3:.3f} ms" if cycles else "-")
         rows.append(row)
-    return _table(["board", "MHz", *MODELS.values()], rows)
+    return markdown_table(["board", "MHz", *MODELS.values()], rows)
 
 
 def use_table() -> str:
@@ -59,7 +60,7 @@ def use_table() -> str:
         if row["config"] == "ulx3s-85f":
             counters = [f"{100 * row[name] / row['cycles']:.1f} %" for name in COUNTERS]
             rows.append([MODELS[row["model"]], f"{row['cycles']:,}", *counters])
-    return _table(["model", "cycles", *(f"`{name}`" for name in COUNTERS)], rows)
+    return markdown_table(["model", "cycles", *(f"`{name}`" for name in COUNTERS)], rows)
 
 
 def builds_table() -> str:
@@ -76,4 +77,4 @@ def builds_table() -> str:
             ]
         )
     head = ["board", "LUT4", "flip-flops", "multipliers", "block RAMs", "MHz of each seed"]
-    return _table([*head, "commit"], rows)
+    return markdown_table([*head, "commit"], rows)

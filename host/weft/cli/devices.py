@@ -1,9 +1,12 @@
 """``weft devices``: what can run a network here."""
 
+from typing import Any
+
 import typer
 
 from weft.cli.options import JsonOption
 from weft.cli.output import print_json, print_table
+from weft.cli.terminal import say
 
 __all__ = ["register"]
 
@@ -14,13 +17,14 @@ def register(app: typer.Typer) -> None:
 
 
 def devices(as_json: JsonOption = False):
-    """List the devices that --device takes on this machine."""
+    """List the devices that --device takes on this machine, and ask boards who they are."""
     from serial.tools import list_ports
 
     from weft.bitstream.machine_check import lacks_for_simulation
+    from weft.driver.probe import known_chips, probe
 
     lacking = lacks_for_simulation()
-    found = [
+    found: list[dict[str, Any]] = [
         {"device": "golden", "available": True, "description": "golden model in NumPy"},
         {
             "device": "sim",
@@ -30,19 +34,19 @@ def devices(as_json: JsonOption = False):
             else f"lacks {', '.join(f.name for f in lacking)}; {lacking[0].repair}",
         },
     ]
-    for port in sorted(list_ports.comports()):
-        found.append(
-            {
-                "device": f"serial:{port.device}",
-                "available": True,
-                "description": port.description or "serial port",
-            }
-        )
+    ports = [probe(port).as_dict() for port in sorted(list_ports.comports())]
     if as_json:
-        print_json(found)
+        print_json(found + ports)
         return
     print_table(
         "Devices",
         ["device", "available", "description"],
-        [(d["device"], "yes" if d["available"] else "no", d["description"]) for d in found],
+        [(d["device"], "yes" if d["available"] else "no", d["description"]) for d in found + ports],
     )
+    for port in ports:
+        if port["usb"]:
+            number = f", serial number {port['serial_number']}" if port["serial_number"] else ""
+            say(f"{port['device']}: USB {port['usb']}{number}, {port['board'] or 'no board'}")
+    chips = known_chips()
+    if not any(port["usb"] in chips for port in ports):
+        say(f"no board is plugged in: no serial port has a USB chip of {', '.join(chips)}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.fingerprint import config_of, fingerprint
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.packet import Request
 
@@ -107,9 +107,11 @@ class Board:
         mine = fingerprint(self.config)
         if facts["fingerprint"] != mine:
             self._link.is_open = False
+            other = config_of(facts["fingerprint"])
             raise DeviceMismatch(
-                f"the board was built with fingerprint {facts['fingerprint']:016x}, but "
-                f"{self.config.name} has {mine:016x}"
+                f"the board was built with fingerprint {facts['fingerprint']:016x}"
+                + (f", which is {other}'s (--config {other})" if other else "")
+                + f", but {self.config.name} has {mine:016x}"
             )
 
     def reset(self):

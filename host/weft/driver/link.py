@@ -170,7 +170,9 @@ class Link:
                 fits = len(reply) == field_bytes(REPLY_FIELDS[kind]) and answer in (None, reply)
                 if content[:3] == bytes([kind | REPLY, 0, Status.OK]) and fits:
                     return reply
-        raise LinkError(f"the board does not answer (tried {self.retries + 1} times)")
+        raise LinkError(
+            f"the board does not answer (tried {self.retries + 1} times){self.transport.silence}"
+        )
 
     # The window.
 

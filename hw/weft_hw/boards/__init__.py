@@ -1,14 +1,28 @@
 """Boards: one file each, and this table. Importing it imports no platform and no Amaranth."""
 
 from weft_hw.boards.board import Board
+from weft_hw.boards.colorlight_i5 import COLORLIGHT_I5
 from weft_hw.boards.icebreaker import ICEBREAKER
 from weft_hw.boards.icepi_zero import ICEPI_ZERO
-from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_85F, ULX3S_85F_WIDE
+from weft_hw.boards.tang_nano_20k import TANG_NANO_20K
+from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_45F, ULX3S_85F, ULX3S_85F_WIDE
 
-__all__ = ["BOARDS", "Board", "clock_of", "get_board"]
+__all__ = ["BOARDS", "DEFAULT_BAUD", "Board", "baud_of", "board_of", "clock_of", "get_board"]
+
+DEFAULT_BAUD = 3_000_000
 
 BOARDS = {
-    board.name: board for board in [ULX3S_85F, ULX3S_85F_WIDE, ULX3S_12F, ICEPI_ZERO, ICEBREAKER]
+    board.name: board
+    for board in [
+        ULX3S_85F,
+        ULX3S_85F_WIDE,
+        ULX3S_45F,
+        ULX3S_12F,
+        ICEPI_ZERO,
+        COLORLIGHT_I5,
+        TANG_NANO_20K,
+        ICEBREAKER,
+    ]
 }
 
 
@@ -25,6 +39,21 @@ def get_board(name: str) -> Board:
     return BOARDS[name]
 
 
+def board_of(config: str) -> Board | None:
+    """Return the board with the configuration of this name, if there is one."""
+    return next((board for board in BOARDS.values() if board.config == config), None)
+
+
 def clock_of(config: str) -> int:
     """Return the clock, in Hz, of the board with the configuration of this name, or 0."""
-    return next((board.clock_hz for board in BOARDS.values() if board.config == config), 0)
+    board = board_of(config)
+    return board.clock_hz if board else 0
+
+
+def baud_of(config: str) -> int:
+    """Return the serial port's rate of the board with the configuration of this name.
+
+    Without one, the rate that most boards have.
+    """
+    board = board_of(config)
+    return board.baud if board else DEFAULT_BAUD

@@ -24,15 +24,17 @@ class Board:
     config : str
         Name of the accelerator's configuration.
     family : str
-        ``"ecp5"`` or ``"ice40"``: whose primitives are used.
+        ``"ecp5"``, ``"ice40"`` or ``"gowin"``: whose primitives are used.
     constraints : str
         Stem of its file in ``constraints/``.
     oscillator_hz, clock_hz : int
         Of the board, and what the design runs at, as near as the family's PLL comes.
     baud : int
         Rate of the serial port; at least 4 clock cycles per bit.
-    uart, idle, busy, error, reset : (str, int)
-        Resources of the platform file: serial port, lights, button.
+    uart, idle, reset : (str, int)
+        Resources of the platform file: serial port, light, button.
+    busy, error : (str, int), optional
+        Lights of a board that has more than one.
     sdram : tuple of str, optional
         The chips, any of which it may carry (:mod:`weft_hw.memory.sdram.chips`), as resource
         ``sdram`` 0; used where the configuration has memory beside the chip.
@@ -62,8 +64,8 @@ class Board:
     baud: int
     uart: Resource = ("uart", 0)
     idle: Resource
-    busy: Resource
-    error: Resource
+    busy: Resource | None = None
+    error: Resource | None = None
     reset: Resource
     sdram: tuple[str, ...] = ()
     buffer_bytes: int = 4096

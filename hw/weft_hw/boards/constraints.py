@@ -1,4 +1,4 @@
-"""Constraints beside the platform file's: ``constraints/NAME.lpf`` or ``.pcf``."""
+"""Constraints beside the platform file's: ``constraints/NAME.lpf``, ``.pcf`` or ``.cst``."""
 
 from pathlib import Path
 

@@ -15,12 +15,18 @@ from weft_hw.parts.delay import delay
 from weft_hw.system import System
 from weft_hw.tech.ecp5.family import Ecp5
 from weft_hw.tech.ecp5.pll import ecp5_pll_settings
+from weft_hw.tech.gowin.family import Gowin
+from weft_hw.tech.gowin.pll import gowin_pll_settings
 from weft_hw.tech.ice40.family import Ice40
 from weft_hw.tech.ice40.pll import ice40_pll_settings
 
 __all__ = ["BoardTop", "clock_hz", "floorplan_of", "platform_of"]
 
-_FAMILIES = {"ecp5": (Ecp5, ecp5_pll_settings), "ice40": (Ice40, ice40_pll_settings)}
+_FAMILIES = {
+    "ecp5": (Ecp5, ecp5_pll_settings),
+    "ice40": (Ice40, ice40_pll_settings),
+    "gowin": (Gowin, gowin_pll_settings),
+}
 
 
 def _named(place: str):
@@ -97,12 +103,12 @@ class BoardTop(Elaboratable):
         uart = port(board.uart)
         m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
         m.d.comb += [system.rx.eq(rx.i), system.reset.eq(~locked | pressed)]
-        for name, pin, value in [
-            ("tx", uart.tx, system.tx),
-            ("idle", port(board.idle), system.idle),
-            ("busy", port(board.busy), system.busy),
-            ("error", port(board.error), system.error),
-        ]:
+        lights = [
+            (name, port(light), getattr(system, name))
+            for name in ("idle", "busy", "error")
+            if (light := getattr(board, name))
+        ]
+        for name, pin, value in [("tx", uart.tx, system.tx), *lights]:
             m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
             m.d.comb += buffer.o.eq(delay(m, value, 1, name=f"pin_{name}"))
         return m

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from weft_hw.boards.board import Board
 
-__all__ = ["ULX3S_12F", "ULX3S_85F", "ULX3S_85F_WIDE"]
+__all__ = ["ULX3S_12F", "ULX3S_45F", "ULX3S_85F", "ULX3S_85F_WIDE"]
 
 _COMMON = {
     "family": "ecp5",
@@ -39,6 +39,14 @@ ULX3S_85F_WIDE = replace(
     config="ulx3s-85f-wide",
     clock_hz=80_000_000,
     routing="--placer-heap-timingweight 1 --placer-heap-alpha 0.025 --router router1",
+)
+ULX3S_45F = Board(
+    name="ulx3s-45f",
+    title="ULX3S 45F",
+    platform="amaranth_boards.ulx3s:ULX3S_45F_Platform",
+    config="ulx3s-45f",
+    clock_hz=100_000_000,
+    **_COMMON,
 )
 ULX3S_12F = Board(
     name="ulx3s-12f",

@@ -220,6 +220,15 @@ _CHIPS = {
             dsp_lanes=True,
             paired=True,
         ),
+        # 107 of 108 block RAMs, all 72 multipliers.
+        Config(
+            name="ulx3s-45f",
+            columns=8,
+            lanes=4,
+            weight_words=1536,
+            activation_words=8192,
+            dsp_multipliers=72,
+        ),
         # 56 block RAMs, all of them used, and 28 multipliers.
         *(
             Config(
@@ -230,7 +239,18 @@ _CHIPS = {
                 activation_words=4096,
                 dsp_multipliers=28,
             )
-            for name in ("ulx3s-12f", "icepi-zero")
+            for name in ("ulx3s-12f", "icepi-zero", "colorlight-i5")
+        ),
+        # 46 block RAMs, 44 of them used; 72 of 96 MULT9X9, and the rest is two lanes' products.
+        Config(
+            name="tang-nano-20k",
+            columns=8,
+            lanes=2,
+            weight_words=512,
+            activation_words=2048,
+            line_words=256,
+            dsp_multipliers=72,
+            dsp_lanes=True,
         ),
         # 8 SB_MAC16: six elements and two accumulators; weights in SPRAM.
         Config(

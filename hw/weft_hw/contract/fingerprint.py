@@ -3,12 +3,12 @@
 import hashlib
 from dataclasses import asdict
 
-from weft_hw.contract.config import Config
+from weft_hw.contract.config import CONFIGS, Config
 from weft_hw.contract.descriptor import DESCRIPTOR, WINDOW
 from weft_hw.contract.memory_map import COUNTERS, PARAMETER, memory_map
 from weft_hw.contract.move import MOVE
 
-__all__ = ["fingerprint"]
+__all__ = ["config_of", "fingerprint"]
 
 
 def fingerprint(config: Config) -> int:
@@ -21,3 +21,8 @@ def fingerprint(config: Config) -> int:
     sizes = {k: v for k, v in asdict(config).items() if k not in speed}
     text = repr((sizes, DESCRIPTOR, MOVE, WINDOW, PARAMETER, COUNTERS, memory_map(config)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def config_of(number: int) -> str:
+    """Return the name of the configuration with this fingerprint; nothing if there is none."""
+    return next((name for name, c in CONFIGS.items() if fingerprint(c) == number), "")

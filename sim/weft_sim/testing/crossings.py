@@ -21,13 +21,14 @@ __all__ = ["Crossings", "find_crossings"]
 
 _SCRIPT = """
 read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v; read_verilog -lib +/ice40/cells_sim.v
+read_verilog -lib -nooverwrite +/gowin/cells_sim.v +/gowin/cells_xtra_gw2a.v
 read_rtlil top.il; hierarchy -top top; proc; flatten; memory_collect; opt_expr; opt_clean
 select top; write_json -selected top.json
 """
 _MEMORY = "$mem_v2"
 _FLIP_FLOPS = ("$dff", "$adff")
-_BUFFERS = ("IB", "SB_IO")  # between a pin and the fabric
-_PLLS = ("EHXPLLL", "SB_PLL40_PAD")
+_BUFFERS = ("IB", "SB_IO", "IBUF")  # between a pin and the fabric
+_PLLS = ("EHXPLLL", "SB_PLL40_PAD", "rPLL")
 _CLOCK_PINS = ("CLK", "RCLK", "WCLK", "RD_CLK", "WR_CLK", "INPUT_CLK", "OUTPUT_CLK", "CLOCK")
 _ASYNCHRONOUS = "asynchronous"
 

@@ -10,10 +10,15 @@ from weft_sim.pin_board import HARNESS, PinBoard
 from weft_sim.tools import yosys_cells
 from weft_sim.verilate import build_netlist
 
-__all__ = ["ECP5_CELLS", "NetlistBoard"]
+__all__ = ["ECP5_CELLS", "GOWIN_CELLS", "NetlistBoard"]
 
 ECP5_CELLS = Path(__file__).with_name("ecp5_cells.v")
-_CELLS = {"ecp5": ECP5_CELLS, "ice40": Path(__file__).with_name("ice40_cells.v")}
+GOWIN_CELLS = Path(__file__).with_name("gowin_cells.v")
+_CELLS = {
+    "ecp5": ECP5_CELLS,
+    "ice40": Path(__file__).with_name("ice40_cells.v"),
+    "gowin": GOWIN_CELLS,
+}
 
 # What the harness drives and looks at, around the netlist.
 _PINS = """module pins (
@@ -70,7 +75,7 @@ class NetlistBoard(PinBoard):
     netlist : Path
         Verilog of the module ``top``, with the board's pins as ports.
     family : str
-        ``ecp5`` or ``ice40``.
+        ``ecp5``, ``ice40`` or ``gowin``.
     connections : mapping
         Name of a port to what it is connected to: ``clk`` (in place of the oscillator, at the rate
         that the PLL makes), ``rx``, ``tx``, ``idle``, ``error``, ``idle_n`` or ``error_n`` (of a

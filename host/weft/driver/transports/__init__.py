@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from weft_hw.boards import baud_of
 from weft_hw.contract.config import Config
 
 from weft.driver.transports.base import Transport
@@ -25,7 +26,7 @@ def open_transport(
     device : str
         ``sim``, ``tcp:HOST:PORT`` or ``serial:PATH[?baud=N]``.
     config : Config
-        What ``sim`` simulates.
+        What ``sim`` simulates, and whose board a serial port has the rate of.
     progress : callable, optional
         Called with the name of each stage of long work.
     options
@@ -49,7 +50,7 @@ def open_transport(
     if kind == "serial":
         from weft.driver.transports.serial import SerialTransport
 
-        return SerialTransport.from_name(where, **options)
+        return SerialTransport.from_name(where, **{"baud": baud_of(config.name), **options})
     raise LinkError(
         f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT and "
         "serial:PATH?baud=N"

@@ -20,11 +20,14 @@ class Transport(ABC):
     ----------
     bytes_per_second : float or None
         Rate of the link, if it is slow enough to matter to deadlines.
+    silence : str
+        What it may mean that nothing answers at all; the end of a sentence.
     process : int or None
         Which one opened the link; None where a forked process gets a copy of the board, too.
     """
 
     bytes_per_second: float | None = None
+    silence: str = ""
     process: int | None = None
 
     def check_process(self):

@@ -1,16 +1,19 @@
 """A board on a serial port."""
 
+import errno
 import os
 from contextlib import suppress
 from urllib.parse import parse_qs
 
+from weft_hw.boards import DEFAULT_BAUD
+
 from weft.driver.lock import DeviceLock
 from weft.driver.transports.base import BITS_PER_BYTE, Transport
 from weft.errors import LinkError
+from weft.udev import rule_command
 
 __all__ = ["SerialTransport"]
 
-DEFAULT_BAUD = 3_000_000
 _WRITE_SECONDS = 10.0
 
 
@@ -28,6 +31,8 @@ class SerialTransport(Transport):
     LinkError
         If it does not open, or another process has it.
     """
+
+    silence = ": it holds another bitstream, or has another rate; weft devices asks"
 
     def __init__(self, path: str, *, baud: int = DEFAULT_BAUD):
         try:
@@ -50,16 +55,16 @@ class SerialTransport(Transport):
                 self._port.set_low_latency_mode(True)
         except (*self._errors, ValueError) as error:
             self._lock.release()
-            raise LinkError(f"cannot open {path}: {error}") from None
+            raise LinkError(_why(path, error)) from None
         self.process = os.getpid()
         self.bytes_per_second = baud / BITS_PER_BYTE
 
     @classmethod
-    def from_name(cls, name: str) -> "SerialTransport":
-        """Open ``PATH`` or ``PATH?baud=N``."""
+    def from_name(cls, name: str, *, baud: int = DEFAULT_BAUD) -> "SerialTransport":
+        """Open ``PATH`` at ``baud``, or ``PATH?baud=N``."""
         path, _, query = name.partition("?")
         options = parse_qs(query, keep_blank_values=True)
-        bauds = options.pop("baud", [str(DEFAULT_BAUD)])
+        bauds = options.pop("baud", [str(baud)])
         if options or not path or not bauds[-1].isdecimal() or int(bauds[-1]) == 0:
             raise LinkError(f"serial: takes PATH or PATH?baud=N, not {name!r}")
         return cls(path, baud=int(bauds[-1]))
@@ -86,3 +91,24 @@ class SerialTransport(Transport):
         """Close the port."""
         self._port.close()
         self._lock.release()
+
+
+def _why(path: str, error: Exception) -> str:
+    """Return the sentence for a port that does not open."""
+    match getattr(error, "errno", None):
+        case errno.ENOENT:
+            return f"cannot open {path}: nothing is plugged in there; weft devices lists the ports"
+        case errno.EACCES:
+            from serial.tools import list_ports
+
+            usb = next(
+                (
+                    f"{port.vid:04x}:{port.pid:04x}"
+                    for port in list_ports.comports()
+                    if port.device == path and port.vid is not None
+                ),
+                "",
+            )
+            command = rule_command(usb) if usb else ""
+            return f"cannot open {path}: no permission" + (f"; {command}" if command else "")
+    return f"cannot open {path}: {error}"

@@ -4,11 +4,12 @@ from amaranth.hdl import Shape
 
 from weft_hw.tech.ecp5.carry import carry_gated_sum
 from weft_hw.tech.ecp5.dense import Ecp5Accumulator, Ecp5DenseMultiplier
-from weft_hw.tech.ecp5.memory import Ecp5BlockRam, Ecp5WeightColumn
+from weft_hw.tech.ecp5.memory import Ecp5BlockRam
 from weft_hw.tech.ecp5.multiplier import Ecp5Multiplier, Ecp5PairMultiplier, Ecp5WideMultiplier
 from weft_hw.tech.ecp5.pll import Ecp5Pll, ecp5_pll_settings
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.multipliers import Accumulator, Multiplier, WideMultiplier
+from weft_hw.tech.nine_bits import NineBitWeightColumn
 from weft_hw.tech.portable import Portable
 
 __all__ = ["Ecp5"]
@@ -39,9 +40,11 @@ class Ecp5(Portable):
 
     def weight_column(
         self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1
-    ) -> Ecp5WeightColumn:
+    ) -> NineBitWeightColumn:
         """Return a weight memory that keeps every ninth row in the parity bits of eight others."""
-        return Ecp5WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
+        return NineBitWeightColumn(
+            rows=rows, depth=depth, columns=columns, at_once=at_once, block_ram=self.block_ram
+        )
 
     def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:
         """Return a multiplier of carry chains, or with ``dsp`` one of four MULT18X18D."""

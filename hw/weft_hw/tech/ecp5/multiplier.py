@@ -3,19 +3,12 @@
 Port and parameter names are those of Lattice's usage guide for sysDSP (FPGA-TN-02205).
 """
 
-from itertools import product
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Shape, Signal, Value
-
-from weft_hw.parts.delay import delay
 from weft_hw.tech.ecp5.carry import CHOSEN_XOR, extend, sums
 from weft_hw.tech.ecp5.dense import dense_product
-from weft_hw.tech.multipliers import (
-    MULTIPLIER_LATENCY,
-    Multiplier,
-    PairMultiplier,
-    WideMultiplier,
-)
+from weft_hw.tech.halves import HalvesMultiplier
+from weft_hw.tech.multipliers import Multiplier, PairMultiplier
 
 __all__ = ["Ecp5Multiplier", "Ecp5PairMultiplier", "Ecp5WideMultiplier"]
 
@@ -106,35 +99,7 @@ class Ecp5PairMultiplier(PairMultiplier):
         return m
 
 
-class Ecp5WideMultiplier(WideMultiplier):
-    """:class:`WideMultiplier` of two unsigned operands up to 33 bits, in four MULT18X18D."""
+class Ecp5WideMultiplier(HalvesMultiplier):
+    """:class:`HalvesMultiplier` of MULT18X18D."""
 
-    _HALF = 16  # bits of the lower halves
-
-    def __init__(self, a: Shape, b: Shape):
-        low, high = sorted((a.width, b.width))
-        if a.signed or b.signed or low <= self._HALF or high > 2 * self._HALF + 1:
-            raise ValueError(f"four MULT18X18D do not multiply {a!r} by {b!r}")
-        super().__init__(a, b)
-        self.latency = MULTIPLIER_LATENCY + 1
-
-    def elaborate(self, platform):
-        m = Module()
-        half = self._HALF
-        low, middle, other, high = (
-            _block(m, Cat(self.a[a], 0), Cat(self.b[b], 0), name=f"dsp_{index}")
-            for index, (a, b) in enumerate(product((slice(half), slice(half, None)), repeat=2))
-        )
-        # The outer products lie beside each other.
-        outer, inner = Signal.like(self.o), Signal(2 * half + 2)
-        nudge: Value = Const(0, 1)
-        if "nudge" in self.signature.members:
-            nudge = delay(m, self.nudge, MULTIPLIER_LATENCY, name="nudge")
-        place = len(self.b) - 1
-        beside = Cat(low[: 2 * half], high)
-        m.d.sync += [
-            outer.eq(Cat(beside[:place], beside[place:] + nudge)),
-            inner.eq(middle.as_unsigned() + other.as_unsigned()),
-        ]
-        m.d.comb += self.o.eq(Cat(outer[:half], (outer[half:] + inner)[: len(self.o) - half]))
-        return m
+    block = staticmethod(_block)

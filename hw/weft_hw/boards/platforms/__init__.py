@@ -1,0 +1,1 @@
+"""Platform files of boards that amaranth-boards has not."""
