@@ -10,7 +10,7 @@ pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from networks import onnx_writer, tflite_writer
+from networks import qoperator_writer, tflite_writer
 from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter
 from networks.ort import ort_session, run_ort
 from networks.plan import Layer, Plan, Step
@@ -83,7 +83,7 @@ def check(plan: Plan, x: np.ndarray | None = None, *, onnx: bool = True) -> np.n
 
 
 def check_onnx(plan: Plan, x: np.ndarray) -> None:
-    data = onnx_writer.write_qoperator(plan, False)
+    data = qoperator_writer.write_qoperator(plan, False)
     session, names = ort_session(data)
     image = np.ascontiguousarray(x.transpose(0, 3, 1, 2))
     expected = run_ort(session, image)[names[0]]

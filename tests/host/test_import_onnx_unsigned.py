@@ -5,7 +5,7 @@ import onnx
 import pytest
 import weft
 from networks.compare import onnx_network, random_input
-from networks.onnx_writer import nchw
+from networks.onnx_nodes import nchw
 from networks.qdq_group import Edge, group
 from onnx import TensorProto, helper, numpy_helper
 from weft.golden import run as reference

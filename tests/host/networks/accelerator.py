@@ -16,7 +16,15 @@ from weft.runtime.comparison import count_differences
 from weft.runtime.devices import OpenDevice, open_device
 from weft_hw.contract.config import Config, get_config
 
-from networks.compare import more_network, onnx_network, random_input, tflite_network
+from networks.compare import (
+    more_network,
+    onnx_network,
+    random_input,
+    tells_scale,
+    tflite_network,
+)
+from networks.onnx_forms import FORMS as ONNX_FORMS
+from networks.onnx_forms import onnx_form
 from networks.plan import SIDES
 
 __all__ = [
@@ -31,7 +39,7 @@ __all__ = [
 ]
 
 FORMS = ("tflite", "qdq", "qoperator")
-MORE_FORMS = ("tflite-int8", "tflite-uint8")
+MORE_FORMS = ("tflite-int8", "tflite-uint8", "tflite-first", *ONNX_FORMS)
 # Several pixels, an array that is no square, and memories for every random network.
 SMALL = Config(
     name="small-two-pixels",
@@ -71,17 +79,21 @@ def imported(form: str, seed: int, sides: Sequence[int] = SIDES) -> tuple[Graph,
     """Return the graph of a random network, and an input; None if its file tells no scale."""
     rng = np.random.default_rng(seed)
     if form.startswith("tflite"):
-        if form in MORE_FORMS:
-            plan, data, edge = more_network(seed, form.removeprefix("tflite-"))
+        if form != "tflite":
+            plan, data, edge = more_network(seed, form.removeprefix("tflite-"), sides)
         else:
             plan, data, edge = tflite_network(seed, sides, every=True)
         graph = import_tflite(data, f"random {seed}", "reference")
     else:
-        plan, data, edge = onnx_network(seed, form, sides)
-        if form == "qoperator" and all(x.kind in ("max_pool", "flatten") for x in plan.layers):
+        if form in ONNX_FORMS:
+            network = onnx_form(seed, form, sides)
+            plan, data, edge = network.plan, network.data, network.edge
+        else:
+            plan, data, edge = onnx_network(seed, form, sides)
+        if edge != "float32" and not tells_scale(plan):
             return None
         graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")
-    shape = graph.tensors[graph.inputs[0]].shape
+    shape = graph.shape(graph.inputs[0])
     return graph, random_input(rng, shape, edge, plan.step)
 
 
@@ -125,13 +137,13 @@ class Boards:
                 return program
         return None
 
-    def compare(self, form: str, seed: int) -> DeviceOutcome:
+    def compare(self, form: str, seed: int, sides: Sequence[int] = SIDES) -> DeviceOutcome:
         """Run one network and compare every tensor that the host can read back.
 
         The descriptors run in one go and one by one. Outputs are compared with the golden model
         on the graph as imported, tensors within with it on the graph as compiled.
         """
-        network = imported(form, seed)
+        network = imported(form, seed, sides)
         if network is None:
             return DeviceOutcome()
         graph, x = network

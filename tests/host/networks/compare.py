@@ -8,24 +8,27 @@ from weft.golden import run as reference
 from weft.importers.onnx.walk import import_onnx
 from weft.importers.tflite.walk import import_tflite
 
-from networks import onnx_writer, tflite_writer
+from networks import onnx_writer, qoperator_writer, tflite_writer
+from networks.first_dimension import loosen
 from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter
+from networks.onnx_forms import SAME, UNSIGNED_BOUND, Network, onnx_form
 from networks.ort import ort_session, run_ort
 from networks.plan import SIDES, Plan, random_plan
 
 __all__ = [
     "Outcome",
+    "compare_form",
     "compare_islands",
+    "compare_layers",
     "compare_onnx",
     "compare_tflite",
     "more_network",
     "onnx_network",
+    "tells_scale",
     "tflite_network",
 ]
 
 EDGES = ("int8", "int8", "uint8", "float32")
-# Beyond it, ONNX Runtime's kernels saturate on x86 CPUs without VNNI where activations are uint8.
-UNSIGNED_BOUND = 64
 
 
 @dataclass
@@ -69,10 +72,15 @@ def tflite_network(
     return plan, tflite_writer.write_tflite(plan, edge), edge
 
 
-def more_network(seed: int, dtype: str) -> tuple[Plan, bytes, str]:
-    """Return a plan with operators of every kind, its file, and the type of its edges."""
+def more_network(seed: int, dtype: str, sides: Sequence[int] = SIDES) -> tuple[Plan, bytes, str]:
+    """Return a plan with operators of every kind, its file, and the type of its edges.
+
+    ``dtype`` is that of activations, or ``"first"`` for int8 that moves through dimension 0.
+    """
     kinds = tflite_writer.MORE_KINDS[dtype]
-    plan = random_plan(seed, kinds, fixed_steps=True, sides=SIDES)
+    plan = random_plan(seed, kinds, fixed_steps=True, sides=sides)
+    if dtype == "first":
+        loosen(plan)
     edge = EDGES[seed % len(EDGES)] if dtype == "int8" else "int8"
     data = tflite_writer.write_tflite(
         plan, edge, unsigned=dtype == "uint8", newer_codes=seed % 2 == 1
@@ -83,7 +91,7 @@ def more_network(seed: int, dtype: str) -> tuple[Plan, bytes, str]:
 def compare_tflite(seed: int, rounding: str = "reference", more: str = "") -> Outcome:
     """Compare with LiteRT: every tensor, or for ``"xnnpack"`` the final one.
 
-    ``more``: networks of :func:`more_network` with activations of that type.
+    ``more``: networks of :func:`more_network`.
     """
     if more:
         plan, data, edge = more_network(seed, more)
@@ -108,14 +116,17 @@ def compare_tflite(seed: int, rounding: str = "reference", more: str = "") -> Ou
     for name, expected in run_litert(interpreter, x, names).items():
         if expected.dtype == np.uint8 and actual[name].dtype == np.int8:
             expected = (expected ^ 128).view(np.int8)
-        outcome.add(name, operators.get(name, "input"), expected, actual[name])
+        found = actual[name]
+        if name not in graph.outputs and found.shape == (1, *expected.shape):
+            found = found[0]  # the whole of the file is one image
+        outcome.add(name, operators.get(name, "input"), expected, found)
     return outcome
 
 
 def onnx_network(seed: int, form: str, sides: Sequence[int] = SIDES) -> tuple[Plan, bytes, str]:
     """Return the plan, the file (form "qdq" or "qoperator") and the type of its edges."""
     unsigned = seed % 2 == 1
-    kinds = onnx_writer.KINDS if form == "qdq" else onnx_writer.QOPERATOR_KINDS
+    kinds = onnx_writer.KINDS if form == "qdq" else qoperator_writer.QOPERATOR_KINDS
     plan = random_plan(
         seed,
         kinds,
@@ -124,59 +135,54 @@ def onnx_network(seed: int, form: str, sides: Sequence[int] = SIDES) -> tuple[Pl
         sides=sides,
     )
     for layer in plan.layers:
-        if layer.kind in ("max_pool", "flatten", "resize", "pad"):
+        if layer.kind in SAME:
             layer.step = plan.step_of(layer.inputs[0])
     if form == "qdq":
         return plan, onnx_writer.write_qdq(plan, unsigned), "float32"
-    return plan, onnx_writer.write_qoperator(plan, unsigned), "uint8" if unsigned else "int8"
+    return plan, qoperator_writer.write_qoperator(plan, unsigned), "uint8" if unsigned else "int8"
+
+
+def tells_scale(plan: Plan) -> bool:
+    """Whether any layer of a network with integer edges has scales."""
+    return any(layer.kind not in ("max_pool", "flatten") for layer in plan.layers)
 
 
 def compare_onnx(seed: int, form: str) -> Outcome:
-    """Compare every quantised tensor and the output with ONNX Runtime."""
+    """Compare a network of :func:`onnx_network`; see :func:`compare_layers`."""
     plan, data, edge = onnx_network(seed, form)
-    outcome = Outcome()
-    if form == "qoperator" and all(x.kind in ("max_pool", "flatten") for x in plan.layers):
-        outcome.refused = "nothing in this network tells the scale of its input"
-        return outcome
-    session, _ = ort_session(data, keep="q")
-    graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")
-    rng = np.random.default_rng(seed)
-    step = plan.step
-    x = random_input(rng, onnx_writer.nchw(plan.shape), edge, step)
-    actual = reference.run(graph, {graph.inputs[0]: x})
-    values = run_ort(session, x)
-    for index, layer in enumerate(plan.layers, 1):
-        name = f"q{index}"
-        expected = values[name]
-        if expected.dtype == np.uint8:
-            expected = (expected.astype(np.int16) - 128).astype(np.int8)
-        if name not in actual or name in graph.outputs:
-            continue
-        found = actual[name]
-        if expected.ndim == 4:
-            expected = expected.transpose(0, 2, 3, 1)
-        outcome.add(name, layer.kind, expected, found)
-    final = session.get_outputs()[0].name
-    outcome.add(final, plan.layers[-1].kind, values[final], actual[graph.outputs[0]])
-    return outcome
+    return compare_layers(Network(plan, data, seed % 2 == 1, edge))
 
 
 def compare_islands(seed: int) -> Outcome:
-    """Compare a network with float islands with ONNX Runtime, each layer on the runtime's values.
-
-    ``differences`` are more than one step, or lie outside of an island; ``steps`` counts values
-    that are one step away.
-    """
+    """Compare a network of which half of the values stay in float; see :func:`compare_layers`."""
     unsigned = seed % 2 == 1
     bound = UNSIGNED_BOUND if unsigned else 127
     plan = random_plan(seed, onnx_writer.KINDS, fixed_steps=False, bound=bound)
     rng = np.random.default_rng(seed)
     left = {i for i in range(1, len(plan.layers)) if rng.random() < 0.5}
-    data = onnx_writer.write_qdq(plan, unsigned, left)
-    graph = import_onnx(data, f"random {seed}", "onnxruntime", source="random")
-    session, names = ort_session(data, "q")
-    x = random_input(rng, onnx_writer.nchw(plan.shape), np.float32, plan.step)
-    there, outcome = dict(run_ort(session, x)), Outcome()
+    return compare_layers(Network(plan, onnx_writer.write_qdq(plan, unsigned, left), unsigned))
+
+
+def compare_form(seed: int, form: str) -> Outcome:
+    """Compare a network of one of the forms of :mod:`networks.onnx_forms`."""
+    return compare_layers(onnx_form(seed, form))
+
+
+def compare_layers(network: Network) -> Outcome:
+    """Compare with ONNX Runtime, each layer on the runtime's values.
+
+    ``differences`` are more than one step, or lie outside of an island; ``steps`` counts values
+    that are one step away.
+    """
+    plan, outcome = network.plan, Outcome()
+    if network.edge != "float32" and not tells_scale(plan):
+        outcome.refused = "nothing in this network tells the scale of its input"
+        return outcome
+    session, names = ort_session(network.data, "q")
+    graph = import_onnx(network.data, f"random {plan.seed}", "onnxruntime", source="random")
+    shape = session.get_inputs()[0].shape
+    x = random_input(np.random.default_rng(plan.seed), shape, network.edge, plan.step)
+    there = dict(run_ort(session, x))
     values, loose = graph.enter({graph.inputs[0]: x}), set()
     for node in graph.nodes:
         values.update(zip(node.outputs, reference.run_node(graph, node, values), strict=True))
@@ -185,12 +191,9 @@ def compare_islands(seed: int) -> Outcome:
             loose.add(name)
         if name not in names or name in graph.outputs:
             continue
-        expected = there[name].astype(np.int16) - (128 if unsigned else 0)
+        expected = there[name].astype(np.int16) - (128 if network.unsigned else 0)
         expected = expected.astype(np.int8)
-        image = expected.transpose(0, 2, 3, 1) if expected.ndim == 4 else expected
-        # Real numbers may keep ONNX's order of dimensions.
-        found = [e for e in (image, expected) if e.shape == values[name].shape]
-        expected = min(found, key=lambda e: np.count_nonzero(e != values[name]))
+        expected = _in_order_of(values[name], expected)
         outcome.compared += expected.size
         away = np.abs(values[name].astype(np.int64) - expected)
         if away.max() > int(name in loose):
@@ -198,4 +201,17 @@ def compare_islands(seed: int) -> Outcome:
         outcome.steps += int(np.count_nonzero(away == 1))
         values[name] = expected
         loose.discard(name)
+    for name in graph.outputs:
+        if name not in loose:
+            outcome.add(name, "output", there[name], graph.leave(name, values[name]))
     return outcome
+
+
+def _in_order_of(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return ONNX's ``expected`` in the order of dimensions that Weft chose, the closest one."""
+    orders = [expected]
+    if expected.ndim == 4:
+        orders.insert(0, expected.transpose(0, 2, 3, 1))
+    # The whole of a file may be one image.
+    same = [order.reshape(found.shape) for order in orders if order.size == found.size]
+    return min(same, key=lambda order: np.count_nonzero(order != found))

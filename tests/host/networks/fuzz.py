@@ -14,20 +14,23 @@ from pathlib import Path
 import numpy as np
 
 from networks.accelerator import FORMS, MORE_FORMS, SMALL, SMALL_PAIRED, Boards
-from networks.compare import compare_islands, compare_onnx, compare_tflite
+from networks.compare import compare_form, compare_islands, compare_onnx, compare_tflite
 from networks.mutate import base_files, mutate, outcome_of
+from networks.onnx_forms import FORMS as ONNX_FORMS
+from networks.plan import SIDES
 
 COMPARISONS = {
     "tflite": compare_tflite,
     "tflite-xnnpack": lambda seed: compare_tflite(seed, "xnnpack"),
     **{
         f"tflite-{dtype}{end}": partial(compare_tflite, rounding=rounding, more=dtype)
-        for dtype in ("int8", "uint8")
+        for dtype in ("int8", "uint8", "first")
         for end, rounding in (("", "reference"), ("-x", "xnnpack"))
     },
     "qdq": lambda seed: compare_onnx(seed, "qdq"),
     "qoperator": lambda seed: compare_onnx(seed, "qoperator"),
     "islands": compare_islands,
+    **{form: partial(compare_form, form=form) for form in ONNX_FORMS},
 }
 
 
@@ -35,13 +38,18 @@ def networks(form: str, first: int, count: int) -> int:
     """Compare ``count`` networks with their runtime; return how many differ."""
     compared, refused, different, steps = 0, 0, 0, 0
     for seed in range(first, first + count):
-        outcome = COMPARISONS[form](seed)
+        try:
+            outcome = COMPARISONS[form](seed)
+        except Exception as error:
+            different += 1
+            print(f"{form} seed {seed}: {type(error).__name__}: {error}", flush=True)
+            continue
         compared += outcome.compared
         steps += outcome.steps
         refused += bool(outcome.refused)
         if outcome.differences:
             different += 1
-            print(f"{form} seed {seed}: {outcome.differences}")
+            print(f"{form} seed {seed}: {outcome.differences}", flush=True)
     print(
         f"{form}: seeds {first} to {first + count - 1}, {compared} values compared, "
         f"{different} networks differ, {refused} refused by the runtime"
@@ -50,10 +58,13 @@ def networks(form: str, first: int, count: int) -> int:
     return different
 
 
-def on_accelerator(first: int, count: int, configs: list[str], forms: Sequence[str]) -> int:
+def on_accelerator(
+    first: int, count: int, configs: list[str], forms: Sequence[str], sides: Sequence[int]
+) -> int:
     """Run ``count`` networks, the forms in turn, on virtual boards; return how many differ.
 
-    Those without a layer for the accelerator come on top.
+    Their inputs are as high and wide as one of ``sides``. Those without a layer for the accelerator
+    come on top.
     """
     fitted, failures, compared, descriptors, cycles = Counter(), 0, 0, 0, 0
     seed = first
@@ -63,7 +74,7 @@ def on_accelerator(first: int, count: int, configs: list[str], forms: Sequence[s
                 break
             seed, form = first + index // len(forms), forms[index % len(forms)]
             try:
-                outcome = boards.compare(form, seed)
+                outcome = boards.compare(form, seed, sides)
             except Exception as error:
                 failures += 1
                 print(f"{form} seed {seed}: {type(error).__name__}: {error}", flush=True)
@@ -121,6 +132,13 @@ def main() -> int:
         choices=[*FORMS, *MORE_FORMS],
         help="of the networks that run on virtual boards",
     )
+    parser.add_argument(
+        "--sides",
+        type=int,
+        nargs="+",
+        default=SIDES,
+        help="heights and widths of inputs of networks on virtual boards",
+    )
     arguments = parser.parse_args()
     started = time.perf_counter()
     if arguments.kind == "mutations":
@@ -129,7 +147,11 @@ def main() -> int:
         failures = mutations(arguments.first, arguments.count, files)
     elif arguments.kind == "accelerator":
         failures = on_accelerator(
-            arguments.first, arguments.count, arguments.config, arguments.form
+            arguments.first,
+            arguments.count,
+            arguments.config,
+            arguments.form,
+            arguments.sides,
         )
     else:
         failures = networks(arguments.kind, arguments.first, arguments.count)

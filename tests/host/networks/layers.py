@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from networks.first_dimension import FIRST
 from networks.more_layers import MORE
 from networks.plan import ACTIVATIONS, FINEST, Planner, Step
 
@@ -271,6 +272,11 @@ def finish(p: Planner, value: int) -> None:
         p.add("arg_max", (value,), (shape[0],), Step(1.0, 0))
 
 
+def soften(p: Planner, value: int, kind: str) -> int:
+    """Softmax of an image: over its channels, or up to opset 12 over everything."""
+    return p.add("softmax", (value,), p.plan.shape_of(value), Step(1 / 256, -128))
+
+
 def never(p: Planner, value: int, kind: str) -> None:
     """Kinds that only :func:`finish` draws."""
     return None
@@ -304,7 +310,9 @@ LAYERS = {
     "requantize": same_scale,
     "resize": resize,
     "transpose_conv": transpose_conv,
+    "soft_image": soften,
     "softmax": never,
     "arg_max": never,
     **MORE,
+    **FIRST,
 }

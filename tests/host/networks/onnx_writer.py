@@ -1,15 +1,16 @@
-"""Writes a plan as an ONNX model, in QDQ or QOperator format."""
+"""Writes a plan as an ONNX model with QuantizeLinear and DequantizeLinear."""
 
 from collections.abc import Container
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from networks.plan import Layer, Plan, Step
+from networks.onnx_edges import as_image, as_output
+from networks.onnx_nodes import CONTRIB, Style, Writer, nchw, onnx_weights, window
+from networks.plan import Layer, Plan
 
-__all__ = ["KINDS", "QOPERATOR_KINDS", "nchw", "write_qdq", "write_qoperator"]
+__all__ = ["FLOATS", "KINDS", "write_qdq"]
 
 KINDS = {
     "conv": 8,
@@ -39,124 +40,43 @@ KINDS = {
 }
 # What has no operator on quantised tensors is float between them, in QDQ models alone.
 FLOATS = {"tanh": "Tanh", "elu": "Elu", "hard_swish": "HardSwish", "gelu": "Gelu"}
-QOPERATOR_KINDS = {
-    name: weight
-    for name, weight in KINDS.items()
-    if name not in (*FLOATS, "resize", "difference", "pad", "transpose_conv")
-}
-
-CLIPS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
-
-
-def nchw(shape) -> list[int]:
-    return [shape[0], shape[3], shape[1], shape[2]] if len(shape) == 4 else list(shape)
-
-
-def onnx_weights(layer: Layer) -> np.ndarray:
-    """Weights (out, in / groups, height, width), or (out, in) of a fully connected layer."""
-    data = layer.options["weights"]
-    if data.ndim == 2:
-        return data
-    return np.ascontiguousarray(data.transpose(0, 3, 1, 2))
-
-
-class Writer:
-    def __init__(self, plan: Plan, unsigned: bool):
-        self.plan, self.unsigned = plan, unsigned
-        self.nodes, self.initializers = [], []
-        self.dtype = np.uint8 if unsigned else np.int8
-
-    def constant(self, name: str, data: np.ndarray) -> str:
-        self.initializers.append(numpy_helper.from_array(np.array(data, order="C"), name))
-        return name
-
-    def node(self, operator, inputs, output, domain="", **attributes: Any) -> str:
-        node = helper.make_node(
-            operator, inputs, [output], name=f"{output}/{operator}", domain=domain, **attributes
-        )
-        self.nodes.append(node)
-        return output
-
-    def step(self, name: str, step: Step) -> list[str]:
-        zero_point = step.zero_point + (128 if self.unsigned else 0)
-        return [
-            self.constant(f"{name}/scale", np.array(step.scale, np.float32)),
-            self.constant(f"{name}/zero_point", np.array(zero_point, self.dtype)),
-        ]
-
-    def scales(self, name: str, scales: list[float], zero: int = 0) -> list[str]:
-        scalar = len(scales) == 1
-        data = np.array(scales[0] if scalar else scales, np.float32)
-        return [
-            self.constant(f"{name}/scale", data),
-            self.constant(f"{name}/zero_point", np.full(data.shape, zero, np.int8)),
-        ]
-
-    def operand(self, layer: Layer) -> np.ndarray:
-        """A constant operand in ONNX's order of dimensions and the model's type."""
-        data = layer.options["constant"]
-        rank = len(layer.shape)
-        data = data.reshape((1,) * (rank - data.ndim) + data.shape)
-        if rank == 4:
-            data = data.transpose(0, 3, 1, 2)
-        return (data.astype(np.int16) + 128).astype(np.uint8) if self.unsigned else data
-
-    def model(self, inputs, outputs) -> bytes:
-        graph = helper.make_graph(self.nodes, "random", inputs, outputs, self.initializers)
-        # Gelu came with opset 20.
-        opset = 20 if any(node.op_type == "Gelu" for node in self.nodes) else 17
-        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
-        onnx.checker.check_model(model)
-        return model.SerializeToString()
-
-
-def window(options) -> dict[str, Any]:
-    top, bottom, left, right = options["padding"]
-    result = {
-        "kernel_shape": list(options["kernel"]),
-        "strides": list(options["stride"]),
-        "pads": [top, left, bottom, right],
-    }
-    if options["dilation"] != (1, 1):
-        result["dilations"] = list(options["dilation"])
-    return result
-
-
 WEIGHTED = ("conv", "grouped", "depthwise", "fully_connected", "transpose_conv")
+CLIPS = {"RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
+_AXES = (0, 2, 3, 1)  # where each dimension of NHWC lies in NCHW
 
 
-def write_qdq(plan: Plan, unsigned: bool, left: Container[int] = ()) -> bytes:
-    """Return a model with float32 NCHW edges; value k of the plan is quantised as ``q{k}``.
+def write_qdq(
+    plan: Plan, unsigned: bool, left: Container[int] = (), style: Style | None = None
+) -> bytes:
+    """Return a model with float32 edges; value k of the plan is quantised as ``q{k}``.
 
     Values ``left`` stay in float. A layer with weights still reads integers: those of value k, read
     by layer l, are ``q{1000 * l + k}``.
     """
-    w = Writer(plan, unsigned)
-    edge = helper.make_tensor_value_info("input", TensorProto.FLOAT, nchw(plan.shape))
+    w = Writer(plan, unsigned, style)
+    shape, image = as_image(w)
+    edge = helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)
     parameters = w.step("s0", plan.step)
-    w.node("QuantizeLinear", ["input", *parameters], "q0")
-    floats = [w.node("DequantizeLinear", ["q0", *parameters], "f0")]
+    w.quantize("input", parameters, "q0")
+    floats = [image(w.dequantize("q0", parameters, "f0"))]
     for index, layer in enumerate(plan.layers, 1):
         sources = [floats[i] for i in layer.inputs]
         for position, value in enumerate(layer.inputs):
             if value in left and layer.kind in WEIGHTED:
                 number = 1000 * index + value
                 parameters = w.step(f"s{number}", plan.step_of(value))
-                w.node("QuantizeLinear", [sources[position], *parameters], f"q{number}")
-                sources[position] = w.node(
-                    "DequantizeLinear", [f"q{number}", *parameters], f"f{number}"
-                )
-        result = _float_layer(w, plan, layer, index, sources, bare=index in left)
+                w.quantize(sources[position], parameters, f"q{number}")
+                sources[position] = w.dequantize(f"q{number}", parameters, f"f{number}")
+        result = _float_layer(w, plan, layer, index, sources)
+        result = _activated(w, layer, index, result, bare=index in left)
         if index in left and index < len(plan.layers):
             floats.append(result)
             continue
         parameters = w.step(f"s{index}", layer.step)
-        w.node("QuantizeLinear", [result, *parameters], f"q{index}")
-        floats.append(w.node("DequantizeLinear", [f"q{index}", *parameters], f"f{index}"))
-    shape = nchw(plan.layers[-1].shape)
-    output = helper.make_tensor_value_info(floats[-1], TensorProto.FLOAT, shape)
-    return w.model([edge], [output])
+        w.quantize(result, parameters, f"q{index}")
+        floats.append(w.dequantize(f"q{index}", parameters, f"f{index}"))
+    name, shape = as_output(w, floats[-1])
+    return w.model([edge], [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)])
 
 
 def _dequantized_weights(w: Writer, plan: Plan, layer: Layer, name: str) -> list[str]:
@@ -166,93 +86,142 @@ def _dequantized_weights(w: Writer, plan: Plan, layer: Layer, name: str) -> list
     if transposed:
         data = np.ascontiguousarray(data.transpose(1, 0, 2, 3))
     axis: dict[str, Any] = {"axis": int(transposed)} if len(scales) > 1 else {}
+    if not axis and w.style.domain == CONTRIB:
+        axis = {"axis": 0}  # it has no meaning, but ONNX Runtime's own operator looks at it
     kernel = w.constant(f"{name}/weights", data)
-    result = [w.node("DequantizeLinear", [kernel, *parameters], f"{name}/wf", **axis)]
+    result = [w.dequantize(kernel, parameters, f"{name}/wf", **axis)]
     bias = layer.options["bias"]
+    if bias is None and layer.kind == "fully_connected" and w.opset < 11:  # it was needed
+        bias = np.zeros(len(data), np.int32)
     if bias is not None:
         scale = np.float32(plan.step_of(layer.inputs[0]).scale)
-        products = scale * np.array(scales, np.float32)
-        products = np.broadcast_to(products, bias.shape) if len(scales) > 1 else products[0]
-        scale_name = w.constant(f"{name}/bias_scale", np.array(products, np.float32))
-        zero = w.constant(f"{name}/bias_zero", np.zeros(np.shape(products), np.int32))
-        values = w.constant(f"{name}/bias", bias)
-        along: dict[str, Any] = {"axis": 0} if len(scales) > 1 else {}
-        result.append(w.node("DequantizeLinear", [values, scale_name, zero], f"{name}/bf", **along))
+        products = np.array(scale * np.array(scales, np.float32), np.float32)
+        # ONNX Runtime quantises a real bias by Round, which came with opset 11, and then writes
+        # a DequantizeLinear with an axis, which came with opset 13, if the weights have scales.
+        oldest = 13 if w.style.domain == CONTRIB else 11
+        forms = ("int32", "scaled", "narrow", "float")[: None if w.opset >= oldest else -1]
+        form = w.rng.choice(forms) if w.style.biases else "int32"
+        result.append(_bias(w, bias, products, form, name))
     return result
 
 
-def _float_layer(
-    w: Writer, plan: Plan, layer: Layer, index: int, sources: list[str], *, bare: bool = False
-) -> str:
+def _bias(w: Writer, bias: np.ndarray, products: np.ndarray, form: str, name: str) -> str:
+    """Add int32 in steps of the accumulator, or one of a form of its own."""
+    scales = np.broadcast_to(products, bias.shape) if products.size > 1 else products[0]
+    zero = np.zeros(np.shape(scales), np.int32)
+    if form == "float":
+        return w.constant(f"{name}/bias", (bias * scales).astype(np.float32))
+    if form == "scaled":
+        factor = np.float32(w.rng.choice([1.004, 3.0, 0.25, 7.3]))
+        scales, bias = scales * factor, np.rint(bias / factor).astype(np.int32)
+    if form == "narrow":
+        dtype = np.dtype(w.rng.choice(["int8", "uint8"]))
+        limits = np.iinfo(dtype)
+        zero = np.full(np.shape(scales), w.rng.integers(limits.min, limits.max + 1), dtype)
+        factor = np.float32(max(np.abs(bias).max() / 100, 1))
+        scales = scales * factor
+        bias = np.clip(np.rint(bias / factor) + zero, limits.min, limits.max).astype(dtype)
+    scale_name = w.constant(f"{name}/bias_scale", np.array(scales, np.float32))
+    zero_name = w.constant(f"{name}/bias_zero", zero)
+    along: dict[str, Any] = {"axis": 0} if np.ndim(scales) or w.style.domain == CONTRIB else {}
+    values = w.constant(f"{name}/bias", bias)
+    return w.dequantize(values, [scale_name, zero_name], f"{name}/bf", **along)
+
+
+def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[str]) -> str:
     name, kind, options = f"v{index}", layer.kind, layer.options
+    if kind in WEIGHTED:
+        sources = [*sources, *_dequantized_weights(w, plan, layer, name)]
     if kind in ("conv", "grouped", "depthwise"):
-        inputs = [*sources, *_dequantized_weights(w, plan, layer, name)]
-        result = w.node("Conv", inputs, name, group=options["groups"], **window(options))
-    elif kind == "fully_connected":
-        inputs = [*sources, *_dequantized_weights(w, plan, layer, name)]
-        result = w.node("Gemm", inputs, name, transB=1)
-    elif kind == "transpose_conv":
-        inputs = [*sources, *_dequantized_weights(w, plan, layer, name)]
+        return w.node("Conv", sources, name, group=options["groups"], **window(options))
+    if kind == "fully_connected":
+        return w.node("Gemm", sources, name, transB=1)
+    if kind == "transpose_conv":
         top, bottom, left, right = _transposed_pads(plan, layer)
-        result = w.node(
-            "ConvTranspose",
-            inputs,
-            name,
-            strides=list(options["stride"]),
-            pads=[top, left, bottom, right],
-        )
-    elif kind == "pad":
-        pairs = options["paddings"]
-        pads = [0, 0, pairs[1][0], pairs[2][0], 0, 0, pairs[1][1], pairs[2][1]]
-        inputs = [*sources, w.constant(f"{name}/p", np.array(pads))]
-        if options["value"] is not None:
-            real = (options["value"] - layer.step.zero_point) * layer.step.scale
-            inputs.append(w.constant(f"{name}/value", np.array(real, np.float32)))
-        result = w.node("Pad", inputs, name)
-    elif kind == "gelu":
+        pads, strides = [top, left, bottom, right], list(options["stride"])
+        return w.node("ConvTranspose", sources, name, strides=strides, pads=pads)
+    if kind == "pad":
+        return _pad(w, layer, name, sources)
+    if kind == "gelu":
         approximate = "tanh" if options["approximate"] else "none"
-        result = w.node("Gelu", sources, name, approximate=approximate)
-    elif kind in FLOATS:
-        result = w.node(FLOATS[kind], sources, name)
-    elif kind in ("add", "mul", "sub"):
+        return w.node("Gelu", sources, name, approximate=approximate)
+    if kind == "hard_swish" and w.opset < 14:
+        gate = w.node("HardSigmoid", sources, f"{name}/gate", alpha=1 / 6, beta=0.5)
+        return w.node("Mul", [*sources, gate], name)
+    if kind in FLOATS:
+        return w.node(FLOATS[kind], sources, name)
+    if kind in ("add", "mul", "sub"):
         if "constant" in options:
             data = w.constant(f"{name}/c", w.operand(layer))
             parameters = w.step(f"{name}/cs", options["constant_step"])
-            sources = [*sources, w.node("DequantizeLinear", [data, *parameters], f"{name}/cf")]
-        result = w.node(kind.capitalize(), sources, name)
-    elif kind == "max_pool":
-        result = w.node("MaxPool", sources, name, **window(options))
-    elif kind == "average_pool":
-        result = w.node("AveragePool", sources, name, **window(options))
-    elif kind == "mean":
-        result = w.node("GlobalAveragePool", sources, name)
-    elif kind == "concat":
-        result = w.node("Concat", sources, name, axis=1)
-    elif kind == "flatten":
-        result = w.node("Flatten", sources, name, axis=1)
-    elif kind == "logistic":
-        result = w.node("Sigmoid", sources, name)
-    elif kind == "leaky_relu":
-        result = w.node("LeakyRelu", sources, name, alpha=options["alpha"])
-    elif kind == "softmax":
-        result = w.node("Softmax", sources, name, axis=-1)
-    elif kind == "resize":
-        factor = layer.shape[1] / plan.shape_of(layer.inputs[0])[1]
-        scales = w.constant(f"{name}/factors", np.array([1, 1, factor, factor], np.float32))
-        result = w.node(
-            "Resize",
-            [*sources, "", scales],
-            name,
-            mode="nearest",
-            coordinate_transformation_mode="asymmetric",
-            nearest_mode="floor",
-        )
-    else:
-        raise NotImplementedError(kind)
+            sources = [*sources, w.dequantize(data, parameters, f"{name}/cf")]
+        return w.node(kind.capitalize(), sources, name)
+    if kind == "max_pool":
+        return w.node("MaxPool", sources, name, **window(options))
+    if kind == "average_pool":
+        return w.node("AveragePool", sources, name, **window(options))
+    if kind == "mean":
+        return w.node("GlobalAveragePool", sources, name)
+    if kind == "concat":
+        return w.node("Concat", sources, name, axis=_AXES[options["axis"]])
+    if kind == "flatten":
+        return w.node("Flatten", sources, name, axis=1)
+    if kind == "reshape":
+        target = w.constant(f"{name}/shape", np.array(nchw(layer.shape), np.int64))
+        return w.node("Reshape", [*sources, target], name)
+    if kind == "transpose":
+        return w.node("Transpose", sources, name, perm=list(options["permutation"]))
+    if kind == "logistic":
+        return w.node("Sigmoid", sources, name)
+    if kind == "leaky_relu":
+        return w.node("LeakyRelu", sources, name, alpha=options["alpha"])
+    if kind == "softmax":
+        return w.node("Softmax", sources, name, axis=1 if len(layer.shape) == 4 else -1)
+    if kind == "resize":
+        return _resize(w, plan, layer, name, sources)
+    raise NotImplementedError(kind)
+
+
+def _pad(w: Writer, layer: Layer, name: str, sources: list[str]) -> str:
+    pairs, number = layer.options["paddings"], layer.options["value"]
+    pads = [0, 0, pairs[1][0], pairs[2][0], 0, 0, pairs[1][1], pairs[2][1]]
+    real = 0.0 if number is None else (number - layer.step.zero_point) * layer.step.scale
+    if w.opset < 11:
+        return w.node("Pad", sources, name, pads=pads, value=real)
+    inputs = [*sources, w.constant(f"{name}/p", np.array(pads))]
+    if number is not None:
+        inputs.append(w.constant(f"{name}/value", np.array(real, np.float32)))
+    return w.node("Pad", inputs, name)
+
+
+def _resize(w: Writer, plan: Plan, layer: Layer, name: str, sources: list[str]) -> str:
+    factor = layer.shape[1] / plan.shape_of(layer.inputs[0])[1]
+    scales = w.constant(f"{name}/factors", np.array([1, 1, factor, factor], np.float32))
+    if w.opset < 11:
+        return w.node("Resize", [*sources, scales], name, mode="nearest")
+    rule = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    # Up to opset 12 the region of interest is there, though nothing reads it.
+    region = w.constant(f"{name}/region", np.zeros(0, np.float32)) if w.opset < 13 else ""
+    return w.node("Resize", [*sources, region, scales], name, mode="nearest", **rule)
+
+
+def _activated(w: Writer, layer: Layer, index: int, result: str, *, bare: bool) -> str:
+    """Add the activation behind a layer."""
+    activation = layer.options.get("activation", "NONE")
     # ONNX Runtime fuses a Relu only where the zero point clamps at zero by itself.
-    if options.get("activation", "NONE") == "RELU" and (bare or layer.step.zero_point == -128):
-        result = w.node("Relu", [result], f"{name}/relu")
-    return result
+    plain = bare or layer.step.zero_point == -128
+    if activation == "NONE" or not (w.style.kept or (activation == "RELU" and plain)):
+        return result
+    name = f"v{index}/active"
+    if activation == "RELU":
+        return w.node("Relu", [result], name)
+    low, high = CLIPS[activation]
+    if w.opset < 11:
+        return w.node("Clip", [result], name, min=low, max=high)
+    bounds = [
+        w.constant(f"{name}/{key}", np.float32(x)) for key, x in (("min", low), ("max", high))
+    ]
+    return w.node("Clip", [result, *bounds], name)
 
 
 def _transposed_pads(plan: Plan, layer: Layer) -> list[int]:
@@ -263,62 +232,3 @@ def _transposed_pads(plan: Plan, layer: Layer) -> list[int]:
         total = full + layer.options["kernel"][axis] - layer.shape[1 + axis]
         padding += [total // 2, total - total // 2]
     return padding
-
-
-def write_qoperator(plan: Plan, unsigned: bool) -> bytes:
-    """Return a model whose edges have the model's own 8-bit type; value k is ``q{k}``."""
-    w = Writer(plan, unsigned)
-    kind = TensorProto.UINT8 if unsigned else TensorProto.INT8
-    edge = helper.make_tensor_value_info("q0", kind, nchw(plan.shape))
-    parameters = [w.step("s0", plan.step)]
-    for index, layer in enumerate(plan.layers, 1):
-        parameters.append(w.step(f"s{index}", layer.step))
-        _quantized_layer(w, plan, layer, index, parameters)
-    last = len(plan.layers)
-    output = helper.make_tensor_value_info(f"q{last}", kind, nchw(plan.layers[-1].shape))
-    return w.model([edge], [output])
-
-
-def _quantized_layer(w: Writer, plan: Plan, layer: Layer, index: int, steps) -> None:
-    name, kind, options, result = f"v{index}", layer.kind, layer.options, f"q{index}"
-    sources = [[f"q{i}", *steps[i]] for i in layer.inputs]
-    own = steps[index]
-    if kind in ("conv", "grouped", "depthwise", "fully_connected"):
-        data = w.constant(f"{name}/weights", onnx_weights(layer))
-        zero = options.get("weight_zero", 0)
-        weights = [data, *w.scales(f"{name}/w", options["scales"], zero)]
-        bias = options["bias"]
-        values = [w.constant(f"{name}/bias", bias)] if bias is not None else []
-        if kind == "fully_connected":
-            inputs = [*sources[0], *weights, *(values or [""]), *own]
-            w.node("QGemm", inputs, result, "com.microsoft", transB=1, alpha=1.0)
-        else:
-            inputs = [*sources[0], *weights, *own, *values]
-            w.node("QLinearConv", inputs, result, group=options["groups"], **window(options))
-    elif kind in ("add", "mul"):
-        if "constant" in options:
-            data = w.constant(f"{name}/c", w.operand(layer))
-            sources.append([data, *w.step(f"{name}/cs", options["constant_step"])])
-        inputs = [*sources[0], *sources[1], *own]
-        w.node(f"QLinear{kind.capitalize()}", inputs, result, "com.microsoft")
-    elif kind == "max_pool":
-        w.node("MaxPool", sources[0][:1], result, **window(options))
-    elif kind == "average_pool":
-        inputs = [*sources[0], *own]
-        w.node("QLinearAveragePool", inputs, result, "com.microsoft", **window(options))
-    elif kind == "mean":
-        w.node("QLinearGlobalAveragePool", [*sources[0], *own], result, "com.microsoft")
-    elif kind == "concat":
-        inputs = [*own, *(x for source in sources for x in source)]
-        w.node("QLinearConcat", inputs, result, "com.microsoft", axis=1)
-    elif kind == "flatten":
-        w.node("Flatten", sources[0][:1], result, axis=1)
-    elif kind == "logistic":
-        w.node("QLinearSigmoid", [*sources[0], *own], result, "com.microsoft")
-    elif kind == "leaky_relu":
-        inputs = [*sources[0], *own]
-        w.node("QLinearLeakyRelu", inputs, result, "com.microsoft", alpha=options["alpha"])
-    elif kind == "softmax":
-        w.node("QLinearSoftmax", [*sources[0], *own], result, "com.microsoft", axis=-1, opset=17)
-    else:
-        raise NotImplementedError(kind)

@@ -6,6 +6,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from networks.first_dimension import FIRST
 from networks.more_layers import OPERATORS as OPERATORS_OF
 from networks.plan import Layer, Plan, Step
 
@@ -48,6 +49,7 @@ ALL_KINDS = {**KINDS, "elu": 1}
 MORE_KINDS = {
     dtype: {**KINDS, **dict.fromkeys(OPERATORS_OF[dtype], 2)} for dtype in ("int8", "uint8")
 }
+MORE_KINDS["first"] = {**KINDS, **dict.fromkeys(FIRST, 4)}
 
 OPERATORS = {
     "conv": "CONV_2D",
@@ -75,6 +77,8 @@ OPERATORS = {
     "resize": "RESIZE_NEAREST_NEIGHBOR",
     "transpose_conv": "TRANSPOSE_CONV",
     "flatten": "RESHAPE",
+    "reshape": "RESHAPE",
+    "transpose": "TRANSPOSE",
     "softmax": "SOFTMAX",
     "arg_max": "ARG_MAX",
     "quantize": "QUANTIZE",
@@ -92,6 +96,7 @@ VERSIONS = {
     "gelu": 1,
     "elu": 1,
     "flatten": 1,
+    "reshape": 1,
     **dict.fromkeys(
         (
             "HARD_SWISH",
@@ -306,11 +311,14 @@ def _layer(writer: Writer, plan: Plan, layer: Layer, index: int, values: list[in
             kind, value = "pad_with", np.array(options["value"])
             scale, zero = [layer.step.scale], [layer.step.zero_point]
             inputs.append(writer.tensor(f"{name}/value", (), np.int8, scale, zero, 0, value))
-    elif kind == "flatten":
-        shape = np.array([layer.shape[0], -1])
-        inputs.append(writer.tensor(f"{name}/shape", (2,), np.int32, data=shape))
+    elif kind in ("flatten", "reshape"):
+        shape = np.array([layer.shape[0], -1] if kind == "flatten" else layer.shape, np.int32)
+        inputs.append(writer.tensor(f"{name}/shape", shape.shape, np.int32, data=shape))
         parameters, parameters_type = schema.ReshapeOptionsT(), "ReshapeOptions"
         parameters.newShape = list(layer.shape)
+    elif kind == "transpose":
+        order = np.array(options["permutation"])
+        inputs.append(writer.tensor(f"{name}/order", order.shape, np.int32, data=order))
     elif kind == "resize":
         size = np.array(layer.shape[1:3])
         inputs.append(writer.tensor(f"{name}/size", (2,), np.int32, data=size))

@@ -80,15 +80,13 @@ def _convolution_in_float(context: Context) -> NDArray[Any]:
     if quantization is not None:
         weights = weights - quantization.zero_point.reshape(-1, 1, 1, 1)
         scale = quantization.scale.reshape(-1, 1, 1, 1)
-    steps = context.value(0).astype(np.int64) - context.zero_point(0)
-    real = golden.conv2d_float32(
-        context.scale(0) * steps.astype(np.float32),
-        scale * weights.astype(np.float32),
-        context.value(2),
-        stride=attributes["stride"],
-        padding=attributes["padding"],
-        dilation=attributes["dilation"],
-        groups=attributes["groups"],
-    )
+    kernel = scale * weights.astype(np.float32)
+    window = {key: attributes[key] for key in ("stride", "padding", "dilation", "groups")}
+
+    def convolve(x: NDArray[Any]) -> NDArray[Any]:
+        steps = (x.astype(np.int64) - context.zero_point(0)).astype(np.float32)
+        return golden.conv2d_float32(context.scale(0) * steps, kernel, context.value(2), **window)
+
+    real = context.windows(convolve)
     rounded = np.rint(np.clip(real / context.output_scale, -1e6, 1e6)).astype(np.int64)
     return np.clip(rounded + stage.zero_point, stage.low, stage.high).astype(np.int8)

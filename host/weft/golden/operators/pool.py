@@ -60,7 +60,8 @@ def mean(context: Context) -> NDArray[Any]:
     if (order := context.attributes.get("real")) is not None:
         edge = (context.scale(0), context.zero_point(0))
         y = (context.output_scale, context.output_zero_point)
-        return context.shaped(golden.mean_real(context.value(0), edge, y, order))
+        means = context.windows(lambda x: golden.mean_real(x, edge, y, order))
+        return context.shaped(means)
     zero_point, output_zero_point = context.zero_point(0), context.output_zero_point
     total = golden.sums(context.value(0), axes, zero_point)
     if context.graph.in_onnxruntime:

@@ -21,11 +21,13 @@ def bias_tensor(
     channels: int,
     *,
     real: bool = False,
+    island: bool = False,
 ) -> str | None:
     """Add the bias of ``operator``: int32, or float32 where its scale is not the accumulator's.
 
     A float bias of the file is quantised with the product of both scales, as ONNX Runtime does;
-    with ``real`` it stays what it is, in float64.
+    with ``real`` it stays what it is, in float64. ``island`` says that the runtime leaves the
+    layer in float.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def bias_tensor(
     data = bias.data.reshape(-1)
     product = (x.scale * weights.scale).astype(np.float32)
     if isinstance(bias, QuantizedConstant):
-        if not is_whole(operator, bias, product):
+        if not is_whole("" if island else operator, bias, product):
             steps = data.astype(np.int64) - bias.quantization.zero_point
             data = steps.astype(np.float32) * bias.quantization.scale
             return builder.constant(f"{name}/bias", _finite(data))
@@ -77,24 +79,25 @@ def _checked(bias: Value, channels: int) -> Constant | QuantizedConstant:
     return bias
 
 
-def is_whole(operator: str, bias: QuantizedConstant, product: NDArray[np.float32]) -> bool:
+def is_whole(kernel: str, bias: QuantizedConstant, product: NDArray[np.float32]) -> bool:
     """Whether ONNX Runtime takes the integers of ``bias`` as steps of the accumulator.
 
-    Where it does not, it adds real numbers in float32. Gemm is fused whatever the scale is, Conv
-    if the scale is within 1 % and 1e-6 of ``product``; ConvTranspose is never fused.
+    Where it does not, it adds real numbers in float32. Its integer ``kernel`` of Gemm is taken
+    whatever the scale is, that of Conv if the scale is within 1 % and 1e-6 of ``product``. Without
+    one the scale must be ``product``.
     """
     if bias.data.dtype != np.int32:
         return False
-    if operator in ("Gemm", "MatMul"):
+    if kernel in ("Gemm", "MatMul"):
         return True
     quantization = bias.quantization
     if np.any(quantization.zero_point):
         return False
     expected = product.astype(np.float64)
     away = np.abs(quantization.scale.astype(np.float64) - expected)
-    if operator == "ConvTranspose":
-        return bool(np.all(away <= 1e-6 * expected))
-    return bool(np.all(away <= 1e-6 + 1e-2 * expected))
+    if kernel == "Conv":
+        return bool(np.all(away <= 1e-6 + 1e-2 * expected))
+    return bool(np.all(away <= 1e-6 * expected))
 
 
 def _finite(values: NDArray[np.floating]) -> NDArray[np.floating]:

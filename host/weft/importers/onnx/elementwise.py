@@ -76,7 +76,15 @@ def fully_connected(
         tensor = builder.plain(x).tensor
     kernel = builder.constant(f"{name}/weights", data, quantization)
     bias = bias_tensor(
-        builder, name, operator, take(operands, 2), quantization, x.step, outputs, real=real
+        builder,
+        name,
+        operator,
+        take(operands, 2),
+        quantization,
+        x.step,
+        outputs,
+        real=real,
+        island=island,
     )
     shape = (*x.shape[:-1], outputs)
     tensor = builder.emit(
@@ -194,13 +202,15 @@ def concatenation(
     rank = len(values[0].shape)
     axis = attributes.get("axis", 1)
     axis += rank if axis < 0 else 0
-    if not 0 < axis < rank or any(len(x.shape) != rank for x in values):
+    if not 0 <= axis < rank or any(len(x.shape) != rank for x in values):
         raise ModelError(f"Concat along axis {axis} of {rank} dimensions is not supported")
     last = rank == 4 or (rank == 3 and any(x.layout == "channels_last" for x in values))
     values = [builder.channels_last(x) if last else builder.plain(x) for x in values]
     position = axis
     if last:
-        position = {1: 3, 2: 1, 3: 2}[axis] if rank == 4 else {1: 3, 2: 2}[axis]
+        position = (0, 3, 1, 2)[axis] if rank == 4 else (0, 3, 2)[axis]
+    shapes = [builder.tensors[x.tensor].shape for x in values]
+    whole = [*shapes[0][:position], sum(x[position] for x in shapes), *shapes[0][position + 1 :]]
     tensor = builder.emit(
         "CONCATENATION",
         name,
@@ -208,6 +218,7 @@ def concatenation(
         output,
         {"axis": position, "activation": "NONE"},
         step=step,
+        shape=tuple(whole),
     )
     size = sum(x.shape[axis] for x in values)
     shape = (*values[0].shape[:axis], size, *values[0].shape[axis + 1 :])

@@ -14,7 +14,7 @@ from weft.importers.onnx.affine import by_channel, folded, has_coarse_bias, norm
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.functions import FUNCTIONS
-from weft.importers.onnx.fusion import BARRIERS, left_in_float
+from weft.importers.onnx.fusion import BARRIERS, left_in_float, without_clamp
 from weft.importers.onnx.islands import (
     BINARY,
     LINEAR,
@@ -160,6 +160,7 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
 
 def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
     """Add the node of a float operator whose result is quantised by ``step`` now."""
+    pending = without_clamp(pending, step)
     operands, name = pending.operands, pending.name
     inner = take(operands, 0)
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
@@ -205,9 +206,7 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
             builder, name, operator, attributes, operands, step, output, activation, island=island
         )
     if operator == "ConvTranspose":
-        return transposed_convolution(
-            builder, name, attributes, operands, step, output, activation, island=island
-        )
+        return transposed_convolution(builder, name, attributes, operands, step, output, activation)
     if operator == "AveragePool":
         return onnx_windows.average_pool(
             builder, name, attributes, first, step, output, real=island

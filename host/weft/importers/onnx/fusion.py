@@ -7,15 +7,29 @@ and zero points without dimensions, too, and int8 activations weights of int8. W
 between DequantizeLinear and operator keeps them apart, with some exceptions.
 """
 
-from weft.graph import ACTIVATIONS
-from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, take
+import math
+from dataclasses import replace
 
-__all__ = ["BARRIERS", "left_in_float"]
+import numpy as np
+
+from weft.graph import ACTIVATIONS
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    Pending,
+    QuantizedConstant,
+    Step,
+    take,
+)
+
+__all__ = ["BARRIERS", "left_in_float", "without_clamp"]
 
 _PADDED = ("AveragePool", "Conv")
 _BINARY = ("Add", "Mul", "Sub")
 # Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
 BARRIERS = ("Concat", "Flatten", "GlobalMaxPool", "Pad", "Resize", "Split")
+# By so much a step may reach beyond the bounds of a Clip that the runtime takes for superfluous.
+_EPSILON = float(np.finfo(np.float32).eps)
 
 
 def left_in_float(pending: Pending, step: Step) -> bool:
@@ -44,3 +58,37 @@ def _is_kept(activation: str, step: Step) -> bool:
     low, high = ACTIVATIONS[activation]
     scale = float(step.scale)
     return (-128 - step.zero_point) * scale < low or (127 - step.zero_point) * scale > high
+
+
+def without_clamp(pending: Pending, step: Step) -> Pending:
+    """Return ``pending`` without a Relu or Clip behind it that the runtime finds superfluous."""
+    if pending.activation in ("RELU6", "RELU_N1_TO_1"):
+        covered = _covers(ACTIVATIONS[pending.activation], step)
+        return replace(pending, activation="NONE") if covered else pending
+    inner = take(pending.operands, 0)
+    if not isinstance(inner, Pending) or pending.activation != "NONE":
+        return pending
+    if pending.operator == "Relu" and step.zero_point == -128:
+        return without_clamp(inner, step)
+    if pending.operator == "Clip":
+        low, high = (_number(pending, index, key) for index, key in ((1, "min"), (2, "max")))
+        if low is not None and high is not None and _covers((low, high), step):
+            return without_clamp(inner, step)
+    return pending
+
+
+def _covers(bounds: tuple[float, float], step: Step) -> bool:
+    low, high = bounds
+    scale = float(step.scale)
+    least, most = (-128 - step.zero_point) * scale, (127 - step.zero_point) * scale
+    return low - least <= _EPSILON and most - high <= _EPSILON
+
+
+def _number(clip: Pending, index: int, key: str) -> float | None:
+    """Return a bound of Clip; infinite where it has none, None where it is no plain number."""
+    operand = take(clip.operands, index)
+    if operand is None:
+        return clip.attributes.get(key, -math.inf if key == "min" else math.inf)
+    if not isinstance(operand, Constant) or operand.data.size != 1:
+        return None
+    return float(operand.data.reshape(-1)[0])

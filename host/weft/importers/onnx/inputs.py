@@ -67,7 +67,7 @@ def _input_step(graph: Any, name: str, values: Mapping[str, Value], dtype: Any) 
         reads = [i for i, x in enumerate(node.input) if x in names]
         if not reads:
             continue
-        if node.op_type in MOVES:
+        if node.op_type in (*MOVES, "NhwcMaxPool"):
             names.update(node.output[:1])
         elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
             operands = tuple(values.get(x) for x in node.input)

@@ -205,10 +205,13 @@ def arg_max(
     rank = len(value.shape)
     axis = attributes.get("axis", 0)
     axis += rank if axis < 0 else 0
-    if not 0 < axis < rank:
+    if not 0 <= axis < rank:
         raise ModelError(f"ArgMax over axis {axis} of {rank} dimensions is not supported")
-    tensor = builder.emit("ARG_MAX", name, (plain.tensor,), output, {"axis": axis}, dtype=np.int64)
-    result = Activation(tensor, builder.tensors[tensor].shape, "plain", None)
+    rest = (*value.shape[:axis], *value.shape[axis + 1 :])
+    tensor = builder.emit(
+        "ARG_MAX", name, (plain.tensor,), output, {"axis": axis}, dtype=np.int64, shape=rest
+    )
+    result = Activation(tensor, rest, "plain", None)
     if attributes.get("keepdims", 1):
         shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
         return builder.reshaped(result, shape, f"{output}/keepdims")

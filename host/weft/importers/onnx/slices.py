@@ -17,7 +17,7 @@ _MOST = 256  # outputs of Split
 
 def _axis(axis: int, rank: int, operator: str) -> int:
     axis += rank if axis < 0 else 0
-    if not 0 < axis < rank:
+    if not 0 <= axis < rank:
         raise ModelError(f"{operator} along axis {axis} of {rank} dimensions is not supported")
     return axis
 
@@ -43,6 +43,7 @@ def _emit(
         {"begin": start, "size": size},
         step=value.step,
         dtype=builder.tensors[value.tensor].dtype,
+        shape=size,
     )
     return replace(value, tensor=tensor, shape=tuple(shape))
 
@@ -68,8 +69,6 @@ def slice_tensor(
         raise ModelError(f"Slice from {starts} to {ends} along {axes} is not supported")
     begin, shape = [0] * rank, list(value.shape)
     for start, end, axis in zip(starts, ends, axes, strict=True):
-        if axis in (0, -rank) and start == 0 and end >= value.shape[0]:
-            continue
         axis = _axis(axis, rank, "Slice")
         length = value.shape[axis]
         first, last = (min(max(x + (length if x < 0 else 0), 0), length) for x in (start, end))

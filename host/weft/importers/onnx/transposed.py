@@ -32,12 +32,10 @@ def transposed_convolution(
     step: Step | None,
     output: str,
     activation: str,
-    *,
-    island: bool = False,
 ) -> Activation:
     """Add TRANSPOSE_CONV; a grouped one gets zeros between its groups.
 
-    Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
+    Without ``step`` its result is real. The runtime always leaves it in float.
     """
     real = step is None
     image = image_of(builder, take(operands, 0), "ConvTranspose", real=real)
@@ -60,6 +58,7 @@ def transposed_convolution(
         image.step,
         len(kernel),
         real=real,
+        island=True,
     )
     constant = builder.constant(f"{name}/weights", kernel, quantization)
     tensor = builder.emit(
@@ -67,7 +66,7 @@ def transposed_convolution(
         name,
         (image.tensor, constant, bias),
         output,
-        {**window, "activation": activation} | ({"island": True} if island else {}),
+        {**window, "activation": activation, "island": True},
         step=step,
         shape=shape,
     )

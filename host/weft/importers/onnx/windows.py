@@ -149,7 +149,15 @@ def convolution(
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]), "Conv")
     window["activation"] = activation
     bias = bias_tensor(
-        builder, name, "Conv", take(operands, 2), quantization, image.step, channels, real=real
+        builder,
+        name,
+        "Conv",
+        take(operands, 2),
+        quantization,
+        image.step,
+        channels,
+        real=real,
+        island=island,
     )
     real_bias = step is not None and bias is not None and builder.tensors[bias].dtype.kind == "f"
     if island or real_bias:
