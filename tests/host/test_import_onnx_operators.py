@@ -137,20 +137,32 @@ def test_moves(case):
     pass_through(net, "y")
 
 
-@pytest.mark.parametrize("mode", ["asymmetric", "half_pixel"])
-def test_resize(mode):
+@pytest.mark.parametrize("nearest", ["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"])
+@pytest.mark.parametrize("size", [(12, 18), (13, 20), (4, 3), (1, 1)])
+@pytest.mark.parametrize(
+    "mode", ["asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel"]
+)
+def test_resize(mode, size, nearest):
+    """Where TFLite's rule picks other pixels, rows and columns are picked one by one."""
     net = Net(IMAGE)
-    scales = net.constant("s", np.array([1, 1, 2, 3], np.float32))
-    nearest = "floor" if mode == "asymmetric" else "round_prefer_floor"
+    sizes = net.constant("s", np.array([*IMAGE[:2], *size]))
     net.node(
         "Resize",
-        [net.x, "", scales],
+        [net.x, "", "", sizes],
         "y",
         mode="nearest",
         nearest_mode=nearest,
         coordinate_transformation_mode=mode,
     )
     pass_through(net, "y")
+
+
+def test_a_function_that_is_no_number_somewhere_is_refused():
+    """ONNX Runtime makes two things of it, by position in the tensor."""
+    net = Net(IMAGE)
+    net.node("Sqrt", [net.x], "y")
+    with pytest.raises(ModelError, match="Sqrt gives no number"):
+        net.difference(net.quantized("y", 0.05, 3))
 
 
 def test_pad():

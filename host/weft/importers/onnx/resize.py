@@ -1,4 +1,4 @@
-"""ONNX's Resize, where TFLite's nearest-neighbour rule picks the same pixels."""
+"""ONNX's Resize by nearest neighbours: TFLite's rule, or rows and columns one by one."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def resize(
     value: Activation,
     output: str,
 ) -> Activation:
-    """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's."""
+    """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's, else GATHER."""
     if attributes["mode"] != "nearest":
         raise ModelError(f"Resize with mode {attributes['mode']} is not supported")
     if len(value.shape) != 4:
@@ -29,28 +29,33 @@ def resize(
     if target[:2] != value.shape[:2] or min(target[2:]) < 1 or max(target[2:]) > 1 << 16:
         raise ModelError(f"Resize from {value.shape} to {target} is not supported")
     image = builder.channels_last(value)
-    size = value.shape[2:]
+    shape = (image.shape[0], target[2], target[3], image.shape[1])
+    pixels = [
+        _onnx_pixels(attributes, value.shape[axis], target[axis], factors[axis]) for axis in (2, 3)
+    ]
+    tensor = image.tensor
     for half_pixel in (False, True):
         if all(
-            np.array_equal(
-                _onnx_pixels(attributes, size[axis], target[2 + axis], factors[2 + axis]),
-                _tflite_pixels(size[axis], target[2 + axis], half_pixel),
-            )
-            for axis in (0, 1)
+            np.array_equal(found, _tflite_pixels(*sizes, half_pixel))
+            for found, *sizes in zip(pixels, value.shape[2:], target[2:], strict=True)
         ):
+            tensor = builder.emit(
+                "RESIZE_NEAREST_NEIGHBOR",
+                name,
+                (tensor,),
+                output,
+                {"align_corners": False, "half_pixel_centers": half_pixel},
+                step=value.step,
+                shape=shape,
+            )
             break
     else:
-        raise ModelError("this coordinate transformation of Resize is not supported")
-    shape = (image.shape[0], target[2], target[3], image.shape[1])
-    tensor = builder.emit(
-        "RESIZE_NEAREST_NEIGHBOR",
-        name,
-        (image.tensor,),
-        output,
-        {"align_corners": False, "half_pixel_centers": half_pixel},
-        step=value.step,
-        shape=shape,
-    )
+        dtype = builder.tensors[tensor].dtype
+        for axis, label in ((1, f"{output}/rows"), (2, output)):
+            picked = {"axis": axis, "indices": tuple(pixels[axis - 1].tolist())}
+            tensor = builder.emit(
+                "GATHER", label, (tensor,), label, picked, step=value.step, dtype=dtype
+            )
     return replace(image, tensor=tensor, shape=(image.shape[0], image.shape[1], *target[2:]))
 
 
@@ -81,20 +86,26 @@ def _target(
 
 
 def _onnx_pixels(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
-    position = np.arange(target, dtype=np.float64)
+    """Return which pixel each pixel of the result is; positions are float32, as the runtime's."""
+    position = np.arange(target, dtype=np.float32)
+    half, scale = np.float32(0.5), np.float32(factor)
     if attributes.version == 10:
         # ONNX Runtime rounds down where it enlarges, up where it reduces.
-        source = position / factor
+        source = position / scale
         rounded = np.ceil(source) if factor < 1 else np.floor(source)
         return np.clip(rounded, 0, length - 1).astype(np.int64)
     mode = attributes["coordinate_transformation_mode"]
     if mode == "asymmetric":
-        source = position / factor
+        source = position / scale
     elif mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
-        source = (position + 0.5) / factor - 0.5
+        source = (position + half) / scale - half
+    elif mode == "pytorch_half_pixel" or (mode == "align_corners" and target == 1):
+        source = np.zeros(target, np.float32)
+    elif mode == "align_corners":
+        source = position * np.float32(length - 1) / np.float32(target - 1)
     else:
-        return np.full(target, -1)
-    nearest = attributes["nearest_mode"]
+        raise ModelError(f"Resize with coordinates of kind {mode} is not supported")
+    source, nearest = source.astype(np.float64), attributes["nearest_mode"]
     rounded = {
         "floor": np.floor(source),
         "ceil": np.ceil(source),
@@ -102,7 +113,7 @@ def _onnx_pixels(attributes: Attributes, length: int, target: int, factor: float
         "round_prefer_ceil": np.floor(source + 0.5),
     }.get(nearest)
     if rounded is None:
-        return np.full(target, -1)
+        raise ModelError(f"Resize with nearest_mode {nearest} is not supported")
     return np.clip(rounded, 0, length - 1).astype(np.int64)
 
 

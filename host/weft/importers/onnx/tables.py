@@ -105,7 +105,8 @@ def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Act
     Raises
     ------
     ModelError
-        If it depends on more than one quantised tensor, or on constants that are no numbers.
+        If it depends on more than one quantised tensor, or on constants that are no numbers, or
+        is no number somewhere.
     """
     if not is_function(pending):
         _leaves(pending)
@@ -124,8 +125,12 @@ def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Act
         source = builder.plain(source)
     with np.errstate(all="ignore"):
         steps = np.rint(result / step.scale).astype(np.float64)
-    # Not-a-number becomes zero, as where a tensor is quantised.
-    steps = np.clip(np.nan_to_num(steps, nan=0.0), -1e9, 1e9)
+    if np.isnan(steps).any():
+        # What the runtime makes of it depends on where in the tensor it stands.
+        raise ModelError(
+            f"{pending.operator} gives no number for some of the values that its input may have"
+        )
+    steps = np.clip(steps, -1e9, 1e9)
     table = np.clip(steps + step.zero_point, -128, 127).astype(np.int64)
     return emit_table(builder, pending.name, source, table, step, output)
 
