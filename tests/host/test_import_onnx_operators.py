@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
+from weft.errors import ModelError
 
 
 @pytest.mark.parametrize(

@@ -271,20 +271,19 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: 
     if not axes:
         return _copied(builder, value, step, name, output)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
-    if 0 in axes and value.shape[0] != 1:
-        raise ModelError(f"ReduceMean over axes {axes} of {value.shape} is not supported")
+    # With an odd count and equal scales no mean lies between two integers closely enough for the
+    # order of the runtime's float32 sums to matter.
+    odd = math.prod(value.shape[axis] for axis in axes) % 2 == 1
+    sure = step is None or (odd and value.step is not None and value.step.scale == step.scale)
     if rank in (3, 4) and axes == tuple(range(2, rank)):
-        # With an odd count and equal scales no mean lies between two integers closely enough for
-        # the order of the runtime's float32 sums to matter.
-        odd = math.prod(value.shape[2:]) % 2 == 1
-        sure = step is None or (odd and value.step is not None and value.step.scale == step.scale)
         order = None if sure else "rows"
         result = onnx_windows.mean_of_image(builder, name, value, step, output, order)
-    elif inner := tuple(axis for axis in axes if axis):
+    elif inner := tuple(axis for axis in axes if axis or value.shape[0] != 1):
         plain = builder.plain(value)
-        tensor = builder.emit(
-            "MEAN", name, (plain.tensor,), output, {"axes": inner, "keep_dims": True}, step=step
-        )
+        named: dict[str, Any] = {"axes": inner, "keep_dims": True}
+        if not sure:  # their order depends on what lies before and behind these axes
+            named["island"] = True
+        tensor = builder.emit("MEAN", name, (plain.tensor,), output, named, step=step, shape=kept)
         result = Activation(tensor, kept, "plain", step)
     else:
         result = _copied(builder, value, step, name, output)

@@ -36,8 +36,8 @@ def resize(
     tensor = image.tensor
     for half_pixel in (False, True):
         if all(
-            np.array_equal(found, _tflite_pixels(*sizes, half_pixel))
-            for found, *sizes in zip(pixels, value.shape[2:], target[2:], strict=True)
+            np.array_equal(pixels[i], _tflite_pixels(value.shape[2 + i], target[2 + i], half_pixel))
+            for i in (0, 1)
         ):
             tensor = builder.emit(
                 "RESIZE_NEAREST_NEIGHBOR",
