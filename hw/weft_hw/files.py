@@ -13,7 +13,7 @@ from secrets import token_hex
 
 import platformdirs
 
-__all__ = ["cache_folder", "runtime_folder", "scratch_folder", "write_file"]
+__all__ = ["cache_folder", "replacing", "runtime_folder", "scratch_folder", "write_file"]
 
 _NAME = "weft"
 
@@ -38,12 +38,32 @@ def write_file(path: str | Path, data: bytes) -> None:
 
 
 def _write_file(path: Path, data: bytes) -> None:
+    with replacing(path) as partial, partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode) and status.st_size != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Have an empty file of a private name, which takes the place of ``path`` after the block.
+
+    It goes if the block raises. A pipe or a device has no place to take: ``path`` itself is given.
+
+    Raises
+    ------
+    OSError
+        If any step fails; ``path`` then is what it was.
+    """
     mode = None
     with suppress(FileNotFoundError):
         status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(status.st_mode):
-            with path.open("wb") as file:
-                file.write(data)
+            yield path
             return
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -52,13 +72,14 @@ def _write_file(path: Path, data: bytes) -> None:
     partial = target.with_name(f".{_NAME}-{token_hex(8)}")
     try:
         # O_EXCL takes no file and no link that is there already.
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        os.close(os.open(partial, flags, 0o666))
+        yield partial
+        handle = os.open(partial, os.O_RDWR | os.O_CLOEXEC)
+        try:
             os.fsync(handle)
-            if os.fstat(handle).st_size != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(handle)
         if mode is not None:
             partial.chmod(mode)
         partial.replace(target)

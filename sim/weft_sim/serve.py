@@ -24,6 +24,8 @@ _PROOF_SECONDS = 0.1  # in which a client gets its first answer, or makes room f
 _LEAVE_SECONDS = 0.5  # in which a refused client takes the sentence that says so
 _DRAIN_SECONDS = 0.2  # that the answers to a client who left may take
 _OTHERS = 64  # that wait, and that leave, at a time; more go without the sentence
+_TURN_SECONDS = 0.02  # between two looks at others while the board works for a client
+_TURN_OTHERS = 16  # whom a look takes in, at most, while a client has the board
 
 
 class _Stream:
@@ -74,6 +76,7 @@ class _Server:
         self._stream: _Stream | None = None
         self._pending = b""  # to the board
         self._spoke = False  # whether the board took a byte of this client
+        self._ready: set[int] = set()  # handles that the last look found to have something
 
     def run(self):
         """Serve until interrupted."""
@@ -94,8 +97,12 @@ class _Server:
     def _timeout(self) -> float | None:
         if self._stream is not None and self._stream.outgoing:
             return 0.05
-        at_work = self._stream is not None and (self._pending or self._board.active)
-        return 0.0 if at_work else None
+        return 0.0 if self._at_work else None
+
+    @property
+    def _at_work(self) -> bool:
+        """Whether the board does something for a client, or has something to do."""
+        return self._stream is not None and bool(self._pending or self._board.active)
 
     def _wait(self, timeout: float | None):
         """Wait for something to read; for room to write, too, where an answer waits."""
@@ -104,7 +111,8 @@ class _Server:
             poll.register(handle, select.POLLIN)
         if self._stream is not None and self._stream.outgoing:
             poll.register(self._stream.handle, select.POLLOUT)
-        poll.poll(None if timeout is None else 1000 * timeout)
+        found = poll.poll(None if timeout is None else 1000 * timeout)
+        self._ready = {handle for handle, _ in found}
 
     def _watched(self) -> list[int]:
         """Return what to read from: nothing more while the queue to the board is full."""
@@ -148,6 +156,7 @@ class _TcpServer(_Server):
         self._listener = listener
         self._client: socket.socket | None = None
         self._proven, self._since = False, 0.0
+        self._turn = 0.0  # when others are looked at next
         self._waiting: list[socket.socket] = []  # while the board is nobody's
         self._leaving: dict[socket.socket, float] = {}
 
@@ -160,14 +169,23 @@ class _TcpServer(_Server):
         return min([*left, *([] if timeout is None else [timeout])], default=None)
 
     def _watched(self) -> list[int]:
+        if self._at_work:
+            return super()._watched()
         others = [*self._leaving, *(self._waiting if self._client is None else ())]
         return [*super()._watched(), self._listener.fileno(), *(c.fileno() for c in others)]
 
     def _take(self):
         super()._take()
+        now = time.monotonic()
+        if self._proven and self._at_work:  # others take a small part of the time, if many come
+            if now < self._turn:
+                return
+            self._turn = now + _TURN_SECONDS
         for client, due in list(self._leaving.items()):
-            self._see_off(client, due)
-        for _ in range(_OTHERS):  # those who are there already; then it is the board's turn
+            if now >= due or client.fileno() in self._ready:
+                self._see_off(client, due)
+        # Those who are there already; then it is the board's turn.
+        for _ in range(_TURN_OTHERS if self._proven else _OTHERS):
             try:
                 client, _ = self._listener.accept()
             except OSError:

@@ -13,6 +13,7 @@ from weft_hw.contract.memory_map import Region
 
 from weft_sim.simulated_board import SimulatedBoard
 from weft_sim.verilate import build_library
+from weft_sim.wave_file import WaveFile
 
 __all__ = ["VirtualBoard"]
 
@@ -33,7 +34,8 @@ class VirtualBoard(SimulatedBoard):
     progress : callable, optional
         Called with the name of each stage while the library is built.
     waves : Path, optional
-        A ``.fst`` or ``.vcd`` file for waveforms, which :attr:`traced` switches on and off.
+        A ``.fst`` or ``.vcd`` file for waveforms, which :attr:`traced` switches on and off. It
+        appears when the board is closed.
 
     Attributes
     ----------
@@ -111,8 +113,24 @@ class VirtualBoard(SimulatedBoard):
         if config.dram_bytes:
             self._size_memory(config)
         self._traced = False
+        self._waves = None
         if waves is not None:
-            self._call("board_trace_to", os.fsencode(waves))
+            self._waves = WaveFile(waves)
+            self._call("board_trace_to", os.fsencode(self._waves.name))
+            self._waves.opened()
+
+    def close(self):
+        """Free the board; further calls raise ``ValueError``.
+
+        Raises
+        ------
+        OSError
+            If the waveforms could not be written.
+        """
+        super().close()
+        waves, self._waves = self._waves, None
+        if waves is not None:
+            waves.close()
 
     @property
     def traced(self) -> bool:

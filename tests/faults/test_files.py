@@ -41,12 +41,12 @@ class Failing:
                 found = getattr(os, name)
                 return (
                     failing.step(found)
-                    if name in ("open", "fsync", "fstat", "close", "fdopen", "access")
+                    if name in ("open", "fsync", "fstat", "close", "access")
                     else found
                 )
 
         patch.setattr(files, "os", Os())
-        for name in ("replace", "chmod", "stat"):
+        for name in ("replace", "chmod", "stat", "open"):
             call = getattr(Path, name)
             patch.setattr(Path, name, self.step(call))
 

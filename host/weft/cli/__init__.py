@@ -9,6 +9,7 @@ __all__ = ["Ended", "main"]
 
 _SIGNALS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
 _REPEAT_SECONDS = 1.0
+_OBJECTS = 200_000  # between two searches for cycles: graphs and programs are trees, and large
 
 
 class Ended(BaseException):
@@ -105,13 +106,12 @@ class _Signals:
 
 
 def _prepare_process(signals: _Signals) -> None:
-    import warnings
+    import gc
 
     from weft.cli.terminal import open_streams
 
     open_streams()
-    if not sys.warnoptions:  # python -W asks for them
-        warnings.simplefilter("ignore")
+    gc.set_threshold(_OBJECTS)
     usual = sys.unraisablehook
 
     def hook(lost):

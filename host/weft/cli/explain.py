@@ -69,10 +69,11 @@ def explain(
     from weft.graph import Graph
     from weft.models.loading import find_model, load, require_exact
     from weft.reports.layer_table import layer_rows, memory_use
-    from weft.runtime.fallback import load_in_parts
 
     outside, problem = None, None
     if fallback and find_model(model).suffix != ".weft":
+        from weft.runtime.fallback import load_in_parts
+
         loaded, outside = load_in_parts(find_model(model), rounding, parse_shapes(shape))
     else:
         loaded = load(model, config, rounding, parse_shapes(shape))

@@ -18,7 +18,12 @@ __all__ = ["compile_graph"]
 
 
 def compile_graph(
-    graph: Graph, config: Config, *, shadows: bool = False, streamed: bool = False
+    graph: Graph,
+    config: Config,
+    *,
+    shadows: bool = False,
+    streamed: bool = False,
+    hurried: bool = False,
 ) -> Program:
     """Compile ``graph`` for one accelerator.
 
@@ -31,6 +36,8 @@ def compile_graph(
         Where the program streams, copy every tensor to DRAM, so that it can be compared.
     streamed : bool
         It is known that the chip's memories are too small: do not try.
+    hurried : bool
+        Nobody reads what the memories would need: give up as soon as they are too small.
 
     Raises
     ------
@@ -42,15 +49,16 @@ def compile_graph(
         graph = graph_pass(graph)
     try:
         if not (streamed and config.dram_bytes and not graph.states):
-            return _compile_resident(model, graph, config)
+            hurried |= config.dram_bytes > 0 and not graph.states
+            return _compile_resident(model, graph, config, hurried)
     except CapacityError:
         if not config.dram_bytes or graph.states:  # which stay on the chip
             raise
     return compile_streamed(model, graph, config, shadows=shadows)
 
 
-def _compile_resident(model: Graph, graph: Graph, config: Config) -> Program:
-    lowering, host = lower(graph, config)
+def _compile_resident(model: Graph, graph: Graph, config: Config, hurried: bool) -> Program:
+    lowering, host = lower(graph, config, hurried=hurried)
     schedule = make_schedule(lowering)
     constants = list(lowering.constants.values())
     used, overlap = place_images(lowering, schedule, constants)

@@ -22,10 +22,10 @@ def compile_to_fit(graph: Graph, choice: ConfigChoice = None, *, shadows: bool =
     ConfigError, CapacityError
     """
     config = get_config(choice)
+    other = CONFIGS.get(f"{DEFAULT_CONFIG if choice is None else choice}-sdram")
     try:
-        return compile_graph(graph, config, shadows=shadows)
+        return compile_graph(graph, config, shadows=shadows, hurried=other is not None)
     except CapacityError:
-        name = f"{DEFAULT_CONFIG if choice is None else choice}-sdram"
-        if name not in CONFIGS:
+        if other is None:
             raise
-        return compile_graph(graph, CONFIGS[name], shadows=shadows, streamed=True)
+        return compile_graph(graph, other, shadows=shadows, streamed=True)

@@ -26,7 +26,7 @@ from weft.session import InferenceSession
 __all__ = ["MOST_MAPS", "Output", "Report", "Score", "Subject", "subject"]
 
 _TOP = 5
-MOST_MAPS = 200  # in a page; a browser enlarges them
+MOST_MAPS = 200  # layers of a page that are drawn; a browser enlarges maps
 
 Picture = NDArray[np.uint8]
 
@@ -87,7 +87,8 @@ class Subject:
             found = pictures(session.graph, session.tensors, long_side=1)
             maps = {name: picture for _, _, name, picture in islice(found, MOST_MAPS)}
             profile = session.profile
-        drawn = {node.outputs[0]: filter_picture(self.graph, node) for node in self.graph.nodes}
+        nodes = self.graph.nodes[:MOST_MAPS]
+        drawn = {node.outputs[0]: filter_picture(self.graph, node) for node in nodes}
         return Report(
             subject=self,
             device=device,

@@ -37,19 +37,33 @@ def pack(fields: tuple[Field, ...], values: Mapping[str, int]) -> int:
     ValueError
         If a name is unknown, or a value does not fit its field.
     """
-    unknown = set(values) - {field.name for field in fields}
-    if unknown:
-        raise ValueError(f"no such field: {', '.join(sorted(unknown))}")
-    word, offset = 0, 0
-    for field in fields:
-        value = int(values.get(field.name, 0))
-        low = -(1 << field.width - 1) if field.signed else 0
-        high = low + (1 << field.width) - 1
+    ranges = _ranges(fields)
+    if not values.keys() <= ranges.keys():
+        raise ValueError(f"no such field: {', '.join(sorted(values.keys() - ranges.keys()))}")
+    word = 0
+    for name, given in values.items():
+        value, (offset, low, high) = int(given), ranges[name]
         if not low <= value <= high:
-            raise ValueError(f"{field.name} must be from {low} to {high}, not {value}")
-        word |= (value & (1 << field.width) - 1) << offset
-        offset += field.width
+            raise ValueError(f"{name} must be from {low} to {high}, not {value}")
+        word |= (value & high - low) << offset
     return word
+
+
+# By the table's identity: a program has tens of thousands of descriptors of the same fields.
+_RANGES: dict[int, tuple[tuple[Field, ...], dict[str, tuple[int, int, int]]]] = {}
+
+
+def _ranges(fields: tuple[Field, ...]) -> dict[str, tuple[int, int, int]]:
+    """Return offset, least and greatest value of each field."""
+    known = _RANGES.get(id(fields))
+    if known is None:
+        lows = {field.name: -(1 << field.width - 1) if field.signed else 0 for field in fields}
+        ranges = {
+            field.name: (offset, lows[field.name], lows[field.name] + (1 << field.width) - 1)
+            for field, offset in zip(fields, offsets(fields).values(), strict=True)
+        }
+        known = _RANGES[id(fields)] = fields, ranges
+    return known[1]
 
 
 def unpack(fields: tuple[Field, ...], word: int) -> dict[str, int]:

@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 __all__ = ["Server", "python", "serving"]
 
@@ -30,9 +30,8 @@ class Server:
         self.process, self.device = process, device
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time that it took so far (proc(5): utime and stime)."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Return the CPU time that it took so far, to a microsecond."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)  # as clock_getcpuclockid(3) has it
 
 
 def python(source: str, *arguments: str) -> subprocess.Popen:

@@ -102,12 +102,14 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
     if stage.rule is Rule.REAL:
         raise Unsupported("the runtime computes it in float, which no multiplier follows")
     channels = len(low)
-    scale = np.broadcast_to(np.asarray(stage.scale, np.float64), (channels,))
+    scale = np.asarray(stage.scale, np.float64)
+    if scale.shape != (channels,):
+        scale = np.broadcast_to(scale, (channels,))
     if not (np.isfinite(scale).all() and (scale >= 0).all()):
         raise Unsupported("a scale is negative or not finite")
     if stage.rule is Rule.DOUBLE and (_largest(low, high) * scale >= 1 << 30).any():
         raise Unsupported("its scale shifts accumulators out of 32 bits, which wraps")
-    at_low, at_high = stage(low).astype(np.int64), stage(high).astype(np.int64)
+    at_low, at_high = stage(np.stack([low, high])).astype(np.int64)
     # Rounding is monotonic, so a channel that agrees at both ends is constant.
     constant = at_low == at_high
     scaling = _direct(stage.rule, scale, low, high) if stage.rule is not Rule.FLOAT64 else None
@@ -265,7 +267,6 @@ def parameter_words(bias: Int64, multipliers: Multipliers, lanes: int, first: in
     bias = (bias + (1 << 31)) % (1 << 32) - (1 << 31)
     entries = -(-(first + len(bias)) // lanes)
     words = np.zeros((entries * lanes, 3), np.int64)
-    words[first : first + len(bias)] = np.stack(
-        [bias, multipliers.multiplier, multipliers.shift], axis=1
-    )
+    for place, values in enumerate((bias, multipliers.multiplier, multipliers.shift)):
+        words[first : first + len(bias), place] = values
     return words.reshape(entries, lanes, 3)

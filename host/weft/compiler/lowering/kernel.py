@@ -1,6 +1,7 @@
 """Window programs: in which order a kernel's taps and channels enter the array."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -60,15 +61,17 @@ def fetch_times(config: Config, stride_y: int, out_height: int) -> Pair:
     return pixels, 1 if stride_y % 2 else pixels
 
 
+@lru_cache(16)  # a network has many layers of the same geometry
 def dense_entries(
     config: Config, layout: Layout, kernel: Pair, dilation: Pair, *, times: Pair
 ) -> list[Entry]:
     """Return the entries of an ordinary convolution; weights are indexed (y, x, channel).
 
     Each piece of the kernel goes by taps of one channel or by channels of one tap, whichever
-    takes fewer cycles, fetching included (``times``: see :func:`fetch_times`).
+    takes fewer cycles, fetching included (``times``: see :func:`fetch_times`). The list is shared
+    and must stay as it is.
     """
-    entries = []
+    entries: list[Entry] = []
     for piece in _pieces(config, kernel, dilation):
         for unit, channels in channel_words(layout):
             _, _, rows, columns = piece

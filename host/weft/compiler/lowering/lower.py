@@ -62,16 +62,24 @@ _HOST = {
 }
 
 
-def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
+def lower(
+    graph: Graph, config: Config, *, hurried: bool = False
+) -> tuple[Lowering, dict[int, str]]:
     """Return the commands of all nodes that the accelerator can run, and why others cannot.
 
     A node that cannot be lowered goes to the host and everything starts again, since where
     tensors lie depends on who reads and writes them.
 
+    Parameters
+    ----------
+    hurried : bool
+        Give up once there are more commands than descriptors, pools apart.
+
     Raises
     ------
     CapacityError
-        If line buffers too small keep every convolution and fully connected layer on the host.
+        If line buffers too small keep every convolution and fully connected layer on the host, or
+        there are too many commands.
     """
     host: dict[int, str] = {}
     too_large: list[int] = []
@@ -85,11 +93,13 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
     while True:
         lowering = Lowering(graph, config, host)
         lowering.places.update(place_concatenations(graph, config, host, apart))
+        pieces = 0  # of average pools, which the host may take
         for index in order_nodes(graph, host):
             if index in host:
                 continue
+            operator, before = graph.nodes[index].operator, len(lowering.commands)
             try:
-                LOWERINGS[graph.nodes[index].operator](lowering, index)
+                LOWERINGS[operator](lowering, index)
             except Misplaced as error:
                 apart.add(error.tensor)
                 break
@@ -97,6 +107,9 @@ def lower(graph: Graph, config: Config) -> tuple[Lowering, dict[int, str]]:
                 host[index] = str(error)
                 too_large += [index] if isinstance(error, TooLarge) else []
                 break
+            pieces += (len(lowering.commands) - before) * (operator == "AVERAGE_POOL_2D")
+            if hurried and len(lowering.commands) - pieces > config.descriptor_count:
+                raise CapacityError(f"{graph.name} does not fit {config.name}: too many layers")
         else:
             if (pool := _most_pieces(lowering)) is not None:
                 host[pool] = "the descriptor memory has no room for its regions"

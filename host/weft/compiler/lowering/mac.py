@@ -89,6 +89,8 @@ def split_weights(
 
     Weights with a zero point have up to 9 bits and a sign: every tap then enters the array twice.
     """
+    if weights.dtype == np.int8:
+        return weights.astype(np.int8, copy=False), entries
     parts, rest = [], weights.astype(np.int64)
     while not parts or rest.any():
         parts.append(np.clip(rest, -128, 127))
@@ -131,11 +133,13 @@ def mac_command(
     # Rows and columns of input that no window reaches are skipped, as padding is never negative.
     skip_rows, skip_columns = max(0, -window.top), max(0, -window.left)
     units = read.pixel_units
-    weights = np.where(sums.multipliers.constant[:, None], 0, sums.weights)
+    weights = np.where(sums.multipliers.constant[:, None], sums.weights.dtype.type(0), sums.weights)
     weights, entries = split_weights(weights, sums.entries)
-    entries = [
-        replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units) for e in entries
-    ]
+    if skip_columns:
+        entries = [
+            replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units)
+            for e in entries
+        ]
     top, left, in_height = max(0, window.top), max(0, window.left), read.height - skip_rows
     span, (out_height, out_width) = window.span, window.out_size
     # A single window does not move, so a stride that no field holds does no harm.

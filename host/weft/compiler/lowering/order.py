@@ -9,18 +9,19 @@ __all__ = ["order_nodes"]
 
 def order_nodes(graph: Graph, host: Mapping[int, str]) -> list[int]:
     """Return an order in which host and accelerator take turns as rarely as possible."""
-    known = set(graph.sources) | {n for n, t in graph.tensors.items() if t.data is not None}
+    constants = (name for name, tensor in graph.tensors.items() if tensor.data is not None)
+    known: set[str | None] = {None, *graph.sources, *constants}
     left, order, on_host = list(range(len(graph.nodes))), [], True
     while left:
-        progress = False
-        for index in list(left):
+        later = []
+        for index in left:
             node = graph.nodes[index]
-            ready = all(name is None or name in known for name in node.inputs)
-            if ready and (index in host) == on_host:
+            if (index in host) == on_host and known.issuperset(node.inputs):
                 known.update(node.outputs)
-                left.remove(index)
                 order.append(index)
-                progress = True
-        if not progress:
+            else:
+                later.append(index)
+        if len(later) == len(left):
             on_host = not on_host
+        left = later
     return order

@@ -10,6 +10,7 @@ from weft.compiler.streaming.serial import Layer, Transfer
 __all__ = ["Dependencies"]
 
 _READ, _WROTE = 0, 1
+_FEW = 64
 
 
 class Dependencies:
@@ -65,7 +66,10 @@ class Dependencies:
     def _last(self, region: Region, first: int, count: int, kinds: Iterable[int]) -> set[int]:
         found: set[int] = set()
         for kind in kinds:
-            found.update(np.unique(self._moves[region][kind, first : first + count]).tolist())
+            numbers = self._moves[region][kind, first : first + count]
+            if count > _FEW:  # mostly runs of the same number: the first of each will do
+                numbers = numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
+            found.update(numbers.tolist())
         return found
 
     def _named(self, numbers: set[int]) -> set[Transfer]:

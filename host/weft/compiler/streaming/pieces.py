@@ -182,8 +182,8 @@ def _tallest(
     """Return the tallest stripes that take at most ``room`` words; None if there are none."""
     best: list[Stripe] | None = None
     low, high = 1, _height(config, command)
+    middle = high  # most commands fit whole
     while low <= high:
-        middle = (low + high) // 2
         stripes = stripes_of(config, command, resident, again, middle)
         if stripes is None:  # a boundary lies in the padding: taller ones may do
             low = middle + 1
@@ -191,6 +191,7 @@ def _tallest(
             best, low = stripes, middle + 1
         else:
             high = middle - 1
+        middle = (low + high) // 2
     return best
 
 

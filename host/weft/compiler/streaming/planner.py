@@ -14,6 +14,7 @@ from weft.compiler.streaming.grouping import Grouping, Planner
 from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.pieces import Piece
 from weft.compiler.streaming.ring import DescriptorRing
+from weft.compiler.streaming.serial import Layer, Transfer
 from weft.compiler.streaming.writer import Writer, region_sizes
 
 __all__ = ["StreamedRun", "plan_run", "roomy"]
@@ -45,17 +46,21 @@ class StreamedRun:
     constants: dict[Piece, list[Constant]]
     shadowed: set[Buffer]
     dram: Dram
-    length: int = 0  # of its list, unless a ring adds to that
 
-    def listing(self, config: Config, ring: DescriptorRing | None = None) -> Listing:
-        """Return the list of layers and moves."""
-        dram = self.dram
+    def program(self, config: Config) -> list[Layer | Transfer]:
+        """Return layers and moves in plain order; what they touch has its place from now on."""
         self.grouping.place()
-        writer = Writer(config, self.pieces, self.constants, dram.place)
+        writer = Writer(config, self.pieces, self.constants, self.dram.place)
         for group, base in zip(self.grouping.groups, self.grouping.bases, strict=True):
             group.write(writer, base, self.shadowed)
+        return writer.program
+
+    def listing(
+        self, config: Config, program: list[Layer | Transfer], ring: DescriptorRing | None = None
+    ) -> Listing:
+        """Return the list of ``program``, which is this run's own and used once."""
         sizes = region_sizes(config) | {Region.ACTIVATION: config.activation_words}
-        return Listing(config, writer.program, Dependencies(sizes, dram.used), ring)
+        return Listing(config, program, Dependencies(sizes, self.dram.used), ring)
 
 
 def plan_run(
@@ -81,20 +86,17 @@ def plan_run(
     shares = _SHARES if planner.searches else _SHARES[:1]
     tried = [planner.grouping(room.activation_words // share) for share in shares]
     least = min(grouping.cycles for grouping in tried)
-    best, listing = None, None
-    for grouping in tried:
-        if grouping.cycles > _WORTH_A_LIST * least:
-            continue
-        trial = _run(config, grouping, Dram(config, dram), shadows, planner).listing(config)
-        if listing is None or trial.cycles < listing.cycles:
-            best, listing = grouping, trial
-    assert best is not None and listing is not None
+    worth = [grouping for grouping in tried if grouping.cycles <= _WORTH_A_LIST * least]
+
+    def cycles(grouping: Grouping) -> int:
+        trial = _run(config, grouping, Dram(config, dram), shadows, planner)
+        return trial.listing(config, trial.program(config)).cycles
+
+    best = worth[0] if len(worth) == 1 else min(worth, key=cycles)
     for buffer in (*planner.uses.writers, *planner.uses.readers):
         if buffer in fixed:
             dram.place(buffer)
-    run = _run(config, best, dram, shadows, planner)
-    run.length = len(listing.items)
-    return run
+    return _run(config, best, dram, shadows, planner)
 
 
 def _run(

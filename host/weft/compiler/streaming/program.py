@@ -98,17 +98,21 @@ def _lists(
 
     Beside it the block of DRAM where a ring's counters are saved, None where there is no ring.
     """
-    if sum(run.length for run in runs) <= config.descriptor_count:
-        return [run.listing(config) for run in runs], [None] * len(runs)
     lists: list[Listing] = []
     blocks: list[int | None] = []
     scratch, chunk = config.activation_words - 1, config.descriptor_count // RING_CHUNKS
-    for run in runs:
-        # The ring's own moves are a part of each chunk, so this is more than enough.
-        chunks = 4 * (run.length // chunk + RING_CHUNKS)
-        counters = dram.take(DRAM_BLOCK_BYTES + chunks * chunk * 32) + 1
+    # A list holds each layer and each move once, and what a ring adds.
+    programs = [run.program(config) for run in runs]
+    fits = sum(map(len, programs)) <= config.descriptor_count
+    for run, program in zip(runs, programs, strict=True):
+        ring, counters = None, None
+        if not fits:
+            # The ring's own moves are a part of each chunk, so this is more than enough.
+            chunks = 4 * (len(program) // chunk + RING_CHUNKS)
+            counters = dram.take(DRAM_BLOCK_BYTES + chunks * chunk * 32) + 1
+            ring = DescriptorRing(config, counters, scratch)
         blocks.append(counters)
-        lists.append(run.listing(config, DescriptorRing(config, counters, scratch)))
+        lists.append(run.listing(config, program, ring))
     return lists, blocks
 
 

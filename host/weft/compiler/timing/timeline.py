@@ -85,15 +85,16 @@ class Timeline:
 
     def _mac(self, command: Command, begin: int, join: int) -> MacTimes:
         """Return the times of a MAC layer; those of equal ones are known."""
-        if command.fields.get("wait") == Wait.ROW:
-            return mac_times(self.config, command, begin=begin, join=join, written=self._written)
-        # A layer that begins early fills the line buffers, and does nothing else until then.
-        ahead = min(join - begin, _FILLED_BY_THEN)
-        f = command.fields
+        f, written, ahead = command.fields, self._written, join - begin
+        if written is not None and f.get("wait") == Wait.ROW:
+            written = tuple(max(0, row - begin) for row in written)
+        else:
+            # A layer that begins early fills the line buffers, and does nothing else until then.
+            ahead, written = min(ahead, _FILLED_BY_THEN), None if written is None else ()
         key = (
             self.config,
             ahead,
-            self._written is None,
+            written,
             (command.source[0].base + command.source[1]) % self.config.fill_words,
             tuple(f.get(name) for name in _GEOMETRY),
             tuple((entry.columns, entry.channels, len(entry.taps)) for entry in command.entries),
@@ -103,7 +104,7 @@ class Timeline:
             if len(_KNOWN) > _MOST_KNOWN:
                 _KNOWN.clear()
             known = _KNOWN[key] = mac_times(
-                self.config, command, begin=0, join=ahead, written=self._written and []
+                self.config, command, begin=0, join=ahead, written=written
             )
         shift = join - ahead
         return MacTimes(

@@ -77,7 +77,10 @@ class SimTransport(Transport):
                 self.hz, self.board = pins.clock_hz, pins
                 self.bytes_per_second = pins.baud / BITS_PER_BYTE
         except (ToolError, OSError) as error:
-            raise LinkError(f"cannot build the virtual board: {error}") from None
+            text = str(error)
+            if isinstance(error, OSError) and error.strerror:
+                text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+            raise LinkError(f"cannot build the virtual board: {text}") from None
         self._past_link = past_link
         self._outgoing, self._incoming = bytearray(), bytearray()
 

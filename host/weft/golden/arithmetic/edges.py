@@ -19,11 +19,16 @@ def _store(value: NDArray[np.number], dtype: np.dtype) -> NDArray[np.integer]:
     return np.clip(value, limits.min, limits.max).astype(dtype)
 
 
+# A quotient or a product beyond float32 is infinite, which is as far outside of int8.
+_far_out = np.errstate(over="ignore")
+
+
 def _finite(value: NDArray[np.float32]) -> NDArray[np.float64]:
     # Far outside of int8 nothing changes any more; not-a-number becomes zero.
     return np.nan_to_num(np.clip(value.astype(np.float64), -1e9, 1e9), nan=0.0)
 
 
+@_far_out
 def quantize_away(
     x: NDArray[np.float32], *, scale: np.float32, zero_point: int, dtype: np.dtype
 ) -> NDArray[np.integer]:
@@ -31,6 +36,7 @@ def quantize_away(
     return _store(round_away(_finite(x / scale)) + zero_point, dtype)
 
 
+@_far_out
 def quantize_even(
     x: NDArray[np.float32], *, scale: np.float32, zero_point: int, dtype: np.dtype
 ) -> NDArray[np.integer]:
@@ -38,6 +44,7 @@ def quantize_even(
     return _store(np.rint(_finite(x / scale)) + zero_point, dtype)
 
 
+@_far_out
 def quantize_inverse(
     x: NDArray[np.float32], *, scale: np.float32, zero_point: int, dtype: np.dtype
 ) -> NDArray[np.integer]:
@@ -45,6 +52,7 @@ def quantize_inverse(
     return _store(np.rint(_finite(x * (np.float32(1) / scale))) + zero_point, dtype)
 
 
+@_far_out
 def dequantize(
     x: NDArray[np.integer], *, scale: np.float32, zero_point: int
 ) -> NDArray[np.float32]:

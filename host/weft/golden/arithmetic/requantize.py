@@ -96,7 +96,7 @@ def _half_up(acc: Int64, multiplier: Int64, exponent: Int64) -> Int64:
 
 
 def _saturate(product: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.clip(product, -(2.0**31), 2.0**31)
+    return np.minimum(np.maximum(product, -(2.0**31)), 2.0**31)
 
 
 def round_away(value: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -126,7 +126,8 @@ def _scaling(
 ) -> Callable[[NDArray[np.integer]], NDArray[Any]]:
     """Return what :func:`multiply` does with ``scale``, written ``times`` times in a row."""
     if rule is Rule.FLOAT32:
-        single = np.tile(scale.astype(np.float32), times)
+        single = scale.astype(np.float32)
+        single = np.tile(single, times) if times > 1 else single
 
         def in_float32(acc: NDArray[np.integer]) -> NDArray[Any]:
             with np.errstate(over="ignore"):
@@ -246,4 +247,5 @@ class OutputStage:
 
     def _clamped(self, value: NDArray[Any]) -> NDArray[np.int8]:
         value += self.zero_point
-        return np.clip(value, self.low, self.high, out=value).astype(np.int8)
+        np.maximum(value, self.low, out=value)
+        return np.minimum(value, self.high, out=value).astype(np.int8)

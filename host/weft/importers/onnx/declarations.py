@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft.errors import ModelError
+from weft.importers.onnx.schemas import schema_of
 from weft.importers.onnx.values import attribute_value
 
 __all__ = [
@@ -242,31 +243,25 @@ def read_attributes(node: Any, opsets: Mapping[str, int]) -> Attributes:
 
 
 def _onnx_attributes(node: Any, name: str, declared: Declaration, opset: int) -> Attributes:
-    from onnx import AttributeProto, defs
+    from onnx import AttributeProto
 
-    try:
-        schema = defs.get_schema(node.op_type, opset, "")
-    except defs.SchemaError as error:
-        raise ModelError(f"opset {opset} has no operator {name}") from error
-    version = schema.since_version
+    schema = schema_of(node.op_type, opset)
+    if schema is None:
+        raise ModelError(f"opset {opset} has no operator {name}")
+    version = schema.version
     if version not in declared.versions or schema.deprecated:
         raise ModelError(f"operator {name} of opset {version} is not supported")
     inputs, outputs = len(node.input), len(node.output)
-    if not schema.min_input <= inputs <= schema.max_input or outputs > schema.max_output:
+    if inputs not in schema.inputs or outputs > schema.most_outputs:
         raise ModelError(
             f"{name} of opset {version} cannot have {inputs} inputs and {outputs} outputs"
         )
-    values = {
-        key: attribute_value(attribute.default_value)
-        for key, attribute in schema.attributes.items()
-        if attribute.default_value.name
-    }
+    values = dict(schema.defaults)
     for attribute in node.attribute:
         key = attribute.name
-        known = schema.attributes.get(key)
-        if known is None:
+        kind = schema.kinds.get(key)
+        if kind is None:
             raise ModelError(f"{name} of opset {version} has no attribute {key}")
-        kind = str(known.type).rpartition(".")[2]
         if attribute.ref_attr_name or attribute.type != getattr(AttributeProto, kind):
             raise ModelError(f"attribute {key} of {name} must be of type {kind}")
         _take(name, declared, values, key, attribute_value(attribute))

@@ -1,8 +1,8 @@
 """ONNX models as ``onnxruntime.quantization`` writes them, into the graph form."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -147,7 +147,8 @@ class _Importer:
                     inputs.append(value.name)
         stand_ins = []
         for index, node in self._nodes:
-            for name in dict.fromkeys(x for x in node.input if x in self._unknown):
+            unknown = [x for x in node.input if x in self._unknown] if self._unknown else []
+            for name in dict.fromkeys(unknown):
                 value = operand_stand_in(self._builder, self._graph, node, name, self._values)
                 if value is not None:
                     self._know(name, value, stand_ins)
@@ -189,15 +190,9 @@ class _Importer:
         self._unknown.remove(name)
         stand_ins.append(value.tensor)
 
-    @contextmanager
-    def _layer(self, label: str, *outputs: str) -> Iterator[None]:
+    def _layer(self, label: str, *outputs: str) -> AbstractContextManager[None, bool]:
         """Put a :class:`ModelError` into the list; ``outputs`` are unknown from there on."""
-        with self._problems.layer(label):
-            try:
-                yield
-            except ModelError:
-                self._unknown.update(outputs)
-                raise
+        return self._problems.layer(label, *outputs, unknown=self._unknown)
 
     def _label(self, node: Any, index: int) -> str:
         """Return a node's name; where a float operator's result is quantised, that one's."""

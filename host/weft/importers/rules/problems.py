@@ -1,8 +1,8 @@
 """Collects everything that is wrong with a model, so that the user hears it all at once."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from types import TracebackType
 
 from weft.errors import ModelError
 
@@ -42,14 +42,17 @@ class Problems:
         """Return what to raise where the whole model breaks a rule."""
         return ModelError(self._head + rule)
 
-    @contextmanager
-    def layer(self, name: str) -> Iterator[None]:
-        """Turn a :class:`ModelError` raised inside into an entry of the list."""
-        try:
-            yield
-        except ModelError as error:
-            self._found.append(f"{name}: {error}")
-            self._layers.append(name)
+    def layer(self, name: str, *outputs: str, unknown: set[str] | None = None) -> "_Layer":
+        """Turn a :class:`ModelError` raised inside into an entry of the list.
+
+        ``outputs`` go to the set ``unknown`` then.
+        """
+        return _Layer(self, name, outputs, unknown)
+
+    def add(self, name: str, error: ModelError) -> None:
+        """Add an entry."""
+        self._found.append(f"{name}: {error}")
+        self._layers.append(name)
 
     def finish(self) -> None:
         """Raise what was collected, if anything."""
@@ -63,3 +66,26 @@ class Problems:
             ]
             text += "".join(dict.fromkeys(said))
             raise ModelError(text, self._layers)
+
+
+class _Layer:
+    """What :meth:`Problems.layer` returns: entered for each layer, so no generator."""
+
+    def __init__(
+        self, problems: Problems, name: str, outputs: Iterable[str], unknown: set[str] | None
+    ):
+        self._problems, self._name = problems, name
+        self._outputs, self._unknown = outputs, unknown
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, ModelError):
+            return False
+        self._problems.add(self._name, error)
+        if self._unknown is not None:
+            self._unknown.update(self._outputs)
+        return True

@@ -1,0 +1,87 @@
+"""Waveform files that appear whole: the simulator's own writers do not say when a disk is full.
+
+Verilator ends the process where a ``.vcd`` file cannot be written, so it gets a pipe; the ``.fst``
+writer goes on in silence, so its file is looked at in the end.
+"""
+
+import errno
+import os
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from weft_hw.files import replacing
+
+__all__ = ["WaveFile", "is_whole_fst"]
+
+_PIECE = 1 << 16
+# Types of blocks that every .fst file has: header, geometry, and one of three for the hierarchy.
+_NEEDED = ({0}, {3}, {4, 6, 7})
+
+
+class WaveFile:
+    """A file at ``path``, which is the old one until :meth:`close`.
+
+    Attributes
+    ----------
+    name : str
+        What the simulator is to open; then call :meth:`opened`.
+    """
+
+    def __init__(self, path: Path):
+        self._path, self._error = path, None
+        self._stack = ExitStack()
+        self._partial = self._stack.enter_context(replacing(path))
+        self._thread: threading.Thread | None = None
+        self.name = str(self._partial)
+        if path.suffix == ".vcd":
+            receive, self._send = os.pipe()
+            self.name = f"/dev/fd/{self._send}"
+            self._thread = threading.Thread(target=self._copy, args=(receive,), daemon=True)
+            self._thread.start()
+
+    def opened(self) -> None:
+        """Leave the pipe to the simulator."""
+        if self._thread is not None:
+            os.close(self._send)
+
+    def close(self) -> None:
+        """Put the file in its place, once the simulator has closed it.
+
+        Raises
+        ------
+        OSError
+            If it is not whole; the old one stays.
+        """
+        if self._thread is not None:
+            self._thread.join()
+        elif not is_whole_fst(self._partial):
+            self._error = OSError(errno.EIO, "it could not be written whole; is the disk full?")
+        with self._stack:
+            if self._error is not None:
+                self._error.filename = str(self._path)
+                raise self._error
+
+    def _copy(self, receive: int) -> None:
+        """Write what comes; where that fails, take the rest nevertheless."""
+        with open(receive, "rb", buffering=0) as source:
+            try:
+                with self._partial.open("wb") as file:
+                    while data := source.read(_PIECE):
+                        file.write(data)
+            except OSError as error:
+                self._error = error
+                while source.read(_PIECE):
+                    pass
+
+
+def is_whole_fst(path: Path) -> bool:
+    """Whether a ``.fst`` file has the blocks that it needs, and ends with the last one."""
+    size, place, found = path.stat().st_size, 0, set()
+    with path.open("rb") as file:
+        while place < size:
+            file.seek(place)
+            kind, *length = file.read(9)
+            found.add(kind)
+            place += 1 + max(8, int.from_bytes(length, "big"))
+    return place == size and all(found & kinds for kinds in _NEEDED)
