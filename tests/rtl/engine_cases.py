@@ -66,6 +66,11 @@ class Case:
             self.parameters.append(pack(PARAMETER, values).to_bytes(PARAMETER_BYTES, "little"))
         return base
 
+    def align_weights(self):
+        """Fill weight memory up to a word that all pixels can read from."""
+        missing = -len(self.weights) % self.config.pixels
+        self.weights += [np.zeros((self.config.columns, self.config.rows), np.int8)] * missing
+
     def add(self, busy: int, note: str, **values: int):
         """Append a descriptor."""
         self.descriptors.append(encode_descriptor({k: int(v) for k, v in values.items()}))

@@ -117,6 +117,10 @@ def add_random_mac(
         maximum = depthwise and not single and bool(rng.random() < 0.5)
         filters = _between(rng, 1, filters_most)
         groups = source.pixel_words if depthwise else ceil(filters / config.columns)
+        own = config.own_weights and not depthwise and bool(rng.random() < 0.4)
+        if own:  # rows that share a window are groups of channels
+            out, stride, groups = [_between(rng, 1, 2 * config.pixels + 1), 1], [0, 1], 1
+        rows = ceil(out[0] / config.pixels) * config.pixels if own else 1
         if min(out) < 1 or not fits_lines(
             config, source, span[0] + (config.pixels - 1) * stride[0]
         ):
@@ -132,7 +136,7 @@ def add_random_mac(
             bool(point or rng.random() < 0.5),
         )
         steps = sum(entry["steps_minus_1"] + 1 for entry, _, _ in entries)
-        last_beats = _between(rng, 1, config.beats)
+        last_beats = config.beats if own else _between(rng, 1, config.beats)
         packings = [
             p
             for p in (1, 2)
@@ -145,8 +149,8 @@ def add_random_mac(
         if (
             case.used_words + target.words <= config.activation_words
             and len(case.entries) + len(entries) <= config.window_count
-            and len(case.weights) + groups * steps <= config.weight_words
-            and len(case.parameters) + groups * config.columns
+            and len(case.weights) + groups * rows * steps + rows <= config.weight_words
+            and len(case.parameters) + groups * rows * config.columns
             <= config.parameter_words * config.lanes
             and steps * groups * out[0] * out[1] <= MOST_STEPS
         ):
@@ -160,7 +164,7 @@ def add_random_mac(
     rounding = Rounding(_between(rng, 0, 2 if few else 1))
     bits = 0 if maximum else 6 + steps.bit_length() // 2
     base = case.add_parameters(
-        groups * config.beats,
+        groups * rows * config.beats,
         bias=lambda: rng.integers(-5000, 5000) if not maximum else rng.integers(-9, 9),
         multiplier=lambda: rng.integers(1 << 23, 1 << 24) << 7,
         shift=lambda: 31 + max(0, bits + int(rng.integers(-1, 3))),
@@ -171,14 +175,19 @@ def add_random_mac(
     least = min(max(touched, 1), source.height)
     note = (
         f"{source} k {kernel} s {stride} d {step} p {pad} -> {out}x{groups} dw {depthwise} "
-        f"max {maximum} keep {slides} entries {len(entries)} steps {steps} {wait.name}"
+        f"max {maximum} own {own} keep {slides} entries {len(entries)} steps {steps} {wait.name}"
     )
+    weights = _weights(case, entries, groups * rows, channels, depthwise, maximum)
+    if own:
+        case.align_weights()
+        shape = rows // config.pixels, config.pixels, steps, config.columns, config.rows
+        weights = weights.reshape(shape).swapaxes(1, 2).reshape(-1, *shape[3:])
     add_mac(
         case,
         source,
         target,
         [entry for entry, _, _ in entries],
-        _weights(case, entries, groups, channels, depthwise, maximum),
+        weights,
         groups=groups,
         last_beats=last_beats,
         parameter_base=base,
@@ -193,6 +202,7 @@ def add_random_mac(
         column_step=step[1],
         group_step=int(depthwise),
         keep=keep if slides else 0,
+        own_weights=own,
         pad_value=_between(rng, -128, 127),
         depthwise=depthwise,
         maximum=maximum,

@@ -29,7 +29,7 @@ class Pair:
         if self.case.kind.endswith("_column"):
             return [
                 int(self.port(f"{side}__{index}").value)
-                for index in range(self.case.columns * self.case.rows)
+                for index in range(self.case.words * self.case.columns * self.case.rows)
             ]
         return [int(self.port(side).value)]
 
@@ -134,6 +134,13 @@ def addresses(rng, depth):
     return sorted({*(k for k in edges if k < depth), *(rng.randrange(depth) for _ in range(8))})
 
 
+def groups(rng, depth, words):
+    """The first, the last and some more groups of ``words`` words, whole."""
+    firsts = {word - word % words for word in addresses(rng, depth)}
+    some = [*sorted(firsts)[: 20 // words], max(firsts)]
+    return [first + k for first in some for k in range(words) if first + k < depth]
+
+
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def remembers(dut):
     rng = random.Random(cocotb.RANDOM_SEED)
@@ -182,7 +189,8 @@ async def keeps_rows_between_loads(dut):
     rng = random.Random(cocotb.RANDOM_SEED)
     pairs = pairs_of(dut, "loaded_column", settle=lambda case: 0)
     columns = {
-        pair.index: (addresses(rng, pair.case.depth), [0] * pair.case.rows) for pair in pairs
+        pair.index: (groups(rng, pair.case.depth, pair.case.words), [0] * pair.case.rows)
+        for pair in pairs
     }
     dut.rst.value = 1
     if pairs:
@@ -194,7 +202,7 @@ async def keeps_rows_between_loads(dut):
             places, recent = columns[pair.index]
             recent[:] = [rng.choice(places), *recent[:-1]]
             for row in range(pair.case.rows):
-                pair.port(f"read_address__{row}").value = recent[row]
+                pair.port(f"read_address__{row}").value = recent[row // pair.case.at_once]
             loads = phase < 50
             # Each word is written whole before anything is compared.
             pair.port("write_address").value = places[phase % len(places)]
@@ -204,6 +212,6 @@ async def keeps_rows_between_loads(dut):
             )
         await FallingEdge(dut.clk)
         for pair in pairs:
-            if phase > 50 + READ_LATENCY:
+            if phase > 50 + READ_LATENCY + 2 + pair.case.rows:
                 pair.check(1)
     assert all(len(pair.distinct) > 50 for pair in pairs)

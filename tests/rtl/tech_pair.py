@@ -20,6 +20,7 @@ class Case:
     rows: int = 0
     columns: int = 1
     at_once: int = 1
+    words: int = 1
     a: tuple[int, bool] = (0, False)
     b: tuple[int, bool] = (0, False)
 
@@ -43,7 +44,11 @@ class Case:
                 )
             case _:
                 return tech.weight_column(
-                    rows=self.rows, depth=self.depth, columns=self.columns, at_once=self.at_once
+                    rows=self.rows,
+                    depth=self.depth,
+                    columns=self.columns,
+                    at_once=self.at_once,
+                    words=self.words,
                 )
 
 

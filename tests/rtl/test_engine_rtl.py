@@ -27,8 +27,10 @@ PAIR = Config(
     descriptor_count=16,
     window_count=128,
 )
-# Two words of input at a time.
-FILL_PAIRS = replace(PAIR, name="fill-pairs", pixels=4, tap_rows=2, fill_words=2, lanes=2)
+# Two words of input at a time, and weights for each pixel.
+FILL_PAIRS = replace(
+    PAIR, name="fill-pairs", pixels=4, tap_rows=2, fill_words=2, lanes=2, own_weights=True
+)
 # Two rows of the array in one multiplication, and one row that is left over.
 ROW_PAIRS = replace(
     FILL_PAIRS, name="row-pairs", pixels=2, tap_rows=3, tap_columns=3, tile=2, paired=True
@@ -71,6 +73,10 @@ def test_random_layers(config, run_engine):
     layers = descriptors(cases)
     if config is TINY:
         check_variety(cases, layers)
+    if config.own_weights:
+        assert {1, 2, 3} <= {
+            -(-x["out_height"] // config.pixels) for x in layers if x["own_weights"]
+        }
     run_engine(config, cases)
 
 

@@ -48,6 +48,8 @@ CASES = [
         ]
     ),
     {"kind": "weight_column", "rows": 9, "depth": 1024, "columns": 2, "at_once": 2},
+    {"kind": "loaded_column", "rows": 9, "depth": 2048, "columns": 2, "at_once": 2, "words": 4},
+    {"kind": "loaded_column", "rows": 4, "depth": 64, "columns": 2, "words": 2},
 ]
 
 

@@ -17,7 +17,16 @@ PAIR = Config(
 )
 NINE = Config(name="nine", columns=2, lanes=2, tile=1, pixels=1, weight_words=16)
 ROW_PAIRS = [replace(config, name=f"{config.name}-rows", paired=True) for config in (PAIR, NINE)]
-CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE, *ROW_PAIRS]
+OWN = [
+    replace(PAIR, name="pair-own", weight_words=6, own_weights=True),
+    replace(NINE, name="nine-own", pixels=4, weight_words=16, own_weights=True, paired=True),
+]
+CONFIGS = [SMALLEST, get_config("tiny"), PAIR, NINE, *ROW_PAIRS, *OWN]
+MODES = [
+    pytest.param(config, own, id=f"{config.name}{'-on' * own}")
+    for config in CONFIGS
+    for own in (0, *[1] * config.own_weights)
+]
 COUNT = 150
 
 
@@ -31,12 +40,14 @@ def signed_bytes(rng, shape):
 
 @pytest.mark.parametrize("depthwise", [0, 1])
 @pytest.mark.parametrize("bubbles", [False, True], ids=["streaming", "stalling"])
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
-def test_matches_a_matrix_product(config, bubbles, depthwise):
+@pytest.mark.parametrize(("config", "own_weights"), MODES)
+def test_matches_a_matrix_product(config, own_weights, bubbles, depthwise):
     rng, words = bench.generator(), min(config.weight_words, 40)
     rows, columns, pixels = config.rows, config.columns, config.pixels
     weights = signed_bytes(rng, (words, columns, rows))
     address = rng.integers(0, words, COUNT)
+    if own_weights:
+        address -= address % pixels
     own = signed_bytes(rng, (COUNT, pixels, rows, columns))
     fields = rng.integers(0, 2, (COUNT, 5))
     fields[:, 0] = rng.random(COUNT) < 0.6 if bubbles else 1
@@ -46,11 +57,13 @@ def test_matches_a_matrix_product(config, bubbles, depthwise):
         for row in fields.tolist()
     ]
     activation = own if depthwise else np.repeat(own[..., :1], columns, axis=3)
-    expected = np.einsum("tprc,tcr->tpc", activation, weights[address])
+    # Of each step and pixel.
+    mine = weights[address[:, None] + own_weights * np.arange(pixels)]
+    expected = np.einsum("tprc,tpcr->tpc", activation, mine)
     excess, first = np.zeros((COUNT, pixels), int), int(config.paired)
     for row in range(0, rows - 1, 2) if config.paired else ():
         pair = slice(row, row + 2)
-        expected += weights[address][:, None, :, pair].prod(axis=3)
+        expected += mine[..., pair].prod(axis=3)
         expected += activation[:, :, pair].prod(axis=2)
         excess += own[:, :, pair, 0].prod(axis=2)
     dut = SystolicArray(config, Portable())
@@ -65,6 +78,8 @@ def test_matches_a_matrix_product(config, bubbles, depthwise):
             bench.assign(ctx, dut.load, enable=1, address=word * columns + column, weights=data)
             await ctx.tick()
         ctx.set(dut.load.enable, 0)
+        if config.own_weights:
+            ctx.set(dut.own_weights, own_weights)
         for _ in range(3):
             await ctx.tick()
         wave = np.zeros((pixels, rows, columns), int)

@@ -1,5 +1,7 @@
 """Collector: every result leaves once, in order, with the index of its parameters."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
@@ -11,7 +13,8 @@ SMALLEST = Config(
 )
 PAIR = Config(name="pair", tap_rows=1, columns=8, lanes=2, tile=2, pixels=2, parameter_words=64)
 FOUR = Config(name="four", tap_rows=1, columns=4, lanes=1, tile=2, pixels=4, parameter_words=64)
-CONFIGS = [SMALLEST, get_config("tiny"), PAIR, FOUR]
+OWN = replace(FOUR, name="four-own", own_weights=True)
+CONFIGS = [SMALLEST, get_config("tiny"), PAIR, FOUR, OWN]
 FIRST_BEAT = 2
 
 
@@ -39,10 +42,16 @@ def test_every_beat_with_its_parameters(config, most):
             seen[cycle] = [*beat.value], beat.parameter
 
     async def drive(ctx):
-        for _ in range(4):  # layers
+        for layer in range(4):
             groups, width, height = (int(rng.integers(1, 4)) for _ in range(3))
             last_beats = int(rng.integers(1, config.beats + 1))
-            base = int(rng.integers(0, config.parameter_words - groups * config.beats))
+            own = config.own_weights and layer % 2 == 0
+            if own:
+                groups, width, last_beats = 1, 1, config.beats
+            entries = (height * config.pixels if own else groups) * config.beats
+            base = int(rng.integers(0, config.parameter_words - entries + 1))
+            if config.own_weights:
+                ctx.set(dut.own_weights, int(own))
             ctx.set(dut.last_beats, last_beats)
             ctx.set(dut.parameter_base, base)
             ctx.set(dut.begin, 1)
@@ -73,7 +82,7 @@ def test_every_beat_with_its_parameters(config, most):
                     lanes = results[pixel, beat * config.lanes : (beat + 1) * config.lanes]
                     wanted[cycle + FIRST_BEAT + k] = (
                         lanes.tolist(),
-                        base + group * config.beats + beat,
+                        base + (y * config.pixels + pixel if own else group) * config.beats + beat,
                     )
                 for _ in range(beats * pixels + int(rng.integers(0, most + 1))):
                     await tick(ctx)

@@ -150,6 +150,14 @@ def test_pairs_of_words_need_two_line_buffers():
     Config(name="x", tap_rows=2, fill_words=2)
 
 
+def test_weights_of_their_own_need_pixels_that_divide_them():
+    rule = r"^Config\.own_weights must be False unless weight_words is a multiple of several pixels"
+    for values in [{}, {"pixels": 4, "weight_words": 2046}, {"pixels": 2, "dram_bytes": 4096}]:
+        with pytest.raises(ConfigError, match=rule):
+            Config(name="x", own_weights=True, **values)
+    Config(name="x", pixels=2, weight_words=2046, own_weights=True)
+
+
 def test_limits_are_allowed():
     for values in [
         {
@@ -262,14 +270,18 @@ SIZES = {
     "paired": True,
     "dram_bytes": 1 << 20,
 }
+WITH_PIXELS = {"own_weights": True}
 NO_MATTER = {"tile": 8, "dsp_multipliers": 7, "dsp_lanes": True, "fill_words": 2}
 
 
 def test_any_size_changes_the_fingerprint():
     base = Config(name="x")
-    assert {f.name for f in fields(Config)} == {*SIZES, *NO_MATTER}  # a new one is decided on here
+    names = {*SIZES, *WITH_PIXELS, *NO_MATTER}
+    assert {f.name for f in fields(Config)} == names  # a new one is decided on here
     prints = {fingerprint(replace(base, **{name: value})) for name, value in SIZES.items()}
-    assert len(prints | {fingerprint(base)}) == len(SIZES) + 1
+    pixels = replace(base, pixels=SIZES["pixels"])
+    prints |= {fingerprint(replace(pixels, **{k: v})) for k, v in WITH_PIXELS.items()}
+    assert len(prints | {fingerprint(base)}) == len(SIZES) + len(WITH_PIXELS) + 1
     assert all(0 <= value < 1 << 64 for value in prints)
     for name, value in NO_MATTER.items():
         assert fingerprint(replace(base, **{name: value})) == fingerprint(base)

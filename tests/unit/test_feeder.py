@@ -1,5 +1,6 @@
 """Feeder: no column is lost, no window starts early, weights and exits keep their order."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,14 +12,17 @@ SMALLEST = Config(
     name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=2, tile=1, weight_words=64
 )
 PAIR = Config(name="pair", tap_rows=2, columns=8, lanes=1, tile=2, pixels=2, weight_words=512)
+OWN = replace(PAIR, name="own", own_weights=True)
 CONFIGS = [SMALLEST, get_config("tiny"), PAIR]
 
 
 class Layer:
     """A random layer: its columns, and the steps that the array must see."""
 
-    def __init__(self, config, rng, *, entries=None, steps_most=16, size_most=3):
+    def __init__(self, config, rng, *, entries=None, steps_most=16, size_most=3, own=False):
         width, height, groups = (int(rng.integers(1, size_most + 1)) for _ in range(3))
+        width, groups = (1, 1) if own else (width, groups)
+        self.own = own
         entries = entries or int(rng.integers(1, 4))
         self.last_beats = int(rng.integers(1, config.beats + 1))
         shape = [
@@ -31,12 +35,13 @@ class Layer:
         ]
         total = sum(steps for steps, _, _ in shape)
         self.base = int(rng.integers(0, max(1, config.weight_words - groups * total)))
+        following, step = self.base, config.pixels if own else 1
         self.columns, self.steps, self.windows = [], [], []
         for y in range(height):
             last_pixel = config.pixels - 1 if y < height - 1 else int(rng.integers(config.pixels))
             for group in range(groups):
                 for x in range(width):
-                    address = self.base + group * total
+                    address = following if own else self.base + group * total
                     for index, (steps, columns, channels) in enumerate(shape):
                         use = {
                             "steps_minus_1": steps - 1,
@@ -72,7 +77,8 @@ class Layer:
                                     address,
                                 )
                             )
-                            address += 1
+                            address += step
+                    following = address
 
 
 def run(config, layers, column_stall, enable):
@@ -123,6 +129,8 @@ def run(config, layers, column_stall, enable):
         for index, layer in enumerate(layers):
             ctx.set(dut.weight_base, layer.base)
             ctx.set(dut.last_beats, layer.last_beats)
+            if config.own_weights:
+                ctx.set(dut.own_weights, int(layer.own))
             ctx.set(dut.begin, 1)
             await ctx.tick()
             ctx.set(dut.begin, 0)
@@ -163,6 +171,13 @@ def test_every_column_and_step(config, kind):
     gate = (lambda: int(rng.random() < 0.4)) if kind == "enable-stalls" else (lambda: 1)
     for layer, log in zip(layers, run(config, layers, column_stall, gate), strict=True):
         check(config, layer, log)
+
+
+def test_weights_of_their_own_go_on_from_window_to_window():
+    rng = bench.generator(4)
+    layers = [Layer(OWN, rng, steps_most=most, own=own) for most in (1, 4) for own in (True, False)]
+    for layer, log in zip(layers, run(OWN, layers, lambda: 0, lambda: 1), strict=True):
+        check(OWN, layer, log)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)

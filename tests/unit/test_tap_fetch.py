@@ -25,6 +25,16 @@ CONFIGS = [
         line_words=32,
         fill_words=2,
     ),
+    Config(
+        name="own",
+        tap_rows=2,
+        columns=4,
+        lanes=1,
+        tile=1,
+        pixels=4,
+        line_words=32,
+        own_weights=True,
+    ),
 ]
 READ_LATENCY, LATENCY, COUNT = 2, 8, 80
 
@@ -40,7 +50,8 @@ class Layer:
         self.height = int(rng.integers(1, 40))
         self.width = int(rng.integers(1, 20))
         self.row_step = int(rng.integers(1, 4))
-        self.stride_y = int(rng.integers(1, 4))
+        self.own = config.own_weights and bool(rng.integers(0, 3))
+        self.stride_y = 0 if self.own else int(rng.integers(1, 4))
         self.pad_value = int(rng.choice([-128, 127, int(rng.integers(-128, 128))]))
         self.descriptor = {
             "row_bits": self.row_bits,
@@ -49,6 +60,7 @@ class Layer:
             "in_width": self.width,
             "row_step": self.row_step,
             "stride_y": self.stride_y,
+            "own_weights": int(self.own),
             "pad_value": self.pad_value,
         }
         shape = config.line_banks, config.line_words, config.columns
@@ -61,6 +73,7 @@ class Layer:
         edges = [-1, 0, self.height - 1, self.height]
         # Rows of other pixels lie in different line buffers if the stride is odd.
         every = int(config.pixels > 1 and self.stride_y % 2 == 1 and rng.random() < 0.4)
+        every |= int(self.own)
         return {
             "row": int(rng.choice(edges) if rng.random() < 0.5 else rng.integers(-5, 45)),
             "column": int(
@@ -86,7 +99,9 @@ class Layer:
         """Bytes of each word, None where the contract leaves them open."""
         config, result, banks = self.config, [], set()
         size = config.columns >> self.packing
-        step = self.stride_y if fetch["every"] else self.row_step
+        # Where rows may have weights of their own, columns of taps are for every pixel, too.
+        spread = fetch["every"] and (fetch["window"]["channels"] or not config.own_weights)
+        step = self.stride_y if spread else self.row_step
         for i in range(config.fetch_rows):
             row = fetch["row"] + i * step
             inside = 0 <= row < self.height and 0 <= fetch["column"] < self.width

@@ -1,5 +1,7 @@
 """Walker: every column of taps of random layers, in the contract's order, as soon as it may."""
 
+from dataclasses import replace
+
 import pytest
 from weft_hw.contract.config import Config, get_config
 from weft_hw.engine.input.walker import Walker
@@ -7,7 +9,8 @@ from weft_sim.testing import bench
 
 FOUR = Config(name="four", tap_rows=3, columns=4, lanes=1, tile=1, pixels=4, line_words=64)
 PAIR = Config(name="pair", tap_rows=2, columns=4, lanes=1, tile=1, pixels=2, line_words=64)
-CONFIGS = [get_config("tiny"), PAIR, FOUR]
+OWN = replace(FOUR, name="four-own", own_weights=True)
+CONFIGS = [get_config("tiny"), PAIR, FOUR, OWN]
 LATENCY = 3
 ROW_START = 2  # cycles at most before an output row's first column
 
@@ -36,6 +39,9 @@ class Layer:
             "origin": draw(-9, 9),
             "keep": 0,
         }
+        self.own = config.own_weights and not sliding and draw(0, 2) > 0
+        if self.own:
+            d |= {"own_weights": 1, "stride_y": 0, "out_width": 1, "groups": 1}
         self.entries = [
             {
                 "dy": draw(0, 20),
@@ -77,7 +83,8 @@ class Layer:
                         # A channel feed takes one word of every pixel at once if they lie in
                         # different line buffers, of which there is a power of two.
                         every = int(
-                            entry["channels"] and config.pixels > 1 and d["stride_y"] % 2 == 1
+                            self.own
+                            or (entry["channels"] and config.pixels > 1 and d["stride_y"] % 2 == 1)
                         )
                         places = [
                             (p, j)

@@ -100,8 +100,13 @@ def _mac(
     )
     steps = _steps(config, d, windows[slice(*window)])
     beats = (d["groups"] - 1) * config.beats + d["last_beats"]
-    weights = d["weight_base"] * config.columns, d["groups"] * steps * config.columns
-    parameters = d["parameter_base"] * config.lanes, beats * config.lanes
+    groups, entries = d["groups"], beats
+    if d["own_weights"]:
+        _own_weights(config, d)
+        groups = -(-d["out_height"] // config.pixels) * config.pixels
+        entries = d["out_height"] * config.beats
+    weights = d["weight_base"] * config.columns, groups * steps * config.columns
+    parameters = d["parameter_base"] * config.lanes, entries * config.lanes
     reads = [
         (Region.ACTIVATION, d["in_base"], d["in_base"] + d["fill_rows"] * d["row_words"]),
         (Region.WINDOW, *window),
@@ -110,6 +115,19 @@ def _mac(
     ]
     last = (d["out_height"] - 1) * d["out_row"] + (d["out_width"] - 1) * d["out_pixel"]
     return Extents(reads, [_words(config, d["out_base"], last + beats)], bool(d["use_table"]))
+
+
+def _own_weights(config: Config, d: Mapping[str, int]) -> None:
+    _require(config.own_weights, f"pixels of {config.name} have no weights of their own")
+    single = d["groups"] == d["out_width"] == 1 and d["stride_y"] == 0
+    _require(
+        single and d["last_beats"] == config.beats and not d["depthwise"],
+        "rows with weights of their own are whole words of one window over the same input",
+    )
+    _require(
+        d["weight_base"] % config.pixels == 0,
+        f"weights of {config.pixels} pixels cannot begin at word {d['weight_base']}",
+    )
 
 
 def _steps(config: Config, d: Mapping[str, int], program: NDArray[np.uint32]) -> int:

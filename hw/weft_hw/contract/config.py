@@ -52,6 +52,9 @@ class Config:
     paired : bool
         A processing element takes two rows with one multiplication, and depthwise windows two
         cycles (:mod:`weft_hw.engine.compute.pe`).
+    own_weights : bool
+        Several weight words are read in a cycle, one for each pixel, so that fully connected
+        layers, whose weights are used once, keep all pixels busy.
     dram_bytes : int
         Memory beside the chip, a power of two; 0 where there is none.
     compact : bool
@@ -81,6 +84,7 @@ class Config:
     dsp_multipliers: int = 0
     dsp_lanes: bool = False
     paired: bool = False
+    own_weights: bool = False
     dram_bytes: int = 0
     compact: bool = False
 
@@ -145,6 +149,13 @@ class Config:
         )
         require(
             "paired", "False where the array has a single row", not self.paired or self.rows > 1
+        )
+        require(
+            "own_weights",
+            "False unless weight_words is a multiple of several pixels, without memory beside the "
+            "chip",
+            not self.own_weights
+            or (self.pixels > 1 and self.weight_words % self.pixels == 0 and not self.dram_bytes),
         )
         for field, limit in [
             ("weight_words", 1 << 16),
@@ -219,6 +230,17 @@ _CHIPS = {
             dsp_multipliers=112,
             dsp_lanes=True,
             paired=True,
+        ),
+        # The same with a weight for every product of a fully connected layer; not yet routed.
+        Config(
+            name="ulx3s-85f-wide-fc",
+            pixels=4,
+            fill_words=2,
+            tile=16,
+            dsp_multipliers=112,
+            dsp_lanes=True,
+            paired=True,
+            own_weights=True,
         ),
         # 107 of 108 block RAMs, all 72 multipliers.
         Config(

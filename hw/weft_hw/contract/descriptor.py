@@ -33,6 +33,11 @@ Where ``keep`` > 0 and ``x`` > 0, only columns ``j >= keep`` are fetched; the ot
 the same group's window before, moved on. That needs a single entry with
 ``entry.columns * column_step == keep * column_step + stride_x`` and ``column_step`` = 1.
 
+With ``own_weights`` (one group, one output column, ``stride_y`` 0) rows share the input and differ
+in their weights: step ``s`` of row ``y`` takes word
+``weight_base + pixels * ((y // pixels) * (steps of all entries together) + s) + y % pixels``,
+where ``weight_base`` is a multiple of ``pixels``; and ``y`` stands for ``g`` in ``n`` below.
+
 Every result then passes, ``lanes`` at a time (beat ``h``, lane ``l``, column
 ``h * lanes + l``; groups before the last give ``beats`` = ``columns / lanes`` beats, the last
 ``last_beats``)::
@@ -169,6 +174,7 @@ DESCRIPTOR = (
     Field("in_zero", 8, "ELEMENTWISE, multiply: zero point of the first operand", True),
     Field("other_zero", 8, "ELEMENTWISE, multiply: zero point of the second operand", True),
     Field("moves", 16, "moves of this run that are done before the layer begins"),
+    Field("own_weights", 1, "each output row has weights and parameters of its own"),
 )
 
 _COMPACT_EXTENT_BITS = 7
@@ -241,6 +247,8 @@ def check_descriptor(config: Config, values: Mapping[str, int]) -> None:
         If a field does not fit, or the kind of layer is missing.
     """
     encode_descriptor(values)
+    if values.get("own_weights", 0) and not config.own_weights:
+        raise ValueError(f"pixels of {config.name} have no weights of their own")
     if config.compact and values["kind"] != Kind.MAC:
         raise ValueError(f"{config.name} has no {Kind(values['kind']).name} layers")
     if not config.compact:  # whose fields have all of their bits

@@ -209,6 +209,11 @@ class Engine(wiring.Component):
                 collector.excess.eq(accumulators.total_excess),
             ]
 
+        if isinstance(collector, Collector) and config.own_weights:
+            m.d.comb += [
+                part.own_weights.eq(back.own_weights) for part in (feeder, array, collector)
+            ]
+
         # Array to accumulators, results to activation memory.
         m.d.comb += [
             accumulators.step.eq(array.o_step),
@@ -396,6 +401,11 @@ class Engine(wiring.Component):
                 enable.eq(host.store.enable[region]),
                 address.eq(host.store.address),
                 word.eq(host.store.data),
+            ]
+        if self.config.own_weights:  # the port that writes weights reads them as well
+            m.d.comb += [
+                host.weights_ready.eq(~(sequencer.working & sequencer.back.own_weights)),
+                array.load.enable.eq(host.store.enable[Region.WEIGHT] & host.weights_ready),
             ]
         m.d.comb += [
             host.store_ready.eq(activations.host_write_ready),

@@ -31,6 +31,7 @@ class HostPort(wiring.Component):
     read : In(stream.Signature(read_layout())); data : Out(stream), its answers, in order
     store : Out, the unit to be written and a bit of ``enable`` per region
     store_ready : In(1), activation memory takes it in this cycle
+    weights_ready : In(1), so does weight memory, only if ``config.own_weights``
     fetch_enable, fetch_address : Out, to activation memory (the address to the counters, too)
     fetch_taken, fetch_valid, fetch_data : In, from activation memory, which took the request in
         the cycle before
@@ -42,6 +43,7 @@ class HostPort(wiring.Component):
     data: stream.Interface
     store: View
     store_ready: Signal
+    weights_ready: Signal
     fetch_enable: Signal
     fetch_address: Signal
     fetch_taken: Signal
@@ -63,6 +65,7 @@ class HostPort(wiring.Component):
                     )
                 ),
                 "store_ready": In(1),
+                **({"weights_ready": In(1)} if config.own_weights else {}),
                 "fetch_enable": Out(1),
                 "fetch_address": Out(ADDRESS_BITS),
                 "fetch_taken": In(1),
@@ -99,7 +102,10 @@ class HostPort(wiring.Component):
                 self.store.enable[region].eq(self.write.valid & (self.write.p.region == region))
                 for region in Region
             ]
-        with m.Elif(~self.store.enable[Region.ACTIVATION] | self.store_ready):
+        ready = ~self.store.enable[Region.ACTIVATION] | self.store_ready
+        if self.config.own_weights:
+            ready &= ~self.store.enable[Region.WEIGHT] | self.weights_ready
+        with m.Elif(ready):
             m.d.sync += [stores.eq(0), self.store.enable.eq(0)]
 
         # A read under way: its request waits, then it is on its way, then its answer waits.

@@ -8,6 +8,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from weft_hw.parts.delay import delay
+
 __all__ = ["READ_LATENCY", "BlockRam", "WeightColumn"]
 
 READ_LATENCY = 2
@@ -84,13 +86,18 @@ class WeightColumn(wiring.Component):
         Columns that are read at the same addresses.
     at_once : int
         Rows that are given an address in the same cycle.
+    words : int
+        Words that are read together, 1, 2 or 4: the one at the address, the one at
+        ``address | 1`` and, 2 cycles later, the last two of its group of four. With more than
+        one, what is read in the cycle of a write is undefined.
     block_ram : callable, optional
         Builds the memory of a byte; :class:`BlockRam` by default.
 
     Members
     -------
     read_address : In(range(depth)).array(rows)
-    read_data : Out(signed(8)).array(columns * rows), at ``column * rows + row``
+    read_data : Out(signed(8)).array(words * columns * rows), at
+        ``(word * columns + column) * rows + row``
     write_address : In(range(depth)); write_data : In(rows * 8), row 0 lowest
     write_enable : In(columns)
     """
@@ -108,15 +115,16 @@ class WeightColumn(wiring.Component):
         depth: int,
         columns: int = 1,
         at_once: int = 1,
+        words: int = 1,
         block_ram: Callable[..., BlockRam] = BlockRam,
     ):
-        self.at_once = at_once
+        self.at_once, self.words = at_once, words
         self.rows, self.depth, self.columns, self._block_ram = rows, depth, columns, block_ram
         address = unsigned(max(1, ceil_log2(depth)))
         super().__init__(
             {
                 "read_address": In(address).array(rows),
-                "read_data": Out(signed(8)).array(columns * rows),
+                "read_data": Out(signed(8)).array(words * columns * rows),
                 "write_address": In(address),
                 "write_data": In(rows * 8),
                 "write_enable": In(columns),
@@ -127,6 +135,9 @@ class WeightColumn(wiring.Component):
         m = Module()
         for index in range(self.columns * self.rows):
             column, row = divmod(index, self.rows)
+            if self.words > 1:
+                self._group(m, column, row)
+                continue
             m.submodules[f"row_{index}"] = ram = self._block_ram(width=8, depth=self.depth)
             m.d.comb += [
                 ram.read_address.eq(self.read_address[row]),
@@ -136,3 +147,24 @@ class WeightColumn(wiring.Component):
                 ram.write_enable.eq(self.write_enable[column]),
             ]
         return m
+
+    def _group(self, m, column, row):
+        """Keep one byte of each word in a memory of whole groups."""
+        bits = ceil_log2(self.words)
+        m.submodules[f"row_{column * self.rows + row}"] = ram = self._block_ram(
+            width=8 * self.words, depth=-(-self.depth // self.words), granularity=8
+        )
+        address = self.read_address[row]
+        chosen = delay(m, address[:bits], READ_LATENCY, name=f"chosen_{column}_{row}")
+        m.d.comb += [
+            ram.read_address.eq(address[bits:]),
+            ram.write_address.eq(self.write_address[bits:]),
+            ram.write_data.eq(self.write_data.word_select(row, 8).replicate(self.words)),
+            ram.write_enable.eq(self.write_enable[column] << self.write_address[:bits]),
+        ]
+        for word in range(self.words):
+            number = [chosen, chosen | 1, 2, 3][word]
+            byte = ram.read_data.word_select(number, 8)
+            m.d.comb += self.read_data[(word * self.columns + column) * self.rows + row].eq(
+                delay(m, byte, 2 * (word // 2), name=f"byte_{word}_{column}_{row}")
+            )

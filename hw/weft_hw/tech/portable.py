@@ -48,10 +48,10 @@ class Portable:
         return BlockRam(width=width, depth=depth, granularity=granularity)
 
     def weight_column(
-        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1
+        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1, words: int = 1
     ) -> WeightColumn:
         """Return a weight memory with the ports and latency of :class:`WeightColumn`."""
-        return WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
+        return WeightColumn(rows=rows, depth=depth, columns=columns, at_once=at_once, words=words)
 
     def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:
         """Return a multiplier with the ports and latency of :class:`WideMultiplier`.

@@ -91,12 +91,16 @@ module DP16KD #(
     wire reads = CEB & ~|{CSB2, CSB1, CSB0};
     wire collides = writes & (write_word == read_word) & |enables;
     reg [WIDTH-1:0] words [(1 << (14 - SKIP))-1:0];
-    reg [WIDTH-1:0] latched, registered;
+    reg [WIDTH-1:0] latched, registered, latched_a, registered_a;
     integer lane;
-    always @(posedge CLKA)
+    always @(posedge CLKA) begin
         if (writes)
             for (lane = 0; lane < LANES; lane = lane + 1)
                 if (enables[lane]) words[write_word][lane*LANE +: LANE] <= data[lane*LANE +: LANE];
+        // Port A reads where it does not write.
+        if (CEA & ~WEA) latched_a <= words[write_word];
+        if (OCEA) registered_a <= latched_a;
+    end
     always @(posedge CLKB) begin
         if (RSTB) latched <= 0;
         else if (reads) latched <= collides ? ~words[read_word] : words[read_word];
@@ -105,11 +109,12 @@ module DP16KD #(
         if (WEB) $fatal(1, "DP16KD: port B only reads");
     end
     wire [35:0] out = {{36 - WIDTH{1'b0}}, REGMODE_B == "OUTREG" ? registered : latched};
+    wire [35:0] out_a = {{36 - WIDTH{1'b0}}, REGMODE_A == "OUTREG" ? registered_a : latched_a};
     assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9,
             DOB8, DOB7, DOB6, DOB5, DOB4, DOB3, DOB2, DOB1, DOB0}
         = WIDTH == 36 ? out[35:18] : out[17:0];
     assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9,
-            DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = WIDTH == 36 ? out[17:0] : 18'b0;
+            DOA8, DOA7, DOA6, DOA5, DOA4, DOA3, DOA2, DOA1, DOA0} = WIDTH == 36 ? out[17:0] : out_a[17:0];
     initial
         if (DATA_WIDTH_A != DATA_WIDTH_B || REGMODE_A != REGMODE_B || WRITEMODE_A != "NORMAL"
             || CSDECODE_A != "0b000" || CSDECODE_B != "0b000" || RESETMODE != "SYNC")

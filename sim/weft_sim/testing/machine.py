@@ -253,27 +253,11 @@ class Machine:
     def _mac(self, d: dict[str, int]) -> None:
         config = self.config
         lines = self._lines(d)
-        size, groups, beats = d["out_height"] * d["out_width"], d["groups"], config.beats
-        last = d["last_beats"]
-        moves = d["group_step"] > 0
         windows = self._windows(d, lines, 0)
-        steps = windows.shape[2]
-        data = self.read(
-            Region.WEIGHT, d["weight_base"] * config.columns, groups * steps * config.columns
-        )
-        weights = np.frombuffer(data, np.int8).reshape(groups, steps, config.columns, config.rows)
-        parameters = self._parameters(d["parameter_base"], (groups - 1) * beats + last)
+        values = self._own_sums(d, windows) if d["own_weights"] else self._sums(d, lines, windows)
         out = self._memory[Region.ACTIVATION].reshape(-1, config.lanes)
         y, x = np.arange(d["out_height"])[:, None], np.arange(d["out_width"])
         pixel = d["out_base"] + y * d["out_row"] + x * d["out_pixel"]
-        results = []
-        for g in range(groups):
-            if moves and g:
-                windows = self._windows(d, lines, g)
-            sums = _array(windows.reshape(size, *windows.shape[2:]), weights[g], bool(d["maximum"]))
-            results.append(sums + self._excess(weights[g]))
-        values = np.concatenate(results, axis=1)[:, : ((groups - 1) * beats + last) * config.lanes]
-        values = self._finish(d, values, parameters)
         values = values.reshape(d["out_height"], d["out_width"], -1, config.lanes)
         for n in range(values.shape[2]):
             mask = (1 << config.lanes) - 1
@@ -284,6 +268,51 @@ class Machine:
             for lane in range(config.lanes):
                 if mask >> lane & 1:
                     out[pixel + n, lane] = values[:, :, n, lane]
+
+    def _sums(
+        self, d: dict[str, int], lines: NDArray[np.int8], windows: NDArray[np.int8]
+    ) -> NDArray[np.uint8]:
+        """Return the results of every window, uint8 (windows, beats * lanes)."""
+        config, groups, beats = self.config, d["groups"], self.config.beats
+        size, steps = d["out_height"] * d["out_width"], windows.shape[2]
+        data = self.read(
+            Region.WEIGHT, d["weight_base"] * config.columns, groups * steps * config.columns
+        )
+        weights = np.frombuffer(data, np.int8).reshape(groups, steps, config.columns, config.rows)
+        entries = (groups - 1) * beats + d["last_beats"]
+        results = []
+        for g in range(groups):
+            if d["group_step"] and g:
+                windows = self._windows(d, lines, g)
+            sums = _array(windows.reshape(size, *windows.shape[2:]), weights[g], bool(d["maximum"]))
+            results.append(sums + self._excess(weights[g]))
+        values = np.concatenate(results, axis=1)[:, : entries * config.lanes]
+        return self._finish(d, values, self._parameters(d["parameter_base"], entries))
+
+    def _own_sums(self, d: dict[str, int], windows: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """Return those of a layer whose output rows have weights of their own."""
+        config, height, beats = self.config, d["out_height"], d["last_beats"]
+        if not config.own_weights or d["weight_base"] % config.pixels or d["depthwise"]:
+            raise MachineFault(f"no weights of their own from word {d['weight_base']} on")
+        if d["groups"] != 1 or d["out_width"] != 1 or d["stride_y"]:
+            raise MachineFault("rows with weights of their own share one window and one group")
+        blocks, steps = -(-height // config.pixels), windows.shape[2]
+        data = self.read(
+            Region.WEIGHT,
+            d["weight_base"] * config.columns,
+            blocks * config.pixels * steps * config.columns,
+        )
+        words = np.frombuffer(data, np.int8).reshape(
+            blocks, steps, config.pixels, config.columns, config.rows
+        )
+        rows = words.swapaxes(1, 2).reshape(-1, steps, config.columns, config.rows)[:height]
+        results = []
+        for y, (window, weights) in enumerate(zip(windows, rows, strict=True)):
+            sums = _array(window, weights, bool(d["maximum"])) + self._excess(weights)
+            base = d["parameter_base"] + y * config.beats
+            parameters = self._parameters(base, beats)
+            results.append(self._finish(d, sums[:, : beats * config.lanes], parameters))
+        return np.concatenate(results)
 
     def _excess(self, weights: NDArray[np.int8]) -> NDArray[np.int64]:
         """Return what paired rows add to each column's sum: ``weights`` (steps, columns, rows)."""

@@ -50,6 +50,7 @@ SMALL = Config(
     lanes=2,
     tile=2,
     fill_words=2,
+    own_weights=True,
     weight_words=1 << 15,
     activation_words=1 << 15,
     line_words=512,
@@ -58,7 +59,9 @@ SMALL = Config(
     window_count=1 << 12,
 )
 # Layers, columns of taps and results one after the other.
-SMALL_COMPACT = replace(SMALL, name="small-compact", pixels=1, fill_words=1, compact=True)
+SMALL_COMPACT = replace(
+    SMALL, name="small-compact", pixels=1, fill_words=1, own_weights=False, compact=True
+)
 # Nine rows in pairs, and one that is left over; four pixels at a time.
 SMALL_PAIRED = replace(SMALL, name="small-paired", tap_rows=3, tap_columns=3, pixels=4, paired=True)
 _OWN = {config.name: config for config in (SMALL, SMALL_COMPACT, SMALL_PAIRED)}

@@ -9,6 +9,7 @@ from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.convolution import linear_sums, weights_and_bias
 from weft.compiler.lowering.kernel import dense_entries, fetch_times
 from weft.compiler.lowering.mac import Window, check_line_room, mac_command
+from weft.compiler.lowering.own_weights import share_among_pixels, window_count
 from weft.golden import run as reference
 from weft.program.layout import Layout
 
@@ -30,7 +31,7 @@ def lower_fully_connected(lowering: Lowering, index: int) -> None:
     if layout.height * layout.width * layout.channels == features:
         if size != (1, 1):
             raise Unsupported(f"its output is a map of {size[0]}x{size[1]} pixels")
-        view, entries = word_image(config, layout)
+        view, entries = word_image(config, layout, len(weights))
         source.buffer.words = max(source.buffer.words, view.words)
         source = Place(source.buffer, view)
         kernel = (view.height, 1)
@@ -46,22 +47,26 @@ def lower_fully_connected(lowering: Lowering, index: int) -> None:
     sums = linear_sums(stage, zero_point, weights, bias, entries=entries)
     window = Window(kernel=kernel, stride=(1, 1), out_size=size, pad_value=zero_point)
     command = mac_command(lowering, index, source, target, window, sums)
+    if size == (1, 1):
+        command = share_among_pixels(config, command, target.layout)
     command.macs, command.outputs = weights.size * size[0] * size[1], node.outputs
     lowering.emit(command)
 
 
-def word_image(config: Config, layout: Layout) -> tuple[Layout, list[Entry]]:
+def word_image(config: Config, layout: Layout, outputs: int) -> tuple[Layout, list[Entry]]:
     """Return a tensor's words as an image, and entries that cover every feature once.
 
     A piece of ``tap_rows`` x ``tap_columns`` words takes ``columns`` steps with all rows of the
     array busy, a word by itself ``columns / channel_rows`` steps. The width is the one that takes
-    the fewest cycles, then the fewest weights. Features are indexed in the order (y, x, channel).
+    the fewest cycles, all rows' way to the line buffers included, then the fewest weights.
+    Features are indexed in the order (y, x, channel).
     """
     features = np.full((layout.words, config.columns), -1)
     features.reshape(-1)[layout.indices()] = np.arange(
         layout.height * layout.width * layout.channels
     ).reshape(layout.height, layout.width, layout.channels)
     best: tuple[tuple[int, int, int], int, list[Entry]] | None = None
+    windows = window_count(config, outputs)
     for pieces in range(1, _FURTHEST // config.tap_columns + 1):
         width = pieces * config.tap_columns
         if width >= layout.words + config.tap_columns and best is not None:
@@ -74,7 +79,8 @@ def word_image(config: Config, layout: Layout) -> tuple[Layout, list[Entry]]:
         if height > _FURTHEST:
             continue
         entries = _cover(config, features, width, height)
-        cycles = sum(max(len(e.taps), e.columns) for e in entries)
+        cycles = windows * sum(max(len(e.taps), e.columns) for e in entries)
+        cycles += height * (-(-width // config.fill_words) + 1) + entries[0].columns
         rank = (cycles, sum(len(e.taps) for e in entries), len(entries))
         if best is None or rank < best[0]:
             best = rank, width, entries

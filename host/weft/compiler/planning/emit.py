@@ -21,12 +21,14 @@ class _Memory:
     def __init__(self, unit_bytes: int):
         self.unit_bytes, self.data, self._known = unit_bytes, bytearray(), {}
 
-    def add(self, block: bytes) -> int:
-        """Return the unit at which ``block`` starts."""
-        if block not in self._known:
-            self._known[block] = len(self.data) // self.unit_bytes
+    def add(self, block: bytes, multiple: int = 1) -> int:
+        """Return the unit, a multiple of ``multiple``, at which ``block`` starts."""
+        key = block, multiple
+        if key not in self._known:
+            self.data += bytes(-len(self.data) % (multiple * self.unit_bytes))
+            self._known[key] = len(self.data) // self.unit_bytes
             self.data += block
-        return self._known[block]
+        return self._known[key]
 
 
 def emit_images(
@@ -58,7 +60,8 @@ def emit_images(
             values["window_base"] = windows.add(program)
             values["window_count"] = len(command.entries)
         if command.weights is not None:
-            values["weight_base"] = weights.add(command.weights.tobytes())
+            multiple = config.pixels if values.get("own_weights") else 1
+            values["weight_base"] = weights.add(command.weights.tobytes(), multiple)
         if command.parameters is not None:
             values["parameter_base"] = parameters.add(parameter_bytes(command.parameters))
         fields.append(values)

@@ -168,9 +168,10 @@ class _Walk:
         self._last_beats = fields["last_beats"]
         self._second_row = int(config.paired and fields["depthwise"])  # of a pair, taken later
         distinct = config.pixels > 1 and fields["stride_y"] % 2 == 1
+        shared = bool(fields.get("own_weights"))
         # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
         self._entries = [
-            (entry.columns, entry.channels and distinct, len(entry.taps))
+            (entry.columns, shared or (entry.channels and distinct), len(entry.taps))
             for entry in command.entries
         ]
         self._state = _State((-_PLACE,) * _QUEUE, 0, 0, 0)

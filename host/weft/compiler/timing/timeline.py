@@ -35,6 +35,7 @@ _GEOMETRY = (
     "keep",
     "depthwise",
     "last_beats",
+    "own_weights",
 )
 _KNOWN: dict[tuple, MacTimes] = {}
 _MOST_KNOWN = 4096

@@ -28,6 +28,9 @@ class SystolicArray(wiring.Component):
     If ``config.paired``, the sums also contain, for each pair of rows, the product of both weights
     and that of both crossing activations, which ``excess`` gives.
 
+    If ``config.own_weights`` and while ``own_weights``, pixel ``p`` takes the weights of word
+    ``weight_address + p``, where the address is a multiple of ``pixels``.
+
     Latency is ``stages + tiles + 4`` cycles from ``step`` to ``o_step``; throughput is one step
     per cycle; nothing stalls. ``own`` of row ``r`` and pixel ``p`` belongs to the step of
     ``1 + config.lag(r) + p`` cycles before, or one more if ``config.paired``, which is when the
@@ -42,6 +45,7 @@ class SystolicArray(wiring.Component):
     -------
     step : In(step_layout(config)); weight_address : In(range(weight_words))
     depthwise : In(1), constant while steps are in flight; handed from element to element like them
+    own_weights : In(1), likewise, only if ``config.own_weights``; no load may come then
     own : In, activation of [pixel][row][column], of which column 0 also crosses the row
     o_step : Out(step_layout(config)); sums : Out, of [pixel][column]
     excess : Out, of [pixel], only if ``config.paired``
@@ -51,6 +55,7 @@ class SystolicArray(wiring.Component):
     step: data.View
     weight_address: Signal
     depthwise: Signal
+    own_weights: Signal
     own: data.View
     o_step: data.View
     sums: data.View
@@ -66,6 +71,7 @@ class SystolicArray(wiring.Component):
                 "step": In(step_layout(config)),
                 "weight_address": In(range(config.weight_words)),
                 "depthwise": In(1),
+                **({"own_weights": In(1)} if config.own_weights else {}),
                 "own": In(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
                 "o_step": Out(step_layout(config)),
                 "sums": Out(
@@ -108,6 +114,10 @@ class SystolicArray(wiring.Component):
         crossing = [
             [self.own[p][row][0] for row in range(config.rows)] for p in range(config.pixels)
         ]
+        at_once = config.pixels if config.own_weights else 1
+        own_weights = [self.own_weights] if config.own_weights else []
+        for stage in range(1, len(config.stages) if config.own_weights else 0):
+            own_weights.append(hand_on(own_weights[-1], name=f"own_weights_s{stage}"))
 
         for tile in range(tiles):
             if tile:
@@ -121,6 +131,9 @@ class SystolicArray(wiring.Component):
             depthwise = [
                 hand_on(d, name=f"depthwise_t{tile}_s{s}") for s, d in enumerate(depthwise)
             ]
+            own_weights = [
+                hand_on(o, name=f"own_weights_t{tile}_s{s}") for s, o in enumerate(own_weights)
+            ]
             if not config.compact:  # whose weights stand at the host port long enough
                 enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
                 address = delay(m, address, 1, name=f"load_address_t{tile}")
@@ -131,6 +144,7 @@ class SystolicArray(wiring.Component):
                 depth=config.weight_words,
                 columns=config.tile,
                 at_once=1 + config.paired,
+                words=at_once,
             )
             m.d.comb += [
                 memory.write_address.eq(address[column_bits:]),
@@ -142,13 +156,17 @@ class SystolicArray(wiring.Component):
                 m.d.comb += memory.write_enable[column - first].eq(
                     enable & (address[:column_bits] == column)
                 )
-            weights_read, select = [*memory.read_data], depthwise
+            size = config.tile * config.rows
+            words_read = [[*memory.read_data[p * size :][:size]] for p in range(at_once)]
+            weights_read, select, chosen = words_read[0], depthwise, own_weights
             for p in range(config.pixels):
                 if p:
-                    weights_read = [
-                        delay(m, w, 1, name=f"weight_p{p}_t{tile}_{index}")
-                        for index, w in enumerate(weights_read)
+                    own = words_read[p] if config.own_weights else None
+                    chosen = [
+                        hand_on(o, name=f"own_weights_p{p}_t{tile}_s{s}")
+                        for s, o in enumerate(chosen)
                     ]
+                    weights_read = self._hand_weights(m, p, tile, weights_read, own, chosen)
                     select = [
                         hand_on(d, name=f"depthwise_p{p}_t{tile}_s{s}")
                         for s, d in enumerate(select)
@@ -164,6 +182,23 @@ class SystolicArray(wiring.Component):
                     excess = self._excess(m, p, crossing[p])
                     m.d.comb += self.excess[p].eq(delay(m, excess, tiles - 1, name=f"excess_p{p}"))
         return m
+
+    def _hand_weights(self, m, pixel, tile, weights, own, chosen):
+        """Return the weights of a pixel, a cycle behind the one before, or its ``own`` ones.
+
+        The memory gives words 1 and 3 a cycle before their pixels want them, and word 2 in time.
+        """
+        names = [f"weight_p{pixel}_t{tile}_{index}" for index in range(len(weights))]
+        if own is None:
+            return [delay(m, w, 1, name=name) for w, name in zip(weights, names, strict=True)]
+        result = []
+        for index, (before, mine, name) in enumerate(zip(weights, own, names, strict=True)):
+            choose = chosen[self.config.lag(index % self.config.rows)]
+            if pixel % 2:
+                result.append(delay(m, Mux(choose, mine, before), 1, name=name))
+            else:
+                result.append(Mux(choose, mine, delay(m, before, 1, name=name)))
+        return result
 
     def _column(self, m, pixel, tile, column, crossing, depthwise, weights):
         """Chain the elements of one column of one pixel; return the lowest one's sum."""

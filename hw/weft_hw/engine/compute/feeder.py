@@ -34,6 +34,8 @@ class Feeder(wiring.Component):
     enable : In(1), windows may start; columns are taken in any case
     weight_base, last_beats : In, constant during a layer
     depthwise : In(1), likewise, only if ``config.paired``
+    own_weights : In(1), likewise, only if ``config.own_weights``: ``weight_address`` goes on by
+        ``pixels`` words a step, from one window to the next
     step : Out(step_layout(config)); weight_address : Out
     push, pixel, words, every, start, channels : Out, to the window former; a ``start`` for each
         tile of columns, as it is needed across the chip a cycle after the decision
@@ -57,6 +59,7 @@ class Feeder(wiring.Component):
     waits_output: Signal
     empty: Signal
     depthwise: Signal
+    own_weights: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -69,6 +72,7 @@ class Feeder(wiring.Component):
                 "weight_base": In(range(config.weight_words)),
                 "last_beats": In(widths(DESCRIPTOR)["last_beats"]),
                 **({"depthwise": In(1)} if config.paired else {}),
+                **({"own_weights": In(1)} if config.own_weights else {}),
                 "step": Out(step_layout(config)),
                 "weight_address": Out(range(config.weight_words)),
                 "push": Out(1),
@@ -188,9 +192,13 @@ class Feeder(wiring.Component):
 
         # Weights: a group's are read again for each column of the output row.
         address, group = self.weight_address, Signal.like(self.weight_base)
+        step, returns = 1, ended
+        if config.own_weights:
+            step = Mux(self.own_weights, config.pixels, 1)
+            returns = ended & ~self.own_weights
         with m.If(self.step.valid):
-            m.d.sync += address.eq(address + 1)
-        with m.If(ended):
+            m.d.sync += address.eq(address + step)
+        with m.If(returns):
             with m.If(~self.step.group_end):
                 m.d.sync += address.eq(group)
             with m.Elif(self.step.final_group):

@@ -19,7 +19,8 @@ _DEPTH = 16  # more than the columns under way, so that a stall costs no bubble 
 class TapFetch(wiring.Component):
     """From a position in the input to a word per tap row, ``pad_value`` where it lies outside.
 
-    With ``every``, a word per pixel instead, all of the first tap row.
+    With ``every``, a word per pixel instead, all of the first tap row. (In a layer of
+    ``own_weights`` columns of taps are for every pixel, too; they have a word per tap row.)
 
     Latency is 8 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
     ``room`` tells the walker whether the queue at the end has place for one more.
@@ -83,7 +84,10 @@ class TapFetch(wiring.Component):
             Signal.like(self.fetch.row, name=f"row_{i}", reset_less=True)
             for i in range(config.fetch_rows)
         ]
-        step = Mux(self.fetch.every, descriptor.stride_y, descriptor.row_step)
+        spread = self.fetch.every
+        if config.own_weights:
+            spread &= self.fetch.window.channels
+        step = Mux(spread, descriptor.stride_y, descriptor.row_step)
         column_inside = Signal()
         place, quarter = Signal.like(self.fetch.unit), Signal(2)  # word in the row, where in it
         for i, row in enumerate(rows):

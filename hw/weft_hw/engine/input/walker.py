@@ -124,7 +124,11 @@ class Walker(wiring.Component):
         ]
         m.d.comb += [
             self.done.eq(done),
-            every.eq(entry.window.channels & distinct),
+            every.eq(
+                entry.window.channels & distinct | descriptor.own_weights
+                if config.own_weights
+                else entry.window.channels & distinct
+            ),
             last_pixel.eq(
                 Mux(block.last, final_pixel, config.pixels - 1) if config.pixels > 1 else 0
             ),

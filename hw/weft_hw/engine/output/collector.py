@@ -36,6 +36,9 @@ class Collector(wiring.Component):
     pixels that lie below the output. Nothing stalls: the feeder must leave that many cycles
     between two ``done``.
 
+    With ``own_weights`` the parameters of each pixel, and of each window, follow those of the one
+    before.
+
     Parameters
     ----------
     config : Config
@@ -43,6 +46,7 @@ class Collector(wiring.Component):
     Members
     -------
     done : In(step_layout(config)); results : In, of [pixel][column]
+    own_weights : In(1), constant during a layer, only if ``config.own_weights``
     excess : In, of [pixel], only if ``config.paired``
     last_beats : In, as in the descriptor; parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
@@ -57,6 +61,7 @@ class Collector(wiring.Component):
     valid: Signal
     beat: data.View
     excess: data.View
+    own_weights: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -65,6 +70,7 @@ class Collector(wiring.Component):
                 **collected(config),
                 "valid": Out(1),
                 "beat": Out(beat_layout(config)),
+                **({"own_weights": In(1)} if config.own_weights else {}),
                 **(
                     {"excess": In(data.ArrayLayout(signed(32), config.pixels))}
                     if config.paired
@@ -88,8 +94,9 @@ class Collector(wiring.Component):
         # Hand out.
         m.d.sync += self.valid.eq(busy)
         m.d.comb += self.beat.eq(out)
-        m.d.sync += out.parameter.eq(group + beat)
         index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
+        entry = Mux(self.own_weights, index, beat) if config.own_weights else beat
+        m.d.sync += out.parameter.eq(group + entry)
         beat_bits = (config.beats - 1).bit_length()
         # The pixel is chosen first, so that only one result of a column travels to its lane.
         columns = [
@@ -119,6 +126,9 @@ class Collector(wiring.Component):
                         m.d.sync += group.eq(
                             Mux(step.final_group, self.parameter_base, group + config.beats)
                         )
+                        if config.own_weights:
+                            with m.If(self.own_weights):
+                                m.d.sync += group.eq(group + config.pixels * config.beats)
 
         # Take.
         with m.If(self.done.valid):

@@ -7,6 +7,7 @@ from weft_hw.tech.ecp5.dense import Ecp5Accumulator, Ecp5DenseMultiplier
 from weft_hw.tech.ecp5.memory import Ecp5BlockRam
 from weft_hw.tech.ecp5.multiplier import Ecp5Multiplier, Ecp5PairMultiplier, Ecp5WideMultiplier
 from weft_hw.tech.ecp5.pll import Ecp5Pll, ecp5_pll_settings
+from weft_hw.tech.ecp5.weight_groups import Ecp5WeightGroups
 from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.multipliers import Accumulator, Multiplier, WideMultiplier
 from weft_hw.tech.nine_bits import NineBitWeightColumn
@@ -39,11 +40,17 @@ class Ecp5(Portable):
         return Ecp5BlockRam(width=width, depth=depth, granularity=granularity)
 
     def weight_column(
-        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1
+        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1, words: int = 1
     ) -> NineBitWeightColumn:
         """Return a weight memory that keeps every ninth row in the parity bits of eight others."""
-        return NineBitWeightColumn(
-            rows=rows, depth=depth, columns=columns, at_once=at_once, block_ram=self.block_ram
+        kind = NineBitWeightColumn if words == 1 else Ecp5WeightGroups
+        return kind(
+            rows=rows,
+            depth=depth,
+            columns=columns,
+            at_once=at_once,
+            words=words,
+            block_ram=self.block_ram,
         )
 
     def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:

@@ -6,6 +6,7 @@ from weft_hw.tech.fabric import TreeMultiplier, TreeMultiplierByte
 from weft_hw.tech.gowin.memory import GowinBlockRam
 from weft_hw.tech.gowin.multiplier import GowinMultiplier, GowinWideMultiplier
 from weft_hw.tech.gowin.pll import GowinPll, gowin_pll_settings
+from weft_hw.tech.memories import WeightColumn
 from weft_hw.tech.multipliers import Multiplier, WideMultiplier
 from weft_hw.tech.nine_bits import NineBitWeightColumn
 from weft_hw.tech.portable import Portable
@@ -27,11 +28,20 @@ class Gowin(Portable):
         return GowinBlockRam(width=width, depth=depth, granularity=granularity)
 
     def weight_column(
-        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1
-    ) -> NineBitWeightColumn:
-        """Return a weight memory that keeps every ninth row in the ninth bits of eight others."""
-        return NineBitWeightColumn(
-            rows=rows, depth=depth, columns=columns, at_once=at_once, block_ram=self.block_ram
+        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1, words: int = 1
+    ) -> WeightColumn:
+        """Return a weight memory that keeps every ninth row in the ninth bits of eight others.
+
+        With several ``words`` a row has bytes of its own.
+        """
+        kind = NineBitWeightColumn if words == 1 else WeightColumn
+        return kind(
+            rows=rows,
+            depth=depth,
+            columns=columns,
+            at_once=at_once,
+            words=words,
+            block_ram=self.block_ram,
         )
 
     def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:

@@ -174,13 +174,24 @@ class Ice40(Portable):
         return Ice40BlockRam(width=width, depth=depth, granularity=granularity)
 
     def weight_column(
-        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1
+        self, *, rows: int, depth: int, columns: int = 1, at_once: int = 1, words: int = 1
     ) -> WeightColumn:
         """Return a memory of such blocks or, for two columns of many words, of SPRAM."""
-        if columns == 2 and rows <= _SPRAMS and _BLOCK_WORDS < depth <= Ice40SpramColumn.DEPTH:
+        single = words == 1
+        if (
+            single
+            and columns == 2
+            and rows <= _SPRAMS
+            and _BLOCK_WORDS < depth <= Ice40SpramColumn.DEPTH
+        ):
             return Ice40SpramColumn(rows=rows, depth=depth, columns=columns, at_once=at_once)
         return WeightColumn(
-            rows=rows, depth=depth, columns=columns, at_once=at_once, block_ram=self.block_ram
+            rows=rows,
+            depth=depth,
+            columns=columns,
+            at_once=at_once,
+            words=words,
+            block_ram=self.block_ram,
         )
 
     def wide_multiplier(self, a: Shape, b: Shape, *, dsp: bool = False) -> WideMultiplier:

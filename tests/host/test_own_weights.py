@@ -1,0 +1,59 @@
+"""Fully connected layers whose groups of output channels are spread over the array's pixels."""
+
+from dataclasses import replace
+
+import pytest
+from weft.compiler import compile_graph
+from weft_hw.contract.config import CONFIGS
+
+SHARED = CONFIGS["ulx3s-85f-wide"]
+OWN = replace(SHARED, name="own", own_weights=True)
+SMALL = replace(CONFIGS["tiny"], name="small-own", pixels=2, own_weights=True)
+
+
+def layer(program):
+    [fields] = [fields for fields in program.fields if fields["kind"] == 0]
+    return fields
+
+
+@pytest.mark.parametrize("outputs", [17, 32, 63, 64, 65, 112, 128, 129])
+@pytest.mark.parametrize("features", [1, 20, 144, 300])
+def test_every_group_has_a_pixel(graphs, features, outputs):
+    b = graphs.Builder(outputs)
+    graph = b.build(b.fully_connected(b.input(features), outputs))
+    fields = layer(graphs.check(graph, OWN, b.feeds()))
+    groups = -(-outputs // OWN.columns)
+    assert (fields["own_weights"], fields["out_height"], fields["groups"]) == (1, groups, 1)
+    assert fields["weight_base"] % OWN.pixels == 0
+
+
+@pytest.mark.parametrize("outputs", [1, 4, 5, 9, 40])
+def test_two_pixels(graphs, outputs):
+    b = graphs.Builder(outputs)
+    x = b.fully_connected(b.fully_connected(b.input(30), 7), outputs)
+    program = graphs.check(b.build(x), SMALL, b.feeds())
+    assert [f["own_weights"] for f in program.fields] == [1, int(outputs > SMALL.columns)]
+    assert all(f["weight_base"] % 2 == 0 for f in program.fields if f["own_weights"])
+
+
+def test_one_group_stays_with_one_pixel(graphs):
+    b = graphs.Builder(1)
+    graph = b.build(b.fully_connected(b.input(100), OWN.columns))
+    assert layer(graphs.check(graph, OWN, b.feeds()))["own_weights"] == 0
+
+
+def test_a_last_block_that_would_waste_too_many_weights_does_not(graphs):
+    b = graphs.Builder(2)
+    graph = b.build(b.fully_connected(b.input(640), 5 * OWN.columns))
+    assert layer(graphs.check(graph, OWN, b.feeds()))["own_weights"] == 0
+
+
+def test_four_pixels_take_a_quarter_of_the_steps(graphs):
+    b = graphs.Builder(4)
+    graph = b.build(b.fully_connected(b.input(640), 384))
+    shared, own = (
+        sum(info.predicted_cycles for info in compile_graph(graph, config).descriptors)
+        for config in (SHARED, OWN)
+    )
+    steps = 24 * 72  # groups, and what a group takes
+    assert shared - own >= 0.7 * steps
