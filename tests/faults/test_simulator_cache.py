@@ -32,7 +32,7 @@ def library(cache, monkeypatch, tmp_path):
 
     monkeypatch.setattr(verilate, "_write_rtlil", lambda component, path: path.write_text("il"))
     monkeypatch.setattr(verilate, "run_tool", tool)
-    monkeypatch.setattr(verilate, "_compile", compile)
+    monkeypatch.setattr(verilate, "compile_library", compile)
     return lambda: (verilate.build_library(object, "key", harness), len(builds))
 
 

@@ -10,7 +10,7 @@ from amaranth.lib.memory import Memory
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
-from weft_sim import tools, verilate
+from weft_sim import compile, tools, verilate
 
 TINY = get_config("tiny")
 
@@ -50,18 +50,18 @@ def test_library_appears_whole_or_not_at_all(monkeypatch, tmp_path):
         raise tools.ToolError("killed")
 
     monkeypatch.setattr(verilate, "run_tool", tool)
-    monkeypatch.setattr(verilate, "_compile", fail)
+    monkeypatch.setattr(verilate, "compile_library", fail)
     with pytest.raises(tools.ToolError, match="killed"):
         verilate.build_library(Nothing, "key", harness)
     assert list((tmp_path / "simulators").iterdir()) == []
 
-    monkeypatch.setattr(verilate, "_compile", lambda build, harness, waves: made)
+    monkeypatch.setattr(verilate, "compile_library", lambda build, harness, waves: made)
     library = verilate.build_library(Nothing, "key", harness, stages.append)
     assert library.read_text() == "library" and len(stages) == 3
     assert verilate.build_library(Nothing, "key", harness, stages.append) == library
     assert len(stages) == 3
     # Another key, the same Verilog: compiled once.
-    monkeypatch.setattr(verilate, "_compile", fail)
+    monkeypatch.setattr(verilate, "compile_library", fail)
     assert verilate.build_library(Nothing, "other key", harness) == library
     assert len(list(Path(tmp_path / "simulators").iterdir())) == 4  # library, its digest, two keys
 
@@ -91,7 +91,7 @@ def test_memories_of_zeros_are_not_spelt_out(tmp_path):
 
 def test_few_units_and_the_gateware_in_full(monkeypatch, tmp_path):
     """Each unit of C++ reads the headers again: there is one where there were nine."""
-    monkeypatch.setattr(verilate, "_UNIT_BYTES", 100)
+    monkeypatch.setattr(compile, "_UNIT_BYTES", 100)
     model = tmp_path / "model"
     model.mkdir()
     files = {f"a{i}.cpp": 45 for i in range(5)} | {"b__Slow.cpp": 45, "c__Syms.cpp": 1000}
@@ -99,7 +99,7 @@ def test_few_units_and_the_gateware_in_full(monkeypatch, tmp_path):
         (model / name).write_text("//" + "." * (size - 2))
     harness = tmp_path / "harness.cpp"
     harness.write_text("//")
-    units = verilate._units(tmp_path, harness, [tmp_path / "runtime.cpp"])
+    units = compile._units(tmp_path, harness, [tmp_path / "runtime.cpp"])
     included = [
         [Path(line.split('"')[1]).name for line in unit.read_text().splitlines()]
         for unit, _ in units
@@ -109,4 +109,4 @@ def test_few_units_and_the_gateware_in_full(monkeypatch, tmp_path):
     assert sorted(every) == sorted([*files, "harness.cpp", "runtime.cpp"])
     assert [len(names) for names in included] == [3, 2, 1, 1, 1, 1]
     monkeypatch.undo()
-    assert len(verilate._units(tmp_path, harness, [tmp_path / "runtime.cpp"])) == 3
+    assert len(compile._units(tmp_path, harness, [tmp_path / "runtime.cpp"])) == 3
