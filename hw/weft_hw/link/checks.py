@@ -14,27 +14,9 @@ from weft_hw.contract.packet import (
     Status,
     field_bytes,
 )
-from weft_hw.parts.fields import layout_of
+from weft_hw.link.header import Header
 
-__all__ = ["FIELD_BYTES", "WRITE_BYTES", "Header", "RequestCheck"]
-
-# PIXELS has the longest fields; all others end with the last of a WRITE at the latest.
-FIELD_BYTES = field_bytes(REQUEST_FIELDS[Request.PIXELS])
-WRITE_BYTES = field_bytes(REQUEST_FIELDS[Request.WRITE])
-
-
-class Header(data.StructLayout):
-    """The start of a request: type, sequence number, and the fields of any type, by its name."""
-
-    def __init__(self):
-        fields = {request.name: layout_of(REQUEST_FIELDS[request]) for request in Request}
-        super().__init__(
-            {
-                "kind": 8,
-                "sequence": 8,
-                "fields": data.UnionLayout({"bytes": 8 * FIELD_BYTES} | fields),
-            }
-        )
+__all__ = ["RequestCheck"]
 
 
 class RequestCheck(wiring.Component):

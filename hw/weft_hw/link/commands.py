@@ -1,35 +1,23 @@
 """The command processor: one queued request after the other, checked, carried out, answered."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.data import View
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import Region, max_unit_bytes, memory_map
-from weft_hw.contract.packet import (
-    HEADER_BYTES,
-    PROTOCOL_VERSION,
-    REPLY,
-    REPLY_FIELDS,
-    STATUS_BYTES,
-    Request,
-    Status,
-    field_bytes,
-)
+from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.contract.packet import PROTOCOL_VERSION, Request, Status
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
-from weft_hw.link.checks import FIELD_BYTES, WRITE_BYTES, Header, RequestCheck
+from weft_hw.link.checks import RequestCheck
 from weft_hw.link.cobs import Framed
+from weft_hw.link.header import RequestHeader
 from weft_hw.link.pixels import PixelPadder
-from weft_hw.link.reply import choose_byte
+from weft_hw.link.reply import Reply
 from weft_hw.link.units import Transfer, UnitReader, UnitWriter
-from weft_hw.parts.delay import delay
 
 __all__ = ["Commands", "LinkCounters"]
-
-_BODY_BYTES = max(field_bytes(fields) for fields in REPLY_FIELDS.values())
-_REPLY_BYTES = HEADER_BYTES + STATUS_BYTES + _BODY_BYTES
 
 
 class LinkCounters(data.StructLayout):
@@ -124,6 +112,8 @@ class Commands(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.check = check = RequestCheck(self.config)
+        m.submodules.request = request = RequestHeader(self.config)
+        m.submodules.answer = answer = Reply(self._hello)
         m.submodules.writer = writer = UnitWriter(self.config)
         m.submodules.reader = reader = UnitReader(self.config)
         incoming = writer.i  # takes what a WRITE or PIXELS brings
@@ -131,15 +121,9 @@ class Commands(wiring.Component):
         wiring.connect(m, reader.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.data), reader.data)
 
-        header, status, status_byte = Signal(Header()), Signal(Status), Signal(8)
-        m.d.comb += status_byte.eq(status)
-        index = Signal(range(HEADER_BYTES + FIELD_BYTES + 1))  # bytes of the header that came
-        end_of_header = Signal.like(index)
-        m.d.sync += end_of_header.eq(
-            HEADER_BYTES + Mux(header.kind == Request.PIXELS, FIELD_BYTES, WRITE_BYTES)
-        )
+        header, status = request.header, Signal(Status)
         length = Signal(self.lengths.payload.shape())
-        left, more = Signal.like(length), Signal()  # bytes of the request still queued; some are
+        left, more = Signal.like(length), Signal()  # bytes of the request that are still queued
         is_open, expected, run = Signal(), Signal(8), Signal(16)
         label = Signal(32, reset_less=True)  # memories outlive a reset, and so does their label
 
@@ -155,9 +139,13 @@ class Commands(wiring.Component):
                 padder.size.eq(check.unit_bytes >> pixels.packing[:2]),
             ]
         place = header.fields.WRITE
-        touches_program = Signal()
+        touches_program, has_data = Signal(), Signal()
         transfer = Signal(Transfer(self.config))
         m.d.comb += [
+            request.byte.eq(self.bytes.payload),
+            request.greet.eq(self.greet),
+            request.sequence.eq(self.sequence),
+            request.step.eq(writer.step | reader.step),
             check.header.eq(header),
             check.length.eq(length),
             check.data_bytes.eq(left),
@@ -172,83 +160,38 @@ class Commands(wiring.Component):
             incoming.payload.eq(self.bytes.payload),
             self.start.payload.first.eq(header.fields.RUN.first),
             self.start.payload.count.eq(header.fields.RUN.count),
+            has_data.eq((header.kind == Request.READ) & (status == Status.OK)),
+            answer.status.eq(status),
+            answer.more.eq(has_data),
+            answer.facts.kind.eq(header.kind),
+            answer.facts.sequence.eq(header.sequence),
+            answer.facts.expected.eq(expected),
+            answer.facts.session.eq(self.session),
+            answer.facts.busy.eq(self.busy),
+            answer.facts.run.eq(run),
+            answer.facts.cycles.eq(self.cycles),
+            answer.facts.label.eq(label),
+            answer.facts.frame_errors.eq(self.counters.frame_errors),
+            answer.facts.overruns.eq(self.counters.overruns),
+            answer.facts.expirations.eq(self.counters.expirations),
         ]
         taken = self.bytes.valid & self.bytes.ready
         with m.If(taken):
             m.d.sync += [left.eq(left - 1), more.eq(left != 1)]
-        # Bytes of the header are sorted a cycle late, for the clock's sake.
-        sorts, byte = Signal(), delay(m, self.bytes.payload, 1, name="byte")
-        place_of_byte = delay(m, index, 1, name="place_of_byte")
-        m.d.sync += sorts.eq(0)
-        with m.If(sorts):
-            m.d.sync += header.as_value().word_select(place_of_byte, 8).eq(byte)
-        # The header counts its units itself, in as many bits as a legal request uses, and a cycle
-        # late as well.
-        stepped = Signal()
-        m.d.sync += stepped.eq(writer.step | reader.step)
-        unit_bits = max(memory.units for memory in memory_map(self.config).values()).bit_length()
-        with m.If(stepped):
-            m.d.sync += [
-                place.address[:unit_bits].eq(place.address[:unit_bits] + 1),
-                place.count[:unit_bits].eq(place.count[:unit_bits] - 1),
-            ]
-
-        # A reply's fields leave byte by byte, one in 2 cycles, in the first of which the choice is
-        # prepared; the first byte of `cycles`, which may count on, keeps the others.
-        position = Signal(range(_REPLY_BYTES + 1))
-        settled, prepare, out, out_valid, out_last = (
-            Signal(),
-            Signal(),
-            Signal(8),
-            Signal(),
-            Signal(),
-        )
-        cycles_rest = Signal(24)
-        sources = {
-            "kind": header.kind | REPLY,
-            "sequence": header.sequence,
-            "status": status_byte,
-            "expected": expected,
-            "session": self.session,
-            "busy": self.busy,
-            "run": run,
-            "cycles": Cat(self.cycles[:8], cycles_rest),
-            "label": label,
-            "frame_errors": self.counters.frame_errors,
-            "overruns": self.counters.overruns,
-            "expirations": self.counters.expirations,
-        }
-        chosen, last, is_cycles = choose_byte(
-            m, header, status, position, prepare, sources, constants=self._hello
-        )
-        with m.If(prepare):
-            m.d.sync += [position.eq(position + 1), settled.eq(1)]
-            with m.If(is_cycles):
-                m.d.sync += cycles_rest.eq(self.cycles[8:])
-        has_data = Signal()
-        m.d.comb += has_data.eq((header.kind == Request.READ) & (status == Status.OK))
         with m.If(touches_program):
             m.d.sync += label.eq(0)
+
         with m.FSM() as fsm:
             m.d.comb += self.idle.eq(fsm.ongoing("IDLE"))
             m.d.sync += touches_program.eq(
                 fsm.ongoing("WRITE") & (place.region != Region.ACTIVATION)
             )
             with m.State("IDLE"):
-                m.d.sync += [
-                    header.eq(0),
-                    status.eq(Status.OK),
-                    index.eq(0),
-                    position.eq(0),
-                ]
+                m.d.comb += [request.clear.eq(1), answer.clear.eq(1)]
+                m.d.sync += status.eq(Status.OK)
                 with m.If(self.greet):
                     m.d.comb += self.greeted.eq(1)
-                    m.d.sync += [
-                        header.kind.eq(Request.RESET),
-                        header.sequence.eq(self.sequence),
-                        is_open.eq(1),
-                        expected.eq(self.sequence + 1),
-                    ]
+                    m.d.sync += [is_open.eq(1), expected.eq(self.sequence + 1)]
                     m.next = "GREET"
                 with m.Elif(self.lengths.valid):
                     m.d.comb += self.lengths.ready.eq(1)
@@ -259,13 +202,11 @@ class Commands(wiring.Component):
                     ]
                     m.next = "HEADER"
             with m.State("HEADER"):
-                with m.If(~more | (index == end_of_header)):
+                with m.If(~more | request.complete):
                     m.d.comb += check.start.eq(1)
                     m.next = "CHECK"
                 with m.Else():
-                    m.d.comb += self.bytes.ready.eq(1)
-                    with m.If(taken):
-                        m.d.sync += [index.eq(index + 1), sorts.eq(1)]
+                    m.d.comb += [self.bytes.ready.eq(1), request.take.eq(self.bytes.valid)]
             with m.State("CHECK"):
                 m.d.sync += status.eq(check.status)
                 with m.If(check.done):
@@ -307,28 +248,19 @@ class Commands(wiring.Component):
             with m.State("GREET"):
                 m.next = "COMPOSE"
             with m.State("COMPOSE"):
-                m.d.comb += prepare.eq(1)
+                m.d.comb += answer.start.eq(1)
                 m.next = "REPLY"
             with m.State("REPLY"):
                 m.d.comb += [
-                    self.reply.payload.data.eq(out),
-                    self.reply.valid.eq(out_valid),
-                    self.reply.payload.last.eq(out_last & ~has_data),
-                    prepare.eq(~settled),
+                    answer.active.eq(1),
+                    self.reply.payload.eq(answer.o.payload),
+                    self.reply.valid.eq(answer.o.valid),
+                    answer.o.ready.eq(self.reply.ready),
                 ]
-                with m.If(~out_valid | self.reply.ready):
-                    m.d.sync += out_valid.eq(0)
-                    with m.If(out_valid & out_last):
-                        m.next = "IDLE"
-                        with m.If(has_data):
-                            m.next = "DATA"
-                    with m.Elif(settled):
-                        m.d.sync += [
-                            out.eq(chosen),
-                            out_last.eq(last),
-                            out_valid.eq(1),
-                            settled.eq(0),
-                        ]
+                with m.If(answer.done):
+                    m.next = "IDLE"
+                    with m.If(has_data):
+                        m.next = "DATA"
             with m.State("DATA"):
                 m.d.comb += [
                     reader.active.eq(1),
