@@ -20,7 +20,7 @@ class HostBlocks(wiring.Component):
 
     A block is a burst of its own, asked for while the one before is still written: a byte per
     cycle, if the port takes a burst's first word within 12 cycles or so. What is for the chip is
-    handed on a cycle late, a unit every 2 cycles. One read may be under way.
+    handed on a cycle late, and so are answers; a unit every 2 cycles. One read may be under way.
 
     Parameters
     ----------
@@ -63,16 +63,17 @@ class HostBlocks(wiring.Component):
         m = Module()
         port, word = self.port, 8 * self.word_bytes
         words = DRAM_BLOCK_BYTES // self.word_bytes
-        # What the link wants waits in a register, so that neither the memories on the chip nor the
-        # region decide about the link's bytes within a cycle. A block to be written stays there
-        # while its burst is asked for and the words of the block before still leave.
+        # What the link wants waits in a register, and so does what it gets, so that neither the
+        # memories on the chip nor the region decide about the link's bytes within a cycle. A block
+        # to be written stays there while its burst is asked for and the words of the block before
+        # still leave.
         held = Signal.like(self.write.p, reset_less=True)
-        stores, loads = Signal(), Signal()  # it goes to a memory on the chip
+        stores, loads, awaits = Signal(), Signal(), Signal()  # of the memories on the chip
         waits, asks, fetches, answers = Signal(), Signal(), Signal(), Signal()
         block = Signal(8 * DRAM_BLOCK_BYTES, reset_less=True)
         left, some, last = Signal(range(words + 1)), Signal(), Signal()  # words of `block`
         m.d.comb += [
-            self.write.ready.eq(~(stores | loads | waits | fetches | answers)),
+            self.write.ready.eq(~(stores | loads | awaits | waits | fetches | answers)),
             # A write that is offered goes first.
             self.read.ready.eq(self.write.ready & ~some & ~self.write.valid),
             self.chip_write.p.region.eq(held.region),
@@ -82,9 +83,9 @@ class HostBlocks(wiring.Component):
             self.chip_read.p.region.eq(held.region),
             self.chip_read.p.address.eq(held.address),
             self.chip_read.valid.eq(loads),
-            self.data.valid.eq(self.chip_data.valid | answers),
-            self.data.p.eq(Mux(answers, block, self.chip_data.p)),
-            self.chip_data.ready.eq(self.data.ready & ~answers),
+            self.chip_data.ready.eq(awaits),
+            self.data.valid.eq(answers),
+            self.data.p.eq(block),
             port.command.valid.eq(asks),
             port.command.p.write.eq(~fetches),
             port.command.p.address.eq(held.address << exact_log2(words)),
@@ -119,8 +120,10 @@ class HostBlocks(wiring.Component):
             ]
         with m.If(self.chip_write.ready):
             m.d.sync += stores.eq(0)
-        with m.If(self.chip_read.ready):
-            m.d.sync += loads.eq(0)
+        with m.If(loads & self.chip_read.ready):
+            m.d.sync += [loads.eq(0), awaits.eq(1)]
+        with m.If(awaits & self.chip_data.valid):
+            m.d.sync += [block.eq(self.chip_data.p), awaits.eq(0), answers.eq(1)]
         with m.If(self.write.valid & self.write.ready):
             to_memory = self.write.p.region == Region.DRAM
             m.d.sync += [
