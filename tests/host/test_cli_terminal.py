@@ -72,7 +72,7 @@ def test_a_shell_can_be_told_to_complete():
         ("ulx3s-12f", 100),
         ("icebreaker", 24),
         ("tiny", 0),
-        ("ulx3s-85f-sdram", 0),
+        ("ulx3s-85f-sdram", 90),
     ],
 )
 def test_a_configuration_has_the_clock_of_its_board(config, megahertz):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from weft_hw.boards.board import Board
 
-__all__ = ["ULX3S_12F", "ULX3S_45F", "ULX3S_85F", "ULX3S_85F_WIDE"]
+__all__ = ["ULX3S_12F", "ULX3S_45F", "ULX3S_85F", "ULX3S_85F_WIDE", "ULX3S_SDRAM"]
 
 _COMMON = {
     "family": "ecp5",
@@ -57,3 +57,4 @@ ULX3S_12F = Board(
     buffer_bytes=2048,
     **_COMMON,
 )
+ULX3S_SDRAM = (ULX3S_85F.with_sdram(90_000_000), ULX3S_12F.with_sdram(90_000_000))
