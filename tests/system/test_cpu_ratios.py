@@ -11,6 +11,7 @@ from weft.driver.transports.sim import SimTransport
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region, memory_map
 from weft_sim import verilate
+from weft_sim.compile import compile_library
 from weft_sim.tools import compiler, run_tool, verilator_root
 
 pytestmark = [pytest.mark.tools, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -49,14 +50,14 @@ def of_children(call):
 def test_a_cold_build_reads_the_simulators_headers_few_times(tmp_path, monkeypatch):
     """The link with a stand-in for the engine: little C++ of its own."""
     monkeypatch.setenv("WEFT_CACHE", str(tmp_path))
-    seconds, compile_model = [], vars(verilate)["_compile"]
+    seconds, compile_model = [], compile_library
 
     def measured(*arguments):
         made = []
         seconds.append(of_children(lambda: made.append(compile_model(*arguments))))
         return made[0]
 
-    monkeypatch.setattr(verilate, "_compile", measured)
+    monkeypatch.setattr(verilate, "compile_library", measured)
     config = get_config("tiny")
     with Board(SimTransport(config, stand_in=True), config):
         pass
