@@ -11,7 +11,7 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import Activation, QuantizedConstant, Step, Value, take
+from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, Value, take
 from weft.importers.onnx.windows import weights_of
 
 __all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
@@ -26,22 +26,14 @@ def _activation(value: Value | None, operator: str, *, real: bool = False) -> Ac
 
 
 def fully_connected(
-    builder: Builder,
-    name: str,
-    operator: str,
-    attributes: Attributes,
-    operands: tuple[Value | None, ...],
-    step: Step | None,
-    output: str,
-    activation: str,
-    *,
-    island: bool = False,
+    builder: Builder, layer: Pending, step: Step | None, output: str, *, island: bool = False
 ) -> Activation:
     """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights.
 
     Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
     """
-    real = step is None
+    operator, name, real = layer.operator, layer.name, step is None
+    attributes, operands = layer.attributes, layer.operands
     x = _activation(take(operands, 0), operator, real=real)
     axis = 0 if attributes.get("transB", 0) else 1
     weights, quantization = weights_of(take(operands, 1), operator, axis=axis, real=real)
@@ -92,7 +84,7 @@ def fully_connected(
         name,
         (tensor, kernel, bias),
         output,
-        {"activation": activation} | ({"island": True} if island else {}),
+        {"activation": layer.activation} | ({"island": True} if island else {}),
         step=step,
         shape=shape,
     )
@@ -100,20 +92,13 @@ def fully_connected(
 
 
 def binary(
-    builder: Builder,
-    name: str,
-    operator: str,
-    operands: tuple[Value | None, ...],
-    step: Step,
-    output: str,
-    activation: str,
-    *,
-    real: bool = False,
+    builder: Builder, layer: Pending, step: Step, output: str, *, real: bool = False
 ) -> Activation:
     """Add ADD, SUB or MUL of two activations or an activation and a constant.
 
     ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).
     """
+    operator, name, operands = layer.operator, layer.name, layer.operands
     if len(operands) != 2:
         raise ModelError(f"{operator} must have two operands")
     images = [x for x in operands if isinstance(x, Activation)]
@@ -155,7 +140,8 @@ def binary(
         name,
         tuple(names),
         output,
-        {"activation": activation, "unsigned": step.unsigned} | ({"real": True} if real else {}),
+        {"activation": layer.activation, "unsigned": step.unsigned}
+        | ({"real": True} if real else {}),
         step=step,
     )
     layout = "channels_last" if last else "flat" if flat else "plain"
@@ -184,23 +170,16 @@ def _constant(builder: Builder, name: str, value: QuantizedConstant, rank: int, 
     return builder.constant(name, data, value.quantization)
 
 
-def concatenation(
-    builder: Builder,
-    name: str,
-    attributes: Attributes,
-    operands: tuple[Value | None, ...],
-    step: Step | None,
-    output: str,
-) -> Activation:
+def concatenation(builder: Builder, layer: Pending, step: Step | None, output: str) -> Activation:
     """Add CONCATENATION; operands of another scale are requantised.
 
     Without ``step`` its result is real.
     """
-    values = [_activation(x, "Concat", real=step is None) for x in operands]
+    values = [_activation(x, "Concat", real=step is None) for x in layer.operands]
     if not values:
         raise ModelError("Concat has no operands")
     rank = len(values[0].shape)
-    axis = attributes.get("axis", 1)
+    axis = layer.attributes.get("axis", 1)
     axis += rank if axis < 0 else 0
     if not 0 <= axis < rank or any(len(x.shape) != rank for x in values):
         raise ModelError(f"Concat along axis {axis} of {rank} dimensions is not supported")
@@ -213,7 +192,7 @@ def concatenation(
     whole = [*shapes[0][:position], sum(x[position] for x in shapes), *shapes[0][position + 1 :]]
     tensor = builder.emit(
         "CONCATENATION",
-        name,
+        layer.name,
         tuple(x.tensor for x in values),
         output,
         {"axis": position, "activation": "NONE"},

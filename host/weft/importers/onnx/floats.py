@@ -130,7 +130,8 @@ def joined(
     steps = {x.step if isinstance(x, Activation) else None for x in operands}
     if len(steps) != 1 or (step := steps.pop()) is None:
         return None
-    return onnx_elementwise.concatenation(builder, name, attributes, operands, step, output)
+    layer = Pending("Concat", name, attributes, operands)
+    return onnx_elementwise.concatenation(builder, layer, step, output)
 
 
 def real(builder: Builder, pending: Pending, output: str) -> Activation:
@@ -194,29 +195,23 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
 def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) -> Activation:
     """Add the node of a float operator; without ``step`` its result is real."""
     operands, name = pending.operands, pending.name
-    operator, attributes, activation = pending.operator, pending.attributes, pending.activation
+    operator, attributes = pending.operator, pending.attributes
     island = step is not None and left_in_float(pending, step)
     first = take(operands, 0)
     if operator == "Conv":
-        return onnx_windows.convolution(
-            builder, name, attributes, operands, step, output, activation, island=island
-        )
+        return onnx_windows.convolution(builder, pending, step, output, island=island)
     if operator in ("Gemm", "MatMul"):
-        return onnx_elementwise.fully_connected(
-            builder, name, operator, attributes, operands, step, output, activation, island=island
-        )
+        return onnx_elementwise.fully_connected(builder, pending, step, output, island=island)
     if operator == "ConvTranspose":
-        return transposed_convolution(builder, name, attributes, operands, step, output, activation)
+        return transposed_convolution(builder, pending, step, output)
     if operator == "AveragePool":
-        return onnx_windows.average_pool(
-            builder, name, attributes, first, step, output, real=island
-        )
+        return onnx_windows.average_pool(builder, pending, step, output, real=island)
     if operator == "GlobalAveragePool":
-        return onnx_windows.global_average_pool(builder, name, first, step, output, real=island)
+        return onnx_windows.global_average_pool(builder, pending, step, output, real=island)
     if operator == "ReduceMean":
         return _reduce_mean(builder, pending, step, output)
     if operator == "Concat":
-        return onnx_elementwise.concatenation(builder, name, attributes, operands, step, output)
+        return onnx_elementwise.concatenation(builder, pending, step, output)
     if operator == "Softmax":
         return onnx_elementwise.softmax(
             builder,
@@ -232,9 +227,7 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
     if operator == "Pad":
         return onnx_pad.pad(builder, name, attributes, operands, output, step)
     if operator in BINARY and _on_tensors(operands):
-        return onnx_elementwise.binary(
-            builder, name, operator, operands, step, output, activation, real=island
-        )
+        return onnx_elementwise.binary(builder, pending, step, output, real=island)
     kind, extra = _kind(operator, attributes, operands)
     if not kind or isinstance(first, Pending):
         return tabulate(builder, pending, step, output)

@@ -14,6 +14,7 @@ from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.values import (
     Activation,
     Constant,
+    Pending,
     QuantizedConstant,
     Step,
     Value,
@@ -111,15 +112,15 @@ def _result(b: Builder, attributes: Attributes, value: Activation, output: str) 
 
 def _conv(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
     operands = (_image(b, attributes, x), _operand(b, x, 3), take(x, 8))
-    value = onnx_windows.convolution(b, name, attributes, operands, _output(x, 6), output, "NONE")
+    layer = Pending("Conv", name, attributes, operands)
+    value = onnx_windows.convolution(b, layer, _output(x, 6), output)
     return _result(b, attributes, value, output)
 
 
 def _matmul(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
     operands = (_operand(b, x, 0), _operand(b, x, 3, axis=1))
-    return onnx_elementwise.fully_connected(
-        b, name, "MatMul", {}, operands, _output(x, 6), output, "NONE"
-    )
+    layer = Pending("MatMul", name, {}, operands)
+    return onnx_elementwise.fully_connected(b, layer, _output(x, 6), output)
 
 
 def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
@@ -127,9 +128,8 @@ def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: st
     operands = (_operand(b, x, 0), _operand(b, x, 3, axis=axis), take(x, 6))
     if take(x, 7) is None:
         raise ModelError("QGemm with a float output is not supported")
-    return onnx_elementwise.fully_connected(
-        b, name, "Gemm", attributes, operands, _output(x, 7), output, "NONE"
-    )
+    layer = Pending("Gemm", name, attributes, operands)
+    return onnx_elementwise.fully_connected(b, layer, _output(x, 7), output)
 
 
 def _binary(operator: str) -> QOperator:
@@ -137,7 +137,8 @@ def _binary(operator: str) -> QOperator:
         b: Builder, name: str, attributes: Attributes, x: Operands, output: str
     ) -> Activation:
         operands = (_operand(b, x, 0), _operand(b, x, 3))
-        return onnx_elementwise.binary(b, name, operator, operands, _output(x, 6), output, "NONE")
+        layer = Pending(operator, name, attributes, operands)
+        return onnx_elementwise.binary(b, layer, _output(x, 6), output)
 
     return handler
 
@@ -145,16 +146,16 @@ def _binary(operator: str) -> QOperator:
 def _average_pool(
     b: Builder, name: str, attributes: Attributes, x: Operands, output: str
 ) -> Activation:
-    image = _image(b, attributes, x)
-    value = onnx_windows.average_pool(b, name, attributes, image, _output(x, 3), output)
+    layer = Pending("AveragePool", name, attributes, (_image(b, attributes, x),))
+    value = onnx_windows.average_pool(b, layer, _output(x, 3), output)
     return _result(b, attributes, value, output)
 
 
 def _global_average_pool(
     b: Builder, name: str, attributes: Attributes, x: Operands, output: str
 ) -> Activation:
-    image = _image(b, attributes, x)
-    value = onnx_windows.global_average_pool(b, name, image, _output(x, 3), output)
+    layer = Pending("GlobalAveragePool", name, attributes, (_image(b, attributes, x),))
+    value = onnx_windows.global_average_pool(b, layer, _output(x, 3), output)
     return _result(b, attributes, value, output)
 
 
@@ -173,7 +174,8 @@ def _concat(b: Builder, name: str, attributes: Attributes, x: Operands, output: 
     if "axis" not in attributes:
         raise ModelError("QLinearConcat must have an axis")
     operands = tuple(_operand(b, x, index) for index in range(2, len(x), 3))
-    return onnx_elementwise.concatenation(b, name, attributes, operands, _output(x, 0), output)
+    layer = Pending("Concat", name, attributes, operands)
+    return onnx_elementwise.concatenation(b, layer, _output(x, 0), output)
 
 
 def _unary(operator: str) -> QOperator:

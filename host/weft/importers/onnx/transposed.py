@@ -10,7 +10,7 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder, nhwc_shape
-from weft.importers.onnx.values import Activation, Step, Value, take
+from weft.importers.onnx.values import Activation, Pending, Step, take
 from weft.importers.onnx.windows import (
     MAX_SIDE,
     check_kernel,
@@ -25,19 +25,13 @@ Attributes = Mapping[str, Any]
 
 
 def transposed_convolution(
-    builder: Builder,
-    name: str,
-    attributes: Attributes,
-    operands: tuple[Value | None, ...],
-    step: Step | None,
-    output: str,
-    activation: str,
+    builder: Builder, layer: Pending, step: Step | None, output: str
 ) -> Activation:
     """Add TRANSPOSE_CONV; a grouped one gets zeros between its groups.
 
     Without ``step`` its result is real. The runtime always leaves it in float.
     """
-    real = step is None
+    name, attributes, operands, real = layer.name, layer.attributes, layer.operands, step is None
     image = image_of(builder, take(operands, 0), "ConvTranspose", real=real)
     weights, quantization = weights_of(take(operands, 1), "ConvTranspose", axis=1, real=real)
     check_kernel(attributes, weights.shape, "ConvTranspose")
@@ -66,7 +60,7 @@ def transposed_convolution(
         name,
         (image.tensor, constant, bias),
         output,
-        {**window, "activation": activation, "island": True},
+        {**window, "activation": layer.activation, "island": True},
         step=step,
         shape=shape,
     )

@@ -14,6 +14,7 @@ from weft.importers.onnx.builder import Builder, nhwc_shape
 from weft.importers.onnx.values import (
     Activation,
     Constant,
+    Pending,
     QuantizedConstant,
     Step,
     Value,
@@ -119,21 +120,13 @@ def _window(
 
 
 def convolution(
-    builder: Builder,
-    name: str,
-    attributes: Attributes,
-    operands: tuple[Value | None, ...],
-    step: Step | None,
-    output: str,
-    activation: str,
-    *,
-    island: bool = False,
+    builder: Builder, layer: Pending, step: Step | None, output: str, *, island: bool = False
 ) -> Activation:
     """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D.
 
     Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
     """
-    real = step is None
+    name, attributes, operands, real = layer.name, layer.attributes, layer.operands, step is None
     image = image_of(builder, take(operands, 0), "Conv", real=real)
     data, quantization = weights_of(take(operands, 1), "Conv", axis=0, real=real)
     check_kernel(attributes, data.shape, "Conv")
@@ -147,7 +140,7 @@ def convolution(
     if groups < 1 or data.shape[1] * groups != depth or channels % groups:
         raise ModelError(f"weights of shape {data.shape} do not fit {depth} channels")
     window = _window(attributes, (height, width), (data.shape[2], data.shape[3]), "Conv")
-    window["activation"] = activation
+    window["activation"] = layer.activation
     bias = bias_tensor(
         builder,
         name,
@@ -233,21 +226,15 @@ def max_pool(
 
 
 def average_pool(
-    builder: Builder,
-    name: str,
-    attributes: Attributes,
-    x: Value | None,
-    step: Step | None,
-    output: str,
-    *,
-    real: bool = False,
+    builder: Builder, layer: Pending, step: Step | None, output: str, *, real: bool = False
 ) -> Activation:
     """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it.
 
     ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).
     Without ``step`` the result is real.
     """
-    image = image_of(builder, x, "AveragePool", real=step is None)
+    name, attributes = layer.name, layer.attributes
+    image = image_of(builder, take(layer.operands, 0), "AveragePool", real=step is None)
     window, kernel = _pool_window(attributes, image, "AveragePool")
     padding = window["padding"]
     if kernel == nhwc_shape(image.shape)[1:3] and not any(padding):
@@ -281,19 +268,14 @@ def _in_blocks(image: Activation) -> bool:
 
 
 def global_average_pool(
-    builder: Builder,
-    name: str,
-    x: Value | None,
-    step: Step | None,
-    output: str,
-    *,
-    real: bool = False,
+    builder: Builder, layer: Pending, step: Step | None, output: str, *, real: bool = False
 ) -> Activation:
     """Add MEAN over both spatial dimensions; with ``real`` as the runtime's float pool gives it.
 
     Without ``step`` the result is real.
     """
-    return mean_of_image(builder, name, x, step, output, "lanes" if real else None)
+    image, order = take(layer.operands, 0), "lanes" if real else None
+    return mean_of_image(builder, layer.name, image, step, output, order)
 
 
 def mean_of_image(
