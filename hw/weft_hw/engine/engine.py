@@ -2,18 +2,25 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Const, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind, Wait
-from weft_hw.contract.memory_map import Region, max_unit_bytes
+from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.memory_map import max_unit_bytes
 from weft_hw.engine.activation_memory import ActivationMemory
 from weft_hw.engine.compute.accumulator import Accumulators
 from weft_hw.engine.compute.array import SystolicArray
 from weft_hw.engine.compute.feeder import Feeder
 from weft_hw.engine.compute.window import WindowFormer
+from weft_hw.engine.connections import (
+    connect_beside,
+    connect_lanes,
+    connect_memories,
+    connect_serial,
+)
+from weft_hw.engine.control import count_events, order_reads
 from weft_hw.engine.host_port import HostPort
 from weft_hw.engine.input.fill import Fill
 from weft_hw.engine.input.line_buffer import LineBuffer
@@ -28,14 +35,12 @@ from weft_hw.engine.output.serial_lanes import SerialLanes
 from weft_hw.engine.output.table_loader import TableLoader
 from weft_hw.engine.output.writer import Writer
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
-from weft_hw.engine.sequencer import Sequencer, events_late
+from weft_hw.engine.sequencer import Sequencer
 from weft_hw.memory.host_blocks import HostBlocks
 from weft_hw.memory.mover import Mover
 from weft_hw.memory.port import Port
-from weft_hw.memory.port_arbiter import PortArbiter
 from weft_hw.memory.unit_arbiter import UnitArbiter
 from weft_hw.parts.delay import delay
-from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
 
 __all__ = ["RESET_CYCLES", "Engine"]
@@ -158,19 +163,17 @@ class Engine(wiring.Component):
             sequencer.front_done.eq(walker.done & fetch.empty & feeder.empty),
         ]
         if config.compact:
-            self._connect_serial(m, sequencer, collector, output, writer)
+            connect_serial(m, sequencer, collector, output, writer)
             m.d.comb += [
                 activations.read_enable.eq(fill.read_enable),
                 activations.read_address.eq(fill.read_address),
             ]
             passing, drained = Const(0, 1), Const(0, 1)
         else:
-            self._connect_lanes(
-                m, sequencer, activations, fill, output, writer, collector, **operands
-            )
+            connect_lanes(m, sequencer, activations, fill, output, writer, collector, **operands)
             passing, drained = operands["elementwise"].valid, operands["elementwise"].drained
-        self._count(m, sequencer, feeder, passing, drained)
-        self._order_reads(m, sequencer, fill, writer)
+        count_events(m, config, sequencer, feeder, passing, drained)
+        order_reads(m, config, sequencer, fill, writer)
 
         # Activation memory to line buffers to window to array.
         wiring.connect(m, program.o, walker.entries)
@@ -231,189 +234,10 @@ class Engine(wiring.Component):
         ]
 
         if config.dram_bytes:
-            self._connect_beside(m, sequencer, host, **beside)
+            connect_beside(self, m, sequencer, host, **beside)
         else:
             wiring.connect(m, wiring.flipped(self.write), host.write)
             wiring.connect(m, wiring.flipped(self.read), host.read)
             wiring.connect(m, host.data, wiring.flipped(self.data))
-        self._connect_memories(m, host, activations, array, output, sequencer, program)
+        connect_memories(m, config, host, activations, array, output, sequencer, program)
         return m
-
-    def _connect_lanes(
-        self, m, sequencer, activations, fill, output, writer, collector, *, elementwise, table
-    ):
-        """Connect results, or operands, to the output lanes; operands take the read port."""
-        back = sequencer.back
-        # A register on the way to the lanes, which lie all over the chip.
-        valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
-        beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
-        m.d.comb += [
-            elementwise.descriptor.eq(back),
-            table.descriptor.eq(back),
-            elementwise.begin.eq(sequencer.back_begin & (back.kind == Kind.ELEMENTWISE)),
-            table.begin.eq(sequencer.back_begin & (back.kind == Kind.TABLE)),
-            sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
-            elementwise.read_data.eq(activations.read_data),
-            table.read_data.eq(activations.read_data),
-            output.valid.eq(valid),
-            output.beat.eq(beat),
-            *self._rescale(output.control.rescale, back),
-            output.control.use_table.eq(back.use_table),
-            output.control.in_zero.eq(back.in_zero),
-            output.control.other_zero.eq(back.other_zero),
-            output.control.multiply.eq((back.kind == Kind.ELEMENTWISE) & back.multiply),
-            output.control.add_table.eq(
-                (back.kind == Kind.ELEMENTWISE) & ~back.unary & ~back.multiply
-            ),
-            output.write_table.enable.eq(table.enable),
-            output.write_table.address.eq(table.address),
-            output.write_table.data.eq(table.data),
-            activations.read_enable.eq(
-                fill.read_enable | elementwise.read_enable | table.read_enable
-            ),
-            activations.read_address.eq(
-                Mux(
-                    fill.read_enable,
-                    fill.read_address,
-                    Mux(elementwise.read_enable, elementwise.read_address, table.read_address),
-                )
-            ),
-        ]
-
-    def _connect_beside(self, m, sequencer, host, *, mover, blocks, units):
-        """Connect the memory beside the chip; link and mover share it, and those on the chip."""
-        m.submodules.port = port = PortArbiter(self.memory.signature)
-        for side, user in enumerate((blocks, mover)):
-            wiring.connect(m, user.port, port.sides[side])
-        wiring.connect(m, port.port, wiring.flipped(self.memory))
-        wiring.connect(m, wiring.flipped(self.write), blocks.write)
-        wiring.connect(m, wiring.flipped(self.read), blocks.read)
-        wiring.connect(m, blocks.data, wiring.flipped(self.data))
-        link, moves = units.sides
-        for source, sink in [
-            (blocks.chip_write, link.write),
-            (blocks.chip_read, link.read),
-            (link.data, blocks.chip_data),
-            (mover.write, moves.write),
-            (mover.read, moves.read),
-            (moves.data, mover.data),
-            (units.write, host.write),
-            (units.read, host.read),
-            (host.data, units.data),
-        ]:
-            wiring.connect(m, source, sink)
-        m.d.comb += [
-            port.reset.eq(self.reset),
-            mover.written.eq(host.write.ready),
-            mover.put.eq(sequencer.put_move),
-            mover.move.eq(sequencer.move),
-            mover.layers.eq(sequencer.layers),
-            sequencer.move_begun.eq(mover.begun),
-            sequencer.move_done.eq(mover.done),
-        ]
-
-    def _connect_serial(self, m, sequencer, collector, output, writer):
-        """Connect results to serial lanes."""
-        m.d.comb += [
-            sequencer.done.eq(delay(m, writer.done, 1, name="written")),
-            collector.ready.eq(output.ready),
-            output.begin.eq(collector.start),
-            collector.takes.eq(output.takes),
-            output.bits.eq(collector.bits),
-            output.parameter.eq(collector.parameter),
-            *self._rescale(output.rescale, sequencer.back),
-        ]
-
-    @staticmethod
-    def _rescale(rescale, back):
-        return [rescale[name].eq(back[name]) for name in ("rounding", "zero_point", "low", "high")]
-
-    def _count(self, m, sequencer, feeder, operands, operands_drained):
-        """Sort each cycle of a layer: at work, or what it waits for."""
-        kind = sequencer.back.kind
-        # Once the front half is done, or has gone on, only results are still on their way.
-        facts = delay(
-            m,
-            Cat(
-                feeder.step.valid | operands,
-                ~sequencer.working | (kind == Kind.TABLE),
-                kind == Kind.MAC,
-                ~sequencer.joined | feeder.waits_output,
-                sequencer.front_done,
-                operands_drained,
-                ~sequencer.working & sequencer.waits_memory
-                if self.config.dram_bytes
-                else Const(0, 1),
-            ),
-            events_late(self.config),
-            name="facts",
-        )
-        busy, setup, is_mac, held_back, front_done, others_drained, memory = facts
-        drained = Mux(is_mac, held_back | front_done, others_drained)
-        m.d.comb += sequencer.events.eq(
-            Cat(
-                busy,
-                ~busy & ~setup & ~drained,
-                ~busy & ~setup & drained,
-                ~busy & setup & ~memory,
-                ~busy & memory,
-            )
-        )
-
-    def _order_reads(self, m, sequencer, fill, writer):
-        """Hold the front half's reads back until what they read has been written."""
-        if self.config.compact:
-            m.d.comb += fill.rows_ready.eq(-1)
-            return
-        written = delay(m, writer.rows, READ_LATENCY, name="rows_written")
-        # Another kind of layer uses the read port itself. Registered, because all of it stands
-        # still from the cycle after the front half's begin until both halves are joined.
-        at_once, by_rows = Signal(), Signal()
-        back_is_mac = sequencer.back.kind == Kind.MAC
-        m.d.sync += [
-            at_once.eq(back_is_mac & (sequencer.front.wait == Wait.NOTHING)),
-            by_rows.eq(back_is_mac & (sequencer.front.wait == Wait.ROW)),
-        ]
-        with m.If(sequencer.joined | at_once):
-            m.d.comb += fill.rows_ready.eq(-1)
-        with m.Elif(by_rows):
-            m.d.comb += fill.rows_ready.eq(written)
-
-    def _connect_memories(self, m, host, activations, array, output, sequencer, program):
-        for region, enable, address, word in [
-            (
-                Region.ACTIVATION,
-                activations.host_write_enable,
-                activations.host_write_address,
-                activations.host_write_data,
-            ),
-            (Region.WEIGHT, array.load.enable, array.load.address, array.load.weights),
-            (
-                Region.PARAMETER,
-                output.write_parameter.enable,
-                output.write_parameter.address,
-                output.write_parameter.data,
-            ),
-            (Region.DESCRIPTOR, sequencer.load.enable, sequencer.load.address, sequencer.load.data),
-            (Region.WINDOW, program.load.enable, program.load.address, program.load.data),
-        ]:
-            m.d.comb += [
-                enable.eq(host.store.enable[region]),
-                address.eq(host.store.address),
-                word.eq(host.store.data),
-            ]
-        if self.config.own_weights:  # the port that writes weights reads them as well
-            m.d.comb += [
-                host.weights_ready.eq(~(sequencer.working & sequencer.back.own_weights)),
-                array.load.enable.eq(host.store.enable[Region.WEIGHT] & host.weights_ready),
-            ]
-        m.d.comb += [
-            host.store_ready.eq(activations.host_write_ready),
-            activations.host_read_address.eq(host.fetch_address),
-            activations.host_read_enable.eq(host.fetch_enable),
-            host.fetch_taken.eq(activations.host_read_taken),
-            host.fetch_valid.eq(activations.host_read_valid),
-            host.fetch_data.eq(activations.read_data),
-            sequencer.counter_address.eq(host.fetch_address),
-            host.counter_data.eq(sequencer.counter_data),
-        ]
