@@ -6,32 +6,21 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
-from weft.importers.onnx.affine import followed
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.channels import dequantized, divided
-from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
+from weft.importers.onnx.declarations import is_declared, opsets_of, read_attributes
 from weft.importers.onnx.floats import (
-    PENDING,
-    finish,
-    fused,
-    joined,
-    normalised,
-    pending_of,
     real,
 )
 from weft.importers.onnx.folding import Folder
 from weft.importers.onnx.fusion import BARRIERS
 from weft.importers.onnx.inputs import add_input, operand_stand_in, stand_in
-from weft.importers.onnx.integers import INTEGERS, on_integers
 from weft.importers.onnx.islands import bare_layers
-from weft.importers.onnx.moves import MOVES, move
+from weft.importers.onnx.moves import MOVES
+from weft.importers.onnx.node import result_of, split_of
 from weft.importers.onnx.output import add_output
-from weft.importers.onnx.pad import is_real_pad, with_filler
 from weft.importers.onnx.prepare import (
     inline_functions,
     open_batch,
@@ -39,20 +28,13 @@ from weft.importers.onnx.prepare import (
     require_shapes,
     set_shapes,
 )
-from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
-from weft.importers.onnx.slices import split
-from weft.importers.onnx.tables import is_function
 from weft.importers.onnx.unsigned import as_unsigned
 from weft.importers.onnx.values import (
-    ELEMENT_TYPES,
     Activation,
-    Constant,
     Pending,
-    QuantizedConstant,
     Value,
     constant_of,
     take,
-    type_name,
 )
 from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
@@ -221,9 +203,9 @@ class _Importer:
         if self._folder.takes(node, operands):
             results = self._folder.fold(node, operands)
         elif operator == "Split":
-            results = self._split(node, label, attributes, operands)
+            results = split_of(self._builder, node, label, attributes, operands)
         else:
-            results = [self._result(node, label, attributes, operands)]
+            results = [result_of(self._builder, node, label, attributes, operands, self._real)]
         outputs = [name for name in node.output if name]
         for name, result in zip(outputs, results, strict=False):
             if isinstance(result, Pending) and self._uses[name] > 1:
@@ -243,97 +225,3 @@ class _Importer:
         if isinstance(first, Activation) and node.op_type in MOVES:
             return first.moved_by
         return ""
-
-    def _result(
-        self, node: Any, label: str, attributes: Attributes, operands: tuple[Value | None, ...]
-    ) -> Value:
-        operator, output, first = node.op_type, node.output[0], take(operands, 0)
-        integers = [
-            name
-            for name, value in zip(node.input, operands, strict=True)
-            if isinstance(value, Activation) and value.step is not None and name not in self._real
-        ]
-        if operator == "DequantizeLinear" or operator in QOPERATORS:
-            if set(node.input) & self._real:
-                raise ModelError(f"the input of {operator} is float32 and was not quantised")
-        elif integers and operator in INTEGERS:
-            return on_integers(self._builder, operator, label, attributes, operands, output)
-        elif integers and operator not in MOVES:
-            raise ModelError(f"{operator} of integers is not supported")
-        if operator == "QuantizeLinear":
-            return self._quantize(operands, attributes, label, output)
-        if operator == "DequantizeLinear":
-            return self._dequantize(operands, attributes, label)
-        if operator in QOPERATORS:
-            return QOPERATORS[operator](self._builder, label, attributes, operands, output)
-        clamped = operator in ("Relu", "Clip") and isinstance(first, Pending)
-        if clamped and not is_function(first) and (value := fused(operator, attributes, operands)):
-            return value
-        if operator == "Cast":
-            return self._cast(first, attributes["to"], real=not integers)
-        if operator == "Pad" and isinstance(first, Activation) and first.step and integers:
-            operands = with_filler(operands, first.step)
-        if (
-            operator in MOVES
-            and not isinstance(first, Pending)
-            and not (operator == "Pad" and is_real_pad(attributes, operands))
-        ):
-            return move(self._builder, operator, label, attributes, operands, output)
-        if (layer := followed(operator, attributes, operands)) is not None:
-            return layer
-        if operator == "BatchNormalization":
-            return normalised(self._builder, label, attributes, operands)
-        if operator == "Concat" and (
-            value := joined(self._builder, label, attributes, operands, output)
-        ):
-            return value
-        if operator not in (*PENDING, *MOVES):
-            raise ModelError(f"{operator} of a tensor is not supported")
-        return pending_of(self._builder, operator, label, attributes, operands)
-
-    @staticmethod
-    def _cast(value: Value | None, kind: int, *, real: bool) -> Value:
-        """Return ``value`` where it is of type ``kind`` already."""
-        found: Any = np.float32
-        if isinstance(value, Activation) and value.step is not None and not real:
-            found = np.uint8 if value.step.unsigned else np.int8
-        if value is None or ELEMENT_TYPES.get(kind) is not found:
-            raise ModelError(f"Cast of {type_name(found)} to {type_name(kind)} is not supported")
-        return value
-
-    def _split(
-        self, node: Any, label: str, attributes: Attributes, operands: tuple[Value | None, ...]
-    ) -> Sequence[Value]:
-        value = take(operands, 0)
-        if isinstance(value, Pending):
-            value = real(self._builder, value, value.name)
-        if not isinstance(value, Activation) or not all(node.output):
-            raise ModelError("the input of Split is not quantised, or an output is missing")
-        return split(self._builder, label, attributes, operands, value, tuple(node.output))
-
-    def _quantize(
-        self, operands: tuple[Value | None, ...], attributes: Attributes, label: str, output: str
-    ) -> Value:
-        if attributes.get("precision", 0) not in (0, 1):
-            raise ModelError("QuantizeLinear with a precision other than float32 is not supported")
-        value, step = divided(self._builder, operands, attributes, label)
-        if isinstance(value, Pending):
-            return finish(self._builder, value, step, output)
-        if not isinstance(value, Activation):
-            raise ModelError("the input of QuantizeLinear is missing")
-        return self._builder.quantized(value, step, label, output)
-
-    def _dequantize(
-        self, operands: tuple[Value | None, ...], attributes: Attributes, label: str
-    ) -> Value:
-        value = take(operands, 0)
-        zero_point = take(operands, 2)
-        if attributes.get("output_dtype", 0) not in (0, 1):
-            raise ModelError("DequantizeLinear to another type than float32 is not supported")
-        if isinstance(value, Constant):
-            return quantized_constant(
-                value, take(operands, 1), zero_point, attributes.get("axis", 1)
-            )
-        if isinstance(value, QuantizedConstant) or not isinstance(value, Activation):
-            raise ModelError("DequantizeLinear of a float tensor is not supported")
-        return dequantized(value, operands, attributes.get("axis", 1), label)

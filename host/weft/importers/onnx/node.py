@@ -1,0 +1,156 @@
+"""What one ONNX node becomes, from the values that it reads."""
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.importers.onnx.affine import followed
+from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.channels import dequantized, divided
+from weft.importers.onnx.declarations import Attributes
+from weft.importers.onnx.floats import (
+    PENDING,
+    finish,
+    fused,
+    joined,
+    normalised,
+    pending_of,
+    real,
+)
+from weft.importers.onnx.integers import INTEGERS, on_integers
+from weft.importers.onnx.moves import MOVES, move
+from weft.importers.onnx.pad import is_real_pad, with_filler
+from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
+from weft.importers.onnx.slices import split
+from weft.importers.onnx.tables import is_function
+from weft.importers.onnx.values import (
+    ELEMENT_TYPES,
+    Activation,
+    Constant,
+    Pending,
+    QuantizedConstant,
+    Value,
+    take,
+    type_name,
+)
+
+__all__ = ["result_of", "split_of"]
+
+
+def result_of(
+    builder: Builder,
+    node: Any,
+    label: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    reals: Container[str],
+) -> Value:
+    """Return what ``node`` makes of its operands.
+
+    ``reals`` are the names of quantised tensors that were dequantised.
+
+    Raises
+    ------
+    ModelError
+        If it is not supported.
+    """
+    operator, output, first = node.op_type, node.output[0], take(operands, 0)
+    integers = [
+        name
+        for name, value in zip(node.input, operands, strict=True)
+        if isinstance(value, Activation) and value.step is not None and name not in reals
+    ]
+    if operator == "DequantizeLinear" or operator in QOPERATORS:
+        if any(name in reals for name in node.input):
+            raise ModelError(f"the input of {operator} is float32 and was not quantised")
+    elif integers and operator in INTEGERS:
+        return on_integers(builder, operator, label, attributes, operands, output)
+    elif integers and operator not in MOVES:
+        raise ModelError(f"{operator} of integers is not supported")
+    if operator == "QuantizeLinear":
+        return _quantize(builder, operands, attributes, label, output)
+    if operator == "DequantizeLinear":
+        return _dequantize(builder, operands, attributes, label)
+    if operator in QOPERATORS:
+        return QOPERATORS[operator](builder, label, attributes, operands, output)
+    clamped = operator in ("Relu", "Clip") and isinstance(first, Pending)
+    if clamped and not is_function(first) and (value := fused(operator, attributes, operands)):
+        return value
+    if operator == "Cast":
+        return _cast(first, attributes["to"], real=not integers)
+    if operator == "Pad" and isinstance(first, Activation) and first.step and integers:
+        operands = with_filler(operands, first.step)
+    if (
+        operator in MOVES
+        and not isinstance(first, Pending)
+        and not (operator == "Pad" and is_real_pad(attributes, operands))
+    ):
+        return move(builder, operator, label, attributes, operands, output)
+    if (layer := followed(operator, attributes, operands)) is not None:
+        return layer
+    if operator == "BatchNormalization":
+        return normalised(builder, label, attributes, operands)
+    if operator == "Concat" and (value := joined(builder, label, attributes, operands, output)):
+        return value
+    if operator not in (*PENDING, *MOVES):
+        raise ModelError(f"{operator} of a tensor is not supported")
+    return pending_of(builder, operator, label, attributes, operands)
+
+
+def _cast(value: Value | None, kind: int, *, real: bool) -> Value:
+    """Return ``value`` where it is of type ``kind`` already."""
+    found: Any = np.float32
+    if isinstance(value, Activation) and value.step is not None and not real:
+        found = np.uint8 if value.step.unsigned else np.int8
+    if value is None or ELEMENT_TYPES.get(kind) is not found:
+        raise ModelError(f"Cast of {type_name(found)} to {type_name(kind)} is not supported")
+    return value
+
+
+def split_of(
+    builder: Builder,
+    node: Any,
+    label: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+) -> Sequence[Value]:
+    """Return the outputs of Split."""
+    value = take(operands, 0)
+    if isinstance(value, Pending):
+        value = real(builder, value, value.name)
+    if not isinstance(value, Activation) or not all(node.output):
+        raise ModelError("the input of Split is not quantised, or an output is missing")
+    return split(builder, label, attributes, operands, value, tuple(node.output))
+
+
+def _quantize(
+    builder: Builder,
+    operands: tuple[Value | None, ...],
+    attributes: Attributes,
+    label: str,
+    output: str,
+) -> Value:
+    if attributes.get("precision", 0) not in (0, 1):
+        raise ModelError("QuantizeLinear with a precision other than float32 is not supported")
+    value, step = divided(builder, operands, attributes, label)
+    if isinstance(value, Pending):
+        return finish(builder, value, step, output)
+    if not isinstance(value, Activation):
+        raise ModelError("the input of QuantizeLinear is missing")
+    return builder.quantized(value, step, label, output)
+
+
+def _dequantize(
+    builder: Builder, operands: tuple[Value | None, ...], attributes: Attributes, label: str
+) -> Value:
+    value = take(operands, 0)
+    zero_point = take(operands, 2)
+    if attributes.get("output_dtype", 0) not in (0, 1):
+        raise ModelError("DequantizeLinear to another type than float32 is not supported")
+    if isinstance(value, Constant):
+        return quantized_constant(value, take(operands, 1), zero_point, attributes.get("axis", 1))
+    if isinstance(value, QuantizedConstant) or not isinstance(value, Activation):
+        raise ModelError("DequantizeLinear of a float tensor is not supported")
+    return dequantized(value, operands, attributes.get("axis", 1), label)
