@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import encode_descriptor, encode_window
+from weft_hw.contract.descriptor import WINDOW_BYTES, encode_descriptor, encode_window
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region, memory_map
 
@@ -34,14 +34,14 @@ class _Memory:
 def emit_images(
     config: Config,
     commands: list[Command],
-    constants: Iterable,
+    constants: Iterable[Buffer],
     model: str,
-    twins: Mapping[int, Buffer],
+    twins: Mapping[Buffer, Buffer],
     activation_words: int,
 ) -> tuple[tuple[Image, ...], dict[str, tuple[int, int]]]:
     """Return the images, and (used, available) bytes of memories.
 
-    Where there are ``twins`` (second buffers, by the identity of the first), the descriptors come
+    Where there are ``twins`` (second buffers, by the first), the descriptors come
     a second time, working on those. ``activation_words`` are used by what was placed.
 
     Raises
@@ -50,7 +50,7 @@ def emit_images(
         If a memory is too small; every such memory is named.
     """
     memories = memory_map(config)
-    weights, windows = _Memory(config.rows * config.columns), _Memory(4)
+    weights, windows = _Memory(config.rows * config.columns), _Memory(WINDOW_BYTES)
     parameters = _Memory(PARAMETER_BYTES * config.lanes)
     descriptors, fields = bytearray(), []
     for command in commands:
@@ -95,16 +95,16 @@ def emit_images(
     used[Region.DESCRIPTOR] = bytes(descriptors)
     images = [Image(region, 0, data) for region, data in used.items() if data]
     for buffer in constants:
-        data = buffer.data.ljust(buffer.words * config.columns, b"\0")
+        data = (buffer.data or b"").ljust(buffer.words * config.columns, b"\0")
         images.append(Image(Region.ACTIVATION, buffer.base, data))
     return tuple(images), usage
 
 
-def _addresses(config: Config, command: Command, twins: Mapping[int, Buffer]) -> dict[str, int]:
+def _addresses(config: Config, command: Command, twins: Mapping[Buffer, Buffer]) -> dict[str, int]:
     """Return the fields that say where operands and results lie."""
 
     def base(buffer: Buffer) -> int:
-        return twins.get(id(buffer), buffer).base
+        return twins.get(buffer, buffer).base
 
     values = {"in_base": base(command.source[0]) + command.source[1]}
     if command.other is not None:

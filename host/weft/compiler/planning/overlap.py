@@ -20,11 +20,11 @@ _REQUEST, _CUT = 60, 100
 class Overlap:
     """What placement found room for.
 
-    ``twins`` gives the second buffer of what the host writes and reads (by identity); ``cut`` is
+    ``twins`` gives the second buffer of what the host writes and reads; ``cut`` is
     the number of descriptors after which a run pauses, 0 for none.
     """
 
-    twins: Mapping[int, Buffer] = field(default_factory=dict)
+    twins: Mapping[Buffer, Buffer] = field(default_factory=dict)
     cut: int = 0
     note: str = ""
 
@@ -35,7 +35,7 @@ class Overlap:
         sets = [StreamSet(run.first, {})]
         if self.twins:
             bases = {
-                name: self.twins[id(lowering.places[name].buffer)].base
+                name: self.twins[lowering.places[name].buffer].base
                 for name in (*run.loads, *run.reads)
             }
             sets.append(StreamSet(run.first + len(lowering.commands), bases))
@@ -73,18 +73,18 @@ def _overlaps(
 ) -> Iterator[tuple[list[Lifetime], Overlap]]:
     """Yield what could be tried, best first."""
     places, end = lowering.places, len(lowering.commands)
-    loads = {id(places[name].buffer) for name in run.loads}
-    reads = {id(places[name].buffer) for name in run.reads}
-    edges = [life for life in lifetimes if id(life.buffer) in loads | reads]
+    loads = {places[name].buffer for name in run.loads}
+    reads = {places[name].buffer for name in run.reads}
+    edges = [life for life in lifetimes if life.buffer in loads | reads]
     if 2 * end <= lowering.config.descriptor_count:
         twins = {
-            id(life.buffer): Buffer(f"{life.buffer.name} (2)", life.buffer.words) for life in edges
+            life.buffer: Buffer(f"{life.buffer.name} (2)", life.buffer.words) for life in edges
         }
         lives = [life.also(range(end)) if life in edges else life for life in lifetimes]
         lives += [Lifetime(twin, 0, end - 1) for twin in twins.values()]
         yield lives, Overlap(twins, note="two buffers for each input and output")
-    last_load = max((life.last for life in edges if id(life.buffer) in loads), default=-1)
-    first_read = min((life.first for life in edges if id(life.buffer) in reads), default=end)
+    last_load = max((life.last for life in edges if life.buffer in loads), default=-1)
+    first_read = min((life.first for life in edges if life.buffer in reads), default=end)
     traffic = [
         sum(places[name].layout.words for name in names) * lowering.config.columns + _REQUEST
         for names in (run.reads, run.loads)
@@ -92,9 +92,9 @@ def _overlaps(
     for cut in _cuts(lowering, range(last_load + 1, min(first_read, end - 1) + 1), traffic):
         lives = []
         for life in lifetimes:
-            if id(life.buffer) in loads:
+            if life.buffer in loads:
                 life = life.also(range(cut, end))
-            if id(life.buffer) in reads:
+            if life.buffer in reads:
                 life = life.also(range(cut))
             lives.append(life)
         yield lives, Overlap(cut=cut, note=f"runs are cut after descriptor {cut - 1}")

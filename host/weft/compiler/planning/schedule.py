@@ -18,11 +18,11 @@ class Schedule:
     """Steps in order, and how long each buffer is needed (in commands)."""
 
     steps: list[HostStep | RunStep] = field(default_factory=list)
-    lifetimes: dict[int, Lifetime] = field(default_factory=dict)
+    lifetimes: dict[Buffer, Lifetime] = field(default_factory=dict)
 
     def use(self, buffer: Buffer, step: int) -> None:
         """Note that ``buffer`` is needed at ``step``."""
-        self.lifetimes.setdefault(id(buffer), Lifetime(buffer, step)).extend(step)
+        self.lifetimes.setdefault(buffer, Lifetime(buffer, step)).extend(step)
 
 
 @dataclass(eq=False)
@@ -65,13 +65,11 @@ def make_schedule(lowering: Lowering) -> Schedule:
             schedule.steps.append(HostStep(tuple(copies)))
         if not segment.commands:
             continue
-        read = {id(buffer) for command in segment.commands for buffer in command.reads}
+        read = {buffer for command in segment.commands for buffer in command.reads}
         loads = tuple(
             name
             for name, place in places.items()
-            if _is_source(lowering, name)
-            and name not in loaded | resident
-            and id(place.buffer) in read
+            if _is_source(lowering, name) and name not in loaded | resident and place.buffer in read
         )
         loaded.update(loads)
         made = {name for i in segment.nodes for name in graph.nodes[i].outputs}
@@ -137,11 +135,11 @@ def _set_waits(commands: list[Command]) -> None:
     What the descriptor before last wrote is complete when the one before begins, unless that
     one only loads a table.
     """
-    writers: dict[int, list[int]] = {}
+    writers: dict[Buffer, list[int]] = {}
     for number, command in enumerate(commands):
         wait = Wait.NOTHING
         for buffer in command.reads:
-            written = writers.get(id(buffer), [])
+            written = writers.get(buffer, [])
             if not written:
                 continue
             behind = number - written[-1]
@@ -152,7 +150,7 @@ def _set_waits(commands: list[Command]) -> None:
                 wait = Wait.LAYER
         command.fields["wait"] = int(wait)
         if command.target is not None:
-            writers.setdefault(id(command.target[0]), []).append(number)
+            writers.setdefault(command.target[0], []).append(number)
 
 
 def _same_rows(before: Command, after: Command) -> bool:
