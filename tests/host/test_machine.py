@@ -130,7 +130,8 @@ def mac(bench, d, entries):
         )
         if not (0 <= row < d["in_height"] and 0 <= col < d["in_width"]):
             return [d["pad_value"]] * columns
-        start = (d["in_base"] + row * d["row_words"]) * columns + unit * (columns >> d["packing"])
+        start = (d["in_base"] + row * (d["row_words"] + d["row_gap"])) * columns
+        start += unit * (columns >> d["packing"])
         return [int(v) for v in flat[start : start + columns]]
 
     for y, x, g, c in np.ndindex(d["out_height"], d["out_width"], d["groups"], columns):
@@ -194,6 +195,7 @@ def random_mac(bench):
         "kind": int(Kind.MAC),
         "in_base": 3,
         "row_words": width * units,
+        "row_gap": int(rng.integers(0, 4)),
         "fill_rows": height,
         "row_bits": 4,
         "in_height": height,

@@ -17,13 +17,17 @@ __all__ = ["Case", "Tensor", "machine_result", "save_cases"]
 
 @dataclass(frozen=True)
 class Tensor:
-    """A feature map in activation memory: rows of words, ``1 << packing`` pixels in a word."""
+    """A feature map in activation memory: rows of words, ``1 << packing`` pixels in a word.
+
+    ``gap`` words lie between two rows.
+    """
 
     base: int
     height: int
     width: int
     pixel_words: int = 1
     packing: int = 0
+    gap: int = 0
 
     @property
     def row_words(self) -> int:
@@ -31,7 +35,12 @@ class Tensor:
 
     @property
     def words(self) -> int:
-        return self.height * self.row_words
+        return self.height * self.row_pitch - self.gap
+
+    @property
+    def row_pitch(self) -> int:
+        """Words from one row to the next."""
+        return self.row_words + self.gap
 
 
 @dataclass
@@ -125,6 +134,7 @@ def add_mac(
         "kind": Kind.MAC,
         "in_base": source.base,
         "row_words": source.row_words,
+        "row_gap": source.gap,
         "fill_rows": source.height,
         "row_bits": (source.row_words - 1).bit_length(),
         "in_height": source.height,
@@ -146,7 +156,7 @@ def add_mac(
         "low": -128,
         "high": 127,
         "out_base": target.base * beats,
-        "out_row": target.row_words * beats,
+        "out_row": target.row_pitch * beats,
         "out_pixel": target.pixel_words * beats >> target.packing,
         "first_mask": (1 << config.lanes) - 1,
         "last_mask": (1 << config.lanes) - 1,

@@ -22,7 +22,8 @@ def random_tensor(case: Case, height: int, width: int, channels: int) -> Tensor:
     columns, rng = case.config.columns, case.rng
     packings = [p for p in (0, 1, 2) if channels <= columns >> p]
     packing = int(rng.choice(packings)) if packings else 0
-    return Tensor(case.used_words, height, width, ceil(channels / columns), packing)
+    gap = _between(rng, 1, 5) if rng.random() < 0.3 and not case.config.compact else 0
+    return Tensor(case.used_words, height, width, ceil(channels / columns), packing, gap)
 
 
 def fits_lines(config: Config, source: Tensor, needed: int) -> bool:

@@ -72,21 +72,25 @@ class Lines:
     def groups(self, descriptor, row):
         """Addresses at which the row is read, one a cycle."""
         base, size = descriptor.get("in_base", 0), self.config.fill_words
-        words = range(
-            base + row * descriptor["row_words"], base + (row + 1) * descriptor["row_words"]
-        )
+        start = base + row * (descriptor["row_words"] + descriptor.get("row_gap", 0))
+        words = range(start, start + descriptor["row_words"])
         return [a for a in words if a == words[0] or a % size == 0]
 
     def expected(self, descriptor, row):
-        base = descriptor["in_base"] + row * descriptor["row_words"]
+        base = descriptor["in_base"] + row * (
+            descriptor["row_words"] + descriptor.get("row_gap", 0)
+        )
         return self.memory[base : base + descriptor["row_words"]]
 
 
 def layer(config, rng):
     words = int(rng.integers(1, min(config.line_words, 9)))
     rows = int(rng.integers(1, 14))
+    gap = int(rng.integers(0, (config.activation_words - words) // rows - words + 1))
+    gap *= int(rng.random() < 0.5)
     return {
-        "in_base": int(rng.integers(0, config.activation_words - rows * words + 1)),
+        "in_base": int(rng.integers(0, config.activation_words - rows * (words + gap) + 1)),
+        "row_gap": gap,
         "row_words": words,
         "row_bits": (words - 1).bit_length(),
         "fill_rows": rows,

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 # What a narrow terminal can do without, the least first.
-_SPARE = ("if dense", "field", "window", "input", "where", "parameters", "output", "MACs")
+_MOVED = (">constants in", ">activations in", ">out", "bound by")
+_SPARE = (
+    *(name.lstrip(">") for name in _MOVED),
+    *("if dense", "field", "window", "input", "where", "parameters", "output", "MACs"),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +73,7 @@ def explain(
     from weft.graph import Graph
     from weft.models.loading import find_model, load, require_exact
     from weft.reports.layer_table import layer_rows, memory_use
+    from weft.reports.traffic import total, traffic
 
     outside, problem = None, None
     if fallback and find_model(model).suffix != ".weft":
@@ -125,6 +130,7 @@ def explain(
             }
         )
         return
+    streams = program is not None and program.streamed
     left_out = print_table(
         f"{find_model(model).stem} on {size.name}, rounding as {graph.runtime}",
         [
@@ -141,13 +147,20 @@ def explain(
             ">cycles",
             ">ms",
             ">use",
+            *(_MOVED if streams else ()),
         ],
-        [_cells(row, clock_hz) for row in rows],
+        [_cells(row, clock_hz) + (_moved(row) if streams else []) for row in rows],
         spare=() if wide else _SPARE,
     )
     say(f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters")
     if predicted:
         say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz)}")
+    if program is not None and program.streamed:
+        moved = total(traffic(program).values())
+        say(
+            f"memory beside the chip, for an image: {moved.constants:,} bytes of constants and "
+            f"{moved.loaded:,} of activations come, {moved.stored:,} go"
+        )
     if "window" not in left_out:
         say("window: kernel /stride *dilation +padding (top,bottom,left,right)")
     for row in rows:
@@ -216,6 +229,17 @@ def _cells(row: dict[str, Any], clock_hz: int) -> list[object]:
         milliseconds(cycles, clock_hz),
         percent(row["utilization"]) if row["macs"] else "",
     ]
+
+
+def _moved(row: dict[str, Any]) -> list[object]:
+    """Return what a layer moves between the chip and the memory beside it; - where it stays."""
+    moved = row["traffic"]
+    if moved is None:
+        return [""] * len(_MOVED)
+    sizes = [
+        f"{moved[name]:,}" if moved[name] else "-" for name in ("constants", "loaded", "stored")
+    ]
+    return [*sizes, moved["bound"]]
 
 
 def _window(row: dict[str, Any]) -> str:

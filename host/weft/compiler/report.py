@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from math import prod
 
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+
+from weft.compiler.ir import Command
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.planning.schedule import Schedule
 from weft.compiler.timing.cycles import predict_cycles
 from weft.graph import Graph, Node
 from weft.program import DescriptorInfo, LayerInfo, RunStep
 
-__all__ = ["completed", "count_macs", "describe_descriptors", "describe_layers"]
+__all__ = ["array_steps", "completed", "count_macs", "describe_descriptors", "describe_layers"]
 
 
 def count_macs(graph: Graph, node: Node) -> int:
@@ -41,9 +45,19 @@ def describe_descriptors(
             command.macs,
             complete.get(number, ()),
             cycles[number],
+            array_steps(lowering.config, command),
         )
         for number, command in enumerate(lowering.commands)
     )
+
+
+def array_steps(config: Config, command: Command) -> int:
+    """Return the cycles in which the array multiplies for a command."""
+    f = command.fields
+    if f["kind"] != Kind.MAC:
+        return 0
+    windows = -(-f["out_height"] // config.pixels) * f["out_width"] * f["groups"]
+    return windows * sum(len(entry.taps) for entry in command.entries)
 
 
 def completed(model: Graph, lowering: Lowering) -> dict[int, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from weft_hw.contract.memory_map import Region
 
 from weft.errors import ModelError
 
-__all__ = ["Extents", "extents"]
+__all__ = ["Extents", "extents", "input_words", "rows_in_order"]
 
 _EXTENTS = (
     *("fill_rows", "row_words", "in_height", "in_width"),
@@ -36,6 +36,25 @@ class Extents:
     reads: list[tuple[Region, int, int]]
     writes: list[tuple[int, int]]
     needs_table: bool = False
+
+
+def input_words(fields: Mapping[str, int]) -> int:
+    """Return the words from the first to the last that a MAC layer reads, gaps included."""
+    row = fields["row_words"]
+    return (fields["fill_rows"] - 1) * (row + fields.get("row_gap", 0)) + row
+
+
+def rows_in_order(config: Config, before: Mapping[str, int], layer: Mapping[str, int]) -> bool:
+    """Whether no row of the input of ``layer`` has words of a later row of what ``before`` writes.
+
+    Then the layer may wait for rows (``Wait.ROW``), provided that its rows lie as far apart.
+    """
+    if not before["kind"] == layer["kind"] == Kind.MAC:
+        return False
+    pitch = layer["row_words"] + layer.get("row_gap", 0)
+    first = before["out_base"] + before["out_row"]  # the second row's
+    same = before["out_row"] == pitch * config.beats or before["out_height"] == 1
+    return same and first >= (layer["in_base"] + layer["row_words"]) * config.beats
 
 
 def extents(
@@ -108,7 +127,7 @@ def _mac(
     weights = d["weight_base"] * config.columns, groups * steps * config.columns
     parameters = d["parameter_base"] * config.lanes, entries * config.lanes
     reads = [
-        (Region.ACTIVATION, d["in_base"], d["in_base"] + d["fill_rows"] * d["row_words"]),
+        (Region.ACTIVATION, d["in_base"], d["in_base"] + input_words(d)),
         (Region.WINDOW, *window),
         (Region.WEIGHT, weights[0], sum(weights)),
         (Region.PARAMETER, parameters[0], sum(parameters)),

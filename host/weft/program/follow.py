@@ -22,7 +22,7 @@ from weft_hw.contract.move import decode_move, encode_move
 
 from weft.errors import ModelError
 from weft.program.contents import Contents
-from weft.program.extents import Extents, extents
+from weft.program.extents import Extents, extents, rows_in_order
 from weft.program.hazards import Hazards
 from weft.program.program import Program, RunStep, StreamSet
 from weft.program.require import require
@@ -163,10 +163,8 @@ class _Follower:
         before = run.before
         if d["wait"] == Wait.ROW:
             require(
-                before is not None
-                and d["kind"] == before["kind"] == Kind.MAC
-                and before["out_height"] >= d["fill_rows"],
-                "it waits for rows that the layer before does not write",
+                before is not None and rows_in_order(self.config, before, d),
+                "it waits for rows that the layer before does not write in that order",
             )
         recent = number - 1
         if before is not None and before["kind"] == Kind.TABLE:

@@ -79,7 +79,9 @@ class DescriptorInfo:
 
     ``node`` is the graph's node that it is part of, None where it only moves or waits. ``outputs``
     are the tensors that are complete, and can be read at their places, when it has run and the
-    next one has not. Its fields are :attr:`Program.fields`.
+    next one has not. ``steps`` are cycles in which the array multiplies. A move has the name of
+    the layer that it serves, none if it serves the list itself. Its fields are
+    :attr:`Program.fields`.
     """
 
     layer: Name
@@ -88,6 +90,7 @@ class DescriptorInfo:
     macs: Work
     outputs: tuple[Name, ...]
     predicted_cycles: Work = 0
+    steps: Work = 0
 
 
 class HostStep(Struct, frozen=True, tag=True):

@@ -7,6 +7,7 @@ from weft.graph import Graph
 from weft.graph.analysis import LayerFacts, analyse
 from weft.program import Program
 from weft.program.program import LayerInfo
+from weft.reports.traffic import Traffic, traffic
 
 __all__ = ["layer_rows", "memory_use"]
 
@@ -16,12 +17,18 @@ def layer_rows(graph: Graph, program: Program | None, multipliers: int) -> list[
 
     Keys are the fields of :class:`~weft.graph.analysis.LayerFacts`, ``output`` (name of the
     tensor), ``island`` (whether it lies in a float island), ``where``, ``reason``,
-    ``predicted_cycles`` and ``utilization``; the last four are None without a program.
+    ``predicted_cycles`` and ``utilization``; the last four are None without a program. Where the
+    program streams, ``traffic`` is the layer's :class:`~weft.reports.traffic.Traffic` as a
+    dictionary, None for what runs elsewhere or moves nothing.
     """
     layers = {layer.outputs[0]: layer for layer in program.layers} if program is not None else {}
+    moved = traffic(program) if program is not None and program.streamed else {}
     return [
         _row(fact, program, layers, node.outputs[0], multipliers)
-        | {"island": graph.in_island(node)}
+        | {
+            "island": graph.in_island(node),
+            "traffic": _traffic(program, layers.get(node.outputs[0]), moved),
+        }
         for node, fact in zip(graph.nodes, analyse(graph), strict=True)
     ]
 
@@ -34,6 +41,15 @@ def memory_use(program: Program | None) -> dict[str, dict[str, int]] | None:
         name.lower(): {"used": used, "available": available}
         for name, (used, available) in program.usage.items()
     }
+
+
+def _traffic(
+    program: Program | None, layer: LayerInfo | None, moved: Mapping[str, Traffic]
+) -> dict[str, Any] | None:
+    if program is None or layer is None or not layer.descriptors:
+        return None
+    found = moved.get(program.descriptors[layer.descriptors[0]].layer)
+    return None if found is None else vars(found) | {"bound": found.bound}
 
 
 def _row(

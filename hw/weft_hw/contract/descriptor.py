@@ -3,7 +3,8 @@
 Vocabulary. A *word* is ``columns`` bytes of activation memory, a *beat* ``lanes`` bytes of it. A
 tensor lies row by row, channel-last; a pixel takes ``unit`` pieces of ``columns >> packing``
 bytes each (``packing`` > 0 puts 2 or 4 pixels of few channels in one word), and every row starts
-on a word.
+on a word. Input row ``r`` is the ``row_words`` words from ``in_base + r * (row_words + row_gap)``
+on: with a gap, a layer reads some columns of a wider map.
 
 What one ``MAC`` descriptor computes, for each output row ``y``, group ``g`` of ``columns`` output
 channels and output column ``x``, nested in this order, and each column ``c`` of the array (the
@@ -175,6 +176,7 @@ DESCRIPTOR = (
     Field("other_zero", 8, "ELEMENTWISE, multiply: zero point of the second operand", True),
     Field("moves", 16, "moves of this run that are done before the layer begins"),
     Field("own_weights", 1, "each output row has weights and parameters of its own"),
+    Field("row_gap", 12, "words between the end of an input row and the next row"),
 )
 
 _COMPACT_EXTENT_BITS = 7
@@ -210,8 +212,8 @@ def field_widths(config: Config) -> dict[str, int]:
     """Return how many bits of each field a configuration's gateware looks at.
 
     A compact one leaves out the top bits: those that its memories do not need, and those of feature
-    maps of more than 127 rows, columns or groups. Large memories do not widen a field: the bits
-    above it are the next field's.
+    maps of more than 127 rows, columns or groups. It reads whole rows alone. Large memories do not
+    widen a field: the bits above it are the next field's.
     """
     widths = {field.name: field.width for field in DESCRIPTOR}
     if not config.compact:
@@ -224,6 +226,7 @@ def field_widths(config: Config) -> dict[str, int]:
         "row_bits": line_bits.bit_length(),
         # Units count modulo the pieces of a line buffer.
         **dict.fromkeys(("unit_step", "unit_stride", "group_step", "origin"), line_bits + 2),
+        "row_gap": 0,
         "window_base": (config.window_count - 1).bit_length(),
         "window_count": config.window_count.bit_length(),
         "weight_base": (config.weight_words - 1).bit_length(),
@@ -254,7 +257,7 @@ def check_descriptor(config: Config, values: Mapping[str, int]) -> None:
     if not config.compact:  # whose fields have all of their bits
         return
     widths = field_widths(config)
-    for name in _EXTENTS:
+    for name in (*_EXTENTS, "row_gap"):
         most = (1 << widths[name]) - 1
         if values.get(name, 0) > most:
             raise ValueError(f"{name} must be at most {most}, not {values[name]}")

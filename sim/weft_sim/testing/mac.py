@@ -24,9 +24,12 @@ def _lines(machine: "Machine", d: dict[str, int]) -> NDArray[np.int8]:
     if words > pitch or min(needed, d["fill_rows"]) > room:
         raise MachineFault(f"{needed} rows of {words} words do not fit the line buffers")
     filled = min(d["fill_rows"], d["in_height"])
-    data = machine.read(Region.ACTIVATION, d["in_base"], filled * words)
+    step = words + d["row_gap"]
+    data = machine.read(Region.ACTIVATION, d["in_base"], (filled - 1) * step + words)
+    found = np.frombuffer(data, np.int8).reshape(-1, config.columns)
     rows = machine.noise.integers(-128, 128, (d["in_height"], words * config.columns), np.int8)
-    rows[:filled] = np.frombuffer(data, np.int8).reshape(filled, -1)
+    for row in range(filled):
+        rows[row] = found[row * step :][:words].reshape(-1)
     return rows
 
 

@@ -7,10 +7,12 @@ from weft.compiler.constants.decisions import fit_function
 from weft.compiler.constants.pairs import Fit
 from weft.compiler.constants.requantize import Multipliers
 from weft.compiler.ir import Place, Unsupported
+from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import depthwise_entries
-from weft.compiler.lowering.mac import Sums, Window, mac_command
+from weft.compiler.lowering.mac import Sums, Window
 from weft.compiler.lowering.pool import pool_window
+from weft.compiler.lowering.whole import emit_whole
 from weft.golden import run as reference
 from weft.golden.arithmetic import (
     OutputStage,
@@ -86,6 +88,12 @@ def lower_average_pool(lowering: Lowering, index: int) -> None:
             f"(at most {most} run as descriptors)"
         )
     fits: dict[int, Fit] = {}
+    if regions == [((0, 1, read.height), (0, 1, read.width))]:  # all pixels make one
+        sums = _mean(
+            lowering, node, source, window, _average(lowering, node, read.height * read.width)
+        )
+        emit_whole(lowering, index, source, target, sums, depthwise_entries, pad_value=0)
+        return
     for (y, height, count_y), (x, width, count_x) in regions:
         part = Window(
             kernel=window.kernel,
@@ -99,10 +107,9 @@ def lower_average_pool(lowering: Lowering, index: int) -> None:
         if count not in fits:
             fits[count] = _average(lowering, node, count)
         sums = _mean(lowering, node, source, part, fits[count])
-        command = mac_command(lowering, index, source, target, part, sums)
-        if ((y, height, count_y), (x, width, count_x)) == regions[-1]:
-            command.outputs = node.outputs
-        lowering.emit(command)
+        last = ((y, height, count_y), (x, width, count_x)) == regions[-1]
+        outputs = node.outputs if last else ()
+        emit_window(lowering, index, source, target, part, sums, outputs=outputs)
 
 
 def _average(lowering: Lowering, node: Node, count: int) -> Fit:

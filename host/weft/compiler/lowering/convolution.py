@@ -1,5 +1,6 @@
 """CONV_2D and DEPTHWISE_CONV_2D: dense, grouped and depthwise, with any depth multiplier."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,11 @@ from numpy.typing import NDArray
 
 from weft.compiler.constants.requantize import Multipliers, choose_multipliers
 from weft.compiler.ir import Buffer, Place, Unsupported
+from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering, require_one_map
 from weft.compiler.lowering.fold_input import fold_input
 from weft.compiler.lowering.kernel import dense_entries, depthwise_entries
-from weft.compiler.lowering.mac import Sums, Window, mac_command
+from weft.compiler.lowering.mac import Sums, Window
 from weft.compiler.lowering.regroup import regroup_pixels
 from weft.golden import run as reference
 from weft.golden.arithmetic import OutputStage
@@ -85,21 +87,6 @@ def _window(lowering: Lowering, node: Node, kernel: tuple[int, int]) -> Window:
     )
 
 
-def _emit(
-    lowering: Lowering,
-    index: int,
-    source: Place,
-    target: Place,
-    window: Window,
-    sums: Sums,
-    macs: int,
-    outputs: tuple[str, ...],
-) -> None:
-    command = mac_command(lowering, index, source, target, window, sums)
-    command.macs, command.outputs = macs, outputs
-    lowering.emit(command)
-
-
 def lower_convolution(lowering: Lowering, index: int) -> None:
     """Lower CONV_2D; grouped ones as dense with zero weights unless groups are whole words."""
     node, config = lowering.graph.nodes[index], lowering.config
@@ -140,30 +127,11 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
         entries = dense_entries(
             config, read.layout, window.kernel, window.dilation, times=window.times(config)
         )
-        part = _rows(sums, rows, entries)
-        _emit(
-            lowering,
-            index,
-            read,
-            write,
-            window,
-            part,
-            macs // groups,
-            node.outputs if group == groups - 1 else (),
+        part = replace(sums.some(rows), entries=entries)
+        outputs = node.outputs if group == groups - 1 else ()
+        emit_window(
+            lowering, index, read, write, window, part, macs=macs // groups, outputs=outputs
         )
-
-
-def _rows(sums: Sums, rows: slice, entries: list[Any]) -> Sums:
-    """Return the sums of some output channels."""
-    return Sums(
-        entries=entries,
-        weights=sums.weights[rows],
-        bias=sums.bias[rows],
-        multipliers=sums.multipliers.rows(rows),
-        zero_point=sums.zero_point,
-        low=sums.low,
-        high=sums.high,
-    )
 
 
 def lower_depthwise(lowering: Lowering, index: int) -> None:
@@ -222,7 +190,9 @@ def _lower_per_channel(
             sums = linear_sums(
                 stage, window.pad_value, dense.reshape(out, -1), bias, entries=entries
             )
-            _emit(lowering, index, source, target, window, sums, macs, node.outputs)
+            emit_window(
+                lowering, index, source, target, window, sums, macs=macs, outputs=node.outputs
+            )
             return
         source = _repeat_channels(lowering, index, source, multiplier)
     sums = linear_sums(
@@ -233,7 +203,7 @@ def _lower_per_channel(
         depthwise=True,
         entries=depthwise_entries(config, source.layout, window.kernel, window.dilation),
     )
-    _emit(lowering, index, source, target, window, sums, macs, node.outputs)
+    emit_window(lowering, index, source, target, window, sums, macs=macs, outputs=node.outputs)
 
 
 def _misaligned(lowering: Lowering, source: Place, target: Place) -> bool:
@@ -262,5 +232,5 @@ def _repeat_channels(lowering: Lowering, index: int, source: Place, multiplier: 
         low=-128,
         high=127,
     )
-    _emit(lowering, index, source, target, window, sums, 0, ())
+    emit_window(lowering, index, source, target, window, sums)
     return target

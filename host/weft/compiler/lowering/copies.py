@@ -3,9 +3,10 @@
 import numpy as np
 
 from weft.compiler.ir import Buffer, Place
+from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import dense_entries, depthwise_entries
-from weft.compiler.lowering.mac import Sums, Window, mac_command
+from weft.compiler.lowering.mac import Sums, Window
 from weft.program.layout import Layout
 
 __all__ = ["copy", "spread"]
@@ -37,7 +38,8 @@ def copy(
     channels = write.channels
     shift = read.first % config.columns
     depthwise = write.first >= shift and (write.first - shift) % config.lanes == 0
-    depthwise &= shift <= config.lanes and channels == read.channels
+    # Behind the source's channels each column adds its pad value to nothing.
+    depthwise &= shift <= config.lanes and (channels == read.channels or before == 0)
     window = Window(
         kernel=(1, 1),
         stride=stride,
@@ -49,7 +51,7 @@ def copy(
     )
     if depthwise:
         entries = depthwise_entries(config, read, (1, 1), (1, 1))
-        weights = np.ones((channels, 1), np.int8)
+        weights = (np.arange(channels)[:, None] < read.channels).astype(np.int8)
     else:
         entries = dense_entries(config, read, (1, 1), (1, 1), times=window.times(config))
         weights = np.ones((channels, 1), np.int8)
@@ -65,10 +67,7 @@ def copy(
         high=127,
         depthwise=depthwise,
     )
-    command = mac_command(lowering, index, source, target, window, sums)
-    command.fields["use_table"] = int(use_table)
-    command.outputs = outputs
-    lowering.emit(command)
+    emit_window(lowering, index, source, target, window, sums, outputs=outputs, use_table=use_table)
 
 
 def spread(lowering: Lowering, index: int, source: Place, layout: Layout) -> Place:

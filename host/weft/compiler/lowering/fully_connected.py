@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Entry, Place, TooLarge, Unsupported
+from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.convolution import linear_sums, weights_and_bias
 from weft.compiler.lowering.kernel import dense_entries, fetch_times
@@ -46,10 +47,13 @@ def lower_fully_connected(lowering: Lowering, index: int) -> None:
         )
     sums = linear_sums(stage, zero_point, weights, bias, entries=entries)
     window = Window(kernel=kernel, stride=(1, 1), out_size=size, pad_value=zero_point)
+    macs = weights.size * size[0] * size[1]
+    if size != (1, 1):
+        emit_window(lowering, index, source, target, window, sums, macs=macs, outputs=node.outputs)
+        return
     command = mac_command(lowering, index, source, target, window, sums)
-    if size == (1, 1):
-        command = share_among_pixels(config, command, target.layout)
-    command.macs, command.outputs = weights.size * size[0] * size[1], node.outputs
+    command = share_among_pixels(config, command, target.layout)
+    command.macs, command.outputs = macs, node.outputs
     lowering.emit(command)
 
 

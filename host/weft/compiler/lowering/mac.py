@@ -12,7 +12,7 @@ from weft.compiler.ir import Command, Entry, Misplaced, Place, TooLarge
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import fetch_times, lay_out_weights, pair_products
 
-__all__ = ["Sums", "Window", "mac_command"]
+__all__ = ["Sums", "Window", "check_line_room", "mac_command"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +62,15 @@ class Sums:
     depthwise: bool = False
     maximum: bool = False
 
+    def some(self, channels: slice) -> "Sums":
+        """Return the sums of some output channels."""
+        return replace(
+            self,
+            weights=self.weights[channels],
+            bias=self.bias[channels],
+            multipliers=self.multipliers.rows(channels),
+        )
+
     @staticmethod
     def identity(channels: int) -> Multipliers:
         """Return multipliers that change nothing."""
@@ -105,9 +114,20 @@ def split_weights(
 
 
 def mac_command(
-    lowering: Lowering, index: int, source: Place, target: Place, window: Window, sums: Sums
+    lowering: Lowering,
+    index: int,
+    source: Place,
+    target: Place,
+    window: Window,
+    sums: Sums,
+    *,
+    offset: int = 0,
+    gap: int = 0,
 ) -> Command:
     """Return the descriptor of one window over ``source`` whose results go to ``target``.
+
+    The rows of ``source`` begin ``offset`` words behind its buffer's first, with ``gap`` words
+    between two of them.
 
     Raises
     ------
@@ -158,6 +178,7 @@ def mac_command(
     fields = {
         "kind": int(Kind.MAC),
         "row_words": read.row_words,
+        "row_gap": gap,
         "fill_rows": fill,
         "row_bits": row_bits,
         "in_height": in_height,
@@ -197,13 +218,14 @@ def mac_command(
     return Command(
         index,
         fields,
-        (source.buffer, skip_rows * read.row_words),
+        (source.buffer, offset + skip_rows * (read.row_words + gap)),
         (target.buffer, beat),
         entries=entries,
         weights=words,
         parameters=parameter_words(bias, sums.multipliers, config.lanes, shift),
         notes={
             "row_words": write.row_words,
-            "whole_rows": y == x == 0 and (out_height, out_width) == (write.height, write.width),
+            "all_rows": y == 0 and out_height == write.height,
+            "all_columns": x == 0 and out_width == write.width,
         },
     )

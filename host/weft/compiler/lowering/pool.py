@@ -1,5 +1,6 @@
 """MAX_POOL_2D and MEAN as depthwise windows."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,16 +9,18 @@ from weft_hw.contract.descriptor import Rounding
 from weft.compiler.constants.decisions import fit_function
 from weft.compiler.constants.pairs import Fit
 from weft.compiler.constants.requantize import Multipliers
-from weft.compiler.ir import Place, Unsupported
+from weft.compiler.ir import Buffer, Entry, Place, TooLarge, Unsupported
+from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering, require_one_map
 from weft.compiler.lowering.convolution import linear_sums
 from weft.compiler.lowering.kernel import depthwise_entries, maximum_entries
-from weft.compiler.lowering.mac import Sums, Window, mac_command
+from weft.compiler.lowering.mac import Sums, Window
+from weft.compiler.lowering.whole import emit_whole
 from weft.golden import run as reference
 from weft.golden.arithmetic import OutputStage, mean_float32
 from weft.golden.arithmetic import mean_multiplier as golden_multiplier
 from weft.graph import Node, Runtime
-from weft.program.layout import feature_map
+from weft.program.layout import default_layout, feature_map
 
 __all__ = ["lower_max_pool", "lower_mean", "lower_reduce_max", "pool_window"]
 
@@ -41,25 +44,68 @@ def pool_window(lowering: Lowering, node: Node, pad_value: int) -> Window:
 
 
 def lower_max_pool(lowering: Lowering, index: int) -> None:
-    """Lower MAX_POOL_2D: the maximum over one product per tap; padding is the least value."""
-    node, config = lowering.graph.nodes[index], lowering.config
+    """Lower MAX_POOL_2D: the maximum over one product per tap; padding is the least value.
+
+    A window that the line buffers cannot hold goes over columns first, and over rows then.
+    """
+    node = lowering.graph.nodes[index]
     source, target = lowering.place(lowering.tensor(node, 0)), lowering.target(node)
     stage = reference.output_stage(lowering.graph, node)
-    channels, window = source.layout.channels, pool_window(lowering, node, -128)
-    sums = Sums(
-        entries=maximum_entries(config, source.layout, window.kernel, window.dilation),
-        weights=np.ones((channels, window.kernel[0] * window.kernel[1]), np.int8),
+    window, clamp = pool_window(lowering, node, -128), (stage.low, stage.high)
+    try:
+        _emit_max_pool(lowering, index, source, target, window, clamp, node.outputs)
+    except TooLarge:
+        if window.kernel[0] == 1:
+            raise
+        read = source.layout
+        size = (window.out_size[0], read.width, read.channels)
+        layout = default_layout(lowering.config, size, narrowest=lowering.config.lanes)
+        between = Place(Buffer(f"{source.buffer.name} by rows", layout.words), layout)
+        (kernel_h, kernel_w), (stride_y, stride_x) = window.kernel, window.stride
+        high, wide = window.dilation
+        rows = replace(
+            window,
+            kernel=(kernel_h, 1),
+            stride=(stride_y, 1),
+            dilation=(high, 1),
+            out_size=size[:2],
+            left=0,
+        )
+        columns = replace(
+            window, kernel=(1, kernel_w), stride=(1, stride_x), dilation=(1, wide), top=0
+        )
+        _emit_max_pool(lowering, index, source, between, rows, (-128, 127), ())
+        _emit_max_pool(lowering, index, between, target, columns, clamp, node.outputs)
+
+
+def _emit_max_pool(
+    lowering: Lowering,
+    index: int,
+    source: Place,
+    target: Place,
+    window: Window,
+    clamp: Pair,
+    outputs: tuple[str, ...],
+) -> None:
+    sums = _maxima(source.layout.channels, window.kernel, clamp)
+    entries = maximum_entries(lowering.config, source.layout, window.kernel, window.dilation)
+    sums = replace(sums, entries=entries)
+    emit_window(lowering, index, source, target, window, sums, outputs=outputs)
+
+
+def _maxima(channels: int, kernel: Pair, clamp: Pair) -> Sums:
+    """Return what takes the maximum over a kernel, but for the window program."""
+    return Sums(
+        entries=[],
+        weights=np.ones((channels, kernel[0] * kernel[1]), np.int8),
         bias=np.zeros(channels, np.int64),
         multipliers=Sums.identity(channels),
         zero_point=0,
-        low=stage.low,
-        high=stage.high,
+        low=clamp[0],
+        high=clamp[1],
         depthwise=True,
         maximum=True,
     )
-    command = mac_command(lowering, index, source, target, window, sums)
-    command.outputs = node.outputs
-    lowering.emit(command)
 
 
 def _reduction(lowering: Lowering, index: int) -> tuple[Place, Place, Pair, Pair]:
@@ -80,56 +126,56 @@ def _reduction(lowering: Lowering, index: int) -> tuple[Place, Place, Pair, Pair
     return source, target, kernel, out
 
 
+def _emit_reduction(
+    lowering: Lowering,
+    index: int,
+    sums: Sums,
+    entries: Callable[..., list[Entry]],
+    pad_value: int,
+) -> None:
+    """Emit a reduction over rows, columns or both."""
+    source, target, kernel, out = _reduction(lowering, index)
+    if out == (1, 1):
+        emit_whole(lowering, index, source, target, sums, entries, pad_value=pad_value)
+        return
+    sums = replace(sums, entries=entries(lowering.config, source.layout, kernel, (1, 1)))
+    window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=pad_value)
+    outputs = lowering.graph.nodes[index].outputs
+    emit_window(lowering, index, source, target, window, sums, outputs=outputs)
+
+
 def lower_reduce_max(lowering: Lowering, index: int) -> None:
     """Lower REDUCE_MAX over rows, columns or both: the maximum over one window."""
-    node = lowering.graph.nodes[index]
-    source, target, kernel, out = _reduction(lowering, index)
-    channels = source.layout.channels
-    sums = Sums(
-        entries=maximum_entries(lowering.config, source.layout, kernel, (1, 1)),
-        weights=np.ones((channels, kernel[0] * kernel[1]), np.int8),
-        bias=np.zeros(channels, np.int64),
-        multipliers=Sums.identity(channels),
-        zero_point=0,
-        low=-128,
-        high=127,
-        depthwise=True,
-        maximum=True,
-    )
-    window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=-128)
-    command = mac_command(lowering, index, source, target, window, sums)
-    command.outputs = node.outputs
-    lowering.emit(command)
+    source, _, kernel, _ = _reduction(lowering, index)
+    sums = _maxima(source.layout.channels, kernel, (-128, 127))
+    _emit_reduction(lowering, index, sums, maximum_entries, -128)
 
 
 def lower_mean(lowering: Lowering, index: int) -> None:
     """Lower MEAN over rows, columns or both: one window over all that is averaged."""
     node = lowering.graph.nodes[index]
     tensor = lowering.tensor(node, 0)
-    source, target, kernel, out = _reduction(lowering, index)
-    read = source.layout
+    source, _, kernel, _ = _reduction(lowering, index)
+    channels = source.layout.channels
     stage = reference.output_stage(lowering.graph, node)
     count, zero_point = kernel[0] * kernel[1], lowering.zero_point(tensor)
     bias, multipliers = 0, None
     if lowering.graph.runtime == Runtime.REFERENCE:
-        multipliers = _litert_mean(lowering, node, count, read.channels)
+        multipliers = _litert_mean(lowering, node, count, channels)
     elif lowering.graph.runtime == Runtime.XNNPACK:
         fit = _xnnpack_mean(lowering, node, count, stage)
         bias, stage = fit.bias, replace(stage, zero_point=fit.zero_point)
-        multipliers = Multipliers.uniform(read.channels, fit.rounding, fit.multiplier, fit.shift)
+        multipliers = Multipliers.uniform(channels, fit.rounding, fit.multiplier, fit.shift)
     sums = linear_sums(
         stage,
         zero_point,
-        np.ones((read.channels, count), np.int8),
+        np.ones((channels, count), np.int8),
         bias,
         depthwise=True,
         multipliers=multipliers,
-        entries=depthwise_entries(lowering.config, read, kernel, (1, 1)),
+        entries=[],
     )
-    window = Window(kernel=kernel, stride=(1, 1), out_size=out, pad_value=zero_point)
-    command = mac_command(lowering, index, source, target, window, sums)
-    command.outputs = node.outputs
-    lowering.emit(command)
+    _emit_reduction(lowering, index, sums, depthwise_entries, zero_point)
 
 
 def _edges(lowering: Lowering, node: Node) -> list[tuple[np.float32, int]]:

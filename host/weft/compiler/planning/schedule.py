@@ -160,6 +160,7 @@ def _same_rows(before: Command, after: Command) -> bool:
         a["kind"] == b["kind"] == Kind.MAC
         and after.source[1] == 0
         and a["out_height"] == b["in_height"]
-        and before.notes.get("whole_rows", False)
+        and before.notes.get("all_rows", False)
+        and before.notes["all_columns"]
         and before.notes["row_words"] == b["row_words"]
     )

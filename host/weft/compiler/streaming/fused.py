@@ -47,6 +47,7 @@ class _Window:
     """Rows of one buffer on the chip: for each stripe from ``low`` up to but without ``high``.
 
     ``slots`` places of ``words`` take turns. ``root`` is the window whose place it takes.
+    ``producer`` is the last of the commands that write it.
     """
 
     buffer: Buffer
@@ -82,7 +83,8 @@ def fuse(
     found = {n: move for n in moving if (move := motions[n]) is not None}
     if not moving or len(found) < len(moving):
         return None
-    if any(uses.writers[c.target[0]] != [n] for n in moving if (c := commands[n]).target):
+    written = [writer for n in moving for writer in uses.beside(commands[n])]
+    if min(written) < numbers.start or max(written) >= numbers.stop:
         return None
     group = Fused(config, numbers, commands, found, residents, uses, rows, fixed)
     if group.divide(1) <= arena:  # commands one after the other
@@ -125,14 +127,15 @@ class Fused:
         self.config, self.numbers, self.commands = config, numbers, commands
         self.motions, self.residents, self.fixed = motions, residents, fixed
         self._tile = tile_words(config)
-        self._producers = {
-            command.target[0]: n for n in numbers if (command := commands[n]).target is not None
-        }
+        self._producers: dict[Buffer, list[int]] = {}
+        for n in numbers:
+            if (target := commands[n].target) is not None:
+                self._producers.setdefault(target[0], []).append(n)
         self._consumers: dict[Buffer, list[int]] = {}
         for n in motions:
             for buffer in dict.fromkeys(commands[n].reads):
                 self._consumers.setdefault(buffer, []).append(n)
-        self.sinks = [n for b, n in self._producers.items() if not self._consumers.get(b)]
+        self.sinks = [n for n in motions if not self._readers(n)]
         inside = set(numbers)
         self.stored = {
             b
@@ -144,6 +147,10 @@ class Fused:
         self.constants = list(dict.fromkeys(commands[n].source[0] for n in self.tables))
         self.words = 0
         self.pieces: list[Piece] = []
+
+    def _readers(self, number: int) -> list[int]:
+        """Return the commands behind it that read what it writes to."""
+        return [c for c in self._consumers.get(self._target(number), []) if c > number]
 
     def least(self) -> int:
         """Return words that it takes at least: the rows of one window of each command."""
@@ -162,7 +169,7 @@ class Fused:
         )
 
     def _reads_of(self, buffer: Buffer) -> list[Buffer]:
-        return self.commands[self._producers[buffer]].reads
+        return [read for n in self._producers[buffer] for read in self.commands[n].reads]
 
     def divide(self, count: int) -> int:
         """Cut into ``count`` stripes; return the words on the chip that they take."""
@@ -200,7 +207,7 @@ class Fused:
                     end = -(-move.height * (stripe + 1) // count)
                 else:
                     end = 0
-                for c in self._consumers.get(target, []):
+                for c in self._readers(n):
                     if ends[c][stripe]:
                         end = max(end, self.motions[c].end(ends[c][stripe]))
                 if stripe:
@@ -219,7 +226,8 @@ class Fused:
         for buffer in (*self._consumers, *self._producers):
             if buffer in self.residents or buffer in windows:
                 continue
-            producer, consumers = self._producers.get(buffer), self._consumers.get(buffer, [])
+            producers, consumers = self._producers.get(buffer, []), self._consumers.get(buffer, [])
+            producer = producers[-1] if producers else None
             window = _Window(buffer, self._rows[buffer], producer, consumers)
             for stripe in range(self.count):
                 self._extend(window, stripe)
@@ -248,14 +256,19 @@ class Fused:
             window.low.append(low)
             window.high.append(max(low, *highs))
             return
+        ends = [self._ends[n] for n in self._producers[window.buffer]]
+        if stripe:  # rows that not all have written yet
+            lows += [done[stripe - 1] for done in ends]
         window.low.append(min([before, *lows]))
-        window.high.append(self._ends[window.producer][stripe])
+        window.high.append(max(done[stripe] for done in ends))
 
     def _share(self) -> None:
         """Let results take the place of what only their command reads."""
         for n in self.motions:
             command, target = self.commands[n], self._windows.get(self._target(n))
             if target is None or target.slots > 1 or len(self._slices[n]) > 1:
+                continue
+            if len(self._producers[target.buffer]) > 1:
                 continue
             for source in command.reads:
                 window = self._windows.get(source)
@@ -373,6 +386,8 @@ class Fused:
             following = self._steps[number + 1 : number + 2]
             if following and following[0][1].whole == piece.whole and following[0][2] == rows:
                 continue  # another slice of the same rows
+            if target is not None and piece.whole != self._producers[target][-1]:
+                continue
             if target is not None and rows is not None and target not in self.residents:
                 if target in self.stored or target in shadowed:
                     span = self._windows[target].span(rows[0], rows[1], tile)

@@ -129,7 +129,7 @@ class Planner:
                 group = self._make(numbers, assumed, arena) if arena > 0 else None
                 if group is None and stop == start + 1:
                     group = self._make(numbers, set(), self.config.activation_words)
-                if group is None and stop > start + 2:
+                if group is None and stop > start + 2 and not self._incomplete(numbers):
                     break
                 if group is None:
                     continue
@@ -142,6 +142,14 @@ class Planner:
             parts.append(range(start, stop))
             stop = start
         return parts[::-1]
+
+    def _incomplete(self, numbers: range) -> bool:
+        """Whether commands behind ``numbers`` write to what these write to."""
+        return any(
+            self.uses.beside(self.commands[n])[-1] >= numbers.stop
+            for n in numbers
+            if self.commands[n].target is not None
+        )
 
     def _settle(self, parts: Sequence[range]) -> Grouping:
         """Return groups of ``parts``, with what pays to keep on the chip between them."""

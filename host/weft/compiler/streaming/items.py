@@ -15,13 +15,15 @@ __all__ = ["Item"]
 class Item:
     """A descriptor of the list: a move's fields, or a layer's, with the piece that it is.
 
-    ``chunk`` is the number of the chunk of descriptors that a move loads.
+    ``chunk`` is the number of the chunk of descriptors that a move loads, ``node`` what a move of
+    activations or constants serves.
     """
 
     fields: dict[str, int]
     is_layer: bool
     piece: Piece | None = None
     chunk: int | None = None
+    node: int | None = None
 
     @property
     def command(self) -> Command:

@@ -15,6 +15,7 @@ from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.ring import DescriptorRing
 from weft.compiler.streaming.serial import Layer, Transfer
 from weft.compiler.timing.timeline import Timeline
+from weft.program.extents import rows_in_order
 
 __all__ = ["Listing"]
 
@@ -44,12 +45,12 @@ class Listing:
     ):
         self.items: list[Item] = []
         self.item_cycles: list[int] = []
-        self.timeline = Timeline(config)
+        self.config, self.timeline = config, Timeline(config)
         self._ring = ring
         self._layers = self._moves = 0  # listed, those of the ring included
         self._numbers = [0]  # of the program's layers, as they were listed
         self._listed: dict[Transfer, int] = {}
-        self._written: list[tuple[int, int]] = []
+        self._recent: list[Layer] = []  # the last two that were listed
         self._analyse(program, dependencies)
         self._run()
 
@@ -143,7 +144,7 @@ class Listing:
     def _list_move(self, move: Transfer) -> None:
         self._before_item(is_layer=False)
         fields = move.fields | {"layers": self._numbers[move.layers]}
-        self._add(Item(fields, is_layer=False))
+        self._add(Item(fields, is_layer=False, node=move.node))
         self._listed[move] = self._moves
         for behind in self._blocks.get(move, ()):
             self._missing[behind] -= 1
@@ -155,8 +156,8 @@ class Listing:
         needed = max((self._listed[move] for move in moves), default=0)
         if self._ring is not None:
             needed = max(needed, self._ring.needed(len(self.items)))
-        fields = layer.fields | {"moves": needed, "wait": int(self._wait(layer.read))}
-        self._written.append(layer.written)
+        fields = layer.fields | {"moves": needed, "wait": int(self._wait(layer))}
+        self._recent = [*self._recent[-1:], layer]
         self._add(Item(fields, is_layer=True, piece=layer.piece))
         self._numbers.append(self._layers)
 
@@ -179,10 +180,13 @@ class Listing:
         self.item_cycles.append(self.timeline.ends[-1] - before)
         self.items.append(item)
 
-    def _wait(self, read: list[tuple[int, int]]) -> Wait:
+    def _wait(self, layer: Layer) -> Wait:
         """Return what reads wait for: the layer before, or the one before that behind a table."""
-        behind_table = self._written[-1:] == [(0, 0)]
-        recent = self._written[-2 if behind_table else -1 :]
-        if any(a < stop and start < b for start, stop in recent for a, b in read):
+        behind_table = self._recent[-1:] and self._recent[-1].written == (0, 0)
+        recent = self._recent[-2 if behind_table else -1 :]
+        written = [before.written for before in recent]
+        if any(a < stop and start < b for start, stop in written for a, b in layer.read):
+            if not behind_table and rows_in_order(self.config, recent[-1].fields, layer.fields):
+                return Wait.ROW
             return Wait.LAYER
         return Wait.NOTHING

@@ -13,7 +13,9 @@ from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_c
 from weft.compiler.streaming.tiles import (
     Span,
     channel_slice,
+    fills_words,
     group_words,
+    packed,
     reads,
     row_stripe,
     word_range,
@@ -71,6 +73,10 @@ class Uses:
                 self.readers.setdefault(buffer, []).append(number)
             if command.target is not None:
                 self.writers.setdefault(command.target[0], []).append(number)
+
+    def beside(self, command: Command) -> list[int]:
+        """Return the commands that write to a command's target, itself among them."""
+        return [] if command.target is None else self.writers[command.target[0]]
 
     def life(self, buffer: Buffer) -> range:
         """Return the commands between which it is needed."""
@@ -228,12 +234,19 @@ def stripes_of(
     for part in _parts(config, command, step):
         if part is None:
             return None
+        loaded = stored = None
+        if part.fields["kind"] == Kind.MAC and tile_words(config) == 1:
+            part, loaded, stored = packed(config, part, resident)
         loads = tuple(
             _whole_blocks(config, span)
-            for span in reads(config, part)
+            for span in ([loaded] if loaded else reads(config, part))
             if span.buffer not in resident
         )
         store, keeps = writes(config, part), False
+        if stored is not None:
+            stripes.append(Stripe(loads, stored, again and not fills_words(config, part)))
+            stripes[-1].pieces.append(Piece(-1, part))
+            continue
         if store is not None and store.buffer in resident:
             store = None
         if store is not None:
@@ -250,6 +263,8 @@ def stripes_of(
 
 def _whole_blocks(config: Config, span: Span) -> Span:
     unit = tile_words(config)
+    if span.rows > 1:
+        return span
     return Span(span.buffer, span.start // unit * unit, -(-span.stop // unit) * unit)
 
 

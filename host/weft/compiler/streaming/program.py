@@ -9,7 +9,7 @@ from weft.compiler.ir import Buffer
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.lower import lower
 from weft.compiler.planning.schedule import make_schedule
-from weft.compiler.report import completed, describe_layers
+from weft.compiler.report import array_steps, completed, describe_layers
 from weft.compiler.streaming.dram import Dram
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.listing import Listing
@@ -140,13 +140,16 @@ def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> l
 def _describe(
     model: Graph, lowering: Lowering, steps: list[RunStep], lists: list[Listing]
 ) -> tuple[DescriptorInfo, ...]:
+    """Return what each descriptor of the lists is."""
+    config = lowering.config
     nodes, complete, infos = lowering.graph.nodes, completed(model, lowering), []
     for step, listing in zip(steps, lists, strict=True):
         for item, cycles in zip(listing.items, listing.item_cycles, strict=True):
             piece = item.piece
             if piece is None:
                 operator = "WAIT" if item.is_layer else "MOVE"
-                infos.append(DescriptorInfo("", operator, None, 0, (), cycles))
+                layer = "" if item.node is None else nodes[item.node].name
+                infos.append(DescriptorInfo(layer, operator, None, 0, (), cycles))
                 continue
             node, last = nodes[piece.command.node], piece.finishes
             infos.append(
@@ -157,6 +160,7 @@ def _describe(
                     piece.command.macs * last,
                     complete.get(step.first + piece.whole, ()) if last else (),
                     cycles,
+                    array_steps(config, piece.command),
                 )
             )
     return tuple(infos)

@@ -52,7 +52,7 @@ def row_words(config: Config, commands: Sequence[Command]) -> dict[Buffer, int]:
 
     for command in commands:
         if command.fields["kind"] == Kind.MAC:
-            note(command.source[0], command.fields["row_words"])
+            note(command.source[0], command.fields["row_words"] + command.fields["row_gap"])
             if command.target is not None:
                 row = command.fields["out_row"]
                 note(command.target[0], row // config.beats if row % config.beats == 0 else 0)
@@ -69,11 +69,11 @@ def row_words(config: Config, commands: Sequence[Command]) -> dict[Buffer, int]:
 def motion(config: Config, command: Command, rows: Mapping[Buffer, int]) -> Motion | None:
     """Return how a command moves; None if it cannot be cut into rows of its buffers."""
     f, target = command.fields, command.target
-    if target is None or target[1] or not rows.get(target[0]):
+    if target is None or not 0 <= target[1] < rows.get(target[0], 0) * config.beats:
         return None
     if f["kind"] == Kind.MAC:
-        (source, offset), unit = command.source, f["row_words"]
-        if not command.notes.get("whole_rows") or rows.get(source) != unit or offset % unit:
+        (source, offset), unit = command.source, f["row_words"] + f["row_gap"]
+        if not command.notes.get("all_rows") or rows.get(source) != unit:
             return None
         skipped = offset // unit
         top = f["pad_top"] - skipped
@@ -82,6 +82,6 @@ def motion(config: Config, command: Command, rows: Mapping[Buffer, int]) -> Moti
         )
     unit, count = rows[target[0]], f["word_count"]
     operands = [o for o in (command.source, command.other) if o is not None]
-    if count % unit or any(offset or rows.get(b) != unit for b, offset in operands):
+    if target[1] or count % unit or any(offset or rows.get(b) != unit for b, offset in operands):
         return None
     return Motion(command, count // unit, 1, 0, 1, count // unit, unit)

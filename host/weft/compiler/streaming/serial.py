@@ -57,6 +57,7 @@ class Transfer:
     blocks: int
     after: set["Transfer"] = field(default_factory=set)  # moves that come before it
     layers: int = 0  # layers of this program that are done before it begins
+    node: int = -1  # that it serves: the one that reads what it loads, or wrote what it stores
 
     @property
     def store(self) -> bool:

@@ -50,7 +50,7 @@ class Sliced:
             return None
         if target[0] in residents or uses.writers[target[0]] != [number] or target[1]:
             return None
-        whole = command.notes.get("whole_rows") and f["out_pixel"] % beats == 0
+        whole = command.notes.get("all_rows") and f["out_pixel"] % beats == 0
         if not whole or (f["out_row"] != f["out_width"] * f["out_pixel"]):
             return None
         if f["out_height"] * f["out_width"] >= 1 << 12 or f["groups"] == 1:

@@ -10,11 +10,14 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 
 from weft.compiler.ir import Buffer, Command
+from weft.program.extents import input_words
 
 __all__ = [
     "Span",
     "channel_slice",
+    "fills_words",
     "group_words",
+    "packed",
     "reads",
     "row_stripe",
     "word_range",
@@ -24,16 +27,21 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Span:
-    """Words of a buffer: from ``start`` on, up to but without ``stop``."""
+    """Words of a buffer: from ``start`` on, up to but without ``stop``.
+
+    ``rows`` times as many, each ``pitch`` words behind the one before; packed on the chip.
+    """
 
     buffer: Buffer
     start: int
     stop: int
+    rows: int = 1
+    pitch: int = 0
 
     @property
     def words(self) -> int:
         """How many."""
-        return self.stop - self.start
+        return (self.stop - self.start) * self.rows
 
 
 def row_stripe(command: Command, first: int, last: int) -> Command | None:
@@ -59,7 +67,7 @@ def row_stripe(command: Command, first: int, last: int) -> Command | None:
     return replace(
         command,
         fields=fields,
-        source=(source, offset + begin * f["row_words"]),
+        source=(source, offset + begin * (f["row_words"] + f["row_gap"])),
         target=(target, beat + first * f["out_row"]),
         notes={},
     )
@@ -111,11 +119,44 @@ def word_range(config: Config, command: Command, first: int, last: int) -> Comma
     )
 
 
+def packed(
+    config: Config, command: Command, resident: set[Buffer]
+) -> tuple[Command, Span | None, Span | None]:
+    """Return a MAC command on some columns of its maps, packed on the chip, and which those are.
+
+    A span is None where the command has whole rows, or the map is ``resident``.
+    """
+    f, (source, offset), beats = command.fields, command.source, config.beats
+    changed: dict[str, int] = {}
+    loaded = stored = None
+    if f["row_gap"] and source not in resident:
+        pitch = f["row_words"] + f["row_gap"]
+        loaded = Span(source, offset, offset + f["row_words"], f["fill_rows"], pitch)
+        changed["row_gap"] = 0
+    target = command.target
+    row = f["out_width"] * f["out_pixel"]
+    if target is not None and row < f["out_row"] and target[0] not in resident:
+        beat, pixel, pitch = target[1], f["out_pixel"], f["out_row"]
+        if beat % beats == pixel % beats == pitch % beats == 0:
+            first = beat // beats
+            stored = Span(target[0], first, first + row // beats, f["out_height"], pitch // beats)
+            changed["out_row"] = row
+    return replace(command, fields=f | changed), loaded, stored
+
+
+def fills_words(config: Config, command: Command) -> bool:
+    """Whether a MAC command writes all bytes of the words among which it writes a row."""
+    f = command.fields
+    beats = (f["groups"] - 1) * config.beats + f["last_beats"]
+    every = (1 << config.lanes) - 1
+    return f["out_pixel"] == beats and f["first_mask"] == f["last_mask"] == every
+
+
 def reads(config: Config, command: Command) -> list[Span]:
     """Return the words of activation memory that a command reads."""
     f = command.fields
     if f["kind"] == Kind.MAC:
-        count = f["fill_rows"] * f["row_words"]
+        count = input_words(f)
     elif f["kind"] == Kind.ELEMENTWISE:
         count = f["word_count"]
     else:

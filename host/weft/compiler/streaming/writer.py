@@ -62,6 +62,7 @@ class Writer:
         self._unit_bytes = {r: m.unit_bytes for r, m in memory_map(config).items()}
         self._sizes = region_sizes(config)
         self._next = dict.fromkeys(self._sizes, 0)  # where each ring goes on
+        self._node, self._loads = -1, list[Transfer]()  # of the last piece; for the next one
         self._scope: object = None
         self._places: dict[Constant, int] = {}
         self._loaded: set[Constant] = set()
@@ -86,24 +87,34 @@ class Writer:
 
         In DRAM they begin with word ``first`` of a pixel, which has ``pixel`` words of a block.
         """
-        fields = {
-            "store": 1,
-            "region": int(Region.ACTIVATION),
-            "unit": base,
-            "count": words,
-            "rows": pixels,
-            "unit_step": words,
-            "block": self._place(buffer) + first,
-            "block_step": pixel,
-        }
-        touch = Touch(Region.ACTIVATION, base, words * pixels, False)
-        self.program.append(Transfer(fields, touch, (pixels - 1) * pixel + words))
+        self._rows(base, words, pixels, self._place(buffer) + first, pixel, store=True)
 
     def _words(self, span: Span, base: int, *, store: bool) -> None:
         block = self._place(span.buffer)
         block += span.start * self.config.columns // DRAM_BLOCK_BYTES
+        if span.rows > 1:
+            words = span.stop - span.start
+            self._rows(base, words, span.rows, block, span.pitch, store=store)
+            return
         changes = span.buffer.data is None
         self._move(Region.ACTIVATION, base, span.words, 1, block, store=store, changes=changes)
+
+    def _rows(
+        self, base: int, words: int, rows: int, block: int, pitch: int, *, store: bool
+    ) -> None:
+        """Move rows of words, packed from ``base`` on, that lie ``pitch`` blocks apart in DRAM."""
+        fields = {
+            "store": int(store),
+            "region": int(Region.ACTIVATION),
+            "unit": base,
+            "count": words,
+            "rows": rows,
+            "unit_step": words,
+            "block": block,
+            "block_step": pitch,
+        }
+        touch = Touch(Region.ACTIVATION, base, words * rows, not store)
+        self._append(Transfer(fields, touch, (rows - 1) * pitch + words))
 
     def _move(
         self,
@@ -126,7 +137,14 @@ class Writer:
             "block": block,
         }
         blocks = -(-units * self._unit_bytes[region] // DRAM_BLOCK_BYTES) if changes else 0
-        self.program.append(Transfer(fields, Touch(region, base, count, not store), blocks))
+        self._append(Transfer(fields, Touch(region, base, count, not store), blocks))
+
+    def _append(self, move: Transfer) -> None:
+        self.program.append(move)
+        if move.store:
+            move.node = self._node
+        else:
+            self._loads.append(move)
 
     def run(self, piece: Piece, at: Sequence[int], to: int) -> None:
         """Run a piece.
@@ -162,16 +180,27 @@ class Writer:
             fields[self._BASES[constant.region]] = base
             touches.append(Touch(constant.region, base, constant.units // unit))
         self.program.append(Layer(piece, fields, touches))
+        self._node = command.node
+        for move in self._loads:
+            move.node = self._node
+        self._loads.clear()
 
     def _enter(self, scope: object) -> None:
-        """Give a scope's constants their places, each region behind those of the scope before."""
-        self._scope, self._places, self._loaded = scope, {}, set()
+        """Give a scope's constants their places, each region behind those of the scope before.
+
+        Where the scope before had all of a region's, they stay.
+        """
+        before, self._scope, self._places = self._places, scope, {}
         for region, size in self._sizes.items():
             wanted = {
                 constant: constant.units // self._units.get(region, 1)
                 for constant in self._shared[id(scope)]
                 if constant.region is region
             }
+            if all(constant in before for constant in wanted):
+                self._places |= {constant: before[constant] for constant in wanted}
+                continue
+            self._loaded.difference_update(wanted)
             places = _round_a_ring(wanted, self._next[region], size)
             if places is None:
                 places = _round_a_ring(wanted, 0, size)

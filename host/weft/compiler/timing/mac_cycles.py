@@ -118,6 +118,7 @@ class _Rows:
     ):
         fields = command.fields
         self._words, self._count = fields["row_words"], fields["fill_rows"]
+        self._pitch = self._words + fields.get("row_gap", 0)
         self._capacity = (config.line_banks * config.line_words) >> fields["row_bits"]
         self._at_once = config.fill_words
         self._address = command.source[0].base + command.source[1]
@@ -140,7 +141,7 @@ class _Rows:
             reads = -(-(self._address % self._at_once + self._words) // self._at_once)
             self._end = start + reads + _FILLED
             self._next = start + reads + 1
-            self._address += self._words
+            self._address += self._pitch
             self._row += 1
         return self._end
 
@@ -148,8 +149,10 @@ class _Rows:
         """Return when the next row may be read from activation memory."""
         if self._written is None or self._wait == Wait.LAYER:
             return self._join
-        if self._wait == Wait.ROW:
+        if self._wait == Wait.ROW and self._row < len(self._written):
             return min(self._join, self._written[self._row])
+        if self._wait == Wait.ROW:
+            return self._join
         return self._begin
 
     def _room(self) -> int:

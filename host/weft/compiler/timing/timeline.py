@@ -24,6 +24,7 @@ _FILLED_BY_THEN = 4096
 _GEOMETRY = (
     "wait",
     "row_words",
+    "row_gap",
     "fill_rows",
     "row_bits",
     "out_height",
@@ -86,12 +87,13 @@ class Timeline:
 
     def _mac(self, command: Command, begin: int, join: int) -> MacTimes:
         """Return the times of a MAC layer; those of equal ones are known."""
-        f, written, ahead = command.fields, self._written, join - begin
-        if written is not None and f.get("wait") == Wait.ROW:
-            written = tuple(max(0, row - begin) for row in written)
-        else:
-            # A layer that begins early fills the line buffers, and does nothing else until then.
-            ahead, written = min(ahead, _FILLED_BY_THEN), None if written is None else ()
+        f, written = command.fields, self._written
+        # A layer that begins early fills the line buffers, and does nothing else until then.
+        ahead = min(join - begin, _FILLED_BY_THEN)
+        if written is not None:
+            by_rows = f.get("wait") == Wait.ROW
+            rows = written[: f["fill_rows"]] if by_rows else ()
+            written = tuple(min(ahead, max(0, row - join + ahead)) for row in rows)
         key = (
             self.config,
             ahead,

@@ -19,7 +19,7 @@ class Fill(wiring.Component):
     """Each input word is read once, as soon as its row has room and exists.
 
     One word per cycle or, with ``fill_words`` = 2, the words of a row that share a pair of
-    activation memory. Between rows one cycle passes.
+    activation memory. Between rows one cycle passes, in which ``row_gap`` words are skipped.
 
     A row has room when the row that it replaces in the line buffer lies above ``low_row``, the
     first row that windows still need. It exists when ``rows_ready`` says so. ``filled_rows``
@@ -92,13 +92,19 @@ class Fill(wiring.Component):
             & ((row - self.low_row).as_signed() < capacity)
         )
 
+        # One adder moves the address: over words that are read, or over the gap behind a row.
+        advance = Signal(range(max(3, 1 << len(descriptor.row_gap))))
+        behind = Signal()  # a row, whose gap is yet to be skipped
+        m.d.sync += [address.eq(address + advance), behind.eq(0)]
+        with m.If(behind):
+            m.d.comb += advance.eq(descriptor.row_gap)
         with m.FSM():
             with m.State("WAIT"), m.If(allowed & ~self.begin):
                 m.next = "COPY"
             with m.State("COPY"):
-                m.d.comb += self.read_enable.eq(1)
+                m.d.comb += [self.read_enable.eq(1), advance.eq(1 + both)]
                 m.d.sync += [
-                    address.eq(address + 1 + both),
+                    behind.eq(last),
                     word.eq(word + 1 + both),
                     left.eq(left - 1 - both),
                 ]
@@ -149,6 +155,7 @@ class Fill(wiring.Component):
         with m.If(self.begin):
             m.d.sync += [
                 address.eq(descriptor.in_base),
+                behind.eq(0),
                 left.eq(descriptor.row_words),
                 row.eq(0),
                 word.eq(0),

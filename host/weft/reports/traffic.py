@@ -1,0 +1,84 @@
+"""What each layer moves between the chip and the memory beside it, and what bounds it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+
+from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
+from weft.program import Program
+
+__all__ = ["Traffic", "total", "traffic"]
+
+
+@dataclass
+class Traffic:
+    """Bytes that one layer moves, and the cycles that each part of the engine needs for it alone.
+
+    Parameters
+    ----------
+    constants : int
+        Bytes of weights, parameters and window programs that come from the memory beside the chip;
+        0 where they are resident.
+    loaded, stored : int
+        Bytes of activations from and to it; 0 where they stay on the chip.
+    array, output, memory : int
+        Cycles of multiplication, of results that leave, and of moves at the pins' rate.
+    """
+
+    constants: int = 0
+    loaded: int = 0
+    stored: int = 0
+    array: int = 0
+    output: int = 0
+    memory: int = 0
+
+    @property
+    def bound(self) -> str:
+        """Which of ``array``, ``output`` and ``memory`` takes longest; empty if none works."""
+        most = max(self.array, self.output, self.memory)
+        names = ("array", "output", "memory")
+        return next((name for name in names if most and getattr(self, name) == most), "")
+
+
+def traffic(program: Program) -> dict[str, Traffic]:
+    """Return the traffic of each layer on the accelerator, by its name, for one image.
+
+    Moves that serve the list itself (its descriptors and counters) are under the empty name.
+    """
+    found: dict[str, Traffic] = {}
+    memories = memory_map(program.config)
+    for info, fields in zip(program.descriptors, program.fields, strict=True):
+        layer = found.setdefault(info.layer, Traffic())
+        layer.array += info.steps
+        if fields["kind"] != Kind.MOVE:
+            layer.output += _output_cycles(program.config, fields)
+            continue
+        region = Region(fields["region"])
+        size = fields["count"] * memories[region].unit_bytes
+        blocks = fields["rows"] * -(-size // DRAM_BLOCK_BYTES)
+        layer.memory += blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES
+        if region is not Region.ACTIVATION:
+            layer.constants += fields["rows"] * size
+        elif fields["store"]:
+            layer.stored += fields["rows"] * size
+        else:
+            layer.loaded += fields["rows"] * size
+    return found
+
+
+def total(rows: Iterable[Traffic]) -> Traffic:
+    """Return the sum of several layers."""
+    rows = list(rows)
+    return Traffic(**{name: sum(getattr(r, name) for r in rows) for name in vars(Traffic())})
+
+
+def _output_cycles(config: Config, fields: Mapping[str, int]) -> int:
+    if fields["kind"] == Kind.ELEMENTWISE:
+        return fields["word_count"] * max(config.beats, 1 if fields["unary"] else 2)
+    if fields["kind"] != Kind.MAC:
+        return 0
+    beats = (fields["groups"] - 1) * config.beats + fields["last_beats"]
+    return fields["out_height"] * fields["out_width"] * beats

@@ -1,0 +1,60 @@
+"""What layers of a program that streams move, counted against the graph by hand."""
+
+from dataclasses import replace
+
+from weft.compiler import compile_graph
+from weft.reports.layer_table import layer_rows
+from weft.reports.traffic import total, traffic
+from weft_hw.contract.config import CONFIGS
+from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.memory_map import PARAMETER_BYTES
+
+CHIP = replace(CONFIGS["ulx3s-85f"], name="small", activation_words=2048, dram_bytes=1 << 20)
+
+
+def bottleneck(graphs):
+    """Expand, depthwise and project on 24 x 24 x 16: only the ends can be in DRAM."""
+    b = graphs.Builder(1)
+    x = b.input(24, 24, 16)
+    deep = b.depthwise(b.conv(x, 96, kernel=(1, 1)), kernel=(3, 3), padding=(1, 1, 1, 1))
+    return b.build(b.conv(deep, 16, kernel=(1, 1)))
+
+
+def test_bytes_of_a_group(graphs):
+    graph = bottleneck(graphs)
+    program = compile_graph(graph, CHIP)
+    found = traffic(program)
+    expand, deep, project = (found[node.name] for node in graph.nodes)
+    assert expand.loaded == project.stored == 24 * 24 * 16
+    assert expand.stored == deep.loaded == deep.stored == project.loaded == 0
+    # Weight words have 9 rows and 16 columns; 16 channels take 2 steps, 96 take 12, 9 taps 1.
+    for layer, words, channels, entries in (
+        (expand, 6 * 2, 96, 1),
+        (deep, 6 * 1, 96, 1),
+        (project, 1 * 12, 16, 6),
+    ):
+        size = words * 9 * 16 + channels * PARAMETER_BYTES + entries * 4
+        copied = layer.constants - size  # rows needed again pass through eight lanes
+        assert copied in (0, 8 * PARAMETER_BYTES)
+        assert layer.array == 24 * 24 * words
+    assert [deep.output, project.output] == [24 * 24 * 6 * 2, 24 * 24 * 2]
+    assert expand.output > 24 * 24 * 6 * 2  # and the rows that are copied
+    assert project.bound == "array"
+
+
+def test_every_move_is_some_layers_or_the_lists(graphs):
+    program = compile_graph(bottleneck(graphs), CHIP)
+    names = {node.name for node in program.graph.nodes}
+    moves = [info for info in program.descriptors if info.operator == "MOVE"]
+    assert {info.layer for info in moves} <= names | {""}
+    assert sum(fields["kind"] == Kind.MOVE for fields in program.fields) == len(moves)
+    everything = total(traffic(program).values())
+    assert everything.memory >= (everything.constants + everything.loaded + everything.stored) / 2
+
+
+def test_rows_of_explain_have_it_where_the_program_streams(graphs):
+    graph = bottleneck(graphs)
+    rows = layer_rows(graph, compile_graph(graph, CHIP), CHIP.multipliers)
+    assert [row["traffic"]["stored"] for row in rows] == [0, 0, 24 * 24 * 16]
+    whole = compile_graph(graph, replace(CHIP, activation_words=1 << 14))
+    assert [row["traffic"] for row in layer_rows(graph, whole, 144)] == [None] * 3
