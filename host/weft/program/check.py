@@ -212,9 +212,11 @@ class _Check:
     def descriptions(self) -> None:
         """Check that what profiles and debuggers are told refers to what there is."""
         program, nodes = self.program, self.graph.nodes
+        names = {node.name for node in nodes}
         for info in program.descriptors:
             if info.node is None:
                 same = info.operator in ("MOVE", "WAIT") and info.layer == ""
+                same |= info.operator == "MOVE" and info.layer in names
             else:
                 require(info.node < len(nodes), f"there is no node {info.node}")
                 node = nodes[info.node]

@@ -51,6 +51,7 @@ class Listing:
         self._numbers = [0]  # of the program's layers, as they were listed
         self._listed: dict[Transfer, int] = {}
         self._recent: list[Layer] = []  # the last two that were listed
+        self._last: Item | None = None  # likewise, or the ring's own
         self._analyse(program, dependencies)
         self._run()
 
@@ -172,7 +173,7 @@ class Listing:
     def _add(self, item: Item) -> None:
         before = self.timeline.ends[-1]
         if item.is_layer:
-            self._layers += 1
+            self._layers, self._last = self._layers + 1, item
             self.timeline.layer(item.command, item.fields["moves"])
         else:
             self._moves += 1
@@ -186,7 +187,8 @@ class Listing:
         recent = self._recent[-2 if behind_table else -1 :]
         written = [before.written for before in recent]
         if any(a < stop and start < b for start, stop in written for a, b in layer.read):
-            if not behind_table and rows_in_order(self.config, recent[-1].fields, layer.fields):
+            next_to = self._last is not None and self._last.piece is recent[-1].piece
+            if next_to and rows_in_order(self.config, recent[-1].fields, layer.fields):
                 return Wait.ROW
             return Wait.LAYER
         return Wait.NOTHING
