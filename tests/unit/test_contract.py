@@ -18,7 +18,7 @@ from weft_hw.contract.descriptor import (
     encode_window,
     field_widths,
 )
-from weft_hw.contract.fields import Field, offsets, pack, unpack
+from weft_hw.contract.fields import Field, largest, offsets, pack, unpack
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import PARAMETER, Region, max_unit_bytes, memory_map
 from weft_sim.testing import bench
@@ -33,6 +33,7 @@ def test_packs_from_the_least_significant_bit_up():
     assert pack(SOME, {"c": 1, "b": -16, "a": 7}) == 1 << 8 | 16 << 3 | 7
     assert unpack(SOME, 1 << 8 | 16 << 3 | 7) == {"a": 7, "b": -16, "c": 1}
     assert unpack(SOME, 0b01111 << 3)["b"] == 15
+    assert [largest(SOME, name) for name in "abc"] == [7, 15, 1]
 
 
 @pytest.mark.parametrize(

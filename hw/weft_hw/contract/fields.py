@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["Field", "offsets", "pack", "unpack", "widths"]
+__all__ = ["Field", "largest", "offsets", "pack", "unpack", "widths"]
 
 
 class Field(NamedTuple):
@@ -27,6 +27,11 @@ def offsets(fields: tuple[Field, ...]) -> dict[str, int]:
 def widths(fields: tuple[Field, ...]) -> dict[str, int]:
     """Width of each field, in bits."""
     return {field.name: field.width for field in fields}
+
+
+def largest(fields: tuple[Field, ...], name: str) -> int:
+    """Return the greatest value that a field can have."""
+    return _ranges(fields)[name][2]
 
 
 def pack(fields: tuple[Field, ...], values: Mapping[str, int]) -> int:

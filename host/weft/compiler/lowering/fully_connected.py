@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import WINDOW
+from weft_hw.contract.fields import largest
 
 from weft.compiler.ir import Entry, Place, TooLarge, Unsupported
 from weft.compiler.lowering.columns import emit_window
@@ -16,7 +18,8 @@ from weft.program.layout import Layout
 
 __all__ = ["lower_fully_connected"]
 
-_FURTHEST = 127  # rows or columns that an entry can lie from the window's first
+# Rows or columns that an entry can lie from the window's first.
+_FURTHEST = min(largest(WINDOW, "dy"), largest(WINDOW, "dx"))
 
 
 def lower_fully_connected(lowering: Lowering, index: int) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import DESCRIPTOR
+from weft_hw.contract.fields import largest
 
 from weft.compiler.ir import Place, TooLarge
 from weft.compiler.lowering.kernel import dense_entries
@@ -10,6 +12,7 @@ from weft.compiler.lowering.mac import Window, check_line_room
 
 __all__ = ["regroup_pixels"]
 
+_LONGEST = largest(DESCRIPTOR, "in_width")  # row or column
 _LOST = 110  # cycles that it costs two layers to wait for all results rather than for rows
 
 
@@ -39,7 +42,7 @@ def regroup_pixels(
     best = unchanged
     for height in range(1, total + 1):
         width = total // height
-        if height * width != total or max(height, width) >= 1 << 12:
+        if height * width != total or max(height, width) > _LONGEST:
             continue
         cycles = -(-height // config.pixels) * width * work
         a = read.reshaped(height, width, read.channels)

@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+from weft_hw.contract.descriptor import DESCRIPTOR
+from weft_hw.contract.fields import largest
 
 from weft.graph import Graph, Node, Quantization, Tensor
 
 __all__ = ["fold_moves", "fold_padding"]
 
 _PADDED = ("CONV_2D", "DEPTHWISE_CONV_2D")
-_LARGEST_PADDING = 255
+_LARGEST_PADDING = largest(DESCRIPTOR, "pad_top")
 _MOVES = ("RESHAPE", "TRANSPOSE")
 
 
