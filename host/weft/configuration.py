@@ -63,7 +63,9 @@ def read_config(path: Path) -> Config:
             table = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path} is not TOML of this kind: it is nested too deeply") from None
+    except ValueError as error:  # of the parser, of UTF-8, of numbers with thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}") from None
     known = {field.name: field for field in fields(Config)}
     base = table.pop("base", None)

@@ -1,9 +1,5 @@
-"""Every command that writes: on a full disk the old file stays, and the command says so."""
+"""Names of outputs: each has a place of its own, below the folder that was given."""
 
-import os
-import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,53 +11,6 @@ from weft.cli.images import InputError
 from weft.cli.results import check_output_path, save_outputs
 from weft.models.digits import MODEL
 from weft.reports.maps import map_folders
-
-OLD = b"what was there before"
-
-
-def weft(*arguments, file_bytes=resource.RLIM_INFINITY, **options):
-    """Run the command in a process that may write files of ``file_bytes`` at most."""
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
-
-    return subprocess.run(
-        [sys.executable, "-m", "weft", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        preexec_fn=limit,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-        **options,
-    )
-
-
-@pytest.mark.parametrize(
-    "arguments, name",
-    [
-        (["run", "digits", "-o"], "x.npy"),
-        (["run", "digits", "-o"], "x.npz"),
-        (["compile", "digits", "-c", "tiny", "-o"], "x.weft"),
-        (["report", "digits", "-c", "tiny", "-o"], "x.html"),
-    ],
-)
-def test_a_full_disk(tmp_path, arguments, name):
-    path = tmp_path / name
-    path.write_bytes(OLD)
-    done = weft(*arguments, path, file_bytes=100)
-    assert done.returncode == 2, done.stdout
-    assert done.stderr == f"weft: {path}: File too large\n"
-    assert "wrote" not in done.stdout
-    assert path.read_bytes() == OLD and [p.name for p in tmp_path.iterdir()] == [name]
-    assert weft(*arguments, path).returncode == 0
-    assert path.read_bytes() != OLD
-
-
-def test_a_full_disk_of_maps(tmp_path):
-    done = weft("run", "digits", "--maps", tmp_path / "maps", file_bytes=100)
-    assert done.returncode == 2 and "File too large" in done.stderr
-    assert list((tmp_path / "maps").iterdir()) == []
 
 
 def test_pictures_of_one_name_have_maps_of_their_own(tmp_path, capsys):

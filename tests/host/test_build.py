@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from stand_in_tools import BOARD, TARGET_MHZ, stand_ins
 from weft import udev
 from weft.bitstream import check, flow, programs
 from weft.bitstream.flow import build_bitstream
@@ -14,72 +15,11 @@ from weft.cli import main
 from weft.errors import BuildError
 from weft_hw.boards import get_board
 
-BOARD, TARGET_MHZ = "ulx3s-12f", 50.0
-COMMANDS = [
-    ["yosys", "top.ys"],
-    ["nextpnr-ecp5", "--json", "top.json", "--textcfg", "top.config", "--report", "report.json"],
-    ["ecppack", "--input", "top.config", "--bit", "top.bit"],
-]
-# What each stand-in does; `seed` and `speeds` (MHz by seed) steer place and route.
-PROGRAM = """#!{python}
-import json, pathlib, sys
-if "--version" in sys.argv:
-    print("{name} 1.2"); sys.exit()
-speeds, failing = {speeds!r}, {failing!r}
-if failing:
-    print("Info: so far so good"); print("ERROR: no room for the " + failing + "."); sys.exit(1)
-if "{name}" == "yosys":
-    stat = dict(design=dict(num_cells_by_type=dict(TRELLIS_FF=7, SB_DFFE=2)))
-    pathlib.Path("stat.json").write_text(json.dumps(stat))
-    pathlib.Path("netlist.v").write_text("module top; endmodule")
-    pathlib.Path("top.json").write_text('{{"modules": {{}}}}')
-elif "{name}" == "nextpnr-ecp5":
-    speed = speeds[int(sys.argv[sys.argv.index("--seed") + 1]) - 1]
-    used = lambda n: dict(used=n, available=100)
-    pathlib.Path("report.json").write_text(json.dumps(dict(
-        fmax=dict(clk=dict(achieved=speed, constraint={constraint})),
-        utilization=dict(TRELLIS_COMB=used(40), TRELLIS_FF=used(30), MULT18X18D=used(20),
-                         DP16KD=used(10)))))
-    pathlib.Path("top.config").write_text(f"{{speed}}")
-else:
-    pathlib.Path("top.bit").write_text("bits of " + pathlib.Path("top.config").read_text())
-"""
-
 
 @pytest.fixture
 def tools(monkeypatch, tmp_path):
     """Put stand-ins first on PATH; returns a function that makes them."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(
-        flow,
-        "_elaborate",
-        lambda board, work: (
-            "LFE5U-12F",
-            int(TARGET_MHZ * 1e6),
-            [list(command) for command in COMMANDS],
-            [],
-        ),
-    )
-
-    def make(speeds=(60.0,), constraint=TARGET_MHZ, failing=None, missing=()):
-        for name in ("yosys", "nextpnr-ecp5", "ecppack"):
-            path = folder / name
-            if name in missing:
-                continue
-            path.write_text(
-                PROGRAM.format(
-                    python=sys.executable,
-                    name=name,
-                    speeds=list(speeds),
-                    constraint=constraint,
-                    failing=(failing or {}).get(name, ""),
-                )
-            )
-            path.chmod(0o755)
-
-    return make
+    return stand_ins(monkeypatch, tmp_path)
 
 
 @pytest.mark.slow

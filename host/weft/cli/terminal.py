@@ -1,5 +1,6 @@
 """Standard output and standard error: any text, wherever they lead."""
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -62,8 +63,15 @@ def open_streams() -> None:
             stream = Path(os.devnull).open(mode)  # noqa: SIM115
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream.buffer, io.RawIOBase):
+            # As PYTHONUNBUFFERED makes them, where what a full disk cuts off is lost in silence.
+            code = stream.encoding
+            buffer = io.BufferedWriter(stream.detach())
+            stream = io.TextIOWrapper(buffer, code, line_buffering=True)
+            setattr(sys, name, stream)
+        stream.reconfigure(errors="backslashreplace")
 
 
 def close_streams() -> None:

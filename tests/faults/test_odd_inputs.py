@@ -1,0 +1,113 @@
+"""What clumsy and hostile users give: one sentence each, the right code, nothing left behind."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from weft.cli import main
+
+LONG = "a" * 300
+ZEROS = np.zeros((1, 1, 8, 8), np.float32)
+# Arguments, and a part of the sentence.
+ODD = [
+    ("run digits -i swapped.npy", "holds >f4, but input image is float32"),
+    ("run digits -i scalar.npy", "has shape (), but input image is (1, 1, 8, 8)"),
+    ("run digits -i objects.npy", "its elements are '|O', not numbers"),
+    ("run digits -i complex.npy", "its elements are '<c8', not numbers"),
+    ("run digits -i empty.npy", "holds no array: its shape is (0, 1, 8, 8)"),
+    ("run digits -i several.npz", "several.npz: expected .npy or a picture"),
+    ("run digits -i folder.npy", "holds no .npy file and no picture"),
+    ("run digits -i loop.npy", "loop.npy does not exist"),
+    (f"run digits -i {LONG}.npy", "File name too long"),
+    ("run digits -o folder.npy", "folder.npy: Is a directory"),
+    ("run digits -o loop.npy", "loop.npy: Too many levels of symbolic links"),
+    ("run digits -o loop/x.npy", "loop is no directory"),
+    (f"run digits -o {LONG}.npy", "File name too long"),
+    ("run digits --maps swapped.npy", "swapped.npy: File exists"),
+    ("run digits --maps loop", "loop: File exists"),
+    ("run digits --labels swapped.npy", "is not UTF-8"),
+    ("run digits --labels folder.npy", "folder.npy: Is a directory"),
+    ("compile digits -c tiny -o folder.weft", "folder.weft: Is a directory"),
+    ("explain folder.weft", "folder.weft is a directory"),
+    ("explain loop.onnx", "there is no model loop.onnx"),
+    (f"explain {LONG * 20}", "File name too long"),
+    ("explain /dev/null", "there is no model /dev/null"),
+    ("report digits -c tiny -o folder.html", "folder.html: Is a directory"),
+    ("build icebreaker --out loop", "loop: File exists"),
+    ("explain digits -c bytes.toml", "bytes.toml is not TOML"),
+    ("explain digits -c deep.toml", "it is nested too deeply"),
+    ("explain digits -c digits.toml", "digits.toml is not TOML"),
+    ("explain digits -c folder.toml", "cannot read folder.toml: Is a directory"),
+    ("run digits -d tcp:localhost:99999999", "takes HOST:PORT"),
+    ("run digits -d tcp:\udcff:1", "cannot connect to"),
+    ("run digits -d serial:/dev/null", "cannot open /dev/null"),
+    ("run digits -d \udcff", "there is no device"),
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("swapped.npy", ZEROS.astype(">f4"))
+    np.save("scalar.npy", np.float32(1))
+    np.save("objects.npy", np.array([{}], object), allow_pickle=True)
+    np.save("complex.npy", ZEROS.astype(np.complex64))
+    np.save("empty.npy", ZEROS[:0])
+    np.savez("several.npz", a=ZEROS, b=ZEROS)
+    for name in ("folder.npy", "folder.weft", "folder.html", "folder.toml"):
+        (tmp_path / name).mkdir()
+    for name in ("loop", "loop.npy", "loop.onnx"):
+        (tmp_path / name).symlink_to(tmp_path / name)
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "deep.toml").write_text("lanes = " + "[" * 5000)
+    (tmp_path / "digits.toml").write_text("lanes = " + "9" * 5000)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words, sentence", ODD)
+def test_one_sentence(folder, capsys, words, sentence):
+    before = sorted(folder.iterdir())
+    device = words.startswith("run digits -d")
+    assert main(words.split(" ")) == (3 if device else 2)
+    error = capsys.readouterr().err
+    assert error.startswith("weft: ") and error.count("\n") == 1 and sentence in error
+    assert sorted(folder.iterdir()) == before
+
+
+def test_columns_first_is_read(folder):
+    values = np.random.default_rng(1).random((3, 1, 8, 8), np.float32)
+    np.save("rows.npy", values)
+    np.save("columns.npy", np.asfortranarray(values))
+    for name in ("rows", "columns"):
+        assert main(["run", "digits", "-i", f"{name}.npy", "-o", f"{name}-out.npy"]) == 0
+    assert (folder / "rows-out.npy").read_bytes() == (folder / "columns-out.npy").read_bytes()
+
+
+@pytest.mark.parametrize("cache", ["swapped.npy", "swapped.npy/below", "loop"])
+def test_a_cache_that_is_no_folder(folder, monkeypatch, capsys, cache):
+    monkeypatch.setenv("WEFT_CACHE", str(folder / cache))
+    assert main(["run", "digits", "-d", "sim", "-c", "tiny"]) == 3
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"weft: cannot build the virtual board: {folder / cache}")
+    assert "Errno" not in error
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bench digits -d golden",
+        "models",
+        "devices",
+        "compile digits -c tiny -o x.weft",
+    ],
+)
+def test_readers_that_leave_and_streams_that_are_closed(folder, command):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    for end in ("| head -n 1", ">&-", "<&- >&- 2>&-"):
+        line = f"set -o pipefail; {sys.executable} -m weft {command} {end}"
+        done = subprocess.run(
+            ["bash", "-c", line], capture_output=True, timeout=600, check=False, env=environment
+        )
+        assert (done.returncode, done.stderr) == (0, b""), end
