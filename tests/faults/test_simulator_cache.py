@@ -1,12 +1,16 @@
 """A cached simulator counts only as it was built; what is damaged is built again."""
 
+import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import time
 
 import pytest
 from weft_sim import verilate
+
+FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture
@@ -67,6 +71,46 @@ def test_an_index_of_another_build_is_not_followed(cache, library):
     other.write_bytes(b"other")
     index.write_text(other.name + " " + index.read_text().split()[1])
     assert library()[0] == path
+
+
+def test_several_processes_build_the_same(cache, library):
+    """At the same moment; each gets a whole library, and nothing else is left."""
+    barrier, queue = FORK.Barrier(4), FORK.Queue()
+
+    def build():
+        barrier.wait(60)
+        path, _ = library()
+        queue.put((path, path.read_bytes()))
+
+    processes = [FORK.Process(target=build) for _ in range(4)]
+    for process in processes:
+        process.start()
+    found = [queue.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join(60)
+    assert {content for _, content in found} == {b"library" * 1000}
+    assert sorted(p.suffix for p in cache.iterdir()) == [".sha256", ".so", ".txt"]
+
+
+@pytest.mark.parametrize("limit", [0, 3, 1000, 6999])
+def test_no_room_for_a_library(cache, library, limit):
+    """What fits of it is not used; with room it is built again."""
+
+    def build():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        try:
+            library()
+        except OSError:
+            os._exit(3)
+        os._exit(0)
+
+    process = FORK.Process(target=build)
+    process.start()
+    process.join(60)
+    assert process.exitcode == 3
+    assert not list(cache.glob("*.so")) and not list(cache.glob(".weft-*"))
+    path, _ = library()
+    assert path.read_bytes() == b"library" * 1000
 
 
 @pytest.mark.rtl
