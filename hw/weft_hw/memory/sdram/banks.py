@@ -33,11 +33,11 @@ class Banks(wiring.Component):
         Likewise; no bank is ready before they are over.
     using : In(2); writes : In(1)
         The bank that is read or written; a word is written to it.
-    following : In(2); changes : In(1)
-        From the next cycle on, ``following`` is the one that is read or written.
+    ends : In(1); begins : In(1), following : In(2)
+        From the next cycle on ``using`` is no more; if ``begins``, it is ``following`` then.
     looked_at : In(2); is_open : Out(1); open_row : Out(range(rows)); used_row : Out(range(rows))
         Row of the bank ``looked_at``, and of the bank ``using``, open or left open last.
-    usable : Out(1), ``using`` has an open row that may be read and written
+    usable : Out(1), ``using`` is in use, and has an open row that may be read and written
     may_close : Out(1), the row of ``looked_at``; may_close_all : Out(1)
     may_open : Out(1), in ``looked_at``; may_open_all : Out(1), no bank is being closed
     """
@@ -50,7 +50,8 @@ class Banks(wiring.Component):
     mode: Signal
     using: Signal
     following: Signal
-    changes: Signal
+    ends: Signal
+    begins: Signal
     writes: Signal
     looked_at: Signal
     is_open: Signal
@@ -75,7 +76,8 @@ class Banks(wiring.Component):
                 "mode": In(1),
                 "using": In(2),
                 "following": In(2),
-                "changes": In(1),
+                "ends": In(1),
+                "begins": In(1),
                 "writes": In(1),
                 "looked_at": In(2),
                 "is_open": Out(1),
@@ -141,6 +143,10 @@ class Banks(wiring.Component):
             self.may_open_all.eq(Cat(idle).all()),
         ]
         m.d.sync += self.usable.eq(
-            Mux(self.changes, Array(ready_banks)[self.following], Array(ready_banks)[self.using])
+            Mux(
+                self.ends,
+                self.begins & Array(ready_banks)[self.following],
+                Array(ready_banks)[self.using],
+            )
         )
         return m

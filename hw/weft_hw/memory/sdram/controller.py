@@ -18,6 +18,8 @@ __all__ = ["SdramController", "pins_of"]
 _ADDRESS_PINS = 13
 _PRECHARGE_ALL = 1 << 10  # address bit that means all banks
 _PLACES = 16  # words that were read and wait to be taken
+# States in which no word passes.
+_HALTING = {"PRECHARGE", "ACTIVATE", "CLOSE", "PRECHARGE-ALL", "REOPEN"}
 _LEAST_RRD = 4  # cycles from one ACTIVE to the next, whatever the commands are
 
 
@@ -94,8 +96,8 @@ class SdramController(wiring.Component):
         coming = Signal(burst, reset_less=True)  # the burst whose row is being opened
         current = Signal(burst, reset_less=True)  # the one whose words pass
         is_last = Signal(reset_less=True)
-        has_coming, has_current, takes, closing = (
-            Signal(name=name) for name in ("has_coming", "has_current", "takes", "closing")
+        has_coming, has_current, takes, halts = (
+            Signal(name=name) for name in ("has_coming", "has_current", "takes", "halts")
         )
 
         # Words of the current burst.
@@ -106,7 +108,7 @@ class SdramController(wiring.Component):
         can = Signal()  # as far as the chip goes
         other = Signal()  # command in this cycle
         m.d.comb += [
-            can.eq(has_current & banks.usable & ~closing & ~other),
+            can.eq(banks.usable & ~halts),
             reading.eq(can & ~current.write & may_read),
             port.write.ready.eq(can & current.write & may_write),
             writing.eq(port.write.valid & port.write.ready),
@@ -132,7 +134,8 @@ class SdramController(wiring.Component):
         m.d.comb += [
             free.eq(~has_current | (column & is_last)),
             banks.following.eq(coming.place.bank),
-            banks.changes.eq(takes & free),
+            banks.ends.eq(free),
+            banks.begins.eq(takes),
         ]
         with m.If(free):
             m.d.sync += has_current.eq(takes)
@@ -164,91 +167,95 @@ class SdramController(wiring.Component):
         in_use = Signal()
         m.d.comb += in_use.eq(has_current & (current.place.bank == coming.place.bank))
 
+        def go(state):
+            """Enter a state; words halt where it closes rows or gives a command of its own."""
+            m.next = state
+            m.d.sync += halts.eq(state in _HALTING)
+
         def accept():
             """Take the next burst, if there is one."""
             m.d.comb += port.command.ready.eq(1)
             m.d.sync += [coming.eq(port.command.p), has_coming.eq(port.command.valid)]
             with m.If(port.command.valid):
-                m.next = "LOOK"
+                go("LOOK")
             with m.Else():
-                m.next = "IDLE"
+                go("IDLE")
 
         with m.FSM():
             with m.State("POWER-UP"), m.If(due):
                 m.d.sync += [due.eq(0), pauses.eq(pauses - 1)]
                 with m.If(pauses == 0):
-                    m.next = "CLOSE"
+                    go("CLOSE")
             with m.State("IDLE"):
                 with m.If(due):
-                    m.next = "CLOSE"
+                    go("CLOSE")
                 with m.Else():
                     accept()
             with m.State("LOOK"):
-                m.next = "DECIDE"
+                go("DECIDE")
             with m.State("DECIDE"):
                 with m.If(~is_open):
-                    m.next = "WAIT-ACTIVATE"
+                    go("WAIT-ACTIVATE")
                 with m.Elif(is_hit):
-                    m.next = "HAND-OVER"
+                    go("HAND-OVER")
                 with m.Else():
-                    m.next = "WAIT-PRECHARGE"
+                    go("WAIT-PRECHARGE")
             with m.State("WAIT-PRECHARGE"):
                 with m.If(due):
-                    m.next = "CLOSE"
+                    go("CLOSE")
                 with m.Elif(banks.may_close & ~in_use):
-                    m.next = "PRECHARGE"
+                    go("PRECHARGE")
             with m.State("PRECHARGE"):
                 m.d.comb += banks.precharge.eq(1)
-                m.next = "WAIT-ACTIVATE"
+                go("WAIT-ACTIVATE")
             with m.State("WAIT-ACTIVATE"), m.If(banks.may_open):
-                m.next = "ACTIVATE"
+                go("ACTIVATE")
             with m.State("ACTIVATE"):
                 m.d.comb += banks.activate.eq(1)
-                m.next = "HAND-OVER"
+                go("HAND-OVER")
             with m.State("HAND-OVER"):
                 with m.If(due):
-                    m.next = "CLOSE"
+                    go("CLOSE")
                 with m.Else():
                     m.d.comb += takes.eq(1)
                     with m.If(free):
                         accept()
             with m.State("CLOSE"):
-                m.d.comb += closing.eq(1)
                 m.d.sync += due.eq(0)
                 with m.If(banks.may_close_all):
-                    m.next = "PRECHARGE-ALL"
+                    go("PRECHARGE-ALL")
             with m.State("PRECHARGE-ALL"):
-                m.d.comb += [closing.eq(1), banks.precharge_all.eq(1)]
-                m.next = "WAIT-REFRESH"
+                m.d.comb += banks.precharge_all.eq(1)
+                go("WAIT-REFRESH")
             with m.State("WAIT-REFRESH"), m.If(banks.may_open_all):
-                m.next = "REFRESH"
+                go("REFRESH")
             with m.State("REFRESH"):
                 m.d.comb += banks.refresh.eq(1)
                 m.d.sync += refreshes.eq(Mux(ready, 0, refreshes - 1))
-                m.next = "WAIT-REFRESH"
+                go("WAIT-REFRESH")
                 with m.If(refreshes == 0):
-                    m.next = "WAIT-MODE"
+                    go("WAIT-MODE")
                 with m.If(ready):
-                    m.next = "RESUME"
+                    go("RESUME")
             with m.State("WAIT-MODE"), m.If(banks.may_open_all):
-                m.next = "LOAD-MODE"
+                go("LOAD-MODE")
             with m.State("LOAD-MODE"):
                 m.d.comb += banks.mode.eq(1)
                 m.d.sync += ready.eq(1)
-                m.next = "RESUME"
+                go("RESUME")
             with m.State("RESUME"):
                 m.d.comb += reopens.eq(1)
                 with m.If(~has_current):
-                    m.next = "RETURN"
+                    go("RETURN")
                 with m.Elif(banks.may_open):
-                    m.next = "REOPEN"
+                    go("REOPEN")
             with m.State("REOPEN"):
                 m.d.comb += [reopens.eq(1), banks.activate.eq(1)]
-                m.next = "RETURN"
+                go("RETURN")
             with m.State("RETURN"):
-                m.next = "IDLE"
+                go("IDLE")
                 with m.If(has_coming):
-                    m.next = "LOOK"
+                    go("LOOK")
 
         # What the pads get.
         pins = self.pins
