@@ -1,0 +1,109 @@
+"""Each example does what its page says: tables and pictures are made again, training runs."""
+
+import importlib
+import os
+import re
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch")
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+TRAINED = ["activations", "all_convolutional", "anomaly_detection", "keyword_spotting"]
+
+
+def example(name: str) -> ModuleType:
+    return importlib.import_module(f"examples.{name}.__main__")
+
+
+def page(name: str) -> str:
+    return (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+
+
+def made(name: str) -> str:
+    found = re.search(r"<!-- made -->\n\n(.*?)\n\n<!-- end -->", page(name), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def same(found: str, kept: str) -> None:
+    """Compare tables: counts within 3 %, since the gateware becomes faster, and all else exactly.
+
+    If they differ: python -m examples.NAME.
+    """
+    number = re.compile(r"(?<![\w.,-])\d[\d,]*(?![\w.,]| %)")
+    assert number.sub("N", found) == number.sub("N", kept)
+    counts = [[int(n.replace(",", "")) for n in number.findall(text)] for text in (found, kept)]
+    assert counts[0] == pytest.approx(counts[1], rel=0.03, abs=3)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_tables(name: str):
+    same(example(name).result(), made(name))
+
+
+def test_receptive_field():
+    module = example("receptive_field")
+    fields = module.seen()
+    assert module.result(fields) == made("receptive_field")
+    with Image.open(module.PICTURE) as picture:
+        np.testing.assert_array_equal(module.drawn(fields), np.asarray(picture))
+    for fact in module.layers():  # nothing outside of what arithmetic allows
+        field = fields[fact.name]
+        assert field.any(1).sum() <= fact.receptive_field[0]
+        assert field.any(0).sum() <= fact.receptive_field[1]
+
+
+def test_visual_wake_words():
+    if not os.environ.get("WEFT_MODELS"):
+        pytest.skip("WEFT_MODELS is not set: there is no model")
+    module = example("visual_wake_words")
+    same(module.result(), made("visual_wake_words"))
+    for name, score in module.scores().items():
+        assert (score > 0.5) == module.PHOTOGRAPHS[name], name
+
+
+def test_pictures():
+    words = example("keyword_spotting")
+    with Image.open(words.PICTURE) as picture:
+        np.testing.assert_array_equal(words.drawn(), np.asarray(picture))
+    anomalies = example("anomaly_detection")
+    assert anomalies.drawn(*anomalies.curve(*anomalies.errors())) == anomalies.CURVE.read_text()
+
+
+def test_the_curve_is_scikit_learns():
+    metrics = pytest.importorskip("sklearn.metrics")
+    module = example("anomaly_detection")
+    error, anomaly = module.errors()
+    false, found = module.curve(error, anomaly)
+    area = np.trapezoid(found, false)
+    assert area == pytest.approx(metrics.roc_auc_score(anomaly, error), abs=1e-3)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training(name: str, tmp_path: Path):
+    """One pass over the data makes models of the kept ones' names and layers."""
+    import onnx
+
+    example(name).train(1, tmp_path)
+    kept = sorted((EXAMPLES / name).glob("*.onnx"))
+    assert [path.name for path in kept] == sorted(path.name for path in tmp_path.iterdir())
+    for path in kept:
+        old, new = (
+            [node.op_type for node in onnx.load(p).graph.node] for p in (path, tmp_path / path.name)
+        )
+        assert old == new
+
+
+def test_every_example_is_in_the_list():
+    index = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    folders = {path.parent.name for path in EXAMPLES.glob("*/README.md")}
+    assert set(re.findall(r"^\| \[(\w+)\]\(\w+\)", index, re.MULTILINE)) == folders
+    for folder in folders:
+        for picture in re.findall(r"!\[.*?\]\((.*?)\)", page(folder)):
+            assert (EXAMPLES / folder / picture).exists()
