@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["builds_table", "latency_table", "markdown_table", "use_table"]
+from weft_hw.boards import BOARDS
+
+__all__ = ["builds_table", "end_to_end_table", "latency_table", "markdown_table", "use_table"]
 
 FIGURES = Path(__file__).parents[1] / "figures"
 # Order and title of the models in a table.
@@ -51,6 +53,32 @@ def latency_table() -> str:
             row.append(f"{cycles:,}: {cycles / mhz / 1e3:.3f} ms" if cycles else "-")
         rows.append(row)
     return markdown_table(["board", "MHz", *MODELS.values()], rows)
+
+
+def end_to_end_table() -> str:
+    """Return milliseconds of one image with the link, and the link's share, as Markdown.
+
+    Bytes are those that ``weft explain`` predicts, at the rate of the board's serial port.
+    """
+    counted = {(row["config"], row["model"]): row["cycles"] for row in _figures("bench")}
+    moved = {
+        (row["config"], row["model"]): row["bytes_to_board"] + row["bytes_from_board"]
+        for row in _figures("links")
+    }
+    rows = []
+    for build in _figures("builds"):
+        board = BOARDS[build["board"]]
+        row = [f"`{board.name}`", f"{board.baud / 1e6:g} Mbaud"]
+        for model in MODELS:
+            cycles, size = (of.get((board.config, model)) for of in (counted, moved))
+            if cycles and size:
+                link = 1e3 * size * 10 / board.baud
+                whole = cycles / _slowest_mhz(build) / 1e3 + link
+                row.append(f"{whole:.2f} ms, {100 * link / whole:.0f} % link")
+            else:
+                row.append("-")
+        rows.append(row)
+    return markdown_table(["board", "serial port", *MODELS.values()], rows)
 
 
 def use_table() -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tables.boards import BOARD_FACTS, boards_table
-from tables.measured import builds_table, latency_table, use_table
+from tables.measured import builds_table, end_to_end_table, latency_table, use_table
 from tables.packets import packet_tables
 
 __all__ = ["TABLES", "pages", "with_tables"]
@@ -14,6 +14,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **BOARD_FACTS,
     "boards": boards_table,
     "builds": builds_table,
+    "end-to-end": end_to_end_table,
     "latency": latency_table,
     "packets": packet_tables,
     "use": use_table,

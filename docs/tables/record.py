@@ -1,7 +1,8 @@
-"""Record what commands printed: ``python docs/tables/record.py bench|builds FILE ...``.
+"""Record what commands printed: ``python docs/tables/record.py bench|builds|links FILE ...``.
 
-``FILE`` holds what ``weft bench --json`` printed, or is the ``report.json`` of ``weft build``.
-A figure replaces the one of the same configuration and model, or of the same board.
+``FILE`` holds what ``weft bench --json`` or ``weft explain --json`` printed, or is the
+``report.json`` of ``weft build``. A figure replaces the one of the same configuration and model, or
+of the same board.
 """
 
 import json
@@ -35,18 +36,28 @@ def _built(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _explained(report: dict[str, Any]) -> dict[str, Any]:
+    link = report["predicted_link"]
+    model = "digits" if report["model"] == "digits_int8" else report["model"]  # the bundled file
+    head = {"config": report["config"], "model": model}
+    return head | {name: link[name] for name in ("bytes_to_board", "bytes_from_board")}
+
+
+_ROWS = {"bench": _benched, "builds": _built, "links": _explained}
+
+
 def record(kind: str, files: list[Path]) -> None:
     """Take the figures of ``files`` into ``docs/figures/KIND.json``, with the commit of now."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-    keys = {"bench": ("config", "model"), "builds": ("board",)}[kind]
+    keys = ("board",) if kind == "builds" else ("config", "model")
     path = FIGURES / f"{kind}.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     rows = {tuple(row[key] for key in keys): row for row in known}
     for file in files:
         found = json.loads(file.read_text(encoding="utf-8"))
         for item in found if kind == "bench" else [found]:
-            row = (_benched if kind == "bench" else _built)(item) | {"commit": commit}
+            row = _ROWS[kind](item) | {"commit": commit}
             rows[tuple(row[key] for key in keys)] = row
     text = ",\n".join(f"  {json.dumps(row)}" for row in rows.values())
     path.write_text(f"[\n{text}\n]\n", encoding="utf-8")

@@ -125,7 +125,7 @@ def test_explain_predicts_milliseconds(capsys):
     cycles = json.loads(capsys.readouterr().out)["predicted_cycles"]
     assert main(["explain", "digits", "-c", "ulx3s-12f"]) == 0
     # 100 MHz: a hundred cycles are a microsecond.
-    expected = f"{cycles:,} cycles predicted (0.{round(cycles / 100):03} ms at 100 MHz, without"
+    expected = f"{cycles:,} cycles predicted (0.{round(cycles / 100):03} ms at 100 MHz; "
     assert expected in capsys.readouterr().out
 
 

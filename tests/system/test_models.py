@@ -9,6 +9,7 @@ pytest.importorskip("ai_edge_litert")
 from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter
 from networks.mlperf_tiny import MODELS, NAMES, inputs_of
 from weft.importers import load_model
+from weft.runtime.wire import predicted_link
 
 pytestmark = [
     pytest.mark.tools,
@@ -44,7 +45,12 @@ def test_equal_to_litert_on_real_and_random_inputs(name, rounding):
             expected = run_litert(interpreter, image[None], [output])[output]
             [got] = session.run(None, {session.get_inputs()[0].name: image[None]})
             assert np.array_equal(got, expected)
-        cycles = session.profile.cycles
+        cycles, link = session.profile.cycles, session.profile.link
+        assert session.program is not None
+        predicted = predicted_link(session.program)
+    assert predicted.bytes_to_board == pytest.approx(link.bytes_to_board, rel=0.02)
+    assert predicted.bytes_from_board == pytest.approx(link.bytes_from_board, rel=0.1)
+    assert predicted.bytes_per_second == link.bytes_per_second == 300_000
     # The descriptors one by one, every tensor that they leave against the golden model.
     with weft.InferenceSession(path, device="sim", rounding=rounding, check=True) as session:
         session.run(None, {session.get_inputs()[0].name: x[:1]})

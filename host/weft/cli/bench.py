@@ -117,8 +117,9 @@ def print_profile(profile: "Profile", *, wide: bool = False) -> None:
     predicted = profile.predicted_cycles
     say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz)}")
     if profile.cycles is not None:
+        took = time_note(profile.cycles, clock_hz, profile.link)
         say(
-            f"{profile.cycles:,} cycles counted{time_note(profile.cycles, clock_hz)}: "
+            f"{profile.cycles:,} cycles counted{took}: "
             f"{percent(profile.utilization)} of {profile.multipliers} multipliers"
         )
     link = profile.link

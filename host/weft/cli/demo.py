@@ -91,7 +91,7 @@ def demo(
         ],
     )
     if profile.cycles is not None:
-        took = time_note(profile.cycles, clock_behind(profile))
+        took = time_note(profile.cycles, clock_behind(profile), profile.link)
         say(
             f"one image: {profile.cycles:,} cycles{took}, "
             f"{percent(profile.utilization)} of {profile.multipliers} multipliers"

@@ -74,6 +74,8 @@ def explain(
     from weft.models.loading import find_model, load, require_exact
     from weft.reports.layer_table import layer_rows, memory_use
     from weft.reports.traffic import total, traffic
+    from weft.runtime.profile import LinkProfile
+    from weft.runtime.wire import predicted_link
 
     outside, problem = None, None
     if fallback and find_model(model).suffix != ".weft":
@@ -96,6 +98,7 @@ def explain(
     clock_hz = clock_of(size.name)
     rows = layer_rows(graph, program, size.multipliers)
     memory = memory_use(program)
+    link = predicted_link(program) if program is not None else LinkProfile()
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
     elsewhere = (
@@ -121,6 +124,11 @@ def explain(
                 "macs": macs,
                 "parameters": sum(row["parameters"] for row in rows),
                 "predicted_cycles": predicted or None,
+                "predicted_link": {
+                    "bytes_to_board": link.bytes_to_board,
+                    "bytes_from_board": link.bytes_from_board,
+                    "seconds": link.wire_seconds,
+                },
                 "multipliers": size.multipliers,
                 "memory": memory,
                 "problem": problem,
@@ -154,7 +162,7 @@ def explain(
     )
     say(f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters")
     if predicted:
-        say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz)}")
+        say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz, link)}")
     if program is not None and program.streamed:
         moved = total(traffic(program).values())
         say(

@@ -12,7 +12,7 @@ from weft.cli.terminal import say, write_out
 from weft.text import printable
 
 if TYPE_CHECKING:
-    from weft.runtime.profile import Profile
+    from weft.runtime.profile import LinkProfile, Profile
 
 __all__ = [
     "clock_behind",
@@ -30,6 +30,7 @@ __all__ = [
 
 _LABEL = 28
 _WIDTH = 80  # of a table in a pipe
+_BITS_PER_BYTE = 10  # on a serial line
 _EDGE = 2  # what a table on a terminal has at its sides
 
 
@@ -169,10 +170,20 @@ def clock_behind(profile: "Profile") -> int:
     return profile.clock_hz or clock_of(profile.config)
 
 
-def time_note(cycles: int | None, clock_hz: int) -> str:
-    """Return what ``cycles`` take and at which clock, for the end of a sentence about them."""
+def time_note(cycles: int | None, clock_hz: int, link: "LinkProfile | None" = None) -> str:
+    """Return what ``cycles`` take, alone and with the link, for the end of a sentence."""
     text = milliseconds(cycles, clock_hz)
-    return f" ({text} ms at {clock_hz / 1e6:g} MHz, without the link)" if text else ""
+    if not text or not cycles:
+        return ""
+    seconds = link.wire_seconds if link else None
+    if link is None or not seconds:
+        return f" ({text} ms at {clock_hz / 1e6:g} MHz, without the link)"
+    whole = 1000 * (cycles / clock_hz + seconds)
+    baud = link.bytes_per_second * _BITS_PER_BYTE
+    return (
+        f" ({text} ms at {clock_hz / 1e6:g} MHz; {whole:,.3f} ms with a link of "
+        f"{baud / 1e6:g} Mbaud)"
+    )
 
 
 def percent(value: float | None) -> str:

@@ -167,7 +167,7 @@ def run(
             say(rule)
         _print(results)
         if profile.cycles is not None:
-            took = time_note(profile.cycles, clock_behind(profile))
+            took = time_note(profile.cycles, clock_behind(profile), profile.link)
             say(
                 f"{profile.cycles:,} cycles on {profile.config}{took}, "
                 f"{percent(profile.utilization)} of {profile.multipliers} multipliers"

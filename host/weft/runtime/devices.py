@@ -177,8 +177,12 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
     """
     from weft.driver.board import Board
     from weft.driver.pipeline import Pipeline
+    from weft.runtime.wire import link_rate
 
     board = Board(transport, config, **options)
+
+    # A simulation's link takes no time that counts; the board like it has one.
+    rate = transport.bytes_per_second or link_rate(config.name)
 
     def traffic() -> LinkProfile:
         done = board.statistics
@@ -190,6 +194,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
             retries=done.retries,
             simulated_cycles=simulated_cycles,
             simulation_seconds=simulation_seconds,
+            bytes_per_second=rate,
         )
 
     memories = _BoardMemories(board)

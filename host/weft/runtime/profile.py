@@ -70,7 +70,8 @@ class LinkProfile:
     """What one inference sent and received (program excluded), and how long that took.
 
     Where the board is simulated, also its clock cycles (those of the link included) and the
-    seconds that simulating them took.
+    seconds that simulating them took. ``bytes_per_second`` is the rate of the link or, where there
+    is no board, of that of the board with this configuration; 0 where there is none either.
     """
 
     bytes_to_board: int = 0
@@ -79,6 +80,17 @@ class LinkProfile:
     retries: int = 0
     simulated_cycles: int = 0
     simulation_seconds: float = 0.0
+    bytes_per_second: float = 0.0
+
+    @property
+    def wire_seconds(self) -> float | None:
+        """What the bytes take at the link's rate, one way after the other; None without a rate.
+
+        It predicts ``seconds`` before there is a board, without what a host takes to answer.
+        """
+        if not self.bytes_per_second:
+            return None
+        return (self.bytes_to_board + self.bytes_from_board) / self.bytes_per_second
 
     @property
     def simulated_hz(self) -> float | None:
@@ -96,12 +108,12 @@ class LinkProfile:
         return self._with(before, sub)
 
     def _with(self, other: "LinkProfile", operation: Callable[[Any, Any], Any]) -> "LinkProfile":
-        return LinkProfile(
-            **{
-                f.name: operation(getattr(self, f.name), getattr(other, f.name))
-                for f in fields(self)
-            }
-        )
+        sums = {
+            f.name: operation(getattr(self, f.name), getattr(other, f.name))
+            for f in fields(self)
+            if f.name != "bytes_per_second"
+        }
+        return LinkProfile(**sums, bytes_per_second=self.bytes_per_second or other.bytes_per_second)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +189,7 @@ class Profile:
             "bit_exact": self.bit_exact,
             "mismatches": self.mismatches,
             "layers": [layer.as_dict() for layer in self.layers],
-            "link": asdict(self.link),
+            "link": asdict(self.link) | {"wire_seconds": self.link.wire_seconds},
             "seconds": self.seconds,
             "stream": self.stream,
             "clock_hz": self.clock_hz,

@@ -268,6 +268,7 @@ _CHIPS = {
             name="tang-nano-20k",
             columns=8,
             lanes=2,
+            tile=8,
             weight_words=512,
             activation_words=2048,
             line_words=256,

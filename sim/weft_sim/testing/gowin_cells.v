@@ -68,11 +68,11 @@ module MULT18X18 #(
         .rst(RESET), .dout(DOUT));
 endmodule
 
-// Port A writes, port B reads; both have the same width, and no register is at the output.
+// Port A writes, port B reads; both have the same width.
 module WEFT_SDP #(
-    parameter PINS = 36, parameter WIDTH = 36, parameter MODELLED = 1
+    parameter PINS = 36, parameter WIDTH = 36, parameter [0:0] READ_MODE = 0, parameter MODELLED = 1
 ) (
-    input clka, cea, clkb, ceb, rstb, input [13:0] ada, adb, input [2:0] blksela, blkselb,
+    input clka, cea, clkb, ceb, oce, rstb, input [13:0] ada, adb, input [2:0] blksela, blkselb,
     input [PINS-1:0] di, output [PINS-1:0] dout
 );
     // Bits of a byte with one enable; the enables are the lowest address bits.
@@ -85,7 +85,7 @@ module WEFT_SDP #(
     wire [3:0] enables = LANES > 1 ? ada[3:0] & ((1 << LANES) - 1) : 4'b0001;
     wire collides = cea & (write_word == read_word) & |enables;
     reg [WIDTH-1:0] words [(1 << (14 - SKIP))-1:0];
-    reg [WIDTH-1:0] latched;
+    reg [WIDTH-1:0] latched, registered;
     integer lane;
     always @(posedge clka)
         if (cea)
@@ -94,9 +94,11 @@ module WEFT_SDP #(
     always @(posedge clkb) begin
         if (rstb) latched <= 0;
         else if (ceb) latched <= collides ? ~words[read_word] : words[read_word];
+        if (rstb) registered <= 0;
+        else if (oce) registered <= latched;
         if (|blksela | |blkselb) $fatal(1, "SDP: a block select is not modelled");
     end
-    assign dout = {{PINS - WIDTH{1'b0}}, latched};
+    assign dout = {{PINS - WIDTH{1'b0}}, READ_MODE ? registered : latched};
     initial if (!MODELLED) $fatal(1, "SDP: this mode is not modelled");
 endmodule
 
@@ -107,10 +109,10 @@ module SDPB #(
     input CLKA, CEA, CLKB, CEB, OCE, RESETA, RESETB, input [13:0] ADA, ADB, input [31:0] DI,
     input [2:0] BLKSELA, BLKSELB, output [31:0] DO
 );
-    WEFT_SDP #(.PINS(32), .WIDTH(BIT_WIDTH_0),
-               .MODELLED(!READ_MODE && BIT_WIDTH_0 == BIT_WIDTH_1 && BIT_WIDTH_0 <= 32
+    WEFT_SDP #(.PINS(32), .WIDTH(BIT_WIDTH_0), .READ_MODE(READ_MODE),
+               .MODELLED(BIT_WIDTH_0 == BIT_WIDTH_1 && BIT_WIDTH_0 <= 32
                          && RESET_MODE == "SYNC" && BLK_SEL_0 == 0 && BLK_SEL_1 == 0)) memory (
-        .clka(CLKA), .cea(CEA), .clkb(CLKB), .ceb(CEB), .rstb(RESETB), .ada(ADA), .adb(ADB),
+        .clka(CLKA), .cea(CEA), .clkb(CLKB), .ceb(CEB), .oce(OCE), .rstb(RESETB), .ada(ADA), .adb(ADB),
         .blksela(BLKSELA), .blkselb(BLKSELB), .di(DI), .dout(DO));
 endmodule
 
@@ -121,10 +123,10 @@ module SDPX9B #(
     input CLKA, CEA, CLKB, CEB, OCE, RESETA, RESETB, input [13:0] ADA, ADB, input [35:0] DI,
     input [2:0] BLKSELA, BLKSELB, output [35:0] DO
 );
-    WEFT_SDP #(.PINS(36), .WIDTH(BIT_WIDTH_0),
-               .MODELLED(!READ_MODE && BIT_WIDTH_0 == BIT_WIDTH_1 && BIT_WIDTH_0 % 9 == 0
+    WEFT_SDP #(.PINS(36), .WIDTH(BIT_WIDTH_0), .READ_MODE(READ_MODE),
+               .MODELLED(BIT_WIDTH_0 == BIT_WIDTH_1 && BIT_WIDTH_0 % 9 == 0
                          && RESET_MODE == "SYNC" && BLK_SEL_0 == 0 && BLK_SEL_1 == 0)) memory (
-        .clka(CLKA), .cea(CEA), .clkb(CLKB), .ceb(CEB), .rstb(RESETB), .ada(ADA), .adb(ADB),
+        .clka(CLKA), .cea(CEA), .clkb(CLKB), .ceb(CEB), .oce(OCE), .rstb(RESETB), .ada(ADA), .adb(ADB),
         .blksela(BLKSELA), .blkselb(BLKSELB), .di(DI), .dout(DO));
 endmodule
 

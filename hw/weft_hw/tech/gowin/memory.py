@@ -12,10 +12,10 @@ __all__ = ["GowinBlockRam"]
 
 
 class GowinBlockRam(NineBitBlockRam):
-    """:class:`BlockRam` of blocks without their output registers.
+    """:class:`BlockRam` of blocks, with the output registers of those that are 36 bits wide.
 
-    On several chips those are out of order for most widths, by Project Apicula's findings, and
-    nextpnr replaces them in part. So a register is beside the block.
+    In narrower ones they do not work on several chips, by Project Apicula's findings: the data of
+    those have registers beside the block.
     """
 
     def block(
@@ -29,6 +29,7 @@ class GowinBlockRam(NineBitBlockRam):
     ) -> Value:
         # With ninth bits the pins are 36 (SDPX9B), without them 32 (SDPB).
         kind, pins = ("SDPX9B", 36) if shape.width % 9 == 0 else ("SDPB", 32)
+        registered = shape.width == 36
         data_out = Signal(pins)
         m.submodules += Instance(
             kind,
@@ -45,11 +46,11 @@ class GowinBlockRam(NineBitBlockRam):
             i_ADB=shape.pins(read_address),
             i_BLKSELB=Const(0, 3),
             o_DO=data_out,
-            p_READ_MODE=Const(0, 1),
+            p_READ_MODE=Const(registered, 1),
             p_BIT_WIDTH_0=shape.width,
             p_BIT_WIDTH_1=shape.width,
             p_BLK_SEL_0=Const(0, 3),
             p_BLK_SEL_1=Const(0, 3),
             p_RESET_MODE="SYNC",
         )
-        return delay(m, data_out[: shape.width], 1, name="data")
+        return delay(m, data_out[: shape.width], 0 if registered else 1, name="data")

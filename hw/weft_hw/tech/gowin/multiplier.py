@@ -5,7 +5,6 @@ Port and parameter names are those of Gowin's DSP user guide (UG287).
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal, Value
 
-from weft_hw.parts.delay import delay
 from weft_hw.tech.halves import HalvesMultiplier
 from weft_hw.tech.multipliers import Multiplier
 
@@ -15,9 +14,8 @@ __all__ = ["GowinMultiplier", "GowinWideMultiplier"]
 def _block(m: Module, a: Value, b: Value, name: str = "dsp") -> Value:
     """Return the signed product, 3 cycles later, of the smallest block that has room for it.
 
-    Registers in the block are those of the operands and of the product. The third is outside,
-    beside the block's output: nextpnr has no delays of these blocks, so that each path to or from
-    one is to be a wire alone.
+    All registers are the block's own. Nextpnr has no delays of these blocks: it does not check the
+    wires to their inputs, nor what lies between their outputs and the next register.
     """
     side = 9 if max(len(a), len(b)) <= 9 else 18
     product = Signal(2 * side)
@@ -38,13 +36,13 @@ def _block(m: Module, a: Value, b: Value, name: str = "dsp") -> Value:
         p_AREG=Const(1, 1),
         p_BREG=Const(1, 1),
         p_OUT_REG=Const(1, 1),
-        p_PIPE_REG=Const(0, 1),
+        p_PIPE_REG=Const(1, 1),
         p_ASIGN_REG=Const(0, 1),
         p_BSIGN_REG=Const(0, 1),
         p_SOA_REG=Const(0, 1),
         p_MULT_RESET_MODE="SYNC",
     )
-    return delay(m, product[-len(a) - len(b) :], 1, name=f"{name}_product").as_signed()
+    return product[-len(a) - len(b) :].as_signed()
 
 
 class GowinMultiplier(Multiplier):
