@@ -4,7 +4,11 @@ from dataclasses import replace
 
 import pytest
 from weft.compiler import compile_graph
+from weft.errors import ModelError
+from weft.program.follow import follow
 from weft_hw.contract.config import CONFIGS
+from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, decode_descriptor, encode_descriptor
+from weft_hw.contract.memory_map import Region
 
 SHARED = CONFIGS["ulx3s-85f-wide"]
 OWN = replace(SHARED, name="own", own_weights=True)
@@ -57,3 +61,30 @@ def test_four_pixels_take_a_quarter_of_the_steps(graphs):
     )
     steps = 24 * 72  # groups, and what a group takes
     assert shared - own >= 0.7 * steps
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({}, None),
+        ({"weight_base": 2}, "weights of 4 pixels cannot begin at word 2"),
+        ({"weight_base": 2044}, "WEIGHT"),
+        ({"stride_y": 1}, "one window over the same input"),
+        ({"groups": 2}, "one window over the same input"),
+        ({"last_beats": 1}, "one window over the same input"),
+    ],
+)
+def test_files_whose_pixels_would_read_elsewhere_are_refused(graphs, change, text):
+    b = graphs.Builder(5)
+    program = compile_graph(b.build(b.fully_connected(b.input(40), 64)), OWN)
+    [image] = [image for image in program.images if image.region is Region.DESCRIPTOR]
+    first, others = image.data[:DESCRIPTOR_BYTES], image.data[DESCRIPTOR_BYTES:]
+    data = encode_descriptor({**decode_descriptor(first), **change}) + others
+    images = tuple(replace(i, data=data) if i is image else i for i in program.images)
+    changed = replace(program, images=images)
+    if text is None:
+        follow(changed)
+        text = "ulx3s-85f-wide have no weights of their own"
+        changed = replace(changed, config=SHARED)
+    with pytest.raises(ModelError, match=text):
+        follow(changed)
