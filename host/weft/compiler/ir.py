@@ -1,15 +1,13 @@
 """What lowering produces: buffers, and commands that are descriptors without addresses."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.program.layout import Layout
 
-__all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "TooLarge", "Unsupported"]
+__all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "Rows", "TooLarge", "Unsupported"]
 
 
 class Unsupported(Exception):
@@ -82,6 +80,17 @@ class Entry:
         }
 
 
+@dataclass(frozen=True)
+class Rows:
+    """That output row ``r`` of a command is row ``r`` of the map, for all its rows.
+
+    ``words`` are those of a row of the map, ``whole`` says whether all its columns are written.
+    """
+
+    words: int
+    whole: bool
+
+
 @dataclass(eq=False)
 class Command:
     """One descriptor before placement.
@@ -102,6 +111,8 @@ class Command:
     macs : int
     outputs : tuple of str
         Tensors complete once this command has run.
+    rows : Rows or None
+        Of a MAC command; None where its rows are not those of the map.
     """
 
     node: int
@@ -114,7 +125,7 @@ class Command:
     parameters: NDArray[np.int64] | None = None
     macs: int = 0
     outputs: tuple[str, ...] = ()
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    rows: Rows | None = None
 
     @property
     def reads(self) -> list[Buffer]:

@@ -8,7 +8,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind, Rounding
 
 from weft.compiler.constants.requantize import Multipliers, parameter_words
-from weft.compiler.ir import Command, Entry, Misplaced, Place, TooLarge
+from weft.compiler.ir import Command, Entry, Misplaced, Place, Rows, TooLarge
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import fetch_times, lay_out_weights, pair_products
 
@@ -223,9 +223,7 @@ def mac_command(
         entries=entries,
         weights=words,
         parameters=parameter_words(bias, sums.multipliers, config.lanes, shift),
-        notes={
-            "row_words": write.row_words,
-            "all_rows": y == 0 and out_height == write.height,
-            "all_columns": x == 0 and out_width == write.width,
-        },
+        rows=Rows(write.row_words, x == 0 and out_width == write.width)
+        if y == 0 and out_height == write.height
+        else None,
     )

@@ -51,7 +51,7 @@ def share_among_pixels(config: Config, command: Command, target: Layout) -> Comm
         },
         weights=np.ascontiguousarray(apart.swapaxes(1, 2)).reshape(-1, config.columns, config.rows),
         parameters=_pad(parameters, entries - len(parameters)),
-        notes={**command.notes, "whole_rows": False},
+        rows=None,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from weft_hw.contract.descriptor import Kind, Wait
 
-from weft.compiler.ir import Buffer, Command
+from weft.compiler.ir import Buffer, Command, Rows
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.order import order_nodes
 from weft.compiler.planning.place import Lifetime
@@ -160,7 +160,5 @@ def _same_rows(before: Command, after: Command) -> bool:
         a["kind"] == b["kind"] == Kind.MAC
         and after.source[1] == 0
         and a["out_height"] == b["in_height"]
-        and before.notes.get("all_rows", False)
-        and before.notes["all_columns"]
-        and before.notes["row_words"] == b["row_words"]
+        and before.rows == Rows(b["row_words"], True)
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import encode_window
+from weft_hw.contract.descriptor import WINDOW_BYTES, encode_window
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, PARAMETER_BYTES, Region
 
 from weft.compiler.ir import Buffer, Command, Entry
@@ -64,7 +64,7 @@ class Dram:
             found.append((Region.PARAMETER, PARAMETER_BYTES, data))
         if command.entries:
             data = self._once(command.entries, _window_program)
-            found.append((Region.WINDOW, 4, data))
+            found.append((Region.WINDOW, WINDOW_BYTES, data))
         return [Constant(region, self.put(data), len(data) // unit) for region, unit, data in found]
 
     def _once(self, value: Any, encode: Callable[[Any], bytes]) -> bytes:

@@ -3,7 +3,13 @@
 import msgspec
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+from weft_hw.contract.memory_map import (
+    COUNTER_BYTES,
+    COUNTER_STRIDE,
+    DRAM_BLOCK_BYTES,
+    Region,
+    memory_map,
+)
 
 from weft.compiler.ir import Buffer
 from weft.compiler.lowering.context import Lowering
@@ -14,7 +20,7 @@ from weft.compiler.streaming.dram import Dram
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
-from weft.compiler.streaming.ring import DescriptorRing
+from weft.compiler.streaming.ring import AHEAD, DescriptorRing
 from weft.graph import Graph
 from weft.program import (
     RING_CHUNKS,
@@ -109,7 +115,8 @@ def _lists(
         if not fits:
             # The ring's own moves are a part of each chunk, so this is more than enough.
             chunks = 4 * (len(program) // chunk + RING_CHUNKS)
-            counters = dram.take(DRAM_BLOCK_BYTES + chunks * chunk * 32) + 1
+            saved = chunk * COUNTER_STRIDE * COUNTER_BYTES
+            counters = dram.take(DRAM_BLOCK_BYTES + chunks * saved) + 1
             ring = DescriptorRing(config, counters, scratch)
         blocks.append(counters)
         lists.append(run.listing(config, program, ring))
@@ -133,7 +140,7 @@ def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> l
                 item.fields["block"] = base + wanted * per_chunk
         first += len(run)
     data = b"".join(item.encode() for item in items)
-    begin = data[: 2 * per_chunk * DRAM_BLOCK_BYTES]
+    begin = data[: AHEAD * per_chunk * DRAM_BLOCK_BYTES]
     return [Image(Region.DRAM, base, data), Image(Region.DESCRIPTOR, 0, begin)]
 
 

@@ -13,9 +13,9 @@ from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, Region
 from weft.compiler.streaming.items import Item
 from weft.program import RING_CHUNKS
 
-__all__ = ["DescriptorRing"]
+__all__ = ["AHEAD", "DescriptorRing"]
 
-_AHEAD = 2  # chunks from a load to what it loads
+AHEAD = 2  # chunks from a load to what it loads
 
 
 class DescriptorRing:
@@ -55,11 +55,11 @@ class DescriptorRing:
         To be asked again once that is listed.
         """
         number, place = divmod(length, self.chunk)
-        if number + _AHEAD not in self._loads:
+        if number + AHEAD not in self._loads:
             self._layers_of[number - 1] = layers
             self._has_layer = False
-            self._loads[number + _AHEAD] = moves + 1
-            return self._load(number + _AHEAD)
+            self._loads[number + AHEAD] = moves + 1
+            return self._load(number + AHEAD)
         if number - 2 not in self._saved and number >= 2:
             self._saved.add(number - 2)
             return self._save(number - 2)

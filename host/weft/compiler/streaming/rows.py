@@ -73,7 +73,7 @@ def motion(config: Config, command: Command, rows: Mapping[Buffer, int]) -> Moti
         return None
     if f["kind"] == Kind.MAC:
         (source, offset), unit = command.source, f["row_words"] + f["row_gap"]
-        if not command.notes.get("all_rows") or rows.get(source) != unit:
+        if command.rows is None or rows.get(source) != unit:
             return None
         skipped = offset // unit
         top = f["pad_top"] - skipped

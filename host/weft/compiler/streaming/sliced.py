@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.fields import largest
+from weft_hw.contract.move import MOVE
 
 from weft.compiler.ir import Buffer, Command
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
@@ -50,10 +52,11 @@ class Sliced:
             return None
         if target[0] in residents or uses.writers[target[0]] != [number] or target[1]:
             return None
-        whole = command.notes.get("all_rows") and f["out_pixel"] % beats == 0
-        if not whole or (f["out_row"] != f["out_width"] * f["out_pixel"]):
+        if command.rows is None or f["out_pixel"] % beats:
             return None
-        if f["out_height"] * f["out_width"] >= 1 << 12 or f["groups"] == 1:
+        if f["out_row"] != f["out_width"] * f["out_pixel"]:
+            return None
+        if f["out_height"] * f["out_width"] > largest(MOVE, "rows") or f["groups"] == 1:
             return None
         loads = [span for span in reads(config, command) if span.buffer not in residents]
         if sum(span.words for span in loads) >= arena:

@@ -7,7 +7,7 @@ Which input a piece needs follows from them.
 from dataclasses import dataclass, replace
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.descriptor import TABLE_BYTES, Kind
 
 from weft.compiler.ir import Buffer, Command
 from weft.program.extents import input_words
@@ -69,7 +69,7 @@ def row_stripe(command: Command, first: int, last: int) -> Command | None:
         fields=fields,
         source=(source, offset + begin * (f["row_words"] + f["row_gap"])),
         target=(target, beat + first * f["out_row"]),
-        notes={},
+        rows=None,
     )
 
 
@@ -98,7 +98,7 @@ def channel_slice(config: Config, command: Command, first: int, last: int) -> Co
         target=(command.target[0], command.target[1] + first * beats),
         weights=None if weights is None else weights[first * words : last * words],
         parameters=None if parameters is None else parameters[first * beats : last * beats],
-        notes={},
+        rows=None,
     )
 
 
@@ -115,7 +115,7 @@ def word_range(config: Config, command: Command, first: int, last: int) -> Comma
         source=(source, offset + first),
         other=moved(command.other, first),
         target=moved(command.target, first * config.beats),
-        notes={},
+        rows=None,
     )
 
 
@@ -160,7 +160,7 @@ def reads(config: Config, command: Command) -> list[Span]:
     elif f["kind"] == Kind.ELEMENTWISE:
         count = f["word_count"]
     else:
-        count = 256 * 4 // config.columns
+        count = TABLE_BYTES // config.columns
     operands = (command.source, command.other)
     return [Span(o[0], o[1], o[1] + count) for o in operands if o is not None]
 

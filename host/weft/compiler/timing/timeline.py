@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind, Wait
+from weft_hw.contract.descriptor import TABLE_ENTRIES, TABLE_ENTRY_BYTES, Kind, Wait
+from weft_hw.contract.memory_map import DESCRIPTOR_WORDS
 
 from weft.compiler.ir import Command
 from weft.compiler.timing.mac_cycles import OUTPUT_LATENCY, MacTimes, mac_times
@@ -12,10 +13,9 @@ from weft.compiler.timing.move_cycles import MoveClock, Ports
 __all__ = ["Timeline"]
 
 # Latencies in cycles, as those of mac_cycles.
-_DESCRIPTOR = DESCRIPTOR_BYTES // 4 + 3  # from the decision to fetch a descriptor to its arrival
+_DESCRIPTOR = DESCRIPTOR_WORDS + 3  # from the decision to fetch a descriptor to its arrival
 _JOIN = 2  # from the end of a layer to the next one's back half
 _NEXT_FRONT = 2  # from a front half with nothing left to do to the next one
-_TABLE_ENTRIES, _TABLE_BYTES = 256, 4
 _TABLE = 5  # from the last read of a table to its end
 _OPERANDS = 6 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
 _COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
@@ -133,8 +133,8 @@ class Timeline:
 
 def _table(config: Config) -> int:
     """Return from the begin of a table's load to its end: an entry, or a word, per cycle."""
-    words = max(1, _TABLE_BYTES // config.columns)
-    return _TABLE_ENTRIES * words + _TABLE
+    words = max(1, TABLE_ENTRY_BYTES // config.columns)
+    return TABLE_ENTRIES * words + _TABLE
 
 
 def _elementwise(config: Config, command: Command) -> int:
