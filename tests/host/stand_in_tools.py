@@ -41,7 +41,7 @@ else:
 def stand_ins(patch, folder):
     """Have a folder below ``folder`` alone on PATH; return a function that makes programs there."""
     place = folder / "bin"
-    place.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     patch.setenv("PATH", str(place))
     patch.setattr(
         flow,
