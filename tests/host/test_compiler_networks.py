@@ -8,7 +8,9 @@ from weft_hw.contract.config import CONFIGS
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnx")
 
+from networks.accelerator import SMALL, SMALL_PAIRED, imported
 from networks.compare import onnx_network, random_input, tflite_network
+from weft.compiler import compile_graph
 from weft.importers.onnx.walk import import_onnx
 from weft.importers.tflite.walk import import_tflite
 
@@ -44,3 +46,17 @@ def test_networks(graphs, form, start):
         on_accelerator += sum(layer.where == "accelerator" for layer in program.layers)
     # Networks that run on the host alone would prove nothing.
     assert on_accelerator > 3 * BATCH
+
+
+def test_a_difference_whose_table_leaves_32_bits_stays_on_the_host():
+    network = imported("kept", 501015, (1, 2, 3, 5))
+    assert network is not None
+    program = compile_graph(network[0], SMALL)
+    assert "v3/Sub" in {layer.name for layer in program.layers if layer.where == "host"}
+
+
+def test_a_window_that_reaches_too_far_stays_on_the_host():
+    network = imported("mixed", 500005, (1, 2, 3, 5))
+    assert network is not None
+    layers = compile_graph(network[0], SMALL_PAIRED).layers
+    assert any("reaches farther" in (layer.reason or "") for layer in layers)

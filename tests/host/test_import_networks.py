@@ -82,6 +82,8 @@ def test_every_form_of_onnx_equals_onnx_runtime(start, form):
         ("mixed", 1225),  # one of Conv
         ("mixed", 106),  # the same, with the batch as a part of one image
         ("mixed", 1752),  # a mean in float32 of several maps of one image
+        ("kept", 400183),  # a bound of Clip between two values
+        ("mixed", 400076),  # a pool with padding of its own behind a Pad
         ("nhwc", 30),  # a pool tells no scale, what reads it does
     ],
 )

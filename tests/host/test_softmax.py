@@ -49,3 +49,16 @@ def test_every_scale(rounding, beta):
     for seed, scale in enumerate(SCALES):
         for length in (2, 10, 101):
             assert differences(length, scale, beta, rounding, seed) == 0, scale
+
+
+def test_a_value_that_fixed_point_rounds_the_other_way():
+    """LiteRT's default kernel adds float32: 3.49999735 is 3 there, and 4 in its reference one."""
+    row = [-18, -23, -18, -18, -14, -25, -15, -27, -15, -24, -16, -10, -24, -10, -26, -14, -21, -23]
+    feed = np.array([[*row, -18]], np.int8)
+    for rounding in ("reference", "xnnpack"):
+        net = Net()
+        x = net.input(feed.shape, (0.20393773913383484, -19))
+        y = net.op(
+            "SOFTMAX", [x], net.tensor(feed.shape, (1 / 256, -128)), "SoftmaxOptions", beta=1.0
+        )
+        assert net.differences(y, rounding=rounding, feeds=[feed]) == 0

@@ -52,7 +52,7 @@ def networks(form: str, first: int, count: int) -> int:
             print(f"{form} seed {seed}: {outcome.differences}", flush=True)
     print(
         f"{form}: seeds {first} to {first + count - 1}, {compared} values compared, "
-        f"{different} networks differ, {refused} refused by the runtime"
+        f"{different} networks differ, {refused} refused"
         + (f", {steps} values of float islands one step away" if steps else "")
     )
     return different

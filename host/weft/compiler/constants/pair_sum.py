@@ -104,8 +104,8 @@ def _fitted_sum(stage: OutputStage, ratio: float, results: Int64) -> tuple[Int64
         shifted = VALUES[:, None] << (WIDE_SHIFT if fit.wide else 0)
         lower = (least[index] - shifted).max(axis=0)
         upper = (most[index] - shifted).min(axis=0)
-        if (lower <= upper).all():
-            bound = 1 << 30 if fit.wide else _FLOAT32_EXACT - 256
+        bound = 1 << 30 if fit.wide else _FLOAT32_EXACT - 256
+        if (np.maximum(lower, -bound) <= np.minimum(upper, bound)).all():
             table = np.clip((lower + upper) >> 1, -bound, bound)
             return np.clip(table, lower, upper), fit
     return None

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind, Rounding
+from weft_hw.contract.descriptor import WINDOW, Kind, Rounding
 
 from weft.compiler.constants.requantize import Multipliers, parameter_words
-from weft.compiler.ir import Command, Entry, Misplaced, Place, Rows, TooLarge
+from weft.compiler.ir import Command, Entry, Misplaced, Place, Rows, TooLarge, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import fetch_times, lay_out_weights, pair_products
 
 __all__ = ["Sums", "Window", "check_line_room", "mac_command"]
+
+_FARTHEST = {f.name: (1 << f.width) - 1 for f in WINDOW if f.name in ("dy", "dx", "offset")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +162,9 @@ def mac_command(
             replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units)
             for e in entries
         ]
+    farthest = {key: max(getattr(e, key) for e in entries) for key in ("dy", "dx", "offset")}
+    if any(farthest[key] > limit for key, limit in _FARTHEST.items()):
+        raise Unsupported("its window reaches farther than a window program can say")
     top, left, in_height = max(0, window.top), max(0, window.left), read.height - skip_rows
     span, (out_height, out_width) = window.span, window.out_size
     # A single window does not move, so a stride that no field holds does no harm.

@@ -85,12 +85,17 @@ from weft.golden.arithmetic.requantize import (
     requantize,
     round_away,
 )
-from weft.golden.arithmetic.softmax import log_softmax_fixed_point, softmax_fixed_point
+from weft.golden.arithmetic.softmax import (
+    log_softmax_fixed_point,
+    softmax_fixed_point,
+    softmax_float32,
+)
 from weft.golden.arithmetic.xnnpack import (
     add_20bit,
     leaky_relu_8bit,
     mean_float32,
     rescale_8bit,
+    sum_float32,
     within_8bit,
 )
 
@@ -160,11 +165,13 @@ __all__ = [
     "resize_nearest",
     "round_away",
     "softmax_fixed_point",
+    "softmax_float32",
     "softmax_real",
     "softmax_table",
     "squared_difference",
     "subtract_float32",
     "sum_fixed_point",
+    "sum_float32",
     "sums",
     "table_litert",
     "table_onnx",

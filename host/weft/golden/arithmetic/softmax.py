@@ -1,4 +1,4 @@
-"""Softmax and its logarithm over the last axis: LiteRT's fixed-point kernels."""
+"""Softmax and its logarithm over the last axis: LiteRT's kernels."""
 
 from functools import lru_cache
 
@@ -15,7 +15,7 @@ from weft.golden.arithmetic.fixed_point import (
 )
 from weft.golden.arithmetic.requantize import double_rounding, quantize_multiplier
 
-__all__ = ["log_softmax_fixed_point", "softmax_fixed_point"]
+__all__ = ["log_softmax_fixed_point", "softmax_fixed_point", "softmax_float32"]
 
 Int64 = NDArray[np.int64]
 
@@ -60,6 +60,19 @@ def softmax_fixed_point(x: NDArray[np.int8], *, scale: float, beta: float) -> ND
     shift = _SUM_BITS - leading_zeros + 31 - 8
     value = shift_right(high(powers, inverse), shift)
     return np.clip(np.where(counted, value, 0) - 128, -128, 127).astype(np.int8)
+
+
+def softmax_float32(x: NDArray[np.int8], *, scale: np.float32, beta: float) -> NDArray[np.int8]:
+    """Return the same as LiteRT's default kernel: a table of exponentials, summed in float32."""
+    factor = -scale * np.float32(beta)
+    powers = np.exp((factor * np.arange(256, dtype=np.float32)).astype(np.float64))
+    values = powers.astype(np.float32)[-_differences(x)]
+    total = np.zeros(x.shape[:-1], np.float32)
+    for index in range(x.shape[-1]):
+        total = total + values[..., index]
+    inverse = np.float32(1) / (total * np.float32(1 / 256))
+    value = np.floor(values * inverse[..., None] + np.float32(0.5))
+    return np.clip(value - 128, -128, 127).astype(np.int8)
 
 
 def log_softmax_fixed_point(x: NDArray[np.int8], *, scale: float) -> NDArray[np.int8]:

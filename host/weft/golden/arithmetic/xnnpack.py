@@ -5,7 +5,14 @@ from numpy.typing import NDArray
 
 from weft.golden.arithmetic.elementwise import Operand
 
-__all__ = ["add_20bit", "leaky_relu_8bit", "mean_float32", "rescale_8bit", "within_8bit"]
+__all__ = [
+    "add_20bit",
+    "leaky_relu_8bit",
+    "mean_float32",
+    "rescale_8bit",
+    "sum_float32",
+    "within_8bit",
+]
 
 Edge = tuple[np.float32, int]  # scale and zero point
 
@@ -37,7 +44,18 @@ def mean_float32(total: NDArray[np.int64], count: int, x: Edge, y: Edge) -> NDAr
     """
     (x_scale, x_zero), (y_scale, y_zero) = x, y
     scale = np.float32(x_scale) / np.float32(y_scale) * np.float32(1 / count)
-    offset = np.float32(y_zero) - np.float32(x_zero * count) * scale
+    return _rescaled(total, scale, x_zero * count, y_zero)
+
+
+def sum_float32(total: NDArray[np.int64], count: int, x: Edge, y: Edge) -> NDArray[np.int8]:
+    """Return SUM of ``count`` values whose sums, zero points included, are ``total``."""
+    return _rescaled(total, np.float32(x[0]) / np.float32(y[0]), x[1] * count, y[1])
+
+
+def _rescaled(
+    total: NDArray[np.int64], scale: np.float32, x_zero: int, y_zero: int
+) -> NDArray[np.int8]:
+    offset = np.float32(y_zero) - np.float32(x_zero) * scale
     value = np.rint(total.astype(np.float32) * scale + offset)
     return np.clip(value, -128, 127).astype(np.int8)
 

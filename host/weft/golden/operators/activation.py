@@ -88,7 +88,10 @@ def softmax(context: Context) -> NDArray[Any]:
         y = (context.output_scale, context.output_zero_point)
         unsigned = bool(context.attributes.get("unsigned", False))
         return golden.softmax_table(context.value(0), context.scale(0), y, unsigned=unsigned)
-    scale, beta = float(context.scale(0)), context.attributes["beta"]
+    beta = context.attributes["beta"]
+    if context.graph.runtime == Runtime.XNNPACK:
+        return golden.softmax_float32(context.value(0), scale=context.scale(0), beta=beta)
+    scale = float(context.scale(0))
     return golden.softmax_fixed_point(context.value(0), scale=scale, beta=beta)
 
 

@@ -78,12 +78,18 @@ def mean(context: Context) -> NDArray[Any]:
 
 
 def total(context: Context) -> NDArray[Any]:
-    """Return the sums over whole dimensions."""
-    sums = golden.sums(context.value(0), context.attributes["axes"], context.zero_point(0))
-    scale = float(context.scale(0)) / float(context.output_scale)
-    return context.shaped(
-        golden.sum_fixed_point(sums, scale=scale, zero_point=context.output_zero_point)
-    )
+    """Return the sums over whole dimensions, of int8 as LiteRT's default engine adds them."""
+    axes, shape = context.attributes["axes"], context.tensor(0).shape
+    x = (context.scale(0), context.zero_point(0))
+    if context.graph.runtime == Runtime.REFERENCE and context.attributes.get("unsigned"):
+        sums = golden.sums(context.value(0), axes, x[1])
+        scale = float(x[0]) / float(context.output_scale)
+        zero_point = context.output_zero_point
+        return context.shaped(golden.sum_fixed_point(sums, scale=scale, zero_point=zero_point))
+    sums = golden.sums(context.value(0), axes, 0)
+    y = (context.output_scale, context.output_zero_point)
+    count = math.prod(shape[axis] for axis in axes)
+    return context.shaped(golden.sum_float32(sums, count, x, y))
 
 
 def extreme(context: Context) -> NDArray[Any]:

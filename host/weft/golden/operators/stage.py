@@ -20,8 +20,8 @@ def activation_range(
 ) -> tuple[int, int]:
     """Return the int8 values between which a fused activation clamps.
 
-    LiteRT divides in float32 and rounds ties away from zero; XNNPACK adds the zero point first
-    and rounds to even.
+    LiteRT divides in float32 and rounds ties away from zero; ONNX Runtime rounds them to even, and
+    so does XNNPACK, which adds the zero point first.
     """
 
     def quantized(bound: float, otherwise: int) -> int:
@@ -30,7 +30,10 @@ def activation_range(
         steps = np.float32(bound) / scale
         if runtime == Runtime.XNNPACK:
             return int(np.clip(np.rint(steps + np.float32(zero_point)), -128, 127))
-        rounded = np.sign(steps) * np.floor(np.abs(steps) + 0.5)
+        if runtime.is_onnx:
+            rounded = np.rint(steps)
+        else:
+            rounded = np.sign(steps) * np.floor(np.abs(steps) + 0.5)
         return int(np.clip(zero_point + rounded, -128, 127))
 
     low, high = ACTIVATIONS[activation]

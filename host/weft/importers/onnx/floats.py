@@ -149,9 +149,13 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
         bare = real(builder, replace(pending, affine=None), f"{output}/{pending.operator}")
         value = add_affine(builder, pending.name, bare, pending.affine, output)
     elif pending.operator in onnx_moves.MOVES:
+        if pending.operator == "Pad":
+            onnx_pad.require_step(pending.attributes, operands)
         value = onnx_moves.move(
             builder, pending.operator, pending.name, pending.attributes, operands, output
         )
+        if pending.operator == "Pad" and value.step is not None:
+            value = replace(value, moved_by="Pad of values")
     elif pending.operator in FUNCTIONS:
         value = add_function(builder, replace(pending, operands=operands), output)
     else:

@@ -24,7 +24,6 @@ from weft.importers.onnx.values import (
 
 __all__ = ["BARRIERS", "left_in_float", "without_clamp"]
 
-_PADDED = ("AveragePool", "Conv")
 _BINARY = ("Add", "Mul", "Sub")
 # Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
 BARRIERS = ("Concat", "Flatten", "GlobalMaxPool", "Pad", "Resize", "Split")
@@ -37,9 +36,7 @@ def left_in_float(pending: Pending, step: Step) -> bool:
     if pending.shared or _is_kept(pending.activation, step):
         return True
     movers = {x.moved_by for x in pending.operands if isinstance(x, Activation)}
-    if pending.operator in _PADDED:
-        movers.discard("Pad")  # becomes part of the window
-    if movers - {""}:
+    if movers - _merged_pads(pending) - {""}:
         return True
     steps = [x.step for x in pending.operands if isinstance(x, Activation) and x.step is not None]
     if pending.operator in _BINARY:
@@ -49,6 +46,21 @@ def left_in_float(pending: Pending, step: Step) -> bool:
     if isinstance(weights, QuantizedConstant) and weights.unsigned and not step.unsigned:
         return True
     return any(s.unsigned != step.unsigned for s in steps)
+
+
+def _merged_pads(pending: Pending) -> set[str]:
+    """Return which kinds of Pad the runtime makes a part of the window of ``pending``."""
+    attributes = pending.attributes
+    if attributes.get("auto_pad", "NOTSET") not in ("NOTSET", ""):
+        return set()
+    if pending.operator == "Conv":
+        return {"Pad", "Pad by nothing"}
+    if pending.operator != "AveragePool":
+        return set()
+    # What the Pad adds counts, so that the pool may have no padding that does not.
+    padded = any(attributes.get("pads", ()))
+    found = set() if padded and not attributes.get("count_include_pad", 0) else {"Pad by nothing"}
+    return found if padded or attributes.get("ceil_mode", 0) else found | {"Pad"}
 
 
 def _is_kept(activation: str, step: Step) -> bool:

@@ -18,7 +18,7 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["is_real_pad", "pad", "with_filler"]
+__all__ = ["is_real_pad", "kind_of_pad", "pad", "require_step", "with_filler"]
 
 Attributes = Mapping[str, Any]
 Operands = tuple[Value | None, ...]
@@ -32,6 +32,32 @@ def is_real_pad(attributes: Attributes, operands: Operands) -> bool:
         and not isinstance(number, int)
         and (number != 0 or value.step is None)
     )
+
+
+def kind_of_pad(attributes: Attributes, operands: Operands, rank: int) -> str:
+    """Return ``"Pad"`` of zeros around an image, ``"Pad by nothing"``, or ``"Pad of values"``."""
+    pairs = _pairs(attributes, operands, rank)
+    if attributes.get("mode", "constant") != "constant" or _filler(attributes, operands) != 0:
+        return "Pad of values"
+    if any(any(pair) for pair in pairs[:2]) or min(map(min, pairs), default=0) < 0:
+        return "Pad of values"
+    return "Pad" if any(any(pair) for pair in pairs) else "Pad by nothing"
+
+
+def require_step(attributes: Attributes, operands: Operands) -> None:
+    """Refuse a Pad whose number the step of its input cannot express.
+
+    Raises
+    ------
+    ModelError
+        Where it would have to be rounded although nothing quantises the result.
+    """
+    value, number = take(operands, 0), _filler(attributes, operands)
+    if isinstance(number, int) or not isinstance(value, Activation) or value.step is None:
+        return
+    steps = np.rint(number / value.step.scale)
+    if steps * value.step.scale != number or not -128 <= steps + value.step.zero_point <= 127:
+        raise ModelError(f"Pad with {number}, which the scale of its input cannot express")
 
 
 def with_filler(operands: Operands, step: Step) -> Operands:

@@ -10,7 +10,7 @@ from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.declarations import is_declared, opsets_of, read_attributes
+from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
 from weft.importers.onnx.floats import (
     real,
 )
@@ -21,6 +21,7 @@ from weft.importers.onnx.islands import bare_layers
 from weft.importers.onnx.moves import MOVES
 from weft.importers.onnx.node import result_of, split_of
 from weft.importers.onnx.output import add_output
+from weft.importers.onnx.pad import kind_of_pad
 from weft.importers.onnx.prepare import (
     inline_functions,
     open_batch,
@@ -211,16 +212,19 @@ class _Importer:
             if isinstance(result, Pending) and self._uses[name] > 1:
                 result = replace(result, shared=True)
             if isinstance(result, Activation):
-                result = replace(result, moved_by=self._mover(node, take(operands, 0)))
+                result = replace(result, moved_by=self._mover(node, attributes, operands))
             self._values[name] = result
         if operator == "DequantizeLinear" or (
             operator in (*MOVES, "Concat", "Split") and node.input[0] in self._real
         ):
             self._real.update(outputs)
 
-    def _mover(self, node: Any, first: Value | None) -> str:
+    def _mover(self, node: Any, attributes: Attributes, operands: tuple[Value | None, ...]) -> str:
         """Return what stands between DequantizeLinear and the result of ``node``, if anything."""
+        first = take(operands, 0)
         if node.op_type in BARRIERS and node.input[0] in self._real:
+            if node.op_type == "Pad" and isinstance(first, Activation):
+                return kind_of_pad(attributes, operands, len(first.shape))
             return node.op_type
         if isinstance(first, Activation) and node.op_type in MOVES:
             return first.moved_by

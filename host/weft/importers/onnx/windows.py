@@ -11,6 +11,7 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder, nhwc_shape
+from weft.importers.onnx.declarations import Attributes as Declared
 from weft.importers.onnx.values import (
     Activation,
     Constant,
@@ -252,7 +253,9 @@ def average_pool(
         window["padding"] = (0, 0, 0, 0)
     window["unsigned"] = step is not None and step.unsigned
     if real:
-        apart = _in_blocks(image) or window["stride"][1] > 2
+        # The kernel of opset 19 knows dilation and has no columns.
+        newer = isinstance(attributes, Declared) and attributes.version >= 19
+        apart = newer or _in_blocks(image) or window["stride"][1] > 2
         window["real"] = "sequence" if apart else "columns"
     tensor = builder.emit("AVERAGE_POOL_2D", name, (tensor,), output, window, step=step)
     return _pooled(builder, image, tensor, step)
