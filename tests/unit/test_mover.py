@@ -8,7 +8,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from weft_hw.contract.config import Config, get_config
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
-from weft_hw.memory.mover import QUEUED_MOVES, Mover
+from weft_hw.contract.timing import QUEUED_MOVES
+from weft_hw.memory.mover import Mover
 from weft_sim.testing import bench
 from weft_sim.testing.behavioural_memory import BehaviouralMemory
 

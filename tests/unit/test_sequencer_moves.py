@@ -8,8 +8,8 @@ from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import Kind, encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS
 from weft_hw.contract.move import encode_move
+from weft_hw.contract.timing import QUEUED_MOVES
 from weft_hw.engine.sequencer import Sequencer
-from weft_hw.memory.mover import QUEUED_MOVES
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 

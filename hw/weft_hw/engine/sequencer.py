@@ -10,9 +10,9 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, counters
 from weft_hw.contract.move import MOVE
+from weft_hw.contract.timing import QUEUED_MOVES
 from weft_hw.engine.layouts import descriptor_layout
 from weft_hw.engine.ports import RUN
-from weft_hw.memory.mover import QUEUED_MOVES
 from weft_hw.memory.scoreboard import Scoreboard
 from weft_hw.parts.delay import delay
 from weft_hw.parts.fields import layout_of

@@ -11,6 +11,7 @@ from amaranth.utils import exact_log2
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, max_unit_bytes, memory_map
 from weft_hw.contract.move import MOVE
+from weft_hw.contract.timing import QUEUED_MOVES
 from weft_hw.engine.ports import read_layout, write_layout
 from weft_hw.memory.bursts import Bursts
 from weft_hw.memory.gearbox import Packer, Unpacker
@@ -18,9 +19,7 @@ from weft_hw.memory.port import Port
 from weft_hw.parts.fields import layout_of
 from weft_hw.parts.queue import Queue
 
-__all__ = ["QUEUED_MOVES", "Mover"]
-
-QUEUED_MOVES = 4
+__all__ = ["Mover"]
 
 
 class Mover(wiring.Component):

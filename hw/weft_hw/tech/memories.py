@@ -8,11 +8,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from weft_hw.contract.timing import READ_LATENCY
 from weft_hw.parts.delay import delay
 
 __all__ = ["READ_LATENCY", "BlockRam", "WeightColumn"]
-
-READ_LATENCY = 2
 
 
 class BlockRam(wiring.Component):

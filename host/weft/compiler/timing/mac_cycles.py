@@ -11,16 +11,15 @@ from typing import NamedTuple
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
-from weft_hw.contract.timing import LANE_CYCLES
+from weft_hw.contract.timing import LANE_CYCLES, TAP_QUEUE, array_latency
 
 from weft.compiler.ir import Command
 
-__all__ = ["OUTPUT_LATENCY", "MacTimes", "array_latency", "mac_times"]
+__all__ = ["OUTPUT_LATENCY", "MacTimes", "mac_times"]
 
 # Latencies in cycles; tests/unit/test_cycle_model.py holds them to the gateware.
 OUTPUT_LATENCY = 24  # output lanes
 _FILLED = 5  # from the last word of an input row to the row's being counted
-_QUEUE = 16  # columns of taps under way or queued
 _PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
 _COLLECT = 4  # from the last step to the lanes' first beat, besides the array
 _STORE = 3  # from the last result to the end of the layer
@@ -41,11 +40,6 @@ _PIPELINED = _Fetching(first=5, row=2, column=11, low_row=7)
 # One column at a time; a last fetch is taken to last until the entry after it has been read.
 _COMPACT = _Fetching(first=3, row=1, column=2, low_row=0)
 _ENTRY = 2  # cycles by which a compact configuration's next entry is later than a column
-
-
-def array_latency(config: Config) -> int:
-    """Return the cycles from a step to its sums."""
-    return len(config.stages) + config.columns // config.tile + 4
 
 
 @dataclass
@@ -177,7 +171,7 @@ class _Walk:
             (entry.columns, shared or (entry.channels and distinct), len(entry.taps))
             for entry in command.entries
         ]
-        self._state = _State((-_PLACE,) * _QUEUE, 0, 0, 0)
+        self._state = _State((-_PLACE,) * TAP_QUEUE, 0, 0, 0)
         self._known: dict = {}
         self._moved = 0  # what the state's times count from
         self.last_start = self.last_step = self.busy = 0
@@ -225,7 +219,7 @@ class _Walk:
                     if self._config.compact:
                         fetch = pop = max(fetch + 1 + _COMPACT.column, hold)
                     else:
-                        fetch = max(fetch + 1, pops[-_QUEUE] + _PLACE)
+                        fetch = max(fetch + 1, pops[-TAP_QUEUE] + _PLACE)
                         pop = max(fetch + _PIPELINED.column, pop + 1, hold)
                         pops.append(pop)
                 fetch += _ENTRY if self._config.compact else 0
@@ -234,4 +228,4 @@ class _Walk:
                     start = max(start, leaving - steps)
                     leaving = start + steps + leave
                 hold, free = start + self._second_row, start + steps
-        return _State(tuple(pops[-_QUEUE:]), hold, free, leaving), fetch, start, steps
+        return _State(tuple(pops[-TAP_QUEUE:]), hold, free, leaving), fetch, start, steps

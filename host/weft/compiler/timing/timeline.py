@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import TABLE_ENTRIES, TABLE_ENTRY_BYTES, Kind, Wait
 from weft_hw.contract.memory_map import DESCRIPTOR_WORDS
+from weft_hw.contract.timing import QUEUED_MOVES, READ_LATENCY
 
 from weft.compiler.ir import Command
 from weft.compiler.timing.mac_cycles import OUTPUT_LATENCY, MacTimes, mac_times
@@ -13,13 +14,14 @@ from weft.compiler.timing.move_cycles import MoveClock, Ports
 __all__ = ["Timeline"]
 
 # Latencies in cycles, as those of mac_cycles.
-_DESCRIPTOR = DESCRIPTOR_WORDS + 3  # from the decision to fetch a descriptor to its arrival
+_DESCRIPTOR = (
+    DESCRIPTOR_WORDS + READ_LATENCY + 1
+)  # from the decision to fetch a descriptor to its arrival
 _JOIN = 2  # from the end of a layer to the next one's back half
 _NEXT_FRONT = 2  # from a front half with nothing left to do to the next one
 _TABLE = 5  # from the last read of a table to its end
 _OPERANDS = 6 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
 _COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
-_QUEUED_MOVES = 4  # that may wait in the mover's queue
 _FILLED_BY_THEN = 4096
 _GEOMETRY = (
     "wait",
@@ -120,8 +122,8 @@ class Timeline:
     def move(self, fields: Mapping[str, int]) -> int:
         """Add a move; return when it is done."""
         handed = self._fetched
-        if len(self._begun) >= _QUEUED_MOVES:
-            handed = max(handed, self._begun[-_QUEUED_MOVES] + 1)
+        if len(self._begun) >= QUEUED_MOVES:
+            handed = max(handed, self._begun[-QUEUED_MOVES] + 1)
         self._fetched = handed + 1 + _DESCRIPTOR
         begun, done = self._mover.carry_out(
             fields, max(handed, self.moved[-1]), self.ends[fields.get("layers", 0)]

@@ -7,10 +7,10 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.timing import array_latency
 from weft_hw.engine.compute.pe import PairElement, ProcessingElement, sum_shape
 from weft_hw.engine.layouts import step_layout
 from weft_hw.parts.delay import delay
-from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
 
 __all__ = ["SystolicArray"]
@@ -64,7 +64,7 @@ class SystolicArray(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        self.latency = len(config.stages) + config.columns // config.tile + READ_LATENCY + 2
+        self.latency = array_latency(config)
         words = data.ArrayLayout(signed(8), config.columns)
         super().__init__(
             {

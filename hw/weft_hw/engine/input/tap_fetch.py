@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.timing import TAP_QUEUE
 from weft_hw.engine.input.walker import fetch_layout
 from weft_hw.engine.layouts import column_layout, descriptor_layout
 from weft_hw.parts.delay import delay
@@ -12,8 +13,6 @@ from weft_hw.parts.queue import Queue
 from weft_hw.tech.memories import READ_LATENCY
 
 __all__ = ["TapFetch"]
-
-_DEPTH = 16  # more than the columns under way, so that a stall costs no bubble afterwards
 
 
 class TapFetch(wiring.Component):
@@ -172,20 +171,20 @@ class TapFetch(wiring.Component):
 
     def _queue(self, m, column, valid):
         """Queue the columns that arrive."""
-        m.submodules.queue = queue = Queue(column.shape(), depth=_DEPTH)
+        m.submodules.queue = queue = Queue(column.shape(), depth=TAP_QUEUE)
         m.d.comb += [
             queue.item.eq(delay(m, column, 1, name="queued")),
             queue.put.eq(delay(m, valid, 1, name="queue")),
         ]
         wiring.connect(m, queue.o, wiring.flipped(self.o))
-        free = Signal(range(_DEPTH + 1), init=_DEPTH)
+        free = Signal(range(TAP_QUEUE + 1), init=TAP_QUEUE)
         # A place counts as free a cycle late: the feeder decides too late to be counted at once.
         m.d.sync += [
             free.eq(free + queue.taken - self.issue),
             # Whether a place is free, a cycle ahead.
             self.room.eq(queue.taken | ((free != 0) & ~((free == 1) & self.issue))),
         ]
-        m.d.comb += self.empty.eq(free + queue.taken == _DEPTH)
+        m.d.comb += self.empty.eq(free + queue.taken == TAP_QUEUE)
 
     def _part(self, word, quarter):
         """Move the pixel that begins at ``quarter`` of a word to its start; the rest is free."""
