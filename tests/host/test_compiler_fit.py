@@ -1,5 +1,7 @@
 """A network that exceeds a chip gets the configuration with SDRAM, where its name has one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import weft
@@ -40,3 +42,18 @@ def test_golden_needs_no_chip():
         [info] = session.get_inputs()
         feed = np.zeros((1, 64, 64, 8), np.int8)
         assert session.run(None, {info.name: feed})[0].shape == (1, 62, 62, 8)
+
+
+@pytest.mark.parametrize(("weight_words", "where"), [(512, "host"), (1024, "accelerator")])
+def test_a_pool_leaves_its_weights_to_layers_that_need_theirs(weight_words, where):
+    b = Builder(5)
+    x = b.input(25, 5, 64)
+    for _ in range(3):  # 64 words of weights each
+        x = b.conv(x, 64, kernel=(1, 1))
+    graph = b.build(b.pool("AVERAGE_POOL_2D", x, kernel=(25, 5), stride=(25, 5)))  # 336 words
+    config = replace(CONFIGS["tang-nano-20k"], name="small", weight_words=weight_words)
+    program = compile_to_fit(graph, config)
+    [pool] = [layer for layer in program.layers if layer.operator == "AVERAGE_POOL_2D"]
+    assert pool.where == where
+    assert ("weight memory" in pool.reason) == (where == "host")
+    assert sum(layer.where == "accelerator" for layer in program.layers) >= 3

@@ -114,6 +114,9 @@ def lower(
             if (pool := _most_pieces(lowering)) is not None:
                 host[pool] = "the descriptor memory has no room for its regions"
                 continue
+            if (pool := _heavy_pool(lowering)) is not None:
+                host[pool] = "the weight memory has no room for its weights, which are all equal"
+                continue
             _require_room(lowering, host, too_large)
             keep_states(lowering)
             return lowering, host
@@ -127,6 +130,24 @@ def _most_pieces(lowering: Lowering) -> int | None:
     pieces = Counter(c.node for c in commands if nodes[c.node].operator == "AVERAGE_POOL_2D")
     found = pieces.most_common(1)
     return found[0][0] if found and found[0][1] > 1 else None
+
+
+def _heavy_pool(lowering: Lowering) -> int | None:
+    """Return the average pool without whose weights those of all others fit, if they do not."""
+    nodes, capacity = lowering.graph.nodes, lowering.config.weight_words
+
+    def words(left_out: int | None) -> int:
+        weights = {
+            command.weights.tobytes(): len(command.weights)
+            for command in lowering.commands
+            if command.weights is not None and command.node != left_out
+        }
+        return sum(weights.values())
+
+    if words(None) <= capacity:
+        return None
+    pools = {c.node for c in lowering.commands if nodes[c.node].operator == "AVERAGE_POOL_2D"}
+    return next((pool for pool in sorted(pools) if words(pool) <= capacity), None)
 
 
 def _require_room(lowering: Lowering, host: dict[int, str], too_large: list[int]) -> None:
