@@ -275,3 +275,25 @@ def test_what_is_refused(case, pattern):
     net, outputs = case(Random(0))
     with pytest.raises(ModelError, match=pattern):
         import_tflite(net.bytes(outputs), "m", "reference")
+
+
+@pytest.mark.parametrize("rounding", ["reference", "xnnpack"])
+def test_int8_to_uint8_of_another_scale(rounding):
+    """XNNPACK leaves it to LiteRT's own kernel."""
+    for seed in range(5):
+        r = Random(seed)
+        x = r.net.input(IMAGE, r.step())
+        y = r.net.tensor(IMAGE, (0.08, 140), dtype=np.uint8)
+        r.net.op("QUANTIZE", [x], y, "QuantizeOptions")
+        assert r.net.differences(y, rounding=rounding) == 0
+
+
+@pytest.mark.parametrize(("kept", "size"), [(False, (1, 4, 5)), (True, (4, 5)), (False, (5,))])
+def test_a_shape_that_fully_connected_does_not_give_is_refused(kept, size):
+    r = Random(0)
+    x = r.net.input((1, 4, 12) if len(size) > 1 else (12,), r.step())
+    weights = r.net.weights(r.rng.integers(-99, 99, (5, 12)).astype(np.int8), [0.01])
+    y = r.net.tensor(size, r.step())
+    r.net.op("FULLY_CONNECTED", [x, weights], y, "FullyConnectedOptions", keepNumDims=kept)
+    with pytest.raises(ModelError, match="its options say"):
+        import_tflite(r.net.bytes(y), "m", "reference")

@@ -120,3 +120,15 @@ def test_accelerator_averages_unsigned_values(count):
     expected = (2 * sums + count) // (2 * count)
     assert np.array_equal(requantize(sums, multiplier, shift, Rounding.HALF_UP), expected)
     assert np.array_equal(average(sums - 128 * count, count, unsigned=True), expected - 128)
+
+
+@pytest.mark.parametrize("rounding", ["reference", "xnnpack"])
+@pytest.mark.parametrize("seed", range(6))
+def test_concatenation_of_differing_scales(seed, rounding):
+    """LiteRT rescales in float32 there."""
+    rng, net = np.random.default_rng(seed), Net(np.uint8)
+    steps = [(float(np.float32(rng.uniform(0.02, 0.2))), int(rng.integers(256))) for _ in range(3)]
+    parts = [net.input((1, 16, 16, 3), step) for step in steps[:2]]
+    y = net.tensor((1, 16, 16, 6), steps[2])
+    net.op("CONCATENATION", parts, y, "ConcatenationOptions", axis=3)
+    assert net.differences(y, rounding=rounding) == 0

@@ -36,7 +36,30 @@ def concatenation(layer: Layer) -> None:
     """Translate CONCATENATION."""
     options = layer.options("ConcatenationOptions")
     axis = layer.axis(options.Axis, len(layer.output.shape))
-    layer.emit("CONCATENATION", layer.names(), axis=axis, activation=activation(options))
+    names = tuple(_rescaled(layer, i) for i in range(len(layer.operator.inputs)))
+    layer.emit("CONCATENATION", names, axis=axis, activation=activation(options))
+
+
+def _rescaled(layer: Layer, position: int) -> str:
+    """Return an operand of CONCATENATION in the scale of the output, which differs in uint8 alone.
+
+    LiteRT rescales it in float32, where 0 is that of uint8.
+    """
+    x, y = layer.input(position), layer.output
+    a, b = x.quantization, y.quantization
+    if a is None or b is None or a.scale.size > 1 or not layer.is_unsigned(y) or x.data is not None:
+        return x.name
+    if a.scale == b.scale and a.zero_point == b.zero_point:
+        return x.name
+    scale = a.scale * (np.float32(1) / b.scale)
+    offset = -(a.zero_point + 128).astype(np.float32) * scale
+    stored = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float32) + np.float32(128)
+    steps = stored * scale + offset
+    rounded = np.sign(steps) * np.floor(np.abs(steps) + np.float32(0.5))
+    table = np.clip(rounded + b.zero_point, -128, 127).astype(np.int64)
+    name = layer.add(x.shape, b)
+    layer.emit("TABLE", (x.name,), name, table=tuple(table.tolist()))
+    return name
 
 
 def _axes(layer: Layer) -> tuple[int, ...]:

@@ -114,6 +114,10 @@ class Layer:
         if fields := unread(self.operator, self._read):
             raise ModelError(f"option {fields[0]} of {self.kind} is not supported")
 
+    def is_unsigned(self, tensor: RawTensor) -> bool:
+        """Whether ``tensor`` is uint8 in the file."""
+        return tensor.name in self._unsigned
+
     def emit(
         self,
         operator: str,

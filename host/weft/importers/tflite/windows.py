@@ -1,9 +1,10 @@
 """Operators with weights or a window."""
 
+import math
 from typing import Any
 
 from weft.errors import ModelError
-from weft.graph import ACTIVATIONS
+from weft.graph import ACTIVATIONS, Runtime
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.table import Options
 
@@ -89,6 +90,9 @@ def transposed(layer: Layer) -> None:
     size = _size(layer, layer.output.shape, "the output")
     kernel = _size(layer, layer.input(1).shape, "input 1")
     stride = (options.StrideH, options.StrideW)
+    apart = any(s > k for s, k in zip(stride, kernel, strict=True))
+    if apart and options.Padding == 0 and layer.runtime == Runtime.XNNPACK:
+        raise ModelError("XNNPACK's TRANSPOSE_CONV with SAME padding and a stride above the kernel")
     _, weights, image, *bias = layer.names(4)
     layer.emit(
         "TRANSPOSE_CONV",
@@ -102,6 +106,11 @@ def transposed(layer: Layer) -> None:
 def fully_connected(layer: Layer) -> None:
     """Translate FULLY_CONNECTED."""
     options = layer.optional("FullyConnectedOptions")
+    x, y, weights = layer.input(0).shape, layer.output.shape, layer.input(1).shape
+    kept = options is not None and bool(options.KeepNumDims)
+    expected = (*x[:-1], *y[-1:]) if kept else (math.prod(x) // max(1, weights[-1]), *y[-1:])
+    if y != expected:  # LiteRT gives the result that shape, whatever the file says
+        raise ModelError(f"FULLY_CONNECTED has an output of {y}, its options say {expected}")
     layer.emit("FULLY_CONNECTED", layer.names(3), activation=activation(options))
 
 
