@@ -14,9 +14,6 @@ _PAGES = {
     "ulx3s-85f-wide": "ulx3s",
     "ulx3s-45f": "ulx3s",
     "ulx3s-12f": "ulx3s",
-    "ulx3s-85f-sdram": "ulx3s",
-    "ulx3s-12f-sdram": "ulx3s",
-    "icepi-zero-sdram": "icepi-zero",
 }
 
 

@@ -182,7 +182,7 @@ def test_a_unit_holds_four_pixels_at_most():
         body = place(Region.ACTIVATION, 0, 1) + bytes([1, 3]) + b"12345678"
         assert await host.ask(Request.PIXELS, body) == (Status.RANGE, b"")
 
-    simulate(bench, config=get_config("ulx3s-85f"))
+    simulate(bench, config=replace(get_config("ulx3s-85f"), dram_bytes=0))
 
 
 def test_a_compact_configuration_has_no_pixels():

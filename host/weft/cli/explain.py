@@ -67,7 +67,7 @@ def explain(
     """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
     from weft_hw.boards import clock_of
 
-    from weft.compiler.fit import compile_to_fit
+    from weft.compiler import compile_graph
     from weft.configuration import get_config
     from weft.errors import CapacityError
     from weft.graph import Graph
@@ -89,8 +89,7 @@ def explain(
     if isinstance(loaded, Graph):
         graph, size = loaded, get_config(config)
         try:
-            program = compile_to_fit(graph, config)
-            size = program.config
+            program = compile_graph(graph, size)
         except CapacityError as error:  # still worth a table, and the sentence that says why
             program, problem = None, str(error)
     else:

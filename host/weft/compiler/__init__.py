@@ -23,7 +23,6 @@ def compile_graph(
     *,
     shadows: bool = False,
     streamed: bool = False,
-    hurried: bool = False,
 ) -> Program:
     """Compile ``graph`` for one accelerator.
 
@@ -35,9 +34,7 @@ def compile_graph(
     shadows : bool
         Where the program streams, copy every tensor to DRAM, so that it can be compared.
     streamed : bool
-        It is known that the chip's memories are too small: do not try.
-    hurried : bool
-        Nobody reads what the memories would need: give up as soon as they are too small.
+        Stream even what would fit the chip.
 
     Raises
     ------
@@ -47,17 +44,18 @@ def compile_graph(
     model = graph
     for graph_pass in PASSES:
         graph = graph_pass(graph)
+    may_stream = config.dram_bytes > 0 and not graph.states  # which stay on the chip
     try:
-        if not (streamed and config.dram_bytes and not graph.states):
-            hurried |= config.dram_bytes > 0 and not graph.states
-            return _compile_resident(model, graph, config, hurried)
+        if not (streamed and may_stream):
+            # Nobody reads what the memories would need where the network can stream instead.
+            return _compile_resident(model, graph, config, hurried=may_stream)
     except CapacityError:
-        if not config.dram_bytes or graph.states:  # which stay on the chip
+        if not may_stream:
             raise
     return compile_streamed(model, graph, config, shadows=shadows)
 
 
-def _compile_resident(model: Graph, graph: Graph, config: Config, hurried: bool) -> Program:
+def _compile_resident(model: Graph, graph: Graph, config: Config, *, hurried: bool) -> Program:
     lowering, host = lower(graph, config, hurried=hurried)
     schedule = make_schedule(lowering)
     constants = list(lowering.constants.values())

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weft.compiler.fit import compile_to_fit
+from weft.compiler import compile_graph
 from weft.configuration import DEFAULT_CONFIG, ConfigChoice, get_config
 from weft.errors import ConfigError, ModelError
 from weft.graph import Graph
@@ -127,8 +127,7 @@ def compile(
     model : path, bytes or Graph
         A ``.tflite`` or ONNX file, what it holds, or a known name.
     config : Config, str or Path
-        A configuration, the name of one, or a ``.toml`` file. Where the network does not fit the
-        chip of a name, its board's SDRAM is used: :func:`weft.compiler.fit.compile_to_fit`.
+        A configuration, the name of one, or a ``.toml`` file.
     rounding : str, optional
         Whose bits to reproduce; see :func:`weft.importers.load_model`.
     shapes : mapping, optional
@@ -145,4 +144,4 @@ def compile(
         raise ModelError(f"{model} is compiled already")
     if exact:
         require_exact(graph)
-    return compile_to_fit(graph, config)
+    return compile_graph(graph, get_config(config))

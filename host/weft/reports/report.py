@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
-from weft.compiler.fit import compile_to_fit
+from weft.compiler import compile_graph
 from weft.configuration import ConfigChoice, get_config
 from weft.errors import CapacityError
 from weft.graph import Graph
@@ -189,7 +189,6 @@ def subject(
         return Subject(name, loaded.graph, loaded, loaded.config)
     size = get_config(config)
     try:
-        program = compile_to_fit(loaded, config)
-        return Subject(name, loaded, program, program.config)
+        return Subject(name, loaded, compile_graph(loaded, size), size)
     except CapacityError as error:  # the golden model still has something to show
         return Subject(name, loaded, None, size, str(error))

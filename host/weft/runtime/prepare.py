@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from weft.compiler.fit import compile_to_fit
+from weft.compiler import compile_graph
 from weft.configuration import ConfigChoice, get_config
 from weft.errors import LinkError, ModelError
 from weft.graph import Graph
@@ -125,8 +125,9 @@ class Preparation:
             return GoldenRunner(loaded, get_config(self._config))
         if isinstance(loaded, Graph):
             self._report("compiling")
-            choice = self._config if self._board is None else self._board.config
-            loaded = compile_to_fit(loaded, choice, shadows=self._shadows)
+            board = self._board
+            config = get_config(self._config) if board is None else board.config
+            loaded = compile_graph(loaded, config, shadows=self._shadows)
         if self._board is not None:  # others' programs for it may be in use
             return BoardRunner(loaded, self._board)
         board = self._device

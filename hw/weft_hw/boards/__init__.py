@@ -3,9 +3,9 @@
 from weft_hw.boards.board import Board
 from weft_hw.boards.colorlight_i5 import COLORLIGHT_I5
 from weft_hw.boards.icebreaker import ICEBREAKER
-from weft_hw.boards.icepi_zero import ICEPI_ZERO, ICEPI_ZERO_SDRAM
+from weft_hw.boards.icepi_zero import ICEPI_ZERO
 from weft_hw.boards.tang_nano_20k import TANG_NANO_20K
-from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_45F, ULX3S_85F, ULX3S_85F_WIDE, ULX3S_SDRAM
+from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_45F, ULX3S_85F, ULX3S_85F_WIDE
 
 __all__ = ["BOARDS", "DEFAULT_BAUD", "Board", "baud_of", "board_of", "clock_of", "get_board"]
 
@@ -19,8 +19,6 @@ BOARDS = {
         ULX3S_45F,
         ULX3S_12F,
         ICEPI_ZERO,
-        *ULX3S_SDRAM,
-        ICEPI_ZERO_SDRAM,
         COLORLIGHT_I5,
         TANG_NANO_20K,
         ICEBREAKER,

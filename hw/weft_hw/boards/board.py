@@ -1,6 +1,6 @@
 """What Weft needs to know about a board."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 __all__ = ["Board"]
 
@@ -74,13 +74,3 @@ class Board:
     routing: str = ""
     loader: str
     usb: str
-
-    def with_sdram(self, clock_hz: int) -> "Board":
-        """Return the same board with its SDRAM in use, at the clock that designs with it meet."""
-        return replace(
-            self,
-            name=f"{self.name}-sdram",
-            title=f"{self.title}, with its SDRAM",
-            config=f"{self.config}-sdram",
-            clock_hz=clock_hz,
-        )

@@ -2,7 +2,7 @@
 
 from weft_hw.boards.board import Board
 
-__all__ = ["ICEPI_ZERO", "ICEPI_ZERO_SDRAM"]
+__all__ = ["ICEPI_ZERO"]
 
 ICEPI_ZERO = Board(
     name="icepi-zero",
@@ -23,4 +23,3 @@ ICEPI_ZERO = Board(
     loader="icepi-zero",
     usb="0403:6015",
 )
-ICEPI_ZERO_SDRAM = ICEPI_ZERO.with_sdram(90_000_000)

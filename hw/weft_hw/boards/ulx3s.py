@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from weft_hw.boards.board import Board
 
-__all__ = ["ULX3S_12F", "ULX3S_45F", "ULX3S_85F", "ULX3S_85F_WIDE", "ULX3S_SDRAM"]
+__all__ = ["ULX3S_12F", "ULX3S_45F", "ULX3S_85F", "ULX3S_85F_WIDE"]
 
 _COMMON = {
     "family": "ecp5",
@@ -26,7 +26,7 @@ ULX3S_85F = Board(
     title="ULX3S 85F",
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     config="ulx3s-85f",
-    clock_hz=110_000_000,
+    clock_hz=100_000_000,
     floorplan="weft_hw.tech.ecp5.floorplan:lfe5u_85f_floorplan",
     **_COMMON,
 )
@@ -57,4 +57,3 @@ ULX3S_12F = Board(
     buffer_bytes=2048,
     **_COMMON,
 )
-ULX3S_SDRAM = (ULX3S_85F.with_sdram(90_000_000), ULX3S_12F.with_sdram(90_000_000))

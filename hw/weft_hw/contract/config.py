@@ -1,6 +1,6 @@
 """The build-time size of one accelerator, and the named sizes that boards use."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 __all__ = ["CONFIGS", "Config", "ConfigError", "get_config"]
 
@@ -218,10 +218,12 @@ class Config:
         return self.rows * self.columns * self.pixels
 
 
-_CHIPS = {
+_SDRAM_BYTES = 32 << 20  # of the ULX3S and the Icepi Zero
+
+CONFIGS = {
     config.name: config
     for config in [
-        Config(name="ulx3s-85f", dsp_multipliers=144),
+        Config(name="ulx3s-85f", dsp_multipliers=144, dram_bytes=_SDRAM_BYTES),
         Config(
             name="ulx3s-85f-wide",
             pixels=4,
@@ -260,8 +262,13 @@ _CHIPS = {
                 weight_words=2048,
                 activation_words=4096,
                 dsp_multipliers=28,
+                dram_bytes=dram_bytes,
             )
-            for name in ("ulx3s-12f", "icepi-zero", "colorlight-i5")
+            for name, dram_bytes in (
+                ("ulx3s-12f", _SDRAM_BYTES),
+                ("icepi-zero", _SDRAM_BYTES),
+                ("colorlight-i5", 0),
+            )
         ),
         # 46 block RAMs, 44 of them used; 72 of 96 MULT9X9, and the rest is two lanes' products.
         Config(
@@ -308,14 +315,6 @@ _CHIPS = {
         ),
     ]
 }
-# With the SDRAM of the ULX3S and the Icepi Zero beside the chip.
-_SDRAM_BYTES = 32 << 20
-_BESIDE = (
-    replace(_CHIPS[name], name=f"{name}-sdram", dram_bytes=_SDRAM_BYTES)
-    for name in ("ulx3s-85f", "ulx3s-12f", "icepi-zero")
-)
-
-CONFIGS = _CHIPS | {config.name: config for config in _BESIDE}
 
 
 def get_config(name: str) -> Config:

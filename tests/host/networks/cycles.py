@@ -63,13 +63,13 @@ class CycleOutcome:
 
 
 def compare_cycles(name: str, graph: Graph, feeds: dict, boards: Boards) -> CycleOutcome | None:
-    """Run one image; None if the network does not fit the board, or has too little for it."""
+    """Run one image; None if the network does not fit the chip, or has too little for it."""
     config = boards.configs[0]
     try:
         program = compile_graph(graph, config)
     except CapacityError:
         return None
-    if not program.descriptors:
+    if program.streamed or not program.descriptors:
         return None
     runner = BoardRunner(program, boards.board(config))
     run = runner.run(feeds)

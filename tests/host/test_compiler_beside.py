@@ -1,4 +1,4 @@
-"""A network that exceeds a chip gets the configuration with SDRAM, where its name has one."""
+"""A network that exceeds a chip streams from the memory beside it, where there is one."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import weft
 from graph_builder import Builder
-from weft.compiler.fit import compile_to_fit
+from weft.compiler import compile_graph
 from weft.errors import CapacityError
 from weft_hw.contract.config import CONFIGS
 
@@ -17,28 +17,29 @@ def network(size: int):
 
 
 def test_what_fits_stays_on_the_chip():
-    for choice in ("ulx3s-12f", CONFIGS["ulx3s-12f"]):
-        assert compile_to_fit(network(8), choice).config.name == "ulx3s-12f"
-    assert compile_to_fit(network(8)).config.name == "ulx3s-85f"
+    """No cycle of it is spent on the memory beside it."""
+    config = CONFIGS["ulx3s-12f"]
+    program = compile_graph(network(8), config)
+    alone = compile_graph(network(8), replace(config, dram_bytes=0))
+    assert not program.streamed
+    assert program.images == alone.images and program.descriptors == alone.descriptors
 
 
-def test_what_does_not_fit_streams():
-    graph = network(64)  # 32,768 bytes, where 16,384 are on the chip
-    program = compile_to_fit(graph, "ulx3s-12f")
-    assert program.streamed
-    assert program.config == CONFIGS["ulx3s-12f-sdram"]
-    assert weft.compile(graph, "icepi-zero").config.name == "icepi-zero-sdram"
+@pytest.mark.parametrize("name", ["ulx3s-12f", "icepi-zero"])
+def test_what_does_not_fit_streams(name):
+    program = weft.compile(network(64), config=name)  # 32,768 bytes, where 16,384 are on the chip
+    assert program.streamed and program.config == CONFIGS[name]
 
 
-@pytest.mark.parametrize("choice", ["tiny", CONFIGS["ulx3s-12f"]], ids=["name", "config"])
-def test_what_is_said_exactly_is_done(choice):
+@pytest.mark.parametrize("config", [CONFIGS["tiny"], replace(CONFIGS["ulx3s-12f"], dram_bytes=0)])
+def test_without_such_memory_it_is_refused(config):
     with pytest.raises(CapacityError, match=r"\d bytes"):
-        compile_to_fit(network(64), choice)
+        compile_graph(network(64), config)
 
 
 def test_golden_needs_no_chip():
     graph = network(64)
-    with weft.InferenceSession(graph, config="ulx3s-12f") as session:
+    with weft.InferenceSession(graph, config="tiny") as session:
         [info] = session.get_inputs()
         feed = np.zeros((1, 64, 64, 8), np.int8)
         assert session.run(None, {info.name: feed})[0].shape == (1, 62, 62, 8)
@@ -52,7 +53,7 @@ def test_a_pool_leaves_its_weights_to_layers_that_need_theirs(weight_words, wher
         x = b.conv(x, 64, kernel=(1, 1))
     graph = b.build(b.pool("AVERAGE_POOL_2D", x, kernel=(25, 5), stride=(25, 5)))  # 336 words
     config = replace(CONFIGS["tang-nano-20k"], name="small", weight_words=weight_words)
-    program = compile_to_fit(graph, config)
+    program = compile_graph(graph, config)
     [pool] = [layer for layer in program.layers if layer.operator == "AVERAGE_POOL_2D"]
     assert pool.where == where
     assert ("weight memory" in pool.reason) == (where == "host")
