@@ -162,6 +162,7 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Sqrt"): _onnx("6 13"),
     ("", "Squeeze"): _onnx("1 11 13 21 23 24 25", "axes"),
     ("", "Sub"): _onnx("7 13 14"),
+    ("", "Sum"): _onnx("6 8 13"),
     ("", "Tanh"): _onnx("6 13"),
     ("", "Tile"): _onnx("6 13"),
     ("", "Transpose"): _onnx("1 13 21 23 24 25", "perm"),

@@ -26,7 +26,17 @@ __all__ = ["BARRIERS", "left_in_float", "without_clamp"]
 
 _BINARY = ("Add", "Mul", "Sub")
 # Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
-BARRIERS = ("Concat", "Flatten", "GlobalMaxPool", "Pad", "Resize", "Split")
+BARRIERS = (
+    "Concat",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "GlobalMaxPool",
+    "Pad",
+    "Resize",
+    "Split",
+    "Tile",
+)
 # By so much a step may reach beyond the bounds of a Clip that the runtime takes for superfluous.
 _EPSILON = float(np.finfo(np.float32).eps)
 

@@ -9,6 +9,7 @@ from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.pad import pad
+from weft.importers.onnx.picks import PICKS, pick
 from weft.importers.onnx.resize import resize
 from weft.importers.onnx.slices import slice_tensor
 from weft.importers.onnx.values import Activation, Constant, Pending, Value, integers, take
@@ -31,6 +32,7 @@ MOVES = (
     "Identity",
     "Dropout",
     "Cast",
+    *PICKS,
 )
 
 
@@ -68,6 +70,8 @@ def move(
         return pad(builder, label, attributes, operands, output)
     if operator == "Resize":
         return resize(builder, label, attributes, operands, value, output)
+    if operator in PICKS:
+        return pick(builder, operator, label, attributes, operands, value, output)
     if operator == "ArgMax":
         return arg_max(builder, label, attributes, value, output)
     return reshape(builder, label, operator, attributes, operands, value, output)

@@ -1,6 +1,7 @@
 """What one ONNX node becomes, from the values that it reads."""
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,8 @@ def result_of(
         return move(builder, operator, label, attributes, operands, output)
     if (layer := followed(operator, attributes, operands)) is not None:
         return layer
+    if operator == "Sum":
+        return _sum(builder, label, operands)
     if operator == "BatchNormalization":
         return normalised(builder, label, attributes, operands)
     if operator == "Concat" and (value := joined(builder, label, attributes, operands, output)):
@@ -97,6 +100,17 @@ def result_of(
     if operator not in (*PENDING, *MOVES):
         raise ModelError(f"{operator} of a tensor is not supported")
     return pending_of(builder, operator, label, attributes, operands)
+
+
+def _sum(builder: Builder, label: str, operands: tuple[Value | None, ...]) -> Value:
+    """Return what Sum makes of any number of operands, which it adds in their order."""
+    value = take(operands, 0)
+    if value is None or len(operands) < 2:
+        raise ModelError("Sum must have several operands")
+    for operand in operands[1:]:
+        value = pending_of(builder, "Add", label, Attributes(), (value, operand))
+    # ONNX Runtime has no integer kernel of it.
+    return replace(value, shared=True) if isinstance(value, Pending) else value
 
 
 def _cast(value: Value | None, kind: int, *, real: bool) -> Value:

@@ -6,6 +6,7 @@ from typing import Any
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.picks import picked
 from weft.importers.onnx.values import Activation, Value, integers, take
 
 __all__ = ["slice_tensor", "split"]
@@ -56,7 +57,7 @@ def slice_tensor(
     value: Activation,
     output: str,
 ) -> Activation:
-    """Add Slice with constant bounds and steps of 1."""
+    """Add Slice with constant bounds."""
     rank = len(value.shape)
     starts, ends, axes, steps = (
         attributes.get(key) if take(operands, i) is None else integers(take(operands, i), key)
@@ -65,8 +66,17 @@ def slice_tensor(
     if starts is None or ends is None:
         raise ModelError("Slice must have constant starts and ends")
     axes = tuple(range(len(starts))) if axes is None else axes
-    if len({len(starts), len(ends), len(axes)}) != 1 or any(step != 1 for step in steps or ()):
-        raise ModelError(f"Slice from {starts} to {ends} along {axes} is not supported")
+    steps = (1,) * len(starts) if steps is None else steps
+    if len({len(starts), len(ends), len(axes), len(steps)}) != 1 or 0 in steps:
+        raise ModelError(f"Slice from {starts} to {ends} along {axes} is not possible")
+    if any(step != 1 for step in steps):
+        for number, bounds in enumerate(zip(starts, ends, steps, strict=True)):
+            axis = _axis(axes[number], rank, "Slice")
+            indices = range(*slice(*bounds).indices(value.shape[axis]))
+            if not indices:
+                raise ModelError(f"Slice from {starts} to {ends} by {steps} is empty")
+            value = picked(builder, f"{name}/{axis}", value, axis, indices, f"{output}/{axis}")
+        return value
     begin, shape = [0] * rank, list(value.shape)
     for start, end, axis in zip(starts, ends, axes, strict=True):
         axis = _axis(axis, rank, "Slice")
