@@ -116,9 +116,9 @@ def test_random_network(graphs, config, seed):
 
 
 def test_line_buffers_too_small(graphs):
-    """No convolution fits the line buffers: the model does not fit the configuration."""
+    """Not even one column of pixels fits: the model does not fit the configuration."""
     b = graphs.Builder(3)
-    first = b.conv(b.input(4, 300, 16), 24, padding=(1, 1, 1, 1))
+    first = b.conv(b.input(4, 3, 300), 300, padding=(1, 1, 1, 1))
     out = b.conv(first, 4, kernel=(3, 1))
     message = r"conv_2d0: .*\d+ bytes.*available.*; conv_2d1: .*available"
     with pytest.raises(CapacityError, match=message):

@@ -12,11 +12,11 @@ from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 
 from weft.compiler.ir import Command
 
-__all__ = ["MEMORY_WORD_BYTES", "MoveClock", "Ports"]
+__all__ = ["MEMORY_WORD_BYTES", "MOVE_TAKEN", "MoveClock", "Ports"]
 
 MEMORY_WORD_BYTES = 2  # what the port moves in a cycle
 _REFRESH_EVERY, _REFRESH = 780, 12
-_QUEUE = 2  # from a move's being handed over to the mover's taking it
+MOVE_TAKEN = 2  # from a move's being handed over to the mover's taking it
 _SET_UP = 8  # from there to its begin, unless it waits for layers
 _LAYERS = 3  # from the end of a layer to the begin of a move that waits for it
 _LOAD = 18  # of a load, from its begin to its end, besides a word per cycle
@@ -73,10 +73,8 @@ class MoveClock:
         """Note what a layer uses; layers come in order."""
         self._layers.append(ports)
 
-    def carry_out(
-        self, fields: Mapping[str, int], offered: int, layers_done: int
-    ) -> tuple[int, int]:
-        """Return when a move is taken from the queue, and when it is done.
+    def carry_out(self, fields: Mapping[str, int], offered: int, layers_done: int) -> int:
+        """Return when a move is done.
 
         Parameters
         ----------
@@ -85,8 +83,7 @@ class MoveClock:
         layers_done : int
             When the layers are done that it waits for.
         """
-        begun = offered + _QUEUE
-        begin = begun + _SET_UP
+        begin = offered + MOVE_TAKEN + _SET_UP
         if fields.get("layers", 0):
             begin = max(begin, layers_done + _LAYERS)
         region, store = Region(fields["region"]), fields.get("store", 0)
@@ -100,8 +97,8 @@ class MoveClock:
         cycles += cycles * _REFRESH // (_REFRESH_EVERY - _REFRESH)
         begin += _STORE if store else _LOAD
         if region is not Region.ACTIVATION:
-            return begun, begin + cycles
-        return begun, self._beside_layers(begin, cycles, bool(store))
+            return begin + cycles
+        return self._beside_layers(begin, cycles, bool(store))
 
     def _beside_layers(self, now: float, cycles: float, store: bool) -> int:
         """Return when ``cycles`` of work on activation memory are done, from ``now`` on."""

@@ -1,5 +1,6 @@
 """When each layer and each move of a list begins and ends, counted as the hardware counts."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from weft_hw.contract.config import Config
@@ -9,7 +10,7 @@ from weft_hw.contract.timing import QUEUED_MOVES, READ_LATENCY
 
 from weft.compiler.ir import Command
 from weft.compiler.timing.mac_cycles import OUTPUT_LATENCY, MacTimes, mac_times
-from weft.compiler.timing.move_cycles import MoveClock, Ports
+from weft.compiler.timing.move_cycles import MOVE_TAKEN, MoveClock, Ports
 
 __all__ = ["Timeline"]
 
@@ -53,15 +54,22 @@ class Timeline:
     def __init__(self, config: Config):
         self.config = config
         self.ends, self.moved = [0], [0]
-        self._begun: list[int] = []  # when the mover took each move from its queue
+        # Moves whose end is not known, as layers to come slow them down; when each was handed over.
+        self._waiting: deque[tuple[Mapping[str, int], int]] = deque()
+        self._free: int | None = None
         self._fetched, self._front_free = 1 + _DESCRIPTOR, 0
         self._written: Sequence[int] | None = None
         self._mover = MoveClock(config)
 
     @property
     def free(self) -> int:
-        """When the mover has carried out all moves so far."""
-        return self.moved[-1]
+        """When the mover has carried out all moves so far, as far as layers are known."""
+        if self._free is None:
+            done = self.moved[-1]
+            for fields, handed in self._waiting:
+                done = self._carry_out(fields, max(handed, done))
+            self._free = done
+        return self._free
 
     def layer(self, command: Command, moves: int = 0) -> int:
         """Add a layer, which waits for the first ``moves`` moves; return when it is done."""
@@ -69,7 +77,9 @@ class Timeline:
         if config.compact:  # layers do not overlap
             self._fetched, self._front_free = ends[-1] + 1 + _DESCRIPTOR, 0
         begin = max(self._fetched + 1, self._front_free)
+        self._free = None
         if moves:
+            self._finish(moves)
             begin = max(begin, self.moved[moves] + _COUNTED)
         join = begin + 1
         if len(ends) > 1:
@@ -119,18 +129,26 @@ class Timeline:
             [row + shift for row in known.rows_written],
         )
 
-    def move(self, fields: Mapping[str, int]) -> int:
-        """Add a move; return when it is done."""
-        handed = self._fetched
-        if len(self._begun) >= QUEUED_MOVES:
-            handed = max(handed, self._begun[-QUEUED_MOVES] + 1)
-        self._fetched = handed + 1 + _DESCRIPTOR
-        begun, done = self._mover.carry_out(
-            fields, max(handed, self.moved[-1]), self.ends[fields.get("layers", 0)]
-        )
-        self._begun.append(begun)
-        self.moved.append(done)
-        return done
+    def move(self, fields: Mapping[str, int]) -> None:
+        """Add a move."""
+        handed, ahead = self._fetched, len(self.moved) + len(self._waiting) - QUEUED_MOVES
+        if ahead > 0:  # the queue has room once the mover has taken move ``ahead`` from it
+            self._finish(ahead - 1)
+            begun = self.moved[ahead - 1]
+            if self._waiting and len(self.moved) == ahead:
+                begun = max(begun, self._waiting[0][1])
+            handed = max(handed, begun + MOVE_TAKEN + 1)
+        self._fetched, self._free = handed + 1 + _DESCRIPTOR, None
+        self._waiting.append((fields, handed))
+
+    def _finish(self, moves: int) -> None:
+        """Find when the first ``moves`` moves are done: all layers that they meet are known now."""
+        while len(self.moved) <= moves:
+            fields, handed = self._waiting.popleft()
+            self.moved.append(self._carry_out(fields, max(handed, self.moved[-1])))
+
+    def _carry_out(self, fields: Mapping[str, int], offered: int) -> int:
+        return self._mover.carry_out(fields, offered, self.ends[fields.get("layers", 0)])
 
 
 def _table(config: Config) -> int:
