@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import weft
 from PIL import Image
 
 pytest.importorskip("torch")
@@ -74,6 +75,24 @@ def test_pictures():
         np.testing.assert_array_equal(words.drawn(), np.asarray(picture))
     anomalies = example("anomaly_detection")
     assert anomalies.drawn(*anomalies.curve(*anomalies.errors())) == anomalies.CURVE.read_text()
+
+
+def test_wake_word_stream(tmp_path: Path):
+    """Each wake word gives one alarm; the file has a variable for each layer that looks back."""
+    module = example("wake_word_stream")
+    scores = module.listen()
+    assert module.drawn(scores) == module.PICTURE.read_text()
+    same(module.result(), made("wake_word_stream"))
+    seconds = [int(time) for time in module.alarms(scores)]
+    assert seconds == [n for n, word in enumerate(module.STREAM) if word == module.WAKE]
+    assert len(weft.compile(module.MODEL, "ulx3s-85f").resident) == 2
+    pytest.importorskip("ai_edge_litert")
+    module.train(1, tmp_path)
+    with weft.InferenceSession(tmp_path / "wake.tflite") as session:
+        frame = {session.get_inputs()[0].name: np.full((1, 1, 1, 10), 60, np.int8)}
+        first, second = (session.run(None, frame)[0].item() for _ in range(2))
+        session.reset_state()
+        assert session.run(None, frame)[0].item() == first != second
 
 
 def test_the_curve_is_scikit_learns():
