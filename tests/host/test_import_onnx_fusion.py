@@ -10,7 +10,9 @@ from networks.qdq_group import Edge, group
 
 pytest.importorskip("onnxruntime")
 
+from networks.onnx_net import Net
 from networks.ort import open_ort
+from weft.importers.onnx.walk import import_onnx
 
 SHAPE = (1, 8, 16, 16)
 SCALES = [(0.5, 0.25, 1.0), (0.05, 0.15, 0.1)]
@@ -175,3 +177,18 @@ def test_layers_with_weights(operator, kinds, bias, options, tmp_path):
     fused = any(n.op_type in FUSED for n in onnx.load(tmp_path / "optimised.onnx").graph.node)
     graph = compare(data, tmp_path, within=0 if fused else step)
     assert any(graph.in_island(node) for node in graph.nodes) is not fused
+
+
+@pytest.mark.parametrize("zero_point", [-128, 3])
+@pytest.mark.parametrize("clamp", ["Relu", "Clip"])
+def test_a_pool_with_a_clamp_behind_it(clamp, zero_point):
+    """Superfluous clamps are taken out; behind others the pool lies in a float island."""
+    net = Net((1, 4, 6, 5), scale=0.05, zero_point=3)
+    net.node("AveragePool", [net.x], "p", kernel_shape=[2, 3])
+    bounds = [net.constant("low", np.float32(0)), net.constant("high", np.float32(1e6))]
+    net.node(clamp, ["p", *(bounds if clamp == "Clip" else [])], "y")
+    y = net.quantized("y", 0.05, zero_point)
+    different, count = net.difference(y, opset=17)
+    graph = import_onnx(net.bytes(y, opset=17), "m", "onnxruntime", source="m")
+    assert bool(graph.islands) == (zero_point != -128)
+    assert different == 0 if zero_point == -128 else different <= count // 6

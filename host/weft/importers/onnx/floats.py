@@ -94,7 +94,9 @@ def pending_of(
     tensor.
     """
     pending = Pending(operator, name, attributes, operands)
-    if operator in (*onnx_moves.MOVES, "Concat"):
+    # A clamp may turn out to be superfluous.
+    clamps = operator in ("Relu", "Clip") and isinstance(take(operands, 0), Pending)
+    if operator in (*onnx_moves.MOVES, "Concat") or clamps:
         return pending
     if operator in FUNCTIONS and is_function(pending):
         return pending
