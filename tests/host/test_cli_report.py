@@ -3,16 +3,20 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import weft.reports.report
+from networks.configurations import FEW
 from PIL import Image
 from weft.cli import main
 from weft.models.digits import held_out_inputs
 from weft.reports.filters import filter_picture
+from weft.reports.report_page import render
+from weft.reports.traffic import traffic
 from weft.runtime.devices import OpenDevice
 from weft_hw.contract.memory_map import COUNTERS, Region
 from weft_sim.testing.machine import Machine
@@ -199,3 +203,17 @@ def test_bad_usage(arguments, message, capsys, monkeypatch, tmp_path):
     output = capsys.readouterr()
     [line] = output.err.splitlines()
     assert message in line and output.out == "" and list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_streams_shows_its_traffic():
+    streams = replace(FEW, weight_words=64, dram_bytes=1 << 20)
+    about = weft.reports.report.subject("digits", streams, None)
+    assert about.program is not None and about.program.streamed
+    moved = traffic(about.program)
+    page = Page(render(about.report("golden", {"image": held_out_inputs()[0][:1]}, "a six")))
+    assert "Traffic with the memory beside the chip" in page.text
+    name = max(filter(None, moved), key=lambda each: moved[each].constants)
+    layer = moved[name]
+    assert layer.constants > 0
+    assert f"{name} {layer.constants + layer.loaded + layer.stored:,}" in page.text
+    assert f"{layer.constants:,} bytes of constants, {layer.loaded:,} loaded" in page.text

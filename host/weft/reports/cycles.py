@@ -1,11 +1,11 @@
-"""Where a report's cycles go: parts of each layer, and when it has the array."""
+"""Where a report's cycles and bytes go: parts of each layer, and when it has the array."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from weft.reports.report import Report
 
-__all__ = ["COUNTED", "PREDICTED", "LayerTime", "Part", "layer_times"]
+__all__ = ["COUNTED", "PREDICTED", "LayerTime", "Part", "layer_times", "moved_bytes"]
 
 # Kinds of parts and what they are called.
 COUNTED = {
@@ -20,11 +20,11 @@ PREDICTED = {"busy": "multiplying", "rest": "the rest"}
 
 @dataclass(frozen=True)
 class Part:
-    """Some of a layer's cycles: what for, how many, and their percentage of the layer's."""
+    """Some of a layer's cycles or bytes: what for, how many, and which percentage of all."""
 
     kind: str
     name: str
-    cycles: int
+    count: int
     percent: float
 
 
@@ -59,6 +59,23 @@ def layer_times(report: Report) -> list[LayerTime]:
         times.append(LayerTime(row["name"], start, cycles, parts))
         start += cycles
     return times
+
+
+def moved_bytes(report: Report) -> dict[str, Any] | None:
+    """Return the bytes that layers move to and from the memory beside the chip, or None."""
+    names = {"constants": "weights and parameters", "loaded": "loaded", "stored": "stored"}
+    kinds = dict(zip(names, ("wait_setup", "busy", "wait_input"), strict=True))  # their colours
+    rows = []
+    for row in report.rows:
+        sizes = {name: (row["traffic"] or {}).get(name, 0) for name in names}
+        if whole := sum(sizes.values()):
+            parts = [
+                Part(kinds[name], names[name], size, 100 * size / whole)
+                for name, size in sizes.items()
+                if size
+            ]
+            rows.append({"name": row["name"], "bytes": whole, "parts": parts})
+    return {"kinds": {kinds[n]: names[n] for n in names}, "rows": rows} if rows else None
 
 
 def _cycles(report: Report, row: dict[str, Any]) -> tuple[int, dict[str, int]]:

@@ -11,7 +11,7 @@ from weft_hw.boards import BOARDS, clock_of
 
 from weft import __version__
 from weft.graph.analysis import input_size
-from weft.reports.cycles import COUNTED, PREDICTED, layer_times
+from weft.reports.cycles import COUNTED, PREDICTED, layer_times, moved_bytes
 from weft.reports.filters import MOST_KERNELS
 from weft.reports.maps import png
 from weft.reports.report import MOST_MAPS, Report
@@ -35,6 +35,7 @@ def render(report: Report) -> str:
             times=times,
             total=sum(time.cycles for time in times),
             clock=_clock(report),
+            traffic=moved_bytes(report),
             kinds=PREDICTED if report.counted is None else COUNTED,
             field_limit=input_size(report.subject.graph),
             most_maps=MOST_MAPS,
