@@ -40,7 +40,7 @@ class VirtualBoard(SimulatedBoard):
     Attributes
     ----------
     loads : bool
-        Whether :meth:`load` is there: without waveforms and without memory beside the chip.
+        Whether :meth:`load` is there: without waveforms.
 
     Raises
     ------
@@ -67,9 +67,8 @@ class VirtualBoard(SimulatedBoard):
             from weft_sim.memory_engine import MemoryEngine
 
             engine = MemoryEngine(config) if stand_in else None
-            if self.loads:
-                return LoadableCore(config, engine=engine, watchdog_cycles=watchdog_cycles)
-            core = Core(config, engine=engine, watchdog_cycles=watchdog_cycles)
+            make_core = LoadableCore if self.loads else Core
+            core = make_core(config, engine=engine, watchdog_cycles=watchdog_cycles)
             if not config.dram_bytes:
                 return core
             from weft_sim.beside import Beside, controller_beside
@@ -77,7 +76,7 @@ class VirtualBoard(SimulatedBoard):
             return Beside(core, controller_beside(config))
 
         # Waveforms show the design as boards have it.
-        self.loads = waves is None and not config.dram_bytes
+        self.loads = waves is None
         key = f"{fingerprint(config):016x} {config!r} {watchdog_cycles}"
         if self.loads:
             key += Path(__file__).with_name("loadable.py").read_text()

@@ -22,7 +22,8 @@ ONE = (1 << 30 << 32 | 30 << 63).to_bytes(9, "little")
 
 @pytest.fixture(scope="module")
 def board():
-    with Board(SimTransport(BESIDE, watchdog_cycles=1 << 16), BESIDE) as board:
+    transport = SimTransport(BESIDE, past_link=True, watchdog_cycles=1 << 16)
+    with Board(transport, BESIDE) as board:
         yield board
 
 
@@ -53,6 +54,16 @@ def test_the_link_reads_and_writes_all_of_it(board):
     for first, count in pieces:
         expected = b"".join(written[first + n] for n in range(count))
         assert board.read(Region.DRAM, first, count) == expected
+
+
+def test_what_is_loaded_past_the_link_is_there(board):
+    rng = random.Random(3)
+    assert board.transport.loads
+    blocks, words = rng.randbytes(16 * 300), rng.randbytes(4 * 200)
+    board.load(Region.DRAM, 7, blocks)
+    board.load(Region.ACTIVATION, 3, words)
+    assert board.read(Region.DRAM, 7, 300) == blocks
+    assert board.read(Region.ACTIVATION, 3, 200) == words
 
 
 def test_a_byte_per_cycle_is_written(board):
