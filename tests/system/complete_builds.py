@@ -36,9 +36,10 @@ class Design:
 
 
 # The `tiny` engine on the ULX3S 12F, with its SDRAM. Half of its multipliers are DSP blocks, so
-# that there are some of each kind. Four cycles a bit, the least there may be: a simulation mostly
-# waits for bits.
+# that there are some of each kind. The iCEBreaker's engine on the Tang Nano 20K, as nextpnr takes
+# long there. Four cycles a bit, the least there may be: a simulation mostly waits for bits.
 _TINY = replace(get_config("tiny"), name="tiny-dsp", dsp_multipliers=6, dram_bytes=32 << 20)
+_COMPACT = replace(get_config("icebreaker"), name="compact")
 DESIGNS = {
     "ecp5": Design(
         board=replace(
@@ -64,6 +65,20 @@ DESIGNS = {
             "ODDRX1F",
         ),
     ),
+    "gowin": Design(
+        board=replace(get_board("tang-nano-20k"), config=_COMPACT.name, baud=13_500_000),
+        config=_COMPACT,
+        connections={
+            "clk27_0__io": "clk",
+            "button_0__io": "low",
+            "uart_0__rx__io": "rx",
+            "uart_0__tx__io": "tx",
+            "led_0__io": "idle_n",
+            "led_1__io": "",
+            "led_2__io": "error_n",
+        },
+        cells=("MULT9X9", "SDPB", "SDPX9B", "rPLL", "ALU", "RAM16SDP4", "TBUF"),
+    ),
     "ice40": Design(
         board=get_board("icebreaker"),
         config=get_config("icebreaker"),
@@ -79,6 +94,9 @@ DESIGNS = {
         cells=("SB_MAC16", "SB_SPRAM256KA", "SB_RAM40_4K", "SB_PLL40_PAD", "SB_CARRY", "SB_IO"),
     ),
 }
+
+if not os.environ.get("WEFT_GOWIN"):
+    del DESIGNS["gowin"]  # nextpnr takes three minutes of CPU time: not in CI
 
 
 def build(name: str, folder: Path, hash_seed: int) -> dict:
@@ -100,7 +118,7 @@ def build(name: str, folder: Path, hash_seed: int) -> dict:
 
 
 if __name__ == "__main__":
-    CONFIGS[_TINY.name] = _TINY
+    CONFIGS.update({config.name: config for config in (_TINY, _COMPACT)})
     build_bitstream(
         DESIGNS[sys.argv[1]].board,
         out=Path(sys.argv[2]),

@@ -12,13 +12,14 @@ def complete_builds(tmp_path_factory):
     All are made side by side. ECP5's is built twice, by processes whose sets and dictionaries have
     another order.
     """
-    from complete_builds import build
+    from complete_builds import DESIGNS, build
 
-    wanted = [("ice40", 1), ("ecp5", 1), ("ecp5", 2)]  # the longest first
+    calls = [("ice40", 1), ("gowin", 1), ("ecp5", 1), ("ecp5", 2)]  # the longest first
+    wanted = [call for call in calls if call[0] in DESIGNS]
     folders = [tmp_path_factory.mktemp(name) for name, _ in wanted]
     with ThreadPoolExecutor(max_workers=2) as pool:
         reports = pool.map(lambda call, folder: build(call[0], folder, call[1]), wanted, folders)
-        builds = {"ice40": [], "ecp5": []}
+        builds = {name: [] for name, _ in wanted}
         for (name, _), folder, report in zip(wanted, folders, reports, strict=True):
             builds[name].append((folder, report))
     return builds
