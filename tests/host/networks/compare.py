@@ -18,6 +18,7 @@ from networks.plan import SIDES, Plan, random_plan
 
 __all__ = [
     "Outcome",
+    "beyond_float32",
     "compare_form",
     "compare_islands",
     "compare_layers",
@@ -143,6 +144,11 @@ def onnx_network(seed: int, form: str, sides: Sequence[int] = SIDES) -> tuple[Pl
     return plan, qoperator_writer.write_qoperator(plan, unsigned), "uint8" if unsigned else "int8"
 
 
+def beyond_float32(error: ModelError) -> bool:
+    """Whether a network is refused because of scales whose ratio float32 cannot hold."""
+    return "its scales differ by a factor" in str(error)
+
+
 def tells_scale(plan: Plan) -> bool:
     """Whether any layer of a network with integer edges has scales."""
     return any(layer.kind not in ("max_pool", "flatten") for layer in plan.layers)
@@ -183,7 +189,7 @@ def compare_layers(network: Network) -> Outcome:
     try:
         graph = import_onnx(network.data, f"random {plan.seed}", "onnxruntime", source="random")
     except ModelError as error:
-        if "its scales differ by a factor" not in str(error):
+        if not beyond_float32(error):
             raise
         outcome.refused = str(error)  # beyond what float32 can hold
         return outcome
