@@ -105,8 +105,8 @@ def networks() -> dict[str, list[nn.Module]]:
 
 
 def export(model: Any, path: Path, *, dynamo: bool = False) -> None:
-    options = {} if dynamo else {"opset_version": OPSET}
-    torch.onnx.export(model, (samples()[0],), path, dynamo=dynamo, **options)
+    opset = None if dynamo else OPSET
+    torch.onnx.export(model, (samples()[0],), path, dynamo=dynamo, opset_version=opset)
 
 
 def samples() -> list[torch.Tensor]:
