@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 import wavedrom
 from amaranth.hdl import Elaboratable
 from amaranth.sim import Simulator
-from vcdvcd import VCDVCD
 
 __all__ = ["bits", "draw", "numbers", "record"]
 
@@ -45,6 +45,11 @@ def record(dut: Elaboratable, bench: Callable, names: Iterable[str]) -> dict[str
 
 
 def _sample(path: Path, names: set[str]) -> dict[str, Values]:
+    # vcdvcd gives SIGPIPE its default action, which ends a process at any closed socket.
+    action = signal.getsignal(signal.SIGPIPE)
+    from vcdvcd import VCDVCD
+
+    signal.signal(signal.SIGPIPE, action)
     # Two scopes stand around the design: the simulator's own, and its top.
     waves = VCDVCD(str(path))
     at = {}

@@ -1,14 +1,25 @@
 """The bias of a convolution or a matmul: a number of accumulator steps, or a real one."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import Constant, QuantizedConstant, Step, Value, real_of
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    Pending,
+    QuantizedConstant,
+    Step,
+    Value,
+    real_of,
+    take,
+)
 
-__all__ = ["bias_tensor", "is_whole", "real_bias"]
+__all__ = ["bias_tensor", "is_whole", "real_bias", "with_whole_bias"]
 
 
 def bias_tensor(
@@ -98,6 +109,29 @@ def is_whole(kernel: str, bias: QuantizedConstant, product: NDArray[np.float32])
     if kernel == "Conv":
         return bool(np.all(away <= 1e-6 + 1e-2 * expected))
     return bool(np.all(away <= 1e-6 * expected))
+
+
+def with_whole_bias(gemm: Pending) -> Pending:
+    """Return a Gemm that no QuantizeLinear follows with the bias that ONNX Runtime adds.
+
+    Its kernel with a float result takes the integers of the bias as steps of the accumulator,
+    whatever scale they have. It has none for uint8 weights of int8 activations, nor where
+    something stands between DequantizeLinear and Gemm; those add real numbers.
+    """
+    x, weights, bias = (take(gemm.operands, index) for index in range(3))
+    if (
+        not isinstance(x, Activation)
+        or x.step is None
+        or x.moved_by
+        or not isinstance(weights, QuantizedConstant)
+        or (weights.unsigned and not x.step.unsigned)
+        or not isinstance(bias, QuantizedConstant)
+        or bias.data.dtype != np.int32
+    ):
+        return gemm
+    product = (x.step.scale * weights.quantization.scale).astype(np.float32)
+    whole = replace(bias, quantization=Quantization(product, np.zeros(product.shape, np.int64)))
+    return replace(gemm, operands=(x, weights, whole))
 
 
 def _finite(values: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -1,6 +1,5 @@
 """ONNX models as ``onnxruntime.quantization`` writes them, into the graph form."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
+from weft.importers.onnx.bias import with_whole_bias
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
 from weft.importers.onnx.floats import (
@@ -29,6 +29,7 @@ from weft.importers.onnx.prepare import (
     require_shapes,
     set_shapes,
 )
+from weft.importers.onnx.readers import Readers
 from weft.importers.onnx.unsigned import as_unsigned
 from weft.importers.onnx.values import (
     Activation,
@@ -105,8 +106,8 @@ class _Importer:
         self._graph = model.graph
         self._opsets = opsets_of(model)
         self._nodes = ordered_nodes(model.graph)
-        self._uses = Counter(name for _, node in self._nodes for name in node.input)
-        self._uses.update(value.name for value in model.graph.output)
+        outputs = [value.name for value in model.graph.output]
+        self._readers = Readers((node for _, node in self._nodes), outputs)
         require_shapes(model.graph, self._nodes)
         self._folder = Folder(self._opsets)
         self._builder = Builder(name, runtime)
@@ -209,8 +210,11 @@ class _Importer:
             results = [result_of(self._builder, node, label, attributes, operands, self._real)]
         outputs = [name for name in node.output if name]
         for name, result in zip(outputs, results, strict=False):
-            if isinstance(result, Pending) and self._uses[name] > 1:
-                result = replace(result, shared=True)
+            if isinstance(result, Pending):
+                if operator == "Gemm" and self._readers.are_floats(name):
+                    result = with_whole_bias(result)
+                if self._readers.count(name) > 1:
+                    result = replace(result, shared=True)
             if isinstance(result, Activation):
                 result = replace(result, moved_by=self._mover(node, attributes, operands))
             self._values[name] = result
