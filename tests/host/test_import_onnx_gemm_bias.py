@@ -1,7 +1,8 @@
 """A Gemm whose bias has a scale of its own, against ONNX Runtime, whatever reads its result.
 
 The runtime adds the integers of the bias, or the real numbers that they express. Here those are
-ten times apart.
+ten times apart. It makes a Gemm of MatMul and Add as well, with a Reshape on both sides where the
+image has three dimensions.
 """
 
 import numpy as np
@@ -15,8 +16,9 @@ pytest.importorskip("onnxruntime")
 from networks.ort import open_ort
 
 ROWS, DEPTH, OUTPUTS = 5, 32, 12
+FORMS = {"Gemm": (ROWS, DEPTH), "MatMul": (ROWS, DEPTH), "MatMul of 3": (2, ROWS, DEPTH)}
 STEP = 1 / 64
-SHAPE = np.array([-1, 3, 4], np.int64)
+SHAPE = np.array([-1, 6, 2], np.int64)
 
 # What stands between Gemm and QuantizeLinear: operators with their constants, one behind the other.
 TAILS = {
@@ -38,8 +40,8 @@ TAILS = {
 KINDS = [("uint8", "uint8"), ("uint8", "int8"), ("int8", "int8"), ("int8", "uint8")]
 
 
-def gemm(kinds, tails, *, moved=False):
-    """Return a model with one output for each of ``tails``, all of which read the Gemm."""
+def gemm(kinds, tails, *, form="Gemm", moved=False, bias_shape=(OUTPUTS,)):
+    """Return a model with one output for each of ``tails``, all of which read the sum."""
     rng = np.random.default_rng(5)
     nodes, constants = [], {}
     kind, weights_kind = kinds
@@ -61,17 +63,20 @@ def gemm(kinds, tails, *, moved=False):
     pair("x", "image", 0.03, np.array(5 if kind == "int8" else 120, kind))
     image, depth = "image", DEPTH
     if moved:
-        nodes.append(helper.make_node("Concat", ["image", "image"], ["moved"], axis=1))
+        nodes.append(helper.make_node("Concat", ["image", "image"], ["moved"], axis=-1))
         image, depth = "moved", 2 * DEPTH
     middle = 128 if weights_kind == "uint8" else 0
     weights = (rng.integers(-100, 100, (OUTPUTS, depth)) + middle).astype(weights_kind)
-    bias = rng.integers(-3000, 3000, OUTPUTS).astype(np.int32)
-    operands = [
-        image,
-        dequantised("weights", weights, np.float32(0.01), np.array(middle, weights_kind)),
-        dequantised("bias", bias, np.float32(0.003), np.int32(0)),
-    ]
-    nodes.append(helper.make_node("Gemm", operands, ["sum"], transB=1))
+    if form != "Gemm":
+        weights = weights.T.copy()
+    bias = rng.integers(-3000, 3000, bias_shape).astype(np.int32)
+    matrix = dequantised("weights", weights, np.float32(0.01), np.array(middle, weights_kind))
+    added = dequantised("bias", bias, np.float32(0.003), np.int32(0))
+    if form == "Gemm":
+        nodes.append(helper.make_node("Gemm", [image, matrix, added], ["sum"], transB=1))
+    else:
+        nodes.append(helper.make_node("MatMul", [image, matrix], ["product"]))
+        nodes.append(helper.make_node("Add", ["product", added], ["sum"]))
     outputs = []
     for index, tail in enumerate(tails):
         value = "sum"
@@ -82,7 +87,7 @@ def gemm(kinds, tails, *, moved=False):
             value = result
         pair(value, f"y{index}", STEP, np.array(0, kind) if kind == "int8" else np.uint8(128))
         outputs.append(helper.make_tensor_value_info(f"y{index}", onnx.TensorProto.FLOAT, None))
-    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [ROWS, DEPTH])
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, FORMS[form])
     initializers = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
     graph = helper.make_graph(nodes, "gemm", [x], outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
@@ -92,8 +97,9 @@ def gemm(kinds, tails, *, moved=False):
 
 def compare(data):
     """Hold every output to the runtime's: one step away at most where it computes in float."""
-    x = np.random.default_rng(9).normal(0, 2, (ROWS, DEPTH)).astype(np.float32)
-    expected = open_ort(data).run(None, {"x": x})
+    runtime = open_ort(data)
+    x = np.random.default_rng(9).normal(0, 2, runtime.get_inputs()[0].shape).astype(np.float32)
+    expected = runtime.run(None, {"x": x})
     with weft.InferenceSession(data, device="golden") as session:
         for got, right in zip(session.run(None, {"x": x}), expected, strict=True):
             steps = np.rint((got - right) / STEP)
@@ -103,16 +109,39 @@ def compare(data):
 
 @pytest.mark.parametrize("kinds", KINDS, ids="-".join)
 @pytest.mark.parametrize("tail", TAILS)
-def test_one_reader(tail, kinds):
-    compare(gemm(kinds, [TAILS[tail]]))
+@pytest.mark.parametrize("form", FORMS)
+def test_one_reader(form, tail, kinds):
+    compare(gemm(kinds, [TAILS[tail]], form=form))
 
 
 @pytest.mark.parametrize("kinds", KINDS, ids="-".join)
 @pytest.mark.parametrize("tails", [("relu", "sigmoid"), ("nothing", "softmax")], ids=" and ".join)
-def test_two_readers(tails, kinds):
-    compare(gemm(kinds, [TAILS[tail] for tail in tails]))
+@pytest.mark.parametrize("form", FORMS)
+def test_two_readers(form, tails, kinds):
+    compare(gemm(kinds, [TAILS[tail] for tail in tails], form=form))
 
 
 @pytest.mark.parametrize("tail", ["nothing", "softmax"])
 def test_an_image_that_was_moved(tail):
     compare(gemm(("uint8", "int8"), [TAILS[tail]], moved=True))
+
+
+@pytest.mark.parametrize(
+    ("form", "shape"),
+    [
+        ("MatMul", (1, OUTPUTS)),
+        ("MatMul", (1,)),
+        ("MatMul of 3", (1, OUTPUTS)),
+        ("MatMul of 3", (1, 1, OUTPUTS)),
+        ("MatMul of 3", (1,)),
+    ],
+    ids=str,
+)
+def test_other_shapes_that_are_added(form, shape):
+    compare(gemm(("uint8", "int8"), [[]], form=form, bias_shape=shape))
+
+
+def test_a_number_for_each_value():
+    data = gemm(("uint8", "int8"), [[]], form="MatMul", bias_shape=(ROWS, OUTPUTS))
+    with pytest.raises(weft.ModelError, match=r"a bias of shape \(5, 12\), a number for each"):
+        weft.InferenceSession(data, device="golden")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Quantization
-from weft.importers.onnx.bias import real_bias
+from weft.importers.onnx.bias import real_bias, with_bias
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.values import (
     Activation,
@@ -65,7 +65,10 @@ def followed(operator: str, attributes: Attributes, operands: Operands) -> Pendi
         return _composed(layer, affine) if len(affine.factor) == count else None
     if operator not in ("Add", "Sub", "Mul", "Div") or len(operands) != 2:
         return None
-    numbers = _numbers(operands[1 if operands[0] is layer else 0], count, behind)
+    constant = operands[1 if operands[0] is layer else 0]
+    if operator == "Add" and (gemm := with_bias(layer, constant)) is not None:
+        return gemm
+    numbers = _numbers(constant, count, behind)
     if numbers is None or (operator == "Div" and operands[1] is layer):
         return None
     zeros, ones = np.zeros(count), np.ones(count)

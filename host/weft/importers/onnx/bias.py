@@ -19,7 +19,7 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["bias_tensor", "is_whole", "real_bias", "with_whole_bias"]
+__all__ = ["bias_tensor", "has_matrix", "is_whole", "real_bias", "with_bias", "with_whole_bias"]
 
 
 def bias_tensor(
@@ -109,6 +109,43 @@ def is_whole(kernel: str, bias: QuantizedConstant, product: NDArray[np.float32])
     if kernel == "Conv":
         return bool(np.all(away <= 1e-6 + 1e-2 * expected))
     return bool(np.all(away <= 1e-6 * expected))
+
+
+def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
+    """Return a MatMul with the quantised constant that is added as its bias; None for others.
+
+    ONNX Runtime makes a Gemm of both, if the constant is a vector as long as the result's rows,
+    or a row of a matrix.
+
+    Raises
+    ------
+    ModelError
+        If it makes one where the constant has a number for each value.
+    """
+    x, weights = take(layer.operands, 0), take(layer.operands, 1)
+    if (
+        layer.operator != "MatMul"
+        or layer.shared
+        or layer.affine is not None
+        or len(layer.operands) != 2
+        or not isinstance(x, Activation)
+        or not isinstance(weights, QuantizedConstant)
+        or not isinstance(bias, QuantizedConstant)
+        or bias.data.dtype != np.int32
+    ):
+        return None
+    outputs, shape = weights.data.shape[-1], bias.data.shape
+    if shape == (outputs,) or (shape == (1, outputs) and len(x.shape) == 2):
+        vector = replace(bias, data=bias.data.reshape(outputs))
+        return replace(layer, operands=(x, weights, vector))
+    if len(x.shape) == 2 and shape == (x.shape[0], outputs):
+        raise ModelError(f"a bias of shape {shape}, a number for each value, is not supported")
+    return None
+
+
+def has_matrix(layer: Pending) -> bool:
+    """Whether a layer is a Gemm, or a MatMul with a bias, and nothing behind it."""
+    return layer.operator in ("Gemm", "MatMul") and layer.affine is None
 
 
 def with_whole_bias(gemm: Pending) -> Pending:

@@ -32,11 +32,14 @@ class Readers:
         """Return how often nodes and outputs read a tensor."""
         return len(self._nodes[name]) + self._outputs[name]
 
-    def are_floats(self, name: str) -> bool:
+    def are_floats(self, name: str, *, reshaped: bool = False) -> bool:
         """Whether the runtime sees readers of real numbers only behind the node that makes them.
 
-        Neither a QuantizeLinear nor a single Relu or Clip is among them.
+        Neither a QuantizeLinear nor a single Relu or Clip is among them. ``reshaped`` says that
+        the runtime puts a Reshape between, which then is the only reader.
         """
+        if reshaped:
+            return not self._is_quantised(name)
         nodes = self._nodes[name]
         if any(node.op_type == "QuantizeLinear" for node in nodes):
             return False

@@ -8,7 +8,7 @@ from typing import Any
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
-from weft.importers.onnx.bias import with_whole_bias
+from weft.importers.onnx.bias import has_matrix, with_whole_bias
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
 from weft.importers.onnx.floats import (
@@ -211,8 +211,8 @@ class _Importer:
         outputs = [name for name in node.output if name]
         for name, result in zip(outputs, results, strict=False):
             if isinstance(result, Pending):
-                if operator == "Gemm" and self._readers.are_floats(name):
-                    result = with_whole_bias(result)
+                if operator in ("Gemm", "Add") and has_matrix(result):
+                    result = self._with_bias(result, name)
                 if self._readers.count(name) > 1:
                     result = replace(result, shared=True)
             if isinstance(result, Activation):
@@ -222,6 +222,13 @@ class _Importer:
             operator in (*MOVES, "Concat", "Split") and node.input[0] in self._real
         ):
             self._real.update(outputs)
+
+    def _with_bias(self, gemm: Pending, name: str) -> Pending:
+        """Return ``gemm`` with the bias that is added where its result ``name`` stays float."""
+        [image, *_] = gemm.operands
+        reshaped = isinstance(image, Activation) and len(image.shape) > 2
+        floats = self._readers.are_floats(name, reshaped=reshaped)
+        return with_whole_bias(gemm) if floats else gemm
 
     def _mover(self, node: Any, attributes: Attributes, operands: tuple[Value | None, ...]) -> str:
         """Return what stands between DequantizeLinear and the result of ``node``, if anything."""
