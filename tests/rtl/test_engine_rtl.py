@@ -9,7 +9,7 @@ from random_layers import random_chain, random_layer
 from weft_hw.contract.config import Config, get_config
 from weft_hw.contract.descriptor import Kind, Wait, decode_descriptor, decode_window
 
-SEED = 20261122
+SEED = 20261127
 TINY = get_config("tiny")
 # Two output rows at a time, more line buffers than tap rows, one result a cycle.
 PAIR = Config(

@@ -132,7 +132,8 @@ OPERATORS: dict[str, Operator] = {
     "SVDF": Operator(
         attributes=("rank",), operands=(5, 5), results=2, shape=shapes.svdf, types=types.svdf
     ),
-    "QUANTIZE": Operator(shape=shapes.same, types=types.quantize),
+    # ``retyped``: the file's types differ, which XNNPACK leaves to LiteRT's own kernel.
+    "QUANTIZE": Operator(optional=("retyped",), shape=shapes.same, types=types.quantize),
     "DEQUANTIZE": Operator(shape=shapes.same, types=types.dequantize),
     # ONNX's name of a function, and its parameters.
     "FUNCTION": Operator(

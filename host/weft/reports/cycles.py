@@ -61,8 +61,11 @@ def layer_times(report: Report) -> list[LayerTime]:
     return times
 
 
-def moved_bytes(report: Report) -> dict[str, Any] | None:
-    """Return the bytes that layers move to and from the memory beside the chip, or None."""
+def moved_bytes(report: Report, most: int) -> dict[str, Any] | None:
+    """Return the bytes that layers move to and from the memory beside the chip, or None.
+
+    Of ``most`` layers, those that move the most, in their order.
+    """
     names = {"constants": "weights and parameters", "loaded": "loaded", "stored": "stored"}
     kinds = dict(zip(names, ("wait_setup", "busy", "wait_input"), strict=True))  # their colours
     rows = []
@@ -75,7 +78,15 @@ def moved_bytes(report: Report) -> dict[str, Any] | None:
                 if size
             ]
             rows.append({"name": row["name"], "bytes": whole, "parts": parts})
-    return {"kinds": {kinds[n]: names[n] for n in names}, "rows": rows} if rows else None
+    if not rows:
+        return None
+    least = sorted((row["bytes"] for row in rows), reverse=True)[:most][-1]
+    shown = [row for row in rows if row["bytes"] >= least][:most]
+    return {
+        "kinds": {kinds[name]: names[name] for name in names},
+        "rows": shown,
+        "count": len(rows),
+    }
 
 
 def _cycles(report: Report, row: dict[str, Any]) -> tuple[int, dict[str, int]]:

@@ -110,8 +110,9 @@ def input_picture(values: NDArray[Any]) -> NDArray[np.uint8] | None:
         image = image.transpose(1, 2, 0)
     if image.shape[-1] not in (1, 3) or 1 in image.shape[:2]:
         return tiles(image, 1)
-    low, high = float(image.min()), float(image.max())
-    level = (image.astype(np.float64) - low) * (255 / max(high - low, 1e-30))
+    values = np.nan_to_num(image.astype(np.float64), posinf=0, neginf=0)
+    low, high = float(values.min()), float(values.max())
+    level = (values - low) * (255 / max(high - low, 1e-30))
     return np.rint(np.broadcast_to(level, (*image.shape[:2], 3))).astype(np.uint8)
 
 

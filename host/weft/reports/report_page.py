@@ -35,7 +35,7 @@ def render(report: Report) -> str:
             times=times,
             total=sum(time.cycles for time in times),
             clock=_clock(report),
-            traffic=moved_bytes(report),
+            traffic=moved_bytes(report, MOST_MAPS),
             kinds=PREDICTED if report.counted is None else COUNTED,
             field_limit=input_size(report.subject.graph),
             most_maps=MOST_MAPS,

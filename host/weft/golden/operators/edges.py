@@ -24,7 +24,7 @@ def quantize(context: Context) -> NDArray[Any]:
         function = litert.get(context.graph.runtime, golden.quantize_even)
         return function(x, scale=scale, zero_point=zero_point, dtype=output.dtype)
     x_edge = (context.scale(0), context.zero_point(0))
-    taken = context.graph.runtime == Runtime.XNNPACK and x.dtype == output.dtype
+    taken = context.graph.runtime == Runtime.XNNPACK and not context.attributes.get("retyped")
     if taken and golden.within_8bit(x_edge[0] / scale):
         limits = np.iinfo(output.dtype)
         value = golden.rescale_8bit(x, x_edge, (scale, zero_point))

@@ -14,11 +14,20 @@ __all__ = [
     "concatenation",
     "gelu",
     "leaky_relu",
+    "quantize",
     "reduction",
     "select",
     "softmax",
     "unary",
 ]
+
+
+def quantize(layer: Layer) -> None:
+    """Translate QUANTIZE."""
+    x, y = layer.input(0), layer.output
+    unsigned = np.dtype(np.uint8)
+    kinds = {unsigned if layer.is_unsigned(tensor) else tensor.dtype for tensor in (x, y)}
+    layer.emit("QUANTIZE", layer.names(1), **({} if len(kinds) == 1 else {"retyped": True}))
 
 
 def unary(layer: Layer) -> None:
