@@ -8,7 +8,14 @@ from weft_hw.programs import in_parallel
 
 from weft_sim.tools import ToolError, compiler, run_tool, verilator_root
 
-__all__ = ["COMPILER_OPTIONS", "LEVELS", "TRACE_FORMATS", "check_waves", "compile_library"]
+__all__ = [
+    "COMPILER_OPTIONS",
+    "LEVELS",
+    "TRACE_FORMATS",
+    "check_format",
+    "check_libraries",
+    "compile_library",
+]
 
 # By the suffix of the file: Verilator's option, macros, and what the library is linked with.
 TRACE_FORMATS = {
@@ -24,10 +31,14 @@ LEVELS = _ONCE, _RUNTIME, _EVERY_CYCLE = "-O0", "-Og", "-O2"
 _UNIT_BYTES = 4 << 20
 
 
-def check_waves(waves: str) -> None:
-    """Raise :class:`ToolError` unless waveforms of this format can be compiled."""
+def check_format(waves: str) -> None:
+    """Raise :class:`ToolError` unless there are waveforms of this format."""
     if waves not in TRACE_FORMATS:
         raise ToolError(f"waveforms go to a file whose name ends in .fst or .vcd, not {waves}")
+
+
+def check_libraries(waves: str) -> None:
+    """Raise :class:`ToolError` unless what writes this format can be compiled."""
     if waves == ".fst":
         with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
             Path(scratch, "zlib.c").write_text("#include <zlib.h>\nint main() { zlibVersion(); }\n")

@@ -17,7 +17,8 @@ from weft_sim.compile import (
     COMPILER_OPTIONS,
     LEVELS,
     TRACE_FORMATS,
-    check_waves,
+    check_format,
+    check_libraries,
     compile_library,
 )
 from weft_sim.library import digest, indexed, is_whole, publish, simulators
@@ -140,7 +141,7 @@ def build_library(
     folder = simulators()
     options = list(_VERILATOR_OPTIONS)
     if waves:
-        check_waves(waves)
+        check_format(waves)
         options += [TRACE_FORMATS[waves][0], "--timescale", "1ns/1ns"]
     script = _TRACED_SCRIPT if waves else _YOSYS_SCRIPT
     fixed = (*_texts(harness), repr(options), script, _recipe())
@@ -148,6 +149,7 @@ def build_library(
     if (library := indexed(index)) is not None and is_whole(library):
         return library
     compiler()  # whoever lacks one learns it now, not after a minute
+    check_libraries(waves)
     with scratch_folder(folder) as build:
         progress("generating Verilog")
         _write_rtlil(component(), build / "top.il")

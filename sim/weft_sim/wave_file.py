@@ -17,6 +17,8 @@ __all__ = ["WaveFile", "is_whole_fst"]
 _PIECE = 1 << 16
 # Types of blocks that every .fst file has: header, geometry, and one of three for the hierarchy.
 _NEEDED = ({0}, {3}, {4, 6, 7})
+# Blocks of names in LZ4: how many lengths of 8 bytes come first. One is compressed twice.
+_LENGTHS = {6: 1, 7: 2}
 
 
 class WaveFile:
@@ -76,12 +78,50 @@ class WaveFile:
 
 
 def is_whole_fst(path: Path) -> bool:
-    """Whether a ``.fst`` file has the blocks that it needs, and ends with the last one."""
+    """Whether a ``.fst`` file has the blocks that it needs, and ends with a whole one.
+
+    The block of names is the last one. Where it did not fit, its length is that of what did.
+    """
     size, place, found = path.stat().st_size, 0, set()
+    names = b""
     with path.open("rb") as file:
         while place < size:
             file.seek(place)
             kind, *length = file.read(9)
             found.add(kind)
-            place += 1 + max(8, int.from_bytes(length, "big"))
-    return place == size and all(found & kinds for kinds in _NEEDED)
+            content = max(8, int.from_bytes(length, "big"))
+            if kind in _LENGTHS:
+                names = bytes([kind]) + file.read(content - 8)
+            place += 1 + content
+    whole = place == size and all(found & kinds for kinds in _NEEDED)
+    return whole and (not names or _is_whole_lz4(names[1:], _LENGTHS[names[0]]))
+
+
+def _is_whole_lz4(content: bytes, lengths: int) -> bool:
+    """Whether the LZ4 block behind so many lengths of 8 bytes decodes to the last of them."""
+    packed = content[8 * lengths :]
+    wanted = int.from_bytes(content[8 * (lengths - 1) : 8 * lengths], "big")
+    made = at = 0
+
+    def count(first: int) -> int:
+        """Return a length whose first four bits are known; more bytes follow those that are 15."""
+        nonlocal at
+        if first == 15:
+            while (more := packed[at]) == 255:
+                first, at = first + 255, at + 1
+            first, at = first + more, at + 1
+        return first
+
+    try:
+        while at < len(packed):
+            token = packed[at]
+            at += 1
+            literals = count(token >> 4)
+            made, at = made + literals, at + literals
+            if at >= len(packed):
+                break
+            at += 2  # where the copy comes from
+            made += 4 + count(token & 15)
+    except IndexError:
+        return False
+    return at == len(packed) and made == wanted
