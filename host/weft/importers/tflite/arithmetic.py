@@ -27,7 +27,10 @@ def quantize(layer: Layer) -> None:
     x, y = layer.input(0), layer.output
     unsigned = np.dtype(np.uint8)
     kinds = {unsigned if layer.is_unsigned(tensor) else tensor.dtype for tensor in (x, y)}
-    layer.emit("QUANTIZE", layer.names(1), **({} if len(kinds) == 1 else {"retyped": True}))
+    if len(kinds) == 1:
+        layer.emit("QUANTIZE", layer.names(1))
+    else:
+        layer.emit("QUANTIZE", layer.names(1), retyped=True)
 
 
 def unary(layer: Layer) -> None:
