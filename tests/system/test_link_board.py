@@ -101,5 +101,7 @@ def test_nothing_is_left_behind_by_a_refused_exchange(board):
 
 
 def test_another_configuration_is_a_mismatch():
-    with pytest.raises(DeviceMismatch, match=r"fingerprint [0-9a-f]{16}, but ulx3s-85f has"):
+    with pytest.raises(
+        DeviceMismatch, match=r"fingerprint [0-9a-f]{16}, which is tiny.s .*, but ulx3s-85f has"
+    ):
         Board(SimTransport(TINY, stand_in=True), get_config("ulx3s-85f"))
