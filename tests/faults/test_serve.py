@@ -171,7 +171,8 @@ class Attackers:
 def test_an_honest_client_among_many_connects(server):
     """``WEFT_CONNECTS`` of them, ten at once as each inference begins.
 
-    The slowest takes less than twice the usual time. That is judged by the server's CPU time, too,
+    Half of them take hardly longer than usual. The slowest pays for refusing those who came, which
+    is milliseconds, whatever the inference itself takes. Both are judged by the server's CPU time,
     which other work on the machine does not change.
     """
     attackers = Attackers(server)
@@ -197,6 +198,7 @@ def test_an_honest_client_among_many_connects(server):
             f"{unit}: median {1e3 * usual[number]:.2f} alone and {there:.2f} among them, slowest "
             f"{1e3 * max(times[number] for times in alone):.2f} and {1e3 * slowest[number]:.2f}"
         )
-    assert slowest[1] < 2 * usual[1]
+    assert statistics.median(times[1] for times in among) < 1.5 * usual[1]
+    assert slowest[1] < usual[1] + 0.01
     assert statistics.median(wall for wall, _ in among) < 2 * usual[0]
     assert slowest[0] < 2 * max(wall for wall, _ in alone) + 0.1
