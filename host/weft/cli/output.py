@@ -39,7 +39,11 @@ def print_json(value: Any) -> None:
     import msgspec
 
     # Python's own indentation takes a second for 3,000 layers.
-    write_out(msgspec.json.format(json.dumps(value), indent=2) + "\n")
+    try:
+        text = msgspec.json.format(json.dumps(value), indent=2)
+    except msgspec.DecodeError:  # a file's name that is no text is half a surrogate pair
+        text = json.dumps(value, indent=2)
+    write_out(text + "\n")
 
 
 def print_table(
