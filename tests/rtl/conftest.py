@@ -8,7 +8,7 @@ import pytest
 from weft_hw.contract.config import Config
 from weft_hw.engine.engine import Engine
 from weft_hw.tech.portable import Portable
-from weft_sim.testing.rtl import build_cocotb, simulate_cocotb
+from weft_sim.testing.rtl import build_cocotb, run_cocotb, simulate_cocotb
 
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)  # test modules import the generators beside them
@@ -35,3 +35,25 @@ def run_engine(tmp_path_factory) -> Callable[[Config, list], None]:
         )
 
     return run
+
+
+@pytest.fixture
+def check_like_portable(tmp_path) -> Callable[[Portable, list[dict], list[Path]], None]:
+    """Return a function that holds components of a family to the portable ones.
+
+    It takes the family, the cases of ``tech_pair``, and models of the cells that Verilator lacks.
+    """
+
+    def check(tech: Portable, cases: list[dict], models: list[Path]):
+        from tech_pair import Cases, TechPairs
+
+        config = Cases(cases=cases)
+        run_cocotb(
+            TechPairs(config, tech),
+            config=config,
+            test_module="tb_tech",
+            build_dir=tmp_path,
+            models=models,
+        )
+
+    return check

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from weft_hw.tech.ecp5.family import Ecp5
 from weft_sim.testing.netlist_board import ECP5_CELLS
-from weft_sim.testing.rtl import run_cocotb
 
 HERE = Path(__file__).parent
 BYTE = {"a": (8, True), "b": (8, True)}
@@ -55,15 +54,5 @@ CASES = [
 
 @pytest.mark.tools
 @pytest.mark.timeout(300)
-def test_like_portable(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(HERE)  # the simulator imports tb_tech by name
-    from tech_pair import Cases, TechPairs
-
-    cases = Cases(cases=CASES)
-    run_cocotb(
-        TechPairs(cases, Ecp5()),
-        config=cases,
-        test_module="tb_tech",
-        build_dir=tmp_path,
-        models=[ECP5_CELLS, HERE / "models" / "ccu2c.v"],
-    )
+def test_like_portable(check_like_portable):
+    check_like_portable(Ecp5(), CASES, [ECP5_CELLS, HERE / "models" / "ccu2c.v"])

@@ -1,13 +1,9 @@
 """Gowin components beside the portable ones under Verilator; tb_tech runs in the simulator."""
 
-from pathlib import Path
-
 import pytest
 from weft_hw.tech.gowin.family import Gowin
 from weft_sim.testing.netlist_board import GOWIN_CELLS
-from weft_sim.testing.rtl import run_cocotb
 
-HERE = Path(__file__).parent
 BYTE = {"a": (8, True), "b": (8, True)}
 CASES = [
     {"kind": "dsp", **BYTE},
@@ -39,15 +35,5 @@ CASES = [
 
 @pytest.mark.tools
 @pytest.mark.timeout(300)
-def test_like_portable(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(HERE)  # the simulator imports tb_tech by name
-    from tech_pair import Cases, TechPairs
-
-    cases = Cases(cases=CASES)
-    run_cocotb(
-        TechPairs(cases, Gowin()),
-        config=cases,
-        test_module="tb_tech",
-        build_dir=tmp_path,
-        models=[GOWIN_CELLS],
-    )
+def test_like_portable(check_like_portable):
+    check_like_portable(Gowin(), CASES, [GOWIN_CELLS])

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from weft_hw.tech.ice40.family import Ice40
-from weft_sim.testing.rtl import run_cocotb
 
 HERE = Path(__file__).parent
 BYTE = {"a": (8, True), "b": (8, True)}
@@ -47,15 +46,5 @@ CASES = [
 
 @pytest.mark.tools
 @pytest.mark.timeout(300)
-def test_like_portable(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(HERE)  # the simulator imports tb_tech by name
-    from tech_pair import Cases, TechPairs
-
-    cases = Cases(cases=CASES)
-    run_cocotb(
-        TechPairs(cases, Ice40()),
-        config=cases,
-        test_module="tb_tech",
-        build_dir=tmp_path,
-        models=[HERE / "models" / "ice40.v"],
-    )
+def test_like_portable(check_like_portable):
+    check_like_portable(Ice40(), CASES, [HERE / "models" / "ice40.v"])

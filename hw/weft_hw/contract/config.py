@@ -1,6 +1,6 @@
 """The build-time size of one accelerator, and the named sizes that boards use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["CONFIGS", "Config", "ConfigError", "get_config"]
 
@@ -220,30 +220,23 @@ class Config:
 
 _SDRAM_BYTES = 32 << 20  # of the ULX3S and the Icepi Zero
 
+_WIDE = Config(
+    name="ulx3s-85f-wide",
+    pixels=4,
+    fill_words=2,
+    tile=16,
+    dsp_multipliers=112,
+    dsp_lanes=True,
+    paired=True,
+)
+
 CONFIGS = {
     config.name: config
     for config in [
         Config(name="ulx3s-85f", dsp_multipliers=144, dram_bytes=_SDRAM_BYTES),
-        Config(
-            name="ulx3s-85f-wide",
-            pixels=4,
-            fill_words=2,
-            tile=16,
-            dsp_multipliers=112,
-            dsp_lanes=True,
-            paired=True,
-        ),
+        _WIDE,
         # The same with a weight for every product of a fully connected layer; not yet routed.
-        Config(
-            name="ulx3s-85f-wide-fc",
-            pixels=4,
-            fill_words=2,
-            tile=16,
-            dsp_multipliers=112,
-            dsp_lanes=True,
-            paired=True,
-            own_weights=True,
-        ),
+        replace(_WIDE, name="ulx3s-85f-wide-fc", own_weights=True),
         # 107 of 108 block RAMs, all 72 multipliers.
         Config(
             name="ulx3s-45f",
