@@ -76,6 +76,7 @@ class Attributes(_Record, omit_defaults=True):
     permutation: tuple[Count, ...] | UnsetType = UNSET
     rank: Size | UnsetType = UNSET
     real: bool | Name | UnsetType = UNSET
+    retyped: bool | UnsetType = UNSET
     size: tuple[Count, ...] | UnsetType = UNSET
     stride: Pair | UnsetType = UNSET
     table: tuple[Int8, ...] | UnsetType = UNSET
