@@ -266,13 +266,13 @@ def test_branches_of_an_onnx_model_are_all_examined(tmp_path):
     parts.append(net.node("Conv", ["bare", float_weights], "behind"))
     net.node("Conv", [net.x, net.weights("w", weights.astype(np.int8))], "fine")
     parts.append(net.quantized("fine", 1e-35, 0))
-    parts.append(net.node("Pad", [net.x, net.constant("p", np.ones(8, int))], "pad", mode="edge"))
+    parts.append(net.node("Pad", [net.x, net.constant("p", np.ones(8, int))], "pad", mode="middle"))
     net.node("Relu", ["pad"], "silent")
     parts.append(net.quantized("silent", 1, 0))
     refused(
         write(tmp_path, net.bytes(*parts)),
         r"cannot import m: det: operator Det is not supported; "
-        r"pad: Pad with mode edge is not supported; "
+        r"pad: Pad with mode middle is not supported; "
         r"fine: its scales differ by a factor of .*",
     )
 
@@ -281,15 +281,15 @@ def test_what_lies_behind_a_bad_layer_of_onnx_is_examined(tmp_path):
     """As far as the file tells the shapes of quantised tensors."""
     net = Net((1, 2, 4, 4))
     for name in ("one", "two", "three"):
-        net.node("Pad", [net.x, net.constant(name, np.ones(8, int))], f"{name}.p", mode="edge")
+        net.node("Pad", [net.x, net.constant(name, np.ones(8, int))], f"{name}.p", mode="middle")
         net.x = net.quantized(f"{name}.p", 1, 0)
     proto = onnx.ModelProto.FromString(net.bytes(net.x))
     shape = helper.make_tensor_value_info("one.p", TensorProto.FLOAT, (1, 4, 6, 6))
     proto.graph.value_info.append(shape)
     refused(
         write(tmp_path, proto.SerializeToString()),
-        r"cannot import m: one\.p: Pad with mode edge is not supported; "
-        r"two\.p: Pad with mode edge is not supported" + ADVICE,
+        r"cannot import m: one\.p: Pad with mode middle is not supported; "
+        r"two\.p: Pad with mode middle is not supported" + ADVICE,
     )
 
 

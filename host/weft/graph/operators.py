@@ -49,6 +49,9 @@ _BINARY = Operator(operands=(2, 2), shape=shapes.broadcast, types=types.int8, br
 _ARITHMETIC = replace(_BINARY, attributes=("activation",), optional=("real",))
 _COMPARISON = replace(_BINARY, types=types.alike)
 _TABULATED = Operator(shape=shapes.same, types=types.int8, tabulated=True)
+_POSITION = Operator(
+    attributes=("axis",), optional=("last",), shape=shapes.arg_max, types=types.arg_max
+)
 _RESIZE = Operator(
     attributes=("align_corners", "half_pixel_centers"), shape=shapes.resize, types=types.alike
 )
@@ -126,8 +129,9 @@ OPERATORS: dict[str, Operator] = {
     "GATHER": Operator(attributes=("axis", "indices"), shape=shapes.gather, types=types.taken),
     "RESIZE_NEAREST_NEIGHBOR": _RESIZE,
     "RESIZE_BILINEAR": _RESIZE,
-    # Output int32 or int64.
-    "ARG_MAX": Operator(attributes=("axis",), shape=shapes.arg_max, types=types.arg_max),
+    # Output int32 or int64: the first such index, or the ``last`` one.
+    "ARG_MAX": _POSITION,
+    "ARG_MIN": _POSITION,
     # Also makes its state, input 4.
     "SVDF": Operator(
         attributes=("rank",), operands=(5, 5), results=2, shape=shapes.svdf, types=types.svdf

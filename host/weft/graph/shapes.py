@@ -238,7 +238,7 @@ def arg_max(graph: Graph, node: Node) -> Shape:
     """Return the shape without the axis."""
     shape, axis = _input(graph, node), node.attributes["axis"]
     if not 1 <= axis < len(shape) or 0 in shape:
-        raise ModelError(f"ARG_MAX cannot run over axis {axis} of shape {shape}")
+        raise ModelError(f"{node.operator} cannot run over axis {axis} of shape {shape}")
     return *shape[:axis], *shape[axis + 1 :]
 
 

@@ -181,7 +181,7 @@ def real(graph: Graph, node: Node, operator: Operator) -> None:
         per_tensor(y)
     elif node.operator == "DEQUANTIZE":
         one_of(y, (FLOAT32,))
-    elif node.operator != "ARG_MAX":
+    elif node.operator not in ("ARG_MAX", "ARG_MIN"):
         one_of(y, (REAL,))
     if operator.weighted:
         check_real_weights(graph, node, operator.channel_axis)

@@ -69,6 +69,7 @@ class Attributes(_Record, omit_defaults=True):
     island: bool | UnsetType = UNSET
     keep_dims: bool | UnsetType = UNSET
     kernel: Pair | UnsetType = UNSET
+    last: bool | UnsetType = UNSET
     max: float | UnsetType = UNSET
     min: float | UnsetType = UNSET
     padding: tuple[Count, Count, Count, Count] | UnsetType = UNSET

@@ -59,6 +59,7 @@ _HOST = {
     "SUM": "needs sums of another scale",
     "REDUCE_MIN": "compares values with each other",
     "ARG_MAX": "compares channels with each other",
+    "ARG_MIN": "compares channels with each other",
 }
 
 

@@ -1,5 +1,7 @@
 """Operators that only move values, and the position of the largest one."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,13 @@ def resize_nearest(
     return x[:, rows[:, None], columns]
 
 
-def arg_max(x: NDArray[np.int8], axis: int, dtype: np.dtype) -> NDArray[np.integer]:
-    """Return the index of the first largest value along ``axis``, which disappears."""
-    return x.argmax(axis).astype(dtype)
+def arg_max(
+    x: NDArray[Any], axis: int, dtype: np.dtype, *, least: bool = False, last: bool = False
+) -> NDArray[np.integer]:
+    """Return the index of the largest value along ``axis``, which disappears, or of the ``least``.
+
+    Of several it is the first one, or the ``last``.
+    """
+    x = np.flip(x, axis) if last else x
+    found = x.argmin(axis) if least else x.argmax(axis)
+    return (x.shape[axis] - 1 - found if last else found).astype(dtype)

@@ -55,8 +55,8 @@ EVALUATORS: dict[str, Evaluator] = {
     "MAX_POOL_2D": Evaluator(pool.max_pool, real.max_pool),
     "MEAN": Evaluator(pool.mean, real.mean),
     "SUM": Evaluator(pool.total),
-    "REDUCE_MAX": Evaluator(pool.extreme),
-    "REDUCE_MIN": Evaluator(pool.extreme),
+    "REDUCE_MAX": Evaluator(pool.extreme, real.extreme),
+    "REDUCE_MIN": Evaluator(pool.extreme, real.extreme),
     "CONCATENATION": Evaluator(shape.concatenation, real.concatenation),
     "PAD": Evaluator(shape.pad, real.pad),
     # What only moves numbers is the same for integers and reals.
@@ -67,6 +67,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "RESIZE_NEAREST_NEIGHBOR": Evaluator(shape.resize, shape.resize),
     "RESIZE_BILINEAR": Evaluator(shape.resize),
     "ARG_MAX": Evaluator(shape.arg_max, shape.arg_max),
+    "ARG_MIN": Evaluator(shape.arg_max, shape.arg_max),
     "SELECT": Evaluator(shape.select),
     "SVDF": Evaluator(memory.svdf),
     "QUANTIZE": Evaluator(edges.quantize, real.quantize),

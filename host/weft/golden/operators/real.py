@@ -16,6 +16,7 @@ __all__ = [
     "average_pool",
     "concatenation",
     "dequantize",
+    "extreme",
     "function",
     "linear",
     "max_pool",
@@ -133,6 +134,12 @@ def mean(context: Context) -> Real:
     """Return averages over whole dimensions."""
     axes = tuple(context.attributes["axes"])
     return context.shaped(_real(context, 0).mean(axes))
+
+
+def extreme(context: Context) -> Real:
+    """Return the greatest or least numbers over whole dimensions."""
+    x, axes = _real(context, 0), tuple(context.attributes["axes"])
+    return context.shaped(x.max(axes) if context.node.operator == "REDUCE_MAX" else x.min(axes))
 
 
 def concatenation(context: Context) -> Real:

@@ -74,8 +74,14 @@ def resize(context: Context) -> NDArray[Any]:
 
 
 def arg_max(context: Context) -> NDArray[Any]:
-    """Return the index of the largest value."""
-    return golden.arg_max(context.value(0), context.attributes["axis"], context.output.dtype)
+    """Return the index of the largest value (ARG_MAX), or of the least (ARG_MIN)."""
+    return golden.arg_max(
+        context.value(0),
+        context.attributes["axis"],
+        context.output.dtype,
+        least=context.node.operator == "ARG_MIN",
+        last=context.attributes.get("last", False),
+    )
 
 
 def concatenation(context: Context) -> NDArray[Any]:

@@ -81,6 +81,7 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Abs"): _onnx("6 13"),
     ("", "Add"): _onnx("7 13 14"),
     ("", "ArgMax"): _onnx("1 11 12 13", "axis keepdims select_last_index"),
+    ("", "ArgMin"): _onnx("1 11 12 13", "axis keepdims select_last_index"),
     ("", "AveragePool"): _onnx("7 10 11 19 22", f"{_WINDOW} count_include_pad dilations"),
     # The momentum counts in training alone.
     ("", "BatchNormalization"): _onnx("7 9 14 15", "epsilon momentum"),
@@ -98,6 +99,7 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "ConvTranspose"): _onnx(
         "1 11 22", "auto_pad dilations group kernel_shape output_padding output_shape pads strides"
     ),
+    ("", "DepthToSpace"): _onnx("1 11 13", "blocksize mode"),
     ("", "DequantizeLinear"): _onnx("10 13 19 21 23 24 25", "axis output_dtype"),
     ("", "Div"): _onnx("7 13 14"),
     # The ratio counts in training alone.
@@ -158,6 +160,7 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Softmax"): _onnx("1 11 13", "axis"),
     ("", "Softplus"): _onnx("1 22"),
     ("", "Softsign"): _onnx("1 22"),
+    ("", "SpaceToDepth"): _onnx("1 13", "blocksize"),
     ("", "Split"): _onnx("2 11 13 18", "axis num_outputs split"),
     ("", "Sqrt"): _onnx("6 13"),
     ("", "Squeeze"): _onnx("1 11 13 21 23 24 25", "axes"),

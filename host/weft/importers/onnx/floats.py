@@ -23,6 +23,7 @@ from weft.importers.onnx.islands import (
     add_function,
     needs_reals,
 )
+from weft.importers.onnx.reductions import reduced_axes, squeezed
 from weft.importers.onnx.tables import is_function, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
 from weft.importers.onnx.values import (
@@ -266,7 +267,7 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: 
     if not isinstance(value, Activation) or (value.step is None and step is not None):
         raise ModelError("the input of ReduceMean is not quantised")
     rank = len(value.shape)
-    axes = onnx_moves.mean_axes(attributes, pending.operands, rank)
+    axes = reduced_axes("ReduceMean", attributes, pending.operands, rank)
     if not axes:
         return _copied(builder, value, step, name, output)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
@@ -286,10 +287,7 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: 
         result = Activation(tensor, kept, "plain", step)
     else:
         result = _copied(builder, value, step, name, output)
-    if attributes["keepdims"]:
-        return result
-    shape = tuple(size for axis, size in enumerate(value.shape) if axis not in axes)
-    return builder.reshaped(builder.plain(result), shape, f"{output}/squeezed")
+    return squeezed(builder, attributes, result, axes, output)
 
 
 def _copied(

@@ -28,12 +28,16 @@ _BINARY = ("Add", "Mul", "Sub")
 # Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
 BARRIERS = (
     "Concat",
+    "DepthToSpace",
     "Expand",
     "Flatten",
     "Gather",
     "GlobalMaxPool",
     "Pad",
+    "ReduceMax",
+    "ReduceMin",
     "Resize",
+    "SpaceToDepth",
     "Split",
     "Tile",
 )

@@ -3,19 +3,19 @@
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from weft.errors import ModelError
+from weft.importers.onnx.blocks import BLOCKS, rearrange
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.pad import pad
 from weft.importers.onnx.picks import PICKS, pick
+from weft.importers.onnx.reductions import EXTREMES, POSITIONS, extreme, position
 from weft.importers.onnx.resize import resize
 from weft.importers.onnx.slices import slice_tensor
 from weft.importers.onnx.values import Activation, Constant, Pending, Value, integers, take
 from weft.importers.onnx.windows import max_pool
 
-__all__ = ["MOVES", "mean_axes", "move"]
+__all__ = ["MOVES", "move"]
 
 MOVES = (
     "MaxPool",
@@ -28,11 +28,13 @@ MOVES = (
     "Pad",
     "Resize",
     "Slice",
-    "ArgMax",
     "Identity",
     "Dropout",
     "Cast",
+    *BLOCKS,
+    *EXTREMES,
     *PICKS,
+    *POSITIONS,
 )
 
 
@@ -72,8 +74,12 @@ def move(
         return resize(builder, label, attributes, operands, value, output)
     if operator in PICKS:
         return pick(builder, operator, label, attributes, operands, value, output)
-    if operator == "ArgMax":
-        return arg_max(builder, label, attributes, value, output)
+    if operator in BLOCKS:
+        return rearrange(builder, operator, label, attributes, value, output)
+    if operator in EXTREMES:
+        return extreme(builder, operator, label, attributes, operands, value, output)
+    if operator in POSITIONS:
+        return position(builder, operator, label, attributes, value, output)
     return reshape(builder, label, operator, attributes, operands, value, output)
 
 
@@ -176,47 +182,9 @@ def transpose(
     return Activation(tensor, shape, "plain", value.step)
 
 
-def mean_axes(
-    attributes: Attributes, operands: tuple[Value | None, ...], rank: int
-) -> tuple[int, ...]:
-    """Return the axes of ReduceMean, counted from the front; none for a copy."""
-    axes = attributes.get("axes", ())
-    if take(operands, 1) is not None:
-        axes = integers(take(operands, 1), "the axes of ReduceMean")
-    if not axes and not attributes.get("noop_with_empty_axes", 0):
-        axes = range(rank)
-    axes = tuple(sorted(axis + (rank if axis < 0 else 0) for axis in axes))
-    if len(set(axes)) != len(axes) or any(not 0 <= axis < rank for axis in axes):
-        raise ModelError(f"ReduceMean over axes {axes} of {rank} dimensions is not possible")
-    return axes
-
-
 def _trains(mode: Value | None) -> bool:
     if mode is None:
         return False
     if not isinstance(mode, Constant) or mode.data.size != 1:
         raise ModelError("the training mode of Dropout must be a constant")
     return bool(mode.data.reshape(-1)[0])
-
-
-def arg_max(
-    builder: Builder, name: str, attributes: Attributes, value: Activation, output: str
-) -> Activation:
-    """Add ARG_MAX with an int64 result in ONNX's order of dimensions."""
-    if attributes.get("select_last_index", 0):
-        raise ModelError("ArgMax with select_last_index is not supported")
-    plain = builder.plain(value)
-    rank = len(value.shape)
-    axis = attributes.get("axis", 0)
-    axis += rank if axis < 0 else 0
-    if not 0 <= axis < rank:
-        raise ModelError(f"ArgMax over axis {axis} of {rank} dimensions is not supported")
-    rest = (*value.shape[:axis], *value.shape[axis + 1 :])
-    tensor = builder.emit(
-        "ARG_MAX", name, (plain.tensor,), output, {"axis": axis}, dtype=np.int64, shape=rest
-    )
-    result = Activation(tensor, rest, "plain", None)
-    if attributes.get("keepdims", 1):
-        shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
-        return builder.reshaped(result, shape, f"{output}/keepdims")
-    return result

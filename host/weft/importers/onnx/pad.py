@@ -8,6 +8,7 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.picks import picked
 from weft.importers.onnx.values import (
     Activation,
     Constant,
@@ -22,16 +23,16 @@ __all__ = ["is_real_pad", "kind_of_pad", "pad", "require_step", "with_filler"]
 
 Attributes = Mapping[str, Any]
 Operands = tuple[Value | None, ...]
+_MODES = ("edge", "reflect", "wrap")  # by the names that NumPy has for them, too
 
 
 def is_real_pad(attributes: Attributes, operands: Operands) -> bool:
     """Whether only the step with which the result is quantised tells what a Pad fills with."""
-    value, number = take(operands, 0), _filler(attributes, operands)
-    return (
-        isinstance(value, Activation)
-        and not isinstance(number, int)
-        and (number != 0 or value.step is None)
-    )
+    value = take(operands, 0)
+    if not isinstance(value, Activation) or attributes.get("mode", "constant") != "constant":
+        return False
+    number = _filler(attributes, operands)
+    return not isinstance(number, int) and (number != 0 or value.step is None)
 
 
 def kind_of_pad(attributes: Attributes, operands: Operands, rank: int) -> str:
@@ -52,8 +53,11 @@ def require_step(attributes: Attributes, operands: Operands) -> None:
     ModelError
         Where it would have to be rounded although nothing quantises the result.
     """
-    value, number = take(operands, 0), _filler(attributes, operands)
-    if isinstance(number, int) or not isinstance(value, Activation) or value.step is None:
+    value = take(operands, 0)
+    if not is_real_pad(attributes, operands) or not isinstance(value, Activation):
+        return
+    number = _filler(attributes, operands)
+    if value.step is None:
         return
     steps = np.rint(number / value.step.scale)
     if steps * value.step.scale != number or not -128 <= steps + value.step.zero_point <= 127:
@@ -78,22 +82,26 @@ def pad(
 ) -> Activation:
     """Add PAD; with a ``step``, tensor and filler are quantised by it first.
 
-    Where neither it nor the tensor has one, the result is real.
+    Where neither it nor the tensor has one, the result is real. What negative pads cut off goes
+    first, as it does in the runtime.
     """
     value = take(operands, 0)
     if not isinstance(value, Activation):
         raise ModelError("the input of Pad is not quantised")
-    mode = attributes.get("mode", "constant")
-    if mode != "constant":
-        raise ModelError(f"Pad with mode {mode} is not supported")
     if step is not None:
         value = builder.quantized(value, step, f"{name}/quantized", f"{name}/quantized")
     step = value.step
     pairs = _pairs(attributes, operands, len(value.shape))
+    if len(pairs) == 4 and value.layout != "flat":
+        value = builder.channels_last(value)
+    value = _cut(builder, name, value, pairs, output)
+    pairs = tuple((max(before, 0), max(after, 0)) for before, after in pairs)
+    if (mode := attributes.get("mode", "constant")) != "constant":
+        return _continued(builder, name, mode, value, pairs, output)
+    if not any(map(any, pairs)):
+        return value
     if value.layout == "flat":
         value = builder.plain(value)
-    elif len(pairs) == 4:
-        value = builder.channels_last(value)
     shape = tuple(size + sum(pair) for size, pair in zip(value.shape, pairs, strict=True))
     if value.layout == "channels_last":
         rows = ((0, 0),) if len(pairs) == 3 else ()
@@ -107,6 +115,43 @@ def pad(
         step=step,
     )
     return replace(value, tensor=tensor, shape=shape)
+
+
+def _cut(
+    builder: Builder,
+    name: str,
+    value: Activation,
+    pairs: tuple[tuple[int, int], ...],
+    output: str,
+) -> Activation:
+    """Return ``value`` without what negative pads cut off."""
+    for axis, (before, after) in enumerate(pairs):
+        length = value.shape[axis]
+        kept = range(max(-before, 0), length - max(-after, 0))
+        if not kept:
+            raise ModelError(f"Pad by {before} and {after} leaves nothing of {length} values")
+        value = picked(builder, f"{name}/cut {axis}", value, axis, kept, f"{output}/cut {axis}")
+    return value
+
+
+def _continued(
+    builder: Builder,
+    name: str,
+    mode: str,
+    value: Activation,
+    pairs: tuple[tuple[int, int], ...],
+    output: str,
+) -> Activation:
+    """Return ``value`` with its own values around it."""
+    if mode not in _MODES:
+        raise ModelError(f"Pad with mode {mode} is not supported")
+    for axis, pair in enumerate(pairs):
+        length = value.shape[axis]
+        if mode == "reflect" and max(pair) >= length:  # the runtime refuses it, too
+            raise ModelError(f"Pad by {pair} of {length} values with mode {mode} is not supported")
+        indices = np.pad(np.arange(length), pair, mode).tolist()  # type: ignore[call-overload]
+        value = picked(builder, f"{name}/{axis}", value, axis, indices, f"{output}/{axis}")
+    return value
 
 
 def _pairs(attributes: Attributes, operands: Operands, rank: int) -> tuple[tuple[int, int], ...]:

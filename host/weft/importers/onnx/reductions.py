@@ -1,0 +1,101 @@
+"""ONNX operators that keep one value of whole dimensions, or say where it lies."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from weft.errors import ModelError
+from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.declarations import Attributes
+from weft.importers.onnx.values import Activation, Value, integers, take
+
+__all__ = ["EXTREMES", "POSITIONS", "extreme", "position", "reduced_axes", "squeezed"]
+
+EXTREMES = {"ReduceMax": "REDUCE_MAX", "ReduceMin": "REDUCE_MIN"}
+POSITIONS = {"ArgMax": "ARG_MAX", "ArgMin": "ARG_MIN"}
+
+
+def reduced_axes(
+    operator: str, attributes: Attributes, operands: tuple[Value | None, ...], rank: int
+) -> tuple[int, ...]:
+    """Return the axes of ReduceMean and its like, counted from the front; none for a copy."""
+    axes = attributes.get("axes", ())
+    if take(operands, 1) is not None:
+        axes = integers(take(operands, 1), f"the axes of {operator}")
+    if not axes and not attributes.get("noop_with_empty_axes", 0):
+        axes = range(rank)
+    axes = tuple(sorted(axis + (rank if axis < 0 else 0) for axis in axes))
+    if len(set(axes)) != len(axes) or any(not 0 <= axis < rank for axis in axes):
+        raise ModelError(f"{operator} over axes {axes} of {rank} dimensions is not possible")
+    return axes
+
+
+def squeezed(
+    builder: Builder,
+    attributes: Attributes,
+    value: Activation,
+    axes: tuple[int, ...],
+    output: str,
+) -> Activation:
+    """Return a result of length 1 along ``axes`` with or without them, as the node says."""
+    if attributes.get("keepdims", 1) or not axes:
+        return value
+    shape = tuple(size for axis, size in enumerate(value.shape) if axis not in axes)
+    return builder.reshaped(builder.plain(value), shape, f"{output}/squeezed")
+
+
+def extreme(
+    builder: Builder,
+    operator: str,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    value: Activation,
+    output: str,
+) -> Activation:
+    """Add one of ``EXTREMES``; an image keeps its channels last."""
+    rank = len(value.shape)
+    axes = reduced_axes(operator, attributes, operands, rank)
+    inner = tuple(axis for axis in axes if value.shape[axis] > 1)
+    places: tuple[int, ...] = tuple(range(rank))
+    if rank in (3, 4) and (value.layout == "channels_last" or min(inner, default=0) > 1):
+        value, places = builder.channels_last(value), (0, 3, 2) if rank == 3 else (0, 3, 1, 2)
+    else:
+        value = builder.plain(value)
+    if inner:
+        found = {"axes": tuple(sorted(places[axis] for axis in inner)), "keep_dims": True}
+        stored = builder.tensors[value.tensor].shape
+        kept = tuple(1 if axis in found["axes"] else size for axis, size in enumerate(stored))
+        tensor = builder.emit(
+            EXTREMES[operator], name, (value.tensor,), output, found, step=value.step, shape=kept
+        )
+        shape = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
+        value = replace(value, tensor=tensor, shape=shape)
+    return squeezed(builder, attributes, value, axes, output)
+
+
+def position(
+    builder: Builder,
+    operator: str,
+    name: str,
+    attributes: Attributes,
+    value: Activation,
+    output: str,
+) -> Activation:
+    """Add one of ``POSITIONS`` with an int64 result in ONNX's order of dimensions."""
+    plain = builder.plain(value)
+    rank = len(value.shape)
+    axis = attributes.get("axis", 0)
+    axis += rank if axis < 0 else 0
+    if not 0 <= axis < rank:
+        raise ModelError(f"{operator} over axis {axis} of {rank} dimensions is not supported")
+    rest = (*value.shape[:axis], *value.shape[axis + 1 :])
+    named = {"axis": axis} | ({"last": True} if attributes.get("select_last_index", 0) else {})
+    tensor = builder.emit(
+        POSITIONS[operator], name, (plain.tensor,), output, named, dtype=np.int64, shape=rest
+    )
+    result = Activation(tensor, rest, "plain", None)
+    if attributes.get("keepdims", 1):
+        shape = (*value.shape[:axis], 1, *value.shape[axis + 1 :])
+        return builder.reshaped(result, shape, f"{output}/keepdims")
+    return result
