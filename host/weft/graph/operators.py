@@ -129,6 +129,10 @@ OPERATORS: dict[str, Operator] = {
     "GATHER": Operator(attributes=("axis", "indices"), shape=shapes.gather, types=types.taken),
     "RESIZE_NEAREST_NEIGHBOR": _RESIZE,
     "RESIZE_BILINEAR": _RESIZE,
+    # What lies between pixels, at float32 positions of rows and columns, as ONNX Runtime has it.
+    "RESIZE_BETWEEN": Operator(
+        attributes=("rows", "columns"), shape=shapes.resize_between, types=types.int8
+    ),
     # Output int32 or int64: the first such index, or the ``last`` one.
     "ARG_MAX": _POSITION,
     "ARG_MIN": _POSITION,

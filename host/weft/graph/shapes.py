@@ -25,6 +25,7 @@ __all__ = [
     "reduction",
     "reshape",
     "resize",
+    "resize_between",
     "same",
     "slice_",
     "softmax",
@@ -232,6 +233,16 @@ def resize(graph: Graph, node: Node) -> Shape:
     if len(given) != len(image):
         raise ModelError(f"an image cannot have shape {given}")
     return *image[:-3], given[-3], given[-2], image[-1]
+
+
+def resize_between(graph: Graph, node: Node) -> Shape:
+    """Return an image with a pixel for each row and column that the node names."""
+    image = _image(graph, node)
+    rows, columns = node.attributes["rows"], node.attributes["columns"]
+    for positions, length in ((rows, image[-3]), (columns, image[-2])):
+        if not positions or not all(0 <= position <= length - 1 for position in positions):
+            raise ModelError(f"a position of {node.operator} lies outside of {length} pixels")
+    return *image[:-3], len(rows), len(columns), image[-1]
 
 
 def arg_max(graph: Graph, node: Node) -> Shape:

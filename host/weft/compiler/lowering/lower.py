@@ -56,6 +56,7 @@ _HOST = {
     "SELECT": "takes values of two tensors by a condition",
     "RESIZE_NEAREST_NEIGHBOR": "repeats pixels",
     "RESIZE_BILINEAR": "computes pixels between pixels",
+    "RESIZE_BETWEEN": "computes pixels between pixels",
     "SUM": "needs sums of another scale",
     "REDUCE_MIN": "compares values with each other",
     "ARG_MAX": "compares channels with each other",

@@ -14,6 +14,7 @@ from weft.golden.arithmetic.activation import (
     tanh,
 )
 from weft.golden.arithmetic.bilinear import (
+    bilinear_between,
     bilinear_fixed_point,
     bilinear_float32,
     bilinear_xnnpack,
@@ -112,6 +113,7 @@ __all__ = [
     "average",
     "average_pool2d",
     "average_pool_float32",
+    "bilinear_between",
     "bilinear_fixed_point",
     "bilinear_float32",
     "bilinear_xnnpack",

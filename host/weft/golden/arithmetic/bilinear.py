@@ -1,9 +1,11 @@
-"""Images in another size, linear between pixels, as each of LiteRT's kernels computes it."""
+"""Images in another size, linear between pixels, as each of the runtimes' kernels does it."""
+
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["bilinear_fixed_point", "bilinear_float32", "bilinear_xnnpack"]
+__all__ = ["bilinear_between", "bilinear_fixed_point", "bilinear_float32", "bilinear_xnnpack"]
 
 Pair = tuple[int, int]
 Image = NDArray[np.int8]
@@ -92,3 +94,40 @@ def bilinear_xnnpack(
     ]
     total = (rows[0] << 11) + (rows[1] - rows[0]) * dy
     return ((total + (1 << 21)) >> 22).astype(np.int8)
+
+
+def bilinear_between(x: NDArray[Any], rows: ArrayLike, columns: ArrayLike) -> NDArray[Any]:
+    """Return what lies at ``rows`` and ``columns``, as ONNX Runtime's Resize computes it.
+
+    Parameters
+    ----------
+    x : ndarray, float32 or float64, shape (batch, height, width, channels)
+        The result has its type; each of the four products has two weights and one pixel, and they
+        are added in row order.
+    rows, columns : array_like
+        Positions in pixels, float32, none outside of the image.
+    """
+    (y0, y1, near_y, far_y), (x0, x1, near_x, far_x) = (
+        _beside(np.asarray(at, np.float32), length)
+        for at, length in zip((rows, columns), x.shape[1:3], strict=True)
+    )
+    near_y, far_y = near_y[:, None, None], far_y[:, None, None]
+    near_x, far_x = near_x[:, None], far_x[:, None]
+    upper, lower = x[:, y0], x[:, y1]
+    total = near_x * near_y * upper[:, :, x0]
+    total = total + far_x * near_y * upper[:, :, x1]
+    total = total + near_x * far_y * lower[:, :, x0]
+    return total + far_x * far_y * lower[:, :, x1]
+
+
+def _beside(at: NDArray[np.float32], length: int) -> tuple[NDArray[Any], ...]:
+    """Return the pixels before and behind each position, and their weights.
+
+    At the last pixel both are that one, and each has half of the weight.
+    """
+    before = np.minimum(at.astype(np.int64), length - 1)
+    behind = np.minimum(before + 1, length - 1)
+    half, last = np.float32(0.5), before == behind
+    near = np.where(last, half, np.abs(at - behind.astype(np.float32)))
+    far = np.where(last, half, np.abs(at - before.astype(np.float32)))
+    return before, behind, near, far

@@ -66,6 +66,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "GATHER": Evaluator(shape.gather, shape.gather),
     "RESIZE_NEAREST_NEIGHBOR": Evaluator(shape.resize, shape.resize),
     "RESIZE_BILINEAR": Evaluator(shape.resize),
+    "RESIZE_BETWEEN": Evaluator(shape.resize_between, real.resize_between),
     "ARG_MAX": Evaluator(shape.arg_max, shape.arg_max),
     "ARG_MIN": Evaluator(shape.arg_max, shape.arg_max),
     "SELECT": Evaluator(shape.select),

@@ -23,6 +23,7 @@ __all__ = [
     "mean",
     "pad",
     "quantize",
+    "resize_between",
     "softmax",
 ]
 
@@ -128,6 +129,12 @@ def _over_images(x: Real, function: Callable[[Real], Real]) -> Real:
     """Return ``function`` of ``x`` as (images, height, width, channels), however many."""
     result = function(x.reshape(-1, *x.shape[-3:]))
     return result.reshape(*x.shape[:-3], *result.shape[1:])
+
+
+def resize_between(context: Context) -> Real:
+    """Return what lies at the node's rows and columns of an image."""
+    rows, columns = context.attributes["rows"], context.attributes["columns"]
+    return _over_images(_real(context, 0), lambda x: golden.bilinear_between(x, rows, columns))
 
 
 def mean(context: Context) -> Real:

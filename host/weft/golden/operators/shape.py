@@ -16,6 +16,7 @@ __all__ = [
     "pad",
     "reshape",
     "resize",
+    "resize_between",
     "select",
     "slice_tensor",
     "transpose",
@@ -71,6 +72,23 @@ def resize(context: Context) -> NDArray[Any]:
             half_pixel_centers=context.attributes["half_pixel_centers"],
         )
     )
+
+
+def resize_between(context: Context) -> NDArray[Any]:
+    """Return what lies at the node's rows and columns of an image, with the output's step."""
+    rows, columns = context.attributes["rows"], context.attributes["columns"]
+    scale, zero_point = context.scale(0), context.zero_point(0)
+
+    def between(x: NDArray[Any]) -> NDArray[Any]:
+        real = golden.dequantize(x, scale=scale, zero_point=zero_point)
+        return golden.quantize_even(
+            golden.bilinear_between(real, rows, columns),
+            scale=context.output_scale,
+            zero_point=context.output_zero_point,
+            dtype=context.output.dtype,
+        )
+
+    return context.windows(between)
 
 
 def arg_max(context: Context) -> NDArray[Any]:

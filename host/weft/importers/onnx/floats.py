@@ -24,6 +24,7 @@ from weft.importers.onnx.islands import (
     needs_reals,
 )
 from weft.importers.onnx.reductions import reduced_axes, squeezed
+from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.tables import is_function, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
 from weft.importers.onnx.values import (
@@ -37,7 +38,16 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["PENDING", "finish", "fused", "joined", "normalised", "pending_of", "real"]
+__all__ = [
+    "LINEAR_RESIZE",
+    "PENDING",
+    "finish",
+    "fused",
+    "joined",
+    "normalised",
+    "pending_of",
+    "real",
+]
 
 UNARY = {
     "Sigmoid": "LOGISTIC",
@@ -49,6 +59,7 @@ UNARY = {
     "Relu": "RELU",
     "Clip": "",
 }
+LINEAR_RESIZE = "linear Resize"
 # Every float operator whose result must be quantised next.
 PENDING = (
     "Conv",
@@ -60,6 +71,7 @@ PENDING = (
     "Concat",
     "Softmax",
     "ReduceMean",
+    LINEAR_RESIZE,
     *FUNCTIONS,
 )
 
@@ -219,6 +231,8 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
         return _reduce_mean(builder, pending, step, output)
     if operator == "Concat":
         return onnx_elementwise.concatenation(builder, pending, step, output)
+    if operator == LINEAR_RESIZE:
+        return linear_resize(builder, pending, step, output)
     if operator == "Softmax":
         return onnx_elementwise.softmax(
             builder,

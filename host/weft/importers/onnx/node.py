@@ -12,6 +12,7 @@ from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.channels import dequantized, divided
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.floats import (
+    LINEAR_RESIZE,
     PENDING,
     finish,
     fused,
@@ -58,6 +59,8 @@ def result_of(
         If it is not supported.
     """
     operator, output, first = node.op_type, node.output[0], take(operands, 0)
+    if operator == "Resize" and attributes["mode"] == "linear":
+        operator = LINEAR_RESIZE  # which computes; others move values
     integers = [
         name
         for name, value in zip(node.input, operands, strict=True)

@@ -1,4 +1,4 @@
-"""ONNX's Resize by nearest neighbours: TFLite's rule, or rows and columns one by one."""
+"""ONNX's Resize: nearest neighbours, which move, or linear between pixels, which computes."""
 
 from dataclasses import replace
 
@@ -7,9 +7,18 @@ import numpy as np
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
-from weft.importers.onnx.values import Activation, Constant, Value, integers, take
+from weft.importers.onnx.picks import picked
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    Pending,
+    Step,
+    Value,
+    integers,
+    take,
+)
 
-__all__ = ["resize"]
+__all__ = ["linear_resize", "resize"]
 
 
 def resize(
@@ -23,11 +32,12 @@ def resize(
     """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's, else GATHER."""
     if attributes["mode"] != "nearest":
         raise ModelError(f"Resize with mode {attributes['mode']} is not supported")
-    if len(value.shape) != 4:
-        raise ModelError(f"Resize of shape {value.shape} is not supported")
     target, factors = _target(attributes, operands, value.shape)
-    if target[:2] != value.shape[:2] or min(target[2:]) < 1 or max(target[2:]) > 1 << 16:
-        raise ModelError(f"Resize from {value.shape} to {target} is not supported")
+    if len(target) != 4 or target[:2] != value.shape[:2]:
+        for axis, size in enumerate(target):
+            pixels = _onnx_pixels(attributes, value.shape[axis], size, factors[axis]).tolist()
+            value = picked(builder, f"{name}/{axis}", value, axis, pixels, f"{output}/{axis}")
+        return value
     image = builder.channels_last(value)
     shape = (image.shape[0], target[2], target[3], image.shape[1])
     pixels = [
@@ -52,11 +62,30 @@ def resize(
     else:
         dtype = builder.tensors[tensor].dtype
         for axis, label in ((1, f"{output}/rows"), (2, output)):
-            picked = {"axis": axis, "indices": tuple(pixels[axis - 1].tolist())}
+            chosen = {"axis": axis, "indices": tuple(pixels[axis - 1].tolist())}
             tensor = builder.emit(
-                "GATHER", label, (tensor,), label, picked, step=value.step, dtype=dtype
+                "GATHER", label, (tensor,), label, chosen, step=value.step, dtype=dtype
             )
     return replace(image, tensor=tensor, shape=(image.shape[0], image.shape[1], *target[2:]))
+
+
+def linear_resize(builder: Builder, layer: Pending, step: Step | None, output: str) -> Activation:
+    """Add RESIZE_BETWEEN for Resize with mode linear; without ``step`` its result is real."""
+    attributes, value = layer.attributes, take(layer.operands, 0)
+    if not isinstance(value, Activation) or (value.step is None and step is not None):
+        raise ModelError("the input of Resize is not quantised")
+    target, factors = _target(attributes, layer.operands, value.shape)
+    if len(target) != 4 or factors[:2] != (1.0, 1.0):
+        raise ModelError(f"linear Resize from {value.shape} to {target} is not supported")
+    image = builder.channels_last(value)
+    places = {}
+    for key, axis in (("rows", 2), ("columns", 3)):
+        length = value.shape[axis]
+        at = _positions(attributes, length, target[axis], factors[axis])
+        at = np.arange(target[axis]) if factors[axis] == 1 else np.clip(at, 0, length - 1)
+        places[key] = tuple(at.astype(np.float64).tolist())
+    tensor = builder.emit("RESIZE_BETWEEN", layer.name, (image.tensor,), output, places, step=step)
+    return replace(image, tensor=tensor, shape=target, step=step)
 
 
 def _target(
@@ -82,29 +111,35 @@ def _target(
             target[axis], factors[axis] = int(shape[axis] * factor), factor
     else:
         raise ModelError("Resize must have constant scales or sizes")
+    if min(target, default=1) < 1 or max(target, default=1) > 1 << 16:
+        raise ModelError(f"Resize from {shape} to {tuple(target)} is not supported")
     return tuple(target), tuple(factors)
 
 
-def _onnx_pixels(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
-    """Return which pixel each pixel of the result is; positions are float32, as the runtime's."""
+def _positions(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
+    """Return where each pixel of the result lies; float32, as the runtime computes it."""
     position = np.arange(target, dtype=np.float32)
     half, scale = np.float32(0.5), np.float32(factor)
+    # Opset 10 has no other mode.
+    mode = attributes.get("coordinate_transformation_mode", "asymmetric")
+    if mode == "asymmetric":
+        return position / scale
+    if mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
+        return (position + half) / scale - half
+    if mode == "pytorch_half_pixel" or (mode == "align_corners" and target == 1):
+        return np.zeros(target, np.float32)
+    if mode == "align_corners":
+        return position * np.float32(length - 1) / np.float32(target - 1)
+    raise ModelError(f"Resize with coordinates of kind {mode} is not supported")
+
+
+def _onnx_pixels(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
+    """Return which pixel each pixel of the result is."""
+    source = _positions(attributes, length, target, factor)
     if attributes.version == 10:
         # ONNX Runtime rounds down where it enlarges, up where it reduces.
-        source = position / scale
         rounded = np.ceil(source) if factor < 1 else np.floor(source)
         return np.clip(rounded, 0, length - 1).astype(np.int64)
-    mode = attributes["coordinate_transformation_mode"]
-    if mode == "asymmetric":
-        source = position / scale
-    elif mode == "half_pixel" or (mode == "pytorch_half_pixel" and target > 1):
-        source = (position + half) / scale - half
-    elif mode == "pytorch_half_pixel" or (mode == "align_corners" and target == 1):
-        source = np.zeros(target, np.float32)
-    elif mode == "align_corners":
-        source = position * np.float32(length - 1) / np.float32(target - 1)
-    else:
-        raise ModelError(f"Resize with coordinates of kind {mode} is not supported")
     source, nearest = source.astype(np.float64), attributes["nearest_mode"]
     rounded = {
         "floor": np.floor(source),
