@@ -76,7 +76,7 @@ def test_grouped_convolution_of_single_channels_is_depthwise(graphs):
     b = graphs.Builder(4)
     x = b.conv(b.input(5, 5, 3), 20, kernel=(1, 1))
     program = check_all_on_accelerator(graphs, b, b.conv(x, 20, groups=20))
-    assert program.fields[-1]["depthwise"] == 1
+    assert program.decoded[-1].depthwise == 1
 
 
 @pytest.mark.parametrize("multiplier", [2, 3, 8])
@@ -345,8 +345,8 @@ def test_pixels_of_a_small_map_are_regrouped(graphs):
     b = graphs.Builder(24)
     x = b.conv(b.input(6, 6, 64), 128, kernel=(1, 1))
     program = check_all_on_accelerator(graphs, b, b.conv(x, 64, kernel=(1, 1)), config=WIDE)
-    sizes = [(d["out_height"], d["out_width"]) for d in program.fields]
+    sizes = [(d.out_height, d.out_width) for d in program.decoded]
     assert sizes == [(36, 1), (36, 1)]
     # Nothing is gained with one pixel at a time.
     program = check_all_on_accelerator(graphs, b, b.conv(x, 64, kernel=(1, 1)), config=PLAIN)
-    assert program.fields[-1]["out_height"] == 6
+    assert program.decoded[-1].out_height == 6

@@ -13,7 +13,9 @@ from weft.program import HostStep, Program, RunStep
 from weft.runtime.execute import load_program, run_program
 from weft_hw.contract.config import CONFIGS, Config
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind, Wait, decode_descriptor
+from weft_hw.contract.layers import Elementwise, Mac, Table
 from weft_hw.contract.memory_map import Region
+from weft_hw.contract.move import Move
 from weft_sim.testing.machine import Machine
 
 PLAIN = CONFIGS["ulx3s-85f"]
@@ -159,24 +161,25 @@ def test_every_memory_that_is_too_small_is_named(graphs):
 
 def spans(program, number):
     """Bytes that a descriptor reads and writes: (reads, written), as sets of words."""
-    d, config = program.fields[number], program.config
-    if d["kind"] == Kind.TABLE:
-        return set(range(d["in_base"], d["in_base"] + 1024 // config.columns)), set()
-    if d["kind"] == Kind.ELEMENTWISE:
-        count = d["word_count"]
-        reads = set(range(d["in_base"], d["in_base"] + count))
-        if not d.get("unary"):
-            reads |= set(range(d["other_base"], d["other_base"] + count))
-        start = d["out_base"] // config.beats
+    d, config = program.decoded[number], program.config
+    if isinstance(d, Table):
+        return set(range(d.in_base, d.in_base + 1024 // config.columns)), set()
+    if isinstance(d, Elementwise):
+        count = d.word_count
+        reads = set(range(d.in_base, d.in_base + count))
+        if not d.unary:
+            reads |= set(range(d.other_base, d.other_base + count))
+        start = d.out_base // config.beats
         return reads, set(range(start, start + count))
-    count = d["fill_rows"] * d["row_words"]
+    assert isinstance(d, Mac)
+    count = d.fill_rows * d.row_words
     node = program.graph.nodes[program.descriptors[number].node]
     if node.operator == "FULLY_CONNECTED":  # what lies behind the last word meets zero weights
         count = min(count, program.places[node.inputs[0]].units)
-    reads = set(range(d["in_base"], d["in_base"] + count))
-    y, x = np.arange(d["out_height"])[:, None, None], np.arange(d["out_width"])[:, None]
-    beats = np.arange((d["groups"] - 1) * config.beats + d["last_beats"])
-    places = d["out_base"] + y * d["out_row"] + x * d["out_pixel"] + beats
+    reads = set(range(d.in_base, d.in_base + count))
+    y, x = np.arange(d.out_height)[:, None, None], np.arange(d.out_width)[:, None]
+    beats = np.arange((d.groups - 1) * config.beats + d.last_beats)
+    places = d.out_base + y * d.out_row + x * d.out_pixel + beats
     return reads, set((places // config.beats).reshape(-1).tolist())
 
 
@@ -196,7 +199,7 @@ def test_waits_and_places(graphs, seed):
         for word in range(image.unit, image.unit + len(image.data) // PLAIN.columns)
     }
     run = next(step for step in program.steps if isinstance(step, RunStep))
-    writer = {}
+    writer, waits = {}, []
     for name in run.loads:
         place = program.places[name]
         writer |= dict.fromkeys(range(place.base, place.base + place.units), LOADED)
@@ -206,21 +209,20 @@ def test_waits_and_places(graphs, seed):
         assert not written & reads, "a layer overwrites its own input"
         sources = {writer.get(word, NOBODY) for word in reads - constants}
         assert NOBODY not in sources, "reads what nobody wrote"
-        wait = (
-            Wait(program.fields[number]["wait"])
-            if ("wait" in program.fields[number])
-            else Wait.NOTHING
-        )
+        layer = program.decoded[number]
+        assert not isinstance(layer, Move)
+        wait = layer.wait
         if number - 1 in sources:
             assert wait is not Wait.NOTHING
         if wait is Wait.ROW:
-            before, after = (program.fields[n] for n in (number - 1, number))
+            before, after = (program.decoded[n] for n in (number - 1, number))
+            assert isinstance(before, Mac) and isinstance(after, Mac)
             assert sources == {number - 1}
-            assert before["out_height"] == after["in_height"]
-            assert before["out_row"] == after["row_words"] * PLAIN.beats
-            assert before["out_base"] == after["in_base"] * PLAIN.beats
+            assert before.out_height == after.in_height
+            assert before.out_row == after.row_words * PLAIN.beats
+            assert before.out_base == after.in_base * PLAIN.beats
+        waits.append(wait)
         writer |= dict.fromkeys(written, number)
-    waits = [program.fields[n].get("wait", 0) for n in range(run.count)]
     assert waits[0] == Wait.NOTHING and Wait.ROW in waits and Wait.LAYER in waits
     del b
 

@@ -8,6 +8,7 @@ from weft.errors import ModelError
 from weft.program.follow import follow
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, decode_descriptor, encode_descriptor
+from weft_hw.contract.layers import Mac
 from weft_hw.contract.memory_map import Region
 
 SHARED = CONFIGS["ulx3s-85f-wide"]
@@ -16,8 +17,8 @@ SMALL = replace(CONFIGS["tiny"], name="small-own", pixels=2, own_weights=True)
 
 
 def layer(program):
-    [fields] = [fields for fields in program.fields if fields["kind"] == 0]
-    return fields
+    [mac] = [layer for layer in program.decoded if isinstance(layer, Mac)]
+    return mac
 
 
 @pytest.mark.parametrize("outputs", [17, 32, 63, 64, 65, 112, 128, 129])
@@ -25,10 +26,10 @@ def layer(program):
 def test_every_group_has_a_pixel(graphs, features, outputs):
     b = graphs.Builder(outputs)
     graph = b.build(b.fully_connected(b.input(features), outputs))
-    fields = layer(graphs.check(graph, OWN, b.feeds()))
+    mac = layer(graphs.check(graph, OWN, b.feeds()))
     groups = -(-outputs // OWN.columns)
-    assert (fields["own_weights"], fields["out_height"], fields["groups"]) == (1, groups, 1)
-    assert fields["weight_base"] % OWN.pixels == 0
+    assert (mac.own_weights, mac.out_height, mac.groups) == (1, groups, 1)
+    assert mac.weight_base % OWN.pixels == 0
 
 
 @pytest.mark.parametrize("outputs", [1, 4, 5, 9, 40])
@@ -36,20 +37,20 @@ def test_two_pixels(graphs, outputs):
     b = graphs.Builder(outputs)
     x = b.fully_connected(b.fully_connected(b.input(30), 7), outputs)
     program = graphs.check(b.build(x), SMALL, b.feeds())
-    assert [f["own_weights"] for f in program.fields] == [1, int(outputs > SMALL.columns)]
-    assert all(f["weight_base"] % 2 == 0 for f in program.fields if f["own_weights"])
+    assert [f.own_weights for f in program.decoded] == [1, int(outputs > SMALL.columns)]
+    assert all(f.weight_base % 2 == 0 for f in program.decoded if f.own_weights)
 
 
 def test_one_group_stays_with_one_pixel(graphs):
     b = graphs.Builder(1)
     graph = b.build(b.fully_connected(b.input(100), OWN.columns))
-    assert layer(graphs.check(graph, OWN, b.feeds()))["own_weights"] == 0
+    assert layer(graphs.check(graph, OWN, b.feeds())).own_weights == 0
 
 
 def test_a_last_block_that_would_waste_too_many_weights_does_not(graphs):
     b = graphs.Builder(2)
     graph = b.build(b.fully_connected(b.input(640), 5 * OWN.columns))
-    assert layer(graphs.check(graph, OWN, b.feeds()))["own_weights"] == 0
+    assert layer(graphs.check(graph, OWN, b.feeds())).own_weights == 0
 
 
 def test_four_pixels_take_a_quarter_of_the_steps(graphs):

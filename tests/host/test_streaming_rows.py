@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from weft.program.extents import rows_in_order
 from weft_hw.contract.config import CONFIGS
-from weft_hw.contract.descriptor import Kind, Wait
+from weft_hw.contract.descriptor import Kind, Wait, encode_descriptor
+from weft_hw.contract.layers import Mac, decode_layer
 
 CONFIG = replace(CONFIGS["tiny"], activation_words=256)
 
@@ -60,7 +61,8 @@ def test_rows_in_order_is_what_the_words_say():
             read = set(range(first, first + layer["row_words"]))
             late |= any(later & read for later in written[number + 1 :])
         found[late] += 1
-        assert not (late and rows_in_order(CONFIG, before, layer)), (before, layer)
+        made = [decode_layer(encode_descriptor(fields)) for fields in (before, layer)]
+        assert not (late and rows_in_order(CONFIG, *made)), made
     assert min(found.values()) > 100
 
 
@@ -72,6 +74,6 @@ def test_a_group_waits_for_rows(graphs):
     graph = b.build(b.conv(deep, 16, kernel=(1, 1)))
     config = replace(CONFIGS["ulx3s-85f"], name="small", activation_words=2048, dram_bytes=1 << 20)
     program = graphs.check(graph, config, b.feeds(), shadows=True)
-    layers = [f for f in program.fields if f["kind"] == Kind.MAC]
-    waits = [f["wait"] for f in layers]
+    layers = [layer for layer in program.decoded if isinstance(layer, Mac)]
+    waits = [layer.wait for layer in layers]
     assert waits.count(Wait.ROW) > len(layers) / 3

@@ -6,8 +6,8 @@ from weft.compiler import compile_graph
 from weft.reports.layer_table import layer_rows
 from weft.reports.traffic import total, traffic
 from weft_hw.contract.config import CONFIGS
-from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import PARAMETER_BYTES
+from weft_hw.contract.move import Move
 
 CHIP = replace(CONFIGS["ulx3s-85f"], name="small", activation_words=2048, dram_bytes=1 << 20)
 
@@ -47,7 +47,7 @@ def test_every_move_is_some_layers_or_the_lists(graphs):
     names = {node.name for node in program.graph.nodes}
     moves = [info for info in program.descriptors if info.operator == "MOVE"]
     assert {info.layer for info in moves} <= names | {""}
-    assert sum(fields["kind"] == Kind.MOVE for fields in program.fields) == len(moves)
+    assert sum(isinstance(item, Move) for item in program.decoded) == len(moves)
     everything = total(traffic(program).values())
     assert everything.memory >= (everything.constants + everything.loaded + everything.stored) / 2
 

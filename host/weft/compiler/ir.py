@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from weft_hw.contract.layers import Elementwise, Layer, Mac
 
 from weft.program.layout import Layout
 
@@ -99,8 +100,8 @@ class Command:
     ----------
     node : int
         Index of the graph's node that it is part of.
-    fields : dict
-        Descriptor fields other than addresses.
+    descriptor : Mac, Elementwise or Table
+        Without addresses, which are filled in by placement.
     source, other, target : (buffer, offset) or None
         Operands in words and the result in beats from the buffer's base.
     entries : list of Entry
@@ -116,7 +117,7 @@ class Command:
     """
 
     node: int
-    fields: dict[str, int]
+    descriptor: Layer
     source: tuple[Buffer, int]
     target: tuple[Buffer, int] | None = None
     other: tuple[Buffer, int] | None = None
@@ -131,3 +132,17 @@ class Command:
     def reads(self) -> list[Buffer]:
         """Buffers that it reads."""
         return [operand[0] for operand in (self.source, self.other) if operand is not None]
+
+    @property
+    def mac(self) -> Mac:
+        """The descriptor of a MAC layer; TypeError where it is another kind."""
+        if not isinstance(self.descriptor, Mac):
+            raise TypeError(f"{self.descriptor.kind.name} is no MAC layer")
+        return self.descriptor
+
+    @property
+    def elementwise(self) -> Elementwise:
+        """The descriptor of an ELEMENTWISE layer; TypeError where it is another kind."""
+        if not isinstance(self.descriptor, Elementwise):
+            raise TypeError(f"{self.descriptor.kind.name} is no ELEMENTWISE layer")
+        return self.descriptor

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.layers import Mac
 
 from weft.compiler.ir import Command
 from weft.compiler.lowering.context import Lowering
@@ -53,10 +53,10 @@ def describe_descriptors(
 
 def array_steps(config: Config, command: Command) -> int:
     """Return the cycles in which the array multiplies for a command."""
-    f = command.fields
-    if f["kind"] != Kind.MAC:
+    f = command.descriptor
+    if not isinstance(f, Mac):
         return 0
-    windows = -(-f["out_height"] // config.pixels) * f["out_width"] * f["groups"]
+    windows = -(-f.out_height // config.pixels) * f.out_width * f.groups
     return windows * sum(len(entry.taps) for entry in command.entries)
 
 

@@ -1,13 +1,13 @@
 """What one layer's descriptor touches in the memories, and whether the engine can work on it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import TABLE_BYTES, WINDOW, Kind, Rounding, Wait
+from weft_hw.contract.descriptor import TABLE_BYTES, WINDOW
 from weft_hw.contract.fields import offsets, widths
+from weft_hw.contract.layers import Elementwise, Layer, Mac, Table
 from weft_hw.contract.memory_map import Region
 
 from weft.errors import ModelError
@@ -38,29 +38,28 @@ class Extents:
     needs_table: bool = False
 
 
-def input_words(fields: Mapping[str, int]) -> int:
+def input_words(layer: Mac) -> int:
     """Return the words from the first to the last that a MAC layer reads, gaps included."""
-    row = fields["row_words"]
-    return (fields["fill_rows"] - 1) * (row + fields.get("row_gap", 0)) + row
+    return (layer.fill_rows - 1) * (layer.row_words + layer.row_gap) + layer.row_words
 
 
-def rows_in_order(config: Config, before: Mapping[str, int], layer: Mapping[str, int]) -> bool:
+def rows_in_order(config: Config, before: Layer, layer: Layer) -> bool:
     """Whether no row of the input of ``layer`` has words of a later row of what ``before`` writes.
 
     Then the layer may wait for rows (``Wait.ROW``), provided that its rows lie as far apart.
     """
-    if not before["kind"] == layer["kind"] == Kind.MAC:
+    if not (isinstance(before, Mac) and isinstance(layer, Mac)):
         return False
-    pitch = layer["row_words"] + layer.get("row_gap", 0)
-    first = before["out_base"] + before["out_row"]  # the second row's
-    same = before["out_row"] == pitch * config.beats or before["out_height"] == 1
-    return same and first >= (layer["in_base"] + layer["row_words"]) * config.beats
+    pitch = layer.row_words + layer.row_gap
+    first = before.out_base + before.out_row  # the second row's
+    same = before.out_row == pitch * config.beats or before.out_height == 1
+    return same and first >= (layer.in_base + layer.row_words) * config.beats
 
 
 def extents(
-    config: Config, d: Mapping[str, int], windows: NDArray[np.uint32], known: NDArray[np.bool_]
+    config: Config, d: Layer, windows: NDArray[np.uint32], known: NDArray[np.bool_]
 ) -> Extents:
-    """Return what the layer with the fields ``d`` touches.
+    """Return what the layer ``d`` touches.
 
     Parameters
     ----------
@@ -74,82 +73,78 @@ def extents(
     ModelError
         If the engine cannot carry it out.
     """
-    _require(d["wait"] in tuple(Wait), f"there is no wait {d['wait']}")
-    _require(d["rounding"] in tuple(Rounding), f"there is no rounding {d['rounding']}")
-    if d["kind"] == Kind.TABLE:
+    if isinstance(d, Table):
         words = TABLE_BYTES // config.columns
-        return Extents([(Region.ACTIVATION, d["in_base"], d["in_base"] + words)], [])
-    if d["kind"] == Kind.ELEMENTWISE:
+        return Extents([(Region.ACTIVATION, d.in_base, d.in_base + words)], [])
+    if isinstance(d, Elementwise):
         return _elementwise(config, d)
     return _mac(config, d, windows, known)
 
 
-def _elementwise(config: Config, d: Mapping[str, int]) -> Extents:
-    count, lanes = d["word_count"], config.lanes
+def _elementwise(config: Config, d: Elementwise) -> Extents:
+    count, lanes = d.word_count, config.lanes
     _require(count >= 1, "it has no words")
-    written = _words(config, d["out_base"], count * config.beats)
-    if d["unary"] and count == 1 and written == (d["in_base"], d["in_base"] + 1):
+    written = _words(config, d.out_base, count * config.beats)
+    if d.unary and count == 1 and written == (d.in_base, d.in_base + 1):
         return Extents([], [written])  # it only waits: what its word holds is of no use
-    names = ("in_base",) if d["unary"] else ("in_base", "other_base")
-    reads = [(Region.ACTIVATION, d[name], d[name] + count) for name in names]
-    entry = d["parameter_base"] * lanes
+    names = ("in_base",) if d.unary else ("in_base", "other_base")
+    reads = [(Region.ACTIVATION, getattr(d, name), getattr(d, name) + count) for name in names]
+    entry = d.parameter_base * lanes
     reads.append((Region.PARAMETER, entry, entry + lanes))
-    table = bool(d["use_table"] or not (d["unary"] or d["multiply"]))
+    table = bool(d.use_table or not (d.unary or d.multiply))
     return Extents(reads, [written], table)
 
 
-def _mac(
-    config: Config, d: Mapping[str, int], windows: NDArray[np.uint32], known: NDArray[np.bool_]
-) -> Extents:
+def _mac(config: Config, d: Mac, windows: NDArray[np.uint32], known: NDArray[np.bool_]) -> Extents:
     for name in _EXTENTS:
-        _require(d[name] >= 1, f"{name} must be at least 1")
-    _require(1 <= d["last_beats"] <= config.beats, f"last_beats must be 1 to {config.beats}")
-    _require(config.columns >> d["packing"] >= 1, f"packing cannot be {d['packing']}")
-    pitch = 1 << d["row_bits"]
-    rows = min(d["span"] + (config.pixels - 1) * d["stride_y"], d["fill_rows"])
+        _require(getattr(d, name) >= 1, f"{name} must be at least 1")
+    _require(1 <= d.last_beats <= config.beats, f"last_beats must be 1 to {config.beats}")
+    _require(config.columns >> d.packing >= 1, f"packing cannot be {d.packing}")
+    pitch = 1 << d.row_bits
+    rows = min(d.span + (config.pixels - 1) * d.stride_y, d.fill_rows)
     _require(
-        d["row_words"] <= pitch <= config.line_words
+        d.row_words <= pitch <= config.line_words
         and rows <= config.line_banks * (config.line_words // pitch),
-        f"{rows} rows of {d['row_words']} words do not fit the line buffers",
+        f"{rows} rows of {d.row_words} words do not fit the line buffers",
     )
-    window = d["window_base"], d["window_base"] + d["window_count"]
+    window = d.window_base, d.window_base + d.window_count
     _require(
         window[1] <= len(windows) and bool(known[slice(*window)].all()),
-        f"there is no window program of {d['window_count']} entries at {window[0]}",
+        f"there is no window program of {d.window_count} entries at {window[0]}",
     )
     steps = _steps(config, d, windows[slice(*window)])
-    beats = (d["groups"] - 1) * config.beats + d["last_beats"]
-    groups, entries = d["groups"], beats
-    if d["own_weights"]:
+    beats = (d.groups - 1) * config.beats + d.last_beats
+    groups, entries = d.groups, beats
+    if d.own_weights:
         _own_weights(config, d)
-        groups = -(-d["out_height"] // config.pixels) * config.pixels
-        entries = d["out_height"] * config.beats
-    weights = d["weight_base"] * config.columns, groups * steps * config.columns
-    parameters = d["parameter_base"] * config.lanes, entries * config.lanes
+        groups = -(-d.out_height // config.pixels) * config.pixels
+        entries = d.out_height * config.beats
+    weights = d.weight_base * config.columns, groups * steps * config.columns
+    parameters = d.parameter_base * config.lanes, entries * config.lanes
     reads = [
-        (Region.ACTIVATION, d["in_base"], d["in_base"] + input_words(d)),
+        (Region.ACTIVATION, d.in_base, d.in_base + input_words(d)),
         (Region.WINDOW, *window),
         (Region.WEIGHT, weights[0], sum(weights)),
         (Region.PARAMETER, parameters[0], sum(parameters)),
     ]
-    last = (d["out_height"] - 1) * d["out_row"] + (d["out_width"] - 1) * d["out_pixel"]
-    return Extents(reads, [_words(config, d["out_base"], last + beats)], bool(d["use_table"]))
+    last = (d.out_height - 1) * d.out_row + (d.out_width - 1) * d.out_pixel
+    return Extents(reads, [_words(config, d.out_base, last + beats)], bool(d.use_table))
 
 
-def _own_weights(config: Config, d: Mapping[str, int]) -> None:
+def _own_weights(config: Config, d: Mac) -> None:
     _require(config.own_weights, f"pixels of {config.name} have no weights of their own")
-    single = d["groups"] == d["out_width"] == 1 and d["stride_y"] == 0
+    single = d.groups == d.out_width == 1 and d.stride_y == 0
     _require(
-        single and d["last_beats"] == config.beats and not d["depthwise"],
+        single and d.last_beats == config.beats and not d.depthwise,
         "rows with weights of their own are whole words of one window over the same input",
     )
     _require(
-        d["weight_base"] % config.pixels == 0,
-        f"weights of {config.pixels} pixels cannot begin at word {d['weight_base']}",
+        d.weight_base % config.pixels == 0,
+        f"weights of {config.pixels} pixels cannot begin at word {d.weight_base}",
     )
 
 
-def _steps(config: Config, d: Mapping[str, int], program: NDArray[np.uint32]) -> int:
+def _steps(config: Config, d: Mac, program: NDArray[np.uint32]) -> int:
     """Return the cycles of one window, after a look at each entry of its program."""
     starts, sizes = offsets(WINDOW), widths(WINDOW)
     entry = {name: program >> starts[name] & (1 << sizes[name]) - 1 for name in sizes}
@@ -162,20 +157,20 @@ def _steps(config: Config, d: Mapping[str, int], program: NDArray[np.uint32]) ->
         "an entry of its window program has no such columns of taps",
     )
     taken = np.where(channels, steps * config.channel_rows, steps)
-    if d["depthwise"]:
+    if d.depthwise:
         fits = not channels.any() and steps.max() <= 1 + config.paired
     else:
         fits = taken.max() <= config.columns
     _require(bool(fits), "an entry of its window program takes more channels than a word has")
     _require(
-        not d["keep"]
+        not d.keep
         or (
             len(program) == 1
-            and d["column_step"] == 1
-            and columns[0] == d["keep"] + d["stride_x"]
-            and d["unit_stride"] == d["stride_x"] * d["unit_step"]
+            and d.column_step == 1
+            and columns[0] == d.keep + d.stride_x
+            and d.unit_stride == d.stride_x * d.unit_step
         ),
-        f"its window cannot keep {d['keep']} columns",
+        f"its window cannot keep {d.keep} columns",
     )
     return int(steps.sum())
 

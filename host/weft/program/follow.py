@@ -5,20 +5,14 @@ what the contract rules out (:mod:`weft_hw.contract.descriptor`, :mod:`weft_hw.c
 what leaves a memory, what reads before somebody wrote, and what nothing orders.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from weft_hw.contract.descriptor import (
-    Kind,
-    Wait,
-    check_descriptor,
-    decode_descriptor,
-    encode_descriptor,
-)
+from weft_hw.contract.descriptor import Kind, Wait
+from weft_hw.contract.layers import Layer, Table, check_layer, decode_layer
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region
-from weft_hw.contract.move import decode_move, encode_move
+from weft_hw.contract.move import Move
 
 from weft.errors import ModelError
 from weft.program.contents import Contents
@@ -29,12 +23,11 @@ from weft.program.require import require
 
 __all__ = ["follow"]
 
-_Fields = Mapping[str, int]
 _ORDERED = (Region.DESCRIPTOR, Region.COUNTER)  # by rules of their own
 
 
-def follow(program: Program) -> tuple[_Fields, ...]:
-    """Return the fields of every descriptor, in the order in which they run.
+def follow(program: Program) -> tuple[Layer | Move, ...]:
+    """Return every descriptor, in the order in which they run.
 
     Raises
     ------
@@ -45,7 +38,7 @@ def follow(program: Program) -> tuple[_Fields, ...]:
     for step in program.steps:
         if isinstance(step, RunStep):
             follower.run(step)
-    return tuple(follower.fields)
+    return tuple(follower.listed)
 
 
 @dataclass
@@ -58,7 +51,7 @@ class _Run:
     layers: int = 0
     moves: int = 0
     waited: int = 0  # moves that are done before the layer listed last begins
-    before: _Fields | None = None  # that layer's fields
+    before: Layer | None = None  # that layer
     behind: int = 0  # 1 where a run that is cut has gone on
 
 
@@ -67,7 +60,7 @@ class _Follower:
 
     def __init__(self, program: Program):
         self.program, self.config = program, program.config
-        self.fields: list[_Fields] = []
+        self.listed: list[Layer | Move] = []
         self._contents, self._table = Contents(program), False
 
     def run(self, step: RunStep) -> None:
@@ -81,9 +74,9 @@ class _Follower:
                 places[name] = replace(place, base=images.bases.get(name, place.base))
             for name in step.loads:
                 self._contents.write_place(places[name])
-            fields, words = self._follow(images.first, step.count, cut)
+            listed, words = self._follow(images.first, step.count, cut)
             if not touched:
-                self.fields += fields
+                self.listed += listed
             for name in step.reads:
                 self._contents.read_place(name, places[name])
             touched.append(words)
@@ -101,38 +94,38 @@ class _Follower:
                 span = slice(places[name].base, places[name].base + places[name].units)
                 require(not words[span].any(), f"images that overlap meet in tensor {name!r}")
 
-    def _follow(self, first: int, count: int, cut: int) -> tuple[list[_Fields], NDArray[np.bool_]]:
-        """Return fields, and which words descriptors touch: those before ``cut``, the others."""
+    def _follow(
+        self, first: int, count: int, cut: int
+    ) -> tuple[list[Layer | Move], NDArray[np.bool_]]:
+        """Return descriptors, and the words they touch: those before ``cut``, the others."""
         words = self.config.activation_words
         run = _Run(Hazards(self.config), np.zeros(words, np.int32), np.zeros((2, words), bool))
-        fields: list[_Fields] = []
+        listed: list[Layer | Move] = []
         for number in range(first, first + count):
             run.behind = int(number - first >= cut)
             try:
-                fields.append(self._next(run, number % self.config.descriptor_count))
+                listed.append(self._next(run, number % self.config.descriptor_count))
             except (ModelError, ValueError) as error:
                 raise ModelError(f"descriptor {number}: {error}") from None
         self._contents.end_run()
-        return fields, run.touched
+        return listed, run.touched
 
-    def _next(self, run: _Run, slot: int) -> _Fields:
+    def _next(self, run: _Run, slot: int) -> Layer | Move:
         data, loaded = self._contents.descriptor(slot)
         require(bool(data), "nothing puts it into memory")
         # It is fetched after the layer before it has begun.
         require(loaded <= run.waited, "it may be fetched before the move that loads it is done")
         if data[0] & 3 == Kind.MOVE:
-            move = decode_move(data)
-            require(encode_move(move) == data, "bits without a meaning are set")
+            move = Move.decode(data)
             self._move(run, move)
             return move
-        values = decode_descriptor(data)
-        require(encode_descriptor(values) == data, "bits without a meaning are set")
-        check_descriptor(self.config, values)
-        self._layer(run, values)
-        return values
+        layer = decode_layer(data)
+        check_layer(self.config, layer)
+        self._layer(run, layer)
+        return layer
 
-    def _layer(self, run: _Run, d: _Fields) -> None:
-        require(d["moves"] <= run.moves, f"it waits for move {d['moves']}, which comes after it")
+    def _layer(self, run: _Run, d: Layer) -> None:
+        require(d.moves <= run.moves, f"it waits for move {d.moves}, which comes after it")
         contents, number = self._contents, run.layers + 1
         known = contents.written(Region.WINDOW)
         touched = extents(self.config, d, contents.windows, known)
@@ -150,68 +143,68 @@ class _Follower:
             run.hazards.note_layer(number, Region.ACTIVATION, start, stop - start, writes=True)
             run.writer[start:stop] = number
             contents.write_result(start, stop)
-        self._table |= d["kind"] == Kind.TABLE
-        run.layers, run.waited, run.before = number, max(run.waited, d["moves"]), d
+        self._table |= isinstance(d, Table)
+        run.layers, run.waited, run.before = number, max(run.waited, d.moves), d
 
-    def _check_order(self, run: _Run, d: _Fields, touched: Extents, number: int) -> None:
+    def _check_order(self, run: _Run, d: Layer, touched: Extents, number: int) -> None:
         """Raise unless what the layer touches is waited for."""
         spans = [(*span, False) for span in touched.reads]
         spans += [(Region.ACTIVATION, *span, True) for span in touched.writes]
         for region, start, stop, writes in spans:
             needed = run.hazards.moves_before_layer(region, start, stop - start, writes=writes)
-            require(needed <= d["moves"], f"it must wait for move {needed}")
+            require(needed <= d.moves, f"it must wait for move {needed}")
         before = run.before
-        if d["wait"] == Wait.ROW:
+        if d.wait == Wait.ROW:
             require(
                 before is not None and rows_in_order(self.config, before, d),
                 "it waits for rows that the layer before does not write in that order",
             )
         recent = number - 1
-        if before is not None and before["kind"] == Kind.TABLE:
+        if isinstance(before, Table):
             recent = number - 2
         for region, start, stop in touched.reads:
             if region is Region.ACTIVATION and recent > 0:
                 overlaps = (run.writer[start:stop] >= recent).any()
                 require(
-                    not overlaps or d["wait"] != Wait.NOTHING,
+                    not overlaps or d.wait != Wait.NOTHING,
                     "it reads what the layer before writes, and does not wait for it",
                 )
 
-    def _move(self, run: _Run, move: _Fields) -> None:
+    def _move(self, run: _Run, move: Move) -> None:
         memories = self._contents.memories
         require(Region.DRAM in memories, f"{self.config.name} has no memory beside the chip")
+        region, store = move.region, move.store
         require(
-            move["region"] in memories and move["region"] != Region.DRAM,
-            f"there is no memory {move['region']} on the chip",
+            region in memories and region is not Region.DRAM,
+            f"there is no memory {int(region)} on the chip",
         )
-        region, store = Region(move["region"]), bool(move["store"])
-        memory, count, rows = memories[region], move["count"], move["rows"]
+        memory, count, rows = memories[region], move.count, move.rows
         require(memory.readable if store else memory.writable, f"{region.name} has no such move")
         require(count >= 1 and rows >= 1, "a move must have units")
         blocks = -(-count * memory.unit_bytes // DRAM_BLOCK_BYTES)
-        size, spread = _spread(move, "unit", count), _spread(move, "block", blocks)
-        self._contents.check_move(region, move["unit"], size, move["block"], spread)
-        into = move["block_step"] if store else move["unit_step"]
+        size, spread = _spread(move, move.unit_step, count), _spread(move, move.block_step, blocks)
+        self._contents.check_move(region, move.unit, size, move.block, spread)
+        into = move.block_step if store else move.unit_step
         self._contents.spend(size + rows * blocks)
         require(rows == 1 or into >= (blocks if store else count), "rows of a move overlap")
         require(
-            move["layers"] <= run.layers,
-            f"it waits for layer {move['layers']}, which comes after it",
+            move.layers <= run.layers,
+            f"it waits for layer {move.layers}, which comes after it",
         )
         run.moves += 1
         if region not in _ORDERED:
-            needed = run.hazards.layers_before_move(region, move["unit"], size, store=store)
-            require(needed <= move["layers"], f"it must wait for layer {needed}")
-            run.hazards.note_move(run.moves, region, move["unit"], size, store=store)
+            needed = run.hazards.layers_before_move(region, move.unit, size, store=store)
+            require(needed <= move.layers, f"it must wait for layer {needed}")
+            run.hazards.note_move(run.moves, region, move.unit, size, store=store)
         for row in range(rows):
-            unit = move["unit"] + row * move["unit_step"]
-            block = move["block"] + row * move["block_step"]
+            unit = move.unit + row * move.unit_step
+            block = move.block + row * move.block_step
             if store:
                 self._contents.store(block, blocks)
             else:
                 self._contents.load(region, unit, count, block, run.moves)
 
 
-def _spread(move: _Fields, name: str, size: int) -> int:
+def _spread(move: Move, step: int, size: int) -> int:
     """Return from the first to behind the last of all rows."""
-    return (move["rows"] - 1) * move[f"{name}_step"] + size
+    return (move.rows - 1) * step + size

@@ -10,7 +10,9 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
+from weft_hw.contract.layers import Layer
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region
+from weft_hw.contract.move import Move
 
 from weft.graph import Graph
 from weft.program.bounds import Count, Name, Size, Work
@@ -80,8 +82,8 @@ class DescriptorInfo:
     ``node`` is the graph's node that it is part of, None where it only moves or waits. ``outputs``
     are the tensors that are complete, and can be read at their places, when it has run and the
     next one has not. ``steps`` are cycles in which the array multiplies. A move has the name of
-    the layer that it serves, none if it serves the list itself. Its fields are
-    :attr:`Program.fields`.
+    the layer that it serves, none if it serves the list itself. It is in
+    :attr:`Program.decoded`.
     """
 
     layer: Name
@@ -206,8 +208,8 @@ class Program:
     resident: tuple[str, ...] = ()
 
     @cached_property
-    def fields(self) -> tuple[Mapping[str, int], ...]:
-        """Fields of each descriptor, by its number, as the images hold them.
+    def decoded(self) -> tuple[Layer | Move, ...]:
+        """Each descriptor, by its number, as the images hold them.
 
         Raises
         ------

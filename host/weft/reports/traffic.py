@@ -1,11 +1,12 @@
 """What each layer moves between the chip and the memory beside it, and what bounds it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.layers import Elementwise, Layer, Mac
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+from weft_hw.contract.move import Move
 
 from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
 from weft.program import Program
@@ -50,22 +51,22 @@ def traffic(program: Program) -> dict[str, Traffic]:
     """
     found: dict[str, Traffic] = {}
     memories = memory_map(program.config)
-    for info, fields in zip(program.descriptors, program.fields, strict=True):
+    for info, move in zip(program.descriptors, program.decoded, strict=True):
         layer = found.setdefault(info.layer, Traffic())
         layer.array += info.steps
-        if fields["kind"] != Kind.MOVE:
-            layer.output += _output_cycles(program.config, fields)
+        if not isinstance(move, Move):
+            layer.output += _output_cycles(program.config, move)
             continue
-        region = Region(fields["region"])
-        size = fields["count"] * memories[region].unit_bytes
-        blocks = fields["rows"] * -(-size // DRAM_BLOCK_BYTES)
+        region = move.region
+        size = move.count * memories[region].unit_bytes
+        blocks = move.rows * -(-size // DRAM_BLOCK_BYTES)
         layer.memory += blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES
         if region is not Region.ACTIVATION:
-            layer.constants += fields["rows"] * size
-        elif fields["store"]:
-            layer.stored += fields["rows"] * size
+            layer.constants += move.rows * size
+        elif move.store:
+            layer.stored += move.rows * size
         else:
-            layer.loaded += fields["rows"] * size
+            layer.loaded += move.rows * size
     return found
 
 
@@ -75,10 +76,10 @@ def total(rows: Iterable[Traffic]) -> Traffic:
     return Traffic(**{name: sum(getattr(r, name) for r in rows) for name in vars(Traffic())})
 
 
-def _output_cycles(config: Config, fields: Mapping[str, int]) -> int:
-    if fields["kind"] == Kind.ELEMENTWISE:
-        return fields["word_count"] * max(config.beats, 1 if fields["unary"] else 2)
-    if fields["kind"] != Kind.MAC:
+def _output_cycles(config: Config, layer: Layer) -> int:
+    if isinstance(layer, Elementwise):
+        return layer.word_count * max(config.beats, 1 if layer.unary else 2)
+    if not isinstance(layer, Mac):
         return 0
-    beats = (fields["groups"] - 1) * config.beats + fields["last_beats"]
-    return fields["out_height"] * fields["out_width"] * beats
+    beats = (layer.groups - 1) * config.beats + layer.last_beats
+    return layer.out_height * layer.out_width * beats

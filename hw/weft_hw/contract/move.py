@@ -31,11 +31,14 @@ wait between them, the result is unspecified.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind
 from weft_hw.contract.fields import Field, pack, unpack
+from weft_hw.contract.memory_map import Region
 
-__all__ = ["MOVE", "decode_move", "encode_move"]
+__all__ = ["MOVE", "Move", "decode_move", "encode_move"]
 
 MOVE = (
     Field("kind", 2, "Kind.MOVE"),
@@ -60,3 +63,41 @@ def decode_move(data: bytes) -> dict[str, int]:
     """Return the fields of :func:`encode_move`."""
     width = sum(field.width for field in MOVE)
     return unpack(MOVE, int.from_bytes(data, "little") & (1 << width) - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A move; what a field means stands in :data:`MOVE`."""
+
+    kind: ClassVar[Kind] = Kind.MOVE
+    store: bool = False
+    region: Region
+    unit: int = 0
+    count: int
+    rows: int = 1
+    unit_step: int = 0
+    block: int = 0
+    block_step: int = 0
+    layers: int = 0
+
+    def encode(self) -> bytes:
+        """Return the ``DESCRIPTOR_BYTES`` bytes; ValueError if a value does not fit its field."""
+        return encode_move(vars(self))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Move":
+        """Return the move whose ``encode`` gives ``data``.
+
+        Raises
+        ------
+        ValueError
+            If there is none: an unknown region, or bits without a meaning.
+        """
+        fields = decode_move(data)
+        if encode_move(fields) != data:
+            raise ValueError("bits without a meaning are set")
+        del fields["kind"]
+        store, region = bool(fields.pop("store")), fields.pop("region")
+        if region not in tuple(Region):
+            raise ValueError(f"there is no memory {region} on the chip")
+        return cls(store=store, region=Region(region), **fields)

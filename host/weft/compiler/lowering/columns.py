@@ -47,7 +47,7 @@ def emit_window(
             offset=offset,
             gap=gap,
         )
-        command.fields["use_table"] = int(use_table)
+        command.descriptor = replace(command.descriptor, use_table=use_table)
         command.macs = macs * (number + 1) // len(parts) - macs * number // len(parts)
         if number == len(parts) - 1:
             command.outputs = outputs

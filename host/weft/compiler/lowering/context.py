@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import check_descriptor
+from weft_hw.contract.layers import check_layer
 
 from weft.compiler.ir import Buffer, Command, Place, Unsupported
 from weft.graph import OPERATORS, Graph, Node, Tensor
@@ -104,7 +104,7 @@ class Lowering:
     def emit(self, command: Command) -> None:
         """Append a command after checking that every field fits its width."""
         try:
-            check_descriptor(self.config, command.fields)
+            check_layer(self.config, command.descriptor)
         except ValueError as error:
             raise Unsupported(f"the descriptor cannot say it: {error}") from None
         self.commands.append(command)

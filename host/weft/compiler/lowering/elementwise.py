@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from weft_hw.contract.descriptor import Kind, Rounding
+from weft_hw.contract.descriptor import Rounding
+from weft_hw.contract.layers import Elementwise, Table
 
 from weft.compiler.constants.decisions import fit_function
 from weft.compiler.constants.pair_sum import fit_sum
@@ -46,7 +47,7 @@ def emit_table(lowering: Lowering, index: int, values: NDArray[np.int64]) -> Non
     """Emit the descriptor that loads a table of 256 32-bit values."""
     name = f"table of {lowering.graph.nodes[index].name}"
     buffer = lowering.constant_buffer(name, values.astype("<i4").tobytes())
-    lowering.emit(Command(index, {"kind": int(Kind.TABLE)}, (buffer, 0)))
+    lowering.emit(Command(index, Table(), (buffer, 0)))
 
 
 def lower_function(lowering: Lowering, index: int) -> None:
@@ -64,14 +65,14 @@ def lower_function(lowering: Lowering, index: int) -> None:
     lowering.emit(
         Command(
             index,
-            {
-                **_fields(source.layout),
-                "unary": 1,
-                "use_table": 1,
-                "low": -128,
-                "high": 127,
-                "rounding": int(Rounding.HALF_UP),
-            },
+            Elementwise(
+                word_count=source.layout.words,
+                unary=True,
+                use_table=True,
+                rounding=Rounding.HALF_UP,
+                low=-128,
+                high=127,
+            ),
             (source.buffer, 0),
             (target.buffer, 0),
             parameters=parameter_words(ones * 0, Sums.identity(len(ones)), len(ones)),
@@ -97,10 +98,6 @@ def _variable_input(lowering: Lowering, node: Node) -> int:
     return variable[0]
 
 
-def _fields(layout: Layout) -> dict[str, int]:
-    return {"kind": int(Kind.ELEMENTWISE), "word_count": layout.words}
-
-
 def _require_whole(*layouts: Layout) -> None:
     if not all(layout.whole for layout in layouts):
         raise Unsupported("an operand or the result is a part of a concatenation")
@@ -120,10 +117,10 @@ def lower_binary(lowering: Lowering, index: int) -> None:
     stage = reference.output_stage(lowering.graph, node)
     lanes, zeros = lowering.config.lanes, [lowering.zero_point(tensor) for tensor in tensors]
     results = pair_table(lowering, node).astype(np.int64)
-    if node.operator == "MUL":
+    product = node.operator == "MUL"
+    if product:
         a_values, b_values = VALUES - zeros[0], VALUES - zeros[1]
         fit = fit_function(stage, np.multiply.outer(a_values, b_values), results)
-        fields = {"multiply": 1, "in_zero": zeros[0], "other_zero": zeros[1]}
     else:
         scales = [_scale(lowering, node, i) for i in (0, 1)]
         sign = -1 if node.operator == "SUB" else 1
@@ -132,18 +129,20 @@ def lower_binary(lowering: Lowering, index: int) -> None:
         )
         emit_table(lowering, index, table)
         a, b = (a, b) if first == 0 else (b, a)
-        fields = {"wide": int(fit.wide)}
     lowering.emit(
         Command(
             index,
-            {
-                **_fields(a.layout),
-                **fields,
-                "rounding": int(fit.rounding),
-                "zero_point": fit.zero_point,
-                "low": stage.low,
-                "high": stage.high,
-            },
+            Elementwise(
+                word_count=a.layout.words,
+                wide=fit.wide and not product,
+                multiply=product,
+                in_zero=zeros[0] if product else 0,
+                other_zero=zeros[1] if product else 0,
+                rounding=fit.rounding,
+                zero_point=fit.zero_point,
+                low=stage.low,
+                high=stage.high,
+            ),
             (a.buffer, 0),
             (target.buffer, 0),
             (b.buffer, 0),

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import WINDOW, Kind, Rounding
+from weft_hw.contract.descriptor import WINDOW, Rounding
+from weft_hw.contract.layers import Mac
 
 from weft.compiler.constants.requantize import Multipliers, parameter_words
 from weft.compiler.ir import Command, Entry, Misplaced, Place, Rows, TooLarge, Unsupported
@@ -180,49 +181,47 @@ def mac_command(
         keep = max(0, entries[0].columns - stride_x)
     y, x = window.target
     beat = y * write.row_words * config.beats + (x * write.pixel_bytes + start) // config.lanes
-    fields = {
-        "kind": int(Kind.MAC),
-        "row_words": read.row_words,
-        "row_gap": gap,
-        "fill_rows": fill,
-        "row_bits": row_bits,
-        "in_height": in_height,
-        "in_width": read.width,
-        "packing": read.packing,
-        "out_height": out_height,
-        "out_width": out_width,
-        "groups": groups,
-        "stride_y": stride_y,
-        "stride_x": stride_x,
-        "pad_top": top,
-        "pad_left": left,
-        "span": span,
-        "row_step": window.dilation[0] if window.kernel[0] > 1 else 1,
-        "column_step": dilation_x,
-        "unit_step": dilation_x * units,
-        "unit_stride": stride_x * units,
-        "group_step": int(sums.depthwise and groups > 1),
-        "origin": -left * units,
-        "keep": keep,
-        "pad_value": window.pad_value,
-        "depthwise": int(sums.depthwise),
-        "maximum": int(sums.maximum),
-        "last_beats": last_beats,
-        "rounding": int(sums.multipliers.rounding),
-        "zero_point": sums.zero_point,
-        "low": sums.low,
-        "high": sums.high,
-        "use_table": 0,
-        "out_row": write.row_words * config.beats,
-        "out_pixel": write.pixel_bytes // config.lanes,
-        "first_mask": every & ~((1 << shift) - 1),
-        "last_mask": every if write.whole else ragged,
-    }
+    descriptor = Mac(
+        row_words=read.row_words,
+        row_gap=gap,
+        fill_rows=fill,
+        row_bits=row_bits,
+        in_height=in_height,
+        in_width=read.width,
+        packing=read.packing,
+        out_height=out_height,
+        out_width=out_width,
+        groups=groups,
+        stride_y=stride_y,
+        stride_x=stride_x,
+        pad_top=top,
+        pad_left=left,
+        span=span,
+        row_step=window.dilation[0] if window.kernel[0] > 1 else 1,
+        column_step=dilation_x,
+        unit_step=dilation_x * units,
+        unit_stride=stride_x * units,
+        group_step=int(sums.depthwise and groups > 1),
+        origin=-left * units,
+        keep=keep,
+        pad_value=window.pad_value,
+        depthwise=sums.depthwise,
+        maximum=sums.maximum,
+        last_beats=last_beats,
+        rounding=sums.multipliers.rounding,
+        zero_point=sums.zero_point,
+        low=sums.low,
+        high=sums.high,
+        out_row=write.row_words * config.beats,
+        out_pixel=write.pixel_bytes // config.lanes,
+        first_mask=every & ~((1 << shift) - 1),
+        last_mask=every if write.whole else ragged,
+    )
     words = lay_out_weights(config, entries, weights, shift)
     bias = sums.bias - pair_products(config, words, shift, channels)
     return Command(
         index,
-        fields,
+        descriptor,
         (source.buffer, offset + skip_rows * (read.row_words + gap)),
         (target.buffer, beat),
         entries=entries,

@@ -25,7 +25,7 @@ def share_among_pixels(config: Config, command: Command, target: Layout) -> Comm
     It comes back unchanged where the configuration does not allow that, one group is all there
     is, ``target`` has neighbours in its last word, or the last block would waste too many weights.
     """
-    groups, words, parameters = command.fields["groups"], command.weights, command.parameters
+    groups, words, parameters = command.mac.groups, command.weights, command.parameters
     missing = -groups % config.pixels
     if not config.own_weights or groups == 1 or not target.whole:
         return command
@@ -39,16 +39,16 @@ def share_among_pixels(config: Config, command: Command, target: Layout) -> Comm
     entries = groups * config.beats
     return replace(
         command,
-        fields=command.fields
-        | {
-            "out_height": groups,
-            "groups": 1,
-            "stride_y": 0,
-            "out_row": config.beats,
-            "last_beats": config.beats,
-            "last_mask": (1 << config.lanes) - 1,
-            "own_weights": 1,
-        },
+        descriptor=replace(
+            command.mac,
+            out_height=groups,
+            groups=1,
+            stride_y=0,
+            out_row=config.beats,
+            last_beats=config.beats,
+            last_mask=(1 << config.lanes) - 1,
+            own_weights=True,
+        ),
         weights=np.ascontiguousarray(apart.swapaxes(1, 2)).reshape(-1, config.columns, config.rows),
         parameters=_pad(parameters, entries - len(parameters)),
         rows=None,

@@ -1,11 +1,13 @@
 """Memory images: addresses are known now, so commands become descriptors, weights and tables."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import WINDOW_BYTES, encode_descriptor, encode_window
+from weft_hw.contract.descriptor import WINDOW_BYTES, encode_window
 from weft_hw.contract.fields import pack
+from weft_hw.contract.layers import Layer
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region, memory_map
 
 from weft.compiler.ir import Buffer, Command
@@ -52,19 +54,19 @@ def emit_images(
     memories = memory_map(config)
     weights, windows = _Memory(config.rows * config.columns), _Memory(WINDOW_BYTES)
     parameters = _Memory(PARAMETER_BYTES * config.lanes)
-    descriptors, fields = bytearray(), []
+    first: list[Layer] = []
     for command in commands:
-        values = command.fields | _addresses(config, command, {})
+        bases = _addresses(config, command, {})
         if command.entries:
             program = b"".join(encode_window(entry.fields) for entry in command.entries)
-            values["window_base"] = windows.add(program)
-            values["window_count"] = len(command.entries)
+            bases["window_base"] = windows.add(program)
+            bases["window_count"] = len(command.entries)
         if command.weights is not None:
-            multiple = config.pixels if values.get("own_weights") else 1
-            values["weight_base"] = weights.add(command.weights.tobytes(), multiple)
+            multiple = config.pixels if command.mac.own_weights else 1
+            bases["weight_base"] = weights.add(command.weights.tobytes(), multiple)
         if command.parameters is not None:
-            values["parameter_base"] = parameters.add(parameter_bytes(command.parameters))
-        fields.append(values)
+            bases["parameter_base"] = parameters.add(parameter_bytes(command.parameters))
+        first.append(replace(command.descriptor, **bases))
     used = {
         Region.WEIGHT: bytes(weights.data),
         Region.PARAMETER: bytes(parameters.data),
@@ -73,11 +75,11 @@ def emit_images(
     usage = {region.name: (len(data), memories[region].bytes) for region, data in used.items()}
     one = memories[Region.DESCRIPTOR].bytes // config.descriptor_count
     second = [
-        values | _addresses(config, command, twins)
-        for values, command in zip(fields, commands, strict=True)
+        replace(layer, **_addresses(config, command, twins))
+        for layer, command in zip(first, commands, strict=True)
         if twins
     ]
-    count = len(fields) + len(second)
+    count = len(first) + len(second)
     usage[Region.DESCRIPTOR.name] = (count * one, memories[Region.DESCRIPTOR].bytes)
     usage[Region.ACTIVATION.name] = (
         activation_words * config.columns,
@@ -90,9 +92,7 @@ def emit_images(
     ]
     if full:
         raise CapacityError(f"{model} does not fit {config.name}: it needs {', '.join(full)}")
-    for values in fields + second:
-        descriptors += encode_descriptor(values)
-    used[Region.DESCRIPTOR] = bytes(descriptors)
+    used[Region.DESCRIPTOR] = b"".join(layer.encode() for layer in first + second)
     images = [Image(region, 0, data) for region, data in used.items() if data]
     for buffer in constants:
         data = (buffer.data or b"").ljust(buffer.words * config.columns, b"\0")

@@ -1,8 +1,9 @@
 """Steps of the plan, what each loads and reads, and what each descriptor has to wait for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from weft_hw.contract.descriptor import Kind, Wait
+from weft_hw.contract.descriptor import Wait
+from weft_hw.contract.layers import Mac, Table
 
 from weft.compiler.ir import Buffer, Command, Rows
 from weft.compiler.lowering.context import Lowering
@@ -146,19 +147,20 @@ def _set_waits(commands: list[Command]) -> None:
             if behind == 1:
                 rows = len(written) == 1 and _same_rows(commands[number - 1], command)
                 wait = max(wait, Wait.ROW if rows else Wait.LAYER, key=int)
-            elif behind == 2 and commands[number - 1].fields["kind"] == Kind.TABLE:
+            elif behind == 2 and isinstance(commands[number - 1].descriptor, Table):
                 wait = Wait.LAYER
-        command.fields["wait"] = int(wait)
+        command.descriptor = replace(command.descriptor, wait=wait)
         if command.target is not None:
             writers.setdefault(command.target[0], []).append(number)
 
 
 def _same_rows(before: Command, after: Command) -> bool:
     """Whether input row r of ``after`` is output row r of ``before``."""
-    a, b = before.fields, after.fields
+    a, b = before.descriptor, after.descriptor
     return (
-        a["kind"] == b["kind"] == Kind.MAC
+        isinstance(a, Mac)
+        and isinstance(b, Mac)
         and after.source[1] == 0
-        and a["out_height"] == b["in_height"]
-        and before.rows == Rows(b["row_words"], True)
+        and a.out_height == b.in_height
+        and before.rows == Rows(b.row_words, True)
     )

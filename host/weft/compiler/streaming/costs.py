@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.layers import Mac
 from weft_hw.contract.memory_map import PARAMETER_BYTES
 
 from weft.compiler.ir import Command
@@ -36,10 +36,10 @@ def move_cycles(config: Config, moves: int, words: int, constants: int) -> int:
 
 def restart_cycles(config: Config, command: Command) -> int:
     """Return the cycles that another piece of a command costs."""
-    f = command.fields
-    if f["kind"] != Kind.MAC:
+    f = command.descriptor
+    if not isinstance(f, Mac):
         return _RESTART
-    return _RESTART + min(f["span"], f["fill_rows"]) * f["row_words"] // config.fill_words
+    return _RESTART + min(f.span, f.fill_rows) * f.row_words // config.fill_words
 
 
 def joint(layers: int, moves: int, edge: int) -> int:

@@ -57,7 +57,7 @@ class Dependencies:
         found = self._last(touch.region, touch.first, touch.count, (_READ, _WROTE))
         self._moves[touch.region][_READ if store else _WROTE, part] = number
         if move.blocks:
-            first = move.fields["block"]
+            first = move.descriptor.block
             found |= self._last(Region.DRAM, first, move.blocks, (_READ, _WROTE))
             part = slice(first, first + move.blocks)
             self._moves[Region.DRAM][_WROTE if store else _READ, part] = number

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from math import gcd
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind, Rounding
+from weft_hw.contract.descriptor import Rounding
+from weft_hw.contract.layers import Elementwise, Table
 
 from weft.compiler.ir import Buffer, Command
 from weft.compiler.lowering.context import identity_parameters
@@ -79,7 +80,7 @@ def fuse(
     arena: int,
 ) -> "Fused | None":
     """Return commands ``numbers`` in the fewest stripes that fit ``arena`` words, if any do."""
-    moving = [n for n in numbers if commands[n].fields["kind"] != Kind.TABLE]
+    moving = [n for n in numbers if not isinstance(commands[n].descriptor, Table)]
     found = {n: move for n in moving if (move := motions[n]) is not None}
     if not moving or len(found) < len(moving):
         return None
@@ -339,19 +340,18 @@ class Fused:
         low, high = max(0, window.low[stripe]), window.high[stripe - 1]
         if low >= high or window.low[stripe] == window.low[stripe - 1]:
             return
-        fields = {
-            "kind": int(Kind.ELEMENTWISE),
-            "word_count": (high - low) * window.unit,
-            "unary": 1,
-            "rounding": int(Rounding.HALF_UP),
-            "low": -128,
-            "high": 127,
-        }
+        descriptor = Elementwise(
+            word_count=(high - low) * window.unit,
+            unary=True,
+            rounding=Rounding.HALF_UP,
+            low=-128,
+            high=127,
+        )
         node, lanes = self.commands[window.producer].node, self.config.lanes
         at = low * window.unit
         command = Command(
             node,
-            fields,
+            descriptor,
             (window.buffer, at),
             (window.buffer, at * self.config.beats),
             parameters=identity_parameters(lanes, lanes),
@@ -404,7 +404,7 @@ class Fused:
         seen: set[int] = set()
         for _, piece, _, copy in self._steps:
             if copy is not None:
-                layers += piece.command.fields["word_count"] * self.config.beats
+                layers += piece.command.elementwise.word_count * self.config.beats
             if copy is not None or piece.whole in seen:
                 layers += restart_cycles(self.config, piece.command)
             seen.add(piece.whole)

@@ -5,10 +5,12 @@ mover takes the one first whose layer comes first. When that is, the cycle model
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from heapq import heappop, heappush
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
+from weft_hw.contract.move import Move
 
 from weft.compiler.streaming.dependencies import Dependencies
 from weft.compiler.streaming.items import Item
@@ -144,8 +146,8 @@ class Listing:
 
     def _list_move(self, move: Transfer) -> None:
         self._before_item(is_layer=False)
-        fields = move.fields | {"layers": self._numbers[move.layers]}
-        self._add(Item(fields, is_layer=False, node=move.node))
+        descriptor = replace(move.descriptor, layers=self._numbers[move.layers])
+        self._add(Item(descriptor, node=move.node))
         self._listed[move] = self._moves
         for behind in self._blocks.get(move, ()):
             self._missing[behind] -= 1
@@ -157,9 +159,9 @@ class Listing:
         needed = max((self._listed[move] for move in moves), default=0)
         if self._ring is not None:
             needed = max(needed, self._ring.needed(len(self.items)))
-        fields = layer.fields | {"moves": needed, "wait": int(self._wait(layer))}
+        descriptor = replace(layer.descriptor, moves=needed, wait=self._wait(layer))
         self._recent = [*self._recent[-1:], layer]
-        self._add(Item(fields, is_layer=True, piece=layer.piece))
+        self._add(Item(descriptor, piece=layer.piece))
         self._numbers.append(self._layers)
 
     def _before_item(self, *, is_layer: bool) -> None:
@@ -172,12 +174,12 @@ class Listing:
 
     def _add(self, item: Item) -> None:
         before = self.timeline.ends[-1]
-        if item.is_layer:
-            self._layers, self._last = self._layers + 1, item
-            self.timeline.layer(item.command, item.fields["moves"])
-        else:
+        if isinstance(item.descriptor, Move):
             self._moves += 1
-            self.timeline.move(item.fields)
+            self.timeline.move(item.descriptor)
+        else:
+            self._layers, self._last = self._layers + 1, item
+            self.timeline.layer(item.command, item.descriptor.moves)
         self.item_cycles.append(self.timeline.ends[-1] - before)
         self.items.append(item)
 
@@ -188,7 +190,7 @@ class Listing:
         written = [before.written for before in recent]
         if any(a < stop and start < b for start, stop in written for a, b in layer.read):
             next_to = self._last is not None and self._last.piece is recent[-1].piece
-            if next_to and rows_in_order(self.config, recent[-1].fields, layer.fields):
+            if next_to and rows_in_order(self.config, recent[-1].descriptor, layer.descriptor):
                 return Wait.ROW
             return Wait.LAYER
         return Wait.NOTHING

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.layers import Elementwise, Mac
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES
 
 from weft.compiler.ir import Buffer, Command, TooLarge
@@ -202,21 +202,22 @@ def _tallest(
 
 
 def _height(config: Config, command: Command) -> int:
-    if command.fields["kind"] == Kind.MAC:
-        return command.fields["out_height"]
-    if command.fields["kind"] == Kind.ELEMENTWISE:
-        return -(-command.fields["word_count"] // tile_words(config))
+    f = command.descriptor
+    if isinstance(f, Mac):
+        return f.out_height
+    if isinstance(f, Elementwise):
+        return -(-f.word_count // tile_words(config))
     return 1
 
 
 def _parts(config: Config, command: Command, step: int) -> Iterable[Command | None]:
-    kind = command.fields["kind"]
-    if kind == Kind.MAC:
-        height = command.fields["out_height"]
+    f = command.descriptor
+    if isinstance(f, Mac):
+        height = f.out_height
         for first in range(0, height, step):
             yield row_stripe(command, first, min(first + step, height))
-    elif kind == Kind.ELEMENTWISE:
-        count, unit = command.fields["word_count"], tile_words(config)
+    elif isinstance(f, Elementwise):
+        count, unit = f.word_count, tile_words(config)
         for first in range(0, count, step * unit):
             yield word_range(config, command, first, min(first + step * unit, count))
     else:
@@ -235,7 +236,7 @@ def stripes_of(
         if part is None:
             return None
         loaded = stored = None
-        if part.fields["kind"] == Kind.MAC and tile_words(config) == 1:
+        if isinstance(part.descriptor, Mac) and tile_words(config) == 1:
             part, loaded, stored = packed(config, part, resident)
         loads = tuple(
             _whole_blocks(config, span)
@@ -274,9 +275,9 @@ def slices(config: Config, command: Command, stripes: int) -> list[tuple[int, in
     Where stripes need the same slices again and again, a slice is all of them if that is
     possible. Else several slices share the memory: some come while one is used.
     """
-    if command.fields["kind"] != Kind.MAC:
+    if not isinstance(command.descriptor, Mac):
         return [(0, 0)]
-    groups, words = command.fields["groups"], max(1, group_words(command))
+    groups, words = command.descriptor.groups, max(1, group_words(command))
     most = min(config.weight_words // words, config.parameter_words // config.beats)
     if most < 1:
         raise TooLarge(f"the weights of {config.columns} of its channels do not fit the chip")

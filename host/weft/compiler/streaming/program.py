@@ -1,7 +1,10 @@
 """The program of a network that streams."""
 
+from dataclasses import replace
+
 import msgspec
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import DESCRIPTOR_BYTES
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import (
     COUNTER_BYTES,
@@ -10,6 +13,7 @@ from weft_hw.contract.memory_map import (
     Region,
     memory_map,
 )
+from weft_hw.contract.move import Move
 
 from weft.compiler.ir import Buffer
 from weft.compiler.lowering.context import Lowering
@@ -128,18 +132,21 @@ def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> l
     chunk = config.descriptor_count // RING_CHUNKS
     items = [item for items in lists for item in items]
     if len(items) <= config.descriptor_count:
-        data = b"".join(item.encode() for item in items)
+        data = b"".join(item.descriptor.encode() for item in items)
         return [Image(Region.DESCRIPTOR, 0, data)] if data else []
-    size = len(items) * len(items[0].encode())
-    base, per_chunk = dram.take(size), size // len(items) * chunk // DRAM_BLOCK_BYTES
+    base = dram.take(len(items) * DESCRIPTOR_BYTES)
+    per_chunk = DESCRIPTOR_BYTES * chunk // DRAM_BLOCK_BYTES
+    encoded: list[bytes] = []
     first = 0
     for run in lists:
         for item in run:
-            if item.chunk is not None:
+            descriptor = item.descriptor
+            if isinstance(descriptor, Move) and item.chunk is not None:
                 wanted = (first // chunk + item.chunk) % (len(items) // chunk)
-                item.fields["block"] = base + wanted * per_chunk
+                descriptor = replace(descriptor, block=base + wanted * per_chunk)
+            encoded.append(descriptor.encode())
         first += len(run)
-    data = b"".join(item.encode() for item in items)
+    data = b"".join(encoded)
     begin = data[: AHEAD * per_chunk * DRAM_BLOCK_BYTES]
     return [Image(Region.DRAM, base, data), Image(Region.DESCRIPTOR, 0, begin)]
 

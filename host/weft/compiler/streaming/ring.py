@@ -7,8 +7,9 @@ first two of the next one.
 """
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.layers import Elementwise
 from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, Region
+from weft_hw.contract.move import Move
 
 from weft.compiler.streaming.items import Item
 from weft.program import RING_CHUNKS
@@ -72,55 +73,37 @@ class DescriptorRing:
 
     def idle_move(self) -> Item:
         """Return a move that changes nothing of use: it reads a counter."""
-        return Item(
-            {
-                "store": 1,
-                "region": int(Region.COUNTER),
-                "count": 1,
-                "rows": 1,
-                "block": self._idle,
-            },
-            is_layer=False,
-        )
+        return Item(Move(store=True, region=Region.COUNTER, count=1, block=self._idle))
 
     def _load(self, chunk: int) -> Item:
         first = chunk % RING_CHUNKS * self.chunk * DESCRIPTOR_WORDS
-        fields = {
-            "region": int(Region.DESCRIPTOR),
-            "unit": first,
-            "count": self.chunk * DESCRIPTOR_WORDS,
-            "rows": 1,
-        }
-        return Item(fields, is_layer=False, chunk=chunk)
+        count = self.chunk * DESCRIPTOR_WORDS
+        return Item(Move(region=Region.DESCRIPTOR, unit=first, count=count), chunk=chunk)
 
     def _save(self, chunk: int) -> Item:
         # A layer's counters are in memory soon after it is done; one more layer is long enough.
         layers = min(self._layers_of[chunk] + 1, self._layers_of[chunk + 1])
         units = self.counter_units()
         return Item(
-            {
-                "store": 1,
-                "region": int(Region.COUNTER),
-                "unit": chunk % RING_CHUNKS * units,
-                "count": units,
-                "rows": 1,
-                "block": self._counters + chunk * units // 4,
-                "layers": layers,
-            },
-            is_layer=False,
+            Move(
+                store=True,
+                region=Region.COUNTER,
+                unit=chunk % RING_CHUNKS * units,
+                count=units,
+                block=self._counters + chunk * units // 4,
+                layers=layers,
+            )
         )
 
     def _waiting_layer(self, length: int) -> Item:
         return Item(
-            {
-                "kind": int(Kind.ELEMENTWISE),
-                "word_count": 1,
-                "unary": 1,
-                "low": -128,
-                "high": 127,
-                "in_base": self._scratch,
-                "out_base": self._scratch * self._beats,
-                "moves": self.needed(length),
-            },
-            is_layer=True,
+            Elementwise(
+                word_count=1,
+                unary=True,
+                low=-128,
+                high=127,
+                in_base=self._scratch,
+                out_base=self._scratch * self._beats,
+                moves=self.needed(length),
+            )
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.layers import Elementwise, Mac
 
 from weft.compiler.ir import Buffer, Command
 from weft.compiler.streaming.tiles import row_stripe, word_range
@@ -51,13 +51,14 @@ def row_words(config: Config, commands: Sequence[Command]) -> dict[Buffer, int]:
             known[buffer] = 0
 
     for command in commands:
-        if command.fields["kind"] == Kind.MAC:
-            note(command.source[0], command.fields["row_words"] + command.fields["row_gap"])
+        f = command.descriptor
+        if isinstance(f, Mac):
+            note(command.source[0], f.row_words + f.row_gap)
             if command.target is not None:
-                row = command.fields["out_row"]
+                row = f.out_row
                 note(command.target[0], row // config.beats if row % config.beats == 0 else 0)
     # Element-wise commands hand on what they know, in either direction.
-    elementwise = [c for c in commands if c.fields["kind"] == Kind.ELEMENTWISE]
+    elementwise = [c for c in commands if isinstance(c.descriptor, Elementwise)]
     for command in (*elementwise, *reversed(elementwise)):
         buffers = [*command.reads, *((command.target[0],) if command.target else ())]
         for words in [known[b] for b in buffers if b in known]:
@@ -68,19 +69,17 @@ def row_words(config: Config, commands: Sequence[Command]) -> dict[Buffer, int]:
 
 def motion(config: Config, command: Command, rows: Mapping[Buffer, int]) -> Motion | None:
     """Return how a command moves; None if it cannot be cut into rows of its buffers."""
-    f, target = command.fields, command.target
+    f, target = command.descriptor, command.target
     if target is None or not 0 <= target[1] < rows.get(target[0], 0) * config.beats:
         return None
-    if f["kind"] == Kind.MAC:
-        (source, offset), unit = command.source, f["row_words"] + f["row_gap"]
+    if isinstance(f, Mac):
+        (source, offset), unit = command.source, f.row_words + f.row_gap
         if command.rows is None or rows.get(source) != unit:
             return None
         skipped = offset // unit
-        top = f["pad_top"] - skipped
-        return Motion(
-            command, f["out_height"], f["stride_y"], top, f["span"], f["in_height"] + skipped, 0
-        )
-    unit, count = rows[target[0]], f["word_count"]
+        top = f.pad_top - skipped
+        return Motion(command, f.out_height, f.stride_y, top, f.span, f.in_height + skipped, 0)
+    unit, count = rows[target[0]], command.elementwise.word_count
     operands = [o for o in (command.source, command.other) if o is not None]
     if target[1] or count % unit or any(offset or rows.get(b) != unit for b, offset in operands):
         return None

@@ -5,7 +5,9 @@ The order in which moves really go is found later: it keeps whatever this order 
 
 from dataclasses import dataclass, field
 
+from weft_hw.contract.layers import Layer as LayerDescriptor
 from weft_hw.contract.memory_map import Region
+from weft_hw.contract.move import Move
 
 from weft.compiler.streaming.pieces import Piece
 
@@ -27,7 +29,7 @@ class Layer:
     """A piece at its addresses."""
 
     piece: Piece
-    fields: dict[str, int]
+    descriptor: LayerDescriptor
     touches: list[Touch]
 
     @property
@@ -46,13 +48,13 @@ class Layer:
 
 @dataclass(eq=False)
 class Transfer:
-    """A move of ``count`` units between ``unit`` of a region and ``block`` of DRAM.
+    """A move, but for the layers that it waits for.
 
     ``touch`` gives the same place on the chip in addresses; ``blocks`` are those whose contents
     change in a run, 0 where they are constant.
     """
 
-    fields: dict[str, int]
+    descriptor: Move
     touch: Touch
     blocks: int
     after: set["Transfer"] = field(default_factory=set)  # moves that come before it
@@ -62,4 +64,4 @@ class Transfer:
     @property
     def store(self) -> bool:
         """Whether it copies to DRAM."""
-        return bool(self.fields["store"])
+        return self.descriptor.store

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.fields import largest
+from weft_hw.contract.layers import Mac
 from weft_hw.contract.move import MOVE
 
 from weft.compiler.ir import Buffer, Command
@@ -29,8 +29,8 @@ class Sliced:
     def __init__(self, config: Config, number: int, command: Command, loads: list[Span]):
         self.config, self.numbers, self._command = config, range(number, number + 1), command
         self._loads, self._slices = loads, slices(config, command, 1)
-        f = command.fields
-        self._pixels = f["out_height"] * f["out_width"]
+        f = command.mac
+        self._pixels = f.out_height * f.out_width
         self._slot = self._pixels * max(last - first for first, last in self._slices)
         self.words = sum(span.words for span in loads) + 2 * self._slot
         self.pieces = [Piece(number, self._packed(*part), object()) for part in self._slices]
@@ -47,16 +47,16 @@ class Sliced:
         arena: int,
     ) -> "Sliced | None":
         """Return the slices of a command that can be cut in this way and fit, None else."""
-        f, target, beats = command.fields, command.target, config.beats
-        if target is None or f["kind"] != Kind.MAC or tile_words(config) != 1:
+        f, target, beats = command.descriptor, command.target, config.beats
+        if target is None or not isinstance(f, Mac) or tile_words(config) != 1:
             return None
         if target[0] in residents or uses.writers[target[0]] != [number] or target[1]:
             return None
-        if command.rows is None or f["out_pixel"] % beats:
+        if command.rows is None or f.out_pixel % beats:
             return None
-        if f["out_row"] != f["out_width"] * f["out_pixel"]:
+        if f.out_row != f.out_width * f.out_pixel:
             return None
-        if f["out_height"] * f["out_width"] > largest(MOVE, "rows") or f["groups"] == 1:
+        if f.out_height * f.out_width > largest(MOVE, "rows") or f.groups == 1:
             return None
         loads = [span for span in reads(config, command) if span.buffer not in residents]
         if sum(span.words for span in loads) >= arena:
@@ -67,9 +67,9 @@ class Sliced:
     def _packed(self, first: int, last: int) -> Command:
         piece = channel_slice(self.config, self._command, first, last)
         pixel = (last - first) * self.config.beats
-        fields = {"out_pixel": pixel, "out_row": pixel * piece.fields["out_width"]}
+        f = replace(piece.mac, out_pixel=pixel, out_row=pixel * piece.mac.out_width)
         target = piece.target and (piece.target[0], 0)
-        return replace(piece, fields=piece.fields | fields, target=target)
+        return replace(piece, descriptor=f, target=target)
 
     def write(self, writer: Writer, base: int, shadowed: set[Buffer]) -> None:
         """Write the command's pieces; their words on the chip begin at ``base``."""
@@ -83,7 +83,7 @@ class Sliced:
                 place += span.words
             else:
                 at.append(buffer.base)
-        pixel = self._command.fields["out_pixel"] // self.config.beats
+        pixel = self._command.mac.out_pixel // self.config.beats
         for number, (piece, part) in enumerate(zip(self.pieces, self._slices, strict=True)):
             to = place + number % 2 * self._slot
             writer.run(piece, at, to)
@@ -94,7 +94,7 @@ class Sliced:
         restarts = sum(restart_cycles(self.config, piece.command) for piece in self.pieces[1:])
         words = sum(span.words for span in self._loads)
         edge = move_cycles(self.config, 1, words + self._slot, 0)
-        words += self._pixels * self._command.fields["groups"]
+        words += self._pixels * self._command.mac.groups
         constants = constant_bytes(self.config, [self._command])
         moves = move_cycles(self.config, len(self._slices) + 1, words, constants)
         return whole[self.numbers[0]] + restarts, moves, edge

@@ -7,7 +7,8 @@ Which input a piece needs follows from them.
 from dataclasses import dataclass, replace
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import TABLE_BYTES, Kind
+from weft_hw.contract.descriptor import TABLE_BYTES
+from weft_hw.contract.layers import Elementwise, Mac
 
 from weft.compiler.ir import Buffer, Command
 from weft.program.extents import input_words
@@ -49,52 +50,54 @@ def row_stripe(command: Command, first: int, last: int) -> Command | None:
 
     None where a window of theirs lies in the padding alone, which no descriptor can say.
     """
-    f = command.fields
-    if (first, last) == (0, f["out_height"]) or command.target is None:
+    f = command.mac
+    if (first, last) == (0, f.out_height) or command.target is None:
         return command
-    top = first * f["stride_y"] - f["pad_top"]
-    bottom = (last - 1) * f["stride_y"] - f["pad_top"] + f["span"]
-    begin, end = max(0, top), min(f["in_height"], bottom)
+    top = first * f.stride_y - f.pad_top
+    bottom = (last - 1) * f.stride_y - f.pad_top + f.span
+    begin, end = max(0, top), min(f.in_height, bottom)
     if begin >= end:
         return None
-    fields = f | {
-        "fill_rows": end - begin,
-        "in_height": end - begin,
-        "pad_top": begin - top,
-        "out_height": last - first,
-    }
+    descriptor = replace(
+        f,
+        fill_rows=end - begin,
+        in_height=end - begin,
+        pad_top=begin - top,
+        out_height=last - first,
+    )
     (source, offset), (target, beat) = command.source, command.target
     return replace(
         command,
-        fields=fields,
-        source=(source, offset + begin * (f["row_words"] + f["row_gap"])),
-        target=(target, beat + first * f["out_row"]),
+        descriptor=descriptor,
+        source=(source, offset + begin * (f.row_words + f.row_gap)),
+        target=(target, beat + first * f.out_row),
         rows=None,
     )
 
 
 def group_words(command: Command) -> int:
     """Return the weight words of one group of output channels."""
-    return 0 if command.weights is None else len(command.weights) // command.fields["groups"]
+    return 0 if command.weights is None else len(command.weights) // command.mac.groups
 
 
 def channel_slice(config: Config, command: Command, first: int, last: int) -> Command:
     """Return what computes groups ``first`` to ``last - 1`` of a MAC command's channels."""
-    f, words, beats = command.fields, group_words(command), config.beats
-    groups, every = f["groups"], (1 << config.lanes) - 1
+    f, words, beats = command.mac, group_words(command), config.beats
+    groups, every = f.groups, (1 << config.lanes) - 1
     if (first, last) == (0, groups) or command.target is None:
         return command
-    fields = f | {
-        "groups": last - first,
-        "origin": f["origin"] + first * f["group_step"],
-        "last_beats": f["last_beats"] if last == groups else beats,
-        "first_mask": f["first_mask"] if first == 0 else every,
-        "last_mask": f["last_mask"] if last == groups else every,
-    }
+    descriptor = replace(
+        f,
+        groups=last - first,
+        origin=f.origin + first * f.group_step,
+        last_beats=f.last_beats if last == groups else beats,
+        first_mask=f.first_mask if first == 0 else every,
+        last_mask=f.last_mask if last == groups else every,
+    )
     weights, parameters = command.weights, command.parameters
     return replace(
         command,
-        fields=fields,
+        descriptor=descriptor,
         target=(command.target[0], command.target[1] + first * beats),
         weights=None if weights is None else weights[first * words : last * words],
         parameters=None if parameters is None else parameters[first * beats : last * beats],
@@ -111,7 +114,7 @@ def word_range(config: Config, command: Command, first: int, last: int) -> Comma
     source, offset = command.source
     return replace(
         command,
-        fields=command.fields | {"word_count": last - first},
+        descriptor=replace(command.elementwise, word_count=last - first),
         source=(source, offset + first),
         other=moved(command.other, first),
         target=moved(command.target, first * config.beats),
@@ -126,39 +129,38 @@ def packed(
 
     A span is None where the command has whole rows, or the map is ``resident``.
     """
-    f, (source, offset), beats = command.fields, command.source, config.beats
-    changed: dict[str, int] = {}
-    loaded = stored = None
-    if f["row_gap"] and source not in resident:
-        pitch = f["row_words"] + f["row_gap"]
-        loaded = Span(source, offset, offset + f["row_words"], f["fill_rows"], pitch)
-        changed["row_gap"] = 0
+    f, (source, offset), beats = command.mac, command.source, config.beats
+    changed, loaded, stored = f, None, None
+    if f.row_gap and source not in resident:
+        pitch = f.row_words + f.row_gap
+        loaded = Span(source, offset, offset + f.row_words, f.fill_rows, pitch)
+        changed = replace(changed, row_gap=0)
     target = command.target
-    row = f["out_width"] * f["out_pixel"]
-    if target is not None and row < f["out_row"] and target[0] not in resident:
-        beat, pixel, pitch = target[1], f["out_pixel"], f["out_row"]
+    row = f.out_width * f.out_pixel
+    if target is not None and row < f.out_row and target[0] not in resident:
+        beat, pixel, pitch = target[1], f.out_pixel, f.out_row
         if beat % beats == pixel % beats == pitch % beats == 0:
             first = beat // beats
-            stored = Span(target[0], first, first + row // beats, f["out_height"], pitch // beats)
-            changed["out_row"] = row
-    return replace(command, fields=f | changed), loaded, stored
+            stored = Span(target[0], first, first + row // beats, f.out_height, pitch // beats)
+            changed = replace(changed, out_row=row)
+    return replace(command, descriptor=changed), loaded, stored
 
 
 def fills_words(config: Config, command: Command) -> bool:
     """Whether a MAC command writes all bytes of the words among which it writes a row."""
-    f = command.fields
-    beats = (f["groups"] - 1) * config.beats + f["last_beats"]
+    f = command.mac
+    beats = (f.groups - 1) * config.beats + f.last_beats
     every = (1 << config.lanes) - 1
-    return f["out_pixel"] == beats and f["first_mask"] == f["last_mask"] == every
+    return f.out_pixel == beats and f.first_mask == f.last_mask == every
 
 
 def reads(config: Config, command: Command) -> list[Span]:
     """Return the words of activation memory that a command reads."""
-    f = command.fields
-    if f["kind"] == Kind.MAC:
+    f = command.descriptor
+    if isinstance(f, Mac):
         count = input_words(f)
-    elif f["kind"] == Kind.ELEMENTWISE:
-        count = f["word_count"]
+    elif isinstance(f, Elementwise):
+        count = f.word_count
     else:
         count = TABLE_BYTES // config.columns
     operands = (command.source, command.other)
@@ -169,14 +171,15 @@ def writes(config: Config, command: Command) -> Span | None:
     """Return the words among which a command writes; None for a table."""
     if command.target is None:
         return None
-    f, (buffer, beat), beats = command.fields, command.target, config.beats
-    if f["kind"] == Kind.ELEMENTWISE:
-        count = f["word_count"] * beats
+    f, (buffer, beat), beats = command.descriptor, command.target, config.beats
+    if isinstance(f, Elementwise):
+        count = f.word_count * beats
     else:
+        f = command.mac
         count = (
-            (f["out_height"] - 1) * f["out_row"]
-            + (f["out_width"] - 1) * f["out_pixel"]
-            + (f["groups"] - 1) * beats
-            + f["last_beats"]
+            (f.out_height - 1) * f.out_row
+            + (f.out_width - 1) * f.out_pixel
+            + (f.groups - 1) * beats
+            + f.last_beats
         )
     return Span(buffer, beat // beats, -(-(beat + count) // beats))

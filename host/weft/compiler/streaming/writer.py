@@ -1,11 +1,13 @@
 """Writes a program in plain order: pieces at their addresses, and moves that serve them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import gcd
 from typing import ClassVar
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+from weft_hw.contract.move import Move
 
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.constants import Constant
@@ -103,18 +105,18 @@ class Writer:
         self, base: int, words: int, rows: int, block: int, pitch: int, *, store: bool
     ) -> None:
         """Move rows of words, packed from ``base`` on, that lie ``pitch`` blocks apart in DRAM."""
-        fields = {
-            "store": int(store),
-            "region": int(Region.ACTIVATION),
-            "unit": base,
-            "count": words,
-            "rows": rows,
-            "unit_step": words,
-            "block": block,
-            "block_step": pitch,
-        }
+        move = Move(
+            store=store,
+            region=Region.ACTIVATION,
+            unit=base,
+            count=words,
+            rows=rows,
+            unit_step=words,
+            block=block,
+            block_step=pitch,
+        )
         touch = Touch(Region.ACTIVATION, base, words * rows, not store)
-        self._append(Transfer(fields, touch, (rows - 1) * pitch + words))
+        self._append(Transfer(move, touch, (rows - 1) * pitch + words))
 
     def _move(
         self,
@@ -128,16 +130,9 @@ class Writer:
         changes: bool = False,
     ) -> None:
         units = count * unit
-        fields = {
-            "store": int(store),
-            "region": int(region),
-            "unit": base * unit,
-            "count": units,
-            "rows": 1,
-            "block": block,
-        }
+        move = Move(store=store, region=region, unit=base * unit, count=units, block=block)
         blocks = -(-units * self._unit_bytes[region] // DRAM_BLOCK_BYTES) if changes else 0
-        self._append(Transfer(fields, Touch(region, base, count, not store), blocks))
+        self._append(Transfer(move, Touch(region, base, count, not store), blocks))
 
     def _append(self, move: Transfer) -> None:
         self.program.append(move)
@@ -158,17 +153,19 @@ class Writer:
             Address of word 0 of the buffer that it writes.
         """
         command = piece.command
-        fields = command.fields | {"window_count": len(command.entries)}
+        bases: dict[str, int] = {}
+        if command.entries:
+            bases["window_count"] = len(command.entries)
         touches: list[Touch] = []
         operands = [("in_base", command.source), ("other_base", command.other)]
         spans = reads(self.config, command)
         given = [(name, operand[1]) for name, operand in operands if operand is not None]
         for (name, offset), span, base in zip(given, spans, at, strict=True):
-            fields[name] = base + offset
+            bases[name] = base + offset
             touches.append(Touch(Region.ACTIVATION, base + span.start, span.words))
         span = writes(self.config, command)
         if span is not None and command.target is not None:
-            fields["out_base"] = to * self.config.beats + command.target[1]
+            bases["out_base"] = to * self.config.beats + command.target[1]
             touches.append(Touch(Region.ACTIVATION, to + span.start, span.words, True))
         if piece.scope is not self._scope:
             self._enter(piece.scope)
@@ -177,9 +174,9 @@ class Writer:
             if constant not in self._loaded:
                 self._loaded.add(constant)
                 self._load_constant(constant, base, unit)
-            fields[self._BASES[constant.region]] = base
+            bases[self._BASES[constant.region]] = base
             touches.append(Touch(constant.region, base, constant.units // unit))
-        self.program.append(Layer(piece, fields, touches))
+        self.program.append(Layer(piece, replace(command.descriptor, **bases), touches))
         self._node = command.node
         for move in self._loads:
             move.node = self._node

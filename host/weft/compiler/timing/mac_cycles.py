@@ -76,21 +76,21 @@ def mac_times(
     written : sequence of int, or None
         When each output row of the layer before is written; None if that was no MAC layer.
     """
-    fields = command.fields
+    layer = command.mac
     rows = _Rows(config, command, begin, join, written)
     walk = _Walk(config, command, join)
     times = MacTimes()
     fetching = _COMPACT if config.compact else _PIPELINED
     now = begin + fetching.first
     drain = _COLLECT + array_latency(config) + OUTPUT_LATENCY
-    height, stride = fields["out_height"], fields["stride_y"]
+    height, stride = layer.out_height, layer.stride_y
     for y in range(0, height, config.pixels):
-        top = y * stride - fields["pad_top"]
-        covered = top + fields["span"] + (config.pixels - 1) * stride
+        top = y * stride - layer.pad_top
+        covered = top + layer.span + (config.pixels - 1) * stride
         now = max(now, rows.filled(covered) + 1)
         pixels = min(config.pixels, height - y)
         last_fetch = walk.block(now, pixels)
-        beats = fields["last_beats"] * pixels
+        beats = layer.last_beats * pixels
         done = walk.last_step + drain + beats
         times.rows_written += [done + _ROWS_WRITTEN] * pixels
         times.end = done + _STORE
@@ -110,14 +110,14 @@ class _Rows:
     def __init__(
         self, config: Config, command: Command, begin: int, join: int, written: Sequence[int] | None
     ):
-        fields = command.fields
-        self._words, self._count = fields["row_words"], fields["fill_rows"]
-        self._pitch = self._words + fields.get("row_gap", 0)
-        self._capacity = (config.line_banks * config.line_words) >> fields["row_bits"]
+        layer = command.mac
+        self._words, self._count = layer.row_words, layer.fill_rows
+        self._pitch = self._words + layer.row_gap
+        self._capacity = (config.line_banks * config.line_words) >> layer.row_bits
         self._at_once = config.fill_words
         self._address = command.source[0].base + command.source[1]
         self._begin, self._join = begin, join
-        self._wait, self._written = fields["wait"], written
+        self._wait, self._written = layer.wait, written
         if config.compact:
             self._wait, self._written = Wait.NOTHING, [0]
         self._free: list[tuple[int, int]] = []  # (first row still needed, since when)
@@ -159,13 +159,13 @@ class _Walk:
     """Fetches, windows and results, group of channels by group of channels."""
 
     def __init__(self, config: Config, command: Command, join: int):
-        fields, self._config = command.fields, config
-        self._join, self._groups = join, fields["groups"]
-        self._width, self._keep = fields["out_width"], fields["keep"]
-        self._last_beats = fields["last_beats"]
-        self._second_row = int(config.paired and fields["depthwise"])  # of a pair, taken later
-        distinct = config.pixels > 1 and fields["stride_y"] % 2 == 1
-        shared = bool(fields.get("own_weights"))
+        layer, self._config = command.mac, config
+        self._join, self._groups = join, layer.groups
+        self._width, self._keep = layer.out_width, layer.keep
+        self._last_beats = layer.last_beats
+        self._second_row = int(config.paired and layer.depthwise)  # of a pair, taken later
+        distinct = config.pixels > 1 and layer.stride_y % 2 == 1
+        shared = layer.own_weights
         # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
         self._entries = [
             (entry.columns, shared or (entry.channels and distinct), len(entry.taps))

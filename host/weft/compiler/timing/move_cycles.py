@@ -3,12 +3,12 @@
 The memory is the virtual board's: a word per cycle, but for refresh and the way to the first one.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
+from weft_hw.contract.layers import Elementwise, Mac
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+from weft_hw.contract.move import Move
 
 from weft.compiler.ir import Command
 
@@ -42,19 +42,19 @@ class Ports:
     @classmethod
     def of(cls, config: Config, command: Command, begin: int, end: int) -> "Ports":
         """Return what ``command`` leaves."""
-        f, beats, cycles = command.fields, config.beats, max(1, end - begin)
+        f, beats, cycles = command.descriptor, config.beats, max(1, end - begin)
         unit = max(1, config.columns // MEMORY_WORD_BYTES)
-        if f["kind"] == Kind.ELEMENTWISE:
+        if isinstance(f, Elementwise):
             # Results leave in every cycle; of two operands, one is read in every cycle.
-            idle = max(0.0, 1 - f["word_count"] * beats / cycles)
-            return cls(begin, end, idle, 1.0 if f.get("unary") else idle)
-        if f["kind"] != Kind.MAC:
+            idle = max(0.0, 1 - f.word_count * beats / cycles)
+            return cls(begin, end, idle, 1.0 if f.unary else idle)
+        if not isinstance(f, Mac):
             return cls(begin, end, 1.0, 0.0)
         # Rows of the input are read without a break.
-        reads = -(-f["fill_rows"] * f["row_words"] // config.fill_words)
-        rows = f["out_height"] * f["groups"]
-        windows = rows * f["out_width"]
-        writes = windows * beats - rows // f["groups"] * f["out_width"] * (beats - f["last_beats"])
+        reads = -(-f.fill_rows * f.row_words // config.fill_words)
+        rows = f.out_height * f.groups
+        windows = rows * f.out_width
+        writes = windows * beats - rows // f.groups * f.out_width * (beats - f.last_beats)
         # Between results there are gaps: behind each window, or only behind each row. A gap lets
         # one unit pass, a long one a unit as often as they come.
         idle = max(0, cycles - writes)
@@ -73,7 +73,7 @@ class MoveClock:
         """Note what a layer uses; layers come in order."""
         self._layers.append(ports)
 
-    def carry_out(self, fields: Mapping[str, int], offered: int, layers_done: int) -> int:
+    def carry_out(self, move: Move, offered: int, layers_done: int) -> int:
         """Return when a move is done.
 
         Parameters
@@ -84,21 +84,21 @@ class MoveClock:
             When the layers are done that it waits for.
         """
         begin = offered + MOVE_TAKEN + _SET_UP
-        if fields.get("layers", 0):
+        if move.layers:
             begin = max(begin, layers_done + _LAYERS)
-        region, store = Region(fields["region"]), fields.get("store", 0)
-        size, rows, count = self._memories[region].unit_bytes, fields["rows"], fields["count"]
+        region, store, count = move.region, move.store, move.count
+        size = self._memories[region].unit_bytes
         blocks = -(-count * size // DRAM_BLOCK_BYTES)
         words = max(blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES, _ROW)
         each = _READ_ACTIVATION if region is Region.ACTIVATION else _READ_UNIT
         words = max(words, count * (each if store else _WRITE_UNIT))
-        cycles = rows * words
+        cycles = move.rows * words
         # Refresh takes its part.
         cycles += cycles * _REFRESH // (_REFRESH_EVERY - _REFRESH)
         begin += _STORE if store else _LOAD
         if region is not Region.ACTIVATION:
             return begin + cycles
-        return self._beside_layers(begin, cycles, bool(store))
+        return self._beside_layers(begin, cycles, store)
 
     def _beside_layers(self, now: float, cycles: float, store: bool) -> int:
         """Return when ``cycles`` of work on activation memory are done, from ``now`` on."""

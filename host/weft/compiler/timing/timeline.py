@@ -1,11 +1,14 @@
 """When each layer and each move of a list begins and ends, counted as the hardware counts."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import TABLE_ENTRIES, TABLE_ENTRY_BYTES, Kind, Wait
+from weft_hw.contract.descriptor import TABLE_ENTRIES, TABLE_ENTRY_BYTES, Wait
+from weft_hw.contract.layers import Elementwise, Mac
 from weft_hw.contract.memory_map import DESCRIPTOR_WORDS
+from weft_hw.contract.move import Move
 from weft_hw.contract.timing import QUEUED_MOVES, READ_LATENCY
 
 from weft.compiler.ir import Command
@@ -24,7 +27,7 @@ _TABLE = 5  # from the last read of a table to its end
 _OPERANDS = 6 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
 _COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
 _FILLED_BY_THEN = 4096
-_GEOMETRY = (
+_geometry = attrgetter(
     "wait",
     "row_words",
     "row_gap",
@@ -55,7 +58,7 @@ class Timeline:
         self.config = config
         self.ends, self.moved = [0], [0]
         # Moves whose end is not known, as layers to come slow them down; when each was handed over.
-        self._waiting: deque[tuple[Mapping[str, int], int]] = deque()
+        self._waiting: deque[tuple[Move, int]] = deque()
         self._free: int | None = None
         self._fetched, self._front_free = 1 + _DESCRIPTOR, 0
         self._written: Sequence[int] | None = None
@@ -66,8 +69,8 @@ class Timeline:
         """When the mover has carried out all moves so far, as far as layers are known."""
         if self._free is None:
             done = self.moved[-1]
-            for fields, handed in self._waiting:
-                done = self._carry_out(fields, max(handed, done))
+            for move, handed in self._waiting:
+                done = self._carry_out(move, max(handed, done))
             self._free = done
         return self._free
 
@@ -85,13 +88,14 @@ class Timeline:
         if len(ends) > 1:
             join = max(ends[-1] + _JOIN, begin + 1)
         self._fetched = begin + _DESCRIPTOR
-        kind = command.fields["kind"]
-        if kind == Kind.MAC:
+        descriptor = command.descriptor
+        if isinstance(descriptor, Mac):
             times = self._mac(command, begin, join)
+        elif isinstance(descriptor, Elementwise):
+            times = MacTimes(join - 1, join + _elementwise(config, descriptor))
         else:
-            last = _table(config) if kind == Kind.TABLE else _elementwise(config, command)
-            times = MacTimes(last_start=join - 1, end=join + last)
-        self._written = times.rows_written if kind == Kind.MAC else None
+            times = MacTimes(join - 1, join + _table(config))
+        self._written = times.rows_written if isinstance(descriptor, Mac) else None
         self._front_free = times.last_start + 1 + _NEXT_FRONT
         self._mover.busy(Ports.of(config, command, join, times.end))
         ends.append(times.end)
@@ -99,19 +103,19 @@ class Timeline:
 
     def _mac(self, command: Command, begin: int, join: int) -> MacTimes:
         """Return the times of a MAC layer; those of equal ones are known."""
-        f, written = command.fields, self._written
+        f, written = command.mac, self._written
         # A layer that begins early fills the line buffers, and does nothing else until then.
         ahead = min(join - begin, _FILLED_BY_THEN)
         if written is not None:
-            by_rows = f.get("wait") == Wait.ROW
-            rows = written[: f["fill_rows"]] if by_rows else ()
+            by_rows = f.wait == Wait.ROW
+            rows = written[: f.fill_rows] if by_rows else ()
             written = tuple(min(ahead, max(0, row - join + ahead)) for row in rows)
         key = (
             self.config,
             ahead,
             written,
             (command.source[0].base + command.source[1]) % self.config.fill_words,
-            tuple(f.get(name) for name in _GEOMETRY),
+            _geometry(f),
             tuple((entry.columns, entry.channels, len(entry.taps)) for entry in command.entries),
         )
         known = _KNOWN.get(key)
@@ -129,7 +133,7 @@ class Timeline:
             [row + shift for row in known.rows_written],
         )
 
-    def move(self, fields: Mapping[str, int]) -> None:
+    def move(self, move: Move) -> None:
         """Add a move."""
         handed, ahead = self._fetched, len(self.moved) + len(self._waiting) - QUEUED_MOVES
         if ahead > 0:  # the queue has room once the mover has taken move ``ahead`` from it
@@ -139,16 +143,16 @@ class Timeline:
                 begun = max(begun, self._waiting[0][1])
             handed = max(handed, begun + MOVE_TAKEN + 1)
         self._fetched, self._free = handed + 1 + _DESCRIPTOR, None
-        self._waiting.append((fields, handed))
+        self._waiting.append((move, handed))
 
     def _finish(self, moves: int) -> None:
         """Find when the first ``moves`` moves are done: all layers that they meet are known now."""
         while len(self.moved) <= moves:
-            fields, handed = self._waiting.popleft()
-            self.moved.append(self._carry_out(fields, max(handed, self.moved[-1])))
+            move, handed = self._waiting.popleft()
+            self.moved.append(self._carry_out(move, max(handed, self.moved[-1])))
 
-    def _carry_out(self, fields: Mapping[str, int], offered: int) -> int:
-        return self._mover.carry_out(fields, offered, self.ends[fields.get("layers", 0)])
+    def _carry_out(self, move: Move, offered: int) -> int:
+        return self._mover.carry_out(move, offered, self.ends[move.layers])
 
 
 def _table(config: Config) -> int:
@@ -157,8 +161,8 @@ def _table(config: Config) -> int:
     return TABLE_ENTRIES * words + _TABLE
 
 
-def _elementwise(config: Config, command: Command) -> int:
+def _elementwise(config: Config, layer: Elementwise) -> int:
     """Return from the begin of an element-wise layer to its end."""
-    operands = 1 if command.fields.get("unary") else 2
+    operands = 1 if layer.unary else 2
     period = max(operands, config.beats)
-    return (command.fields["word_count"] - 1) * period + operands + _OPERANDS + config.beats - 1
+    return (layer.word_count - 1) * period + operands + _OPERANDS + config.beats - 1
