@@ -130,6 +130,7 @@ def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
         or len(layer.operands) != 2
         or not isinstance(x, Activation)
         or not isinstance(weights, QuantizedConstant)
+        or weights.data.ndim != 2
         or not isinstance(bias, QuantizedConstant)
         or bias.data.dtype != np.int32
     ):

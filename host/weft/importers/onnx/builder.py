@@ -240,6 +240,21 @@ class Builder:
         tensor = self._reshape(value.tensor, shape, name, value.step)
         return Activation(tensor, shape, "plain", value.step)
 
+    def transposed(
+        self, value: Activation, permutation: tuple[int, ...], name: str, output: str
+    ) -> Activation:
+        """Return ``value`` with the dimensions that ONNX counts in another order."""
+        plain = self.plain(value)
+        if permutation == tuple(range(len(permutation))):
+            return plain
+        attributes = {"permutation": permutation}
+        dtype = self.tensors[plain.tensor].dtype
+        tensor = self.emit(
+            "TRANSPOSE", name, (plain.tensor,), output, attributes, step=value.step, dtype=dtype
+        )
+        shape = tuple(value.shape[axis] for axis in permutation)
+        return replace(value, tensor=tensor, shape=shape, layout="plain")
+
     def _transpose(self, value: Activation, permutation: tuple[int, ...], name: str) -> str:
         dtype = self.tensors[value.tensor].dtype
         return self.emit(

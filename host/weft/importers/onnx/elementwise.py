@@ -1,4 +1,4 @@
-"""ONNX operators on matrices and element by element."""
+"""ONNX operators element by element, along rows, and Concat."""
 
 import math
 from collections.abc import Mapping
@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Quantization
-from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, Value, take
-from weft.importers.onnx.windows import weights_of
+from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, Value
 
-__all__ = ["binary", "concatenation", "fully_connected", "softmax", "unary"]
+__all__ = ["binary", "concatenation", "softmax", "unary"]
 
 Attributes = Mapping[str, Any]
 
@@ -23,72 +20,6 @@ def _activation(value: Value | None, operator: str, *, real: bool = False) -> Ac
     if not isinstance(value, Activation) or (value.step is None and not real):
         raise ModelError(f"the input of {operator} is not quantised")
     return value
-
-
-def fully_connected(
-    builder: Builder, layer: Pending, step: Step | None, output: str, *, island: bool = False
-) -> Activation:
-    """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights.
-
-    Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
-    """
-    operator, name, real = layer.operator, layer.name, step is None
-    attributes, operands = layer.attributes, layer.operands
-    x = _activation(take(operands, 0), operator, real=real)
-    axis = 0 if attributes.get("transB", 0) else 1
-    weights, quantization = weights_of(take(operands, 1), operator, axis=axis, real=real)
-    if weights.ndim != 2:
-        raise ModelError(f"the weights of {operator} must be a quantised constant matrix")
-    if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0:
-        raise ModelError(f"{operator} with transA or alpha is not supported")
-    if attributes.get("beta", 1.0) != 1.0 and len(operands) > 2:
-        raise ModelError(f"{operator} with beta is not supported")
-    data = weights if attributes.get("transB", 0) else weights.T
-    if quantization is not None:
-        quantization = Quantization(quantization.scale, quantization.zero_point)
-    outputs, depth = data.shape
-    if not x.shape or x.shape[-1] != depth or (operator == "Gemm" and len(x.shape) != 2):
-        raise ModelError(f"weights of shape {data.shape} do not fit an input of {x.shape}")
-    if x.layout == "flat":
-        # The image keeps its channels last, so the weights take that order instead.
-        batch, height, width, channels = builder.tensors[x.tensor].shape
-        data = data.reshape(outputs, channels, height, width).transpose(0, 2, 3, 1)
-        data = data.reshape(outputs, depth)
-        flat = f"{x.tensor}/flat"
-        tensor = builder.emit(
-            "RESHAPE",
-            flat,
-            (x.tensor,),
-            flat,
-            step=x.step,
-            dtype=builder.tensors[x.tensor].dtype,
-            shape=(batch, depth),
-        )
-    else:
-        tensor = builder.plain(x).tensor
-    kernel = builder.constant(f"{name}/weights", data, quantization)
-    bias = bias_tensor(
-        builder,
-        name,
-        operator,
-        take(operands, 2),
-        quantization,
-        x.step,
-        outputs,
-        real=real,
-        island=island,
-    )
-    shape = (*x.shape[:-1], outputs)
-    tensor = builder.emit(
-        "FULLY_CONNECTED",
-        name,
-        (tensor, kernel, bias),
-        output,
-        {"activation": layer.activation} | ({"island": True} if island else {}),
-        step=step,
-        shape=shape,
-    )
-    return Activation(tensor, shape, "plain", step)
 
 
 def binary(

@@ -23,6 +23,7 @@ from weft.importers.onnx.islands import (
     add_function,
     needs_reals,
 )
+from weft.importers.onnx.matrices import product
 from weft.importers.onnx.reductions import reduced_axes, squeezed
 from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.tables import is_function, tabulate
@@ -185,7 +186,7 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
     inner = take(operands, 0)
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
         # Numbers that only move may as well be quantised first.
-        if pending.operator in BARRIERS:
+        if pending.operator in BARRIERS or pending.shared:
             inner = replace(inner, shared=True)
         value = finish(builder, inner, step, f"{output}/{inner.operator}")
         rest = (value, *operands[1:])
@@ -220,7 +221,7 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
     if operator == "Conv":
         return onnx_windows.convolution(builder, pending, step, output, island=island)
     if operator in ("Gemm", "MatMul"):
-        return onnx_elementwise.fully_connected(builder, pending, step, output, island=island)
+        return product(builder, pending, step, output, island=island)
     if operator == "ConvTranspose":
         return transposed_convolution(builder, pending, step, output)
     if operator == "AveragePool":

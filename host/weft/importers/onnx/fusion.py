@@ -57,8 +57,13 @@ def left_in_float(pending: Pending, step: Step) -> bool:
         edges = [step, *steps, *(x for x in pending.operands if isinstance(x, QuantizedConstant))]
         return not all(x.scalar for x in edges) or len({x.unsigned for x in edges}) > 1
     weights = take(pending.operands, 1)
-    if isinstance(weights, QuantizedConstant) and weights.unsigned and not step.unsigned:
-        return True
+    if isinstance(weights, QuantizedConstant):
+        # The first factor must be of the result's type, the second of int8 if that is.
+        first = pending.attributes.get("turned", False)
+        if (weights.unsigned and not step.unsigned) or (
+            first and weights.unsigned != step.unsigned
+        ):
+            return True
     return any(s.unsigned != step.unsigned for s in steps)
 
 

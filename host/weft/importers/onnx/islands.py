@@ -50,8 +50,11 @@ def needs_reals(pending: Pending) -> bool:
         return True
     if pending.operator in LINEAR:
         weights, axis = take(pending.operands, 1), int(pending.operator != "Conv")
-        axis -= pending.attributes.get("transB", 0)
-        return not isinstance(weights, QuantizedConstant) or not has_scales_along(weights, axis)
+        if not isinstance(weights, QuantizedConstant):
+            return True
+        if pending.operator == "MatMul":
+            axis = weights.data.ndim - 1
+        return not has_scales_along(weights, axis - pending.attributes.get("transB", 0))
     if pending.operator in BINARY and all(map(_is_tensor, pending.operands)):
         return False
     if pending.activation != "NONE":

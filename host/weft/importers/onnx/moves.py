@@ -166,20 +166,7 @@ def transpose(
         return builder.as_nhwc(value, output)
     if value.layout == "plain" and permutation == (0, 3, 1, 2):
         return builder.as_nchw(value)
-    plain = builder.plain(value)
-    shape = tuple(value.shape[axis] for axis in permutation)
-    if permutation == tuple(range(rank)):
-        return plain
-    tensor = builder.emit(
-        "TRANSPOSE",
-        name,
-        (plain.tensor,),
-        output,
-        {"permutation": permutation},
-        step=value.step,
-        dtype=builder.tensors[plain.tensor].dtype,
-    )
-    return Activation(tensor, shape, "plain", value.step)
+    return builder.transposed(value, permutation, name, output)
 
 
 def _trains(mode: Value | None) -> bool:

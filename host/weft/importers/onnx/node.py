@@ -22,6 +22,7 @@ from weft.importers.onnx.floats import (
     real,
 )
 from weft.importers.onnx.integers import INTEGERS, on_integers
+from weft.importers.onnx.matrices import plain_gemm, turned
 from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.pad import is_real_pad, with_filler
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
@@ -92,6 +93,13 @@ def result_of(
         and not (operator == "Pad" and is_real_pad(attributes, operands))
     ):
         return move(builder, operator, label, attributes, operands, output)
+    if operator == "Gemm":
+        x = real(builder, first, first.name) if isinstance(first, Pending) else first
+        return plain_gemm(builder, label, attributes, (x, *operands[1:]))
+    if operator == "MatMul" and isinstance(first, Constant | QuantizedConstant):
+        second = operands[1]
+        x = real(builder, second, second.name) if isinstance(second, Pending) else second
+        return turned(builder, label, (first, x))
     if (layer := followed(operator, attributes, operands)) is not None:
         return layer
     if operator == "Sum":

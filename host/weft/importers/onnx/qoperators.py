@@ -11,6 +11,7 @@ from weft.graph import Quantization
 from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.matrices import plain_gemm, product
 from weft.importers.onnx.values import (
     Activation,
     Constant,
@@ -120,7 +121,7 @@ def _conv(b: Builder, name: str, attributes: Attributes, x: Operands, output: st
 def _matmul(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
     operands = (_operand(b, x, 0), _operand(b, x, 3, axis=1))
     layer = Pending("MatMul", name, {}, operands)
-    return onnx_elementwise.fully_connected(b, layer, _output(x, 6), output)
+    return product(b, layer, _output(x, 6), output)
 
 
 def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
@@ -128,8 +129,10 @@ def _gemm(b: Builder, name: str, attributes: Attributes, x: Operands, output: st
     operands = (_operand(b, x, 0), _operand(b, x, 3, axis=axis), take(x, 6))
     if take(x, 7) is None:
         raise ModelError("QGemm with a float output is not supported")
-    layer = Pending("Gemm", name, attributes, operands)
-    return onnx_elementwise.fully_connected(b, layer, _output(x, 7), output)
+    layer = plain_gemm(b, name, attributes, operands)
+    if layer.affine is not None:
+        raise ModelError("QGemm with alpha is supported without a bias, and for powers of two")
+    return product(b, layer, _output(x, 7), output)
 
 
 def _binary(operator: str) -> QOperator:

@@ -9,7 +9,7 @@ from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.picks import picked
 from weft.importers.onnx.values import Activation, Value, integers, take
 
-__all__ = ["slice_tensor", "split"]
+__all__ = ["part_of", "slice_tensor", "split"]
 
 Attributes = Mapping[str, Any]
 Operands = tuple[Value | None, ...]
@@ -23,7 +23,7 @@ def _axis(axis: int, rank: int, operator: str) -> int:
     return axis
 
 
-def _emit(
+def part_of(
     builder: Builder, name: str, value: Activation, begin: list[int], shape: list[int], output: str
 ) -> Activation:
     """Add SLICE; ``begin`` and ``shape`` count dimensions as ONNX does."""
@@ -85,7 +85,7 @@ def slice_tensor(
         if last <= first:
             raise ModelError(f"Slice from {start} to {end} of {length} is empty")
         begin[axis], shape[axis] = first, last - first
-    return _emit(builder, name, value, begin, shape, output)
+    return part_of(builder, name, value, begin, shape, output)
 
 
 def split(
@@ -111,6 +111,6 @@ def split(
     for size, output in zip(sizes, outputs, strict=True):
         begin, shape = [0] * len(value.shape), list(value.shape)
         begin[axis], shape[axis] = first, size
-        results.append(_emit(builder, name, value, begin, shape, output))
+        results.append(part_of(builder, name, value, begin, shape, output))
         first += size
     return tuple(results)
