@@ -2,8 +2,10 @@
 
 from weft_hw.boards.board import Board
 from weft_hw.boards.colorlight_i5 import COLORLIGHT_I5
+from weft_hw.boards.ecpix_5 import ECPIX_5_85F
 from weft_hw.boards.icebreaker import ICEBREAKER
 from weft_hw.boards.icepi_zero import ICEPI_ZERO
+from weft_hw.boards.orangecrab import ORANGECRAB_85F
 from weft_hw.boards.tang_nano_20k import TANG_NANO_20K
 from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_45F, ULX3S_85F, ULX3S_85F_WIDE
 
@@ -16,6 +18,8 @@ BOARDS = {
     for board in [
         ULX3S_85F,
         ULX3S_85F_WIDE,
+        ECPIX_5_85F,
+        ORANGECRAB_85F,
         ULX3S_45F,
         ULX3S_12F,
         ICEPI_ZERO,

@@ -233,7 +233,14 @@ _WIDE = Config(
 CONFIGS = {
     config.name: config
     for config in [
-        Config(name="ulx3s-85f", dsp_multipliers=144, dram_bytes=_SDRAM_BYTES),
+        *(
+            Config(name=name, dsp_multipliers=144, dram_bytes=dram_bytes)
+            for name, dram_bytes in (
+                ("ulx3s-85f", _SDRAM_BYTES),
+                ("orangecrab-85f", 0),
+                ("ecpix-5-85f", 0),
+            )
+        ),
         _WIDE,
         # The same with a weight for every product of a fully connected layer; not yet routed.
         replace(_WIDE, name="ulx3s-85f-wide-fc", own_weights=True),

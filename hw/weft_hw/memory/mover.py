@@ -18,6 +18,7 @@ from weft_hw.memory.gearbox import Packer, Unpacker
 from weft_hw.memory.port import Port
 from weft_hw.parts.fields import layout_of
 from weft_hw.parts.queue import Queue
+from weft_hw.parts.stream_buffer import StreamBuffer
 
 __all__ = ["Mover"]
 
@@ -85,7 +86,10 @@ class Mover(wiring.Component):
         m.d.comb += [queue.put.eq(self.put), queue.item.eq(self.move)]
         wiring.connect(m, bursts.command, wiring.flipped(self.port.command))
         wiring.connect(m, packer.o, wiring.flipped(self.port.write))
-        wiring.connect(m, wiring.flipped(self.port.read), unpacker.i)
+        # Whether the unpacker has room is known late in a cycle; much of the arbiter hangs on it.
+        m.submodules.was_read = was_read = StreamBuffer(8 * word)
+        wiring.connect(m, wiring.flipped(self.port.read), was_read.i)
+        wiring.connect(m, was_read.o, unpacker.i)
         wiring.connect(m, unpacker.o, wiring.flipped(self.write))
         wiring.connect(m, packer.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.data), packer.data)
