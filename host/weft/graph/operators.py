@@ -5,12 +5,12 @@ All activations are int8 unless said otherwise. How an operator is computed stan
 :mod:`weft.compiler.lowering.lower`, both by its name here.
 
 A float64 tensor holds real numbers: what a file leaves in float between DequantizeLinear and
-QuantizeLinear, a *float island*. FUNCTION knows only those, element by element. Operators whose
-evaluator has a function of real numbers make them as well; inputs may then be int8, float32 or
-float64, weights float32. QUANTIZE rounds them to int8, DEQUANTIZE to float32. An attribute
-``island`` marks an int8 layer which follows the rule of islands, where no runtime's bits are
-promised. An attribute ``real`` marks one whose float32 arithmetic is followed bit for bit; of pools
-and means it names the order of the sums: ``"rows"``, ``"columns"``, ``"lanes"`` or ``"sequence"``.
+QuantizeLinear, a *float island*. Operators whose evaluator has a function of real numbers make them
+as well; inputs may then be int8, float32 or float64, weights float32. QUANTIZE rounds them to int8,
+DEQUANTIZE to float32. An attribute ``island`` marks an int8 layer which follows the rule of
+islands, where no runtime's bits are promised. An attribute ``real`` marks one whose float32
+arithmetic is followed bit for bit; of pools and means it names the order of the sums: ``"rows"``,
+``"columns"``, ``"lanes"`` or ``"sequence"``.
 
 An attribute ``unsigned`` may come on top: the file's tensors are uint8, whose zero points are 128
 higher than the graph's. ONNX Runtime works on ADD, MUL and AVERAGE_POOL_2D in float32, where that
@@ -143,13 +143,13 @@ OPERATORS: dict[str, Operator] = {
     # ``retyped``: the file's types differ, which XNNPACK leaves to LiteRT's own kernel.
     "QUANTIZE": Operator(optional=("retyped",), shape=shapes.same, types=types.quantize),
     "DEQUANTIZE": Operator(shape=shapes.same, types=types.dequantize),
-    # ONNX's name of a function, and its parameters.
+    # ONNX's name of a function, and its parameters. Of int8 and float32 it makes float32.
     "FUNCTION": Operator(
         attributes=("function",),
         optional=("alpha", "approximate", "beta", "gamma", "max", "min"),
         operands=(1, _MANY),
         shape=shapes.broadcast,
-        types=types.real,
+        types=types.function,
         broadcasts=True,
     ),
 }

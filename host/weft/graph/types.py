@@ -31,6 +31,7 @@ __all__ = [
     "arg_max",
     "average",
     "dequantize",
+    "function",
     "hard_swish",
     "int8",
     "log_softmax",
@@ -185,6 +186,16 @@ def real(graph: Graph, node: Node, operator: Operator) -> None:
         one_of(y, (REAL,))
     if operator.weighted:
         check_real_weights(graph, node, operator.channel_axis)
+
+
+def function(graph: Graph, node: Node, _: Operator) -> None:
+    """Check a function of quantised tensors, or of float32, that makes float32."""
+    for name in node.inputs:
+        if name is not None:
+            one_of(tensor := graph.tensors[name], (INT8, FLOAT32))
+            if tensor.dtype == INT8:
+                per_tensor(tensor)
+    one_of(_output(graph, node), (FLOAT32,))
 
 
 def _input(graph: Graph, node: Node) -> Tensor:

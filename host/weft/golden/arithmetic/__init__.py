@@ -35,6 +35,12 @@ from weft.golden.arithmetic.edges import (
 )
 from weft.golden.arithmetic.elementwise import add, multiply_tensors, squared_difference
 from weft.golden.arithmetic.fixed_point import reciprocal_root
+from weft.golden.arithmetic.float_functions import (
+    APPROXIMATE,
+    CONDITIONS,
+    FLOAT32_FUNCTIONS,
+    FUNCTION_OPERANDS,
+)
 from weft.golden.arithmetic.functions import (
     absolute_table,
     exponential_table,
@@ -102,6 +108,10 @@ from weft.golden.arithmetic.xnnpack import (
 
 __all__ = [
     "ALL_INT8",
+    "APPROXIMATE",
+    "CONDITIONS",
+    "FLOAT32_FUNCTIONS",
+    "FUNCTION_OPERANDS",
     "REAL_FUNCTIONS",
     "OutputStage",
     "Rule",

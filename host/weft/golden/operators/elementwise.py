@@ -10,7 +10,7 @@ from weft.golden.operators.context import Context
 from weft.golden.operators.stage import output_stage
 from weft.graph import Runtime
 
-__all__ = ["add", "compare", "multiply", "squared_difference"]
+__all__ = ["add", "compare", "function", "multiply", "squared_difference"]
 
 
 def _operand(context: Context, index: int) -> tuple[NDArray[Any], float, int]:
@@ -71,3 +71,17 @@ def squared_difference(context: Context) -> NDArray[Any]:
         float(context.output_scale),
         context.output_zero_point,
     )
+
+
+def function(context: Context) -> NDArray[np.float32]:
+    """Return a function of what the operands express, in float32 as ONNX Runtime computes it."""
+    operands: list[NDArray[np.float32] | None] = []
+    for index in range(len(context.node.inputs)):
+        value = context.value(index) if context.has(index) else None
+        if value is not None and context.tensor(index).quantization is not None:
+            scale, zero_point = context.scale(index), context.zero_point(index)
+            value = golden.dequantize(value, scale=scale, zero_point=zero_point)
+        operands.append(value)
+    name = context.attributes["function"]
+    with np.errstate(all="ignore"):
+        return np.asarray(golden.FLOAT32_FUNCTIONS[name](context.attributes, operands), np.float32)

@@ -73,5 +73,5 @@ EVALUATORS: dict[str, Evaluator] = {
     "SVDF": Evaluator(memory.svdf),
     "QUANTIZE": Evaluator(edges.quantize, real.quantize),
     "DEQUANTIZE": Evaluator(edges.dequantize, real.dequantize),
-    "FUNCTION": Evaluator(None, real.function),
+    "FUNCTION": Evaluator(elementwise.function, real.function),
 }

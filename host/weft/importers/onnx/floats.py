@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from weft.errors import ModelError
+from weft.golden.arithmetic import CONDITIONS, FLOAT32_FUNCTIONS
 from weft.graph import ACTIVATIONS
 from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import moves as onnx_moves
@@ -13,7 +14,6 @@ from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.affine import by_channel, folded, has_coarse_bias, normalisation
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
-from weft.importers.onnx.functions import FUNCTIONS
 from weft.importers.onnx.fusion import BARRIERS, left_in_float, without_clamp
 from weft.importers.onnx.islands import (
     BINARY,
@@ -73,7 +73,7 @@ PENDING = (
     "Softmax",
     "ReduceMean",
     LINEAR_RESIZE,
-    *FUNCTIONS,
+    *FLOAT32_FUNCTIONS,
 )
 
 
@@ -112,7 +112,7 @@ def pending_of(
     clamps = operator in ("Relu", "Clip") and isinstance(take(operands, 0), Pending)
     if operator in (*onnx_moves.MOVES, "Concat") or clamps:
         return pending
-    if operator in FUNCTIONS and is_function(pending):
+    if operator in FLOAT32_FUNCTIONS and is_function(pending):
         return pending
     if (layer := by_channel(pending)) is not None:
         return layer
@@ -172,7 +172,7 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
         )
         if pending.operator == "Pad" and value.step is not None:
             value = replace(value, moved_by="Pad of values")
-    elif pending.operator in FUNCTIONS:
+    elif pending.operator in FLOAT32_FUNCTIONS:
         value = add_function(builder, replace(pending, operands=operands), output)
     else:
         value = _finish(builder, replace(pending, operands=operands), None, output)
@@ -181,6 +181,8 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
 
 def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
     """Add the node of a float operator whose result is quantised by ``step`` now."""
+    if pending.operator in CONDITIONS:
+        raise ModelError(f"QuantizeLinear of what {pending.operator} makes, which is no number")
     pending = without_clamp(pending, step)
     operands, name = pending.operands, pending.name
     inner = take(operands, 0)

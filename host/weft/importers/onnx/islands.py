@@ -6,15 +6,16 @@ and the next QuantizeLinear rounds once. No runtime's float32 sums are followed.
 
 from dataclasses import replace
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.graph import ACTIVATIONS, OPERATORS
+from weft.golden.arithmetic import APPROXIMATE, FLOAT32_FUNCTIONS
+from weft.graph import ACTIVATIONS, OPERATORS, REAL
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.functions import FUNCTIONS, OPERANDS, VARIADIC
-from weft.importers.onnx.tables import is_function
+from weft.importers.onnx.tables import check_operands, is_function
 from weft.importers.onnx.values import (
     Activation,
     Affine,
@@ -22,6 +23,7 @@ from weft.importers.onnx.values import (
     Pending,
     QuantizedConstant,
     Value,
+    float32_of,
     real_of,
     take,
 )
@@ -59,7 +61,7 @@ def needs_reals(pending: Pending) -> bool:
         return False
     if pending.activation != "NONE":
         return True
-    return pending.operator in FUNCTIONS and not is_function(pending)
+    return pending.operator in FLOAT32_FUNCTIONS and not is_function(pending)
 
 
 def _is_tensor(value: Value | None) -> bool:
@@ -70,29 +72,39 @@ def _is_tensor(value: Value | None) -> bool:
 
 
 def add_function(builder: Builder, pending: Pending, output: str) -> Activation:
-    """Add FUNCTION, or the operator of that name, on the operands of ``pending``."""
-    operator, wanted = pending.operator, OPERANDS.get(pending.operator, 1)
-    found = len([x for x in pending.operands[:wanted] if x is not None])
-    if found < wanted or (len(pending.operands) > wanted and operator not in VARIADIC):
-        raise ModelError(f"{operator} must have {wanted} operands")
-    names, value = _aligned(builder, pending.name, pending.operands)
+    """Add FUNCTION, or the operator of that name, on the operands of ``pending``.
+
+    Of quantised tensors and float32 numbers it makes float32, as the runtime does. Where what it
+    reads is real, or the function is known approximately, its result is real.
+    """
+    operator = pending.operator
+    check_operands(pending)
+    exact = operator not in APPROXIMATE and not any(_is_real(builder, x) for x in pending.operands)
+    names, value = _aligned(builder, pending.name, pending.operands, exact=exact)
     parameters = {key: pending.attributes[key] for key in _PARAMETERS if key in pending.attributes}
     kind, attributes = "FUNCTION", {"function": operator, **parameters}
-    if operator in BINARY:
+    if operator in BINARY and not exact:
         kind, attributes = operator.upper(), {"activation": "NONE"}
-    tensor = builder.emit(kind, pending.name, names, output, attributes)
+    dtype = np.dtype(np.float32) if exact else REAL
+    tensor = builder.emit(kind, pending.name, names, output, attributes, dtype=dtype)
     return replace(value, tensor=tensor)
+
+
+def _is_real(builder: Builder, value: Value | None) -> bool:
+    """Whether a tensor or a constant holds real numbers, which float64 stands for."""
+    if isinstance(value, Activation):
+        return builder.tensors[value.tensor].dtype == REAL
+    return isinstance(value, Constant) and value.data.dtype == REAL
 
 
 def add_activation(
     builder: Builder, name: str, value: Activation, activation: str, output: str
 ) -> Activation:
-    """Add a fused activation as a FUNCTION of real numbers."""
+    """Add a fused activation as a FUNCTION of real numbers, or of float32."""
     low, high = ACTIVATIONS[activation]
     function, bounds = ("Clip", {"min": low, "max": high}) if isfinite(high) else ("Relu", {})
-    attributes = {"function": function, **bounds}
-    tensor = builder.emit("FUNCTION", f"{name}/{function}", (value.tensor,), output, attributes)
-    return replace(value, tensor=tensor)
+    layer = Pending(function, f"{name}/{function}", bounds, (value,))
+    return add_function(builder, layer, output)
 
 
 def add_affine(
@@ -136,19 +148,20 @@ class _Reals(Constant):
 
 
 def _aligned(
-    builder: Builder, name: str, operands: tuple[Value | None, ...]
+    builder: Builder, name: str, operands: tuple[Value | None, ...], *, exact: bool = False
 ) -> tuple[tuple[str | None, ...], Activation]:
     """Return tensors in one order of dimensions, and what an operator on them makes.
 
-    The ``tensor`` of the latter is still to be filled in.
+    The ``tensor`` of the latter is still to be filled in. Constants are float64, or ``exact``
+    float32.
     """
     values = [x for x in operands if isinstance(x, Activation)]
     if not values:
         raise ModelError("an operator in float has no operand that is a tensor")
-    arrays: list[NDArray[np.float64] | Activation | None] = []
+    arrays: list[NDArray[np.floating] | Activation | None] = []
     for operand in operands:
         if isinstance(operand, Constant | QuantizedConstant):
-            arrays.append(real_of(operand))
+            arrays.append(float32_of(operand) if exact else real_of(operand))
         elif operand is None or isinstance(operand, Activation):
             arrays.append(operand)
         else:
@@ -175,6 +188,6 @@ def _aligned(
     return tuple(names), Activation("", shape, "channels_last" if last else "plain", None)
 
 
-def _channels_last(data: NDArray[np.float64], rank: int) -> NDArray[np.float64]:
+def _channels_last(data: NDArray[Any], rank: int) -> NDArray[Any]:
     data = data.reshape((1,) * (rank - data.ndim) + data.shape)
     return data.transpose(0, 2, 3, 1) if rank == 4 else data.transpose(0, 2, 1)[:, None]

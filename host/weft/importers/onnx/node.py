@@ -102,7 +102,7 @@ def result_of(
         return turned(builder, label, (first, x))
     if (layer := followed(operator, attributes, operands)) is not None:
         return layer
-    if operator == "Sum":
+    if operator == "Sum" and len(operands) <= 2:
         return _sum(builder, label, operands)
     if operator == "BatchNormalization":
         return normalised(builder, label, attributes, operands)
@@ -114,14 +114,12 @@ def result_of(
 
 
 def _sum(builder: Builder, label: str, operands: tuple[Value | None, ...]) -> Value:
-    """Return what Sum makes of any number of operands, which it adds in their order."""
-    value = take(operands, 0)
-    if value is None or len(operands) < 2:
-        raise ModelError("Sum must have several operands")
-    for operand in operands[1:]:
-        value = pending_of(builder, "Add", label, Attributes(), (value, operand))
-    # ONNX Runtime has no integer kernel of it.
-    return replace(value, shared=True) if isinstance(value, Pending) else value
+    """Return what Sum makes of one or two operands; ONNX Runtime has no integer kernel of it."""
+    [first, *rest] = operands
+    if not rest:
+        return Pending("Sum", label, Attributes(), operands)
+    added = pending_of(builder, "Add", label, Attributes(), (first, *rest))
+    return replace(added, shared=True)
 
 
 def _cast(value: Value | None, kind: int, *, real: bool) -> Value:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
+from weft.golden.arithmetic import FLOAT32_FUNCTIONS, FUNCTION_OPERANDS
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.functions import FUNCTIONS, OPERANDS, VARIADIC, Float32
 from weft.importers.onnx.values import (
     Activation,
     Constant,
@@ -19,7 +19,7 @@ from weft.importers.onnx.values import (
     Value,
 )
 
-__all__ = ["emit_table", "is_function", "tabulate"]
+__all__ = ["check_operands", "emit_table", "is_function", "tabulate"]
 
 _DEEPEST = 64
 
@@ -29,7 +29,7 @@ def _leaves(value: Value | None, depth: int = 0) -> list[Value]:
         return []
     if not isinstance(value, Pending):
         return [value]
-    if value.operator not in FUNCTIONS or depth > _DEEPEST:
+    if value.operator not in FLOAT32_FUNCTIONS or depth > _DEEPEST:
         raise ModelError(f"the result of {value.operator} is not quantised")
     found = [leaf for operand in value.operands for leaf in _leaves(operand, depth + 1)]
     if len(found) > _DEEPEST:
@@ -72,7 +72,7 @@ def _column(values: NDArray[Any]) -> Any:
     return values.reshape(-1)[0] if values.size == 1 else values.reshape(-1, 1)
 
 
-def _evaluate(value: Value | None, real: Float32) -> Any:
+def _evaluate(value: Value | None, real: NDArray[np.float32]) -> Any:
     """Return what a leaf or function is for each of the 256 values of the tensor.
 
     Shape (256,), or (channels, 256) where a constant differs from channel to channel.
@@ -90,13 +90,20 @@ def _evaluate(value: Value | None, real: Float32) -> Any:
         steps = value.data.astype(np.int64) - step.zero_point[0]
         return _column(step.scale[0] * steps.astype(np.float32))
     operands = [_evaluate(operand, real) for operand in value.operands]
-    wanted = OPERANDS.get(value.operator, 1)
-    if len(operands) < wanted or any(x is None for x in operands[:wanted]):
-        raise ModelError(f"{value.operator} must have {wanted} operands")
-    if len(operands) > wanted and value.operator not in VARIADIC:
-        raise ModelError(f"{value.operator} must have no more than {wanted} operands")
+    check_operands(value)
+    function = FLOAT32_FUNCTIONS[value.operator]
     with np.errstate(all="ignore"):
-        return np.asarray(FUNCTIONS[value.operator](value.attributes, operands), np.float32)
+        return np.asarray(function(value.attributes, operands), np.float32)
+
+
+def check_operands(function: Pending) -> None:
+    """Raise :class:`ModelError` unless a function has as many operands as it may have."""
+    least, most = FUNCTION_OPERANDS.get(function.operator, (1, 1))
+    given = len([x for x in function.operands[:least] if x is not None])
+    if given < least:
+        raise ModelError(f"{function.operator} must have {least} operands")
+    if len(function.operands) > most:
+        raise ModelError(f"{function.operator} must have no more than {most} operands")
 
 
 def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:

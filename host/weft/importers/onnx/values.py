@@ -21,6 +21,7 @@ __all__ = [
     "Value",
     "attribute_value",
     "constant_of",
+    "float32_of",
     "integers",
     "real_of",
     "step_of",
@@ -163,6 +164,18 @@ def real_of(value: "Constant | QuantizedConstant") -> NDArray[np.float64]:
         form[step.axis] = -1
     steps = data - step.zero_point.reshape(form if step.zero_point.size > 1 else [1] * data.ndim)
     return step.scale.astype(np.float64).reshape(form) * steps
+
+
+def float32_of(value: "Constant | QuantizedConstant") -> NDArray[np.float32]:
+    """Return the numbers that a constant expresses, as ONNX Runtime dequantises them."""
+    if isinstance(value, Constant):
+        return value.data.astype(np.float32)
+    step = value.quantization
+    form = [1] * value.data.ndim
+    if step.scale.size > 1:
+        form[step.axis] = -1
+    steps = value.data.astype(np.int64) - step.zero_point.reshape(form)
+    return step.scale.reshape(form) * steps.astype(np.float32)
 
 
 def integers(value: Value | None, what: str) -> tuple[int, ...]:

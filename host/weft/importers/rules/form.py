@@ -1,18 +1,11 @@
 """How many inputs and outputs each operator has, and which attributes."""
 
 from weft.errors import ModelError
-from weft.golden.arithmetic import REAL_FUNCTIONS
+from weft.golden.arithmetic import FUNCTION_OPERANDS, REAL_FUNCTIONS
 from weft.graph import ACTIVATIONS, OPERATORS, Graph, Node
 from weft.graph.operators import ANYWHERE
 
 __all__ = ["check_form"]
-
-# Of FUNCTION, where it is not one.
-_FUNCTION_OPERANDS = {
-    **dict.fromkeys(("Add", "Div", "Mul", "Pow", "PRelu", "Sub"), (2, 2)),
-    **dict.fromkeys(("Max", "Min"), OPERATORS["FUNCTION"].operands),
-    "Clip": (1, 3),
-}
 
 
 def check_form(graph: Graph, node: Node) -> None:
@@ -30,7 +23,7 @@ def check_form(graph: Graph, node: Node) -> None:
         function = node.attributes["function"]
         if function not in REAL_FUNCTIONS:
             raise ModelError(f"function {function} is not supported")
-        least, most = _FUNCTION_OPERANDS.get(function, (1, 1))
+        least, most = FUNCTION_OPERANDS.get(function, (1, 1))
         if function != "Clip" and None in node.inputs:
             raise ModelError(f"an operand of {function} is missing")
     if not least <= len(node.inputs) <= most:
@@ -39,10 +32,7 @@ def check_form(graph: Graph, node: Node) -> None:
         raise ModelError(f"{node.operator} has no input")
     if len(node.outputs) != operator.results:
         raise ModelError(f"{node.operator} cannot have {len(node.outputs)} outputs")
-    reals = graph.computes_reals(node)
-    if node.operator == "FUNCTION" and not reals:
-        raise ModelError("FUNCTION knows real numbers alone")
-    if isinstance(node.attributes.get("value", 0), float) and not reals:
+    if isinstance(node.attributes.get("value", 0), float) and not graph.computes_reals(node):
         raise ModelError("the value of PAD must be an integer")
     approximate = node.attributes.get("approximate")
     if approximate is not None and isinstance(approximate, bool) != (node.operator == "GELU"):
