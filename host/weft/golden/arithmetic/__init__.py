@@ -77,7 +77,12 @@ from weft.golden.arithmetic.pool import (
     window_counts,
     window_sums,
 )
-from weft.golden.arithmetic.real import REAL_FUNCTIONS, quantize_real, softmax_real
+from weft.golden.arithmetic.real import (
+    REAL_FUNCTIONS,
+    log_softmax_real,
+    quantize_real,
+    softmax_real,
+)
 from weft.golden.arithmetic.real_convolution import (
     conv2d_real,
     depthwise_conv2d_real,
@@ -150,6 +155,7 @@ __all__ = [
     "leaky_relu_8bit",
     "leaky_relu_fixed_point",
     "log_softmax_fixed_point",
+    "log_softmax_real",
     "logarithm_table",
     "logistic",
     "logistic_mlas",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["REAL_FUNCTIONS", "quantize_real", "softmax_real"]
+__all__ = ["REAL_FUNCTIONS", "log_softmax_real", "quantize_real", "softmax_real"]
 
 Real = NDArray[np.float64]
 Parameters = Mapping[str, Any]
@@ -113,6 +113,12 @@ REAL_FUNCTIONS: Mapping[str, Function] = {
     "ThresholdedRelu": lambda p, x: np.where(x > p.get("alpha", 1.0), x, 0.0),
     "Where": lambda p, c, x, y: np.where(c != 0, x, y),
 }
+
+
+def log_softmax_real(x: Real) -> Real:
+    """Return the logarithm of the softmax over the last axis."""
+    least = x - x.max(axis=-1, keepdims=True)
+    return least - np.log(np.exp(least).sum(axis=-1, keepdims=True))
 
 
 def softmax_real(x: Real) -> Real:

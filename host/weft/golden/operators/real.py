@@ -19,12 +19,14 @@ __all__ = [
     "extreme",
     "function",
     "linear",
+    "log_softmax",
     "max_pool",
     "mean",
     "pad",
     "quantize",
     "resize_between",
     "softmax",
+    "total",
 ]
 
 Real = NDArray[np.float64]
@@ -149,6 +151,15 @@ def extreme(context: Context) -> Real:
     return context.shaped(x.max(axes) if context.node.operator == "REDUCE_MAX" else x.min(axes))
 
 
+def total(context: Context) -> Real:
+    """Return sums over whole dimensions; those of integers are exact."""
+    axes, quantization = tuple(context.attributes["axes"]), context.tensor(0).quantization
+    if quantization is None:
+        return context.shaped(context.value(0).astype(REAL).sum(axes))
+    steps = (context.value(0).astype(np.int64) - context.zero_point(0)).sum(axes)
+    return context.shaped(np.float64(context.scale(0)) * steps)
+
+
 def concatenation(context: Context) -> Real:
     """Return the operands side by side."""
     parts = [_real(context, i) for i in range(len(context.node.inputs))]
@@ -166,6 +177,11 @@ def pad(context: Context) -> Real:
 def softmax(context: Context) -> Real:
     """Return the softmax over the last axis."""
     return golden.softmax_real(_real(context, 0))
+
+
+def log_softmax(context: Context) -> Real:
+    """Return the logarithm of the softmax over the last axis."""
+    return golden.log_softmax_real(_real(context, 0))
 
 
 def quantize(context: Context) -> NDArray[Any]:

@@ -126,6 +126,7 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Less"): _onnx("7 9 13"),
     ("", "LessOrEqual"): _onnx("12 16"),
     ("", "Log"): _onnx("6 13"),
+    ("", "LogSoftmax"): _onnx("1 11 13", "axis"),
     ("", "MatMul"): _onnx("1 9 13"),
     ("", "Max"): _onnx("8 12 13"),
     # Its storage order concerns the second output, which nothing may read.
@@ -146,10 +147,14 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "QuantizeLinear"): _onnx("10 13 19 21 23 24 25", "axis output_dtype precision saturate"),
     ("", "Range"): _onnx("11"),
     ("", "Reciprocal"): _onnx("6 13"),
+    ("", "ReduceL1"): _onnx("1 11 13 18", "axes keepdims noop_with_empty_axes"),
+    ("", "ReduceL2"): _onnx("1 11 13 18", "axes keepdims noop_with_empty_axes"),
     ("", "ReduceMax"): _onnx("1 11 12 13 18 20", "axes keepdims noop_with_empty_axes"),
     ("", "ReduceMean"): _onnx("1 11 13 18", "axes keepdims noop_with_empty_axes"),
     ("", "ReduceMin"): _onnx("1 11 12 13 18 20", "axes keepdims noop_with_empty_axes"),
     ("", "ReduceProd"): _onnx("1 11 13 18", "axes keepdims noop_with_empty_axes"),
+    ("", "ReduceSum"): _onnx("1 11 13", "axes keepdims noop_with_empty_axes"),
+    ("", "ReduceSumSquare"): _onnx("1 11 13 18", "axes keepdims noop_with_empty_axes"),
     ("", "Relu"): _onnx("6 13 14"),
     ("", "Reshape"): _onnx("5 13 14 19 21 23 24 25", "allowzero"),
     ("", "Resize"): _onnx(

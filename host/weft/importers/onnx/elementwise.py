@@ -1,6 +1,5 @@
-"""ONNX operators element by element, along rows, and Concat."""
+"""ONNX operators element by element, and Concat."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, Value
 
-__all__ = ["binary", "concatenation", "softmax", "unary"]
+__all__ = ["binary", "concatenation", "unary"]
 
 Attributes = Mapping[str, Any]
 
@@ -150,42 +149,4 @@ def unary(
         value = builder.channels_last(value)
     attributes = {**attributes, "unsigned": step.unsigned}
     tensor = builder.emit(operator, name, (value.tensor,), output, attributes, step=step)
-    return replace(value, tensor=tensor, step=step)
-
-
-def softmax(
-    builder: Builder,
-    name: str,
-    axis: int,
-    x: Value | None,
-    step: Step | None,
-    output: str,
-    *,
-    flattened: bool = False,
-) -> Activation:
-    """Add SOFTMAX over ``axis``, which must be the last one or an image's channels.
-
-    ``flattened``: over ``axis`` and all dimensions behind it together, as up to opset 12. Without
-    ``step`` its result is real.
-    """
-    value = _activation(x, "Softmax", real=step is None)
-    shape, rank = value.shape, len(value.shape)
-    axis += rank if axis < 0 else 0
-    if not 0 <= axis < max(rank, 1):
-        raise ModelError(f"Softmax over axis {axis} of {rank} dimensions is not possible")
-    attributes = {"beta": 1.0, "unsigned": step is not None and step.unsigned}
-    if flattened and math.prod(shape[axis + 1 :]) > 1:
-        row = (*shape[:axis], math.prod(shape[axis:]))
-        value = builder.reshaped(builder.plain(value), row, f"{output}/rows")
-        tensor = builder.emit(
-            "SOFTMAX", name, (value.tensor,), f"{output}/softmax", attributes, step=step
-        )
-        return builder.reshaped(replace(value, tensor=tensor, step=step), shape, output)
-    if axis == 1 and rank in (3, 4) and (value.layout == "channels_last" or axis < rank - 1):
-        value = builder.channels_last(value)
-    elif axis == rank - 1:
-        value = builder.plain(value)
-    else:
-        raise ModelError(f"Softmax over axis {axis} of {rank} dimensions is not supported")
-    tensor = builder.emit("SOFTMAX", name, (value.tensor,), output, attributes, step=step)
     return replace(value, tensor=tensor, step=step)

@@ -10,6 +10,7 @@ from weft.graph import ACTIVATIONS
 from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import moves as onnx_moves
 from weft.importers.onnx import pad as onnx_pad
+from weft.importers.onnx import reductions as onnx_reductions
 from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.affine import by_channel, folded, has_coarse_bias, normalisation
 from weft.importers.onnx.builder import Builder
@@ -24,8 +25,8 @@ from weft.importers.onnx.islands import (
     needs_reals,
 )
 from weft.importers.onnx.matrices import product
-from weft.importers.onnx.reductions import reduced_axes, squeezed
 from weft.importers.onnx.resize import linear_resize
+from weft.importers.onnx.softmax import SOFTMAX, softmax
 from weft.importers.onnx.tables import is_function, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
 from weft.importers.onnx.values import (
@@ -70,8 +71,9 @@ PENDING = (
     "Gemm",
     "MatMul",
     "Concat",
-    "Softmax",
     "ReduceMean",
+    "ReduceSum",
+    *SOFTMAX,
     LINEAR_RESIZE,
     *FLOAT32_FUNCTIONS,
 )
@@ -236,16 +238,12 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
         return onnx_elementwise.concatenation(builder, pending, step, output)
     if operator == LINEAR_RESIZE:
         return linear_resize(builder, pending, step, output)
-    if operator == "Softmax":
-        return onnx_elementwise.softmax(
-            builder,
-            name,
-            attributes["axis"],
-            first,
-            step,
-            output,
-            flattened=attributes.version < 13,
-        )
+    if operator in SOFTMAX:
+        old = attributes.version < 13
+        axis = attributes["axis"]
+        return softmax(builder, operator, name, axis, first, step, output, flattened=old)
+    if operator == "ReduceSum":
+        return onnx_reductions.total(builder, name, attributes, operands, output)
     if step is None:
         raise ModelError(f"the result of {operator} is not quantised")
     if operator == "Pad":
@@ -284,7 +282,7 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: 
     if not isinstance(value, Activation) or (value.step is None and step is not None):
         raise ModelError("the input of ReduceMean is not quantised")
     rank = len(value.shape)
-    axes = reduced_axes("ReduceMean", attributes, pending.operands, rank)
+    axes = onnx_reductions.reduced_axes("ReduceMean", attributes, pending.operands, rank)
     if not axes:
         return _copied(builder, value, step, name, output)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
@@ -304,7 +302,7 @@ def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: 
         result = Activation(tensor, kept, "plain", step)
     else:
         result = _copied(builder, value, step, name, output)
-    return squeezed(builder, attributes, result, axes, output)
+    return onnx_reductions.squeezed(builder, attributes, result, axes, output)
 
 
 def _copied(

@@ -41,13 +41,16 @@ __all__ = [
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 BINARY = ("Add", "Sub", "Mul")
+_REAL = ("LogSoftmax", "ReduceSum")  # the runtime computes them in float32, in its own order
 _PARAMETERS = ("alpha", "approximate", "beta", "gamma", "max", "min")
 
 
 def needs_reals(pending: Pending) -> bool:
     """Whether no operator on integers can stand for ``pending``, whatever quantises it."""
-    if pending.affine is not None or any(
-        isinstance(x, Activation) and x.step is None for x in pending.operands
+    if (
+        pending.affine is not None
+        or pending.operator in _REAL
+        or any(isinstance(x, Activation) and x.step is None for x in pending.operands)
     ):
         return True
     if pending.operator in LINEAR:

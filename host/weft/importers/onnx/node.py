@@ -41,6 +41,8 @@ from weft.importers.onnx.values import (
 
 __all__ = ["result_of", "split_of"]
 
+_NORMS = ("ReduceL1", "ReduceL2", "ReduceSumSquare")
+
 
 def result_of(
     builder: Builder,
@@ -104,6 +106,8 @@ def result_of(
         return layer
     if operator == "Sum" and len(operands) <= 2:
         return _sum(builder, label, operands)
+    if operator in _NORMS:
+        return _norm(builder, operator, label, attributes, operands)
     if operator == "BatchNormalization":
         return normalised(builder, label, attributes, operands)
     if operator == "Concat" and (value := joined(builder, label, attributes, operands, output)):
@@ -120,6 +124,24 @@ def _sum(builder: Builder, label: str, operands: tuple[Value | None, ...]) -> Va
         return Pending("Sum", label, Attributes(), operands)
     added = pending_of(builder, "Add", label, Attributes(), (first, *rest))
     return replace(added, shared=True)
+
+
+def _norm(
+    builder: Builder,
+    operator: str,
+    label: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+) -> Pending:
+    """Return one of ``_NORMS`` as the sum that it is of the numbers' sizes or squares."""
+    first = take(operands, 0)
+    terms = (first,) if operator == "ReduceL1" else (first, first)
+    kind = "Abs" if operator == "ReduceL1" else "Mul"
+    inner = pending_of(builder, kind, f"{label}/{kind}", Attributes(), terms)
+    summed = pending_of(builder, "ReduceSum", label, attributes, (inner, *operands[1:]))
+    if operator != "ReduceL2":
+        return summed
+    return pending_of(builder, "Sqrt", f"{label}/Sqrt", Attributes(), (summed,))
 
 
 def _cast(value: Value | None, kind: int, *, real: bool) -> Value:

@@ -12,6 +12,7 @@ from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.matrices import plain_gemm, product
+from weft.importers.onnx.softmax import softmax
 from weft.importers.onnx.values import (
     Activation,
     Constant,
@@ -196,8 +197,9 @@ def _unary(operator: str) -> QOperator:
 def _softmax(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
     if "opset" not in attributes:
         raise ModelError("QLinearSoftmax must name an opset")
-    return onnx_elementwise.softmax(
+    return softmax(
         b,
+        "Softmax",
         name,
         attributes["axis"],
         _operand(b, x, 0),

@@ -7,9 +7,17 @@ import numpy as np
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
-from weft.importers.onnx.values import Activation, Value, integers, take
+from weft.importers.onnx.values import Activation, Step, Value, integers, take
 
-__all__ = ["EXTREMES", "POSITIONS", "extreme", "position", "reduced_axes", "squeezed"]
+__all__ = [
+    "EXTREMES",
+    "POSITIONS",
+    "extreme",
+    "position",
+    "reduced_axes",
+    "squeezed",
+    "total",
+]
 
 EXTREMES = {"ReduceMax": "REDUCE_MAX", "ReduceMin": "REDUCE_MIN"}
 POSITIONS = {"ArgMax": "ARG_MAX", "ArgMin": "ARG_MIN"}
@@ -54,24 +62,52 @@ def extreme(
     output: str,
 ) -> Activation:
     """Add one of ``EXTREMES``; an image keeps its channels last."""
-    rank = len(value.shape)
-    axes = reduced_axes(operator, attributes, operands, rank)
-    inner = tuple(axis for axis in axes if value.shape[axis] > 1)
+    axes = reduced_axes(operator, attributes, operands, len(value.shape))
+    kind = EXTREMES[operator]
+    result = _reduced(builder, kind, name, value, axes, value.step, output)
+    return squeezed(builder, attributes, result, axes, output)
+
+
+def total(
+    builder: Builder,
+    name: str,
+    attributes: Attributes,
+    operands: tuple[Value | None, ...],
+    output: str,
+) -> Activation:
+    """Add SUM, whose result is real: no runtime's order of float32 sums is followed."""
+    value = take(operands, 0)
+    if not isinstance(value, Activation):
+        raise ModelError("the input of ReduceSum is not quantised")
+    axes = reduced_axes("ReduceSum", attributes, operands, len(value.shape))
+    result = _reduced(builder, "SUM", name, value, axes, None, output)
+    return squeezed(builder, attributes, result, axes, output)
+
+
+def _reduced(
+    builder: Builder,
+    kind: str,
+    name: str,
+    value: Activation,
+    axes: tuple[int, ...],
+    step: Step | None,
+    output: str,
+) -> Activation:
+    """Return ``value`` with length 1 along ``axes``."""
+    rank, inner = len(value.shape), tuple(axis for axis in axes if value.shape[axis] > 1)
+    if not inner:
+        return value
     places: tuple[int, ...] = tuple(range(rank))
-    if rank in (3, 4) and (value.layout == "channels_last" or min(inner, default=0) > 1):
+    if rank in (3, 4) and (value.layout == "channels_last" or min(inner) > 1):
         value, places = builder.channels_last(value), (0, 3, 2) if rank == 3 else (0, 3, 1, 2)
     else:
         value = builder.plain(value)
-    if inner:
-        found = {"axes": tuple(sorted(places[axis] for axis in inner)), "keep_dims": True}
-        stored = builder.tensors[value.tensor].shape
-        kept = tuple(1 if axis in found["axes"] else size for axis, size in enumerate(stored))
-        tensor = builder.emit(
-            EXTREMES[operator], name, (value.tensor,), output, found, step=value.step, shape=kept
-        )
-        shape = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
-        value = replace(value, tensor=tensor, shape=shape)
-    return squeezed(builder, attributes, value, axes, output)
+    found = {"axes": tuple(sorted(places[axis] for axis in inner)), "keep_dims": True}
+    stored = builder.tensors[value.tensor].shape
+    kept = tuple(1 if axis in found["axes"] else size for axis, size in enumerate(stored))
+    tensor = builder.emit(kind, name, (value.tensor,), output, found, step=step, shape=kept)
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
+    return replace(value, tensor=tensor, shape=shape, step=step)
 
 
 def position(

@@ -41,7 +41,9 @@ def transposed_convolution(
     if data.ndim != 4 or 0 in data.shape or groups < 1 or data.shape[0] != depth or depth % groups:
         raise ModelError(f"weights of shape {weights.shape} do not fit {depth} channels")
     kernel, quantization = _dense(data, quantization, groups)
-    window = _window(attributes, (height, width), (data.shape[2], data.shape[3]))
+    dilation = pair_of(attributes.get("dilations", (1, 1)), "ConvTranspose")
+    kernel = _dilated(kernel, quantization, dilation)
+    window = _window(attributes, (height, width), kernel.shape[1:3])
     shape = (batch, *window.pop("size"), len(kernel))
     bias = bias_tensor(
         builder,
@@ -96,36 +98,78 @@ def _dense(
     return dense, None if quantization is None else Quantization(scale, zero_point)
 
 
+def _dilated(
+    kernel: NDArray[Any], quantization: Quantization | None, dilation: tuple[int, int]
+) -> NDArray[Any]:
+    """Return weights (out, kernel_h, kernel_w, in) with zeros between their taps."""
+    if dilation == (1, 1):
+        return kernel
+    size = tuple((n - 1) * d + 1 for n, d in zip(kernel.shape[1:3], dilation, strict=True))
+    if min(dilation) < 1 or max(size) > MAX_SIDE:
+        raise ModelError(f"dilation {dilation} of ConvTranspose is not possible")
+    wide = np.zeros((kernel.shape[0], *size, kernel.shape[3]), kernel.dtype)
+    if quantization is not None:
+        wide += quantization.zero_point.reshape(-1, 1, 1, 1).astype(kernel.dtype)
+    wide[:, :: dilation[0], :: dilation[1]] = kernel
+    return wide
+
+
 def _window(
-    attributes: Attributes, size: tuple[int, int], kernel: tuple[int, int]
+    attributes: Attributes, size: tuple[int, int], kernel: tuple[int, ...]
 ) -> dict[str, Any]:
-    operator = "ConvTranspose"
-    stride = pair_of(attributes.get("strides", (1, 1)), operator)
-    if pair_of(attributes.get("dilations", (1, 1)), operator) != (1, 1):
-        raise ModelError("ConvTranspose with dilation is not supported")
+    """Return stride, padding and the output's size; ``kernel`` has its dilation."""
+    stride = pair_of(attributes.get("strides", (1, 1)), "ConvTranspose")
     extra = attributes.get("output_padding", (0, 0))
     extra = (0, extra[0]) if len(extra) == 1 else extra
-    pads = attributes.get("pads", (0, 0, 0, 0))
-    pads = (0, pads[0], 0, pads[1]) if len(pads) == 2 else pads
     if (
-        len(pads) != 4
-        or len(extra) != 2
-        or min(*pads, *extra) < 0
-        or max(*pads) > MAX_SIDE
+        len(extra) != 2
         or not all(1 <= s <= MAX_SIDE for s in (*stride, *kernel))
-        or "output_shape" in attributes
-        or attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "")
-        or any(e >= s for e, s in zip(extra, stride, strict=True))
+        or any(not 0 <= e < s for e, s in zip(extra, stride, strict=True))
     ):
         raise ModelError(
-            f"pads {pads}, strides {stride} and output_padding {extra} of ConvTranspose, or its "
-            "output_shape or auto_pad, are not supported"
+            f"strides {stride} and output_padding {extra} of ConvTranspose are not supported"
         )
-    result = tuple(
-        (size[axis] - 1) * stride[axis] + kernel[axis] + extra[axis] - pads[axis] - pads[axis + 2]
-        for axis in (0, 1)
-    )
+    whole = tuple((n - 1) * s + k for n, s, k in zip(size, stride, kernel, strict=True))
+    asked, upper = _asked(attributes, size, stride)
+    padding, result = [], []
+    for axis, pads in enumerate(_pads(attributes)):
+        length = whole[axis] + extra[axis]
+        if asked is not None:
+            total = max(0, length - asked[axis])
+            if "output_shape" in attributes:  # else the runtime's SAME makes less than asked for
+                length = max(length, asked[axis])
+            # The odd one goes behind with SAME_UPPER alone.
+            before = total // 2 if upper else total - total // 2
+            pads = (before, total - before)
+        padding += pads
+        result.append(length - sum(pads))
     if min(result) < 1 or max(result) > MAX_SIDE:
-        raise ModelError(f"an output of {result} pixels is not possible")
-    padding = (pads[0], pads[2], pads[1], pads[3])
-    return {"stride": stride, "padding": padding, "size": result}
+        raise ModelError(f"an output of {tuple(result)} pixels is not possible")
+    return {"stride": stride, "padding": tuple(padding), "size": tuple(result)}
+
+
+def _asked(
+    attributes: Attributes, size: tuple[int, int], stride: tuple[int, int]
+) -> tuple[tuple[int, int] | None, bool]:
+    """Return the output's size where it is given, and whether padding leans to the front."""
+    automatic = attributes.get("auto_pad", "NOTSET")
+    if automatic not in ("NOTSET", "", "VALID", "SAME_UPPER", "SAME_LOWER"):
+        raise ModelError(f"auto_pad {automatic} of ConvTranspose is not supported")
+    upper = automatic == "SAME_UPPER"
+    if "output_shape" in attributes:
+        asked = pair_of(attributes["output_shape"], "ConvTranspose")
+        return (size[0], asked[1]) if len(attributes["output_shape"]) == 1 else asked, upper
+    if automatic.startswith("SAME"):
+        return (size[0] * stride[0], size[1] * stride[1]), upper
+    return None, upper
+
+
+def _pads(attributes: Attributes) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how many pixels are cut off above and below, left and right."""
+    pads = attributes.get("pads", (0, 0, 0, 0))
+    pads = (0, pads[0], 0, pads[1]) if len(pads) == 2 else pads
+    if len(pads) != 4 or min(pads) < 0 or max(pads) > MAX_SIDE:
+        raise ModelError(f"pads {pads} of ConvTranspose are not supported")
+    if attributes.get("auto_pad", "NOTSET") == "VALID":
+        return (0, 0), (0, 0)
+    return (pads[0], pads[2]), (pads[1], pads[3])
