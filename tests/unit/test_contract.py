@@ -18,12 +18,12 @@ from weft_hw.contract.descriptor import (
     encode_window,
     field_widths,
 )
-from weft_hw.contract.fields import Field, largest, offsets, pack, unpack
+from weft_hw.contract.fields import Field, Fields, largest, offsets, pack, unpack
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import PARAMETER, Region, max_unit_bytes, memory_map
 from weft_sim.testing import bench
 
-SOME = (Field("a", 3, ""), Field("b", 5, "", True), Field("c", 1, ""))
+SOME = Fields(Field("a", 3, ""), Field("b", 5, "", True), Field("c", 1, ""))
 
 
 def test_packs_from_the_least_significant_bit_up():

@@ -1,11 +1,14 @@
 """What lowering produces: buffers, and commands that are descriptors without addresses."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from weft_hw.contract.descriptor import encode_window
 from weft_hw.contract.layers import Elementwise, Layer, Mac
 
+from weft.compiler.words import Parameters, Weights
 from weft.program.layout import Layout
 
 __all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "Rows", "TooLarge", "Unsupported"]
@@ -68,17 +71,19 @@ class Entry:
     channels: bool
     taps: NDArray[np.int64]
 
-    @property
-    def fields(self) -> dict[str, int]:
-        """The contract's fields."""
-        return {
-            "dy": self.dy,
-            "dx": self.dx,
-            "offset": self.offset,
-            "columns": self.columns,
-            "steps_minus_1": len(self.taps) - 1,
-            "channels": int(self.channels),
-        }
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of the window program's entry."""
+        return encode_window(
+            {
+                "dy": self.dy,
+                "dx": self.dx,
+                "offset": self.offset,
+                "columns": self.columns,
+                "steps_minus_1": len(self.taps) - 1,
+                "channels": int(self.channels),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -106,9 +111,8 @@ class Command:
         Operands in words and the result in beats from the buffer's base.
     entries : list of Entry
         Window program.
-    weights : ndarray, int8, shape (words, columns, rows), or None
-    parameters : ndarray, int64, shape (entries, lanes, 3), or None
-        Bias, multiplier, shift.
+    weights : Weights or None
+    parameters : Parameters or None
     macs : int
     outputs : tuple of str
         Tensors complete once this command has run.
@@ -122,8 +126,8 @@ class Command:
     target: tuple[Buffer, int] | None = None
     other: tuple[Buffer, int] | None = None
     entries: list[Entry] = field(default_factory=list)
-    weights: NDArray[np.int8] | None = None
-    parameters: NDArray[np.int64] | None = None
+    weights: Weights | None = None
+    parameters: Parameters | None = None
     macs: int = 0
     outputs: tuple[str, ...] = ()
     rows: Rows | None = None

@@ -1,27 +1,4 @@
 """The compiled program, its file format, and the layout of tensors in memory."""
 
-from weft.program.program import (
-    RING_CHUNKS,
-    DescriptorInfo,
-    HostStep,
-    Image,
-    LayerInfo,
-    Program,
-    RunStep,
-    StreamPlan,
-    StreamSet,
-    TensorPlace,
-)
-
-__all__ = [
-    "RING_CHUNKS",
-    "DescriptorInfo",
-    "HostStep",
-    "Image",
-    "LayerInfo",
-    "Program",
-    "RunStep",
-    "StreamPlan",
-    "StreamSet",
-    "TensorPlace",
-]
+from weft.program.program import *  # noqa: F403
+from weft.program.program import __all__ as __all__

@@ -66,7 +66,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.fields import Field, pack, unpack
+from weft_hw.contract.fields import Field, Fields, pack, unpack
 
 __all__ = [
     "DESCRIPTOR",
@@ -124,7 +124,7 @@ TABLE_ENTRY_BYTES = 4
 TABLE_BYTES = TABLE_ENTRIES * TABLE_ENTRY_BYTES
 
 DESCRIPTOR_BYTES = 64
-DESCRIPTOR = (
+DESCRIPTOR = Fields(
     Field("kind", 2, "Kind"),
     Field("wait", 2, "Wait"),
     Field("in_base", 16, "first word of the input"),
@@ -193,7 +193,7 @@ _EXTENTS = (
 )
 
 WINDOW_BYTES = 4
-WINDOW = (
+WINDOW = Fields(
     Field("dy", 7, "rows below the window's first"),
     Field("dx", 7, "columns right of the window's first, in pixels"),
     Field("offset", 11, "units from the window's first"),

@@ -1,9 +1,10 @@
 """Bit fields packed from the least significant bit up: one table for hardware and software."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
-__all__ = ["Field", "largest", "offsets", "pack", "unpack", "widths"]
+__all__ = ["Field", "Fields", "largest", "offsets", "pack", "unpack", "widths"]
 
 
 class Field(NamedTuple):
@@ -13,6 +14,22 @@ class Field(NamedTuple):
     width: int
     meaning: str
     signed: bool = False
+
+
+class Fields(tuple[Field, ...]):
+    """A layout: its fields, from the least significant bit up."""
+
+    def __new__(cls, *fields: Field) -> "Fields":
+        return super().__new__(cls, fields)
+
+    @cached_property
+    def ranges(self) -> dict[str, tuple[int, int, int]]:
+        """Offset, least and greatest value of each field."""
+        lows = {field.name: -(1 << field.width - 1) if field.signed else 0 for field in self}
+        return {
+            field.name: (offset, lows[field.name], lows[field.name] + (1 << field.width) - 1)
+            for field, offset in zip(self, offsets(self).values(), strict=True)
+        }
 
 
 def offsets(fields: tuple[Field, ...]) -> dict[str, int]:
@@ -29,12 +46,12 @@ def widths(fields: tuple[Field, ...]) -> dict[str, int]:
     return {field.name: field.width for field in fields}
 
 
-def largest(fields: tuple[Field, ...], name: str) -> int:
+def largest(fields: Fields, name: str) -> int:
     """Return the greatest value that a field can have."""
-    return _ranges(fields)[name][2]
+    return fields.ranges[name][2]
 
 
-def pack(fields: tuple[Field, ...], values: Mapping[str, int]) -> int:
+def pack(fields: Fields, values: Mapping[str, int]) -> int:
     """Pack ``values`` (0 where absent) into one integer.
 
     Raises
@@ -42,7 +59,7 @@ def pack(fields: tuple[Field, ...], values: Mapping[str, int]) -> int:
     ValueError
         If a name is unknown, or a value does not fit its field.
     """
-    ranges = _ranges(fields)
+    ranges = fields.ranges
     if not values.keys() <= ranges.keys():
         raise ValueError(f"no such field: {', '.join(sorted(values.keys() - ranges.keys()))}")
     word = 0
@@ -52,23 +69,6 @@ def pack(fields: tuple[Field, ...], values: Mapping[str, int]) -> int:
             raise ValueError(f"{name} must be from {low} to {high}, not {value}")
         word |= (value & high - low) << offset
     return word
-
-
-# By the table's identity: a program has tens of thousands of descriptors of the same fields.
-_RANGES: dict[int, tuple[tuple[Field, ...], dict[str, tuple[int, int, int]]]] = {}
-
-
-def _ranges(fields: tuple[Field, ...]) -> dict[str, tuple[int, int, int]]:
-    """Return offset, least and greatest value of each field."""
-    known = _RANGES.get(id(fields))
-    if known is None:
-        lows = {field.name: -(1 << field.width - 1) if field.signed else 0 for field in fields}
-        ranges = {
-            field.name: (offset, lows[field.name], lows[field.name] + (1 << field.width) - 1)
-            for field, offset in zip(fields, offsets(fields).values(), strict=True)
-        }
-        known = _RANGES[id(fields)] = fields, ranges
-    return known[1]
 
 
 def unpack(fields: tuple[Field, ...], word: int) -> dict[str, int]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, WINDOW_BYTES
-from weft_hw.contract.fields import Field
+from weft_hw.contract.fields import Field, Fields
 
 __all__ = [
     "COUNTERS",
@@ -28,7 +28,7 @@ DESCRIPTOR_WORDS = DESCRIPTOR_BYTES // DESCRIPTOR_WORD_BYTES
 
 # Per layer, one 32-bit counter each, in this order. Every cycle but for the first kind belongs to
 # exactly one of the others.
-COUNTERS = (
+COUNTERS = Fields(
     Field("cycles", 32, "from the layer's start (or the one before's end) to its last result"),
     Field("busy", 32, "cycles in which the array took a step, or element-wise operands passed"),
     Field("wait_input", 32, "idle cycles: no window (or element-wise operand) has arrived"),
@@ -39,7 +39,7 @@ COUNTERS = (
 COUNTER_STRIDE = 8  # units from one layer's counters to the next one's
 
 # What a lane needs to know about one output channel.
-PARAMETER = (
+PARAMETER = Fields(
     Field("bias", 32, "added to the accumulator", True),
     Field("multiplier", 31, "Q31 multiplier, or the float32 scale's mantissa << 7"),
     Field("shift", 6, "right shift of the product"),
@@ -77,9 +77,9 @@ class Memory(NamedTuple):
         return self.unit_bytes * self.units
 
 
-def counters(config: Config) -> tuple[Field, ...]:
+def counters(config: Config) -> Fields:
     """Return what is counted; without memory beside the chip, ``wait_memory`` stays 0."""
-    return COUNTERS if config.dram_bytes else COUNTERS[:-1]
+    return COUNTERS if config.dram_bytes else Fields(*COUNTERS[:-1])
 
 
 def memory_map(config: Config) -> dict[Region, Memory]:

@@ -35,12 +35,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind
-from weft_hw.contract.fields import Field, pack, unpack
+from weft_hw.contract.fields import Field, Fields, pack, unpack
 from weft_hw.contract.memory_map import Region
 
 __all__ = ["MOVE", "Move", "decode_move", "encode_move"]
 
-MOVE = (
+MOVE = Fields(
     Field("kind", 2, "Kind.MOVE"),
     Field("store", 1, "to DRAM; else from DRAM"),
     Field("region", 3, "Region on the chip; COUNTER only with store, others as the host may"),

@@ -9,7 +9,7 @@ little-endian in the order of the tables below; variable data follows the fields
 import zlib
 from enum import IntEnum
 
-from weft_hw.contract.fields import Field
+from weft_hw.contract.fields import Field, Fields
 from weft_hw.contract.memory_map import Region
 
 __all__ = [
@@ -76,7 +76,7 @@ STATUS_MEANING = {
 }
 
 
-_PLACE = (
+_PLACE = Fields(
     Field("region", 8, "Region"),
     Field("address", 24, "first unit"),
     Field("count", 16, "units, at least 1"),
@@ -85,20 +85,20 @@ _PLACE = (
 # Whose units PIXELS may write: feature maps lie there.
 PIXEL_REGIONS = (Region.ACTIVATION, Region.DRAM)
 
-REQUEST_FIELDS: dict[Request, tuple[Field, ...]] = {
-    Request.HELLO: (),
-    Request.RESET: (Field("session", 32, "any number; the reply returns it"),),
-    Request.STATUS: (),
+REQUEST_FIELDS: dict[Request, Fields] = {
+    Request.HELLO: Fields(),
+    Request.RESET: Fields(Field("session", 32, "any number; the reply returns it")),
+    Request.STATUS: Fields(),
     Request.WRITE: _PLACE,
     Request.READ: _PLACE,
-    Request.RUN: (
+    Request.RUN: Fields(
         Field("first", 16, "slot of the first descriptor"),
         Field("count", 16, "descriptors, at least 1"),
         Field("run", 16, "any number; WAIT and STATUS return it"),
     ),
-    Request.WAIT: (),
-    Request.LABEL: (Field("label", 32, "checksum of the program now resident"),),
-    Request.PIXELS: (
+    Request.WAIT: Fields(),
+    Request.LABEL: Fields(Field("label", 32, "checksum of the program now resident")),
+    Request.PIXELS: Fields(
         *_PLACE,
         Field("channels", 8, "bytes of each pixel that come, at least 1; the others are 0"),
         Field("packing", 8, "log2 of the pixels in a unit, at most 2"),
@@ -107,8 +107,8 @@ REQUEST_FIELDS: dict[Request, tuple[Field, ...]] = {
 
 # Fields of the reply whose status is OK. That of SEQUENCE is the one field `expected` (8 bits),
 # the other errors have none.
-REPLY_FIELDS: dict[Request, tuple[Field, ...]] = {
-    Request.HELLO: (
+REPLY_FIELDS: dict[Request, Fields] = {
+    Request.HELLO: Fields(
         Field("version", 8, "PROTOCOL_VERSION"),
         Field("fingerprint", 64, "fingerprint of the contract and the configuration"),
         Field("buffer_bytes", 16, "bytes of unanswered requests that the board holds"),
@@ -116,8 +116,8 @@ REPLY_FIELDS: dict[Request, tuple[Field, ...]] = {
         Field("clock_hz", 32, "clock frequency; 0 in simulation"),
         Field("watchdog_cycles", 32, "cycles of silence after which work is abandoned"),
     ),
-    Request.RESET: (Field("session", 32, "as in the request"),),
-    Request.STATUS: (
+    Request.RESET: Fields(Field("session", 32, "as in the request")),
+    Request.STATUS: Fields(
         Field("busy", 8, "1 while the engine runs"),
         Field("run", 16, "number of the last run that was started"),
         Field("cycles", 32, "cycles of the running or last run"),
@@ -126,15 +126,15 @@ REPLY_FIELDS: dict[Request, tuple[Field, ...]] = {
         Field("expirations", 16, "times that the watchdog expired, modulo 2^16"),
         Field("label", 32, "last LABEL; 0 once anything but ACTIVATION was written since"),
     ),
-    Request.WRITE: (),
-    Request.READ: (),
-    Request.RUN: (),
-    Request.WAIT: (
+    Request.WRITE: Fields(),
+    Request.READ: Fields(),
+    Request.RUN: Fields(),
+    Request.WAIT: Fields(
         Field("run", 16, "number of the run that ended"),
         Field("cycles", 32, "its cycles"),
     ),
-    Request.LABEL: (),
-    Request.PIXELS: (),
+    Request.LABEL: Fields(),
+    Request.PIXELS: Fields(),
 }
 
 

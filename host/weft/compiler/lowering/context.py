@@ -10,6 +10,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.layers import check_layer
 
 from weft.compiler.ir import Buffer, Command, Place, Unsupported
+from weft.compiler.words import Parameters
 from weft.graph import OPERATORS, Graph, Node, Tensor
 from weft.program.layout import Layout, default_layout, feature_map
 
@@ -110,10 +111,10 @@ class Lowering:
         self.commands.append(command)
 
 
-def identity_parameters(lanes: int, channels: int, first: int = 0) -> NDArray[np.int64]:
-    """Return parameters (entries, lanes, 3) that pass values on unchanged (with HALF_UP)."""
+def identity_parameters(lanes: int, channels: int, first: int = 0) -> Parameters:
+    """Return parameters that pass values on unchanged (with HALF_UP)."""
     entries = -(-(first + channels) // lanes)
-    return np.broadcast_to(np.array([0, 1 << 30, 30], np.int64), (entries, lanes, 3)).copy()
+    return Parameters(np.broadcast_to(np.array([0, 1 << 30, 30], np.int64), (entries, lanes, 3)))
 
 
 def require_one_map(lowering: Lowering, node: Node) -> None:

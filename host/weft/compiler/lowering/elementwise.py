@@ -15,6 +15,7 @@ from weft.compiler.ir import Command, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.mac import Sums
 from weft.compiler.lowering.operands import place_operands
+from weft.compiler.words import Parameters
 from weft.golden import run as reference
 from weft.graph import Node
 from weft.program.layout import Layout
@@ -75,7 +76,7 @@ def lower_function(lowering: Lowering, index: int) -> None:
             ),
             (source.buffer, 0),
             (target.buffer, 0),
-            parameters=parameter_words(ones * 0, Sums.identity(len(ones)), len(ones)),
+            parameters=Parameters(parameter_words(ones * 0, Sums.identity(len(ones)), len(ones))),
             outputs=node.outputs,
         )
     )
@@ -146,8 +147,8 @@ def lower_binary(lowering: Lowering, index: int) -> None:
             (a.buffer, 0),
             (target.buffer, 0),
             (b.buffer, 0),
-            parameters=np.broadcast_to(
-                np.array([fit.bias, fit.multiplier, fit.shift]), (1, lanes, 3)
+            parameters=Parameters(
+                np.broadcast_to(np.array([fit.bias, fit.multiplier, fit.shift]), (1, lanes, 3))
             ),
             outputs=node.outputs,
         )

@@ -140,7 +140,7 @@ def _heavy_pool(lowering: Lowering) -> int | None:
 
     def words(left_out: int | None) -> int:
         weights = {
-            command.weights.tobytes(): len(command.weights)
+            command.weights.data: len(command.weights)
             for command in lowering.commands
             if command.weights is not None and command.node != left_out
         }

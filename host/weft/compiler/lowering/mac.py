@@ -12,6 +12,7 @@ from weft.compiler.constants.requantize import Multipliers, parameter_words
 from weft.compiler.ir import Command, Entry, Misplaced, Place, Rows, TooLarge, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import fetch_times, lay_out_weights, pair_products
+from weft.compiler.words import Parameters, Weights
 
 __all__ = ["Sums", "Window", "check_line_room", "mac_command"]
 
@@ -225,8 +226,8 @@ def mac_command(
         (source.buffer, offset + skip_rows * (read.row_words + gap)),
         (target.buffer, beat),
         entries=entries,
-        weights=words,
-        parameters=parameter_words(bias, sums.multipliers, config.lanes, shift),
+        weights=Weights(words),
+        parameters=Parameters(parameter_words(bias, sums.multipliers, config.lanes, shift)),
         rows=Rows(write.row_words, x == 0 and out_width == write.width)
         if y == 0 and out_height == write.height
         else None,

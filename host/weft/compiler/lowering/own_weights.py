@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Command
+from weft.compiler.words import Parameters, Weights
 from weft.program.layout import Layout
 
 __all__ = ["share_among_pixels", "window_count"]
@@ -34,7 +35,7 @@ def share_among_pixels(config: Config, command: Command, target: Layout) -> Comm
     steps = len(words) // groups
     if missing * steps * _SHARE > config.weight_words:
         return command
-    apart = _pad(words, missing * steps)
+    apart = _pad(words.words, missing * steps)
     apart = apart.reshape(-1, config.pixels, steps, config.columns, config.rows)
     entries = groups * config.beats
     return replace(
@@ -49,8 +50,10 @@ def share_among_pixels(config: Config, command: Command, target: Layout) -> Comm
             last_mask=(1 << config.lanes) - 1,
             own_weights=True,
         ),
-        weights=np.ascontiguousarray(apart.swapaxes(1, 2)).reshape(-1, config.columns, config.rows),
-        parameters=_pad(parameters, entries - len(parameters)),
+        weights=Weights(
+            np.ascontiguousarray(apart.swapaxes(1, 2)).reshape(-1, config.columns, config.rows)
+        ),
+        parameters=Parameters(_pad(parameters.words, entries - len(parameters))),
         rows=None,
     )
 

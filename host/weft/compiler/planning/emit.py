@@ -3,18 +3,16 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-import numpy as np
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import WINDOW_BYTES, encode_window
-from weft_hw.contract.fields import pack
+from weft_hw.contract.descriptor import WINDOW_BYTES
 from weft_hw.contract.layers import Layer
-from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region, memory_map
+from weft_hw.contract.memory_map import PARAMETER_BYTES, Region, memory_map
 
 from weft.compiler.ir import Buffer, Command
 from weft.errors import CapacityError
 from weft.program import Image
 
-__all__ = ["emit_images", "parameter_bytes"]
+__all__ = ["emit_images"]
 
 
 class _Memory:
@@ -58,14 +56,14 @@ def emit_images(
     for command in commands:
         bases = _addresses(config, command, {})
         if command.entries:
-            program = b"".join(encode_window(entry.fields) for entry in command.entries)
+            program = b"".join(entry.data for entry in command.entries)
             bases["window_base"] = windows.add(program)
             bases["window_count"] = len(command.entries)
         if command.weights is not None:
             multiple = config.pixels if command.mac.own_weights else 1
-            bases["weight_base"] = weights.add(command.weights.tobytes(), multiple)
+            bases["weight_base"] = weights.add(command.weights.data, multiple)
         if command.parameters is not None:
-            bases["parameter_base"] = parameters.add(parameter_bytes(command.parameters))
+            bases["parameter_base"] = parameters.add(command.parameters.data)
         first.append(replace(command.descriptor, **bases))
     used = {
         Region.WEIGHT: bytes(weights.data),
@@ -112,12 +110,3 @@ def _addresses(config: Config, command: Command, twins: Mapping[Buffer, Buffer])
     if command.target is not None:
         values["out_base"] = base(command.target[0]) * config.beats + command.target[1]
     return values
-
-
-def parameter_bytes(words: np.ndarray) -> bytes:
-    """Return the units of parameter memory that hold ``words``, int64 (entries, lanes, 3)."""
-    names = [field.name for field in PARAMETER]
-    return b"".join(
-        pack(PARAMETER, dict(zip(names, word, strict=True))).to_bytes(PARAMETER_BYTES, "little")
-        for word in words.reshape(-1, len(names)).tolist()
-    )

@@ -21,7 +21,7 @@ def constant_bytes(config: Config, commands: Iterable[Command]) -> int:
     """Return the bytes of weights, parameters and window programs."""
     total = 0
     for command in commands:
-        total += 0 if command.weights is None else command.weights.size
+        total += 0 if command.weights is None else command.weights.words.size
         if command.parameters is not None:
             total += len(command.parameters) * config.lanes * PARAMETER_BYTES
         total += 4 * len(command.entries)

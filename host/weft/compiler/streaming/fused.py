@@ -16,7 +16,7 @@ from weft_hw.contract.layers import Elementwise, Table
 from weft.compiler.ir import Buffer, Command
 from weft.compiler.lowering.context import identity_parameters
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
-from weft.compiler.streaming.pieces import Piece, Uses, slices, tile_words
+from weft.compiler.streaming.pieces import Piece, Scope, Uses, slices, tile_words
 from weft.compiler.streaming.rows import Motion
 from weft.compiler.streaming.tiles import Span, channel_slice
 from weft.compiler.streaming.writer import Writer
@@ -174,7 +174,7 @@ class Fused:
 
     def divide(self, count: int) -> int:
         """Cut into ``count`` stripes; return the words on the chip that they take."""
-        self.count = count
+        self.count, self._scope = count, Scope()
         # A single stripe needs no constants twice, so it takes them slice by slice.
         self._slices = {n: [(0, 0)] for n in self.motions}
         if count == 1:
@@ -329,7 +329,7 @@ class Fused:
         rows: tuple[int, int] | None = None,
         copy: _Window | None = None,
     ) -> None:
-        piece = Piece(number, command, object() if self.count == 1 else self)
+        piece = Piece(number, command, Scope() if self.count == 1 else self._scope)
         self.pieces.append(piece)
         self._steps.append((stripe, piece, rows, copy))
 

@@ -25,7 +25,7 @@ from weft.compiler.streaming.tiles import (
 if TYPE_CHECKING:
     from weft.compiler.streaming.writer import Writer
 
-__all__ = ["Piece", "Single", "Stripe", "Uses", "slices", "stripes_of", "tile_words"]
+__all__ = ["Piece", "Scope", "Single", "Stripe", "Uses", "slices", "stripes_of", "tile_words"]
 
 _SLICES = 8  # that share the weight memory
 
@@ -49,16 +49,18 @@ class Stripe:
         return sum(span.words for span in (*self.loads, *((self.store,) if self.store else ())))
 
 
+@dataclass(frozen=True, eq=False)
+class Scope:
+    """Pieces that follow each other and keep their constants on the chip."""
+
+
 @dataclass(eq=False)
 class Piece:
-    """One descriptor: ``command`` is a piece of command number ``whole``.
-
-    Pieces of one ``scope`` follow each other and keep their constants on the chip.
-    """
+    """One descriptor: ``command`` is a piece of command number ``whole``."""
 
     whole: int
     command: Command
-    scope: object = None
+    scope: Scope = field(default_factory=Scope)
     finishes: bool = False
 
 
@@ -126,11 +128,12 @@ class Single:
         self.words = self._width * self._slots
         self._slices = slices(config, command, len(stripes))
         self.pieces: list[Piece] = []
+        together = Scope()
         for stripe in stripes:
             whole = stripe.pieces.pop()
             for first, last in self._slices:
                 part = channel_slice(config, whole.command, first, last) if last else whole.command
-                scope = self if len(self._slices) == 1 else object()
+                scope = together if len(self._slices) == 1 else Scope()
                 stripe.pieces.append(Piece(number, part, scope))
             self.pieces += stripe.pieces
         self.pieces[-1].finishes = True

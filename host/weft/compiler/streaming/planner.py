@@ -89,7 +89,7 @@ def plan_run(
     worth = [grouping for grouping in tried if grouping.cycles <= _WORTH_A_LIST * least]
 
     def cycles(grouping: Grouping) -> int:
-        trial = _run(config, grouping, Dram(config, dram), shadows, planner)
+        trial = _run(config, grouping, Dram(config), shadows, planner)
         return trial.listing(config, trial.program(config)).cycles
 
     best = worth[0] if len(worth) == 1 else min(worth, key=cycles)

@@ -33,7 +33,7 @@ class Sliced:
         self._pixels = f.out_height * f.out_width
         self._slot = self._pixels * max(last - first for first, last in self._slices)
         self.words = sum(span.words for span in loads) + 2 * self._slot
-        self.pieces = [Piece(number, self._packed(*part), object()) for part in self._slices]
+        self.pieces = [Piece(number, self._packed(*part)) for part in self._slices]
         self.pieces[-1].finishes = True
 
     @classmethod

@@ -11,7 +11,7 @@ from weft_hw.contract.move import Move
 
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.constants import Constant
-from weft.compiler.streaming.pieces import Piece
+from weft.compiler.streaming.pieces import Piece, Scope
 from weft.compiler.streaming.serial import Layer, Touch, Transfer
 from weft.compiler.streaming.tiles import Span, reads, writes
 
@@ -65,13 +65,13 @@ class Writer:
         self._sizes = region_sizes(config)
         self._next = dict.fromkeys(self._sizes, 0)  # where each ring goes on
         self._node, self._loads = -1, list[Transfer]()  # of the last piece; for the next one
-        self._scope: object = None
+        self._scope: Scope | None = None
         self._places: dict[Constant, int] = {}
         self._loaded: set[Constant] = set()
         # Pieces of one scope share their constants and keep them.
-        self._shared: dict[int, dict[Constant, None]] = {}
+        self._shared: dict[Scope, dict[Constant, None]] = {}
         for piece in pieces:
-            shared = self._shared.setdefault(id(piece.scope), {})
+            shared = self._shared.setdefault(piece.scope, {})
             shared.update(dict.fromkeys(constants[piece]))
 
     def load(self, span: Span, base: int) -> None:
@@ -182,7 +182,7 @@ class Writer:
             move.node = self._node
         self._loads.clear()
 
-    def _enter(self, scope: object) -> None:
+    def _enter(self, scope: Scope) -> None:
         """Give a scope's constants their places, each region behind those of the scope before.
 
         Where the scope before had all of a region's, they stay.
@@ -191,7 +191,7 @@ class Writer:
         for region, size in self._sizes.items():
             wanted = {
                 constant: constant.units // self._units.get(region, 1)
-                for constant in self._shared[id(scope)]
+                for constant in self._shared[scope]
                 if constant.region is region
             }
             if all(constant in before for constant in wanted):

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import OPERATORS, REAL, Graph, Node, Quantization, Runtime, Tensor
-from weft.importers.onnx.values import Activation, Pending, Step
+from weft.importers.onnx.values import Activation, Affine, Origin, Pending, Step, Value
 
 __all__ = ["Builder", "nhwc_shape"]
 
@@ -25,9 +25,17 @@ def nhwc_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     raise ModelError(f"shape {shape} is not an image's")
 
 
-def _key(pending: Pending) -> tuple[int, str, int]:
-    """Identify a float operator, however many copies of it there are."""
-    return id(pending.operands), pending.activation, id(pending.affine)
+class _Real(NamedTuple):
+    """Identifies a float operator, however many copies of it there are."""
+
+    origin: Origin
+    operands: tuple[Value | None, ...]
+    activation: str
+    affine: Affine | None
+
+    @classmethod
+    def of(cls, pending: Pending) -> "_Real":
+        return cls(pending.origin, pending.operands, pending.activation, pending.affine)
 
 
 class Builder:
@@ -40,7 +48,7 @@ class Builder:
         self.renamed: dict[str, str] = {}
         self._node_names: set[str] = set()
         self._converted: dict[tuple[str, str], Activation] = {}
-        self._reals: dict[tuple[int, str, int], tuple[Pending, Activation]] = {}
+        self._reals: dict[_Real, tuple[Pending, Activation]] = {}
 
     def graph(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
         """Return what was collected, constants that nothing reads left out."""
@@ -167,14 +175,14 @@ class Builder:
 
     def known_real(self, pending: Pending) -> Activation | None:
         """Return the real numbers that :meth:`remember_real` was told ``pending`` stands for."""
-        if (found := self._reals.get(_key(pending))) is None:
+        if (found := self._reals.get(_Real.of(pending))) is None:
             return None
         value = found[1]
         return replace(value, tensor=self.renamed.get(value.tensor, value.tensor))
 
     def remember_real(self, pending: Pending, value: Activation) -> Activation:
         """Take ``value`` for what ``pending`` stands for, and return it."""
-        self._reals[_key(pending)] = (pending, value)
+        self._reals[_Real.of(pending)] = (pending, value)
         return value
 
     @property

@@ -15,6 +15,7 @@ __all__ = [
     "Activation",
     "Affine",
     "Constant",
+    "Origin",
     "Pending",
     "QuantizedConstant",
     "Step",
@@ -118,11 +119,16 @@ class Affine:
 
 
 @dataclass(frozen=True, eq=False)
+class Origin:
+    """What copies of a :class:`Pending` have in common."""
+
+
+@dataclass(frozen=True, eq=False)
 class Pending:
     """A float operator whose result has not been quantised yet.
 
     ``affine`` comes behind the operator, ``activation`` behind that. ``shared`` says that more
-    than one node, or an output of the model, reads it.
+    than one node, or an output of the model, reads it. Copies have the same ``origin``.
     """
 
     operator: str
@@ -132,6 +138,7 @@ class Pending:
     activation: str = "NONE"
     shared: bool = False
     affine: "Affine | None" = None
+    origin: Origin = field(default_factory=Origin)
 
 
 Value = Constant | QuantizedConstant | Activation | Pending

@@ -53,14 +53,16 @@ class OnnxFile:
         self._outputs = {x.name: x for x in graph.output}
         self.inputs = list(self._inputs)
         self.open_batch = all(map(_has_open_batch, self._inputs.values()))
-        self._glue: dict[str, Any] = {}  # by output: constant nodes, and DequantizeLinear
+        self._nodes = list(graph.node)
+        # Numbers of nodes: by output, constants and DequantizeLinear; and by layer.
+        self._glue: dict[str, int] = {}
         self._source: dict[str, str] = {}  # what a dequantised tensor is made from
-        self._layers: list[Any] = []
+        self._layers: list[int] = []
         self.layers: list[Layer] = []
-        for node in graph.node:
+        for number, node in enumerate(self._nodes):
             reads = [name for name in _reads(node) if name not in constants]
             if not reads or node.op_type == "DequantizeLinear":
-                self._glue.update(dict.fromkeys(node.output, node))
+                self._glue.update(dict.fromkeys(node.output, number))
                 if reads:
                     self._source[node.output[0]] = self._source.get(reads[0], reads[0])
                 else:
@@ -68,7 +70,7 @@ class OnnxFile:
                 continue
             sources = tuple(dict.fromkeys(self._source.get(name, name) for name in reads))
             made = tuple(name for name in node.output if name)
-            self._layers.append(node)
+            self._layers.append(number)
             self.layers.append(
                 Layer(node.name, node.op_type, sources, made, node.op_type in _HEAVY)
             )
@@ -78,10 +80,11 @@ class OnnxFile:
     def find(self, names: Iterable[str]) -> set[int]:
         """Return the layers that the importer calls ``names``, or that touch such a tensor."""
         wanted = set(names)
-        wanted |= {out for out, node in self._glue.items() if node.name in wanted}
+        wanted |= {out for out, n in self._glue.items() if self._nodes[n].name in wanted}
         sources = {self._source.get(name, name) for name in wanted}
-        made = {i for i, x in enumerate(self._layers) if x.name in wanted or sources & {*x.output}}
-        return made or {i for i, x in enumerate(self._layers) if wanted & {*_reads(x)}}
+        layers = [self._nodes[number] for number in self._layers]
+        made = {i for i, x in enumerate(layers) if x.name in wanted or sources & {*x.output}}
+        return made or {i for i, x in enumerate(layers) if wanted & {*_reads(x)}}
 
     def tensor_type(self, name: str) -> tuple[np.dtype, tuple[int, ...]]:
         """Return dtype and shape of an activation, its batch 1 where the file leaves it open."""
@@ -90,22 +93,22 @@ class OnnxFile:
     def extract(self, part: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
         """Return the model of some layers."""
         helper = self._onnx.helper
-        chosen = {id(self._layers[i]) for i in part}
-        waiting = [name for i in part for name in _reads(self._layers[i])] + list(outputs)
+        chosen = {self._layers[i] for i in part}
+        waiting = [name for n in chosen for name in _reads(self._nodes[n])] + list(outputs)
         seen: set[str] = set()
         while waiting:
             name = waiting.pop()
-            node = self._glue.get(name)
-            if name not in seen and name not in inputs and node is not None:
-                chosen.add(id(node))
-                waiting += _reads(node)
+            number = self._glue.get(name)
+            if name not in seen and name not in inputs and number is not None:
+                chosen.add(number)
+                waiting += _reads(self._nodes[number])
             seen.add(name)
         model = self._onnx.ModelProto()
         model.CopyFrom(self._model)
         graph = model.graph
         for field in (graph.node, graph.input, graph.output, graph.initializer, graph.value_info):
             del field[:]
-        graph.node.extend(node for node in self._model.graph.node if id(node) in chosen)
+        graph.node.extend(self._nodes[number] for number in sorted(chosen))
         graph.initializer.extend(x for x in self._model.graph.initializer if x.name in seen)
 
         def declare(name: str) -> Any:
