@@ -1,0 +1,10 @@
+"""The virtual board for other processes: behind a TCP port, or as a device file.
+
+Nobody can make the server wait: sockets never block, queues have a limit, and whoever keeps
+neither is dropped.
+"""
+
+from weft_sim.serve.device_file import serve_pty
+from weft_sim.serve.tcp import BUSY, serve_tcp
+
+__all__ = ["BUSY", "serve_pty", "serve_tcp"]
