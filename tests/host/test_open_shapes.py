@@ -92,3 +92,34 @@ def test_command_line(model, tmp_path, capsys):
     assert "give an array of its shape, or --shape x=1,3,32,32" in capsys.readouterr().err
     assert main(["explain", str(model), "--shape", "x"]) == 2
     assert "--shape x must be like x=1,3,32,32" in capsys.readouterr().err
+
+
+@pytest.fixture
+def steps(tmp_path):
+    """A convolution along the first dimension, which is open: time steps, three of them at least."""
+    net = Net((8, 10))
+    weights = np.random.default_rng(SEED).integers(-127, 128, (4, 10, 3)).astype(np.int8)
+    rows = net.node("Unsqueeze", [net.x, net.constant("zero", np.array([0]))], "rows")
+    columns = net.node("Transpose", [rows], "columns", perm=[0, 2, 1])
+    x = net.quantized(columns, 0.05, 0)
+    net.node("Conv", [x, net.weights("w", weights)], "c")
+    y = net.node("Transpose", [net.quantized("c", 0.2, 3)], "back", perm=[0, 2, 1])
+    net.node("Squeeze", [y, "zero"], "y")
+    proto = onnx.ModelProto.FromString(net.bytes("y"))
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "T"
+    path = tmp_path / "steps.onnx"
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def test_a_first_dimension_for_which_one_is_too_small(steps):
+    with weft.InferenceSession(steps) as session:
+        assert session.get_inputs()[0].shape == ["T", 10]
+        for count in (3, 20):
+            x = image(count, 10)
+            assert np.array_equal(session.run(None, {"x": x})[0], expected(steps, x))
+    with pytest.raises(OpenShapeError, match="--shape x=32,10"):
+        weft.compile(steps)
+    x = image(9, 10)
+    with weft.InferenceSession(steps, shapes={"x": (9, 10)}) as session:
+        assert np.array_equal(session.run(None, {"x": x})[0], expected(steps, x))

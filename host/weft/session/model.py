@@ -144,7 +144,10 @@ class SessionModel:
             infos = [i for i in self._declaration.inputs if i.is_open and i.name in arrays]
             shapes = {info.name: arrays[info.name].shape for info in infos}
             one = {info.name: _one_image(info, shapes[info.name]) for info in infos}
-            inference = self.prepared.prepare(one)
+            try:
+                inference = self.prepared.prepare(one)
+            except OpenShapeError:
+                inference = self.prepared.prepare(shapes)
             declared = inference.graph.declared or {}
             if any(shapes.get(name, shape) != shape for name, shape in declared.items()):
                 inference = self.prepared.prepare(shapes)  # dimension 0 does not count images

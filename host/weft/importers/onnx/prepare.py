@@ -134,8 +134,10 @@ def open_batch(graph: Any) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def require_shapes(graph: Any, nodes: Sequence[tuple[int, Any]]) -> None:
-    """Check that every input that ``nodes`` read has a shape; dimension 0 may be open.
+def require_shapes(
+    graph: Any, nodes: Sequence[tuple[int, Any]], *, open_first: bool = True
+) -> None:
+    """Check that every input that ``nodes`` read has a shape; ``open_first``: but dimension 0.
 
     Raises
     ------
@@ -155,7 +157,8 @@ def require_shapes(graph: Any, nodes: Sequence[tuple[int, Any]]) -> None:
         )
         dtype = np.dtype(ELEMENT_TYPES.get(kind.elem_type, object))
         found.append((value.name, str(dtype), shape))
-        if first is None and (None in shape[1:] or not kind.HasField("shape")):
+        needed = shape[1:] if open_first else shape
+        if first is None and (None in needed or not kind.HasField("shape")):
             first = value.name, shape
     if first is not None:
         name, shape = first

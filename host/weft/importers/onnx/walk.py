@@ -43,6 +43,8 @@ from weft.importers.rules.problems import Problems
 
 __all__ = ["import_onnx"]
 
+Shape = tuple[int, ...]
+
 
 def import_onnx(
     data: bytes,
@@ -82,7 +84,12 @@ def import_onnx(
         raise OpenShapeError(f"cannot import {name}: {error}", error.inputs) from error
     except ModelError as error:
         raise ModelError(f"cannot import {name}: {error}") from error
-    graph = importer.run()
+    try:
+        graph = importer.run()
+    except ModelError as error:
+        if batch:
+            _require_first(model, name, runtime, batch, error)
+        raise
     if not batch or graph.declared is not None:
         return graph
     # What keeps one image apart may still mix several: a Reshape to (1, -1).
@@ -92,6 +99,24 @@ def import_onnx(
     except ModelError:
         return as_one_image(graph)
     return graph if several.declared is None else as_one_image(graph)
+
+
+def _require_first(
+    model: Any, name: str, runtime: Runtime, batch: Mapping[str, Shape], error: ModelError
+) -> None:
+    """Ask for the whole shapes of inputs where 1 is too small for their first dimension."""
+    nodes = ordered_nodes(model.graph)
+    several = type(model)()
+    several.CopyFrom(model)
+    set_shapes(several.graph, batch)
+    try:
+        _Importer(several, name, runtime).run()
+    except ModelError:
+        return
+    try:
+        require_shapes(model.graph, nodes, open_first=False)
+    except OpenShapeError as missing:
+        raise OpenShapeError(f"cannot import {name}: {missing}", missing.inputs) from error
 
 
 class _Importer:
