@@ -1,12 +1,5 @@
-"""Small PyTorch networks through a quantiser: ``python torch_networks.py QUANTISER FOLDER``.
+"""Small PyTorch networks for :mod:`torch_quantisers`."""
 
-QUANTISER is nncf, modelopt or pt2e. Needs torch and onnx, and nncf, nvidia-modelopt or torchao
-(torch 2.13, NNCF 3.4, modelopt 0.47 and torchao 0.18 made the recorded files, CPU alone),
-outside CI.
-"""
-
-# pyright: reportMissingImports=false
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +97,38 @@ def networks() -> dict[str, list[nn.Module]]:
     }
 
 
+def further() -> dict[str, list[nn.Module]]:
+    """Return more networks; apart, so that the weights of those above stay as they are."""
+    depthwise = nn.Conv2d(8, 8, 3, 2, 1, groups=8)
+    return {
+        "separable": [conv(3, 8), depthwise, conv(8, 16, 1), conv(16, 16, groups=4), *head(16)],
+        "dilated": [conv(3, 8), nn.Conv2d(8, 8, 3, padding=2, dilation=2), nn.ReLU(), *head(8)],
+        "transposed": [conv(3, 8, stride=2), nn.ConvTranspose2d(8, 4, 4, 2, 1), conv(4, 3)],
+        "pools": [conv(3, 8), nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(3, 2), conv(8, 8, 1), *head(8)],
+        "prelu": [conv(3, 8, act=nn.PReLU), conv(8, 8, act=lambda: nn.PReLU(8)), *head(8)],
+        "elu": [conv(3, 8, act=nn.ELU), conv(8, 8, act=nn.Softplus), *head(8)],
+        "hard_sigmoid": [conv(3, 8, act=nn.Hardsigmoid), conv(8, 8, act=nn.GELU), *head(8)],
+        "normal_first": [nn.BatchNorm2d(3), nn.Conv2d(3, 8, 3), nn.ReLU(), *head(8)],
+        "shuffle": [conv(3, 12), nn.PixelShuffle(2), conv(3, 3)],
+        "one_dimension": [nn.Flatten(2), nn.Conv1d(3, 8, 5, 2), nn.ReLU(), nn.MaxPool1d(2)],
+        "flat": [
+            conv(3, 4, stride=2),
+            nn.Flatten(),
+            nn.Linear(256, 16),
+            nn.ReLU(),
+            nn.Linear(16, 4),
+        ],
+        "global_max": [conv(3, 8), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(8, 4)],
+        "mirror": [
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(3, 8, 3),
+            nn.ReLU(),
+            nn.ZeroPad2d(1),
+            conv(8, 4),
+        ],
+    }
+
+
 def export(model: Any, path: Path, *, dynamo: bool = False) -> None:
     opset = None if dynamo else OPSET
     torch.onnx.export(model, (samples()[0],), path, dynamo=dynamo, opset_version=opset)
@@ -112,55 +137,3 @@ def export(model: Any, path: Path, *, dynamo: bool = False) -> None:
 def samples() -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(SEED)
     return [torch.randn(SHAPE, generator=generator) for _ in range(8)]
-
-
-def nncf(model: nn.Module, path: Path) -> None:
-    import nncf as quantiser
-    import onnx
-
-    export(model, path)
-    proto = onnx.load(path)
-    feeds = [{proto.graph.input[0].name: x.numpy()} for x in samples()]
-    onnx.save(quantiser.quantize(proto, quantiser.Dataset(feeds), subset_size=8), path)
-
-
-def modelopt(model: nn.Module, path: Path) -> None:
-    import modelopt.torch.quantization as quantiser
-
-    def calibrate(model):
-        for x in samples():
-            model(x)
-
-    export(quantiser.quantize(model, quantiser.INT8_DEFAULT_CFG, calibrate), path)
-
-
-def pt2e(model: nn.Module, path: Path) -> None:
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-    from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
-
-    quantiser = x86.X86InductorQuantizer()
-    quantiser.set_global(x86.get_default_x86_inductor_quantization_config())
-    prepared = prepare_pt2e(torch.export.export(model, (samples()[0],)).module(), quantiser)
-    for x in samples():
-        prepared(x)
-    export(convert_pt2e(prepared), path, dynamo=True)
-
-
-def main(quantise: Callable[[nn.Module, Path], None], folder: Path) -> None:
-    """Write a file for each network that the quantiser takes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(SEED)
-    for name, layers in networks().items():
-        model, path = nn.Sequential(*layers), folder / f"{name}.{quantise.__name__}.onnx"
-        for _ in range(4):  # statistics of the normalisations
-            model(torch.randn(4, *SHAPE[1:]))
-        try:
-            quantise(model.eval(), path)
-        except Exception as error:
-            path.unlink(missing_ok=True)
-            text = (str(error).splitlines() or [""])[0][:100]
-            print(f"{path.stem}: {type(error).__name__}: {text}", flush=True)
-
-
-if __name__ == "__main__":
-    main({"nncf": nncf, "modelopt": modelopt, "pt2e": pt2e}[sys.argv[1]], Path(sys.argv[2]))

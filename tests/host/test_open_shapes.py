@@ -96,7 +96,7 @@ def test_command_line(model, tmp_path, capsys):
 
 @pytest.fixture
 def steps(tmp_path):
-    """A convolution along the first dimension, which is open: time steps, three of them at least."""
+    """A convolution along the first dimension, which is open: three time steps or more."""
     net = Net((8, 10))
     weights = np.random.default_rng(SEED).integers(-127, 128, (4, 10, 3)).astype(np.int8)
     rows = net.node("Unsqueeze", [net.x, net.constant("zero", np.array([0]))], "rows")

@@ -140,6 +140,16 @@ OPERATORS: dict[str, Operator] = {
     "SVDF": Operator(
         attributes=("rank",), operands=(5, 5), results=2, shape=shapes.svdf, types=types.svdf
     ),
+    # Inputs: x, weights of the four gates (input, forget, cell, output) for the input, the same for
+    # the output of the time before, four biases, and the states that it also makes: that output and
+    # the cell, whose greatest size is ``cell_limit`` if that is not 0.
+    "LSTM": Operator(
+        attributes=("cell_limit",),
+        operands=(15, 15),
+        results=3,
+        shape=shapes.lstm,
+        types=types.lstm,
+    ),
     # ``retyped``: the file's types differ, which XNNPACK leaves to LiteRT's own kernel.
     "QUANTIZE": Operator(optional=("retyped",), shape=shapes.same, types=types.quantize),
     "DEQUANTIZE": Operator(shape=shapes.same, types=types.dequantize),

@@ -20,6 +20,7 @@ __all__ = [
     "depthwise",
     "fully_connected",
     "gather",
+    "lstm",
     "pad",
     "pool",
     "reduction",
@@ -262,6 +263,22 @@ def svdf(graph: Graph, node: Node) -> Shape:
     if rank < 1 or filters % rank or _input(graph, node, 4) != (x[0], filters * times[1]):
         raise ModelError(f"a state of shape {_input(graph, node, 4)} does not fit rank {rank}")
     return x[0], filters // rank
+
+
+def lstm(graph: Graph, node: Node) -> Shape:
+    """Return the shape of an output of all cells at each time."""
+    x, *weights = (_input(graph, node, index) for index in range(9))
+    cells = weights[0][:1]
+    states = [_input(graph, node, index) for index in (13, 14)]
+    biases = [_input(graph, node, index) for index in range(9, 13)]
+    if (
+        len(x) != 3
+        or weights != 4 * [(*cells, x[-1])] + 4 * [cells * 2]
+        or biases != 4 * [cells]
+        or states != 2 * [(x[0], *cells)]
+    ):
+        raise ModelError(f"weights or states of {node.operator} do not fit an input of {x}")
+    return *x[:2], *cells
 
 
 def softmax(graph: Graph, node: Node) -> Shape:

@@ -77,9 +77,7 @@ def example_shape(shape: Sequence[int | str | None]) -> str:
     """Return a shape for a message, its open dimensions filled in: ``1,3,32,32``."""
     is_open = [not (isinstance(size, int) and size) for size in shape]
     first = 1 if any(is_open[1:]) else 32  # where nothing else is open, 1 was too small
-    filled = [
-        (32 if axis else first) if is_open[axis] else size for axis, size in enumerate(shape)
-    ]
+    filled = [(32 if axis else first) if is_open[axis] else size for axis, size in enumerate(shape)]
     return ",".join(map(str, filled or (1, 3, 32, 32)))
 
 

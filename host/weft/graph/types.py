@@ -35,6 +35,7 @@ __all__ = [
     "hard_swish",
     "int8",
     "log_softmax",
+    "lstm",
     "moved",
     "quantize",
     "real",
@@ -167,6 +168,28 @@ def svdf(graph: Graph, node: Node, _: Operator) -> None:
     constants = (features, times) if bias is None else (features, times, bias)
     if any(tensor.data is None for tensor in constants):
         raise ModelError("the weights of SVDF must be constant")
+
+
+def lstm(graph: Graph, node: Node, _: Operator) -> None:
+    """Check LiteRT's kernel of int8, whose cell is int16 with a scale that is a power of two."""
+    tensors = [graph.tensors[str(name)] for name in node.inputs]
+    x, weights, biases, (h, c) = tensors[0], tensors[1:9], tensors[9:13], tensors[13:]
+    for tensor in (x, *weights, h, _output(graph, node)):
+        require_int8(tensor)
+    for tensor in weights:
+        if _step(tensor)[1] != 0:
+            raise ModelError(f"weights {tensor.name} of {node.operator} have a zero point")
+    for tensor in biases:
+        one_of(tensor, (np.dtype(np.int32),))
+    if any(tensor.data is None for tensor in (*weights, *biases)):
+        raise ModelError(f"the weights of {node.operator} must be constant")
+    one_of(c, (np.dtype(np.int16),))
+    per_tensor(c)
+    scale, zero_point = _step(c)
+    if scale not in [2.0**-bits for bits in range(9, 16)] or zero_point:
+        raise ModelError(f"the cell of {node.operator} cannot have scale {scale}")
+    if node.attributes["cell_limit"] >= 1 << 15:
+        raise ModelError(f"the cell of {node.operator} cannot be limited so")
 
 
 def real(graph: Graph, node: Node, operator: Operator) -> None:

@@ -58,6 +58,7 @@ class Attributes(_Record, omit_defaults=True):
     axis: Count | UnsetType = UNSET
     begin: tuple[Count, ...] | UnsetType = UNSET
     beta: float | UnsetType = UNSET
+    cell_limit: Count | UnsetType = UNSET
     columns: tuple[float, ...] | UnsetType = UNSET
     depth_multiplier: Size | UnsetType = UNSET
     dilation: Pair | UnsetType = UNSET

@@ -49,6 +49,7 @@ from weft.golden.arithmetic.functions import (
     prelu_table,
 )
 from weft.golden.arithmetic.layout import arg_max, pad, resize_nearest
+from weft.golden.arithmetic.lstm import Gate, lstm
 from weft.golden.arithmetic.mean import mean_fixed_point, mean_multiplier, sum_fixed_point, sums
 from weft.golden.arithmetic.mlas import (
     elu_eigen,
@@ -118,6 +119,7 @@ __all__ = [
     "FLOAT32_FUNCTIONS",
     "FUNCTION_OPERANDS",
     "REAL_FUNCTIONS",
+    "Gate",
     "OutputStage",
     "Rule",
     "absolute_table",
@@ -160,6 +162,7 @@ __all__ = [
     "logistic",
     "logistic_mlas",
     "lookup",
+    "lstm",
     "max_pool2d",
     "mean_fixed_point",
     "mean_float32",

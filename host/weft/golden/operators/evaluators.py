@@ -71,6 +71,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "ARG_MIN": Evaluator(shape.arg_max, shape.arg_max),
     "SELECT": Evaluator(shape.select),
     "SVDF": Evaluator(memory.svdf),
+    "LSTM": Evaluator(memory.lstm),
     "QUANTIZE": Evaluator(edges.quantize, real.quantize),
     "DEQUANTIZE": Evaluator(edges.dequantize, real.dequantize),
     "FUNCTION": Evaluator(elementwise.function, real.function),

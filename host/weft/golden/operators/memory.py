@@ -1,5 +1,6 @@
 """Operators that keep a state of their own."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 
-__all__ = ["svdf"]
+__all__ = ["lstm", "svdf"]
 
 
 def svdf(context: Context) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -33,3 +34,30 @@ def svdf(context: Context) -> tuple[NDArray[Any], NDArray[Any]]:
     scale = context.scale(4) * context.scale(2) / context.output_scale
     value = golden.multiply(total, float(scale), golden.Rule.DOUBLE) + context.output_zero_point
     return np.clip(value, -128, 127).astype(np.int8), window.reshape(len(x), -1)
+
+
+def lstm(context: Context) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the outputs of LSTM, and its output and cell for the next call."""
+    gates = [
+        golden.Gate(
+            context.value(1 + gate),
+            context.value(5 + gate),
+            context.value(9 + gate),
+            (context.scale(1 + gate), context.scale(5 + gate)),
+        )
+        for gate in range(4)
+    ]
+    h, c = 13, 14
+    return golden.lstm(
+        context.value(0),
+        context.value(h),
+        context.value(c),
+        (gates[0], gates[1], gates[2], gates[3]),
+        steps=(
+            (context.scale(0), context.zero_point(0)),
+            (context.scale(h), context.zero_point(h)),
+        ),
+        cell_bits=15 + round(math.log2(context.scale(c))),
+        cell_limit=context.attributes["cell_limit"],
+        hidden=(context.output_scale, context.output_zero_point),
+    )

@@ -36,6 +36,8 @@ _MALFORMED = (
 class Operator:
     """An operator: its name in TFLite's schema, tensor indices, and its options' table.
 
+    ``intermediates`` are tensors that only say how values inside are quantised.
+
     ``options_kind`` is the schema's name of the table's type, ``"NONE"`` where there is none.
     """
 
@@ -44,6 +46,7 @@ class Operator:
     outputs: tuple[int, ...]
     options: Any
     options_kind: str
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +114,7 @@ def _subgraph(graph: Any, codes: list[str], buffers: Buffers, data: bytes) -> Su
     for index in range(_count(graph.OperatorsLength(), data, "operators")):
         operator: Any = graph.Operators(index)
         inputs, outputs = indices(operator.InputsAsNumpy()), indices(operator.OutputsAsNumpy())
-        used.update(inputs, outputs)
+        used.update(inputs, outputs, indices(operator.IntermediatesAsNumpy()))
         kind = operator.BuiltinOptionsType()
         operators.append(
             Operator(
@@ -120,6 +123,7 @@ def _subgraph(graph: Any, codes: list[str], buffers: Buffers, data: bytes) -> Su
                 outputs,
                 operator.BuiltinOptions(),
                 kinds.get(kind, f"options {kind}"),
+                indices(operator.IntermediatesAsNumpy()),
             )
         )
     inputs, outputs = indices(graph.InputsAsNumpy()), indices(graph.OutputsAsNumpy())

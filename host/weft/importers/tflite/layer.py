@@ -65,6 +65,12 @@ class Layer:
         inputs = self.operator.inputs[:count]
         return tuple(self._all[i].name if i >= 0 else None for i in inputs)
 
+    def intermediate(self, position: int) -> RawTensor:
+        """Return a tensor that says how values inside the operator are quantised."""
+        if position >= len(self.operator.intermediates):
+            raise ModelError(f"{self.kind} does not say how its values inside are quantised")
+        return self._all[self.operator.intermediates[position]]
+
     def constant(self, position: int) -> NDArray[Any]:
         """Return the values of a constant input."""
         data = self.input(position).data if self.has(position) else None

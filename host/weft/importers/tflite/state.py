@@ -1,22 +1,22 @@
-"""What a network keeps between calls: variables, and the state of SVDF."""
+"""What a network keeps between calls: variables, and the states of SVDF and LSTM."""
 
 from collections.abc import Callable, Sequence
-
-import numpy as np
 
 from weft.errors import ModelError
 from weft.graph import State
 from weft.importers.tflite.flatbuffer import Subgraph
 from weft.importers.tflite.layer import Layer
+from weft.importers.tflite.recurrent import lstm, svdf
 from weft.importers.tflite.tensors import RawTensor
 
 __all__ = ["Memory"]
 
 Key = tuple[bytes, bytes]
+Translation = Callable[[Layer], list[State]]
 
 
 class Memory:
-    """Variables of a model, which operators read and assign, and the states of SVDF.
+    """Variables of a model, which operators read and assign, and the states of SVDF and LSTM.
 
     Each becomes a :class:`State`. A variable is the tensor that the first READ_VARIABLE gives; the
     last tensor that a call assigns is its value in the next one.
@@ -37,7 +37,8 @@ class Memory:
             "CALL_ONCE": self._call_once,
             "READ_VARIABLE": self._reads,
             "ASSIGN_VARIABLE": self._assign,
-            "SVDF": self._svdf,
+            "SVDF": self._keeps(svdf),
+            "UNIDIRECTIONAL_SEQUENCE_LSTM": self._keeps(lstm),
         }.get(kind)
 
     @property
@@ -96,19 +97,15 @@ class Memory:
         key = self._key(layer)
         self._assigned[key] = layer.input(1)
 
-    def _svdf(self, layer: Layer) -> None:
-        """Translate SVDF; its state is a tensor that the file marks as variable, zero at first."""
-        options, state = layer.options("SVDFOptions"), layer.input(4)
-        # The kernel clamps to int8, whatever it says.
-        if options.FusedActivationFunction not in (0, 1):
-            raise ModelError("SVDF with an activation other than RELU is not supported")
-        quantization, dtype = state.quantization, state.dtype
-        if quantization is None or dtype is None or not state.variable:
-            raise ModelError("the state of SVDF must be a quantised variable")
-        following = layer.add(state.shape, quantization, dtype=dtype)
-        layer.emit("SVDF", layer.names(5), rank=int(options.Rank), outputs=(following,))
-        first = np.full(state.shape, quantization.zero_point[0], dtype)
-        self._own.append(State(state.name, following, first))
+    def _keeps(self, translation: Translation) -> Callable[[Layer], None]:
+        """Return what takes in an operator with states of its own."""
+
+        def take(layer: Layer) -> None:
+            states = translation(layer)
+            layer.finish()  # a layer that is refused leaves no state behind
+            self._own.extend(states)
+
+        return take
 
 
 def _text(key: Key) -> str:
