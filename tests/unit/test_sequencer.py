@@ -4,14 +4,15 @@ import pytest
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import DESCRIPTOR, Kind, encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, counters
-from weft_hw.engine.sequencer import Sequencer, events_late
+from weft_hw.engine.sequencer import Sequencer
+from weft_hw.engine.variants import variants_of
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 
 CONFIG = get_config("tiny")
 COUNTERS = counters(CONFIG)
 EVENTS = len(COUNTERS) - 1
-assert events_late(CONFIG) == 1
+assert variants_of(CONFIG).counters.LATE == 1
 FETCH = DESCRIPTOR_WORDS + 5  # cycles from one descriptor to the next, at most
 JOIN = 2  # from a layer's end to the next one's back half
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Mux, Signal
 
 from weft_hw.contract.descriptor import Kind, Wait
-from weft_hw.engine.sequencer import events_late
+from weft_hw.engine.variants import variants_of
 from weft_hw.parts.delay import delay
 from weft_hw.tech.memories import READ_LATENCY
 
@@ -25,7 +25,7 @@ def count_events(m, config, sequencer, feeder, operands, operands_drained):
             operands_drained,
             ~sequencer.working & sequencer.waits_memory if config.dram_bytes else Const(0, 1),
         ),
-        events_late(config),
+        variants_of(config).counters.LATE,
         name="facts",
     )
     busy, setup, is_mac, held_back, front_done, others_drained, memory = facts

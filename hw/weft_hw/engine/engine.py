@@ -29,13 +29,11 @@ from weft_hw.engine.input.walker import Walker
 from weft_hw.engine.input.window_program import WindowProgram
 from weft_hw.engine.output.collector import Collector
 from weft_hw.engine.output.elementwise import Elementwise
-from weft_hw.engine.output.output_lanes import OutputLanes
-from weft_hw.engine.output.serial_collector import SerialCollector
-from weft_hw.engine.output.serial_lanes import SerialLanes
 from weft_hw.engine.output.table_loader import TableLoader
 from weft_hw.engine.output.writer import Writer
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
 from weft_hw.engine.sequencer import Sequencer
+from weft_hw.engine.variants import variants_of
 from weft_hw.memory.host_blocks import HostBlocks
 from weft_hw.memory.mover import Mover
 from weft_hw.memory.port import Port
@@ -104,7 +102,8 @@ class Engine(wiring.Component):
         sequencer, host = Sequencer(config, tech), HostPort(config)
         fill, program, walker = Fill(config), WindowProgram(config, tech), Walker(config)
         fetch, feeder, writer = TapFetch(config), Feeder(config), Writer(config)
-        collector = SerialCollector(config) if config.compact else Collector(config)
+        variants = variants_of(config)
+        collector = variants.collector(config)
         operands = (
             {}
             if config.compact
@@ -141,8 +140,7 @@ class Engine(wiring.Component):
         m.submodules.window = window = WindowFormer(config)
         m.submodules.array = array = SystolicArray(config, tech)
         m.submodules.accumulators = accumulators = Accumulators(config, tech)
-        lanes = SerialLanes if config.compact else OutputLanes
-        m.submodules.lanes = output = lanes(config, tech)
+        m.submodules.lanes = output = variants.lanes(config, tech)
 
         # Layers. The front half reads the input, the back half computes and writes.
         front, back = sequencer.front, sequencer.back

@@ -1,33 +1,25 @@
-"""Sequencer: walks the layer descriptors and counts the cycles of each."""
+"""Sequencer: walks the layer descriptors."""
 
-from itertools import pairwise
-
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, counters
 from weft_hw.contract.move import MOVE
 from weft_hw.contract.timing import QUEUED_MOVES
+from weft_hw.engine.descriptors import Fetch
 from weft_hw.engine.layouts import descriptor_layout
 from weft_hw.engine.ports import RUN
+from weft_hw.engine.variants import variants_of
 from weft_hw.memory.scoreboard import Scoreboard
 from weft_hw.parts.delay import delay
 from weft_hw.parts.fields import layout_of
-from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
 
-__all__ = ["Sequencer", "events_late"]
+__all__ = ["Sequencer"]
 
 _WORD = 32
-_COMPACT_BITS, _SETUP_BITS = 24, 6  # of a compact configuration's counters
-
-
-def events_late(config: Config) -> int:
-    """Return how many cycles after the fact the sequencer is told what to count."""
-    return 0 if config.compact else 1
 
 
 class Sequencer(wiring.Component):
@@ -60,7 +52,7 @@ class Sequencer(wiring.Component):
     done : In(1), for one cycle: the back half is done
     busy : Out(1); cycles : Out(32), of the run under way, from its second cycle on, or the last one
     events : In, conditions counted during a layer: one bit per counter but ``cycles``; those of
-        ``events_late`` cycles ago
+        ``LATE`` cycles ago, as the counters have it
     load : In, one descriptor word: ``enable``, ``address``, ``data``
     With memory beside the chip only:
     put_move : Out(1), move : Out, the next one of the mover; layers : Out(16), that are done
@@ -145,40 +137,13 @@ class Sequencer(wiring.Component):
             memory.write_data.eq(self.load.data),
         ]
 
-        # The next descriptor is shifted in, word by word, from `first` on.
-        compact, may_fetch = self.config.compact, Signal(init=1)
-        ahead = Signal(DESCRIPTOR_WORDS * _WORD, reset_less=True)
-        front, back = (
-            Signal(descriptor_layout(self.config), name=name, reset_less=True)
-            for name in ("front", "back")
-        )
-        m.d.comb += [self.front.eq(front), self.back.eq(back)]
-        if compact:
-            m.d.comb += [front.eq(ahead), front.kind.eq(Kind.MAC), back.eq(front)]
-        word = Signal(range(DESCRIPTOR_WORDS + 1))
+        variants = variants_of(self.config)
+        descriptors = variants.descriptors(m, self.config, self.front, self.back)
         # With memory beside the chip a run may go round the slots, which are a power of two.
         board = Scoreboard(QUEUED_MOVES) if self.config.dram_bytes else None
         count_bits = 16 if board else self.config.descriptor_count.bit_length()
-        to_fetch, fetching, fetched = Signal(count_bits), Signal(), Signal()
-        address = Signal(range(self.config.descriptor_count * DESCRIPTOR_WORDS))
-        m.d.comb += memory.read_address.eq(address)
-        reading = fetching & (word != DESCRIPTOR_WORDS)
-        with m.If(reading):
-            m.d.sync += [address.eq(address + 1), word.eq(word + 1)]
-        arrives = delay(m, reading, READ_LATENCY, name="arrives")
-        arrives_last = delay(
-            m, reading & (word == DESCRIPTOR_WORDS - 1), READ_LATENCY, name="arrives_last"
-        )
-        place = delay(m, word[:-1], READ_LATENCY, name="place")
-        with m.If(arrives):
-            if compact:
-                m.d.sync += ahead.word_select(place, _WORD).eq(memory.read_data)
-            else:
-                m.d.sync += ahead.eq(Cat(ahead[_WORD:], memory.read_data))
-        with m.If(arrives_last):
-            m.d.sync += [fetched.eq(1), fetching.eq(0)]
-        with m.If(~fetching & ~fetched & may_fetch & (to_fetch != 0)):
-            m.d.sync += [fetching.eq(1), word.eq(0), to_fetch.eq(to_fetch - 1)]
+        fetch = Fetch(m, self.config, memory, descriptors, count_bits)
+        fetched = fetch.fetched
 
         may_begin, ends = fetched, Signal()
         if board:
@@ -186,8 +151,8 @@ class Sequencer(wiring.Component):
             may_begin = board.may_begin
             m.d.comb += [
                 board.clear.eq(~self.busy),
-                board.arrives.eq(arrives),
-                board.place.eq(place),
+                board.arrives.eq(fetch.arrives),
+                board.place.eq(fetch.place),
                 board.word.eq(memory.read_data),
                 board.fetched.eq(fetched),
                 board.handed.eq(board.may_hand),
@@ -195,7 +160,7 @@ class Sequencer(wiring.Component):
                 board.done.eq(self.move_done),
                 board.ended.eq(ends),
                 self.put_move.eq(board.may_hand),
-                self.move.eq(ahead),
+                self.move.eq(descriptors.ahead),
                 self.layers.eq(board.layers),
                 self.waits_memory.eq(board.waits),
             ]
@@ -213,20 +178,19 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 left.eq(self.start.p.count),
                 fetched.eq(0),
-                address.eq(self.start.p.first * DESCRIPTOR_WORDS),
+                fetch.address.eq(self.start.p.first * DESCRIPTOR_WORDS),
             ]
         with m.If(self.start.valid & self.start.ready & (self.start.p.count != 0)):
             m.d.sync += [
                 self.busy.eq(1),
-                to_fetch.eq(self.start.p.count),
+                fetch.to_fetch.eq(self.start.p.count),
                 layer.eq(self.start.p.first),
             ]
         m.d.sync += [self.front_begin.eq(0), self.back_begin.eq(0)]
         with m.FSM(name="front_half") as front_half:
             with m.State("FETCH"), m.If(may_begin):
                 m.d.sync += [self.front_begin.eq(1), fetched.eq(0), self.joined.eq(0)]
-                if not compact:
-                    m.d.sync += front.eq(ahead)
+                m.d.sync += descriptors.begin_front()
                 m.next = "READ"
             with m.State("READ"), m.If(self.joined & self.front_done):
                 m.next = "FETCH"
@@ -234,8 +198,7 @@ class Sequencer(wiring.Component):
             m.d.comb += self.working.eq(back_half.ongoing("COMPUTE"))
             with m.State("JOIN"), m.If(front_half.ongoing("READ") & ~self.joined):
                 m.d.sync += [self.back_begin.eq(1), self.joined.eq(1)]
-                if not compact:
-                    m.d.sync += back.eq(front)
+                m.d.sync += descriptors.begin_back()
                 m.next = "COMPUTE"
             with m.State("COMPUTE"), m.If(self.done):
                 m.d.comb += ends.eq(1)
@@ -263,24 +226,8 @@ class Sequencer(wiring.Component):
             with m.If(back_half.ongoing("JOIN")):
                 m.d.sync += layer.eq(front_slot)
 
-        if compact:
-            m.d.comb += may_fetch.eq(front_half.ongoing("FETCH") & back_half.ongoing("JOIN"))
-        self._count(m, ends, layer)
-        return m
-
-    def _count(self, m, ends, layer):
-        """Count each layer's events; its end moves the counts to memory, one a cycle.
-
-        But in a compact configuration, all of it happens two cycles late, which keeps the
-        decisions off the adders.
-        """
-        late = events_late(self.config)
-        busy = delay(m, self.busy, 2 * late, name="busy")
-        events = Cat(busy, delay(m, self.events, late, name="events"))
-        ends, layer = (
-            delay(m, value, 2 * late, name=name)
-            for value, name in ((ends, "ends"), (layer, "counted"))
-        )
+        idle = front_half.ongoing("FETCH") & back_half.ongoing("JOIN")
+        m.d.comb += descriptors.rest(idle)
         m.submodules.counters = counters = self.tech.block_ram(
             width=_WORD, depth=self.config.descriptor_count * COUNTER_STRIDE
         )
@@ -288,53 +235,13 @@ class Sequencer(wiring.Component):
             counters.read_address.eq(self.counter_address),
             self.counter_data.eq(counters.read_data),
         ]
-        if self.config.compact:
-            self._store_counts(m, ends, layer, counters)
-            return
-        names = [field.name for field in self._counters]
-        counts = [Signal(_WORD, name=name, reset_less=True) for name in names]
-        held = [Signal(_WORD, name=f"held_{name}", reset_less=True) for name in names]
-        storing = Signal(range(len(self._counters) + 1), init=len(self._counters))
-        held_layer = Signal.like(layer)
-        for count, event in zip(counts, events, strict=True):
-            m.d.sync += count.eq(Mux(events[0] & ~ends, count + event, 0))
-        m.d.comb += [
-            counters.write_address.eq(held_layer * COUNTER_STRIDE + storing),
-            counters.write_data.eq(held[0]),
-            counters.write_enable.eq(storing != len(self._counters)),
-        ]
-        with m.If(ends):
-            m.d.sync += [
-                kept.eq(count + event)
-                for kept, count, event in zip(held, counts, events, strict=True)
-            ]
-            m.d.sync += [storing.eq(0), held_layer.eq(layer)]
-        with m.Elif(storing != len(self._counters)):
-            m.d.sync += storing.eq(storing + 1)
-            m.d.sync += [a.eq(b) for a, b in pairwise(held)]
-
-    def _store_counts(self, m, ends, layer, counters):
-        """Count in few bits and store without a copy: as that goes on, only set-up is counted."""
-        storing = Signal(range(len(self._counters) + 1), init=len(self._counters))
-        stores = storing != len(self._counters)
-        counts = [
-            Signal(_SETUP_BITS if field.name == "wait_setup" else _COMPACT_BITS, name=field.name)
-            for field in self._counters
-        ]
-        # The cycle of `ends` belongs to the layer before.
-        events = [self.busy, *self.events]
-        for count, event, field in zip(counts, events, self._counters, strict=True):
-            with m.If(stores & (storing == len(self._counters) - 1) | ~self.busy & ~stores):
-                counted = field.name in ("cycles", "wait_setup")
-                m.d.sync += count.eq(Mux(self.busy, len(self._counters) * counted, 0))
-            with m.Elif(~stores):
-                m.d.sync += count.eq(count + event)
-        m.d.comb += [
-            counters.write_address.eq((layer - 1) * COUNTER_STRIDE + storing),
-            counters.write_data.eq(Array(counts)[storing]),
-            counters.write_enable.eq(stores),
-        ]
-        with m.If(ends):
-            m.d.sync += storing.eq(0)
-        with m.Elif(stores):
-            m.d.sync += storing.eq(storing + 1)
+        variants.counters(
+            m,
+            self.config,
+            counters,
+            busy=self.busy,
+            events=self.events,
+            ends=ends,
+            layer=layer,
+        )
+        return m

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from weft_hw.boards import BOARDS
 from weft_hw.boards.top import BoardTop, platform_of
-from weft_hw.contract.config import CONFIGS
-from weft_hw.system import System
+from weft_hw.contract.config import CONFIGS, Config
+from weft_hw.core import Core
 from weft_hw.tech.portable import Portable
 
 __all__ = ["board_rtlil", "config_rtlil", "to_rtlil"]
@@ -32,10 +32,9 @@ def board_rtlil(name: str) -> str:
     return content.decode() if isinstance(content, bytes) else content
 
 
-def config_rtlil(name: str) -> str:
-    """Return the RTLIL of a configuration's complete design, with portable components."""
-    system = System(CONFIGS[name], Portable(), clock_hz=16_000_000, baud=4_000_000)
-    return to_rtlil(system)
+def config_rtlil(config: Config) -> str:
+    """Return the RTLIL of engine and link in one configuration, with portable components."""
+    return to_rtlil(Core(config, Portable(), clock_hz=16_000_000))
 
 
 if __name__ == "__main__":
@@ -43,5 +42,5 @@ if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)
     for name in BOARDS:
         (folder / f"board-{name}.il").write_text(board_rtlil(name))
-    for name in CONFIGS:
-        (folder / f"config-{name}.il").write_text(config_rtlil(name))
+    for config in CONFIGS.values():
+        (folder / f"config-{config.name}.il").write_text(config_rtlil(config))
