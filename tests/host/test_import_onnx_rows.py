@@ -35,6 +35,33 @@ def test_softmax_over_rows_behind_a_layer(channels_last):
     exact(net, "y", *SOFT)
 
 
+@pytest.mark.parametrize("unsigned", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 10, 33, 64, 100, 1000])
+def test_softmax_of_every_length_and_scale(length, unsigned):
+    """The runtime's exponentials are so large that a fine scale of the result would exceed them."""
+    rng = np.random.default_rng(length)
+    for scale in (0.002, 0.0051, 0.03, 0.2, 1.7):
+        for result in (1 / 256, 1 / 255, 0.0019, 0.0031, 0.02):
+            shape = (2000 // length + 2, length)
+            net = Net(shape, unsigned=unsigned, scale=scale, zero_point=5)
+            net.node("Softmax", [net.x], "y")
+            x = (rng.integers(-133, 123, shape) * scale).astype(np.float32)
+            exact(net, "y", result, -128, x=x)
+
+
+def test_softmax_of_values_next_to_each_other():
+    """Quotients as close to a tie as float32 tells apart: in few places one is a step away."""
+    away = 0
+    for length in (5, 6, 7, 10, 12, 14, 18):
+        rng = np.random.default_rng(length)
+        net = Net((4000, length), scale=1 / 512, zero_point=0)
+        net.node("Softmax", [net.x], "y")
+        x = (rng.integers(0, 9, (4000, length)) / 512).astype(np.float32)
+        y = net.quantized("y", 1 / 256, -128)
+        away += net.difference(y, x=x, within=1.01 / 256)[0]
+    assert away <= 30  # of 288,000
+
+
 def within_a_step(net, name, step, *, most, opset=17):
     """Values of a float island: whole steps from the runtime's, one at most, in few places."""
     y = net.quantized(name, *step)

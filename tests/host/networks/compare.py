@@ -225,6 +225,9 @@ def _in_order_of(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     orders = [expected]
     if expected.ndim == 4:
         orders.insert(0, expected.transpose(0, 2, 3, 1))
+    if found.ndim == 4 and expected.ndim == 2 and expected.size == found.size:  # flattened
+        batch, *sides, channels = found.shape
+        orders.append(expected.reshape(batch, channels, *sides).transpose(0, 2, 3, 1))
     # The whole of a file may be one image.
     same = [order.reshape(found.shape) for order in orders if order.size == found.size]
     return min(same, key=lambda order: np.count_nonzero(order != found))

@@ -4,6 +4,7 @@ import numpy as np
 
 from networks.first_dimension import FIRST
 from networks.more_layers import MORE
+from networks.onnx_layers import NODES
 from networks.plan import ACTIVATIONS, FINEST, Planner, Step
 
 __all__ = ["extend", "finish"]
@@ -315,4 +316,5 @@ LAYERS = {
     "arg_max": never,
     **MORE,
     **FIRST,
+    **NODES,
 }

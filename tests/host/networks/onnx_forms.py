@@ -1,12 +1,13 @@
 """Random ONNX networks of every form in which exporters write the same layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from networks.first_dimension import FIRST
+from networks.onnx_layers import NODES
 from networks.onnx_nodes import CONTRIB, Style
 from networks.onnx_writer import KINDS, write_qdq
 from networks.plan import SIDES, Plan, random_plan
@@ -39,6 +40,7 @@ class Form:
     style: Callable[[Any], dict[str, Any]] = lambda rng: {}
     kinds: dict[str, int] = field(default_factory=dict)
     left: float = 0.0  # share of values that stay in float
+    opsets: Sequence[int] = OPSETS
 
 
 def _domains(rng) -> dict[str, Any]:
@@ -63,13 +65,14 @@ FORMS = {
         0.2,
     ),
     "nhwc": Form(),
+    "nodes": Form(kinds=dict.fromkeys(NODES, 4), left=0.1, opsets=range(13, 24)),
 }
 
 
 def onnx_form(seed: int, form: str, sides=SIDES) -> Network:
     """Return the network of a form, which is one of :data:`FORMS`."""
     rng, kinds = np.random.default_rng((seed, [*FORMS].index(form))), KINDS
-    style = Style(int(rng.choice(OPSETS)), **FORMS[form].style(rng))
+    style = Style(int(rng.choice(FORMS[form].opsets)), **FORMS[form].style(rng))
     if style.opset < 20:
         kinds = {name: weight for name, weight in kinds.items() if name != "gelu"}
     unsigned = seed % 2 == 1

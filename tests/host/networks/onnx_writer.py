@@ -140,6 +140,8 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
         top, bottom, left, right = _transposed_pads(plan, layer)
         pads, strides = [top, left, bottom, right], list(options["stride"])
         return w.node("ConvTranspose", sources, name, strides=strides, pads=pads)
+    if kind == "node":
+        return _node(w, layer, name, sources)
     if kind == "pad":
         return _pad(w, layer, name, sources)
     if kind == "gelu":
@@ -180,6 +182,26 @@ def _float_layer(w: Writer, plan: Plan, layer: Layer, index: int, sources: list[
     if kind == "resize":
         return _resize(w, plan, layer, name, sources)
     raise NotImplementedError(kind)
+
+
+def _node(w: Writer, layer: Layer, name: str, sources: list[str]) -> str:
+    """Add an operator with its constants; axes are an input from some opset on."""
+    options, inputs = layer.options, list(sources)
+    attributes = dict(options["attributes"])
+    for place, value in enumerate(options["constants"]):
+        if value is None:
+            inputs.append("")
+        elif isinstance(value, tuple):
+            data, step = value
+            names = w.scales(f"{name}/s{place}", [step.scale], step.zero_point)
+            constant = w.constant(f"{name}/c{place}", data)
+            inputs.append(w.dequantize(constant, names, f"{name}/f{place}"))
+        else:
+            inputs.append(w.constant(f"{name}/c{place}", value))
+    operator = options["operator"]
+    if operator in ("ReduceMax", "ReduceMin") and w.opset >= 18:
+        inputs.append(w.constant(f"{name}/axes", np.array(attributes.pop("axes"))))
+    return w.node(operator, inputs, name, **attributes)
 
 
 def _pad(w: Writer, layer: Layer, name: str, sources: list[str]) -> str:

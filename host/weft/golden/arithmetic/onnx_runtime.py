@@ -194,11 +194,15 @@ def float32_sums(
     return least, most
 
 
-def softmax_table(x: Int8, x_scale: np.float32, y: Edge, *, unsigned: bool) -> Int8:
-    """Return QLinearSoftmax over the last axis: exponentials from a float32 table."""
+def softmax_table(x: Int8, x_scale: np.float32, y: Edge) -> Int8:
+    """Return QLinearSoftmax over the last axis: exponentials from a float32 table.
+
+    They are so large that a row's sum stays below the greatest float32; the logarithm that says how
+    large is a float32 itself.
+    """
     size = x.shape[-1]
-    offset = 128 if unsigned else 0
-    room = max(0.0, np.log(float(np.finfo(np.float32).max) / size) - 5) / float(x_scale)
+    most = np.finfo(np.float32).max / np.float32(size)
+    room = max(0.0, float(np.float32(np.log(np.float64(most)))) - 5) / float(x_scale)
     steps = np.arange(256, dtype=np.float64) - 255 + room
     table = np.exp(steps * float(x_scale)).astype(np.float32)
     index = 255 + x.astype(np.int64) - x.max(-1, keepdims=True).astype(np.int64)
@@ -206,7 +210,5 @@ def softmax_table(x: Int8, x_scale: np.float32, y: Edge, *, unsigned: bool) -> I
     total = np.zeros(x.shape[:-1], np.float32)
     for position in range(size):
         total = total + value[..., position]
-    inverse = np.floor(np.float32(1) / np.float32(y[0]))
-    with np.errstate(over="ignore"):
-        quotient = value * inverse / total[..., None]
-    return np.clip(np.rint(quotient) + y[1] + offset - offset, -128, 127).astype(np.int8)
+    quotient = value * (np.floor(np.float32(1) / np.float32(y[0])) / total[..., None])
+    return np.clip(np.rint(quotient) + y[1], -128, 127).astype(np.int8)

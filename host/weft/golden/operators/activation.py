@@ -86,8 +86,7 @@ def softmax(context: Context) -> NDArray[Any]:
     """Return the softmax over the last axis."""
     if context.graph.in_onnxruntime:
         y = (context.output_scale, context.output_zero_point)
-        unsigned = bool(context.attributes.get("unsigned", False))
-        return golden.softmax_table(context.value(0), context.scale(0), y, unsigned=unsigned)
+        return golden.softmax_table(context.value(0), context.scale(0), y)
     beta = context.attributes["beta"]
     if context.graph.runtime == Runtime.XNNPACK:
         return golden.softmax_float32(context.value(0), scale=context.scale(0), beta=beta)
