@@ -46,6 +46,7 @@ class PinBoard(SimulatedBoard):
     ):
         def make():
             # Amaranth takes a while to import, and a cached library does without.
+            from weft_hw.link.uart import Uart
             from weft_hw.system import System
             from weft_hw.tech.portable import Portable
 
@@ -57,8 +58,8 @@ class PinBoard(SimulatedBoard):
             system = System(
                 config,
                 Portable(),
+                Uart(clock_hz=clock_hz, baud=baud),
                 clock_hz=clock_hz,
-                baud=baud,
                 engine=engine,
                 watchdog_cycles=watchdog_cycles,
                 memory=controller,

@@ -26,7 +26,7 @@ def test_a_board_samples_three_pins(board):
     assert sorted(found.synchronizers) == [
         "button_synchronizer.i",
         "lock_synchronizer.locked",
-        "system.uart.receiver.synchronizer.rx",
+        "system.link.uart.receiver.synchronizer.rx",
     ]
     assert found.resets == []
 

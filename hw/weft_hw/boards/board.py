@@ -33,6 +33,12 @@ class Board:
         Rate of the serial port; at least 4 clock cycles per bit.
     uart, idle, reset : (str, int)
         Resources of the platform file: serial port, light, button.
+    usb_pins : (str, int), optional
+        D+ and D- of a connector that lead to the FPGA itself, and the resistor at D+.
+    link : str
+        What the design talks through: ``"uart"``, or ``"usb"`` where there are such pins.
+    serial : str
+        Serial number that the design shows on USB, if it has one to show.
     busy, error : (str, int), optional
         Lights of a board that has more than one.
     sdram : tuple of str, optional
@@ -63,6 +69,9 @@ class Board:
     clock_hz: int
     baud: int
     uart: Resource = ("uart", 0)
+    usb_pins: Resource | None = None
+    link: str = "uart"
+    serial: str = ""
     idle: Resource
     busy: Resource | None = None
     error: Resource | None = None

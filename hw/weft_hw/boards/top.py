@@ -7,6 +7,7 @@ from amaranth.lib import io, wiring
 from amaranth.lib.cdc import FFSynchronizer
 
 from weft_hw.boards.board import Board
+from weft_hw.boards.links import LINKS
 from weft_hw.boards.sdram import sdram_of
 from weft_hw.boards.sdram_pads import SdramPads
 from weft_hw.contract.config import get_config
@@ -94,21 +95,19 @@ class BoardTop(Elaboratable):
         m.submodules.system = system = System(
             config,
             tech,
+            LINKS[board.link](board, port, clock_hz(board), tech),
             clock_hz=clock_hz(board),
-            baud=board.baud,
             memory=memory,
             buffer_bytes=board.buffer_bytes,
             buffer_frames=board.buffer_frames,
         )
-        uart = port(board.uart)
-        m.submodules.rx = rx = io.Buffer(io.Direction.Input, uart.rx)
-        m.d.comb += [system.rx.eq(rx.i), system.reset.eq(~locked | pressed)]
+        m.d.comb += system.reset.eq(~locked | pressed)
         lights = [
             (name, port(light), getattr(system, name))
             for name in ("idle", "busy", "error")
             if (light := getattr(board, name))
         ]
-        for name, pin, value in [("tx", uart.tx, system.tx), *lights]:
+        for name, pin, value in lights:
             m.submodules[name] = buffer = io.Buffer(io.Direction.Output, pin)
             m.d.comb += buffer.o.eq(delay(m, value, 1, name=f"pin_{name}"))
         return m

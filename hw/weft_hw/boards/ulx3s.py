@@ -15,6 +15,7 @@ _COMMON = {
     "busy": ("led", 1),
     "error": ("led", 2),
     "reset": ("button_fire", 0),
+    "usb_pins": ("usb", 0),
     "loader": "ulx3s",
     "usb": "0403:6015",
     # Makers took what they could get; one bitstream serves them all.

@@ -1,6 +1,6 @@
 """UART, 8 data bits, no parity, 1 stop bit, with a fractional baud rate."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
@@ -163,9 +163,11 @@ class Uart(wiring.Component):
 
     Members
     -------
+    reset : In(1)
+        Begin anew.
     rx : In(1), tx : Out(1)
         The pins.
-    received : Out(stream.Signature(8)), error : Out(1)
+    received : Out(stream.Signature(8))
         As for :class:`UartReceiver`.
     sent : In(stream.Signature(8))
 
@@ -177,18 +179,18 @@ class Uart(wiring.Component):
 
     received: stream.Interface
     sent: stream.Interface
+    reset: Signal
     rx: Signal
     tx: Signal
-    error: Signal
 
     def __init__(self, *, clock_hz: int, baud: int):
         self._receiver = UartReceiver(clock_hz=clock_hz, baud=baud)
         self._transmitter = UartTransmitter(clock_hz=clock_hz, baud=baud)
         super().__init__(
             {
+                "reset": In(1),
                 "rx": In(1),
                 "tx": Out(1),
-                "error": Out(1),
                 "received": Out(stream.Signature(8)),
                 "sent": In(stream.Signature(8)),
             }
@@ -196,12 +198,12 @@ class Uart(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.receiver, m.submodules.transmitter = self._receiver, self._transmitter
+        m.submodules.receiver = ResetInserter(self.reset)(self._receiver)
+        m.submodules.transmitter = ResetInserter(self.reset)(self._transmitter)
         wiring.connect(m, self._receiver.o, wiring.flipped(self.received))
         wiring.connect(m, wiring.flipped(self.sent), self._transmitter.i)
         m.d.comb += [
             self._receiver.rx.eq(self.rx),
             self.tx.eq(self._transmitter.tx),
-            self.error.eq(self._receiver.error),
         ]
         return m

@@ -50,12 +50,12 @@ def choose(candidates: list[PllSettings], input_hz: float, wanted_hz: float) -> 
 
 
 class Pll(wiring.Component):
-    """A clock made from the oscillator's pin; each family has a subclass.
+    """A clock made from the oscillator's pin, or from another PLL's clock; each family has a subclass.
 
     Parameters
     ----------
-    port : amaranth.lib.io.SingleEndedPort
-        The oscillator's pin.
+    port : amaranth.lib.io.SingleEndedPort or Signal
+        The oscillator's pin, or on ECP5 the other clock.
     settings : PllSettings
 
     Members

@@ -27,7 +27,7 @@ select top; write_json -selected top.json
 """
 _MEMORY = "$mem_v2"
 _FLIP_FLOPS = ("$dff", "$adff")
-_BUFFERS = ("IB", "SB_IO", "IBUF")  # between a pin and the fabric
+_BUFFERS = ("IB", "BB", "SB_IO", "IBUF")  # between a pin and the fabric
 _PLLS = ("EHXPLLL", "SB_PLL40_PAD", "rPLL")
 _CLOCK_PINS = ("CLK", "RCLK", "WCLK", "RD_CLK", "WR_CLK", "INPUT_CLK", "OUTPUT_CLK", "CLOCK")
 _ASYNCHRONOUS = "asynchronous"
@@ -80,6 +80,7 @@ class _Walk:
         self.cells: dict[str, dict[str, Any]] = {
             name: cell for name, cell in module["cells"].items() if cell["type"] != "$scopeinfo"
         }
+        self._clocks: dict[tuple[str, str], str | None] = {}
         self.names: dict[int, str] = {}
         # The longest name of its own says most.
         for name, net in sorted(
@@ -123,6 +124,11 @@ class _Walk:
 
     def _clock(self, name: str, port: str) -> str | None:
         """Return the clock with which a pin is sampled or changes, None for a combinational one."""
+        if (name, port) not in self._clocks:
+            self._clocks[name, port] = self._find_clock(name, port)
+        return self._clocks[name, port]
+
+    def _find_clock(self, name: str, port: str) -> str | None:
         cell = self.cells[name]
         if cell["type"] in (*_PLLS, *_BUFFERS):
             return None
@@ -173,6 +179,7 @@ class _Walk:
         """Judge every place where a signal that changes with ``origin`` is sampled."""
         sampled: dict[int, int] = defaultdict(int)
         reached, stack = set(bits), list(bits)
+        passed: set[str] = set()  # cells without a clock, each gone through once
         while stack:
             bit = stack.pop()
             for name, port in self.readers[bit]:
@@ -180,7 +187,8 @@ class _Walk:
                 if clock is not None:
                     if clock != origin and not _is_clock(port):
                         sampled[bit] += self._judge(result, name, port, bit, origin)
-                elif self.cells[name]["type"] not in _PLLS:
+                elif self.cells[name]["type"] not in _PLLS and name not in passed:
+                    passed.add(name)
                     following = {
                         out
                         for out_port, out, is_output in self._pins(name)

@@ -1,6 +1,6 @@
 """EHXPLLL of Lattice ECP5; limits from the family's data sheet (FPGA-DS-02012, sysCLOCK PLL)."""
 
-from amaranth.hdl import Const, Instance, Module, Signal
+from amaranth.hdl import Const, Instance, Module, Signal, Value
 from amaranth.lib import io
 
 from weft_hw.tech.pll import Pll, PllSettings, choose, within
@@ -68,7 +68,10 @@ class Ecp5Pll(Pll):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
+        reference = self.port
+        if not isinstance(reference, Value):
+            m.submodules.pin = pin = io.Buffer(io.Direction.Input, self.port)
+            reference = pin.i
         settings = self.settings
         feedback, feedback_divide = Signal(), _feedback(settings.multiply)
         low = {
@@ -104,7 +107,7 @@ class Ecp5Pll(Pll):
             p_STDBY_ENABLE="DISABLED",
             p_DPHASE_SOURCE="DISABLED",
             p_OUTDIVIDER_MUXA="DIVA",
-            i_CLKI=pin.i,
+            i_CLKI=reference,
             i_CLKFB=feedback,
             o_CLKOP=self.clock,
             o_CLKOS=feedback,

@@ -1,0 +1,109 @@
+"""What a board talks through, pins included: its serial port, or USB at the FPGA itself."""
+
+from typing import Any
+
+from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
+from amaranth.lib import io, stream, wiring
+from amaranth.lib.cdc import FFSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from weft_hw.boards.board import Board
+from weft_hw.link.uart import Uart
+from weft_hw.parts.delay import delay
+from weft_hw.tech.portable import Portable
+
+__all__ = ["LINKS", "UartPins", "UsbPins"]
+
+_STREAMS = {
+    "reset": In(1),
+    "received": Out(stream.Signature(8)),
+    "sent": In(stream.Signature(8)),
+}
+
+
+class UartPins(wiring.Component):
+    """The serial port of ``board``.
+
+    Parameters
+    ----------
+    board : Board
+    port : callable
+        Returns the pins of a resource of the platform.
+    clock_hz : int
+        Of ``sync``.
+    tech : Portable
+
+    Members
+    -------
+    reset : In(1)
+    received : Out(stream.Signature(8)), sent : In(stream.Signature(8))
+    """
+
+    reset: Signal
+    received: stream.Interface
+    sent: stream.Interface
+
+    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Portable):
+        self._pins = port(board.uart)
+        self._uart = Uart(clock_hz=clock_hz, baud=board.baud)
+        super().__init__(_STREAMS)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.uart = uart = self._uart
+        m.submodules.rx = rx = io.Buffer(io.Direction.Input, self._pins.rx)
+        m.submodules.tx = tx = io.Buffer(io.Direction.Output, self._pins.tx)
+        m.d.comb += [
+            uart.reset.eq(self.reset),
+            uart.rx.eq(rx.i),
+            tx.o.eq(delay(m, uart.tx, 1, name="pin_tx")),
+        ]
+        wiring.connect(m, uart.received, wiring.flipped(self.received))
+        wiring.connect(m, wiring.flipped(self.sent), uart.sent)
+        return m
+
+
+class UsbPins(wiring.Component):
+    """A full-speed USB device at two pins of ``board``, with a PLL behind the design's own.
+
+    Parameters and members are those of :class:`UartPins`.
+    """
+
+    reset: Signal
+    received: stream.Interface
+    sent: stream.Interface
+
+    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Portable):
+        # LUNA is an extra, which designs without USB do without.
+        from weft_hw.link.usb.full_speed import FullSpeedUsb
+
+        self._pins, self._clock_hz, self._tech = port(board.usb_pins), clock_hz, tech
+        self._usb = FullSpeedUsb(product=f"Weft {board.name}", serial=board.serial or board.name)
+        super().__init__(_STREAMS)
+
+    def elaborate(self, platform):
+        from weft_hw.link.usb.full_speed import USB_HZ
+
+        m = Module()
+        m.submodules.usb = usb = self._usb
+        m.submodules.pll = pll = self._tech.pll(
+            ClockSignal("sync"), input_hz=self._clock_hz, wanted_hz=USB_HZ
+        )
+        m.domains.usb = ClockDomain(reset_less=True, local=True)
+        m.d.comb += ClockSignal("usb").eq(pll.clock)
+        locked = Signal()
+        m.submodules.lock_synchronizer = FFSynchronizer(pll.locked, locked)
+        for name, pin, level, value in [
+            ("d_p", self._pins.d_p, usb.d_p_i, usb.d_p_o),
+            ("d_n", self._pins.d_n, usb.d_n_i, usb.d_n_o),
+        ]:
+            m.submodules[name] = pad = io.Buffer(io.Direction.Bidir, pin)
+            m.d.comb += [level.eq(pad.i), pad.o.eq(value), pad.oe.eq(usb.drive)]
+        m.submodules.pullup = pullup = io.Buffer(io.Direction.Output, self._pins.pullup)
+        m.d.comb += [pullup.o.eq(usb.pullup), usb.reset.eq(self.reset | ~locked)]
+        wiring.connect(m, usb.received, wiring.flipped(self.received))
+        wiring.connect(m, wiring.flipped(self.sent), usb.sent)
+        return m
+
+
+LINKS = {"uart": UartPins, "usb": UsbPins}

@@ -1,0 +1,175 @@
+"""The complete design behind D+ and D-, stepped level by level; packets in, packets out."""
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.fingerprint import fingerprint
+
+from weft_sim.verilate import build_library
+
+__all__ = ["BIT_HZ", "UsbBoard"]
+
+_HARNESS = Path(__file__).with_suffix(".cpp")
+BIT_HZ = 12_000_000
+_USB_HZ = 48_000_000
+_LONGEST = 2048  # bytes of a packet that are taken
+_SE0, _K = 0, 2
+_Faults = {
+    -1: "a wrong sync pattern",
+    -2: "wrong bit stuffing",
+    -3: "a wrong end",
+    -4: "a part of a byte",
+    -5: "no end",
+}
+
+
+class UsbBoard:
+    """A :class:`~weft_hw.system.System` behind a full-speed USB device.
+
+    Parameters
+    ----------
+    config : Config
+        Without memory beside the chip.
+    stand_in : bool, optional
+        As for :class:`~weft_sim.virtual_board.VirtualBoard`.
+    clock_hz : int, optional
+        Of the core.
+    serial : str, optional
+        Serial number of the device.
+    host_error, device_error : float, optional
+        How far the host's and the device's rates are off: 0.0025 for a quarter of a per cent.
+    progress : callable, optional
+        Called with the name of each stage while the library is built.
+
+    Raises
+    ------
+    ToolError
+        If the library has to be built and a tool is missing or fails.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        stand_in: bool = False,
+        clock_hz: int = 100_000_000,
+        serial: str = "7",
+        host_error: float = 0.0,
+        device_error: float = 0.0,
+        progress: Callable[[str], None] = lambda stage: None,
+    ):
+        def make():
+            from weft_hw.link.usb.full_speed import FullSpeedUsb
+            from weft_hw.system import System
+            from weft_hw.tech.portable import Portable
+
+            from weft_sim.memory_engine import MemoryEngine
+
+            return System(
+                config,
+                Portable(),
+                FullSpeedUsb(product=f"Weft {config.name}", serial=serial),
+                clock_hz=clock_hz,
+                engine=MemoryEngine(config) if stand_in else None,
+            )
+
+        key = f"usb {fingerprint(config):016x} {config!r} {clock_hz} {serial!r}"
+        if stand_in:
+            key += Path(__file__).parents[1].joinpath("memory_engine.py").read_text()
+        self._library = ctypes.CDLL(str(build_library(make, key, _HARNESS, progress)))
+        board, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
+        for name, result, arguments in [
+            ("open", board, []),
+            ("close", None, [board]),
+            ("cycles", ctypes.c_uint64, [board]),
+            ("now", real, [board]),
+            ("attached", number, [board]),
+            ("idle", number, [board]),
+            ("error", number, [board]),
+            ("clocks", None, [board, real, real, real]),
+            ("drive", None, [board, number, real]),
+            ("send", None, [board, ctypes.c_char_p, number, number]),
+            (
+                "receive",
+                number,
+                [board, ctypes.c_char_p, number, real, ctypes.POINTER(real)],
+            ),
+        ]:
+            function = getattr(self._library, f"board_{name}")
+            function.restype, function.argtypes = result, arguments
+        self._board = self._library.board_open()
+        self._out = ctypes.create_string_buffer(_LONGEST)
+        self._library.board_clocks(
+            self._board, clock_hz, _USB_HZ * (1 + device_error), BIT_HZ * (1 + host_error)
+        )
+
+    def _call(self, name: str, *arguments):
+        if self._board is None:
+            raise ValueError("the simulated board was closed")
+        return getattr(self._library, f"board_{name}")(self._board, *arguments)
+
+    def close(self):
+        """Free the board; further calls raise ``ValueError``."""
+        if self._board is not None:
+            self._call("close")
+            self._board = None
+
+    @property
+    def now(self) -> float:
+        """Return the seconds simulated so far."""
+        return self._call("now") / 1e9
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the core's clock so far."""
+        return self._call("cycles")
+
+    @property
+    def attached(self) -> bool:
+        """Whether the resistor at D+ tells of a device."""
+        return bool(self._call("attached"))
+
+    @property
+    def error(self) -> bool:
+        """Whether the design's error light is on."""
+        return bool(self._call("error"))
+
+    @property
+    def idle(self) -> bool:
+        """Whether the engine waits."""
+        return bool(self._call("idle"))
+
+    def wait(self, seconds: float):
+        """Let the bus be idle."""
+        self._call("drive", 3, seconds * 1e9)
+
+    def reset_bus(self, seconds: float):
+        """Drive both lines low."""
+        self._call("drive", _SE0, seconds * 1e9)
+
+    def resume_bus(self, seconds: float):
+        """Drive K, and the end of it, as a host does that wakes a device."""
+        self._call("drive", _K, seconds * 1e9)
+        self._call("drive", _SE0, 2 / BIT_HZ * 1e9)
+
+    def send(self, packet: bytes, *, stuffed: bool = True):
+        """Send a packet: its identifier, body and check; or one without stuffed bits."""
+        self._call("send", packet, len(packet), stuffed)
+
+    def receive(self, timeout: float = 18.0) -> tuple[bytes, float]:
+        """Return a packet that begins within so many bits, and the bits of silence before it.
+
+        The packet is empty where none comes.
+
+        Raises
+        ------
+        ValueError
+            If the device breaks a rule of the line.
+        """
+        gap = ctypes.c_double()
+        count = self._call("receive", self._out, _LONGEST, timeout, ctypes.byref(gap))
+        if count < 0:
+            raise ValueError(f"the device's packet has {_Faults[count]}")
+        return self._out.raw[:count], gap.value
