@@ -31,6 +31,22 @@ def test_a_board_samples_three_pins(board):
     assert found.resets == []
 
 
+def test_usb_has_a_clock_of_its_own():
+    """Three pins more or less, and one queue each way between the clocks."""
+    pytest.importorskip("luna", reason="USB needs luna-usb")
+    board = replace(BOARDS["ulx3s-85f"], config="tiny", link="usb")
+    plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
+    found = find_crossings(plan.files["top.il"])
+    assert found.unsafe == [] and found.resets == []
+    assert len(found.clocks) == 2
+    single = [
+        name for name in found.synchronizers if "produce" not in name and "consume" not in name
+    ]
+    assert [name.rpartition(".")[2] for name in sorted(single)][:2] == ["i", "locked"]
+    assert len(single) == 6  # button, two locks, D+, D-, reset
+    assert sorted(found.memories) == [f"system.link.usb.{way}.storage" for way in ("rx", "tx")]
+
+
 def crossings_of(build):
     m = Module()
     ports = build(m)

@@ -1,10 +1,12 @@
 """The stages of a build: elaborate, synthesise, place and route for each seed, pack, publish."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from weft_hw.boards import Board, get_board
@@ -44,6 +46,8 @@ def build_bitstream(
     out: Path,
     seeds: Sequence[int] = (1,),
     allow_timing_fail: bool = False,
+    link: str = "",
+    serial: str = "",
     progress: Progress = lambda stage: None,
 ) -> BuildResult:
     """Build the complete design for a board.
@@ -61,19 +65,25 @@ def build_bitstream(
         Of the placer, one run each, as many at a time as there are processors.
     allow_timing_fail : bool
         Publish a bitstream even if no seed meets the clock.
+    link, serial : str, optional
+        Instead of the board's own, as for :class:`~weft_hw.boards.board.Board`.
     progress : callable
         Called with a sentence as each stage begins, also from other threads.
 
     Raises
     ------
     BuildError
-        If there is no such board, a program is missing, a stage fails, or the clock is missed.
+        If there is no such board, it has no such link, a program is missing, a stage fails, or the
+        clock is missed.
     """
     if isinstance(board, str):
         try:
             board = get_board(board)
         except KeyError as error:
             raise BuildError(error.args[0]) from None
+    board = replace(board, link=link or board.link, serial=serial or board.serial)
+    if board.link == "usb":
+        _check_usb(board)
     if not seeds:
         raise BuildError("a build needs at least one seed")
     out.mkdir(parents=True, exist_ok=True)
@@ -150,6 +160,14 @@ def build_bitstream(
             f"--allow-timing-fail makes a bitstream that may fail; see {log}"
         )
     return result
+
+
+def _check_usb(board: Board) -> None:
+    """Raise :class:`BuildError` unless the board, and this machine, can have USB for a link."""
+    if board.usb_pins is None:
+        raise BuildError(f"no USB connector of {board.name} leads to the FPGA itself: --link uart")
+    if importlib.util.find_spec("luna") is None:
+        raise BuildError("a design with USB needs luna-usb: pip install 'weft-fpga[build]'")
 
 
 def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], list[str]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.options import JsonOption
+from weft.cli.options import JsonOption, LinkKind, LinkOption
 from weft.cli.output import percent, print_json, print_table
 from weft.cli.terminal import say, say_error
 
@@ -43,6 +43,13 @@ def build(
             "--allow-timing-fail", help="Make a bitstream even if no seed meets the clock."
         ),
     ] = False,
+    link: LinkOption = LinkKind.uart,
+    serial: Annotated[
+        str,
+        typer.Option(
+            "--serial", metavar="TEXT", help="Serial number that it shows on USB; BOARD by default."
+        ),
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Synthesise, place and route, and pack the complete design for BOARD."""
@@ -53,6 +60,8 @@ def build(
         out=out or Path("build") / board,
         seeds=range(1, seeds + 1),
         allow_timing_fail=allow_timing_fail,
+        link=link.value,
+        serial=serial,
         progress=_show,
     )
     if as_json:

@@ -21,7 +21,9 @@ def devices(as_json: JsonOption = False):
     from serial.tools import list_ports
 
     from weft.bitstream.machine_check import lacks_for_simulation
-    from weft.driver.probe import known_chips, probe
+    from weft.driver.probe import known_chips, probe, probe_usb
+    from weft.driver.transports.usb_devices import load_library
+    from weft.errors import LinkError
 
     lacking = lacks_for_simulation()
     found: list[dict[str, Any]] = [
@@ -35,6 +37,11 @@ def devices(as_json: JsonOption = False):
         },
     ]
     ports = [probe(port).as_dict() for port in sorted(list_ports.comports())]
+    without_usb = ""
+    try:
+        ports += [board.as_dict() for board in probe_usb(load_library())]
+    except LinkError as error:
+        without_usb = str(error)
     if as_json:
         print_json(found + ports)
         return
@@ -48,5 +55,7 @@ def devices(as_json: JsonOption = False):
             number = f", serial number {port['serial_number']}" if port["serial_number"] else ""
             say(f"{port['device']}: USB {port['usb']}{number}, {port['board'] or 'no board'}")
     chips = known_chips()
-    if not any(port["usb"] in chips for port in ports):
+    if not any(port["usb"] in chips or port["device"].startswith("usb:") for port in ports):
         say(f"no board is plugged in: no serial port has a USB chip of {', '.join(chips)}")
+    if without_usb:
+        say(f"boards that are USB devices themselves were not looked for: {without_usb}")

@@ -9,6 +9,8 @@ from weft.cli.options import (
     ExactOption,
     FallbackOption,
     JsonOption,
+    LinkKind,
+    LinkOption,
     ModelArgument,
     RoundingOption,
     ShapeOption,
@@ -52,6 +54,7 @@ def explain(
     config: ConfigOption = None,
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
+    link: LinkOption = LinkKind.uart,
     fallback: FallbackOption = False,
     exact: ExactOption = False,
     as_json: JsonOption = False,
@@ -97,7 +100,7 @@ def explain(
     clock_hz = clock_of(size.name)
     rows = layer_rows(graph, program, size.multipliers)
     memory = memory_use(program)
-    link = predicted_link(program) if program is not None else LinkProfile()
+    moved = predicted_link(program, link.value) if program is not None else LinkProfile()
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
     elsewhere = (
@@ -124,9 +127,9 @@ def explain(
                 "parameters": sum(row["parameters"] for row in rows),
                 "predicted_cycles": predicted or None,
                 "predicted_link": {
-                    "bytes_to_board": link.bytes_to_board,
-                    "bytes_from_board": link.bytes_from_board,
-                    "seconds": link.wire_seconds,
+                    "bytes_to_board": moved.bytes_to_board,
+                    "bytes_from_board": moved.bytes_from_board,
+                    "seconds": moved.wire_seconds,
                 },
                 "multipliers": size.multipliers,
                 "memory": memory,
@@ -161,12 +164,12 @@ def explain(
     )
     say(f"{macs:,} MACs, {sum(row['parameters'] for row in rows):,} parameters")
     if predicted:
-        say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz, link)}")
+        say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz, moved)}")
     if program is not None and program.streamed:
-        moved = total(traffic(program).values())
+        beside = total(traffic(program).values())
         say(
-            f"memory beside the chip, for an image: {moved.constants:,} bytes of constants and "
-            f"{moved.loaded:,} of activations come, {moved.stored:,} go"
+            f"memory beside the chip, for an image: {beside.constants:,} bytes of constants and "
+            f"{beside.loaded:,} of activations come, {beside.stored:,} go"
         )
     if "window" not in left_out:
         say("window: kernel /stride *dilation +padding (top,bottom,left,right)")

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +20,22 @@ __all__ = [
     "FallbackOption",
     "JsonOption",
     "LabelsOption",
+    "LinkKind",
+    "LinkOption",
     "ModelArgument",
     "RoundingOption",
     "ShapeOption",
     "WideOption",
     "parse_shapes",
 ]
+
+
+class LinkKind(StrEnum):
+    """What a board may talk through."""
+
+    uart = "uart"
+    usb = "usb"
+
 
 ModelArgument = Annotated[
     Path,
@@ -36,9 +47,13 @@ DeviceOption = Annotated[
         "--device",
         "-d",
         metavar="D",
-        help="golden (NumPy), sim (the gateware, simulated cycle by cycle), tcp:HOST:PORT or "
-        "serial:PATH?baud=N.",
+        help="golden (NumPy), sim (the gateware, simulated cycle by cycle), tcp:HOST:PORT, "
+        "serial:PATH?baud=N or usb:VID:PID:SERIAL.",
     ),
+]
+LinkOption = Annotated[
+    LinkKind,
+    typer.Option("--link", help="What carries bytes: the serial port, or USB at the FPGA's pins."),
 ]
 ConfigOption = Annotated[
     str | None,

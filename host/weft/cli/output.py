@@ -183,11 +183,9 @@ def time_note(cycles: int | None, clock_hz: int, link: "LinkProfile | None" = No
     if link is None or not seconds:
         return f" ({text} ms at {clock_hz / 1e6:g} MHz, without the link)"
     whole = 1000 * (cycles / clock_hz + seconds)
-    baud = link.bytes_per_second * _BITS_PER_BYTE
-    return (
-        f" ({text} ms at {clock_hz / 1e6:g} MHz; {whole:,.3f} ms with a link of "
-        f"{baud / 1e6:g} Mbaud)"
-    )
+    rate = link.bytes_per_second / 1e6
+    named = f"{rate:g} MB/s" if link.kind == "usb" else f"{rate * _BITS_PER_BYTE:g} Mbaud"
+    return f" ({text} ms at {clock_hz / 1e6:g} MHz; {whole:,.3f} ms with a link of {named})"
 
 
 def percent(value: float | None) -> str:

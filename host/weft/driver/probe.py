@@ -1,4 +1,4 @@
-"""Which board answers on a serial port, and in which words it is said why none does."""
+"""Which board answers on a serial port or on USB, and in which words it is said why none does."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -6,13 +6,16 @@ from typing import Any
 
 from weft_hw.boards import BOARDS, Board
 from weft_hw.contract.fingerprint import config_of
+from weft_hw.contract.usb import PRODUCT, VENDOR
 
 from weft.driver.link import Link
 from weft.driver.transports.base import Transport
 from weft.driver.transports.serial import SerialTransport
+from weft.driver.transports.usb import UsbTransport
+from weft.driver.transports.usb_devices import list_boards
 from weft.errors import LinkError
 
-__all__ = ["Found", "known_chips", "probe"]
+__all__ = ["Found", "known_chips", "probe", "probe_usb"]
 
 # A board answers within a millisecond or two; another bitstream never does.
 _SECONDS = 0.25
@@ -21,7 +24,7 @@ _RETRIES = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A serial port and what is behind it.
+    """A serial port or USB device, and what is behind it.
 
     Parameters
     ----------
@@ -101,6 +104,40 @@ def probe(port: Any, connect: Callable[..., Transport] = SerialTransport) -> Fou
     )
     facts["device"] = _name(port.device)
     return Found(available=False, board=names, description=problem or silent, **facts)
+
+
+def probe_usb(usb1: Any) -> list[Found]:
+    """Ask each USB device that may be a board of Weft itself who it is.
+
+    Parameters
+    ----------
+    usb1 : module
+        As :func:`~weft.driver.transports.usb_devices.load_library` returns it.
+    """
+    usb, boards = f"{VENDOR:04x}:{PRODUCT:04x}", [b for b in BOARDS.values() if b.usb_pins]
+    context = usb1.USBContext()
+    context.open()
+    try:
+        serials = [serial for _, serial in list_boards(usb1, context)]
+    finally:
+        context.close()
+    return [
+        _ask(f"usb:{usb}" + (f":{serial}" if serial else ""), usb, serial, usb1, boards)
+        for serial in serials
+    ]
+
+
+def _ask(device: str, usb: str, serial: str, usb1: Any, boards: list[Board]) -> Found:
+    facts = {"device": device, "usb": usb, "serial_number": serial}
+    try:
+        transport = UsbTransport.from_name(device.removeprefix("usb:"), library=usb1)
+        try:
+            hello = Link(transport, _SECONDS, _RETRIES).open()
+        finally:
+            transport.close()
+    except LinkError as error:
+        return Found(available=False, description=str(error), **facts)
+    return Found(**facts, **_answered(hello, boards))
 
 
 def _by_baud(boards: list[Board]) -> dict[int, list[Board]]:

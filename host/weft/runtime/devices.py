@@ -195,6 +195,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
             simulated_cycles=simulated_cycles,
             simulation_seconds=simulation_seconds,
             bytes_per_second=rate,
+            kind=transport.kind,
         )
 
     memories = _BoardMemories(board)

@@ -72,6 +72,7 @@ class LinkProfile:
     Where the board is simulated, also its clock cycles (those of the link included) and the
     seconds that simulating them took. ``bytes_per_second`` is the rate of the link or, where there
     is no board, of that of the board with this configuration; 0 where there is none either.
+    ``kind`` is what link that is, ``"uart"`` or ``"usb"``.
     """
 
     bytes_to_board: int = 0
@@ -81,6 +82,7 @@ class LinkProfile:
     simulated_cycles: int = 0
     simulation_seconds: float = 0.0
     bytes_per_second: float = 0.0
+    kind: str = "uart"
 
     @property
     def wire_seconds(self) -> float | None:
@@ -111,9 +113,10 @@ class LinkProfile:
         sums = {
             f.name: operation(getattr(self, f.name), getattr(other, f.name))
             for f in fields(self)
-            if f.name != "bytes_per_second"
+            if f.name not in ("bytes_per_second", "kind")
         }
-        return LinkProfile(**sums, bytes_per_second=self.bytes_per_second or other.bytes_per_second)
+        known = self if self.bytes_per_second else other
+        return LinkProfile(**sums, bytes_per_second=known.bytes_per_second, kind=known.kind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from weft_hw.contract.packet import (
     Request,
     field_bytes,
 )
+from weft_hw.contract.usb import FULL_SPEED_BYTES_PER_SECOND
 
 from weft.driver.pieces import Block, Pieces, Place
 from weft.driver.transports.base import BITS_PER_BYTE
@@ -22,16 +23,28 @@ _FRAMING_BYTES = 2  # a code and a zero; of long frames without a zero inside on
 _STATUS_BYTES = 1
 
 
-def link_rate(config: str) -> float:
-    """Return bytes a second over the link of the board with a configuration; 0 without a board."""
+def link_rate(config: str, link: str = "uart") -> float:
+    """Return bytes a second over a link of the board with a configuration; 0 without such a link.
+
+    Parameters
+    ----------
+    config : str
+    link : str
+        ``"uart"``, or ``"usb"`` for full speed at the FPGA's own pins.
+    """
     board = board_of(config)
-    return board.baud / BITS_PER_BYTE if board else 0.0
+    if board is None:
+        return 0.0
+    if link == "usb":
+        return FULL_SPEED_BYTES_PER_SECOND if board.usb_pins else 0.0
+    return board.baud / BITS_PER_BYTE
 
 
-def predicted_link(program: Program) -> LinkProfile:
+def predicted_link(program: Program, link: str = "uart") -> LinkProfile:
     """Return what one image of ``program`` sends and receives over its board's link.
 
-    Of a random image, and if nothing gets lost. All is zero where no board has the configuration.
+    Of a random image, and if nothing gets lost. All is zero where no board has the configuration;
+    ``link`` is as for :func:`link_rate`.
     """
     board = board_of(program.config.name)
     if board is None:
@@ -69,7 +82,8 @@ def predicted_link(program: Program) -> LinkProfile:
     return LinkProfile(
         bytes_to_board=there,
         bytes_from_board=back,
-        bytes_per_second=link_rate(program.config.name),
+        bytes_per_second=link_rate(program.config.name, link),
+        kind=link,
     )
 
 

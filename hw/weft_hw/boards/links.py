@@ -10,7 +10,6 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.boards.board import Board
 from weft_hw.link.uart import Uart
 from weft_hw.parts.delay import delay
-from weft_hw.tech.portable import Portable
 
 __all__ = ["LINKS", "UartPins", "UsbPins"]
 
@@ -32,6 +31,7 @@ class UartPins(wiring.Component):
     clock_hz : int
         Of ``sync``.
     tech : Portable
+        The family, which has a PLL.
 
     Members
     -------
@@ -43,7 +43,7 @@ class UartPins(wiring.Component):
     received: stream.Interface
     sent: stream.Interface
 
-    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Portable):
+    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Any):
         self._pins = port(board.uart)
         self._uart = Uart(clock_hz=clock_hz, baud=board.baud)
         super().__init__(_STREAMS)
@@ -73,7 +73,7 @@ class UsbPins(wiring.Component):
     received: stream.Interface
     sent: stream.Interface
 
-    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Portable):
+    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Any):
         # LUNA is an extra, which designs without USB do without.
         from weft_hw.link.usb.full_speed import FullSpeedUsb
 

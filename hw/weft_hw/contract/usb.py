@@ -2,7 +2,9 @@
 
 __all__ = [
     "ENDPOINT",
+    "FULL_SPEED_BYTES_PER_SECOND",
     "FULL_SPEED_PACKET",
+    "HIGH_SPEED_BYTES_PER_SECOND",
     "INTERFACE",
     "INTERFACE_GUID",
     "MANUFACTURER",
@@ -17,6 +19,9 @@ INTERFACE = "Weft link"
 
 ENDPOINT = 1  # bulk, both ways
 FULL_SPEED_PACKET = 64
+# What goes through while a host asks for replies as well: docs/links.md says how it was measured.
+FULL_SPEED_BYTES_PER_SECOND = 1.0e6
+HIGH_SPEED_BYTES_PER_SECOND = 40e6  # a target, not measured
 
 # Under which Windows programs find the interface; made once, at random.
 INTERFACE_GUID = "{7D24E5B0-93C6-4E0E-9D0B-5E3D1B7C6A41}"

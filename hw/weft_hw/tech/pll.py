@@ -50,7 +50,7 @@ def choose(candidates: list[PllSettings], input_hz: float, wanted_hz: float) -> 
 
 
 class Pll(wiring.Component):
-    """A clock made from the oscillator's pin, or from another PLL's clock; each family has a subclass.
+    """A clock made from the oscillator's pin or another PLL's clock; each family has a subclass.
 
     Parameters
     ----------

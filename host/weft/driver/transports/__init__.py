@@ -24,7 +24,7 @@ def open_transport(
     Parameters
     ----------
     device : str
-        ``sim``, ``tcp:HOST:PORT`` or ``serial:PATH[?baud=N]``.
+        ``sim``, ``tcp:HOST:PORT``, ``serial:PATH[?baud=N]`` or ``usb:VID:PID[:SERIAL]``.
     config : Config
         What ``sim`` simulates, and whose board a serial port has the rate of.
     progress : callable, optional
@@ -51,7 +51,11 @@ def open_transport(
         from weft.driver.transports.serial import SerialTransport
 
         return SerialTransport.from_name(where, **{"baud": baud_of(config.name), **options})
+    if kind == "usb":
+        from weft.driver.transports.usb import UsbTransport
+
+        return UsbTransport.from_name(where, **options)
     raise LinkError(
-        f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT and "
-        "serial:PATH?baud=N"
+        f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT, "
+        "serial:PATH?baud=N and usb:VID:PID:SERIAL"
     )

@@ -8,7 +8,7 @@ descriptor set by which it binds WinUSB, so that no driver is installed (Microso
 import struct
 import uuid
 
-from usb_protocol.emitters import DeviceDescriptorCollection
+from usb_protocol.emitters import DeviceDescriptorCollection  # pyright: ignore
 
 from weft_hw.contract.usb import (
     ENDPOINT,
@@ -32,7 +32,12 @@ _BULK = 2
 
 
 def descriptors_of(
-    *, product: str, serial: str, packet_bytes: int, vendor_id: int = VENDOR, product_id: int = PRODUCT
+    *,
+    product: str,
+    serial: str,
+    packet_bytes: int,
+    vendor_id: int = VENDOR,
+    product_id: int = PRODUCT,
 ) -> DeviceDescriptorCollection:
     """Return the descriptors of a device with one interface and a bulk endpoint each way.
 
@@ -62,6 +67,7 @@ def descriptors_of(
                     endpoint.bEndpointAddress = address
                     endpoint.bmAttributes = _BULK
                     endpoint.wMaxPacketSize = packet_bytes
+                    endpoint.bInterval = 0
     collection.add_descriptor(_bos(), descriptor_type=_BOS)
     return collection
 

@@ -1,6 +1,7 @@
 """A full-speed USB device at two pins of the FPGA, in place of the serial port."""
 
 from types import SimpleNamespace
+from typing import Any
 
 from amaranth.hdl import DomainRenamer, EnableInserter, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
@@ -81,8 +82,8 @@ class FullSpeedUsb(wiring.Component):
             ResetInserter({"usb": reset, "usb_io": reset})(EnableInserter({"usb": slow})(function))
         )
         controls = ResetInserter({"sync": here, "usb": reset})
-        rx = AsyncFIFO(width=8, depth=_CROSSING_BYTES, w_domain="usb", r_domain="sync")
-        tx = AsyncFIFO(width=8, depth=_CROSSING_BYTES, w_domain="sync", r_domain="usb")
+        rx: Any = AsyncFIFO(width=8, depth=_CROSSING_BYTES, w_domain="usb", r_domain="sync")
+        tx: Any = AsyncFIFO(width=8, depth=_CROSSING_BYTES, w_domain="sync", r_domain="usb")
         m.submodules.rx, m.submodules.tx = controls(rx), controls(tx)
         wiring.connect(m, wiring.flipped(self.sent), tx.w_stream)
         wiring.connect(m, rx.r_stream, wiring.flipped(self.received))

@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import DomainRenamer, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
-from luna.gateware.usb.usb2.device import USBDevice
-from luna.gateware.usb.usb2.endpoints.stream import USBStreamInEndpoint, USBStreamOutEndpoint
+from luna.gateware.usb.usb2.device import USBDevice  # pyright: ignore
+from luna.gateware.usb.usb2.endpoints.stream import USBStreamInEndpoint, USBStreamOutEndpoint  # pyright: ignore
 
 from weft_hw.contract.usb import ENDPOINT
 from weft_hw.link.usb.descriptors import descriptors_of

@@ -3,9 +3,9 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal
-from luna.gateware.usb.usb2.descriptor import USBDescriptorStreamGenerator
-from luna.gateware.usb.usb2.request import USBRequestHandler
-from usb_protocol.types import USBRequestType
+from luna.gateware.usb.usb2.descriptor import USBDescriptorStreamGenerator  # pyright: ignore
+from luna.gateware.usb.usb2.request import USBRequestHandler  # pyright: ignore
+from usb_protocol.types import USBRequestType  # pyright: ignore
 
 from weft_hw.link.usb.descriptors import MICROSOFT_CODE, MICROSOFT_INDEX, microsoft_set
 
