@@ -76,6 +76,8 @@ def _keeps_images(graph: Graph, node: Node, count: int) -> bool:
             len(t.shape) == rank if t.data is None else len(t.shape) < rank or t.shape[0] == 1
             for t in operands
         )
+    if node.operator == "BATCH_MATMUL":
+        return all(len(t.shape) == rank for t in operands)
     if node.operator == "FULLY_CONNECTED":
         features = operands[1].shape[-1]
         return int(np.prod(variable[0].shape[1:])) % max(1, features) == 0

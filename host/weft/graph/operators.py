@@ -79,6 +79,8 @@ OPERATORS: dict[str, Operator] = {
         shape=shapes.fully_connected,
         windowed=False,
     ),
+    # Two tensors of matrices, which are repeated as NumPy does.
+    "BATCH_MATMUL": Operator(operands=(2, 2), shape=shapes.batch_matmul, types=types.int8),
     # Padding is not counted.
     "AVERAGE_POOL_2D": replace(_POOL, optional=("real",), types=types.average),
     "MAX_POOL_2D": replace(_POOL, optional=("dilation",)),

@@ -14,6 +14,7 @@ from weft.graph.graph import Graph, Node
 __all__ = [
     "Shape",
     "arg_max",
+    "batch_matmul",
     "broadcast",
     "concatenation",
     "convolution",
@@ -130,6 +131,18 @@ def fully_connected(graph: Graph, node: Node) -> Shape:
     if math.prod(given[:-1]) != rows:
         raise ModelError(f"{rows} rows of outputs do not fit shape {given}")
     return *given[:-1], weights[0]
+
+
+def batch_matmul(graph: Graph, node: Node) -> Shape:
+    """BATCH_MATMUL: rows of the first tensor by columns of the second, three dimensions or more."""
+    left, right = _input(graph, node), _input(graph, node, 1)
+    if min(len(left), len(right)) < 3 or left[-1] != right[-2] or 0 in (*left, *right):
+        raise ModelError(f"matrices of shapes {left} and {right} do not fit each other")
+    try:
+        lead = np.broadcast_shapes(left[:-2], right[:-2])
+    except ValueError:
+        raise ModelError(f"matrices of shapes {left} and {right} do not fit each other") from None
+    return *lead, left[-2], right[-1]
 
 
 def pool(graph: Graph, node: Node) -> Shape:

@@ -53,6 +53,7 @@ _HOST = {
     "TRANSPOSE": "rearranges a tensor",
     "SOFTMAX": "needs exponentials and a division",
     "LOG_SOFTMAX": "needs exponentials and a logarithm",
+    "BATCH_MATMUL": "multiplies two tensors",
     "SELECT": "takes values of two tensors by a condition",
     "RESIZE_NEAREST_NEIGHBOR": "repeats pixels",
     "RESIZE_BILINEAR": "computes pixels between pixels",

@@ -43,6 +43,7 @@ def _named(trait: Callable[[str], bool], evaluator: Evaluator) -> dict[str, Eval
 EVALUATORS: dict[str, Evaluator] = {
     **_named(lambda name: OPERATORS[name].weighted, Evaluator(linear.linear, real.linear)),
     **_named(lambda name: OPERATORS[name].tabulated, Evaluator(activation.apply_table)),
+    "BATCH_MATMUL": Evaluator(linear.batch_matmul, real.batch_matmul),
     "SOFTMAX": Evaluator(activation.softmax, real.softmax),
     "LOG_SOFTMAX": Evaluator(activation.log_softmax, real.log_softmax),
     "ADD": Evaluator(elementwise.add, real.function),

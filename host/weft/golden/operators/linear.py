@@ -9,7 +9,7 @@ from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.golden.operators.stage import output_stage
 
-__all__ = ["accumulate", "linear"]
+__all__ = ["accumulate", "batch_matmul", "integer_products", "linear"]
 
 
 def accumulate(context: Context) -> NDArray[np.int32]:
@@ -90,3 +90,18 @@ def _convolution_in_float(context: Context) -> NDArray[Any]:
     real = context.windows(convolve)
     rounded = np.rint(np.clip(real / context.output_scale, -1e6, 1e6)).astype(np.int64)
     return np.clip(rounded + stage.zero_point, stage.low, stage.high).astype(np.int8)
+
+
+def integer_products(context: Context) -> NDArray[np.int64]:
+    """Return the exact products of two tensors of matrices, without their zero points."""
+    left, right = (
+        (context.value(i).astype(np.int64) - context.zero_point(i)).astype(np.float64)
+        for i in (0, 1)
+    )
+    # Below 2 ** 53 float64 is exact in any order; a product has 16 bits.
+    return np.matmul(left, right).astype(np.int64)
+
+
+def batch_matmul(context: Context) -> NDArray[np.int8]:
+    """Return the products of two tensors of matrices."""
+    return output_stage(context)(integer_products(context))

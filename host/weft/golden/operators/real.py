@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
-from weft.golden.operators.linear import accumulate
+from weft.golden.operators.linear import accumulate, integer_products
 from weft.graph import OPERATORS, REAL
 
 __all__ = [
     "average_pool",
+    "batch_matmul",
     "concatenation",
     "dequantize",
     "extreme",
@@ -85,6 +86,14 @@ def _weights(context: Context) -> Real:
     form = [-1 if i == axis else 1 for i in range(value.ndim)]
     steps = value.astype(np.int64) - quantization.zero_point.reshape(form)
     return quantization.scale.astype(np.float64).reshape(form) * steps
+
+
+def batch_matmul(context: Context) -> Real:
+    """Return the products of two tensors of matrices; sums of integers are exact."""
+    if all(context.tensor(i).quantization is not None for i in (0, 1)):
+        scale = np.float64(context.scale(0)) * np.float64(context.scale(1))
+        return scale * integer_products(context)
+    return np.matmul(_real(context, 0), _real(context, 1))
 
 
 def function(context: Context) -> Real:

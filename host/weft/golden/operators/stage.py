@@ -62,7 +62,7 @@ def _output_stage(context: Context) -> OutputStage:
     if weighted:
         quantization = context.tensor(1).quantization
         factor = np.ones(1, np.float32) if quantization is None else quantization.scale
-    elif node.operator == "MUL":
+    elif node.operator in ("MUL", "BATCH_MATMUL"):
         factor = np.array([context.scale(1)], np.float32)
     else:
         factor = np.ones(1, np.float32)

@@ -24,7 +24,7 @@ from weft.importers.onnx.islands import (
     add_function,
     needs_reals,
 )
-from weft.importers.onnx.matrices import product
+from weft.importers.onnx.matrices import MATMUL, batch_matmul, product
 from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.softmax import SOFTMAX, softmax
 from weft.importers.onnx.tables import is_function, tabulate
@@ -75,6 +75,7 @@ PENDING = (
     "ReduceSum",
     *SOFTMAX,
     LINEAR_RESIZE,
+    MATMUL,
     *FLOAT32_FUNCTIONS,
 )
 
@@ -209,7 +210,7 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
     if layer is not None and not has_coarse_bias(layer, step):
         pending = replace(layer, shared=True)
     # The runtime's float Softmax is another one than its table of exponentials.
-    left = pending.operator == "Softmax" or has_coarse_bias(pending, step)
+    left = pending.operator in ("Softmax", MATMUL) or has_coarse_bias(pending, step)
     if needs_reals(pending) or (left and left_in_float(pending, step)):
         value = real(builder, pending, f"{output}/real")
         return builder.quantized(value, step, f"{name}/quantized", output)
@@ -226,6 +227,8 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
         return onnx_windows.convolution(builder, pending, step, output, island=island)
     if operator in ("Gemm", "MatMul"):
         return product(builder, pending, step, output, island=island)
+    if operator == MATMUL:
+        return batch_matmul(builder, pending, step, output)
     if operator == "ConvTranspose":
         return transposed_convolution(builder, pending, step, output)
     if operator == "AveragePool":

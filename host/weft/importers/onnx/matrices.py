@@ -25,7 +25,9 @@ from weft.importers.onnx.values import (
 )
 from weft.importers.onnx.windows import weights_of
 
-__all__ = ["plain_gemm", "product", "turned"]
+__all__ = ["MATMUL", "batch_matmul", "plain_gemm", "product", "turned"]
+
+MATMUL = "MatMul of tensors"
 
 Operands = tuple[Value | None, ...]
 _MOST = 256  # matrices of one MatMul
@@ -122,6 +124,33 @@ def product(
     if not x.shape or x.shape[-1] != data.shape[-2]:
         raise ModelError(f"weights of shape {data.shape} do not fit an input of {x.shape}")
     return _several(builder, layer, x, weights, step, output, island)
+
+
+def batch_matmul(builder: Builder, layer: Pending, step: Step | None, output: str) -> Activation:
+    """Add BATCH_MATMUL for MatMul of two tensors; without ``step`` its result is real."""
+    values = [x for x in layer.operands if isinstance(x, Activation)]
+    if len(values) != 2 or (step is not None and any(x.step is None for x in values)):
+        raise ModelError("the operands of MatMul are not quantised")
+    left, right = (x.shape for x in values)
+    if not left or not right:
+        raise ModelError(f"MatMul of shapes {left} and {right} is not possible")
+    whole = [(1, *left) if len(left) == 1 else left, (*right, 1) if len(right) == 1 else right]
+    rank = max(3, *map(len, whole))
+    whole = [(*(1,) * (rank - len(shape)), *shape) for shape in whole]
+    names = [
+        builder.reshaped(builder.plain(x), shape, f"{output}/{i}").tensor
+        if x.shape != shape
+        else builder.plain(x).tensor
+        for i, (x, shape) in enumerate(zip(values, whole, strict=True))
+    ]
+    tensor = builder.emit("BATCH_MATMUL", layer.name, tuple(names), f"{output}/product", step=step)
+    result = Activation(tensor, builder.tensors[tensor].shape, "plain", step)
+    rows = () if len(left) == 1 else left[-2:-1]
+    columns = () if len(right) == 1 else right[-1:]
+    front = np.broadcast_shapes(left[:-2], right[:-2])
+    if (*front, *rows, *columns) == result.shape:
+        return result
+    return builder.reshaped(result, (*front, *rows, *columns), output)
 
 
 def _several(

@@ -22,7 +22,7 @@ from weft.importers.onnx.floats import (
     real,
 )
 from weft.importers.onnx.integers import INTEGERS, on_integers
-from weft.importers.onnx.matrices import plain_gemm, turned
+from weft.importers.onnx.matrices import MATMUL, plain_gemm, turned
 from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.pad import is_real_pad, with_filler
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
@@ -98,6 +98,8 @@ def result_of(
     if operator == "Gemm":
         x = real(builder, first, first.name) if isinstance(first, Pending) else first
         return plain_gemm(builder, label, attributes, (x, *operands[1:]))
+    if operator == "MatMul" and isinstance(take(operands, 1), Activation | Pending):
+        operator = MATMUL if isinstance(first, Activation | Pending) else operator
     if operator == "MatMul" and isinstance(first, Constant | QuantizedConstant):
         second = operands[1]
         x = real(builder, second, second.name) if isinstance(second, Pending) else second

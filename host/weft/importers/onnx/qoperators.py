@@ -11,7 +11,7 @@ from weft.graph import Quantization
 from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.matrices import plain_gemm, product
+from weft.importers.onnx.matrices import MATMUL, batch_matmul, plain_gemm, product
 from weft.importers.onnx.softmax import softmax
 from weft.importers.onnx.values import (
     Activation,
@@ -121,6 +121,8 @@ def _conv(b: Builder, name: str, attributes: Attributes, x: Operands, output: st
 
 def _matmul(b: Builder, name: str, attributes: Attributes, x: Operands, output: str) -> Activation:
     operands = (_operand(b, x, 0), _operand(b, x, 3, axis=1))
+    if all(isinstance(x, Activation) for x in operands):
+        return batch_matmul(b, Pending(MATMUL, name, {}, operands), _output(x, 6), output)
     layer = Pending("MatMul", name, {}, operands)
     return product(b, layer, _output(x, 6), output)
 
