@@ -24,6 +24,7 @@ from weft.importers.onnx.floats import (
 from weft.importers.onnx.integers import INTEGERS, on_integers
 from weft.importers.onnx.matrices import MATMUL, plain_gemm, turned
 from weft.importers.onnx.moves import MOVES, move
+from weft.importers.onnx.norms import NORMALISATIONS, normalisation_of
 from weft.importers.onnx.pad import is_real_pad, with_filler
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
@@ -110,6 +111,8 @@ def result_of(
         return _sum(builder, label, operands)
     if operator in _NORMS:
         return _norm(builder, operator, label, attributes, operands)
+    if operator in NORMALISATIONS:
+        return normalisation_of(builder, operator, label, attributes, operands)
     if operator == "BatchNormalization":
         return normalised(builder, label, attributes, operands)
     if operator == "Concat" and (value := joined(builder, label, attributes, operands, output)):
