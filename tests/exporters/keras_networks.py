@@ -1,10 +1,12 @@
-"""Small Keras networks through TensorFlow's converter: ``python keras_networks.py FOLDER``.
+"""Small Keras networks through TensorFlow's converter: ``keras_networks.py FOLDER [KIND ...]``.
 
-Needs the package tensorflow (2.21 made the recorded files), outside CI.
+KIND is int8, float32 or uint8 (the type of the edges), per_tensor (one scale for each layer's
+weights), or float (nothing is quantised: for ``edge_quantizer.py``). Needs the package tensorflow
+(2.21 made the recorded files), outside CI.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,11 +112,14 @@ def networks(keras: Any) -> dict[str, Callable[[Any], Any]]:
         "log_softmax",
     ):
         found[name] = lambda x, name=name: layers.Activation(name)(conv(x))
+    # Behind the others, so that the names inside their files stay.
+    found["lstm"] = lambda x: layers.Dense(4)(layers.LSTM(6)(layers.Reshape((32, 24))(x)))
+    found["prelu_pixels"] = lambda x: layers.PReLU()(conv(x))
     return found
 
 
-def converted(tf: Any, body: Callable[[Any], Any], edge: str) -> bytes:
-    """Return the file of one network; ``edge`` is the type of its input and output."""
+def converted(tf: Any, body: Callable[[Any], Any], kind: str) -> bytes:
+    """Return the file of one network."""
     tf.keras.utils.set_random_seed(SEED)
     x = tf.keras.Input(SHAPE, batch_size=1)
     model = tf.keras.Model(x, body(x))
@@ -125,28 +130,32 @@ def converted(tf: Any, body: Callable[[Any], Any], edge: str) -> bytes:
             yield [rng.normal(size=(1, *SHAPE)).astype(np.float32)]
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if kind == "float":
+        return converter.convert()
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = samples
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    kind = getattr(tf, edge)
-    converter.inference_input_type = converter.inference_output_type = kind
+    if kind == "per_tensor":
+        converter._experimental_disable_per_channel = True
+    edge = getattr(tf, "int8" if kind == "per_tensor" else kind)
+    converter.inference_input_type = converter.inference_output_type = edge
     return converter.convert()
 
 
-def main(folder: Path) -> None:
-    """Write a file for each network and type of edge that the converter takes."""
+def main(folder: Path, kinds: Sequence[str] = ("int8", "float32")) -> None:
+    """Write a file for each network and kind that the converter takes."""
     import tensorflow as tf
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, body in networks(tf.keras).items():
-        for edge in ("int8", "float32"):
+        for kind in kinds:
             try:
-                data = converted(tf, body, edge)
+                data = converted(tf, body, kind)
             except Exception as error:
-                print(f"{name} {edge}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
+                print(f"{name} {kind}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
                 continue
-            (folder / f"{name}.{edge}.tflite").write_bytes(data)
+            (folder / f"{name}.{kind}.tflite").write_bytes(data)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:] or ("int8", "float32"))

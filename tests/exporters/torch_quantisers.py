@@ -76,9 +76,13 @@ def brevitas(kind: str, *, dynamo: bool = False) -> Quantiser:
         from brevitas.graph.calibrate import calibration_mode
 
         ready = quantiser.preprocess_for_quantize(model)
-        ready = (
-            quantiser.quantize(ready) if kind == "graph" else quantiser.layerwise_quantize(ready)
-        )
+        if kind == "graph":
+            ready = quantiser.quantize(ready)
+        else:  # the newer exporter takes no bias that is quantised
+            given = quantiser.LAYERWISE_COMPUTE_LAYER_MAP
+            bias = {"bias_quant": None} if dynamo else {}
+            layers = {k: v and (v[0], {**v[1], **bias}) for k, v in given.items()}
+            ready = quantiser.layerwise_quantize(ready, layers)
         with torch.no_grad(), calibration_mode(ready):
             for x in samples():
                 ready(x)

@@ -152,6 +152,15 @@ OPERATORS: dict[str, Operator] = {
         shape=shapes.lstm,
         types=types.lstm,
     ),
+    # Offsets of boxes, scores of their classes, anchors: float32, or int8. Makes float32: boxes,
+    # classes, scores and how many there are. See ``weft.golden.arithmetic.detection``.
+    "DETECTION": Operator(
+        attributes=("classes", "detections", "overlap", "scales", "score"),
+        operands=(3, 3),
+        results=4,
+        shape=shapes.detection,
+        types=types.detection,
+    ),
     # ``retyped``: the file's types differ, which XNNPACK leaves to LiteRT's own kernel.
     "QUANTIZE": Operator(optional=("retyped",), shape=shapes.same, types=types.quantize),
     "DEQUANTIZE": Operator(shape=shapes.same, types=types.dequantize),

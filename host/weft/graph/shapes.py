@@ -19,6 +19,7 @@ __all__ = [
     "concatenation",
     "convolution",
     "depthwise",
+    "detection",
     "fully_connected",
     "gather",
     "lstm",
@@ -276,6 +277,26 @@ def svdf(graph: Graph, node: Node) -> Shape:
     if rank < 1 or filters % rank or _input(graph, node, 4) != (x[0], filters * times[1]):
         raise ModelError(f"a state of shape {_input(graph, node, 4)} does not fit rank {rank}")
     return x[0], filters // rank
+
+
+def detection(graph: Graph, node: Node) -> Shape:
+    """Return the shape of the corners of all boxes."""
+    offsets, scores, anchors = (_input(graph, node, index) for index in range(3))
+    classes, detections = node.attributes["classes"], node.attributes["detections"]
+    if (
+        len(offsets) != 3
+        or len(scores) != 3
+        or scores[:2] != offsets[:2]
+        or anchors[-2:] != (offsets[1], 4)
+        or offsets[2] < 4
+        or scores[2] - classes not in (0, 1)
+    ):
+        raise ModelError(f"boxes {offsets}, scores {scores} and anchors {anchors} do not fit")
+    expected = {1: (offsets[0], detections), 2: (offsets[0], detections), 3: offsets[:1]}
+    for index, shape in expected.items():
+        if graph.tensors[node.outputs[index]].shape != shape:
+            raise ModelError(f"output {index} of {node.operator} must have shape {shape}")
+    return offsets[0], detections, 4
 
 
 def lstm(graph: Graph, node: Node) -> Shape:

@@ -31,6 +31,7 @@ __all__ = [
     "arg_max",
     "average",
     "dequantize",
+    "detection",
     "function",
     "hard_swish",
     "int8",
@@ -96,7 +97,10 @@ def arg_max(graph: Graph, node: Node, _: Operator) -> None:
 
 
 def softmax(graph: Graph, node: Node, operator: Operator) -> None:
-    """Check the one quantisation of the result that LiteRT knows."""
+    """Check the one quantisation of the result that LiteRT knows; ONNX Runtime's may be float32."""
+    if graph.in_onnxruntime and _output(graph, node).dtype == FLOAT32:
+        function(graph, node, operator)
+        return
     int8(graph, node, operator)
     scale, zero_point = _step(_output(graph, node))
     if not graph.in_onnxruntime and (abs(scale * 256 - 1) > 1e-3 or zero_point != -128):
@@ -190,6 +194,18 @@ def lstm(graph: Graph, node: Node, _: Operator) -> None:
         raise ModelError(f"the cell of {node.operator} cannot have scale {scale}")
     if node.attributes["cell_limit"] >= 1 << 15:
         raise ModelError(f"the cell of {node.operator} cannot be limited so")
+
+
+def detection(graph: Graph, node: Node, operator: Operator) -> None:
+    """Check what a detector's heads say, and what LiteRT's kernel makes of it: float32."""
+    function(graph, node, operator)
+    if any(graph.tensors[name].dtype != FLOAT32 for name in node.outputs):
+        raise ModelError(f"the outputs of {node.operator} must be float32")
+    given = node.attributes
+    if min(given["detections"], given["classes"]) < 1 or not 0 < given["overlap"] <= 1:
+        raise ModelError(f"{node.operator} needs classes, detections and an overlap of 0 to 1")
+    if len(given["scales"]) != 4 or not all(math.isfinite(x) and x > 0 for x in given["scales"]):
+        raise ModelError(f"the scales of {node.operator} must be four positive numbers")
 
 
 def real(graph: Graph, node: Node, operator: Operator) -> None:

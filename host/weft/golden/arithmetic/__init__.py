@@ -26,6 +26,7 @@ from weft.golden.arithmetic.convolution import (
     transpose_conv2d,
     windows,
 )
+from weft.golden.arithmetic.detection import Detection, detect
 from weft.golden.arithmetic.edges import (
     dequantize,
     quantize_away,
@@ -57,6 +58,7 @@ from weft.golden.arithmetic.mlas import (
     exp_mlas,
     gelu_mlas,
     logistic_mlas,
+    softmax_mlas,
     tanh_mlas,
 )
 from weft.golden.arithmetic.onnx_runtime import (
@@ -119,6 +121,7 @@ __all__ = [
     "FLOAT32_FUNCTIONS",
     "FUNCTION_OPERANDS",
     "REAL_FUNCTIONS",
+    "Detection",
     "Gate",
     "OutputStage",
     "Rule",
@@ -141,6 +144,7 @@ __all__ = [
     "depthwise_conv2d",
     "depthwise_conv2d_real",
     "dequantize",
+    "detect",
     "double_rounding",
     "elu",
     "elu_eigen",
@@ -187,6 +191,7 @@ __all__ = [
     "round_away",
     "softmax_fixed_point",
     "softmax_float32",
+    "softmax_mlas",
     "softmax_real",
     "softmax_table",
     "squared_difference",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
-from weft.golden.operators.context import Context
+from weft.golden.operators.context import Context, float32_value
 from weft.golden.operators.stage import activation_range
 from weft.graph import ACTIVATIONS, Runtime
 
@@ -84,6 +84,8 @@ def apply_table(context: Context) -> NDArray[Any]:
 
 def softmax(context: Context) -> NDArray[Any]:
     """Return the softmax over the last axis."""
+    if context.output.quantization is None:
+        return golden.softmax_mlas(float32_value(context, 0))
     if context.graph.in_onnxruntime:
         y = (context.output_scale, context.output_zero_point)
         return golden.softmax_table(context.value(0), context.scale(0), y)

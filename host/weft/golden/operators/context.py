@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
+from weft.golden import arithmetic as golden
 from weft.graph import Graph, Node, Tensor
 
-__all__ = ["Context"]
+__all__ = ["Context", "float32_value"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,15 @@ class Context:
         if not shape:
             return value.reshape(())
         return value.reshape(-1, *shape[1:]) if value.size else value.reshape(0, *shape[1:])
+
+
+def float32_value(context: Context, index: int) -> NDArray[np.float32]:
+    """Return what input ``index``, quantised or float32, expresses in float32."""
+    value = context.value(index)
+    if value.dtype == np.float32:
+        return value
+    scale, zero_point = context.scale(index), context.zero_point(index)
+    return golden.dequantize(value, scale=scale, zero_point=zero_point)
 
 
 def _scale(node: Node, tensor: Tensor) -> np.float32:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.golden import arithmetic as golden
-from weft.golden.operators.context import Context
+from weft.golden.operators.context import Context, float32_value
 from weft.golden.operators.stage import output_stage
 from weft.graph import Runtime
 
@@ -75,13 +75,8 @@ def squared_difference(context: Context) -> NDArray[Any]:
 
 def function(context: Context) -> NDArray[np.float32]:
     """Return a function of what the operands express, in float32 as ONNX Runtime computes it."""
-    operands: list[NDArray[np.float32] | None] = []
-    for index in range(len(context.node.inputs)):
-        value = context.value(index) if context.has(index) else None
-        if value is not None and context.tensor(index).quantization is not None:
-            scale, zero_point = context.scale(index), context.zero_point(index)
-            value = golden.dequantize(value, scale=scale, zero_point=zero_point)
-        operands.append(value)
+    count = len(context.node.inputs)
+    operands = [float32_value(context, i) if context.has(i) else None for i in range(count)]
     name = context.attributes["function"]
     with np.errstate(all="ignore"):
         return np.asarray(golden.FLOAT32_FUNCTIONS[name](context.attributes, operands), np.float32)

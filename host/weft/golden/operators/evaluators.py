@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from weft.golden.operators import (
     activation,
+    detection,
     edges,
     elementwise,
     linear,
@@ -71,6 +72,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "ARG_MAX": Evaluator(shape.arg_max, shape.arg_max),
     "ARG_MIN": Evaluator(shape.arg_max, shape.arg_max),
     "SELECT": Evaluator(shape.select),
+    "DETECTION": Evaluator(detection.detection),
     "SVDF": Evaluator(memory.svdf),
     "LSTM": Evaluator(memory.lstm),
     "QUANTIZE": Evaluator(edges.quantize, real.quantize),

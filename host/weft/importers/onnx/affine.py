@@ -37,10 +37,11 @@ def normalisation(attributes: Attributes, operands: Operands) -> Affine:
     ModelError
         If its parameters are not constant, not as many as channels, or give no finite numbers.
     """
-    parameters = [take(operands, index) for index in range(1, 5)]
-    if not all(isinstance(x, Constant) and x.data.ndim == 1 for x in parameters):
+    given = [take(operands, index) for index in range(1, 5)]
+    parameters = [x for x in given if isinstance(x, Constant | QuantizedConstant)]
+    if len(parameters) != len(given) or any(x.data.ndim != 1 for x in parameters):
         raise ModelError("the parameters of BatchNormalization must be constant vectors")
-    scale, bias, mean, variance = (real_of(x) for x in parameters if isinstance(x, Constant))
+    scale, bias, mean, variance = (real_of(x) for x in parameters)
     if len({len(scale), len(bias), len(mean), len(variance)}) != 1:
         raise ModelError("the parameters of BatchNormalization differ in length")
     with np.errstate(all="ignore"):

@@ -24,6 +24,7 @@ from weft.importers.onnx.islands import (
     add_function,
     needs_reals,
 )
+from weft.importers.onnx.left_weights import with_quantised_weights
 from weft.importers.onnx.matrices import MATMUL, batch_matmul, product
 from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.softmax import SOFTMAX, softmax
@@ -186,7 +187,7 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
     """Add the node of a float operator whose result is quantised by ``step`` now."""
     if pending.operator in CONDITIONS:
         raise ModelError(f"QuantizeLinear of what {pending.operator} makes, which is no number")
-    pending = without_clamp(pending, step)
+    pending = with_quantised_weights(without_clamp(pending, step))
     operands, name = pending.operands, pending.name
     inner = take(operands, 0)
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):

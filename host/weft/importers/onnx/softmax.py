@@ -4,7 +4,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from weft.errors import ModelError
+from weft.graph import REAL
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.values import Activation, Step, Value
 
@@ -41,7 +44,12 @@ def softmax(
 
     def along(value: Activation, output: str) -> Activation:
         kind = SOFTMAX[operator]
-        tensor = builder.emit(kind, name, (value.tensor,), output, attributes, step=step)
+        # Real numbers, which float64 stands for, make real ones.
+        exact = operator == "Softmax" and builder.tensors[value.tensor].dtype != REAL
+        dtype: Any = np.float32 if step is None and exact else None
+        tensor = builder.emit(
+            kind, name, (value.tensor,), output, attributes, step=step, dtype=dtype
+        )
         return replace(value, tensor=tensor, step=step)
 
     if flattened and math.prod(shape[axis + 1 :]) > 1:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from weft.errors import ModelError
 from weft.importers.tflite.tensors import (
     Buffers,
@@ -36,7 +38,8 @@ _MALFORMED = (
 class Operator:
     """An operator: its name in TFLite's schema, tensor indices, and its options' table.
 
-    ``intermediates`` are tensors that only say how values inside are quantised.
+    ``intermediates`` are tensors that only say how values inside are quantised; ``custom_options``
+    are those of an operator that the schema does not know.
 
     ``options_kind`` is the schema's name of the table's type, ``"NONE"`` where there is none.
     """
@@ -47,6 +50,7 @@ class Operator:
     options: Any
     options_kind: str
     intermediates: tuple[int, ...] = ()
+    custom_options: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +128,7 @@ def _subgraph(graph: Any, codes: list[str], buffers: Buffers, data: bytes) -> Su
                 operator.BuiltinOptions(),
                 kinds.get(kind, f"options {kind}"),
                 indices(operator.IntermediatesAsNumpy()),
+                _bytes(operator.CustomOptionsAsNumpy()),
             )
         )
     inputs, outputs = indices(graph.InputsAsNumpy()), indices(graph.OutputsAsNumpy())
@@ -133,6 +138,10 @@ def _subgraph(graph: Any, codes: list[str], buffers: Buffers, data: bytes) -> Su
         raise ModelError("the .tflite file is malformed: it names a tensor that does not exist")
     tensors = [read_tensor(graph.Tensors(index), index, buffers) for index in range(count)]
     return Subgraph(unique(tensors), tuple(operators), inputs, outputs)
+
+
+def _bytes(values: Any) -> bytes:
+    return values.tobytes() if isinstance(values, np.ndarray) else b""
 
 
 def _operator_name(code: Any, names: dict[int, str]) -> str:

@@ -157,6 +157,10 @@ class Layer:
         self.tensors[name] = Tensor(name, tuple(shape), np.dtype(dtype), quantization, data)
         return name
 
+    def shape_output(self, output: RawTensor, shape: tuple[int, ...]) -> None:
+        """Give a float32 output the shape that LiteRT gives it, whatever the file says."""
+        self.tensors[output.name] = Tensor(output.name, shape, np.dtype(np.float32))
+
     @property
     def output_name(self) -> str:
         """Name of the first output tensor."""

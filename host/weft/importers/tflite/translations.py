@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from weft.importers.tflite import arithmetic, functions, moves, slices, windows
+from weft.importers.tflite import arithmetic, detection, functions, moves, slices, windows
 from weft.importers.tflite.layer import Layer
 
 __all__ = ["TRANSLATIONS"]
@@ -45,6 +45,7 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     **dict.fromkeys(functions.FUNCTIONS, functions.function),
     "PRELU": functions.prelu,
     "NEG": functions.negate,
+    "CUSTOM TFLite_Detection_PostProcess": detection.detection,
     "PAD": moves.pad,
     "PADV2": moves.pad_with,
     "RESHAPE": moves.reshape,

@@ -1,0 +1,94 @@
+"""TFLite_Detection_PostProcess equals LiteRT, equal scores and overlapping boxes included."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from flatbuffers import flexbuffers
+from weft.errors import ModelError
+from weft.importers.tflite.walk import import_tflite
+
+pytest.importorskip("ai_edge_litert")
+
+from ai_edge_litert import schema_py_generated as schema
+from networks.tflite_net import Net
+
+BOXES, CLASSES, MOST = 60, 5, 8
+OPTIONS = {
+    "max_detections": MOST,
+    "max_classes_per_detection": 1,
+    "num_classes": CLASSES,
+    "nms_score_threshold": 1e-8,
+    "nms_iou_threshold": 0.5,
+    "y_scale": 10.0,
+    "x_scale": 9.0,
+    "h_scale": 5.0,
+    "w_scale": 4.0,
+    "_output_quantized": True,
+}
+
+
+def network(seed, *, background=True, unsigned=True, coarse=1.0, **changes):
+    """Return a network of that operator alone, and its outputs; ``coarse``: steps of scores."""
+    rng = np.random.default_rng(seed)
+    dtype = np.uint8 if unsigned else np.float32
+    net = Net(dtype)
+    anchors = rng.integers(40, 200, (BOXES, 4)).astype(np.uint8)
+    anchors = net.constant(
+        anchors if unsigned else (anchors / 255).astype(np.float32), (1 / 255, 0)
+    )
+    offsets = net.input((1, BOXES, 4), (0.08, 128))
+    scores = net.input((1, BOXES, CLASSES + background), (coarse / 255, 0))
+    custom: Any = schema.OperatorCodeT()
+    custom.builtinCode = custom.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    custom.customCode, custom.version = b"TFLite_Detection_PostProcess", 1
+    net.writer.model.operatorCodes.append(custom)
+    outputs = [net.tensor((), dtype=np.float32) for _ in range(4)]
+    operator: Any = schema.OperatorT()
+    operator.opcodeIndex = 0
+    operator.inputs, operator.outputs = [offsets, scores, anchors], outputs
+    options = {k: v for k, v in (OPTIONS | changes).items() if v is not None}
+    operator.customOptions = list(bytes(flexbuffers.Dumps(options)))
+    net.writer.graph.operators.append(operator)
+    return net, outputs
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("overlap", [0.1, 0.5, 0.9])
+def test_equals_litert(overlap, background):
+    for seed in range(6):
+        net, outputs = network(seed, background=background, nms_iou_threshold=overlap)
+        assert net.differences(outputs, calls=4) == 0
+
+
+def test_of_real_numbers():
+    net, outputs = network(3, unsigned=False)
+    assert net.differences(outputs, calls=4) == 0
+
+
+def test_many_equal_scores():
+    net, outputs = network(4)
+    rng = np.random.default_rng(4)
+    for _ in range(10):
+        offsets = rng.integers(0, 256, (1, BOXES, 4)).astype(np.uint8)
+        scores = rng.integers(0, 3, (1, BOXES, CLASSES + 1)).astype(np.uint8)
+        assert net.differences(outputs, feeds=[offsets, scores]) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"use_regular_nms": True}, "class by class"),
+        ({"max_classes_per_detection": 2}, "several classes for each box"),
+        ({"max_detections": 0}, "cannot give 0 boxes"),
+        ({"num_classes": 3}, "do not fit"),
+        ({"nms_iou_threshold": 0.0}, "an overlap of 0 to 1"),
+        ({"y_scale": -1.0}, "four positive numbers"),
+        ({"y_scale": None}, "must have the number y_scale"),
+        ({"threshold_of_its_own": 1}, "option threshold_of_its_own"),
+    ],
+)
+def test_what_is_refused(changes, message):
+    net, outputs = network(1, **changes)
+    with pytest.raises(ModelError, match=message):
+        import_tflite(net.bytes(outputs), "m", "reference")
