@@ -6,8 +6,9 @@ from weft_hw.contract.memory_map import Region, memory_map
 from weft_hw.engine.engine import Engine
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench as benches
+from weft_sim.testing.record import record
 
-from diagrams.waves import bits, draw, record
+from diagrams.waves import bits, draw
 
 __all__ = ["handover"]
 

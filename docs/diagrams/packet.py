@@ -10,8 +10,9 @@ from weft_hw.contract.packet import REQUEST_FIELDS, Request, seal_frame
 from weft_hw.core import Core
 from weft_sim.memory_engine import MemoryEngine
 from weft_sim.testing.bench import send
+from weft_sim.testing.record import record
 
-from diagrams.waves import bits, draw, numbers, record
+from diagrams.waves import bits, draw, numbers
 
 __all__ = ["packet"]
 

@@ -5,8 +5,9 @@ from weft_hw.contract.config import Config
 from weft_hw.engine.compute.array import SystolicArray
 from weft_hw.engine.compute.window import WindowFormer
 from weft_hw.tech.portable import Portable
+from weft_sim.testing.record import record
 
-from diagrams.waves import bits, draw, numbers, record
+from diagrams.waves import bits, draw, numbers
 
 __all__ = ["window"]
 

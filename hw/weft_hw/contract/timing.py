@@ -1,12 +1,37 @@
 """Cycles and depths that gateware and compiler agree on.
 
 Whoever builds a part takes them from here, and so does the cycle model. Tests of the parts
-measure them: ``tests/unit/test_array.py``, ``test_tap_fetch.py``, ``test_mover.py``.
+measure them: ``tests/unit/test_array.py``, ``test_tap_fetch.py``, ``test_mover.py``. Latencies of
+the engine are measured between two of its signals, each by a test of its own, in
+``tests/unit/test_latencies.py``.
 """
 
-from weft_hw.contract.config import Config
+from typing import NamedTuple
 
-__all__ = ["LANE_CYCLES", "QUEUED_MOVES", "READ_LATENCY", "TAP_QUEUE", "array_latency"]
+from weft_hw.contract.config import Config
+from weft_hw.contract.memory_map import DESCRIPTOR_WORDS
+
+__all__ = [
+    "COLLECT",
+    "COMPACT_DRAIN",
+    "FETCH_DESCRIPTOR",
+    "LANE_CYCLES",
+    "NEXT_BACK",
+    "NEXT_FRONT",
+    "OPERANDS",
+    "OUTPUT_LATENCY",
+    "QUEUED_MOVES",
+    "READ_LATENCY",
+    "ROW_FILLED",
+    "ROW_WRITTEN",
+    "STORE",
+    "TABLE_END",
+    "TAP_PLACE",
+    "TAP_QUEUE",
+    "FetchLatency",
+    "array_latency",
+    "fetch_latency",
+]
 
 # From one value of a lane to the next, where ``Config.compact`` makes a lane serial: 161 cycles
 # take in 32 bits, multiply them bit by bit, round and clamp (weft_hw.engine.output.serial_lanes).
@@ -22,3 +47,45 @@ TAP_QUEUE = 16
 def array_latency(config: Config) -> int:
     """Return the cycles from a step of the array to its sums."""
     return len(config.stages) + config.columns // config.tile + READ_LATENCY + 2
+
+
+# Layers that follow each other.
+FETCH_DESCRIPTOR = DESCRIPTOR_WORDS + READ_LATENCY + 1  # from a front half's begin to the next one
+NEXT_FRONT = 2  # from a front half with nothing left to do to the next one's begin
+NEXT_BACK = 2  # from the end of a layer to the next one's back half
+
+# Input.
+ROW_FILLED = 5  # from the last read of an input row to the row's being counted
+TAP_PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
+
+# Output, from the last step that an output takes.
+COLLECT = 4  # to the lanes' first beat, besides the array
+OUTPUT_LATENCY = 24  # of the lanes
+STORE = 3  # from a layer's last result to its end
+ROW_WRITTEN = 4  # from the last result of an output row to the row's being readable
+COMPACT_DRAIN = 4  # of a compact configuration: to the layer's end, besides the array and the beats
+
+# Layers without windows.
+TABLE_END = 5  # from the begin of a table's load to its end, besides its reads
+OPERANDS = 6  # from an element's last operand to the lanes
+
+
+class FetchLatency(NamedTuple):
+    """Cycles of what comes before the feeder."""
+
+    first: int  # from a layer's begin to its first fetch, if that needs no row of the input
+    row: int  # from the last fetch of an output row to the first one of the next
+    column: int  # from a fetch to its column of taps at the feeder
+    entry: int  # by which the first fetch of another entry is later than that of another column
+    low_row: int  # from the last fetch of an output row to a read into the rows that it frees
+
+
+def fetch_latency(config: Config) -> FetchLatency:
+    """Return the latencies of fetches.
+
+    A compact configuration fetches one column at a time: its last fetch is taken to last until the
+    entry after it has been read.
+    """
+    if config.compact:
+        return FetchLatency(first=3, row=1, column=2, entry=2, low_row=1)
+    return FetchLatency(first=5, row=2, column=11, entry=0, low_row=8)

@@ -7,39 +7,26 @@ explained here is a mistake, and the tests hold the sum to the simulation, cycle
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
-from weft_hw.contract.timing import LANE_CYCLES, TAP_QUEUE, array_latency
+from weft_hw.contract.timing import (
+    COLLECT,
+    COMPACT_DRAIN,
+    LANE_CYCLES,
+    OUTPUT_LATENCY,
+    ROW_FILLED,
+    ROW_WRITTEN,
+    STORE,
+    TAP_PLACE,
+    TAP_QUEUE,
+    array_latency,
+    fetch_latency,
+)
 
 from weft.compiler.ir import Command
 
-__all__ = ["OUTPUT_LATENCY", "MacTimes", "mac_times"]
-
-# Latencies in cycles; tests/unit/test_cycle_model.py holds them to the gateware.
-OUTPUT_LATENCY = 24  # output lanes
-_FILLED = 5  # from the last word of an input row to the row's being counted
-_PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
-_COLLECT = 4  # from the last step to the lanes' first beat, besides the array
-_STORE = 3  # from the last result to the end of the layer
-_COMPACT_DRAIN = 5  # from the last step to the end of the layer, besides the array and its beats
-_ROWS_WRITTEN = 4  # from the last result of an output row to the row's being readable
-
-
-class _Fetching(NamedTuple):
-    """Latencies of what comes before the feeder."""
-
-    first: int  # from a layer's begin to its first fetch
-    row: int  # from the last fetch of an output row to the first one of the next
-    column: int  # from a fetch to its column of taps at the feeder
-    low_row: int  # from the last fetch of an output row to its input rows' being free
-
-
-_PIPELINED = _Fetching(first=5, row=2, column=11, low_row=7)
-# One column at a time; a last fetch is taken to last until the entry after it has been read.
-_COMPACT = _Fetching(first=3, row=1, column=2, low_row=0)
-_ENTRY = 2  # cycles by which a compact configuration's next entry is later than a column
+__all__ = ["MacTimes", "mac_times"]
 
 
 @dataclass
@@ -80,9 +67,9 @@ def mac_times(
     rows = _Rows(config, command, begin, join, written)
     walk = _Walk(config, command, join)
     times = MacTimes()
-    fetching = _COMPACT if config.compact else _PIPELINED
+    fetching = fetch_latency(config)
     now = begin + fetching.first
-    drain = _COLLECT + array_latency(config) + OUTPUT_LATENCY
+    drain = COLLECT + array_latency(config) + OUTPUT_LATENCY
     height, stride = layer.out_height, layer.stride_y
     for y in range(0, height, config.pixels):
         top = y * stride - layer.pad_top
@@ -92,13 +79,14 @@ def mac_times(
         last_fetch = walk.block(now, pixels)
         beats = layer.last_beats * pixels
         done = walk.last_step + drain + beats
-        times.rows_written += [done + _ROWS_WRITTEN] * pixels
-        times.end = done + _STORE
+        times.rows_written += [done + ROW_WRITTEN] * pixels
+        times.end = done + STORE
         if config.compact:
             times.end = (
-                walk.last_step + array_latency(config) + _COMPACT_DRAIN + beats * LANE_CYCLES
+                walk.last_step + array_latency(config) + COMPACT_DRAIN + 1 + beats * LANE_CYCLES
             )
-        rows.use(max(0, top + config.pixels * stride), last_fetch + fetching.low_row)
+        # The read itself follows the decision by a cycle.
+        rows.use(max(0, top + config.pixels * stride), last_fetch + fetching.low_row - 1)
         now = last_fetch + fetching.row
     times.last_start, times.busy = walk.last_start, walk.busy
     return times
@@ -133,7 +121,7 @@ class _Rows:
             start = max(self._next, self._exists(), self._room())
             # Words that share a group of activation memory are read together.
             reads = -(-(self._address % self._at_once + self._words) // self._at_once)
-            self._end = start + reads + _FILLED
+            self._end = start + reads + ROW_FILLED
             self._next = start + reads + 1
             self._address += self._pitch
             self._row += 1
@@ -160,6 +148,7 @@ class _Walk:
 
     def __init__(self, config: Config, command: Command, join: int):
         layer, self._config = command.mac, config
+        self._latency = fetch_latency(config)
         self._join, self._groups = join, layer.groups
         self._width, self._keep = layer.out_width, layer.keep
         self._last_beats = layer.last_beats
@@ -171,7 +160,7 @@ class _Walk:
             (entry.columns, shared or (entry.channels and distinct), len(entry.taps))
             for entry in command.entries
         ]
-        self._state = _State((-_PLACE,) * TAP_QUEUE, 0, 0, 0)
+        self._state = _State((-TAP_PLACE,) * TAP_QUEUE, 0, 0, 0)
         self._known: dict = {}
         self._moved = 0  # what the state's times count from
         self.last_start = self.last_step = self.busy = 0
@@ -188,7 +177,7 @@ class _Walk:
     def _group(self, now: int, pixels: int, leave: int) -> int:
         state, shift = self._state, now - self._moved
         state = _State(
-            tuple(max(-_PLACE, pop - shift) for pop in state.pops),
+            tuple(max(-TAP_PLACE, pop - shift) for pop in state.pops),
             max(0, state.hold - shift),
             max(0, state.free - shift),
             max(0, state.exit - shift),
@@ -210,6 +199,7 @@ class _Walk:
         Times count from the first fetch that the group could make.
         """
         pops, hold, free, leaving = list(state.pops), state.hold, state.free, state.exit
+        latency = self._latency
         fetch, pop, start, steps = -1, pops[-1], 0, 0
         final = len(self._entries) - 1
         for x in range(self._width):
@@ -217,12 +207,12 @@ class _Walk:
             for number, (columns, every, steps) in enumerate(self._entries):
                 for _ in range((columns - kept) * (1 if every else pixels)):
                     if self._config.compact:
-                        fetch = pop = max(fetch + 1 + _COMPACT.column, hold)
+                        fetch = pop = max(fetch + 1 + latency.column, hold)
                     else:
-                        fetch = max(fetch + 1, pops[-TAP_QUEUE] + _PLACE)
-                        pop = max(fetch + _PIPELINED.column, pop + 1, hold)
+                        fetch = max(fetch + 1, pops[-TAP_QUEUE] + TAP_PLACE)
+                        pop = max(fetch + latency.column, pop + 1, hold)
                         pops.append(pop)
-                fetch += _ENTRY if self._config.compact else 0
+                fetch += latency.entry
                 start = max(pop + 1, free, join)
                 if number == final:
                     start = max(start, leaving - steps)

@@ -7,24 +7,24 @@ from operator import attrgetter
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import TABLE_ENTRIES, TABLE_ENTRY_BYTES, Wait
 from weft_hw.contract.layers import Elementwise, Mac
-from weft_hw.contract.memory_map import DESCRIPTOR_WORDS
 from weft_hw.contract.move import Move
-from weft_hw.contract.timing import QUEUED_MOVES, READ_LATENCY
+from weft_hw.contract.timing import (
+    FETCH_DESCRIPTOR,
+    NEXT_BACK,
+    NEXT_FRONT,
+    OPERANDS,
+    OUTPUT_LATENCY,
+    QUEUED_MOVES,
+    STORE,
+    TABLE_END,
+)
 
 from weft.compiler.ir import Command
-from weft.compiler.timing.mac_cycles import OUTPUT_LATENCY, MacTimes, mac_times
+from weft.compiler.timing.mac_cycles import MacTimes, mac_times
 from weft.compiler.timing.move_cycles import MOVE_TAKEN, MoveClock, Ports
 
 __all__ = ["Timeline"]
 
-# Latencies in cycles, as those of mac_cycles.
-_DESCRIPTOR = (
-    DESCRIPTOR_WORDS + READ_LATENCY + 1
-)  # from the decision to fetch a descriptor to its arrival
-_JOIN = 2  # from the end of a layer to the next one's back half
-_NEXT_FRONT = 2  # from a front half with nothing left to do to the next one
-_TABLE = 5  # from the last read of a table to its end
-_OPERANDS = 6 + OUTPUT_LATENCY + 3  # from an operand's address to the end, less its beats
 _COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
 _FILLED_BY_THEN = 4096
 _geometry = attrgetter(
@@ -60,7 +60,7 @@ class Timeline:
         # Moves whose end is not known, as layers to come slow them down; when each was handed over.
         self._waiting: deque[tuple[Move, int]] = deque()
         self._free: int | None = None
-        self._fetched, self._front_free = 1 + _DESCRIPTOR, 0
+        self._fetched, self._front_free = 1 + FETCH_DESCRIPTOR, 0
         self._written: Sequence[int] | None = None
         self._mover = MoveClock(config)
 
@@ -78,7 +78,7 @@ class Timeline:
         """Add a layer, which waits for the first ``moves`` moves; return when it is done."""
         config, ends = self.config, self.ends
         if config.compact:  # layers do not overlap
-            self._fetched, self._front_free = ends[-1] + 1 + _DESCRIPTOR, 0
+            self._fetched, self._front_free = ends[-1] + 1 + FETCH_DESCRIPTOR, 0
         begin = max(self._fetched + 1, self._front_free)
         self._free = None
         if moves:
@@ -86,8 +86,8 @@ class Timeline:
             begin = max(begin, self.moved[moves] + _COUNTED)
         join = begin + 1
         if len(ends) > 1:
-            join = max(ends[-1] + _JOIN, begin + 1)
-        self._fetched = begin + _DESCRIPTOR
+            join = max(ends[-1] + NEXT_BACK, begin + 1)
+        self._fetched = begin + FETCH_DESCRIPTOR
         descriptor = command.descriptor
         if isinstance(descriptor, Mac):
             times = self._mac(command, begin, join)
@@ -96,7 +96,7 @@ class Timeline:
         else:
             times = MacTimes(join - 1, join + _table(config))
         self._written = times.rows_written if isinstance(descriptor, Mac) else None
-        self._front_free = times.last_start + 1 + _NEXT_FRONT
+        self._front_free = times.last_start + 1 + NEXT_FRONT
         self._mover.busy(Ports.of(config, command, join, times.end))
         ends.append(times.end)
         return times.end
@@ -142,7 +142,7 @@ class Timeline:
             if self._waiting and len(self.moved) == ahead:
                 begun = max(begun, self._waiting[0][1])
             handed = max(handed, begun + MOVE_TAKEN + 1)
-        self._fetched, self._free = handed + 1 + _DESCRIPTOR, None
+        self._fetched, self._free = handed + 1 + FETCH_DESCRIPTOR, None
         self._waiting.append((move, handed))
 
     def _finish(self, moves: int) -> None:
@@ -158,11 +158,12 @@ class Timeline:
 def _table(config: Config) -> int:
     """Return from the begin of a table's load to its end: an entry, or a word, per cycle."""
     words = max(1, TABLE_ENTRY_BYTES // config.columns)
-    return TABLE_ENTRIES * words + _TABLE
+    return TABLE_ENTRIES * words + TABLE_END
 
 
 def _elementwise(config: Config, layer: Elementwise) -> int:
     """Return from the begin of an element-wise layer to its end."""
     operands = 1 if layer.unary else 2
     period = max(operands, config.beats)
-    return (layer.word_count - 1) * period + operands + _OPERANDS + config.beats - 1
+    last = OPERANDS + OUTPUT_LATENCY + STORE + config.beats - 1
+    return (layer.word_count - 1) * period + operands + last
