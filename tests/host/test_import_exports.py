@@ -99,6 +99,23 @@ def shuffle(n: Net, x: str) -> str:
     return n.node("Reshape", [x, n.integers(1, 8, 8, 8)])
 
 
+def bilinear(n: Net, x: str, coordinates: str) -> str:
+    sizes = n.integers(1, 8, 15, 16)
+    return n.node(
+        "Resize", [x, "", "", sizes], mode="linear", coordinate_transformation_mode=coordinates
+    )
+
+
+def attention(n: Net, x: str) -> str:
+    """Of pixels to pixels, as in MobileViT."""
+    rows = n.node("Transpose", [n.node("Reshape", [x, n.integers(1, 8, 64)])], perm=[0, 2, 1])
+    query, key, value = (n.node("MatMul", [rows, n.weights(8, 8)]) for _ in range(3))
+    scores = n.node("MatMul", [query, n.node("Transpose", [key], perm=[0, 2, 1])])
+    soft = n.node("Softmax", [n.node("Div", [scores, n.number(np.sqrt(8))])], axis=-1)
+    mixed = n.node("Transpose", [n.node("MatMul", [soft, value])], perm=[0, 2, 1])
+    return n.node("Add", [x, n.node("Reshape", [mixed, n.integers(1, 8, 8, 8)])])
+
+
 BLOCKS: dict[str, Callable[[Net, str], str]] = {
     "silu": lambda n, x: n.node("Mul", [x, n.node("Sigmoid", [x])]),
     "hard swish": lambda n, x: n.node("HardSwish", [x]),
@@ -157,6 +174,25 @@ QDQ_ONLY: dict[str, Callable[[Net, str], str]] = {
     "transposed convolution": lambda n, x: n.node(
         "ConvTranspose", [x, n.weights(8, 8, 2, 2)], strides=[2, 2]
     ),
+    "bilinear upsample": lambda n, x: bilinear(n, x, "half_pixel"),
+    "bilinear upsample with corners": lambda n, x: bilinear(n, x, "align_corners"),
+    "reflection pad": lambda n, x: n.node(
+        "Pad", [x, n.integers(0, 0, 1, 2, 0, 0, 2, 1)], mode="reflect"
+    ),
+    "replication pad": lambda n, x: n.node(
+        "Pad", [x, n.integers(0, 0, 1, 2, 0, 0, 2, 1)], mode="edge"
+    ),
+    "pixel shuffle": lambda n, x: n.conv(
+        n.node("DepthToSpace", [x], blocksize=2, mode="CRD"), 8, 2
+    ),
+    "pixel unshuffle": lambda n, x: n.conv(n.node("SpaceToDepth", [x], blocksize=2), 8, 32),
+    "greatest of channels": lambda n, x: n.node(
+        "Mul", [x, n.node("Sigmoid", [n.node("ReduceMax", [x], axes=[1])])]
+    ),
+    "greatest of three": lambda n, x: n.node("Max", [x, n.conv(x, 8, 8), n.conv(x, 8, 8)]),
+    "mean of three": lambda n, x: n.node("Mean", [x, n.conv(x, 8, 8), n.conv(x, 8, 8)]),
+    "mixing of rows": lambda n, x: n.node("MatMul", [x, n.weights(8, 8, 8)]),
+    "attention": attention,
 }
 KINDS = [
     (QuantType.QInt8, QuantType.QInt8, False, True),

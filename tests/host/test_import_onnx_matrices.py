@@ -84,6 +84,23 @@ def test_scales_of_columns(rank):
     assert net.difference(net.quantized("y", *STEP))[0] == 0
 
 
+@pytest.mark.parametrize("outputs", [7, 12])
+@pytest.mark.parametrize("lead", [(), (3,), (2, 3)], ids=str)
+@pytest.mark.parametrize("left", [False, True])
+def test_scales_along_every_dimension(lead, outputs, left):
+    """Those of onnxruntime's quantiser run along dimension 1 of any rank; one step at most."""
+    shape = (*lead, outputs, 12) if left else (*lead, 12, outputs)
+    for axis in range(len(shape)):
+        net = Net((*lead, 12, 5) if left else (*lead, 5, 12), scale=0.0371)
+        rng = np.random.default_rng(axis)
+        scales = rng.uniform(0.002, 0.02, shape[axis]).astype(np.float32)
+        zeros = net.constant("w.z", np.zeros(len(scales), np.int8))
+        names = [net.constant("w", weights(shape)), net.constant("w.s", scales), zeros]
+        net.node("DequantizeLinear", names, "w.f", axis=axis)
+        net.node("MatMul", ["w.f", net.x] if left else [net.x, "w.f"], "y")
+        assert net.difference(net.quantized("y", *STEP), within=STEP[0] * 1.01)[0] <= 1
+
+
 @pytest.mark.parametrize("first", ["int8", "uint8"])
 @pytest.mark.parametrize("unsigned", [False, True])
 @pytest.mark.parametrize("left", [False, True])

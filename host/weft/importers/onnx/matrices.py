@@ -118,7 +118,7 @@ def product(
         return _fully_connected(builder, layer, step, output, island=island)
     data = weights.data
     if data.ndim == 1:
-        column = replace(layer, operands=(x, _matrix(weights, data[:, None])))
+        column = replace(layer, operands=(x, replace(weights, data=data[:, None])))
         result = _fully_connected(builder, column, step, f"{output}/column", island=island)
         return builder.reshaped(result, result.shape[:-1], output)
     if not x.shape or x.shape[-1] != data.shape[-2]:
@@ -183,7 +183,6 @@ def _several(
     rows, columns = shape[-2], weights.data.shape[-1]
     stacked = (images, math.prod(front[counted]), rows, shape[-1])
     source = builder.reshaped(builder.plain(x), stacked, f"{output}/matrices")
-    matrices = weights.data.reshape(-1, *weights.data.shape[-2:])
     parts = []
     for number, (i, j) in enumerate(zip(which_x, which_w, strict=True)):
         name = f"{layer.name}/{number}" if len(which_x) > 1 else layer.name
@@ -195,7 +194,7 @@ def _several(
             [images, 1, *stacked[2:]],
             f"{output}/{number}/in",
         )
-        single = replace(layer, name=name, operands=(taken, _matrix(weights, matrices[j])))
+        single = replace(layer, name=name, operands=(taken, _matrix(weights, j)))
         parts.append(_fully_connected(builder, single, step, f"{output}/{number}", island=island))
     found = parts[0].tensor
     if len(parts) > 1:
@@ -219,12 +218,24 @@ def _spread(lead: tuple[int, ...], batch: tuple[int, ...]) -> list[int]:
     return np.broadcast_to(numbers, batch).reshape(-1).tolist()
 
 
-def _matrix(weights: Constant | QuantizedConstant, data: np.ndarray) -> Value:
-    """Return one matrix of ``weights``; scales along their last dimension stay along it."""
+def _matrix(weights: Constant | QuantizedConstant, number: int) -> Value:
+    """Return one matrix of ``weights``, with its scales."""
+    lead, shape = weights.data.shape[:-2], weights.data.shape[-2:]
+    data = weights.data.reshape(-1, *shape)[number]
     if not isinstance(weights, QuantizedConstant):
         return Constant(data)
-    step = weights.quantization
-    return replace(weights, data=data, quantization=Quantization(step.scale, step.zero_point, 1))
+    step, axis = weights.quantization, weights.quantization.axis - len(lead)
+    if step.scale.size == 1:
+        return replace(weights, data=data)
+    if axis >= 0:
+        return replace(
+            weights, data=data, quantization=Quantization(step.scale, step.zero_point, axis)
+        )
+    index = int(np.unravel_index(number, lead)[step.axis])
+    own = slice(index, index + 1)
+    return replace(
+        weights, data=data, quantization=Quantization(step.scale[own], step.zero_point[own])
+    )
 
 
 def _fully_connected(
