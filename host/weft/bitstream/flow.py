@@ -28,7 +28,7 @@ _STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
 # Multiplier blocks are instantiated: ECP5's pass would spend more of them on factors like 3, and
 # iCE40's (-dsp, left out here) loses the settings of those that are there.
-_SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": "-nodsp -family gw2a"}
+_SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": "-nodsp"}
 _ROUTING = {"ecp5": "--router router1 --tmg-ripup", "ice40": "", "gowin": ""}
 _ROUTED = ("--textcfg", "--asc", "--write")  # names the file that is packed
 _NETLIST = "netlist.v"
@@ -189,7 +189,12 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], lis
         _TOP,
         emit_src=False,
         script_after_read=KEEP_APART,
-        synth_opts=_SYNTHESIS[board.family],
+        synth_opts=" ".join(
+            [
+                _SYNTHESIS[board.family],
+                *([f"-family {platform.family[:4].lower()}"] if board.family == "gowin" else []),
+            ]
+        ),
         script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
         nextpnr_opts=" ".join(
             [

@@ -6,6 +6,7 @@ from weft_hw.boards.ecpix_5 import ECPIX_5_85F
 from weft_hw.boards.icebreaker import ICEBREAKER
 from weft_hw.boards.icepi_zero import ICEPI_ZERO
 from weft_hw.boards.orangecrab import ORANGECRAB_85F
+from weft_hw.boards.tang_nano_9k import TANG_NANO_9K
 from weft_hw.boards.tang_nano_20k import TANG_NANO_20K
 from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_45F, ULX3S_85F, ULX3S_85F_WIDE
 
@@ -25,6 +26,7 @@ BOARDS = {
         ICEPI_ZERO,
         COLORLIGHT_I5,
         TANG_NANO_20K,
+        TANG_NANO_9K,
         ICEBREAKER,
     ]
 }

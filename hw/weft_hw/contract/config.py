@@ -282,6 +282,21 @@ CONFIGS = {
             dsp_multipliers=72,
             dsp_lanes=True,
         ),
+        Config(
+            name="tang-nano-9k",
+            tap_rows=1,
+            tap_columns=3,
+            columns=4,
+            lanes=4,
+            weight_words=1024,
+            activation_words=2048,
+            line_words=256,
+            parameter_words=256,
+            descriptor_count=16,
+            window_count=256,
+            dsp_multipliers=12,
+            compact=True,
+        ),
         # 8 SB_MAC16: six elements and two accumulators; weights in SPRAM.
         Config(
             name="icebreaker",

@@ -1,4 +1,4 @@
-"""Gowin GW2A behind the portable signatures; its cells are in the files beside this one."""
+"""Gowin GW1N and GW2A behind the portable signatures; cells are in the files beside this one."""
 
 from amaranth.hdl import Shape
 
@@ -15,7 +15,7 @@ __all__ = ["Gowin"]
 
 
 class Gowin(Portable):
-    """Gowin GW2A, for Yosys, nextpnr and Project Apicula."""
+    """Gowin GW1N and GW2A, for Yosys, nextpnr and Project Apicula."""
 
     name = "gowin"
 
@@ -51,4 +51,4 @@ class Gowin(Portable):
     def pll(self, port, *, input_hz: float, wanted_hz: float) -> GowinPll:
         """Return the PLL that makes ``wanted_hz`` or a little less from the oscillator's pin."""
         settings = gowin_pll_settings(input_hz, wanted_hz)
-        return GowinPll(port, settings, input_hz=input_hz, device="GW2AR-18C")
+        return GowinPll(port, settings, input_hz=input_hz)

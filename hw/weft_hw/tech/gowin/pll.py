@@ -1,4 +1,7 @@
-"""rPLL of Gowin GW1N and GW2A; limits of the GW2A's fastest grade from its data sheet (DS102)."""
+"""rPLL of Gowin GW1N and GW2A; limits that a GW1NR-9 C6/I5 and a GW2AR-18 C8/I7 both keep.
+
+The data sheets' (DS117, DS102), as Project Apicula's ``gowin_pll`` has them.
+"""
 
 from amaranth.hdl import Const, Instance, Module
 from amaranth.lib import io
@@ -7,9 +10,9 @@ from weft_hw.tech.pll import Pll, PllSettings, choose, within
 
 __all__ = ["GowinPll", "gowin_pll_settings"]
 
-_DETECTOR_HZ = (3e6, 500e6)
-_OSCILLATOR_HZ = (500e6, 1250e6)
-_OUTPUT_HZ = (3.90625e6, 625e6)
+_DETECTOR_HZ = (3e6, 400e6)
+_OSCILLATOR_HZ = (500e6, 1200e6)
+_OUTPUT_HZ = (3.90625e6, 600e6)
 _DIVISORS = range(1, 65)
 _OUTPUT_DIVISORS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
@@ -48,16 +51,10 @@ def gowin_pll_settings(input_hz: float, wanted_hz: float) -> PllSettings:
 
 
 class GowinPll(Pll):
-    """:class:`Pll` in one rPLL.
+    """:class:`Pll` in one rPLL, of the chip for which it is elaborated."""
 
-    Parameters
-    ----------
-    device : str
-        As rPLL's parameter DEVICE names the part.
-    """
-
-    def __init__(self, port, settings: PllSettings, *, input_hz: float, device: str):
-        self._input_hz, self._device = input_hz, device
+    def __init__(self, port, settings: PllSettings, *, input_hz: float):
+        self._input_hz = input_hz
         super().__init__(port, settings)
 
     def elaborate(self, platform):
@@ -67,7 +64,7 @@ class GowinPll(Pll):
         m.submodules.pll = Instance(
             "rPLL",
             p_FCLKIN=f"{self._input_hz / 1e6:g}",
-            p_DEVICE=self._device,
+            p_DEVICE=platform.family,
             p_DYN_IDIV_SEL="false",
             p_IDIV_SEL=settings.divide - 1,
             p_DYN_FBDIV_SEL="false",
