@@ -25,7 +25,7 @@ from weft.importers.onnx.islands import (
     needs_reals,
 )
 from weft.importers.onnx.left_weights import with_quantised_weights
-from weft.importers.onnx.matrices import MATMUL, batch_matmul, product
+from weft.importers.onnx.matmul import MATMUL, batch_matmul, product
 from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.softmax import SOFTMAX, softmax
 from weft.importers.onnx.tables import is_function, tabulate
@@ -237,7 +237,7 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
     if operator == "GlobalAveragePool":
         return onnx_windows.global_average_pool(builder, pending, step, output, real=island)
     if operator == "ReduceMean":
-        return _reduce_mean(builder, pending, step, output)
+        return onnx_reductions.mean(builder, pending, step, output)
     if operator == "Concat":
         return onnx_elementwise.concatenation(builder, pending, step, output)
     if operator == LINEAR_RESIZE:
@@ -279,40 +279,6 @@ def _kind(
     elif operator == "Clip":
         return clip_kind(attributes, operands) or "", {}
     return UNARY.get(operator, ""), extra
-
-
-def _reduce_mean(builder: Builder, pending: Pending, step: Step | None, output: str) -> Activation:
-    value, name, attributes = take(pending.operands, 0), pending.name, pending.attributes
-    if not isinstance(value, Activation) or (value.step is None and step is not None):
-        raise ModelError("the input of ReduceMean is not quantised")
-    rank = len(value.shape)
-    axes = onnx_reductions.reduced_axes("ReduceMean", attributes, pending.operands, rank)
-    if not axes:
-        return _copied(builder, value, step, name, output)
-    kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
-    # With an odd count and equal scales no mean lies between two integers closely enough for the
-    # order of the runtime's float32 sums to matter.
-    odd = math.prod(value.shape[axis] for axis in axes) % 2 == 1
-    sure = step is None or (odd and value.step is not None and value.step.scale == step.scale)
-    if rank in (3, 4) and axes == tuple(range(2, rank)):
-        order = None if sure else "rows"
-        result = onnx_windows.mean_of_image(builder, name, value, step, output, order)
-    elif inner := tuple(axis for axis in axes if axis or value.shape[0] != 1):
-        plain = builder.plain(value)
-        named: dict[str, Any] = {"axes": inner, "keep_dims": True}
-        if not sure:  # their order depends on what lies before and behind these axes
-            named["island"] = True
-        tensor = builder.emit("MEAN", name, (plain.tensor,), output, named, step=step, shape=kept)
-        result = Activation(tensor, kept, "plain", step)
-    else:
-        result = _copied(builder, value, step, name, output)
-    return onnx_reductions.squeezed(builder, attributes, result, axes, output)
-
-
-def _copied(
-    builder: Builder, value: Activation, step: Step | None, name: str, output: str
-) -> Activation:
-    return value if step is None else builder.quantized(value, step, name, output)
 
 
 def clip_kind(attributes: Attributes, operands: tuple[Value | None, ...]) -> str | None:

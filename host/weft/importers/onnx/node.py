@@ -21,8 +21,9 @@ from weft.importers.onnx.floats import (
     pending_of,
     real,
 )
+from weft.importers.onnx.gemm import plain_gemm
 from weft.importers.onnx.integers import INTEGERS, on_integers
-from weft.importers.onnx.matrices import MATMUL, plain_gemm, turned
+from weft.importers.onnx.matmul import MATMUL, turned
 from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.norms import NORMALISATIONS, normalisation_of
 from weft.importers.onnx.pad import is_real_pad, with_filler

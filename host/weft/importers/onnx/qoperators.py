@@ -11,7 +11,8 @@ from weft.graph import Quantization
 from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.matrices import MATMUL, batch_matmul, plain_gemm, product
+from weft.importers.onnx.gemm import plain_gemm
+from weft.importers.onnx.matmul import MATMUL, batch_matmul, product
 from weft.importers.onnx.softmax import softmax
 from weft.importers.onnx.values import (
     Activation,

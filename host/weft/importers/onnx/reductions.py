@@ -1,18 +1,22 @@
-"""ONNX operators that keep one value of whole dimensions, or say where it lies."""
+"""ONNX operators that make one value of whole dimensions, or say where it lies."""
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
-from weft.importers.onnx.values import Activation, Step, Value, integers, take
+from weft.importers.onnx.values import Activation, Pending, Step, Value, integers, take
+from weft.importers.onnx.windows import mean_of_image
 
 __all__ = [
     "EXTREMES",
     "POSITIONS",
     "extreme",
+    "mean",
     "position",
     "reduced_axes",
     "squeezed",
@@ -66,6 +70,41 @@ def extreme(
     kind = EXTREMES[operator]
     result = _reduced(builder, kind, name, value, axes, value.step, output)
     return squeezed(builder, attributes, result, axes, output)
+
+
+def mean(builder: Builder, pending: Pending, step: Step | None, output: str) -> Activation:
+    """Add MEAN for ReduceMean; without ``step`` its result is real."""
+    value, name, attributes = take(pending.operands, 0), pending.name, pending.attributes
+    if not isinstance(value, Activation) or (value.step is None and step is not None):
+        raise ModelError("the input of ReduceMean is not quantised")
+    rank = len(value.shape)
+    axes = reduced_axes("ReduceMean", attributes, pending.operands, rank)
+    if not axes:
+        return _copied(builder, value, step, name, output)
+    kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
+    # With an odd count and equal scales no mean lies between two integers closely enough for the
+    # order of the runtime's float32 sums to matter.
+    odd = math.prod(value.shape[axis] for axis in axes) % 2 == 1
+    sure = step is None or (odd and value.step is not None and value.step.scale == step.scale)
+    if rank in (3, 4) and axes == tuple(range(2, rank)):
+        order = None if sure else "rows"
+        result = mean_of_image(builder, name, value, step, output, order)
+    elif inner := tuple(axis for axis in axes if axis or value.shape[0] != 1):
+        plain = builder.plain(value)
+        named: dict[str, Any] = {"axes": inner, "keep_dims": True}
+        if not sure:  # their order depends on what lies before and behind these axes
+            named["island"] = True
+        tensor = builder.emit("MEAN", name, (plain.tensor,), output, named, step=step, shape=kept)
+        result = Activation(tensor, kept, "plain", step)
+    else:
+        result = _copied(builder, value, step, name, output)
+    return squeezed(builder, attributes, result, axes, output)
+
+
+def _copied(
+    builder: Builder, value: Activation, step: Step | None, name: str, output: str
+) -> Activation:
+    return value if step is None else builder.quantized(value, step, name, output)
 
 
 def total(
