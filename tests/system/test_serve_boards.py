@@ -1,5 +1,6 @@
 """A fleet of boards behind TCP: one of them dies, hangs and comes back."""
 
+import importlib
 import json
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +92,13 @@ def test_a_fleet_without_a_board():
         wait_for(lambda: served.ask("/v2/health/ready")[0] == 503, 60, "it is said to be ready")
         assert served.ask("/v2/models/digits/ready")[0] == 503
         assert served.ask("/v2/health/live")[0] == 200
+
+
+def test_example(monkeypatch):
+    pytest.importorskip("torch", reason="torch is not installed: examples share its training")
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    page = Path(__file__).parents[2] / "examples" / "serve" / "README.md"
+    made = re.search(r"<!-- made -->\n\n(.*?)\n\n<!-- end -->", page.read_text(), re.DOTALL)
+    assert made is not None
+    assert importlib.import_module("examples.serve.__main__").result() == made[1]
