@@ -54,6 +54,7 @@ _HOST = {
     "SOFTMAX": "needs exponentials and a division",
     "LOG_SOFTMAX": "needs exponentials and a logarithm",
     "BATCH_MATMUL": "multiplies two tensors",
+    "FUNCTION": "computes in float32",
     "SELECT": "takes values of two tensors by a condition",
     "RESIZE_NEAREST_NEIGHBOR": "repeats pixels",
     "RESIZE_BILINEAR": "computes pixels between pixels",
