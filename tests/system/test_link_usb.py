@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("luna", reason="USB needs luna-usb")
 
 from links.exercise import UNITS, Exerciser
-from stand_in_usb import BusPipe, Device, Usb1
+from links.usb import Simulated, drive, plug_in
+from stand_in_usb import BusPipe, Usb1
 from weft.driver.board import Board
-from weft.driver.transports.usb import UsbTransport
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
@@ -25,32 +25,6 @@ OUT, DATA0, DATA1 = 0x1, 0x3, 0xB
 # A RESET request of session 04030201, and what the board answers, as docs/protocol.md has them.
 RESET = bytes.fromhex("020209010203047924726b00")
 ANSWER = bytes.fromhex("0002820106010203047403 9d1500")
-
-
-class Simulated(UsbTransport):
-    """The driver's transport, in simulated time."""
-
-    def now(self):
-        return board_of(self).now
-
-
-def board_of(transport):
-    return transport._usb.devices[0].peer.host.board
-
-
-def plug_in(**options):
-    """Return a host that has enumerated the device."""
-    host = UsbHost(UsbBoard(TINY, stand_in=True, **options))
-    host.board.wait(0.001)
-    assert host.board.attached
-    host.enumerate()
-    return host
-
-
-def drive(host):
-    """Return a transport over the simulated bus, and the device as libusb sees it."""
-    device = Device(BusPipe(host))
-    return Simulated(0x1209, 1, library=Usb1([device])), device
 
 
 def answer(host, tries=20):
@@ -94,7 +68,7 @@ def test_enumeration(host_error, device_error):
 
 
 def test_what_is_not_known_is_refused():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     # No qualifier, as there is full speed only; and requests of makers that are not ours.
     for request in ((0x80, 6, 0x0600, 0, 10), (0xC0, 1, 0, 0, 10), (0xC0, 0x57, 0, 4, 10)):
         with pytest.raises(Refused):
@@ -104,14 +78,14 @@ def test_what_is_not_known_is_refused():
 
 
 def test_a_request_and_its_answer():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     assert host.bulk_in() is None and host.counts["nak"] == 1  # nothing to say
     assert host.bulk_out(RESET)
     assert answer(host) == ANSWER
 
 
 def test_packets_of_another_address_or_endpoint_are_left_alone():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     host.address = 6
     assert host.send_data(OUT, 1, 0, RESET) == 0 and host.take_data(1, 0) == (0, None)
     host.address = 5
@@ -121,7 +95,7 @@ def test_packets_of_another_address_or_endpoint_are_left_alone():
 
 @pytest.mark.parametrize("fault", ["crc", "token", "pid", "stuffing", "cut", "short"])
 def test_damaged_packets_are_not_answered(fault):
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     packet = data(DATA0, RESET)
     spoilt = {
         "crc": packet[:-1] + bytes([packet[-1] ^ 1]),
@@ -142,7 +116,7 @@ def test_damaged_packets_are_not_answered(fault):
 
 
 def test_a_handshake_that_gets_lost_doubles_nothing():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     lost = {"answer": 1, "handshake": 1}
 
     def lose(what, packet):
@@ -165,7 +139,7 @@ def test_a_handshake_that_gets_lost_doubles_nothing():
 
 
 def test_a_packet_that_is_too_long_does_no_harm():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     for size in (65, 66, 100, 127, 128, 200, 1000):
         host.reserve(10_000)
         host.board.send(token(OUT, host.address, 1))
@@ -181,7 +155,7 @@ def test_a_packet_that_is_too_long_does_no_harm():
 
 
 def test_a_bus_reset_in_the_middle():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     for cut in (1, 2, 3):
         for _ in range(cut):  # an odd number leaves DATA1 to be next
             assert host.bulk_out(RESET[:5])
@@ -192,14 +166,14 @@ def test_a_bus_reset_in_the_middle():
 
 
 def test_another_configuration_request_begins_packet_numbers_anew():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     assert host.bulk_out(RESET) and answer(host) == ANSWER
     host.configure()
     assert host.bulk_out(RESET) and answer(host) == ANSWER
 
 
 def test_clearing_a_halt_begins_packet_numbers_anew():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     assert host.bulk_out(RESET) and answer(host) == ANSWER
     for pipe in (host.out, host.into):
         host.clear_halt(pipe)
@@ -207,7 +181,7 @@ def test_clearing_a_halt_begins_packet_numbers_anew():
 
 
 def test_sleeping_and_waking_up():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     assert host.bulk_out(RESET) and answer(host) == ANSWER
     host.silence(0.03)
     host.board.resume_bus(0.02)
@@ -216,7 +190,7 @@ def test_sleeping_and_waking_up():
 
 
 def test_a_reset_while_it_sleeps():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     host.silence(0.03)
     host.enumerate(address=9)
     assert host.bulk_out(RESET) and answer(host) == ANSWER
@@ -225,7 +199,7 @@ def test_a_reset_while_it_sleeps():
 @pytest.mark.parametrize("seed", range(3))
 def test_damage_on_the_bus_never_gives_a_wrong_result(seed):
     """Bits of any packet wrong, or packets gone: the bus repeats them, the protocol the rest."""
-    host, rng = plug_in(), random.Random(seed)
+    host, rng = plug_in(TINY, stand_in=True), random.Random(seed)
     damaged = 0
 
     def spoil(what, packet):
@@ -249,7 +223,7 @@ def test_damage_on_the_bus_never_gives_a_wrong_result(seed):
 
 
 def test_two_programs_do_not_get_the_same_board():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     transport, device = drive(host)
     with pytest.raises(LinkError, match="in use"):
         Simulated(0x1209, 1, library=Usb1([device]))
@@ -259,7 +233,7 @@ def test_two_programs_do_not_get_the_same_board():
 
 
 def test_it_is_unplugged_in_the_middle():
-    host = plug_in()
+    host = plug_in(TINY, stand_in=True)
     transport, device = drive(host)
     board = Board(transport, TINY, **DRIVER)
     device.peer, left = SimpleNamespace(), [40]
