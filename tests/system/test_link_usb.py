@@ -64,7 +64,11 @@ def test_enumeration(host_error, device_error):
     assert found[10:22] == b"\x14\0\x03\0WINUSB\0\0" and "{7D24E5B0-".encode("utf-16-le") in found
     assert host.control_in(0xC0, code, 0, 7, 64) == found[:64]
     assert host.control_in(0xC0, code, 0, 7, 65) == found[:65]
-    print(f"the device answers after {host.longest_gap:.1f} bits at the latest")
+    # From SE0's end, a bit before the host's last J ends: 2 to 6.5 bits (USB 2.0, 7.1.18.1).
+    print(
+        f"the device answers after {host.shortest_gap + 1:.2f} to {host.longest_gap + 1:.2f} bits"
+    )
+    assert 2 <= host.shortest_gap + 1 and host.longest_gap + 1 <= 6.5
 
 
 def test_what_is_not_known_is_refused():
@@ -82,6 +86,13 @@ def test_a_request_and_its_answer():
     assert host.bulk_in() is None and host.counts["nak"] == 1  # nothing to say
     assert host.bulk_out(RESET)
     assert answer(host) == ANSWER
+
+
+@pytest.mark.parametrize("sync", [4, 6])
+def test_hubs_may_swallow_the_beginning_of_a_sync_pattern(sync):
+    host = plug_in(TINY, stand_in=True)
+    host.sync = sync
+    assert host.bulk_out(RESET) and answer(host) == ANSWER
 
 
 def test_packets_of_another_address_or_endpoint_are_left_alone():
@@ -183,8 +194,13 @@ def test_clearing_a_halt_begins_packet_numbers_anew():
 def test_sleeping_and_waking_up():
     host = plug_in(TINY, stand_in=True)
     assert host.bulk_out(RESET) and answer(host) == ANSWER
-    host.silence(0.03)
+    host.silence(0.0029)
+    assert not host.board.suspended  # 3 ms at least, 10 at most (USB 2.0, 7.1.7.6)
+    host.silence(0.0071)
+    assert host.board.suspended
+    host.silence(0.02)
     host.board.resume_bus(0.02)
+    assert not host.board.suspended
     host.idle(0.01)
     assert host.bulk_out(RESET) and answer(host) == ANSWER
 
@@ -192,7 +208,9 @@ def test_sleeping_and_waking_up():
 def test_a_reset_while_it_sleeps():
     host = plug_in(TINY, stand_in=True)
     host.silence(0.03)
+    assert host.board.suspended
     host.enumerate(address=9)
+    assert not host.board.suspended
     assert host.bulk_out(RESET) and answer(host) == ANSWER
 
 

@@ -1,4 +1,4 @@
-"""Networks over full-speed USB, all of the gateware and the bus simulated: bits, and milliseconds."""
+"""Networks over full-speed USB, gateware and bus simulated: bits, and milliseconds."""
 
 from dataclasses import replace
 

@@ -99,6 +99,7 @@ void board_close(Board* board) { delete board; }
 uint64_t board_cycles(const Board* board) { return board->cycles; }
 double board_now(const Board* board) { return board->now; }
 int board_attached(const Board* board) { return board->top.pullup; }
+int board_suspended(const Board* board) { return board->top.suspended; }
 int board_error(const Board* board) { return board->top.error; }
 int board_idle(const Board* board) { return board->top.idle; }
 
@@ -116,8 +117,9 @@ void board_drive(Board* board, int level, double ns) {
     board->host = IDLE;
 }
 
-// Sends a packet, and its end; `stuffed`: with the zero that belongs behind six ones.
-void board_send(Board* board, const uint8_t* bytes, int count, int stuffed) {
+// Sends a packet, and its end; `stuffed`: with the zero that belongs behind six ones; `sync`: bits of
+// the pattern before it, 8 but where hubs swallowed some.
+void board_send(Board* board, const uint8_t* bytes, int count, int stuffed, int sync) {
     std::vector<Level> levels;
     Level level = J;
     int ones = 0;
@@ -131,7 +133,7 @@ void board_send(Board* board, const uint8_t* bytes, int count, int stuffed) {
             ones = 0;
         }
     };
-    for (int n = 0; n < 8; ++n) put(n == 7);
+    for (int n = 8 - sync; n < 8; ++n) put(n == 7);
     for (int at = 0; at < count; ++at)
         for (int bit = 0; bit < 8; ++bit) put(bytes[at] >> bit & 1);
     levels.insert(levels.end(), {SE0, SE0, J});

@@ -87,10 +87,11 @@ class UsbBoard:
             ("now", real, [board]),
             ("attached", number, [board]),
             ("idle", number, [board]),
+            ("suspended", number, [board]),
             ("error", number, [board]),
             ("clocks", None, [board, real, real, real]),
             ("drive", None, [board, number, real]),
-            ("send", None, [board, ctypes.c_char_p, number, number]),
+            ("send", None, [board, ctypes.c_char_p, number, number, number]),
             (
                 "receive",
                 number,
@@ -132,6 +133,11 @@ class UsbBoard:
         return bool(self._call("attached"))
 
     @property
+    def suspended(self) -> bool:
+        """Whether the device takes the bus for asleep."""
+        return bool(self._call("suspended"))
+
+    @property
     def error(self) -> bool:
         """Whether the design's error light is on."""
         return bool(self._call("error"))
@@ -154,9 +160,12 @@ class UsbBoard:
         self._call("drive", _K, seconds * 1e9)
         self._call("drive", _SE0, 2 / BIT_HZ * 1e9)
 
-    def send(self, packet: bytes, *, stuffed: bool = True):
-        """Send a packet: its identifier, body and check; or one without stuffed bits."""
-        self._call("send", packet, len(packet), stuffed)
+    def send(self, packet: bytes, *, stuffed: bool = True, sync: int = 8):
+        """Send a packet: its identifier, body and check; or one without stuffed bits.
+
+        ``sync`` is how many bits of the pattern before it arrive: hubs may swallow some.
+        """
+        self._call("send", packet, len(packet), stuffed, sync)
 
     def receive(self, timeout: float = 18.0) -> tuple[bytes, float]:
         """Return a packet that begins within so many bits, and the bits of silence before it.

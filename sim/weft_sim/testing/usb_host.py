@@ -100,15 +100,19 @@ class UsbHost:
     ----------
     counts : dict
         Transactions by what came of them.
-    longest_gap : float
-        Bits of silence before the device's latest answer, the longest so far.
+    shortest_gap, longest_gap : float
+        Bits from the end of the host's packet, after its last J, to the device's answer.
+    sync : int
+        Bits of the sync pattern that arrive at the device.
     """
 
     board: UsbBoard
     damage: Callable[[str, bytes], bytes] = lambda what, packet: packet
     address: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    shortest_gap: float = 1e9
     longest_gap: float = 0.0
+    sync: int = 8
     out: BulkPipe = field(default_factory=BulkPipe)
     into: BulkPipe = field(default_factory=BulkPipe)
 
@@ -158,11 +162,12 @@ class UsbHost:
     def _send(self, what: str, packet: bytes):
         packet = self.damage(what, packet)
         if packet:
-            self.board.send(packet)
+            self.board.send(packet, sync=self.sync)
 
     def _answer(self) -> bytes:
         answer, gap = self.board.receive()
         if answer:
+            self.shortest_gap = min(self.shortest_gap, gap)
             self.longest_gap = max(self.longest_gap, gap)
             answer = self.damage("answer", answer)
         if answer and answer[0] & 0xF != answer[0] >> 4 ^ 0xF:

@@ -15,8 +15,9 @@ from weft_hw.link.usb.microsoft import MicrosoftHandler
 
 __all__ = ["UsbFunction"]
 
+_COUNTED_HZ = 60e6
 # Of the bus's clock; the link's sender never pauses for longer within a reply.
-_PAUSE_CYCLES = 16
+_PAUSE_CYCLES = 64
 
 
 class UsbFunction(wiring.Component):
@@ -28,7 +29,7 @@ class UsbFunction(wiring.Component):
     Parameters
     ----------
     bus
-        What LUNA takes: UTMI, or (domain ``usb_io``) the pins of a full-speed device.
+        UTMI, in ``usb``, at 48 MHz and full speed.
     product, serial, packet_bytes
         As for :func:`~weft_hw.link.usb.descriptors.descriptors_of`.
 
@@ -63,6 +64,10 @@ class UsbFunction(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.device = device = USBDevice(bus=self._bus, handle_clocking=False)
+        # LUNA counts times by the clock, and knows 12 and 60 MHz. By the latter's count everything
+        # takes a quarter longer at 48: an answer waits for 2.5 bits (2 at least), sleep begins
+        # after 3.75 ms of silence (3 at least), a reset after 6.25 us (2.5 at least).
+        device.data_clock = _COUNTED_HZ
         control = device.add_standard_control_endpoint(self._descriptors)
         control.add_request_handler(MicrosoftHandler())
         # A bus reset and SET_CONFIGURATION begin each endpoint's packet numbers (DATA0, DATA1)

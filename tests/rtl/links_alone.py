@@ -1,0 +1,60 @@
+"""Cells of each link alone in an ECP5: ``python tests/rtl/links_alone.py [--route]``.
+
+What yosys makes of them, a CCU2C counted as the two LUTs that it takes. With ``--route`` also the
+clocks that nextpnr estimates for the USB link in an LFE5U-85F, for each of three seeds.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from weft.bitstream.programs import find_program
+from weft_hw.link.uart import Uart
+from weft_hw.link.usb.full_speed import FullSpeedUsb
+from weft_sim.testing.rtlil import to_rtlil
+
+LINKS = {
+    "uart": Uart(clock_hz=100_000_000, baud=3_000_000),
+    "usb": FullSpeedUsb(product="Weft ulx3s-85f", serial="ulx3s-85f"),
+}
+SEEDS = (1, 2, 3)
+_ROUTE = "--85k --package CABGA381 --speed 6 --freq 100 --lpf-allow-unconstrained "
+
+
+def run(work, program, *arguments):
+    """Run a tool in ``work`` without its output; return its version."""
+    found = find_program(program)
+    command = [found.path, *arguments]
+    subprocess.run(command, cwd=work, check=True, capture_output=True)
+    return found.version
+
+
+def main():
+    """Synthesise in a folder that is thrown away."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        for name, link in LINKS.items():
+            (work / f"{name}.il").write_text(to_rtlil(link))
+            script = (
+                f"read_rtlil {name}.il; synth_ecp5 -nodsp -top top -json {name}.json; "
+                f"tee -q -o {name}.stat stat -json"
+            )
+            version = run(work, "yosys", "-q", "-p", script)
+            cells = json.loads((work / f"{name}.stat").read_text())["design"]["num_cells_by_type"]
+            luts = cells["LUT4"] + 2 * cells["CCU2C"]
+            others = {
+                kind: cells.get(kind, 0) for kind in ("TRELLIS_FF", "TRELLIS_DPR16X4", "DP16KD")
+            }
+            print(f"{name}: {luts} LUTs, {others} ({version})")
+        for seed in SEEDS if "--route" in sys.argv[1:] else ():
+            options = f"{_ROUTE} --timing-allow-fail --json usb.json --report usb.rpt --seed {seed}"
+            version = run(work, "nextpnr-ecp5", *options.split())
+            clocks = json.loads((work / "usb.rpt").read_text())["fmax"]
+            reached = {name: round(clock["achieved"], 1) for name, clock in clocks.items()}
+            print(f"{version}, seed {seed}: {reached} MHz")
+
+
+if __name__ == "__main__":
+    main()
