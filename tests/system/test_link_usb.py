@@ -68,7 +68,7 @@ def test_enumeration(host_error, device_error):
     print(
         f"the device answers after {host.shortest_gap + 1:.2f} to {host.longest_gap + 1:.2f} bits"
     )
-    assert 2 <= host.shortest_gap + 1 and host.longest_gap + 1 <= 6.5
+    assert host.shortest_gap + 1 >= 2 and host.longest_gap + 1 <= 6.5
 
 
 def test_what_is_not_known_is_refused():
