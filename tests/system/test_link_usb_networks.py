@@ -33,24 +33,26 @@ def test_digits():
         assert session.profile.link.retries == 0 and session.profile.link.kind == "usb"
 
 
-def test_a_stream_carries_a_megabyte_a_second():
-    """Tensor bytes, requests and replies included in what it takes."""
+def test_images_one_after_the_other_keep_the_bus_busy():
+    """Tensor bytes a second; small images, so that their requests and replies count as well."""
     builder = Builder(3)
-    x = builder.conv(builder.input(16, 16, 4), 4, kernel=(2, 2), stride=(8, 8))
+    x = builder.conv(builder.input(16, 16, 4), 4, kernel=(2, 2), stride=(4, 4))
     graph = builder.build(x)
     host = plug_in(TINY)
     device = open_over(drive(host)[0], TINY, name="usb")
-    feeds = [random_feed(graph, seed) for seed in range(12)]
+    feeds = [random_feed(graph, seed) for seed in range(24)]
     with weft.InferenceSession(compile_graph(graph, TINY), device=device) as session:
-        times = []
+        list(session.stream(feeds[:2]))  # loads the program
+        begin, counts = host.board.now, dict(host.counts)
         for feed, result in zip(feeds, session.stream(feeds), strict=True):
             assert np.array_equal(result, reference.run(graph, feed)[graph.outputs[0]])
-            times.append(host.board.now)
-        assert session.profile.link.retries == 0
-    size = sum(array.size for array in feeds[0].values()) if isinstance(feeds[0], dict) else 1024
-    rate = 9 * size / (times[-3] - times[0])
-    print(f"{rate / 1e6:.3f} MB/s of tensor bytes; {host.counts}")
-    assert rate >= 0.9e6
+        took = host.board.now - begin
+        link = session.profile.link
+        assert link.retries == 0 and link.bytes_to_board > 0
+    rate = len(feeds) * 16 * 16 * 4 / took
+    transactions = {kind: count - counts.get(kind, 0) for kind, count in host.counts.items()}
+    print(f"{rate / 1e6:.3f} MB/s of tensor bytes, {transactions}")
+    assert rate >= 0.85e6
 
 
 @pytest.mark.slow
@@ -78,4 +80,6 @@ def test_an_image_end_to_end(name, most_ms):
         f"{name}: {took:.2f} ms end to end, of which {cycles:,} cycles of compute; "
         f"{link.bytes_to_board:,} bytes to the board, {link.bytes_from_board:,} from it"
     )
+    size = sum(array.nbytes for array in feed.values())
+    print(f"{size / took / 1e3:.3f} MB/s of tensor bytes")
     assert took <= most_ms

@@ -1,8 +1,8 @@
 """The transceiver of a full-speed device in gateware: four samples a bit, in one clock domain.
 
-LUNA has one as well. It answers 15 bits after a packet's end, because it hands each bit from a
-clock of 48 MHz to one of 12 MHz, where a device may take 6.5 (USB 2.0, 7.1.18.1); computers wait
-for 16, hubs and cables included. And it names the idle line K, so that it never sleeps.
+LUNA has one as well. It answers about 14 bits after a packet's end, because it hands each bit from
+a clock of 48 MHz to one of 12 MHz, where a device may take 6.5 (USB 2.0, 7.1.18.1); computers wait
+for 16, hubs and cables included. And it calls the idle line K, so that it never sleeps.
 """
 
 from typing import Any
@@ -120,7 +120,7 @@ class Transmitter(wiring.Component):
                 "data": In(8),
                 "valid": In(1),
                 "ready": Out(1),
-                "d_p": Out(1, init=1),
+                "d_p": Out(1),
                 "d_n": Out(1),
                 "drive": Out(1),
             }
