@@ -130,7 +130,7 @@ def test_float_tflite(tmp_path):
 
     refused(
         write(tmp_path, edited(one_layer(), change)),
-        r"cannot import m: value1: tensor value0 is float32; quantise the model to int8 first",
+        r"cannot import m: nothing in it is quantised; quantise the model to int8 first",
     )
 
 

@@ -28,24 +28,30 @@ OPTIONS = {
 }
 
 
+def _real(net, x):
+    shape = net.writer.graph.tensors[x].shape
+    return net.op("DEQUANTIZE", [x], net.tensor(shape, dtype=np.float32), "DequantizeOptions")
+
+
 def network(seed, *, background=True, unsigned=True, coarse=1.0, **changes):
     """Return a network of that operator alone, and its outputs; ``coarse``: steps of scores."""
     rng = np.random.default_rng(seed)
-    dtype = np.uint8 if unsigned else np.float32
-    net = Net(dtype)
+    net = Net(np.uint8)
     anchors = rng.integers(40, 200, (BOXES, 4)).astype(np.uint8)
     anchors = net.constant(
         anchors if unsigned else (anchors / 255).astype(np.float32), (1 / 255, 0)
     )
     offsets = net.input((1, BOXES, 4), (0.08, 128))
     scores = net.input((1, BOXES, CLASSES + background), (coarse / 255, 0))
+    if not unsigned:
+        offsets, scores = (_real(net, x) for x in (offsets, scores))
     custom: Any = schema.OperatorCodeT()
     custom.builtinCode = custom.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
     custom.customCode, custom.version = b"TFLite_Detection_PostProcess", 1
     net.writer.model.operatorCodes.append(custom)
     outputs = [net.tensor((), dtype=np.float32) for _ in range(4)]
     operator: Any = schema.OperatorT()
-    operator.opcodeIndex = 0
+    operator.opcodeIndex = len(net.writer.model.operatorCodes) - 1
     operator.inputs, operator.outputs = [offsets, scores, anchors], outputs
     options = {k: v for k, v in (OPTIONS | changes).items() if v is not None}
     operator.customOptions = list(bytes(flexbuffers.Dumps(options)))

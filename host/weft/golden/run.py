@@ -11,7 +11,7 @@ from weft.golden.arithmetic.products import one_thread
 from weft.golden.operators import activation, linear, stage
 from weft.golden.operators.context import Context
 from weft.golden.operators.evaluators import EVALUATORS
-from weft.graph import Graph, Node
+from weft.graph import Graph, Node, computes_floats
 
 __all__ = [
     "accumulate",
@@ -100,6 +100,8 @@ def run_node(
     """Return the outputs of one node; ``values`` holds its non-constant inputs by name."""
     evaluator = EVALUATORS[node.operator]
     function = evaluator.reals if graph.computes_reals(node) else evaluator.integers
+    if computes_floats(graph, node):
+        function = evaluator.floats
     if function is None:
         raise ModelError(f"{node.name}: operator {node.operator} is not supported")
     result = function(Context(graph, node, values))

@@ -3,7 +3,7 @@
 from weft.graph.activations import ACTIVATIONS
 from weft.graph.graph import REAL, Graph, Node, Quantization, State, Tensor
 from weft.graph.operator import Operator
-from weft.graph.operators import OPERATORS
+from weft.graph.operators import OPERATORS, computes_floats
 from weft.graph.runtime import Runtime
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Runtime",
     "State",
     "Tensor",
+    "computes_floats",
 ]

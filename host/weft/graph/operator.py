@@ -36,6 +36,8 @@ class Operator:
         Whether smaller operands are repeated as NumPy does.
     tabulated : bool
         Whether it is a function of one int8 value, so that a table of 256 computes it.
+    floats : bool
+        Whether it may be float32 throughout in a ``.tflite`` file.
     """
 
     shape: Callable[[Graph, Node], tuple[int, ...]]
@@ -49,3 +51,4 @@ class Operator:
     windowed: bool = False
     broadcasts: bool = False
     tabulated: bool = False
+    floats: bool = False

@@ -20,10 +20,13 @@ multiplied in float32, and averages round ties up.
 
 from dataclasses import replace
 
+import numpy as np
+
 from weft.graph import shapes, types
+from weft.graph.graph import Graph, Node
 from weft.graph.operator import Operator
 
-__all__ = ["ANYWHERE", "OPERATORS"]
+__all__ = ["ANYWHERE", "OPERATORS", "computes_floats"]
 
 ANYWHERE = ("island", "unsigned")  # attributes that any operator may have
 
@@ -43,8 +46,11 @@ _POOL = Operator(
     shape=shapes.pool,
     types=types.alike,
     windowed=True,
+    floats=True,
 )
-_REDUCTION = Operator(attributes=("axes", "keep_dims"), shape=shapes.reduction, types=types.int8)
+_REDUCTION = Operator(
+    attributes=("axes", "keep_dims"), shape=shapes.reduction, types=types.int8, floats=True
+)
 _BINARY = Operator(operands=(2, 2), shape=shapes.broadcast, types=types.int8, broadcasts=True)
 _ARITHMETIC = replace(_BINARY, attributes=("activation",), optional=("real",))
 _COMPARISON = replace(_BINARY, types=types.alike)
@@ -102,6 +108,7 @@ OPERATORS: dict[str, Operator] = {
         operands=(1, _MANY),
         shape=shapes.concatenation,
         types=types.int8,
+        floats=True,
     ),
     "LOGISTIC": _TABULATED,
     "TANH": _TABULATED,
@@ -116,11 +123,17 @@ OPERATORS: dict[str, Operator] = {
     # 256 int8 values, at the index ``input & 255``, or 256 for each channel.
     "TABLE": replace(_TABULATED, attributes=("table",), types=types.table),
     # Over the last axis.
-    "SOFTMAX": Operator(attributes=("beta",), shape=shapes.softmax, types=types.softmax),
-    "LOG_SOFTMAX": Operator(shape=shapes.softmax, types=types.log_softmax),
+    "SOFTMAX": Operator(
+        attributes=("beta",), shape=shapes.softmax, types=types.softmax, floats=True
+    ),
+    "LOG_SOFTMAX": Operator(shape=shapes.softmax, types=types.log_softmax, floats=True),
     # ``paddings`` are ((before, after), ...); it fills with the zero point, or int8 ``value``.
     "PAD": Operator(
-        attributes=("paddings",), optional=("value",), shape=shapes.pad, types=types.alike
+        attributes=("paddings",),
+        optional=("value",),
+        shape=shapes.pad,
+        types=types.alike,
+        floats=True,
     ),
     # To the output tensor's shape; the batch stays.
     "RESHAPE": Operator(shape=shapes.reshape, types=types.moved),
@@ -174,3 +187,9 @@ OPERATORS: dict[str, Operator] = {
         broadcasts=True,
     ),
 }
+
+
+def computes_floats(graph: Graph, node: Node) -> bool:
+    """Whether ``node`` lies between DEQUANTIZE and QUANTIZE of a ``.tflite`` file, in float32."""
+    made = graph.tensors[node.outputs[0]].dtype
+    return OPERATORS[node.operator].floats and made == np.float32 and not graph.in_onnxruntime

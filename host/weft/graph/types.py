@@ -13,6 +13,7 @@ from weft.errors import ModelError
 from weft.graph.activations import ACTIVATIONS
 from weft.graph.graph import REAL, Graph, Node, Tensor
 from weft.graph.operator import Operator
+from weft.graph.runtime import Runtime
 from weft.graph.tensors import (
     FLOAT32,
     INT8,
@@ -32,6 +33,7 @@ __all__ = [
     "average",
     "dequantize",
     "detection",
+    "floats",
     "function",
     "hard_swish",
     "int8",
@@ -225,6 +227,18 @@ def real(graph: Graph, node: Node, operator: Operator) -> None:
         one_of(y, (REAL,))
     if operator.weighted:
         check_real_weights(graph, node, operator.channel_axis)
+
+
+def floats(graph: Graph, node: Node, _: Operator) -> None:
+    """Check an operator on float32 alone, of LiteRT's reference kernels where it adds numbers."""
+    for name in (*node.inputs, *node.outputs):
+        if name is not None:
+            one_of(graph.tensors[name], (FLOAT32,))
+    if graph.runtime == Runtime.XNNPACK and node.operator in _IN_ORDER:
+        raise ModelError(f"XNNPACK's {node.operator} of float32 is not supported")
+
+
+_IN_ORDER = ("AVERAGE_POOL_2D", "LOG_SOFTMAX", "MEAN", "SOFTMAX", "SUM")
 
 
 def function(graph: Graph, node: Node, _: Operator) -> None:

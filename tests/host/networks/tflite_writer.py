@@ -86,6 +86,8 @@ OPERATORS = {
 }
 VERSIONS = {
     "RELU_0_TO_1": 1,
+    "RELU_N1_TO_1": 1,
+    "ELU": 1,
     "conv": 3,
     "depthwise": 3,
     "grouped": 3,

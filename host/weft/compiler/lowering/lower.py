@@ -23,7 +23,7 @@ from weft.compiler.lowering.shape import (
 )
 from weft.compiler.lowering.states import keep_states
 from weft.errors import CapacityError
-from weft.graph import OPERATORS, Graph
+from weft.graph import OPERATORS, Graph, computes_floats
 
 __all__ = ["LOWERINGS", "lower"]
 
@@ -90,6 +90,8 @@ def lower(
     for index, node in enumerate(graph.nodes):
         if graph.computes_reals(node):
             host[index] = f"{node.operator} computes real numbers: a float island"
+        elif computes_floats(graph, node):
+            host[index] = f"{node.operator} computes float32"
         elif node.operator not in LOWERINGS:
             reason = _HOST.get(node.operator, "the accelerator has no such operation")
             host[index] = f"{node.operator} {reason}"

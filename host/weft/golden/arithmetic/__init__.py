@@ -50,6 +50,13 @@ from weft.golden.arithmetic.functions import (
     prelu_table,
 )
 from weft.golden.arithmetic.layout import arg_max, pad, resize_nearest
+from weft.golden.arithmetic.litert_float import (
+    LITERT_FUNCTIONS,
+    log_softmax_litert,
+    mean_litert,
+    softmax_litert,
+    sum_litert,
+)
 from weft.golden.arithmetic.lstm import Gate, lstm
 from weft.golden.arithmetic.mean import mean_fixed_point, mean_multiplier, sum_fixed_point, sums
 from weft.golden.arithmetic.mlas import (
@@ -120,6 +127,7 @@ __all__ = [
     "CONDITIONS",
     "FLOAT32_FUNCTIONS",
     "FUNCTION_OPERANDS",
+    "LITERT_FUNCTIONS",
     "REAL_FUNCTIONS",
     "Detection",
     "Gate",
@@ -161,6 +169,7 @@ __all__ = [
     "leaky_relu_8bit",
     "leaky_relu_fixed_point",
     "log_softmax_fixed_point",
+    "log_softmax_litert",
     "log_softmax_real",
     "logarithm_table",
     "logistic",
@@ -170,6 +179,7 @@ __all__ = [
     "max_pool2d",
     "mean_fixed_point",
     "mean_float32",
+    "mean_litert",
     "mean_multiplier",
     "mean_real",
     "multiply",
@@ -191,6 +201,7 @@ __all__ = [
     "round_away",
     "softmax_fixed_point",
     "softmax_float32",
+    "softmax_litert",
     "softmax_mlas",
     "softmax_real",
     "softmax_table",
@@ -198,6 +209,7 @@ __all__ = [
     "subtract_float32",
     "sum_fixed_point",
     "sum_float32",
+    "sum_litert",
     "sums",
     "table_litert",
     "table_onnx",

@@ -57,13 +57,15 @@ def detect(
     classes, scores : ndarray, float32, shape (detections,)
     count : ndarray, float32, shape ()
     """
-    boxes = _boxes(offsets, anchors, options.scales)
+    with np.errstate(all="ignore"):
+        boxes = _boxes(offsets, anchors, options.scales)
     scores = scores[:, scores.shape[1] - options.classes :]
     best = scores.argmax(axis=1)
     greatest = scores.max(axis=1)
     kept = np.flatnonzero(greatest >= np.float32(options.score))
     kept = kept[np.argsort(-greatest[kept], kind="stable")]
-    chosen = _apart(boxes, kept, options)
+    with np.errstate(all="ignore"):
+        chosen = _apart(boxes, kept, options)
     results = (
         np.zeros((options.detections, 4), np.float32),
         np.zeros(options.detections, np.float32),
@@ -113,7 +115,6 @@ def _overlaps(box: Float32, others: Float32) -> Float32:
     size = np.maximum(high - low, np.float32(0))
     shared = size[:, 0] * size[:, 1]
     one, each = area(box), area(others)
-    with np.errstate(all="ignore"):
-        share = np.asarray(shared / (one + each - shared), np.float32)
+    share = np.asarray(shared / (one + each - shared), np.float32)
     share[(one <= 0) | (each <= 0)] = 0
     return share

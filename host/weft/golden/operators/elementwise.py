@@ -74,9 +74,11 @@ def squared_difference(context: Context) -> NDArray[Any]:
 
 
 def function(context: Context) -> NDArray[np.float32]:
-    """Return a function of what the operands express, in float32 as ONNX Runtime computes it."""
+    """Return a function of what the operands express, in float32 as the runtime computes it."""
     count = len(context.node.inputs)
     operands = [float32_value(context, i) if context.has(i) else None for i in range(count)]
     name = context.attributes["function"]
     with np.errstate(all="ignore"):
-        return np.asarray(golden.FLOAT32_FUNCTIONS[name](context.attributes, operands), np.float32)
+        onnx = context.graph.in_onnxruntime
+        functions = golden.FLOAT32_FUNCTIONS if onnx else golden.LITERT_FUNCTIONS
+        return np.asarray(functions[name](context.attributes, operands), np.float32)

@@ -8,6 +8,7 @@ from weft.golden.operators import (
     detection,
     edges,
     elementwise,
+    floats,
     linear,
     memory,
     pool,
@@ -31,10 +32,13 @@ class Evaluator(NamedTuple):
         In the runtime's own arithmetic.
     reals : callable or None
         In a float island, where the node reads or makes real numbers.
+    floats : callable or None
+        On float32, as LiteRT.
     """
 
     integers: Function | None
     reals: Function | None = None
+    floats: Function | None = None
 
 
 def _named(trait: Callable[[str], bool], evaluator: Evaluator) -> dict[str, Evaluator]:
@@ -45,22 +49,22 @@ EVALUATORS: dict[str, Evaluator] = {
     **_named(lambda name: OPERATORS[name].weighted, Evaluator(linear.linear, real.linear)),
     **_named(lambda name: OPERATORS[name].tabulated, Evaluator(activation.apply_table)),
     "BATCH_MATMUL": Evaluator(linear.batch_matmul, real.batch_matmul),
-    "SOFTMAX": Evaluator(activation.softmax, real.softmax),
-    "LOG_SOFTMAX": Evaluator(activation.log_softmax, real.log_softmax),
+    "SOFTMAX": Evaluator(activation.softmax, real.softmax, floats.softmax),
+    "LOG_SOFTMAX": Evaluator(activation.log_softmax, real.log_softmax, floats.log_softmax),
     "ADD": Evaluator(elementwise.add, real.function),
     "SUB": Evaluator(elementwise.add, real.function),
     "MUL": Evaluator(elementwise.multiply, real.function),
     "MAXIMUM": Evaluator(elementwise.compare),
     "MINIMUM": Evaluator(elementwise.compare),
     "SQUARED_DIFFERENCE": Evaluator(elementwise.squared_difference),
-    "AVERAGE_POOL_2D": Evaluator(pool.average_pool, real.average_pool),
-    "MAX_POOL_2D": Evaluator(pool.max_pool, real.max_pool),
-    "MEAN": Evaluator(pool.mean, real.mean),
-    "SUM": Evaluator(pool.total, real.total),
-    "REDUCE_MAX": Evaluator(pool.extreme, real.extreme),
-    "REDUCE_MIN": Evaluator(pool.extreme, real.extreme),
-    "CONCATENATION": Evaluator(shape.concatenation, real.concatenation),
-    "PAD": Evaluator(shape.pad, real.pad),
+    "AVERAGE_POOL_2D": Evaluator(pool.average_pool, real.average_pool, floats.average_pool),
+    "MAX_POOL_2D": Evaluator(pool.max_pool, real.max_pool, floats.max_pool),
+    "MEAN": Evaluator(pool.mean, real.mean, floats.mean),
+    "SUM": Evaluator(pool.total, real.total, floats.total),
+    "REDUCE_MAX": Evaluator(pool.extreme, real.extreme, pool.extreme),
+    "REDUCE_MIN": Evaluator(pool.extreme, real.extreme, pool.extreme),
+    "CONCATENATION": Evaluator(shape.concatenation, real.concatenation, floats.concatenation),
+    "PAD": Evaluator(shape.pad, real.pad, floats.pad),
     # What only moves numbers is the same for integers and reals.
     "RESHAPE": Evaluator(shape.reshape, shape.reshape),
     "TRANSPOSE": Evaluator(shape.transpose, shape.transpose),

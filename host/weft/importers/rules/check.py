@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import OPERATORS, Graph, Node, State, Tensor, types
+from weft.graph import OPERATORS, Graph, Node, State, Tensor, computes_floats, types
 from weft.graph.images import counts_images, with_images
 from weft.importers.rules.form import check_form
 from weft.importers.rules.problems import Problems
@@ -157,7 +157,8 @@ def _check_node(graph: Graph, node: Node, known: set[str]) -> None:
             raise ModelError(f"its output {name} is computed twice")
     check_form(graph, node)
     operator = OPERATORS[node.operator]
-    (types.real if graph.computes_reals(node) else operator.types)(graph, node, operator)
+    rule = types.real if graph.computes_reals(node) else operator.types
+    (types.floats if computes_floats(graph, node) else rule)(graph, node, operator)
     expected = operator.shape(graph, node)
     actual = graph.tensors[node.outputs[0]].shape
     if actual != expected:

@@ -1,7 +1,7 @@
 """How many inputs and outputs each operator has, and which attributes."""
 
 from weft.errors import ModelError
-from weft.golden.arithmetic import FUNCTION_OPERANDS, REAL_FUNCTIONS
+from weft.golden.arithmetic import FUNCTION_OPERANDS, LITERT_FUNCTIONS, REAL_FUNCTIONS
 from weft.graph import ACTIVATIONS, OPERATORS, Graph, Node
 from weft.graph.operators import ANYWHERE
 
@@ -21,7 +21,7 @@ def check_form(graph: Graph, node: Node) -> None:
     least, most = operator.operands
     if node.operator == "FUNCTION":
         function = node.attributes["function"]
-        if function not in REAL_FUNCTIONS:
+        if function not in (REAL_FUNCTIONS if graph.in_onnxruntime else LITERT_FUNCTIONS):
             raise ModelError(f"function {function} is not supported")
         least, most = FUNCTION_OPERANDS.get(function, (1, 1))
         if function != "Clip" and None in node.inputs:

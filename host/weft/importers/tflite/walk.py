@@ -7,6 +7,7 @@ from weft.graph import Graph, Node, Runtime, State, Tensor
 from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
 from weft.importers.tflite.flatbuffer import Operator, Subgraph, read_model, well_formed
+from weft.importers.tflite.floats import FLOATS, computes_floats
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.signed import with_signed_tensors
 from weft.importers.tflite.state import Memory
@@ -66,7 +67,9 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
                 tensors[raw.name] = _tensor(raw)
                 failed.discard(raw.name)
     graph = Graph(name, tuple(nodes), tensors | made, inputs, outputs, runtime, states)
-    return check(graph, problems, elsewhere=elsewhere, failed=failed)
+    graph = check(graph, problems, elsewhere=elsewhere, failed=failed)
+    _require_quantized(graph)
+    return graph
 
 
 def _label(model: Subgraph, operator: Operator, index: int, names: set[str]) -> str:
@@ -80,6 +83,14 @@ def _label(model: Subgraph, operator: Operator, index: int, names: set[str]) -> 
     return label
 
 
+def _require_quantized(graph: Graph) -> None:
+    """Refuse a network in which everything that is computed is float32."""
+    kinds = {tensor.dtype for tensor in graph.tensors.values() if tensor.data is None}
+    if kinds <= {np.dtype(np.float32), np.dtype(np.bool_)}:
+        rule = "nothing in it is quantised; quantise the model to int8 first"
+        raise ModelError(f"cannot import {graph.name}: {rule}")
+
+
 def _is_shape_arithmetic(model: Subgraph, operator: Operator) -> bool:
     return operator.name in _SHAPE_ARITHMETIC and all(
         i < 0 or model.tensors[i].dtype == np.int32 for i in operator.outputs
@@ -91,7 +102,8 @@ def _translate(layer: Layer, memory: Memory) -> None:
         take(layer)
         layer.finish()
         return
-    translation = TRANSLATIONS.get(layer.kind)
+    table = FLOATS if computes_floats(layer) else TRANSLATIONS
+    translation = table.get(layer.kind)
     if translation is None:
         raise ModelError(f"operator {layer.kind} is not supported")
     if not layer.operator.inputs:
