@@ -3,7 +3,7 @@
 Whoever builds a part takes them from here, and so does the cycle model. Tests of the parts
 measure them: ``tests/unit/test_array.py``, ``test_tap_fetch.py``, ``test_mover.py``. Latencies of
 the engine are measured between two of its signals, each by a test of its own, in
-``tests/unit/test_latencies.py``.
+``tests/unit/test_latencies.py`` and ``test_move_latencies.py``.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,10 @@ __all__ = [
     "COMPACT_DRAIN",
     "FETCH_DESCRIPTOR",
     "LANE_CYCLES",
+    "MOVE_AFTER_LAYER",
+    "MOVE_COUNTED",
+    "MOVE_ROOM",
+    "MOVE_SET_UP",
     "NEXT_BACK",
     "NEXT_FRONT",
     "OPERANDS",
@@ -68,6 +72,12 @@ COMPACT_DRAIN = 4  # of a compact configuration: to the layer's end, besides the
 # Layers without windows.
 TABLE_END = 5  # from the begin of a table's load to its end, besides its reads
 OPERANDS = 6  # from an element's last operand to the lanes
+
+# Moves. A move begins 2 cycles before its first command reaches the memory's port.
+MOVE_ROOM = 2  # from the end of a move to the handing over of one that finds the queue full
+MOVE_SET_UP = 10  # from a move's being handed over to its begin, unless it waits for layers
+MOVE_AFTER_LAYER = 3  # from the end of a layer to the begin of a move that waits for it
+MOVE_COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
 
 
 class FetchLatency(NamedTuple):

@@ -9,16 +9,14 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.layers import Elementwise, Mac
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 from weft_hw.contract.move import Move
+from weft_hw.contract.timing import MOVE_AFTER_LAYER, MOVE_SET_UP
 
 from weft.compiler.ir import Command
 
-__all__ = ["MEMORY_WORD_BYTES", "MOVE_TAKEN", "MoveClock", "Ports"]
+__all__ = ["MEMORY_WORD_BYTES", "MoveClock", "Ports"]
 
 MEMORY_WORD_BYTES = 2  # what the port moves in a cycle
 _REFRESH_EVERY, _REFRESH = 780, 12
-MOVE_TAKEN = 2  # from a move's being handed over to the mover's taking it
-_SET_UP = 8  # from there to its begin, unless it waits for layers
-_LAYERS = 3  # from the end of a layer to the begin of a move that waits for it
 _LOAD = 19  # of a load, from its begin to its end, besides a word per cycle
 _STORE = 8  # likewise of a store
 _READ_UNIT = 5  # cycles between two units that are read from the memories on the chip
@@ -83,9 +81,9 @@ class MoveClock:
         layers_done : int
             When the layers are done that it waits for.
         """
-        begin = offered + MOVE_TAKEN + _SET_UP
+        begin = offered + MOVE_SET_UP
         if move.layers:
-            begin = max(begin, layers_done + _LAYERS)
+            begin = max(begin, layers_done + MOVE_AFTER_LAYER)
         region, store, count = move.region, move.store, move.count
         size = self._memories[region].unit_bytes
         blocks = -(-count * size // DRAM_BLOCK_BYTES)

@@ -10,6 +10,8 @@ from weft_hw.contract.layers import Elementwise, Mac
 from weft_hw.contract.move import Move
 from weft_hw.contract.timing import (
     FETCH_DESCRIPTOR,
+    MOVE_COUNTED,
+    MOVE_ROOM,
     NEXT_BACK,
     NEXT_FRONT,
     OPERANDS,
@@ -21,11 +23,10 @@ from weft_hw.contract.timing import (
 
 from weft.compiler.ir import Command
 from weft.compiler.timing.mac_cycles import MacTimes, mac_times
-from weft.compiler.timing.move_cycles import MOVE_TAKEN, MoveClock, Ports
+from weft.compiler.timing.move_cycles import MoveClock, Ports
 
 __all__ = ["Timeline"]
 
-_COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
 _FILLED_BY_THEN = 4096
 _geometry = attrgetter(
     "wait",
@@ -83,7 +84,7 @@ class Timeline:
         self._free = None
         if moves:
             self._finish(moves)
-            begin = max(begin, self.moved[moves] + _COUNTED)
+            begin = max(begin, self.moved[moves] + MOVE_COUNTED)
         join = begin + 1
         if len(ends) > 1:
             join = max(ends[-1] + NEXT_BACK, begin + 1)
@@ -141,7 +142,8 @@ class Timeline:
             begun = self.moved[ahead - 1]
             if self._waiting and len(self.moved) == ahead:
                 begun = max(begun, self._waiting[0][1])
-            handed = max(handed, begun + MOVE_TAKEN + 1)
+            # A cycle later than the gateware, which is of use to nobody: the mover is at work.
+            handed = max(handed, begun + MOVE_ROOM + 1)
         self._fetched, self._free = handed + 1 + FETCH_DESCRIPTOR, None
         self._waiting.append((move, handed))
 
