@@ -112,9 +112,6 @@ def networks(keras: Any) -> dict[str, Callable[[Any], Any]]:
         "log_softmax",
     ):
         found[name] = lambda x, name=name: layers.Activation(name)(conv(x))
-    # Behind the others, so that the names inside their files stay.
-    found["lstm"] = lambda x: layers.Dense(4)(layers.LSTM(6)(layers.Reshape((32, 24))(x)))
-    found["prelu_pixels"] = lambda x: layers.PReLU()(conv(x))
     return found
 
 

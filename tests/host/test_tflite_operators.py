@@ -63,8 +63,8 @@ def pack(r: Random, axis: int) -> Case:
     )
 
 
-def prelu(r: Random, channels: int) -> Case:
-    slopes = r.rng.integers(0, 100, (1, 1, channels)).astype(r.net.dtype)
+def prelu(r: Random, *shape: int) -> Case:
+    slopes = r.rng.integers(0, 100, shape).astype(r.net.dtype)
     x, alpha = r.net.input(IMAGE, r.step()), r.net.constant(slopes, r.step())
     return r.net, r.net.op("PRELU", [x, alpha], r.net.tensor(IMAGE, r.step()))
 
@@ -177,8 +177,10 @@ MOVES: dict[str, Callable[[Random], Case]] = {
     "MINIMUM": lambda r: r.pair("MINIMUM", "MaximumMinimumOptions", same=True, other=(1, 1, 1, 6)),
     "SELECT": lambda r: select(r, "SELECT"),
     "SELECT_V2": lambda r: select(r, "SELECT_V2"),
-    "PRELU": lambda r: prelu(r, 6),
-    "PRELU of one slope": lambda r: prelu(r, 1),
+    "PRELU": lambda r: prelu(r, 1, 1, 6),
+    "PRELU of one slope": lambda r: prelu(r, 1, 1, 1),
+    "PRELU of a slope for each value": lambda r: prelu(r, *IMAGE[1:]),
+    "PRELU of a slope for each column": lambda r: prelu(r, IMAGE[2], 1),
     "RESIZE_BILINEAR": lambda r: r.moved(
         "RESIZE_BILINEAR", IMAGE, (1, 13, 17, 6), "ResizeBilinearOptions", ints(13, 17)
     ),

@@ -99,6 +99,8 @@ OPERATORS: dict[str, Operator] = {
     "SUB": _ARITHMETIC,
     "MUL": _ARITHMETIC,
     "SQUARED_DIFFERENCE": _BINARY,
+    # A slope for each value, below zero; where they are by channels it is a TABLE.
+    "PRELU": _BINARY,
     "MAXIMUM": _COMPARISON,
     "MINIMUM": _COMPARISON,
     # A condition (bool) and two tensors.

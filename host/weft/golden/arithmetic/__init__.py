@@ -47,6 +47,7 @@ from weft.golden.arithmetic.functions import (
     exponential_table,
     inverse_root_table,
     logarithm_table,
+    prelu,
     prelu_table,
 )
 from weft.golden.arithmetic.layout import arg_max, pad, resize_nearest
@@ -186,6 +187,7 @@ __all__ = [
     "multiply_float32",
     "multiply_tensors",
     "pad",
+    "prelu",
     "prelu_table",
     "quantize_away",
     "quantize_even",

@@ -1,5 +1,7 @@
 """Functions of one tensor that are operators of TFLite's own, as tables of 256 values."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ __all__ = [
     "exponential_table",
     "inverse_root_table",
     "logarithm_table",
+    "prelu",
     "prelu_table",
 ]
 
@@ -67,9 +70,15 @@ _ROOT_BITS = 20  # by which roots are shifted so that they stay integers
 
 def prelu_table(x: Edge, y: Edge, slope_scale: np.float32, slope: int) -> Table:
     """Return LiteRT's PRELU of one channel: ``slope`` steps of ``slope_scale`` below zero."""
-    (x_scale, x_zero), (y_scale, y_zero) = x, y
-    value = ALL_INT8.astype(np.int64) - x_zero
+    return prelu(ALL_INT8, np.array(slope), x, y, (slope_scale, 0))
+
+
+def prelu(x: Table, slopes: NDArray[Any], x_edge: Edge, y_edge: Edge, slope: Edge) -> Table:
+    """Return LiteRT's PRELU of int8 ``x``; ``slope`` is scale and zero point of ``slopes``."""
+    (x_scale, x_zero), (y_scale, y_zero), (scale, zero) = x_edge, y_edge, slope
+    value = x.astype(np.int64) - x_zero
     above = double_rounding(value, *quantize_multiplier(float(x_scale / y_scale)))
-    below = float(x_scale * slope_scale / y_scale)
-    negative = double_rounding(value * slope, *quantize_multiplier(below))
+    below = float(x_scale * scale / y_scale)
+    product = value * (slopes.astype(np.int64) - zero)
+    negative = double_rounding(product, *quantize_multiplier(below))
     return _store(np.where(value >= 0, above, negative), y_zero)

@@ -10,7 +10,7 @@ from weft.golden.operators.context import Context, float32_value
 from weft.golden.operators.stage import output_stage
 from weft.graph import Runtime
 
-__all__ = ["add", "compare", "function", "multiply", "squared_difference"]
+__all__ = ["add", "compare", "function", "multiply", "prelu", "squared_difference"]
 
 
 def _operand(context: Context, index: int) -> tuple[NDArray[Any], float, int]:
@@ -70,6 +70,17 @@ def squared_difference(context: Context) -> NDArray[Any]:
         _operand(context, 1),
         float(context.output_scale),
         context.output_zero_point,
+    )
+
+
+def prelu(context: Context) -> NDArray[np.int8]:
+    """Return LiteRT's PRELU with a slope for each value."""
+    return golden.prelu(
+        context.value(0),
+        context.value(1),
+        (context.scale(0), context.zero_point(0)),
+        (context.output_scale, context.output_zero_point),
+        (context.scale(1), context.zero_point(1)),
     )
 
 

@@ -54,6 +54,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "ADD": Evaluator(elementwise.add, real.function),
     "SUB": Evaluator(elementwise.add, real.function),
     "MUL": Evaluator(elementwise.multiply, real.function),
+    "PRELU": Evaluator(elementwise.prelu),
     "MAXIMUM": Evaluator(elementwise.compare),
     "MINIMUM": Evaluator(elementwise.compare),
     "SQUARED_DIFFERENCE": Evaluator(elementwise.squared_difference),

@@ -49,11 +49,12 @@ def negate(layer: Layer) -> None:
 
 
 def prelu(layer: Layer) -> None:
-    """Translate PRELU: a table for each channel, or one where the slope is a number."""
+    """Translate PRELU: a table for each channel, one for a number; else a slope for each value."""
     alpha, channels = layer.input(1), layer.input(0).shape[-1]
     slopes = layer.constant(1).reshape(-1)
     if slopes.size not in (1, channels) or alpha.shape[-1:] not in ((slopes.size,), ()):
-        raise ModelError("the slopes of PRELU must be one number, or one for each channel")
+        layer.emit("PRELU", layer.names(2))
+        return
     x, y, (scale, zero_point) = _edge(layer.input(0)), _edge(layer.output), _edge(alpha)
     tables = [golden.prelu_table(x, y, scale, int(slope) - zero_point) for slope in slopes]
     layer.emit("TABLE", layer.names(1), table=tuple(np.concatenate(tables).tolist()))
