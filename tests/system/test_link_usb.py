@@ -104,7 +104,9 @@ def test_packets_of_another_address_or_endpoint_are_left_alone():
     assert host.bulk_out(RESET) and answer(host) == ANSWER
 
 
-@pytest.mark.parametrize("fault", ["crc", "token", "pid", "stuffing", "cut", "short"])
+@pytest.mark.parametrize(
+    "fault", ["crc", "token", "pid", "stuffing", "no stuffing", "cut", "short"]
+)
 def test_damaged_packets_are_not_answered(fault):
     host = plug_in(TINY, stand_in=True)
     packet = data(DATA0, RESET)
@@ -114,12 +116,13 @@ def test_damaged_packets_are_not_answered(fault):
         "cut": packet[:6],
         "short": packet[:1],
         "stuffing": data(DATA0, b"\xff" * 8),
+        "no stuffing": data(DATA0, b"\xff" * 8),
     }.get(fault, packet)
     host.reserve()
     start = token(OUT, host.address, 1)
     host.board.send(start[:2] + bytes([start[2] ^ 0x80]) if fault == "token" else start)
     host.board.wait(3 / 12e6)
-    host.board.send(spoilt, stuffed=fault != "stuffing")
+    host.board.send(spoilt, stuffed={"stuffing": 2, "no stuffing": 0}.get(fault, 1))
     assert host.board.receive()[0] == b""
     host.board.wait(3 / 12e6)
     # The same packet number is still the next one.

@@ -117,8 +117,8 @@ void board_drive(Board* board, int level, double ns) {
     board->host = IDLE;
 }
 
-// Sends a packet, and its end; `stuffed`: with the zero that belongs behind six ones; `sync`: bits of
-// the pattern before it, 8 but where hubs swallowed some.
+// Sends a packet, and its end; `stuffed`: what comes behind six ones: 0 nothing, 1 the zero that belongs
+// there, 2 a one; `sync`: bits of the pattern before it, 8 but where hubs swallowed some.
 void board_send(Board* board, const uint8_t* bytes, int count, int stuffed, int sync) {
     std::vector<Level> levels;
     Level level = J;
@@ -128,7 +128,7 @@ void board_send(Board* board, const uint8_t* bytes, int count, int stuffed, int 
         levels.push_back(level);
         ones = one ? ones + 1 : 0;
         if (ones == 6 && stuffed) {
-            level = level == J ? K : J;
+            if (stuffed == 1) level = level == J ? K : J;
             levels.push_back(level);
             ones = 0;
         }

@@ -160,9 +160,10 @@ class UsbBoard:
         self._call("drive", _K, seconds * 1e9)
         self._call("drive", _SE0, 2 / BIT_HZ * 1e9)
 
-    def send(self, packet: bytes, *, stuffed: bool = True, sync: int = 8):
-        """Send a packet: its identifier, body and check; or one without stuffed bits.
+    def send(self, packet: bytes, *, stuffed: int = 1, sync: int = 8):
+        """Send a packet: its identifier, body and check.
 
+        ``stuffed`` is what follows six ones: 0 nothing, 1 the zero that belongs there, 2 a one.
         ``sync`` is how many bits of the pattern before it arrive: hubs may swallow some.
         """
         self._call("send", packet, len(packet), stuffed, sync)
