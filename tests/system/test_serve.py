@@ -176,7 +176,7 @@ def test_four_boards_have_the_throughput_of_four(served: Fleet):
         alone = device.traffic().simulated_cycles - before
     assert len(steady(served.grpc, 2 * BOARDS, 1)) == BOARDS  # one after the other: they take turns
     before = served.boards("simulated_cycles")
-    assert burst(served.grpc, sizes).total() == len(sizes)
+    assert burst(served.grpc, sizes, BOARDS).total() == len(sizes)
     after = served.boards("simulated_cycles")
     took = [cycles - before.get(name, 0) for name, cycles in after.items()]
     assert len(took) == BOARDS

@@ -13,6 +13,7 @@ from weft.models.digits import MODEL, held_out_inputs
 __all__ = ["EXPECTED", "IMAGES", "burst", "digits", "steady"]
 
 IMAGES = held_out_inputs()[0]
+_UNDER_WAY_SECONDS = 0.2
 _RUNTIME: Any = onnxruntime.InferenceSession(MODEL)
 EXPECTED: NDArray[Any] = np.concatenate(
     [_RUNTIME.run(None, {"image": image[None]})[0] for image in IMAGES]
@@ -38,33 +39,47 @@ async def _infer(client: Any, number: int, images: int) -> str:
     return response.parameters["board"].string_param
 
 
-def burst(grpc: str, sizes: Sequence[int]) -> Counter[str]:
-    """Send a request of each of ``sizes`` at once; return how many each board has answered."""
-    return asyncio.run(_load(grpc, list(enumerate(sizes)), len(sizes), lambda number: None))
+def burst(grpc: str, sizes: Sequence[int], first: int) -> Counter[str]:
+    """Send the ``first`` requests, and all others once those are under way.
+
+    Each is of so many images as ``sizes`` says. Returns how many each board has answered.
+    """
+    return asyncio.run(_burst(grpc, sizes, first))
+
+
+async def _burst(grpc: str, sizes: Sequence[int], first: int) -> Counter[str]:
+    from tritonclient.grpc.aio import InferenceServerClient
+
+    client, tasks = InferenceServerClient(grpc), []
+    try:
+        for number, size in enumerate(sizes):
+            if number == first:  # long messages come after short ones that are sent with them
+                await asyncio.sleep(_UNDER_WAY_SECONDS)
+            tasks.append(asyncio.create_task(_infer(client, number, size)))
+        return Counter(await asyncio.gather(*tasks))
+    finally:
+        await client.close()
 
 
 def steady(
     grpc: str, requests: int, at_once: int, between: Callable[[int], object] = lambda number: None
 ) -> Counter[str]:
     """Keep ``at_once`` requests of one image under way; call ``between(n)`` before number n."""
-    return asyncio.run(_load(grpc, [(n, 1) for n in range(requests)], at_once, between))
+    return asyncio.run(_steady(grpc, requests, at_once, between))
 
 
-async def _load(
-    grpc: str,
-    requests: Sequence[tuple[int, int]],
-    at_once: int,
-    between: Callable[[int], object],
+async def _steady(
+    grpc: str, requests: int, at_once: int, between: Callable[[int], object]
 ) -> Counter[str]:
     from tritonclient.grpc.aio import InferenceServerClient
 
     boards: Counter[str] = Counter()
-    left = iter(requests)
+    left = iter(range(requests))
 
     async def work() -> None:
-        for number, images in left:
+        for number in left:
             between(number)
-            boards[await _infer(client, number, images)] += 1
+            boards[await _infer(client, number, 1)] += 1
 
     client = InferenceServerClient(grpc)
     try:
