@@ -15,7 +15,7 @@ from weft_hw.contract.packet import (
 )
 from weft_hw.link.cobs import CobsDecoder
 from weft_hw.link.crc import crc32
-from weft_hw.link.ring import RingReader
+from weft_hw.link.ring import ring_reader
 from weft_hw.parts.stream_buffer import StreamBuffer
 
 __all__ = ["Receiver"]
@@ -37,7 +37,7 @@ class Receiver(wiring.Component):
     depth : int
         Bytes of frames held, a power of two; ``frames`` is the number of frames held.
     compact : bool, optional
-        As for :class:`~weft_hw.link.ring.RingReader`.
+        As for :func:`~weft_hw.link.ring.ring_reader`.
 
     Members
     -------
@@ -98,7 +98,7 @@ class Receiver(wiring.Component):
         m.submodules.crc = crc = crc32()
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
         reader, lengths = (
-            RingReader(depth=self.depth, compact=self._compact),
+            ring_reader(depth=self.depth, compact=self._compact),
             SyncFIFO(width=self.lengths.payload.shape().width, depth=self.frames),
         )
         m.submodules.reader = ResetInserter(forget)(reader)

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.tech.memories import READ_LATENCY
 
-__all__ = ["RingReader"]
+__all__ = ["RingReader", "SingleReader", "ring_reader"]
 
 
 class RingReader(wiring.Component):
@@ -20,8 +20,6 @@ class RingReader(wiring.Component):
     ----------
     depth : int
         Bytes in the ring, a power of two.
-    compact : bool, optional
-        Read one byte at a time, without the queue: one byte in ``READ_LATENCY + 1`` cycles.
 
     Members
     -------
@@ -39,8 +37,8 @@ class RingReader(wiring.Component):
     read_address: Signal
     read_data: Signal
 
-    def __init__(self, *, depth: int, compact: bool = False):
-        self.depth, self._compact = depth, compact
+    def __init__(self, *, depth: int):
+        self.depth = depth
         pointer = unsigned(depth.bit_length())
         super().__init__(
             {
@@ -54,26 +52,6 @@ class RingReader(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        if self._compact:
-            self._read_one(m)
-        else:
-            self._read_ahead(m)
-        return m
-
-    def _read_one(self, m):
-        """Offer the byte at ``head`` until it is taken."""
-        settled = Signal(READ_LATENCY)
-        m.d.comb += [
-            self.read_address.eq(self.head),
-            self.o.payload.eq(self.read_data),
-            self.o.valid.eq(settled[-1]),
-        ]
-        m.d.sync += settled.eq(Cat(self.head != self.limit, settled[:-1]))
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [self.head.eq(self.head + 1), settled.eq(0)]
-
-    def _read_ahead(self, m):
-        """Offer bytes from a queue that is kept full."""
         m.submodules.queue = queue = SyncFIFO(width=8, depth=READ_LATENCY + 2)
         next_read = Signal(self.head.shape())
         under_way = Signal(READ_LATENCY)  # reads whose data has yet to come
@@ -92,3 +70,29 @@ class RingReader(wiring.Component):
         m.d.sync += [under_way.eq((under_way << 1) | start), next_read.eq(next_read + start)]
         taken = self.o.valid & self.o.ready
         m.d.sync += [self.head.eq(self.head + taken), owed.eq(owed + start - taken)]
+        return m
+
+
+class SingleReader(RingReader):
+    """The same without the queue, for few cells: the byte at ``head`` is offered until it is taken.
+
+    One byte in ``READ_LATENCY + 1`` cycles.
+    """
+
+    def elaborate(self, platform):
+        m = Module()
+        settled = Signal(READ_LATENCY)
+        m.d.comb += [
+            self.read_address.eq(self.head),
+            self.o.payload.eq(self.read_data),
+            self.o.valid.eq(settled[-1]),
+        ]
+        m.d.sync += settled.eq(Cat(self.head != self.limit, settled[:-1]))
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [self.head.eq(self.head + 1), settled.eq(0)]
+        return m
+
+
+def ring_reader(*, depth: int, compact: bool) -> RingReader:
+    """Return the reader of a link, which is ``compact`` or fast."""
+    return (SingleReader if compact else RingReader)(depth=depth)

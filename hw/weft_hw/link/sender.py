@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.packet import CRC_BYTES
 from weft_hw.link.cobs import CobsEncoder, Framed
 from weft_hw.link.crc import crc32
-from weft_hw.link.ring import RingReader
+from weft_hw.link.ring import ring_reader
 from weft_hw.parts.stream_buffer import StreamBuffer
 
 __all__ = ["Sender"]
@@ -26,7 +26,7 @@ class Sender(wiring.Component):
     depth : int
         Bytes in the ring, a power of two above 256. A frame may be longer.
     compact : bool, optional
-        As for :class:`~weft_hw.link.ring.RingReader`.
+        As for :func:`~weft_hw.link.ring.ring_reader`.
 
     Members
     -------
@@ -55,7 +55,7 @@ class Sender(wiring.Component):
         m.submodules.crc = crc = crc32()
         m.submodules.cobs = cobs = CobsEncoder(depth=self.depth)
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
-        m.submodules.reader = reader = RingReader(depth=self.depth, compact=self._compact)
+        m.submodules.reader = reader = ring_reader(depth=self.depth, compact=self._compact)
         m.d.comb += [
             memory.read_address.eq(reader.read_address),
             reader.read_data.eq(memory.read_data),
