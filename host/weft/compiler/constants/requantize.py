@@ -65,6 +65,18 @@ class Multipliers:
             self.offset[channels],
         )
 
+    def repeated(self, channels: int) -> "Multipliers":
+        """Return those of ``channels`` channels; the further ones are as the last."""
+        more = (0, channels - len(self.multiplier))
+        return Multipliers(
+            self.rounding,
+            np.pad(self.multiplier, more, mode="edge"),
+            np.pad(self.shift, more, mode="edge"),
+            np.pad(self.constant, more),
+            np.pad(self.value, more),
+            np.pad(self.offset, more),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Scaling:

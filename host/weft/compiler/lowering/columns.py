@@ -34,6 +34,11 @@ def emit_window(
     Misplaced
         If the output's place in its pixels cannot be written beat by beat.
     """
+    name = lowering.graph.nodes[index].outputs[0]
+    spare = lowering.spare.get(name, 0)
+    if spare and target.buffer is lowering.places[name].buffer:
+        target = replace(target, layout=replace(target.layout, channels=spare))
+        sums = sums.padded(spare, lowering.zero_point(lowering.graph.tensors[name]))
     parts = _parts(lowering.config, source.layout, window)
     for number, (part, layout, offset) in enumerate(parts):
         gap = source.layout.row_words - layout.row_words

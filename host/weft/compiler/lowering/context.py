@@ -22,7 +22,8 @@ class Lowering:
     """State of one attempt to lower a graph.
 
     ``host`` maps nodes (by index) that were found to run on the host to the reason why; places
-    of tensors come into being as nodes are lowered in order.
+    of tensors come into being as nodes are lowered in order. ``spare`` gives tensors behind whose
+    last channel zero points are written, and up to which channel.
     """
 
     graph: Graph
@@ -32,6 +33,7 @@ class Lowering:
     commands: list[Command] = field(default_factory=list)
     constants: dict[bytes, Buffer] = field(default_factory=dict)
     resident: set[str] = field(default_factory=set)  # states that stay in activation memory
+    spare: Mapping[str, int] = field(default_factory=dict)
 
     def tensor(self, node: Node, index: int) -> Tensor:
         """Return input ``index`` of ``node``."""

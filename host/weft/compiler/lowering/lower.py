@@ -21,6 +21,7 @@ from weft.compiler.lowering.shape import (
     lower_slice,
     place_concatenations,
 )
+from weft.compiler.lowering.spare import spare_channels
 from weft.compiler.lowering.states import keep_states
 from weft.errors import CapacityError
 from weft.graph import OPERATORS, Graph, computes_floats
@@ -99,6 +100,7 @@ def lower(
     while True:
         lowering = Lowering(graph, config, host)
         lowering.places.update(place_concatenations(graph, config, host, apart))
+        lowering.spare = spare_channels(graph, config, host, lowering.places)
         pieces = 0  # of average pools, which the host may take
         for index in order_nodes(graph, host):
             if index in host:

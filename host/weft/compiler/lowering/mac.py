@@ -75,6 +75,19 @@ class Sums:
             multipliers=self.multipliers.rows(channels),
         )
 
+    def padded(self, channels: int, value: int) -> "Sums":
+        """Return ``channels`` sums, the further ones of which come out as ``value``.
+
+        That is the zero point, or the requantiser changes nothing.
+        """
+        more = channels - len(self.weights)
+        return replace(
+            self,
+            weights=np.pad(self.weights, ((0, more), (0, 0))),
+            bias=np.pad(self.bias, (0, more), constant_values=value - self.zero_point),
+            multipliers=self.multipliers.repeated(channels),
+        )
+
     @staticmethod
     def identity(channels: int) -> Multipliers:
         """Return multipliers that change nothing."""

@@ -1,5 +1,7 @@
 """RESHAPE (free), and what copies move; CONCATENATION may have its producers write in place."""
 
+from dataclasses import replace
+
 import numpy as np
 from weft_hw.contract.config import Config
 
@@ -7,6 +9,7 @@ from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.copies import copy
 from weft.compiler.lowering.elementwise import emit_table, function_table
+from weft.compiler.lowering.spare import pads_channels
 from weft.graph import OPERATORS, Graph, Node
 from weft.program.layout import default_layout, feature_map
 
@@ -44,11 +47,18 @@ def lower_reshape(lowering: Lowering, index: int) -> None:
 
 
 def lower_pad(lowering: Lowering, index: int) -> None:
-    """Lower a PAD that no convolution took over: a copy with padding."""
+    """Lower a PAD that no convolution took over: a copy, unless what it adds is there."""
     node = lowering.graph.nodes[index]
     tensor = lowering.tensor(node, 0)
     if len(tensor.shape) > 4 or any(node.attributes["paddings"][0]):
         raise Unsupported("it pads the batch, or has more than 4 dimensions")
+    if _spare(lowering, node):
+        place = lowering.place(tensor)
+        channels = lowering.graph.tensors[node.outputs[0]].shape[-1]
+        lowering.places[node.outputs[0]] = Place(
+            place.buffer, replace(place.layout, channels=channels)
+        )
+        return
     paddings = ((0, 0), (0, 0), *node.attributes["paddings"][1:])[-3:]
     (top, _), (left, _), (before, _) = paddings
     value = node.attributes.get("value", lowering.zero_point(tensor))
@@ -61,6 +71,17 @@ def lower_pad(lowering: Lowering, index: int) -> None:
         pad_value=value,
         outputs=node.outputs,
         before=before,
+    )
+
+
+def _spare(lowering: Lowering, node: Node) -> bool:
+    """Whether what PAD writes lies behind its input's channels already."""
+    result = node.outputs[0]
+    needed = lowering.spare.get(result, lowering.graph.tensors[result].shape[-1])
+    return (
+        result not in lowering.places
+        and pads_channels(lowering.graph, node)
+        and lowering.spare.get(str(node.inputs[0]), 0) >= needed
     )
 
 

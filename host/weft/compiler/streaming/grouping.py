@@ -1,7 +1,7 @@
 """Which commands go depth-first together, and which buffers stay on the chip between groups."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,7 +21,8 @@ __all__ = ["Grouping", "Planner"]
 
 Group = Single | Sliced | Fused
 
-_LONGEST = 14  # commands in a group
+_LONGEST = 14  # commands in a group, when groups are sought
+_MORE = 2  # finer stripes that may be wanted: with fewer words, the next group begins to load
 _MANY = 400  # commands from which on each is a group of its own: searching takes too long
 
 
@@ -31,6 +32,7 @@ class Grouping:
 
     groups: list[Group]
     bases: list[int]
+    upper: list[bool]  # that lie at the upper end, which what comes first is next to
     residents: dict[Buffer, int]  # to their addresses
     cycles: int  # about
 
@@ -62,7 +64,7 @@ class Planner:
         self.uses = Uses(commands)
         self._rows = row_words(config, commands)
         self._motions = [motion(config, command, self._rows) for command in commands]
-        self._whole = predict_cycles(config, commands)
+        self.whole = predict_cycles(config, commands)
         buffers = dict.fromkeys((*self.uses.writers, *self.uses.readers))
         self.searches = len(commands) <= _MANY
         self._alive: list[list[Buffer]] = [[] for _ in commands]
@@ -70,6 +72,9 @@ class Planner:
             for number in self.uses.life(buffer):
                 self._alive[number].append(buffer)
         self._movable = [b for b in buffers if b not in fixed]
+        self._known: dict[tuple, list[Group]] = {}
+        self._wanted: Mapping[range, int] = {}
+        self._first_end = 0
 
     def grouping(self, largest: int) -> Grouping:
         """Return the best grouping if buffers of up to ``largest`` words stay on the chip.
@@ -86,16 +91,46 @@ class Planner:
             singles = [range(n, n + 1) for n in range(len(self.commands))]
             return self._place(singles, [self._single(part.start) for part in singles], set(), {})
         assumed = {b for b in self._movable if b.words <= largest}
-        parts = self._divide(assumed)
-        return self._settle(parts)
+        return self._settle(self._divide(assumed))
+
+    def regroup(
+        self, parts: Sequence[range], wanted: Mapping[range, int], first_end: int
+    ) -> Grouping:
+        """Return groups of ``parts``.
+
+        ``wanted`` says which of its variants a part is to be, ``first_end`` whether the first one
+        lies at the upper end.
+        """
+        self._wanted, self._first_end = wanted, first_end
+        try:
+            return self._settle(parts)
+        finally:
+            self._wanted, self._first_end = {}, 0
 
     def _arena(self, numbers: range, residents: set[Buffer]) -> int:
         alive = {buffer for number in numbers for buffer in self._alive[number]}
         return self.config.activation_words - sum(b.words for b in alive & residents)
 
     def _make(self, numbers: range, residents: set[Buffer], arena: int) -> Group | None:
+        """Return the group of commands ``numbers`` that is wanted, or else the cheapest one."""
+        made = self._variants(numbers, residents, arena)
+        wanted = self._wanted.get(numbers, len(made))
+        if wanted < len(made):
+            return made[wanted]
+        return min(made, key=self._cost, default=None)
+
+    def _variants(self, numbers: range, residents: set[Buffer], arena: int) -> list[Group]:
+        """Return the groups that commands ``numbers`` can be."""
+        inside = frozenset(b for n in numbers for b in _touched(self.commands[n]) if b in residents)
+        more = _MORE if numbers in self._wanted else 0
+        key = numbers.start, numbers.stop, inside, arena, more
+        if key not in self._known:
+            self._known[key] = self._all(numbers, residents, arena, more)
+        return self._known[key]
+
+    def _all(self, numbers: range, residents: set[Buffer], arena: int, more: int) -> list[Group]:
         if len(numbers) > 1:
-            return fuse(
+            found = fuse(
                 self.config,
                 numbers,
                 self.commands,
@@ -105,7 +140,9 @@ class Planner:
                 self._motions,
                 self.fixed,
                 arena,
+                more,
             )
+            return list(found)
         number, command = numbers.start, self.commands[numbers.start]
         made: list[Group] = []
         with suppress(TooLarge):
@@ -113,10 +150,10 @@ class Planner:
         if not made or len(made[0].pieces) > 1:
             sliced = Sliced.of(self.config, number, command, residents, self.uses, arena)
             made += [] if sliced is None else [sliced]
-        return min(made, key=self._cost, default=None)
+        return made
 
     def _cost(self, group: Group) -> int:
-        return joint(*group.cost(self._whole))
+        return joint(*group.cost(self.whole))
 
     def _divide(self, assumed: set[Buffer]) -> list[range]:
         """Return the cheapest way to cut the commands into groups."""
@@ -238,8 +275,13 @@ class Planner:
                 groups[n] = made
         cycles = sum(self._cost(group) for group in groups)
         # Groups use the lower and the upper end in turn, so that the next one need not wait.
+        upper = [n % 2 != self._first_end for n in range(len(groups))]
         bases = [
-            tops[n] if n % 2 == 0 else self.config.activation_words - group.words
-            for n, group in enumerate(groups)
+            self.config.activation_words - group.words if at_end else top
+            for group, top, at_end in zip(groups, tops, upper, strict=True)
         ]
-        return Grouping(groups, bases, {b: b.base for b in residents}, cycles)
+        return Grouping(groups, bases, upper, {b: b.base for b in residents}, cycles)
+
+
+def _touched(command: Command) -> list[Buffer]:
+    return [*command.reads, *((command.target[0],) if command.target else ())]

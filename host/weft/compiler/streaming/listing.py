@@ -10,16 +10,20 @@ from heapq import heappop, heappush
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
+from weft_hw.contract.memory_map import memory_map
 from weft_hw.contract.move import Move
 
 from weft.compiler.streaming.dependencies import Dependencies
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.ring import DescriptorRing
 from weft.compiler.streaming.serial import Layer, Transfer
+from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
 from weft.compiler.timing.timeline import Timeline
 from weft.program.extents import rows_in_order
 
 __all__ = ["Listing"]
+
+_IDLE_TIME = 2000  # cycles within which the mover carries out a chunk of moves that do nothing
 
 
 class Listing:
@@ -36,6 +40,16 @@ class Listing:
         Fresh ones.
     ring : DescriptorRing or None
         How descriptors come; None if all are there from the start.
+    idle : int
+        Moves that change nothing, of which a ring needs some at the end, to be carried out
+        meanwhile, when nothing else is to be moved.
+
+    Attributes
+    ----------
+    padding : int
+        Items at the end that only fill the ring.
+    worked : int
+        Cycles without those.
     """
 
     def __init__(
@@ -44,10 +58,13 @@ class Listing:
         program: Sequence[Layer | Transfer],
         dependencies: Dependencies,
         ring: DescriptorRing | None,
+        idle: int = 0,
     ):
+        self.padding, self._idle = 0, idle
         self.items: list[Item] = []
         self.item_cycles: list[int] = []
         self.config, self.timeline = config, Timeline(config)
+        self._unit_bytes = {region: m.unit_bytes for region, m in memory_map(config).items()}
         self._ring = ring
         self._layers = self._moves = 0  # listed, those of the ring included
         self._numbers = [0]  # of the program's layers, as they were listed
@@ -105,10 +122,22 @@ class Listing:
             for move in self._behind.pop(len(self._numbers) - 1, []):
                 self._offer(move)
             self._fill()
+            self._while_idle()
         self._list_all(set(self._transfers))
+        length, self.worked = len(self.items), self.cycles
         while self._ring is not None and len(self.items) % self._ring.descriptors:
             item = self._ring.before(len(self.items), self._layers, self._moves, False)
             self._add(item or self._ring.idle_move())
+        self.padding = len(self.items) - length
+
+    def _while_idle(self) -> None:
+        """List moves that change nothing, if the mover has time for all that a chunk takes."""
+        ring, end = self._ring, self.timeline.ends[-1]
+        while self._idle and ring is not None and ring.has_room(len(self.items)):
+            if self.timeline.free + _IDLE_TIME > end:
+                return
+            self._idle -= 1
+            self._add(ring.idle_move())
 
     def _list_all(self, moves: set[Transfer]) -> None:
         """List moves, and what must come before them."""
@@ -127,6 +156,7 @@ class Listing:
         while self.timeline.free < end:
             waiting: list[tuple[int, int, Transfer]] = []
             best: tuple[int, Transfer] | None = None
+            urgent = end << 1  # when the first of the moves can begin that are needed earlier
             while self._ready:
                 entry = heappop(self._ready)
                 move = entry[2]
@@ -134,15 +164,22 @@ class Listing:
                     continue
                 waiting.append(entry)
                 begin = self.timeline.ends[self._numbers[move.layers]]
-                if best is None or begin < best[0]:
+                late = max(begin, self.timeline.free) + self._cycles(move) > urgent
+                if not late and (best is None or begin < best[0]):
                     best = begin, move
-                if begin <= self.timeline.free:
+                if begin <= self.timeline.free and not late:
                     break
+                urgent = min(urgent, begin)
             for entry in waiting:
                 heappush(self._ready, entry)
             if best is None or best[0] >= end:
                 return
             self._list_move(best[1])
+
+    def _cycles(self, move: Transfer) -> int:
+        """Return the cycles of a move at the pins' rate."""
+        m = move.descriptor
+        return m.count * m.rows * self._unit_bytes[m.region] // MEMORY_WORD_BYTES
 
     def _list_move(self, move: Transfer) -> None:
         self._before_item(is_layer=False)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Piece", "Scope", "Single", "Stripe", "Uses", "slices", "stripes_of", "tile_words"]
 
-_SLICES = 8  # that share the weight memory
+_SLICES = 4  # that share the weight memory
 
 
 @dataclass(eq=False)
@@ -56,12 +56,17 @@ class Scope:
 
 @dataclass(eq=False)
 class Piece:
-    """One descriptor: ``command`` is a piece of command number ``whole``."""
+    """One descriptor: ``command`` is a piece of command number ``whole``.
+
+    It may use constants of ``of`` from output group ``first`` on, and begin when those are there.
+    """
 
     whole: int
     command: Command
     scope: Scope = field(default_factory=Scope)
     finishes: bool = False
+    of: Command | None = None
+    first: int = 0
 
 
 class Uses:
@@ -138,11 +143,15 @@ class Single:
             self.pieces += stripe.pieces
         self.pieces[-1].finishes = True
 
-    def write(self, writer: "Writer", base: int, shadowed: set[Buffer]) -> None:
-        """Write the command's pieces; their words on the chip begin at ``base``."""
+    def write(self, writer: "Writer", base: int, shadowed: set[Buffer], *, mirrored: bool) -> None:
+        """Write the command's pieces; their words on the chip begin at ``base``.
+
+        The first stripe lies there, or, ``mirrored``, at the other end.
+        """
         target = self._command.target and self._command.target[0]
         for number, stripe in enumerate(self._stripes):
-            place, loads, at = base + number % self._slots * self._width, list(stripe.loads), []
+            slot = (number + mirrored * (self._slots - 1)) % self._slots
+            place, loads, at = base + slot * self._width, list(stripe.loads), []
             for buffer in self._command.reads:
                 if buffer in self._residents:
                     at.append(buffer.base)

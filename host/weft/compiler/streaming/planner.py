@@ -14,6 +14,7 @@ from weft.compiler.streaming.grouping import Grouping, Planner
 from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.pieces import Piece
 from weft.compiler.streaming.ring import DescriptorRing
+from weft.compiler.streaming.search import improved
 from weft.compiler.streaming.serial import Layer, Transfer
 from weft.compiler.streaming.writer import Writer, region_sizes
 
@@ -22,6 +23,7 @@ __all__ = ["StreamedRun", "plan_run", "roomy"]
 # Buffers of up to this part of activation memory are taken to stay on the chip, while groups are
 # sought; the cycle model judges what comes of each.
 _SHARES = (8, 4, 3, 1 << 20)
+_LOOKS = 8000  # pieces that are looked at, while small changes are tried
 _WORTH_A_LIST = 1.3  # times the least cost, beyond which a grouping is not looked at further
 
 
@@ -51,16 +53,21 @@ class StreamedRun:
         """Return layers and moves in plain order; what they touch has its place from now on."""
         self.grouping.place()
         writer = Writer(config, self.pieces, self.constants, self.dram.place)
-        for group, base in zip(self.grouping.groups, self.grouping.bases, strict=True):
-            group.write(writer, base, self.shadowed)
+        made = self.grouping
+        for group, base, upper in zip(made.groups, made.bases, made.upper, strict=True):
+            group.write(writer, base, self.shadowed, mirrored=upper)
         return writer.program
 
     def listing(
-        self, config: Config, program: list[Layer | Transfer], ring: DescriptorRing | None = None
+        self,
+        config: Config,
+        program: list[Layer | Transfer],
+        ring: DescriptorRing | None = None,
+        idle: int = 0,
     ) -> Listing:
-        """Return the list of ``program``, which is this run's own and used once."""
+        """Return the list of ``program``, which is this run's own."""
         sizes = region_sizes(config) | {Region.ACTIVATION: config.activation_words}
-        return Listing(config, program, Dependencies(sizes, self.dram.used), ring)
+        return Listing(config, program, Dependencies(sizes, self.dram.used), ring, idle)
 
 
 def plan_run(
@@ -88,11 +95,16 @@ def plan_run(
     least = min(grouping.cycles for grouping in tried)
     worth = [grouping for grouping in tried if grouping.cycles <= _WORTH_A_LIST * least]
 
-    def cycles(grouping: Grouping) -> int:
+    def listed(grouping: Grouping) -> Listing:
         trial = _run(config, grouping, Dram(config), shadows, planner)
-        return trial.listing(config, trial.program(config)).cycles
+        program = trial.program(config)
+        fits = len(program) <= config.descriptor_count
+        return trial.listing(config, program, None if fits else DescriptorRing(config, 0, 0))
 
-    best = worth[0] if len(worth) == 1 else min(worth, key=cycles)
+    best = worth[0] if len(worth) == 1 else min(worth, key=lambda made: listed(made).worked)
+    if planner.searches:
+        pieces = sum(len(group.pieces) for group in best.groups)
+        best = improved(planner, best, listed, _LOOKS // pieces)
     for buffer in (*planner.uses.writers, *planner.uses.readers):
         if buffer in fixed:
             dram.place(buffer)
@@ -103,7 +115,7 @@ def _run(
     config: Config, grouping: Grouping, dram: Dram, shadows: bool, planner: Planner
 ) -> StreamedRun:
     pieces = [piece for group in grouping.groups for piece in group.pieces]
-    constants = {piece: dram.constants(piece.command) for piece in pieces}
+    constants = {piece: dram.constants(piece.of or piece.command) for piece in pieces}
     shadowed = set(planner.uses.writers) if shadows else set()
     return StreamedRun(grouping, pieces, constants, shadowed, dram)
 

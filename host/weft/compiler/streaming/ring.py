@@ -40,7 +40,7 @@ class DescriptorRing:
         self._loads: dict[int, int] = {}  # chunk to the number of the move that loads it
         self._layers_of: dict[int, int] = {}  # layers listed before the end of a chunk
         self._saved: set[int] = set()  # chunks
-        self._has_layer = False
+        self._chunk, self._has_layer = -1, False  # the one that is listed
 
     def counter_units(self) -> int:
         """Return the units of counter memory that a chunk's layers take."""
@@ -56,12 +56,16 @@ class DescriptorRing:
         To be asked again once that is listed.
         """
         number, place = divmod(length, self.chunk)
-        if number + AHEAD not in self._loads:
+        if number != self._chunk:
             self._layers_of[number - 1] = layers
-            self._has_layer = False
+            self._chunk, self._has_layer = number, False
+        # Behind the chunk's first layer, as the sequencer reaches that when the layer before has
+        # begun: a move that came before it could keep the mover waiting for long.
+        late = self._has_layer or place >= self.chunk - 3
+        if late and number + AHEAD not in self._loads:
             self._loads[number + AHEAD] = moves + 1
             return self._load(number + AHEAD)
-        if number - 2 not in self._saved and number >= 2:
+        if late and number >= 2 and number - 2 not in self._saved:
             self._saved.add(number - 2)
             return self._save(number - 2)
         if is_layer:
@@ -70,6 +74,10 @@ class DescriptorRing:
             self._has_layer = True
             return self._waiting_layer(length)
         return None
+
+    def has_room(self, length: int) -> bool:
+        """Return whether the chunk takes another move and need not have a layer for it."""
+        return self._has_layer and length % self.chunk < self.chunk - 2
 
     def idle_move(self) -> Item:
         """Return a move that changes nothing of use: it reads a counter."""

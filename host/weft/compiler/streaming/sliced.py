@@ -71,10 +71,15 @@ class Sliced:
         target = piece.target and (piece.target[0], 0)
         return replace(piece, descriptor=f, target=target)
 
-    def write(self, writer: Writer, base: int, shadowed: set[Buffer]) -> None:
-        """Write the command's pieces; their words on the chip begin at ``base``."""
+    def write(self, writer: Writer, base: int, shadowed: set[Buffer], *, mirrored: bool) -> None:
+        """Write the command's pieces; their words on the chip begin at ``base``.
+
+        The input lies there, or, ``mirrored``, at the other end.
+        """
         assert self._command.target is not None
-        target, loads, at, place = self._command.target[0], list(self._loads), [], base
+        target, loads, at = self._command.target[0], list(self._loads), []
+        results = 2 * self._slot
+        place = base + results if mirrored else base
         for buffer in self._command.reads:
             if loads and loads[0].buffer is buffer:
                 span = loads.pop(0)
@@ -83,6 +88,7 @@ class Sliced:
                 place += span.words
             else:
                 at.append(buffer.base)
+        place = base if mirrored else place
         pixel = self._command.mac.out_pixel // self.config.beats
         for number, (piece, part) in enumerate(zip(self.pieces, self._slices, strict=True)):
             to = place + number % 2 * self._slot

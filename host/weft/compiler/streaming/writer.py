@@ -13,12 +13,12 @@ from weft.compiler.ir import Buffer
 from weft.compiler.streaming.constants import Constant
 from weft.compiler.streaming.pieces import Piece, Scope
 from weft.compiler.streaming.serial import Layer, Touch, Transfer
-from weft.compiler.streaming.tiles import Span, reads, writes
+from weft.compiler.streaming.tiles import Span, group_words, reads, writes
 
 __all__ = ["Writer", "region_sizes"]
 
 # Longer loads of constants are cut: something more urgent may come up meanwhile.
-_CONSTANT_BYTES = 4096
+_CONSTANT_BYTES = 16384
 
 
 def region_sizes(config: Config) -> dict[Region, int]:
@@ -171,16 +171,27 @@ class Writer:
             self._enter(piece.scope)
         for constant in self._constants[piece]:
             base, unit = self._places[constant], self._units.get(constant.region, 1)
+            first, count = self._part(piece, constant.region, constant.units // unit)
             if constant not in self._loaded:
                 self._loaded.add(constant)
-                self._load_constant(constant, base, unit)
-            bases[self._BASES[constant.region]] = base
-            touches.append(Touch(constant.region, base, constant.units // unit))
+                self._load_constant(constant, base, unit, count)
+            bases[self._BASES[constant.region]] = base + first
+            touches.append(Touch(constant.region, base + first, count))
         self.program.append(Layer(piece, replace(command.descriptor, **bases), touches))
         self._node = command.node
         for move in self._loads:
             move.node = self._node
         self._loads.clear()
+
+    def _part(self, piece: Piece, region: Region, count: int) -> tuple[int, int]:
+        """Return which of ``count`` addresses of a constant a piece needs."""
+        command = piece.command
+        if piece.of is None or region is Region.WINDOW:
+            return 0, count
+        if region is Region.PARAMETER:
+            assert command.parameters is not None
+            return piece.first * self.config.beats, len(command.parameters)
+        return piece.first * group_words(command), count * command.mac.groups // piece.of.mac.groups
 
     def _enter(self, scope: Scope) -> None:
         """Give a scope's constants their places, each region behind those of the scope before.
@@ -207,12 +218,16 @@ class Writer:
             for constant, base in places.items():
                 self._next[region] = base + wanted[constant]
 
-    def _load_constant(self, constant: Constant, base: int, unit: int) -> None:
+    def _load_constant(self, constant: Constant, base: int, unit: int, part: int) -> None:
+        """Load a constant, of which ``part`` addresses are used first."""
         # Parts begin on a block of DRAM and on an address of the memory on the chip.
         region, count = constant.region, constant.units // unit
         size = self._unit_bytes[region] * unit
         step = DRAM_BLOCK_BYTES // gcd(DRAM_BLOCK_BYTES, size)
         most = max(step, _CONSTANT_BYTES // size // step * step)
+        if part < count:
+            moves = -(-part // most)
+            most = -(-part // moves // step) * step
         for first in range(0, count, most):
             block = constant.block + first * size // DRAM_BLOCK_BYTES
             self._move(region, base + first, min(most, count - first), unit, block)
