@@ -137,6 +137,7 @@ class Listing:
             if self.timeline.free + _IDLE_TIME > end:
                 return
             self._idle -= 1
+            self._before_item(is_layer=False)
             self._add(ring.idle_move())
 
     def _list_all(self, moves: set[Transfer]) -> None:

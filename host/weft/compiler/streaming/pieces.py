@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Piece", "Scope", "Single", "Stripe", "Uses", "slices", "stripes_of", "tile_words"]
 
-_SLICES = 4  # that share the weight memory
+_SLICES = 8  # that share the weight memory
 
 
 @dataclass(eq=False)

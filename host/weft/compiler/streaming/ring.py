@@ -77,7 +77,8 @@ class DescriptorRing:
 
     def has_room(self, length: int) -> bool:
         """Return whether the chunk takes another move and need not have a layer for it."""
-        return self._has_layer and length % self.chunk < self.chunk - 2
+        number, place = divmod(length, self.chunk)
+        return number == self._chunk and self._has_layer and place < self.chunk - 2
 
     def idle_move(self) -> Item:
         """Return a move that changes nothing of use: it reads a counter."""
