@@ -21,7 +21,8 @@ class MicrosoftHandler(USBRequestHandler):
         m = Module()
         interface, domain = self.interface, m.d.usb
         setup = interface.setup
-        m.submodules.stream = stream = USBDescriptorStreamGenerator(microsoft_set())
+        stream: Any = USBDescriptorStreamGenerator(microsoft_set())
+        m.submodules.stream = stream
         position, expects = Signal(9), Signal()
         left = Signal(16)
         m.d.comb += [
