@@ -74,7 +74,7 @@ def _samples() -> Iterator[tuple[str, Program]]:
     ring = compile_graph(b.build(out), _STREAMS)
     assert ring.streamed and any(getattr(step, "counters", None) for step in ring.steps)
     yield "streamed in a ring", ring
-    b = Builder(4)
+    b = Builder(4, "onnxruntime")
     x = b.conv(b.input(6, 6, 4), 8)
     y = b.tensor(b.tensors[x].shape, dtype=np.float64)
     b.nodes.append(Node("FUNCTION", "celu", (x,), (y,), {"function": "Celu", "alpha": 0.5}))
