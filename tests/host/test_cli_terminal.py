@@ -17,7 +17,9 @@ from weft_hw.boards import clock_of
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.machine import Machine
 
-COMMANDS = "explain run bench report compile demo serve serve-sim build program devices doctor config"
+COMMANDS = (
+    "explain run bench report compile demo serve serve-sim build program devices doctor config"
+)
 
 
 def weft_process(*arguments, **environment):
