@@ -112,6 +112,7 @@ def fuse(
     fixed: set[Buffer],
     arena: int,
     more: int,
+    sharing: int,
 ) -> "Iterator[Fused]":
     """Yield ways to cut commands ``numbers`` so that they fit ``arena`` words.
 
@@ -128,7 +129,7 @@ def fuse(
         return
 
     def group(*, tight: bool = False) -> Fused:
-        return Fused(config, numbers, commands, found, residents, uses, rows, fixed, tight)
+        return Fused(config, numbers, commands, found, residents, uses, rows, fixed, tight, sharing)
 
     made = group()
     if made.divide(1) <= arena and made.cut():
@@ -178,8 +179,9 @@ class Fused:
         rows: Mapping[Buffer, int],
         fixed: set[Buffer],
         tight: bool,
+        sharing: int,
     ):
-        self._tight = tight
+        self._tight, self._sharing = tight, sharing
         self.config, self.numbers, self.commands = config, numbers, commands
         self.motions, self.residents, self.fixed = motions, residents, fixed
         self._tile = tile_words(config)
@@ -236,7 +238,9 @@ class Fused:
         # A single stripe needs no constants twice, so it takes them slice by slice.
         self._slices = {n: [(0, 0)] for n in self.motions}
         if count == 1:
-            self._slices = {n: slices(self.config, self.commands[n], 1) for n in self.motions}
+            self._slices = {
+                n: slices(self.config, self.commands[n], 1, self._sharing) for n in self.motions
+            }
         self._ends = self._row_ends(count)
         self._windows = self._make_windows()
         self._share()

@@ -11,7 +11,7 @@ from weft.compiler.ir import Buffer, Command, TooLarge
 from weft.compiler.planning.place import Lifetime, place_buffers
 from weft.compiler.streaming.costs import joint
 from weft.compiler.streaming.fused import Fused, fuse
-from weft.compiler.streaming.pieces import Single, Uses
+from weft.compiler.streaming.pieces import SHARING, Single, Uses
 from weft.compiler.streaming.rows import motion, row_words
 from weft.compiler.streaming.sliced import Sliced
 from weft.compiler.timing.cycles import predict_cycles
@@ -74,7 +74,7 @@ class Planner:
         self._movable = [b for b in buffers if b not in fixed]
         self._known: dict[tuple, list[Group]] = {}
         self._wanted: Mapping[range, int] = {}
-        self._first_end = 0
+        self._first_end, self._sharing = 0, SHARING[0]
 
     def grouping(self, largest: int) -> Grouping:
         """Return the best grouping if buffers of up to ``largest`` words stay on the chip.
@@ -94,18 +94,18 @@ class Planner:
         return self._settle(self._divide(assumed))
 
     def regroup(
-        self, parts: Sequence[range], wanted: Mapping[range, int], first_end: int
+        self, parts: Sequence[range], wanted: Mapping[range, int], first_end: int, sharing: int
     ) -> Grouping:
         """Return groups of ``parts``.
 
         ``wanted`` says which of its variants a part is to be, ``first_end`` whether the first one
-        lies at the upper end.
+        lies at the upper end, ``sharing`` how many slices share the weight memory.
         """
-        self._wanted, self._first_end = wanted, first_end
+        self._wanted, self._first_end, self._sharing = wanted, first_end, sharing
         try:
             return self._settle(parts)
         finally:
-            self._wanted, self._first_end = {}, 0
+            self._wanted, self._first_end, self._sharing = {}, 0, SHARING[0]
 
     def _arena(self, numbers: range, residents: set[Buffer]) -> int:
         alive = {buffer for number in numbers for buffer in self._alive[number]}
@@ -123,7 +123,7 @@ class Planner:
         """Return the groups that commands ``numbers`` can be."""
         inside = frozenset(b for n in numbers for b in _touched(self.commands[n]) if b in residents)
         more = _MORE if numbers in self._wanted else 0
-        key = numbers.start, numbers.stop, inside, arena, more
+        key = numbers.start, numbers.stop, inside, arena, more, self._sharing
         if key not in self._known:
             self._known[key] = self._all(numbers, residents, arena, more)
         return self._known[key]
@@ -141,14 +141,19 @@ class Planner:
                 self.fixed,
                 arena,
                 more,
+                self._sharing,
             )
             return list(found)
         number, command = numbers.start, self.commands[numbers.start]
         made: list[Group] = []
         with suppress(TooLarge):
-            made.append(Single(self.config, number, command, residents, self.uses, arena))
+            made.append(
+                Single(self.config, number, command, residents, self.uses, arena, self._sharing)
+            )
         if not made or len(made[0].pieces) > 1:
-            sliced = Sliced.of(self.config, number, command, residents, self.uses, arena)
+            sliced = Sliced.of(
+                self.config, number, command, residents, self.uses, arena, self._sharing
+            )
             made += [] if sliced is None else [sliced]
         return made
 
@@ -225,6 +230,7 @@ class Planner:
                 set(),
                 self.uses,
                 self.config.activation_words,
+                self._sharing,
             )
         except TooLarge as error:
             raise CapacityError(str(error)) from None

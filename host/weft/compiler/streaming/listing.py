@@ -126,7 +126,7 @@ class Listing:
         self._list_all(set(self._transfers))
         length, self.worked = len(self.items), self.cycles
         while self._ring is not None and len(self.items) % self._ring.descriptors:
-            item = self._ring.before(len(self.items), self._layers, self._moves, False)
+            item = self._ring.before(len(self.items), self._layers, self._moves, is_layer=False)
             self._add(item or self._ring.idle_move())
         self.padding = len(self.items) - length
 
@@ -137,7 +137,7 @@ class Listing:
             if self.timeline.free + _IDLE_TIME > end:
                 return
             self._idle -= 1
-            self._before_item(is_layer=False)
+            self._before_item()
             self._add(ring.idle_move())
 
     def _list_all(self, moves: set[Transfer]) -> None:
@@ -183,7 +183,7 @@ class Listing:
         return m.count * m.rows * self._unit_bytes[m.region] // MEMORY_WORD_BYTES
 
     def _list_move(self, move: Transfer) -> None:
-        self._before_item(is_layer=False)
+        self._before_item(urgent=self._need[move] < len(self._numbers))
         descriptor = replace(move.descriptor, layers=self._numbers[move.layers])
         self._add(Item(descriptor, node=move.node))
         self._listed[move] = self._moves
@@ -193,7 +193,7 @@ class Listing:
                 self._offer(behind)
 
     def _list_layer(self, layer: Layer, moves: set[Transfer]) -> None:
-        self._before_item(is_layer=True)
+        self._before_item(is_layer=True, urgent=True)
         needed = max((self._listed[move] for move in moves), default=0)
         if self._ring is not None:
             needed = max(needed, self._ring.needed(len(self.items)))
@@ -202,10 +202,12 @@ class Listing:
         self._add(Item(descriptor, piece=layer.piece))
         self._numbers.append(self._layers)
 
-    def _before_item(self, *, is_layer: bool) -> None:
+    def _before_item(self, *, is_layer: bool = False, urgent: bool = False) -> None:
         """List what the ring of descriptors needs at this place of the list."""
         while self._ring is not None:
-            item = self._ring.before(len(self.items), self._layers, self._moves, is_layer)
+            item = self._ring.before(
+                len(self.items), self._layers, self._moves, is_layer=is_layer, urgent=urgent
+            )
             if item is None:
                 return
             self._add(item)

@@ -25,9 +25,19 @@ from weft.compiler.streaming.tiles import (
 if TYPE_CHECKING:
     from weft.compiler.streaming.writer import Writer
 
-__all__ = ["Piece", "Scope", "Single", "Stripe", "Uses", "slices", "stripes_of", "tile_words"]
+__all__ = [
+    "SHARING",
+    "Piece",
+    "Scope",
+    "Single",
+    "Stripe",
+    "Uses",
+    "slices",
+    "stripes_of",
+    "tile_words",
+]
 
-_SLICES = 8  # that share the weight memory
+SHARING = (8, 4)  # slices that share the weight memory: the usual number first
 
 
 @dataclass(eq=False)
@@ -113,6 +123,7 @@ class Single:
         residents: set[Buffer],
         uses: Uses,
         arena: int,
+        sharing: int,
     ):
         self.config, self.numbers, self._command = config, range(number, number + 1), command
         self._residents, self._uses = residents, uses
@@ -131,7 +142,7 @@ class Single:
         self._width = max(stripe.words for stripe in stripes)
         self._slots = min(len(stripes), arena // self._width) if self._width else 1
         self.words = self._width * self._slots
-        self._slices = slices(config, command, len(stripes))
+        self._slices = slices(config, command, len(stripes), sharing)
         self.pieces: list[Piece] = []
         together = Scope()
         for stripe in stripes:
@@ -281,11 +292,11 @@ def _whole_blocks(config: Config, span: Span) -> Span:
     return Span(span.buffer, span.start // unit * unit, -(-span.stop // unit) * unit)
 
 
-def slices(config: Config, command: Command, stripes: int) -> list[tuple[int, int]]:
+def slices(config: Config, command: Command, stripes: int, sharing: int) -> list[tuple[int, int]]:
     """Return ranges of groups whose weights and parameters fit; (0, 0) for what has none.
 
     Where stripes need the same slices again and again, a slice is all of them if that is
-    possible. Else several slices share the memory: some come while one is used.
+    possible. Else ``sharing`` slices share the memory: some come while one is used.
     """
     if not isinstance(command.descriptor, Mac):
         return [(0, 0)]
@@ -293,6 +304,6 @@ def slices(config: Config, command: Command, stripes: int) -> list[tuple[int, in
     most = min(config.weight_words // words, config.parameter_words // config.beats)
     if most < 1:
         raise TooLarge(f"the weights of {config.columns} of its channels do not fit the chip")
-    each = most if most >= groups and stripes > 1 else max(1, most // _SLICES)
+    each = most if most >= groups and stripes > 1 else max(1, most // sharing)
     count = -(-groups // each)
     return [(groups * n // count, groups * (n + 1) // count) for n in range(count)]

@@ -50,22 +50,27 @@ class DescriptorRing:
         """Return how many moves a layer at place ``length`` of the list waits for."""
         return self._loads.get(length // self.chunk + 1, 0)
 
-    def before(self, length: int, layers: int, moves: int, is_layer: bool) -> Item | None:
+    def before(
+        self, length: int, layers: int, moves: int, *, is_layer: bool, urgent: bool = False
+    ) -> Item | None:
         """Return what comes before the next item of a list of ``length`` items, if anything.
 
-        To be asked again once that is listed.
+        ``urgent`` says that the next layer waits for the item. To be asked again once what is
+        returned is listed.
         """
         number, place = divmod(length, self.chunk)
         if number != self._chunk:
             self._layers_of[number - 1] = layers
             self._chunk, self._has_layer = number, False
-        # Behind the chunk's first layer, as the sequencer reaches that when the layer before has
-        # begun: a move that came before it could keep the mover waiting for long.
-        late = self._has_layer or place >= self.chunk - 3
-        if late and number + AHEAD not in self._loads:
+        # Behind what the next layer waits for, while there is room.
+        last = place >= self.chunk - 3
+        if (last or not urgent) and number + AHEAD not in self._loads:
             self._loads[number + AHEAD] = moves + 1
             return self._load(number + AHEAD)
-        if late and number >= 2 and number - 2 not in self._saved:
+        # And behind the chunk's first layer, as the sequencer reaches that when the layer before
+        # has begun: earlier, the mover could wait for long until there is something to save.
+        ready = number >= 2 and (last or (self._has_layer and (is_layer or not urgent)))
+        if ready and number - 2 not in self._saved:
             self._saved.add(number - 2)
             return self._save(number - 2)
         if is_layer:

@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 
 from weft.compiler.streaming.grouping import Grouping, Planner
 from weft.compiler.streaming.listing import Listing
+from weft.compiler.streaming.pieces import SHARING
 
 __all__ = ["improved"]
 
@@ -15,11 +16,12 @@ _LONGEST = 24  # commands in a group
 
 @dataclass(frozen=True)
 class _State:
-    """Parts, which variants are wanted of some of them, and at which end the first one lies."""
+    """Parts and what is chosen of them; see :meth:`Planner.regroup`."""
 
     parts: tuple[range, ...]
     wanted: frozenset[tuple[range, int]] = frozenset()
     first_end: int = 0
+    sharing: int = SHARING[0]
 
     def want(self, part: range, number: int) -> "_State":
         others = {(other, n) for other, n in self.wanted if other != part}
@@ -49,7 +51,7 @@ def improved(
             continue
         seen.add(other)
         heappush(open_ends, (worked, number, changes))
-        made = planner.regroup(other.parts, dict(other.wanted), other.first_end)
+        made = planner.regroup(other.parts, dict(other.wanted), other.first_end, other.sharing)
         listing, count = listed(made), count + 1
         heappush(open_ends, (listing.worked, count, _changes(planner, other, listing)))
         if listing.worked < least:
@@ -71,6 +73,8 @@ def _by_loss(planner: Planner, parts: tuple[range, ...], listing: Listing) -> li
 def _changes(planner: Planner, state: _State, listing: Listing) -> Iterator[_State]:
     """Yield changes to a grouping, first those where most may be gained."""
     yield replace(state, first_end=1 - state.first_end)
+    for sharing in SHARING:
+        yield replace(state, sharing=sharing)
     for at in _by_loss(planner, state.parts, listing):
         yield from _changes_at(state, at)
 

@@ -26,9 +26,11 @@ class Sliced:
     Make one with :meth:`of`.
     """
 
-    def __init__(self, config: Config, number: int, command: Command, loads: list[Span]):
+    def __init__(
+        self, config: Config, number: int, command: Command, loads: list[Span], sharing: int
+    ):
         self.config, self.numbers, self._command = config, range(number, number + 1), command
-        self._loads, self._slices = loads, slices(config, command, 1)
+        self._loads, self._slices = loads, slices(config, command, 1, sharing)
         f = command.mac
         self._pixels = f.out_height * f.out_width
         self._slot = self._pixels * max(last - first for first, last in self._slices)
@@ -45,6 +47,7 @@ class Sliced:
         residents: set[Buffer],
         uses: Uses,
         arena: int,
+        sharing: int,
     ) -> "Sliced | None":
         """Return the slices of a command that can be cut in this way and fit, None else."""
         f, target, beats = command.descriptor, command.target, config.beats
@@ -61,7 +64,7 @@ class Sliced:
         loads = [span for span in reads(config, command) if span.buffer not in residents]
         if sum(span.words for span in loads) >= arena:
             return None
-        made = cls(config, number, command, loads)
+        made = cls(config, number, command, loads, sharing)
         return made if made.words <= arena else None
 
     def _packed(self, first: int, last: int) -> Command:
