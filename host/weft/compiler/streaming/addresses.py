@@ -1,0 +1,79 @@
+"""Where a chain's buffers lie on the chip, stripe by stripe, and what must come there."""
+
+from weft.compiler.ir import Buffer
+from weft.compiler.streaming.striping import Striping
+from weft.compiler.streaming.tiles import Span
+from weft.compiler.streaming.window import Window
+
+__all__ = ["Addresses"]
+
+
+class Addresses:
+    """Addresses of a chain whose words begin at ``base``.
+
+    Parameters
+    ----------
+    striping : Striping
+        Placed, as are the residents.
+    base : int
+    mirrored : bool
+        What comes first lies at the other end.
+
+    Attributes
+    ----------
+    at : dict
+        The address of word 0 of each buffer.
+    before : dict
+        The same in the stripe before.
+    """
+
+    def __init__(self, striping: Striping, base: int, *, mirrored: bool):
+        self._windows, self._mirrored = striping.windows, mirrored
+        self._stripe = -1
+        chain = striping.chain
+
+        def place_of(first: int, words: int) -> int:
+            return base + (striping.words - first - words if mirrored else first)
+
+        self.at: dict[Buffer, int] = {
+            buffer: place_of(first, chain.padded(buffer))
+            for buffer, first in striping.constant_bases.items()
+        }
+        self._lowest = {
+            w.buffer: place_of(w.base, (w.root or w).room) for w in self._windows.values()
+        }
+        self._loads = {
+            buffer: (Span(buffer, 0, chain.padded(buffer)), self.at[buffer])
+            for buffer in chain.constants
+        }
+        for buffer in chain.residents:
+            self.at[buffer] = buffer.base
+        self.before = self.at
+
+    def enter(self, stripe: int) -> None:
+        """Go on to a stripe, if it is another one."""
+        if stripe == self._stripe:
+            return
+        self.before, self._stripe = dict(self.at), stripe
+        for window in self._windows.values():
+            if window.producer is None:
+                self._enter_loaded(window)
+                continue
+            place = self._lowest[window.buffer] + stripe % window.slots * window.words
+            self.at[window.buffer] = place - window.low[stripe] * window.unit
+
+    def _enter_loaded(self, window: Window) -> None:
+        """Find the place of rows that come from DRAM."""
+        fresh, lowest = window.fresh[self._stripe], self._lowest[window.buffer]
+        if window.anchors:
+            first = window.anchors[self._stripe]
+        else:
+            slot = (self._stripe + self._mirrored) % window.slots
+            first = fresh.start - slot * window.words
+        self.at[window.buffer] = lowest - first
+        if fresh.words:
+            self._loads[window.buffer] = fresh, lowest + fresh.start - first
+
+    def arrival(self, buffer: Buffer) -> tuple[Span, int] | None:
+        """Return words that must come before a buffer is read, and where to; once."""
+        return self._loads.pop(buffer, None)

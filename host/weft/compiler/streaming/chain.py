@@ -1,0 +1,138 @@
+"""Commands that go depth-first together: who among them writes and reads each buffer."""
+
+from collections.abc import Mapping, Sequence
+
+from weft_hw.contract.config import Config
+from weft_hw.contract.layers import Table
+
+from weft.compiler.ir import Buffer, Command
+from weft.compiler.streaming.pieces import Uses, tile_words
+from weft.compiler.streaming.rows import Motion
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """Commands ``numbers`` of a run, which all but tables move over rows.
+
+    Attributes
+    ----------
+    motions : mapping
+        How each of them moves, but for tables.
+    producers, consumers : mapping
+        The numbers of those that write to a buffer, and of those that read it, in order.
+    sinks : list of int
+        Those whose results none that comes later reads.
+    stored : set of Buffer
+        What they write to DRAM.
+    rows : mapping
+        The words of a row of each buffer.
+    tables : list of int
+    constants : list of Buffer
+        What the tables read.
+    tile : int
+        The words of activation memory that a block of DRAM holds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        numbers: range,
+        commands: Sequence[Command],
+        motions: Mapping[int, Motion],
+        residents: set[Buffer],
+        uses: Uses,
+        rows: Mapping[Buffer, int],
+        fixed: set[Buffer],
+    ):
+        self.config, self.numbers, self.commands = config, numbers, commands
+        self.motions, self.residents, self.rows = motions, residents, rows
+        self.tile = tile_words(config)
+        self.producers: dict[Buffer, list[int]] = {}
+        for n in numbers:
+            if (target := commands[n].target) is not None:
+                self.producers.setdefault(target[0], []).append(n)
+        self.consumers: dict[Buffer, list[int]] = {}
+        for n in motions:
+            for buffer in dict.fromkeys(commands[n].reads):
+                self.consumers.setdefault(buffer, []).append(n)
+        self.sinks = [n for n in motions if not self.readers(n)]
+        inside = set(numbers)
+        self.stored = {
+            b
+            for b in self.producers
+            if b in fixed or not inside.issuperset(uses.readers.get(b, []))
+        } - residents
+        self.tables = [n for n in numbers if n not in motions]
+        self.constants = list(dict.fromkeys(commands[n].source[0] for n in self.tables))
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        numbers: range,
+        commands: Sequence[Command],
+        motions: Sequence[Motion | None],
+        residents: set[Buffer],
+        uses: Uses,
+        rows: Mapping[Buffer, int],
+        fixed: set[Buffer],
+    ) -> "Chain | None":
+        """Return commands ``numbers`` as a chain; None if they cannot go row by row."""
+        moving = [n for n in numbers if not isinstance(commands[n].descriptor, Table)]
+        found = {n: move for n in moving if (move := motions[n]) is not None}
+        if not moving or len(found) < len(moving):
+            return None
+        written = [writer for n in moving for writer in uses.beside(commands[n])]
+        if min(written) < numbers.start or max(written) >= numbers.stop:
+            return None
+        return cls(config, numbers, commands, found, residents, uses, rows, fixed)
+
+    @property
+    def members(self) -> list[Command]:
+        """The commands themselves."""
+        return [self.commands[n] for n in self.numbers]
+
+    def target(self, number: int) -> Buffer:
+        """Return the buffer that a command writes to."""
+        target = self.commands[number].target
+        assert target is not None
+        return target[0]
+
+    def readers(self, number: int) -> list[int]:
+        """Return the commands behind it that read what it writes to."""
+        return [c for c in self.consumers.get(self.target(number), []) if c > number]
+
+    def padded(self, constant: Buffer) -> int:
+        """Return the words of whole blocks that hold a constant."""
+        return -(-constant.words // self.tile) * self.tile
+
+    def constants_fit(self) -> bool:
+        """Whether weights, parameters and window programs fit the chip, all at once."""
+        weights = sum(len(c.weights) for c in self.members if c.weights is not None)
+        parameters = sum(len(c.parameters) for c in self.members if c.parameters is not None)
+        entries = sum(len(c.entries) for c in self.members)
+        return (
+            weights <= self.config.weight_words
+            and 1 + parameters <= self.config.parameter_words
+            and entries <= self.config.window_count
+        )
+
+    def least(self) -> int:
+        """Return words that it takes at least: the rows of one window of each command."""
+        needed: dict[Buffer, int] = {}
+        for n, move in self.motions.items():
+            for source in self.commands[n].reads:
+                rows = min(move.span, move.last) * self.rows[source]
+                needed[source] = max(needed.get(source, 0), rows)
+        inner = set(needed) & set(self.producers) - self.residents
+        return sum(
+            rows
+            for buffer, rows in needed.items()
+            if buffer not in self.residents
+            # It may take the place of what its command reads.
+            and not (buffer in inner and inner & set(self._reads_of(buffer)))
+        )
+
+    def _reads_of(self, buffer: Buffer) -> list[Buffer]:
+        return [read for n in self.producers[buffer] for read in self.commands[n].reads]

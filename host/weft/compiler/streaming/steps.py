@@ -1,0 +1,131 @@
+"""What a chain in stripes does, step by step: pieces of commands, and copies of rows."""
+
+from dataclasses import dataclass
+
+from weft_hw.contract.descriptor import Rounding
+from weft_hw.contract.layers import Elementwise, Mac
+
+from weft.compiler.ir import Command
+from weft.compiler.lowering.context import identity_parameters
+from weft.compiler.report import array_steps
+from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
+from weft.compiler.streaming.pieces import Piece, Scope
+from weft.compiler.streaming.striping import Striping
+from weft.compiler.streaming.tiles import channel_slice
+from weft.compiler.streaming.window import Window
+
+__all__ = ["Step", "cut"]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A piece of a stripe.
+
+    It computes ``rows``, from the first up to but without the last; a table has none. Or it copies
+    rows of the window ``copy``.
+    """
+
+    stripe: int
+    piece: Piece
+    rows: tuple[int, int] | None = None
+    copy: Window | None = None
+
+
+def cut(striping: Striping) -> list[Step] | None:
+    """Return the steps, in order; None if a command cannot be cut so."""
+    return _Cutter(striping).cut()
+
+
+class _Cutter:
+    def __init__(self, striping: Striping):
+        self._striping, self._chain = striping, striping.chain
+        self._config, self._commands = striping.chain.config, striping.chain.commands
+        self._scope = Scope()
+        self._steps: list[Step] = []
+
+    def cut(self) -> list[Step] | None:
+        chain = self._chain
+        for stripe in range(self._striping.count):
+            for window in self._striping.windows.values():
+                self._cut_copy(window, stripe)
+            for n in chain.numbers:
+                if n not in chain.tables:
+                    if not self._cut_rows(n, stripe):
+                        return None
+                elif stripe == 0 or len(chain.tables) > 1:
+                    self._add(stripe, n, self._commands[n])
+        last = {step.piece.whole: step.piece for step in self._steps if step.copy is None}
+        for piece in last.values():
+            piece.finishes = True
+        return self._steps
+
+    def _cut_rows(self, number: int, stripe: int) -> bool:
+        """Cut a stripe's rows of a command into slices; return whether that can be."""
+        ends = self._striping.ends[number]
+        first, last = ends[stripe - 1] if stripe else 0, ends[stripe]
+        if first >= last:
+            return True
+        part = self._chain.motions[number].part(self._config, first, last)
+        if part is None:
+            return False
+        if stripe == 0 < self._striping.count - 1 and self._hurried(number):
+            for group in range(self._commands[number].mac.groups):
+                sliced = channel_slice(self._config, part, group, group + 1)
+                piece = self._add(stripe, number, sliced, (first, last))
+                piece.of, piece.first = part, group
+            return True
+        for groups in self._striping.slices[number]:
+            sliced = channel_slice(self._config, part, *groups) if groups[1] else part
+            self._add(stripe, number, sliced, (first, last))
+        return True
+
+    def _hurried(self, number: int) -> bool:
+        """Whether a command of a run's first stripe would wait for the last of its weights."""
+        chain = self._chain
+        window = self._striping.windows.get(chain.target(number))
+        if window is not None and window.root is not None:
+            return False  # its first channels would take the place of what the others need
+        before = [self._commands[n] for n in chain.motions if n <= number]
+        last = before[-1]
+        if chain.numbers.start or len(before) == 1 or not isinstance(last.descriptor, Mac):
+            return False
+        loaded = move_cycles(self._config, 0, 0, constant_bytes(self._config, before))
+        done = sum(array_steps(self._config, c) for c in before[:-1]) // self._striping.count
+        return loaded > done + restart_cycles(self._config, last) * last.descriptor.groups
+
+    def _cut_copy(self, window: Window, stripe: int) -> None:
+        """Copy rows that are needed again to where the stripe wants them."""
+        if not stripe or window.producer is None or window.slots > 1:
+            return
+        low, high = max(0, window.low[stripe]), window.high[stripe - 1]
+        if low >= high or window.low[stripe] == window.low[stripe - 1]:
+            return
+        descriptor = Elementwise(
+            word_count=(high - low) * window.unit,
+            unary=True,
+            rounding=Rounding.HALF_UP,
+            low=-128,
+            high=127,
+        )
+        node, lanes = self._commands[window.producer].node, self._config.lanes
+        at = low * window.unit
+        command = Command(
+            node,
+            descriptor,
+            (window.buffer, at),
+            (window.buffer, at * self._config.beats),
+            parameters=identity_parameters(lanes, lanes),
+        )
+        self._add(stripe, window.producer, command, copy=window)
+
+    def _add(
+        self,
+        stripe: int,
+        number: int,
+        command: Command,
+        rows: tuple[int, int] | None = None,
+        copy: Window | None = None,
+    ) -> Piece:
+        piece = Piece(number, command, Scope() if self._striping.count == 1 else self._scope)
+        self._steps.append(Step(stripe, piece, rows, copy))
+        return piece

@@ -1,0 +1,72 @@
+"""How many stripes a group of commands may be cut into, so that it fits."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from weft_hw.contract.config import Config
+
+from weft.compiler.ir import Buffer, Command
+from weft.compiler.streaming.chain import Chain
+from weft.compiler.streaming.fused import Fused
+from weft.compiler.streaming.pieces import Uses
+from weft.compiler.streaming.rows import Motion
+from weft.compiler.streaming.steps import cut
+from weft.compiler.streaming.striping import Striping
+
+__all__ = ["fuse"]
+
+_COUNTS = (  # of stripes
+    *range(1, 11),
+    *range(12, 18, 2),
+    *range(20, 36, 4),
+    *range(40, 72, 8),
+    *range(80, 144, 16),
+)
+
+
+def fuse(
+    config: Config,
+    numbers: range,
+    commands: Sequence[Command],
+    residents: set[Buffer],
+    uses: Uses,
+    rows: Mapping[Buffer, int],
+    motions: Sequence[Motion | None],
+    fixed: set[Buffer],
+    arena: int,
+    more: int,
+    sharing: int,
+) -> Iterator[Fused]:
+    """Yield ways to cut commands ``numbers`` so that they fit ``arena`` words.
+
+    One after the other, if all of their maps fit, in the fewest stripes, and in ``more`` of them;
+    then in fewer ones still, where results take a place that their store must free for the next
+    stripe.
+    """
+    chain = Chain.of(config, numbers, commands, motions, residents, uses, rows, fixed)
+    if chain is None:
+        return
+    whole = Striping(chain, 1, sharing)
+    if whole.place() <= arena:
+        yield from _cut(whole)
+    if not chain.constants_fit() or chain.least() > arena:
+        return
+    fewest = 1 + min(chain.motions[n].height for n in chain.sinks)
+    for tight in (False, True):
+        striping = partial(Striping, chain, sharing=sharing, tight=tight)
+        counts = [count for count in _COUNTS if 1 < count < fewest]
+        first = bisect_left(counts, True, key=lambda n: striping(n).side_by_side() <= arena)
+        for count in counts[first : first + 1 + (0 if tight else more)]:
+            made = striping(count)
+            made.place(arena)
+            yield from _cut(made)
+        if first < len(counts):
+            fewest = counts[first]
+
+
+def _cut(striping: Striping) -> Iterator[Fused]:
+    """Yield the group that a chain in stripes is, if it can be cut so."""
+    steps = cut(striping)
+    if steps is not None:
+        yield Fused(striping, steps)

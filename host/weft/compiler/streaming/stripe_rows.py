@@ -1,0 +1,73 @@
+"""Which rows each stripe of a chain computes, and which it needs on the chip for that."""
+
+from collections.abc import Mapping, Sequence
+from math import gcd
+
+from weft.compiler.ir import Buffer
+from weft.compiler.streaming.chain import Chain
+from weft.compiler.streaming.window import Window
+
+__all__ = ["make_windows", "row_ends"]
+
+
+def row_ends(chain: Chain, count: int) -> dict[int, list[int]]:
+    """Return, for each command, the output rows that are done after each of ``count`` stripes."""
+    ends: dict[int, list[int]] = {n: [] for n in chain.motions}
+    for stripe in range(count):
+        for n in reversed(list(chain.motions)):
+            move, target = chain.motions[n], chain.target(n)
+            if n in chain.sinks or stripe == count - 1:
+                end = -(-move.height * (stripe + 1) // count)
+            else:
+                end = 0
+            for c in chain.readers(n):
+                if ends[c][stripe]:
+                    end = max(end, chain.motions[c].end(ends[c][stripe]))
+            if stripe:
+                end = max(end, ends[n][-1])
+            step = chain.tile // gcd(chain.tile, chain.rows[target])
+            ends[n].append(min(move.height, -(-end // step) * step))
+    return ends
+
+
+def make_windows(
+    chain: Chain, ends: Mapping[int, Sequence[int]], count: int
+) -> dict[Buffer, Window]:
+    """Return the window of each buffer that has one, for ``count`` stripes up to ``ends``."""
+    windows: dict[Buffer, Window] = {}
+    for buffer in (*chain.consumers, *chain.producers):
+        if buffer in chain.residents or buffer in windows:
+            continue
+        producers, consumers = chain.producers.get(buffer, []), chain.consumers.get(buffer, [])
+        producer = producers[-1] if producers else None
+        window = Window(buffer, chain.rows[buffer], producer, consumers)
+        for stripe in range(count):
+            _extend(window, chain, ends, stripe)
+        window.measure(chain.tile)
+        comes = producer is None or not consumers
+        window.slots = 2 if count > 1 and comes else 1
+        windows[buffer] = window
+    return windows
+
+
+def _extend(window: Window, chain: Chain, ends: Mapping[int, Sequence[int]], stripe: int) -> None:
+    """Say which rows of a window a stripe needs on the chip."""
+    before = window.high[-1] if stripe else 0
+    lows, highs = [], [before]
+    for c in window.consumers:
+        reader, move = ends[c], chain.motions[c]
+        done = reader[stripe - 1] if stripe else 0
+        if done < move.height:
+            lows.append(move.begin(done))
+            if reader[stripe]:
+                highs.append(move.end(reader[stripe]))
+    if window.producer is None:
+        low = max(0, min(lows, default=before))
+        window.low.append(low)
+        window.high.append(max(low, *highs))
+        return
+    written = [ends[n] for n in chain.producers[window.buffer]]
+    if stripe:  # rows that not all have written yet
+        lows += [done[stripe - 1] for done in written]
+    window.low.append(min([before, *lows]))
+    window.high.append(max(done[stripe] for done in written))

@@ -1,0 +1,70 @@
+"""The rows of one buffer that are on the chip, stripe by stripe."""
+
+from dataclasses import dataclass, field
+
+from weft.compiler.ir import Buffer
+from weft.compiler.streaming.tiles import Span
+
+__all__ = ["Window"]
+
+
+@dataclass(eq=False)
+class Window:
+    """Rows of one buffer on the chip: for each stripe from ``low`` up to but without ``high``.
+
+    A row has ``unit`` words. ``slots`` places of ``words`` take turns. ``root`` is the window whose
+    place it takes. ``producer`` is the last of the commands that write it. Rows that come from DRAM
+    lie one behind the other where there is room: for each stripe ``anchors`` then has the word of
+    the buffer that lies first. ``fresh`` is what comes.
+    """
+
+    buffer: Buffer
+    unit: int
+    producer: int | None
+    consumers: list[int]
+    low: list[int] = field(default_factory=list)
+    high: list[int] = field(default_factory=list)
+    slots: int = 1
+    words: int = 0
+    base: int = 0
+    root: "Window | None" = None
+    room: int = 0
+    anchors: list[int] = field(default_factory=list)
+    fresh: list[Span] = field(default_factory=list)
+
+    def span(self, first: int, last: int, tile: int) -> Span:
+        """Return whole blocks that hold rows."""
+        stop = -(-last * self.unit // tile) * tile
+        return Span(self.buffer, first * self.unit // tile * tile, stop)
+
+    def measure(self, tile: int) -> None:
+        """Take as many words as the stripe that needs most."""
+        self.words = max(
+            self.span(low, high, tile).words for low, high in zip(self.low, self.high, strict=True)
+        )
+
+    def follow(self, tile: int, spare: int) -> int:
+        """Find what comes from DRAM for each stripe, and where it goes.
+
+        Return how many more words that takes, at most ``spare``.
+        """
+        spans = [self.span(a, b, tile) for a, b in zip(self.low, self.high, strict=True)]
+        anchor = there = last = -1
+        anchors: list[int] = []
+        fresh: list[Span] = []
+        for span in spans:
+            if anchor < 0 or span.stop - anchor > self.words * self.slots + spare:
+                if anchor >= 0 and last - anchor < span.words:
+                    break  # the stripe before is still in use there
+                anchor = there = span.start
+            anchors.append(anchor)
+            fresh.append(Span(self.buffer, max(there, span.start), max(there, span.stop)))
+            there, last = max(there, span.stop), span.start
+        else:
+            used = max(span.stop - a for span, a in zip(spans, anchors, strict=True))
+            if used >= self.words and len(spans) > 1:
+                self.anchors, self.fresh, self.room = anchors, fresh, used
+                return used - self.words * self.slots
+        # Two places take turns, and rows that are needed again come again.
+        self.anchors, self.fresh, self.room = [], spans, self.words * self.slots
+        return 0
