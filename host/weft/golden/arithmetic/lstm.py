@@ -49,6 +49,7 @@ class Gate:
         return total
 
 
+@np.errstate(over="ignore")
 def lstm(
     x: Int8,
     h: Int8,
@@ -76,20 +77,6 @@ def lstm(
     hidden : (float32, int)
         Scale and zero point of the output.
     """
-    with np.errstate(over="ignore"):
-        return _lstm(x, h, c, gates, steps, cell_bits, cell_limit, hidden)
-
-
-def _lstm(
-    x: Int8,
-    h: Int8,
-    c: NDArray[np.int16],
-    gates: tuple[Gate, Gate, Gate, Gate],
-    steps: tuple[tuple[np.float32, int], tuple[np.float32, int]],
-    cell_bits: int,
-    cell_limit: int,
-    hidden: tuple[np.float32, int],
-) -> tuple[Int8, Int8, NDArray[np.int16]]:
     enter, forget, modulate, leave = gates
     factor = np.float32(2.0**-30 / float(hidden[0]))
     cell, outputs = c.astype(np.int64), []
