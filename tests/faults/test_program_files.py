@@ -18,9 +18,10 @@ from program_files.mutate import change_descriptor
 from program_files.samples import members_of, samples
 from weft.cli import main
 from weft.cli.feeds import random_feed
+from weft.compiler.streaming.ring import AHEAD
 from weft.errors import ModelError
 from weft.npy import npy_bytes
-from weft.program import Program
+from weft.program import RING_CHUNKS, Program
 from weft.program.archive import pack_members
 from weft.program.follow import follow
 from weft.program.record import ProgramRecord
@@ -28,7 +29,7 @@ from weft.runtime.devices import open_device
 from weft_hw.contract.config import CONFIGS, Config, ConfigError
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, decode_descriptor, encode_descriptor
 from weft_hw.contract.memory_map import Region
-from weft_hw.contract.move import decode_move, encode_move
+from weft_hw.contract.move import Move, decode_move, encode_move
 
 
 @pytest.fixture(scope="module")
@@ -431,20 +432,37 @@ def test_moves_that_would_stop_a_board(programs, change, text):
 
 
 def test_descriptors_of_a_ring_come_before_they_run(programs):
-    """A load of descriptors that nobody waits for is seen."""
-    program, refused = programs["streamed in a ring"], 0
-    for number, at, data in descriptors(program):
-        values = decode_descriptor(data)
-        if program.images[number].region is Region.DRAM and values["moves"] and data[0] & 3 < 3:
-            try:
-                encoded = encode_descriptor({**values, "moves": values["moves"] - 1})
-            except ValueError:
-                continue
-            try:
-                follow(with_bytes(program, number, at, encoded))
-            except ModelError as error:
-                refused += "fetched before the move that loads it" in str(error)
-    assert refused
+    """A load of descriptors that no layer waits for before its chunk begins is seen."""
+    program, errors = programs["streamed in a ring"], []
+    listed, moves = follow(program), 0
+    chunk = program.config.descriptor_count // RING_CHUNKS
+    for place, item in enumerate(listed):
+        moves += isinstance(item, Move)
+        begin = (place // chunk + AHEAD) * chunk
+        if not isinstance(item, Move) or item.region is not Region.DESCRIPTOR:
+            continue
+        if begin < len(listed):  # what comes behind is the begin of the next run
+            hasty = replace_waits(program, listed, range(place, begin), moves - 1)
+            with pytest.raises(ModelError) as error:
+                follow(hasty)
+            errors.append(str(error.value))
+    assert len(errors) > 10
+    assert any("fetched before the move that loads it" in error for error in errors)
+    assert all("fetched before" in error or "must wait for" in error for error in errors)
+
+
+def replace_waits(program, listed, places, most):
+    """Let layers at ``places`` of the list wait for the first ``most`` moves at most."""
+    begin = next(image for image in program.images if image.region is Region.DESCRIPTOR)
+    for number, image in enumerate(program.images):
+        if image is begin or image.data.startswith(begin.data):  # the ring, and all that goes in
+            for place in places:
+                at = place * DESCRIPTOR_BYTES
+                item = listed[place]
+                if not isinstance(item, Move) and item.moves > most and at < len(image.data):
+                    data = replace(item, moves=most).encode()
+                    program = with_bytes(program, number, at, data)
+    return program
 
 
 def test_a_refused_file_leaves_the_session_untouched(members, tmp_path):
