@@ -254,6 +254,23 @@ def test_matmul_of_two_tensors(left, right, unsigned):
     assert not graph.islands
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_bias_of_another_scale_behind_two_tensors_is_refused(order):
+    """ONNX Runtime makes a Gemm of both, which takes its integers for steps of 0.03 * 0.03."""
+    net, values = two_tensors((5, 8), (8, 4), False)
+    product = net.node("MatMul", values, "p")
+    numbers = np.array([300, -200, 100, 50], np.int32)
+    for scale, same in ((np.float32(0.03) * np.float32(0.03), True), (0.004, False)):
+        bias = net.weights(f"b{same}", numbers, scale)
+        net.node("Add", [product, bias][::order], f"y{same}")
+        output = net.quantized(f"y{same}", 0.02, 3)
+        if same:
+            assert net.difference(output)[0] == 0
+        else:
+            with pytest.raises(ModelError, match="a bias of another scale"):
+                import_onnx(net.bytes(output), "m", "onnxruntime", source="m")
+
+
 @pytest.mark.parametrize("kinds", [("int8", "uint8"), ("uint8", "int8")], ids="-".join)
 def test_matmul_of_two_tensors_left_in_float(kinds, tmp_path):
     """The result is of another type; one step at most."""

@@ -10,6 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
 from weft.errors import ModelError
+from weft.importers.onnx.walk import import_onnx
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,18 @@ def test_pools(operator, attributes):
     net = Net(IMAGE)
     net.node(operator, [net.x], "y", **attributes)
     pass_through(net, "y", opset=17)
+
+
+@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize("opset", [17, 20])
+def test_pools_that_leave_out_pixels_of_same_are_refused(operator, opset):
+    """ONNX Runtime stops at a padding below zero; from opset 19 on it averages other pixels."""
+    net = Net((1, 6, 9, 6))
+    net.node(operator, [net.x], "y", kernel_shape=[1, 2], strides=[1, 3], auto_pad="SAME_UPPER")
+    with pytest.raises(ModelError, match="leaves out the last pixels"):
+        import_onnx(
+            net.bytes(net.quantized("y", 0.05, 1), opset=opset), "m", "onnxruntime", source="m"
+        )
 
 
 @pytest.mark.parametrize(
@@ -164,6 +177,17 @@ def test_a_function_that_is_no_number_somewhere_is_refused():
     net.node("Sqrt", [net.x], "y")
     with pytest.raises(ModelError, match="Sqrt gives no number"):
         net.difference(net.quantized("y", 0.05, 3))
+
+
+@pytest.mark.parametrize("island", [False, True])
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_what_is_no_number_or_infinite(unsigned, island):
+    numbers = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.3], np.float32)
+    net = Net((1, 18), unsigned=unsigned)
+    if island:
+        real = net.node("Softplus", [net.node("Add", ["x", net.x], "sum")], "real")
+        net.x = net.quantized(real, 0.05, -7)
+    assert net.difference(net.x, x=np.tile(numbers, 3)[None])[0] == 0
 
 
 def test_pad():

@@ -143,6 +143,18 @@ MOVES: dict[str, Callable[[Random], Case]] = {
         endMask=13,
         shrinkAxisMask=2,
     ),
+    "STRIDED_SLICE of the first row, whatever it says": lambda r: r.moved(
+        "STRIDED_SLICE",
+        IMAGE,
+        (1, 8, 6),
+        "StridedSliceOptions",
+        ints(0, -2, 0, 0),
+        ints(0, -1, 0, 0),
+        ints(1, 1, 1, 1),
+        beginMask=15,
+        endMask=13,
+        shrinkAxisMask=2,
+    ),
     "SLICE": lambda r: r.moved(
         "SLICE", IMAGE, (1, 4, 8, 3), "SliceOptions", ints(0, 1, 0, 2), ints(1, 4, -1, 3)
     ),
@@ -288,6 +300,36 @@ def test_int8_to_uint8_of_another_scale(rounding):
         y = r.net.tensor(IMAGE, (0.08, 140), dtype=np.uint8)
         r.net.op("QUANTIZE", [x], y, "QuantizeOptions")
         assert r.net.differences(y, rounding=rounding) == 0
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize(("source", "target"), [(np.int8, np.uint8), (np.uint8, np.int8)])
+def test_a_change_of_type_whose_ties_depend_on_their_place(source, target, inside):
+    """-31.75 is -31 in the first 16 of 20 values, and -32 in the others, by LiteRT's own engine."""
+    net = Net(source)
+    step = (1 / 256, 128 if source is np.uint8 else 0)
+    x = net.input((1, 20), step)
+    z = net.op("RELU", [x], net.tensor((1, 20), step)) if inside else x
+    y = net.tensor((1, 20), (1 / 64, 128 if target is np.uint8 else 0), dtype=target)
+    net.op("QUANTIZE", [z], y, "QuantizeOptions")
+    assert net.differences(y) == 0
+    with pytest.raises(ModelError, match="between int8 and uint8"):
+        import_tflite(net.bytes(y), "m", "xnnpack")
+
+
+@pytest.mark.parametrize("rounding", ["reference", "xnnpack"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("zero_point", [-128, -7, 0, 9, 127])
+def test_what_is_no_number_or_beyond_int32(zero_point, dtype, rounding):
+    net = Net(dtype)
+    numbers = [np.nan, np.inf, -np.inf, 1e30, -1e30, 1.2e8, -1.2e8, 1.07e8, -1.07e8, 5e7, 1.0]
+    x = net.input((1, 3 * len(numbers)), None, dtype=np.float32)
+    step = (0.05, zero_point + (128 if dtype is np.uint8 else 0))
+    y = net.op("QUANTIZE", [x], net.tensor((1, 3 * len(numbers)), step), "QuantizeOptions")
+    feed = np.tile(np.array(numbers, np.float32), 3)[None]
+    assert net.differences(y, rounding=rounding, feeds=[feed]) == 0
+    z = net.op("RELU", [y], net.tensor((1, 3 * len(numbers)), step))  # y lies inside
+    assert net.differences(z, rounding=rounding, feeds=[feed]) == 0
 
 
 @pytest.mark.parametrize(("kept", "size"), [(False, (1, 4, 5)), (True, (4, 5)), (False, (5,))])

@@ -14,42 +14,54 @@ __all__ = [
 ]
 
 
+_LEAST = -(1 << 31)  # int32
+
+
 def _store(value: NDArray[np.number], dtype: np.dtype) -> NDArray[np.integer]:
     limits = np.iinfo(dtype)
     return np.clip(value, limits.min, limits.max).astype(dtype)
 
 
 # A quotient or a product beyond float32 is infinite, which is as far outside of int8.
-_far_out = np.errstate(over="ignore")
+_far_out = np.errstate(over="ignore", invalid="ignore")
 
 
-def _finite(value: NDArray[np.float32]) -> NDArray[np.float64]:
-    # Far outside of int8 nothing changes any more; not-a-number becomes zero.
-    return np.nan_to_num(np.clip(value.astype(np.float64), -1e9, 1e9), nan=0.0)
+def _finite(value: NDArray[np.float32], nan: float) -> NDArray[np.float64]:
+    # Far outside of int8 nothing changes any more.
+    return np.nan_to_num(np.clip(value.astype(np.float64), -1e9, 1e9), nan=nan)
 
 
 @_far_out
 def quantize_away(
     x: NDArray[np.float32], *, scale: np.float32, zero_point: int, dtype: np.dtype
 ) -> NDArray[np.integer]:
-    """Return ``round(x / scale) + zero_point``, ties away from zero (LiteRT's kernels)."""
-    return _store(round_away(_finite(x / scale)) + zero_point, dtype)
+    """Return ``round(x / scale) + zero_point``, ties away from zero (LiteRT's kernels).
+
+    Their sum is an int32 that wraps. What none can hold, not-a-number too, is the least of them.
+    """
+    steps = round_away((x / scale).astype(np.float64))
+    held = np.abs(steps) < -_LEAST
+    wrapped = np.where(held, steps, _LEAST).astype(np.int64) + zero_point
+    return _store(wrapped.astype(np.int32), dtype)
 
 
 @_far_out
 def quantize_even(
     x: NDArray[np.float32], *, scale: np.float32, zero_point: int, dtype: np.dtype
 ) -> NDArray[np.integer]:
-    """Return ``rint(x / scale) + zero_point``, ties to even (ONNX)."""
-    return _store(np.rint(_finite(x / scale)) + zero_point, dtype)
+    """Return ``rint(x / scale) + zero_point``, ties to even (ONNX); of not-a-number the least."""
+    return _store(np.rint(_finite(x / scale, -1e9)) + zero_point, dtype)
 
 
 @_far_out
 def quantize_inverse(
     x: NDArray[np.float32], *, scale: np.float32, zero_point: int, dtype: np.dtype
 ) -> NDArray[np.integer]:
-    """Return ``rint(x * (1 / scale)) + zero_point`` in float32, ties to even (XNNPACK)."""
-    return _store(np.rint(_finite(x * (np.float32(1) / scale))) + zero_point, dtype)
+    """Return ``rint(x * (1 / scale)) + zero_point`` in float32, ties to even (XNNPACK).
+
+    Of not-a-number it is the greatest.
+    """
+    return _store(np.rint(_finite(x * (np.float32(1) / scale), 1e9)) + zero_point, dtype)
 
 
 @_far_out

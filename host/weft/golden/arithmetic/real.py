@@ -128,9 +128,9 @@ def softmax_real(x: Real) -> Real:
 
 
 def quantize_real(x: Real, scale: np.float32, zero_point: int, dtype: np.dtype) -> NDArray[Any]:
-    """Return ``rint(x / scale) + zero_point``, ties to even, saturated; not-a-number becomes 0."""
+    """Return ``rint(x / scale) + zero_point``, ties to even, saturated; of not-a-number the least."""
     limits = np.iinfo(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        steps = np.nan_to_num(np.rint(x / np.float64(scale)), nan=0.0)
+        steps = np.nan_to_num(np.rint(x / np.float64(scale)), nan=-(2.0**31))
     steps = np.clip(steps, -(2.0**31), 2.0**31).astype(np.int64)
     return np.clip(steps + zero_point, limits.min, limits.max).astype(dtype)

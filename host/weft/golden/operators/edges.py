@@ -22,6 +22,9 @@ def quantize(context: Context) -> NDArray[Any]:
             Runtime.XNNPACK: golden.quantize_inverse,
         }
         function = litert.get(context.graph.runtime, golden.quantize_even)
+        if context.attributes.get("unsigned") and output.dtype == np.int8:
+            stored = function(x, scale=scale, zero_point=zero_point + 128, dtype=np.dtype(np.uint8))
+            return (stored ^ 128).view(np.int8)
         return function(x, scale=scale, zero_point=zero_point, dtype=output.dtype)
     x_edge = (context.scale(0), context.zero_point(0))
     taken = context.graph.runtime == Runtime.XNNPACK and not context.attributes.get("retyped")

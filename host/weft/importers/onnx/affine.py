@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Quantization
-from weft.importers.onnx.bias import real_bias, with_bias
+from weft.importers.onnx.bias import check_sum, real_bias, with_bias
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.values import (
     Activation,
@@ -55,6 +55,8 @@ def normalisation(attributes: Attributes, operands: Operands) -> Affine:
 def followed(operator: str, attributes: Attributes, operands: Operands) -> Pending | None:
     """Return the layer among ``operands`` with ``operator`` behind it; None where it is none."""
     layers = [x for x in operands if isinstance(x, Pending)]
+    if operator == "Add" and len(layers) == 1 and len(operands) == 2:
+        check_sum(layers[0], operands[1 if operands[0] is layers[0] else 0])
     if len(layers) != 1 or (channels := _channels(layers[0])) is None:
         return None
     [layer] = layers

@@ -19,7 +19,15 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["bias_tensor", "has_matrix", "is_whole", "real_bias", "with_bias", "with_whole_bias"]
+__all__ = [
+    "bias_tensor",
+    "check_sum",
+    "has_matrix",
+    "is_whole",
+    "real_bias",
+    "with_bias",
+    "with_whole_bias",
+]
 
 
 def bias_tensor(
@@ -142,6 +150,30 @@ def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
     if len(x.shape) == 2 and shape == (x.shape[0], outputs):
         raise ModelError(f"a bias of shape {shape}, a number for each value, is not supported")
     return None
+
+
+def check_sum(layer: Pending, bias: Value | None) -> None:
+    """Refuse what is added to MatMul of two matrices where ONNX Runtime adds other numbers.
+
+    It makes a Gemm of both, which takes the integers of ``bias`` as steps of the accumulator.
+
+    Raises
+    ------
+    ModelError
+        If they have another scale than that.
+    """
+    x, y = take(layer.operands, 0), take(layer.operands, 1)
+    if (
+        isinstance(x, Activation)
+        and isinstance(y, Activation)
+        and x.step is not None
+        and y.step is not None
+        and len(x.shape) == len(y.shape) == 2
+        and isinstance(bias, QuantizedConstant)
+        and bias.data.dtype == np.int32
+        and not is_whole("", bias, np.float32(x.step.scale * y.step.scale))
+    ):
+        raise ModelError("a bias of another scale behind MatMul of two tensors is not supported")
 
 
 def has_matrix(layer: Pending) -> bool:

@@ -181,6 +181,11 @@ def _pool_window(
     kernel = pair_of(attributes.get("kernel_shape", ()), operator)
     _, height, width, _ = nhwc_shape(image.shape)
     window = _window(attributes, (height, width), kernel, operator)
+    if "SAME" in attributes.get("auto_pad", ""):
+        # ONNX Runtime stops, or reads what it should not.
+        for side, size, stride in zip((height, width), kernel, window["stride"], strict=True):
+            if (-(-side // stride) - 1) * stride + size < side:
+                raise ModelError(f"{operator} with padding SAME that leaves out the last pixels")
     if attributes.get("ceil_mode", 0):
         window["padding"] = _ceiling(window, (height, width), kernel)
     dilation = window["dilation"] if operator == "MaxPool" else window.pop("dilation")

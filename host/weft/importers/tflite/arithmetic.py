@@ -3,6 +3,8 @@
 import numpy as np
 
 from weft.errors import ModelError
+from weft.golden.arithmetic import double_rounding, quantize_multiplier
+from weft.graph import Runtime
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.windows import activation
 
@@ -29,8 +31,29 @@ def quantize(layer: Layer) -> None:
     kinds = {unsigned if layer.is_unsigned(tensor) else tensor.dtype for tensor in (x, y)}
     if len(kinds) == 1:
         layer.emit("QUANTIZE", layer.names(1))
-    else:
-        layer.emit("QUANTIZE", layer.names(1), retyped=True)
+        return
+    if layer.runtime == Runtime.XNNPACK and np.dtype(np.float32) not in kinds:
+        _require_no_tie(layer)
+    layer.emit("QUANTIZE", layer.names(1), retyped=True)
+
+
+def _require_no_tie(layer: Layer) -> None:
+    """Refuse a change between int8 and uint8 in which LiteRT's kernel meets ties below zero.
+
+    It scales by a product and a shift, and rounds both. Ties of the shift go up in blocks of 16
+    values, away from zero in the rest of the tensor.
+    """
+    a, b = layer.input(0).quantization, layer.output.quantization
+    if a is None or b is None:
+        raise ModelError("QUANTIZE must have scales")
+    least = 0 if layer.input(0).dtype == np.uint8 else -128
+    multiplier, exponent = quantize_multiplier(float(a.scale[0]) / float(b.scale[0]))
+    steps = np.arange(least, least + 256, dtype=np.int64) - a.zero_point[0]
+    products, shift = double_rounding(steps, multiplier, max(exponent, 0)), max(-exponent, 0)
+    if shift and np.any((products < 0) & (products % (1 << shift) == 1 << shift - 1)):
+        raise ModelError(
+            "XNNPACK's QUANTIZE between int8 and uint8 of these scales is not supported"
+        )
 
 
 def unary(layer: Layer) -> None:

@@ -31,12 +31,12 @@ def strided(layer: Layer) -> None:
     for axis, bounds in enumerate(zip(begin, end, stride, strict=True)):
         first, last, step = bounds
         length = source.shape[axis]
+        if masks[0] >> axis & 1:
+            first = 0 if step > 0 else length - 1
         if options.ShrinkAxisMask >> axis & 1:
             chain.pick(axis, [first + length if first < 0 else first])
             continue
-        part = slice(
-            None if masks[0] >> axis & 1 else first, None if masks[1] >> axis & 1 else last, step
-        )
+        part = slice(first, None if masks[1] >> axis & 1 else last, step)
         chain.pick(axis, range(*part.indices(length)))
     chain.end(layer.output)
 
