@@ -128,7 +128,7 @@ def softmax_real(x: Real) -> Real:
 
 
 def quantize_real(x: Real, scale: np.float32, zero_point: int, dtype: np.dtype) -> NDArray[Any]:
-    """Return ``rint(x / scale) + zero_point``, ties to even, saturated; of not-a-number the least."""
+    """Return ``rint(x / scale) + zero_point``, ties to even, saturated; the least of no number."""
     limits = np.iinfo(dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         steps = np.nan_to_num(np.rint(x / np.float64(scale)), nan=-(2.0**31))
