@@ -8,9 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.engine.engine import RESET_CYCLES, Engine
-from weft_hw.link.commands import Commands
-from weft_hw.link.receiver import Receiver
-from weft_hw.link.sender import Sender
+from weft_hw.link.variants import link_variants_of
 from weft_hw.memory.port import Port
 from weft_hw.parts.delay import delay
 from weft_hw.tech.portable import Portable
@@ -107,18 +105,16 @@ class Core(wiring.Component):
         with m.Else():
             m.d.sync += resetting.eq(0)
         engine = self._engine or Engine(self.config, self.tech)
-        compact = self.config.compact
-        receiver = Receiver(
-            self.tech, depth=self.buffer_bytes, frames=self.buffer_frames, compact=compact
-        )
-        commands = Commands(
+        variants = link_variants_of(self.config)
+        receiver = variants.receiver(self.tech, depth=self.buffer_bytes, frames=self.buffer_frames)
+        commands = variants.commands(
             self.config,
             buffer_bytes=self.buffer_bytes,
             buffer_frames=self.buffer_frames,
             clock_hz=self.clock_hz,
             watchdog_cycles=self.watchdog_cycles,
         )
-        sender = Sender(self.tech, compact=compact)
+        sender = variants.sender(self.tech)
         m.submodules.receiver = ResetInserter(self.reset)(receiver)
         m.submodules.commands = ResetInserter(reset_commands)(commands)
         m.submodules.sender = ResetInserter(reset_sender)(sender)

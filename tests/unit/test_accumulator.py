@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.engine.compute.accumulator import Accumulators
+from weft_hw.engine.variants import variants_of
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 
@@ -27,7 +27,7 @@ def run(config, steps, sums, maximum, pause):
 
     Sums and results of pixel p belong to the step of p cycles before.
     """
-    dut = Accumulators(config, Portable())
+    dut = variants_of(config).accumulators(config, Portable())
     steps_seen, shown = [], []  # (cycle, done) of each step; results of each cycle
     unknown = np.full((config.pixels, config.columns), 85)
     under_way = [unknown] * config.pixels

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.engine.compute.array import SystolicArray
+from weft_hw.engine.variants import variants_of
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
 
@@ -66,7 +66,7 @@ def test_matches_a_matrix_product(config, own_weights, bubbles, depthwise):
         expected += mine[..., pair].prod(axis=3)
         expected += activation[:, :, pair].prod(axis=2)
         excess += own[:, :, pair, 0].prod(axis=2)
-    dut = SystolicArray(config, Portable())
+    dut = variants_of(config).array(config, Portable())
     stages = -(-rows // 2) if config.paired else rows
     latency = stages + columns // config.tile + 4
     assert dut.latency == latency
@@ -108,7 +108,7 @@ def test_matches_a_matrix_product(config, own_weights, bubbles, depthwise):
 def test_a_load_changes_one_column_of_one_word():
     config, rng = PAIR, bench.generator(2)
     weights = rng.integers(-128, 128, (config.weight_words, config.columns, config.rows))
-    dut = SystolicArray(config, Portable())
+    dut = variants_of(config).array(config, Portable())
 
     async def load(ctx, word, column):
         data = int.from_bytes((weights[word, column] & 255).astype(np.uint8), "little")

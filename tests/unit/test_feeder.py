@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.engine.compute.feeder import Feeder
+from weft_hw.engine.variants import variants_of
 from weft_sim.testing import bench
 
 SMALLEST = Config(
@@ -83,7 +83,7 @@ class Layer:
 
 def run(config, layers, column_stall, enable):
     """Return per layer what the outputs showed: pushes, starts and steps with their cycles."""
-    dut = Feeder(config)
+    dut = variants_of(config).feeder(config)
     cycle, current = 0, -1
     seen = [{"push": [], "start": [], "step": [], "waits": 0} for _ in layers]
 
@@ -206,7 +206,7 @@ def test_a_held_window_takes_no_column():
     config = get_config("tiny")
     rng = bench.generator(3)
     layer = Layer(config, rng, entries=1, size_most=1)
-    dut = Feeder(config)
+    dut = variants_of(config).feeder(config)
 
     async def drive(ctx):
         await bench.send(ctx, dut.columns, layer.columns)

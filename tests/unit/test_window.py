@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.engine.compute.window import WindowFormer
+from weft_hw.engine.variants import variants_of
 from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, tap_columns=1, columns=2, lanes=1, tile=1)
@@ -73,7 +73,7 @@ class Model:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_hands_out_what_was_pushed(config, chance):
     rng = bench.generator()
-    dut = WindowFormer(config)
+    dut = variants_of(config).window(config)
     model = Model(config)
     wanted = []  # per cycle, [pixel][row][column] as row 0 has them
 
@@ -122,7 +122,7 @@ def test_windows_of_one_step_follow_each_other(config):
     """A new column and a start in every cycle: the rate at which the array could take windows."""
     rng, count = bench.generator(2), 40
     words = draw_bytes(rng, (count, config.fetch_rows, config.columns))
-    dut = WindowFormer(config)
+    dut = variants_of(config).window(config)
 
     async def drive(ctx):
         ctx.set(dut.push, 1)
@@ -151,7 +151,7 @@ def test_depthwise_shows_one_row_of_a_pair_after_the_other(config, steps):
     """Windows of one column, ``steps`` cycles each; the next is pushed a cycle after a start."""
     rng, count = bench.generator(steps), 30
     words = draw_bytes(rng, (count, config.fetch_rows, config.columns))
-    dut = WindowFormer(config)
+    dut = variants_of(config).window(config)
     silent = [0] * config.columns
 
     def pushed(number):

@@ -3,7 +3,7 @@
 import pytest
 from weft_hw.contract.config import Config, get_config
 from weft_hw.contract.descriptor import Kind
-from weft_hw.engine.output.writer import Writer
+from weft_hw.engine.variants import variants_of
 from weft_sim.testing import bench
 
 SMALLEST = Config(name="smallest", tap_rows=1, columns=2, lanes=2, tile=1, activation_words=512)
@@ -70,7 +70,7 @@ class Layer:
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_every_beat_to_its_place(config, kind, most):
     rng = bench.generator()
-    dut = Writer(config)
+    dut = variants_of(config).writer(config)
     stall = bench.stalls(rng, most)
 
     async def drive(ctx):

@@ -8,7 +8,13 @@ from weft_hw.contract.memory_map import Region
 from weft_hw.memory.port_arbiter import PortArbiter
 from weft_hw.parts.delay import delay
 
-__all__ = ["connect_beside", "connect_lanes", "connect_memories", "connect_serial"]
+__all__ = [
+    "connect_beside",
+    "connect_lanes",
+    "connect_memories",
+    "connect_pairs",
+    "connect_serial",
+]
 
 
 def connect_lanes(
@@ -59,6 +65,16 @@ def connect_serial(m, sequencer, collector, output, writer):
         output.bits.eq(collector.bits),
         output.parameter.eq(collector.parameter),
         *_rescale(output.rescale, sequencer.back),
+    ]
+
+
+def connect_pairs(m, back, feeder, window, array, accumulators, collector):
+    """Connect what only pairs of rows need."""
+    m.d.comb += [
+        feeder.depthwise.eq(back.depthwise),
+        window.depthwise.eq(back.depthwise),
+        accumulators.excess.eq(array.excess),
+        collector.excess.eq(accumulators.total_excess),
     ]
 
 

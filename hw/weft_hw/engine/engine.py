@@ -10,27 +10,20 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 from weft_hw.contract.memory_map import max_unit_bytes
 from weft_hw.engine.activation_memory import ActivationMemory
-from weft_hw.engine.compute.accumulator import Accumulators
-from weft_hw.engine.compute.array import SystolicArray
-from weft_hw.engine.compute.feeder import Feeder
-from weft_hw.engine.compute.window import WindowFormer
 from weft_hw.engine.connections import (
     connect_beside,
     connect_lanes,
     connect_memories,
+    connect_pairs,
     connect_serial,
 )
 from weft_hw.engine.control import count_events, order_reads
 from weft_hw.engine.host_port import HostPort
 from weft_hw.engine.input.fill import Fill
 from weft_hw.engine.input.line_buffer import LineBuffer
-from weft_hw.engine.input.tap_fetch import TapFetch
-from weft_hw.engine.input.walker import Walker
-from weft_hw.engine.input.window_program import WindowProgram
 from weft_hw.engine.output.collector import Collector
 from weft_hw.engine.output.elementwise import Elementwise
 from weft_hw.engine.output.table_loader import TableLoader
-from weft_hw.engine.output.writer import Writer
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
 from weft_hw.engine.sequencer import Sequencer
 from weft_hw.engine.variants import variants_of
@@ -99,11 +92,11 @@ class Engine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, tech = self.config, self.tech
-        sequencer, host = Sequencer(config, tech), HostPort(config)
-        fill, program, walker = Fill(config), WindowProgram(config, tech), Walker(config)
-        fetch, feeder, writer = TapFetch(config), Feeder(config), Writer(config)
         variants = variants_of(config)
-        collector = variants.collector(config)
+        sequencer, host, fill = Sequencer(config, tech), HostPort(config), Fill(config)
+        program, walker = variants.program(config, tech), variants.walker(config)
+        fetch, feeder = variants.fetch(config), variants.feeder(config)
+        collector, writer = variants.collector(config), variants.writer(config)
         operands = (
             {}
             if config.compact
@@ -137,9 +130,9 @@ class Engine(wiring.Component):
             m.submodules[name] = ResetInserter(reset)(part)
         m.submodules.activations = activations = ActivationMemory(config, tech)
         m.submodules.lines = lines = LineBuffer(config, tech)
-        m.submodules.window = window = WindowFormer(config)
-        m.submodules.array = array = SystolicArray(config, tech)
-        m.submodules.accumulators = accumulators = Accumulators(config, tech)
+        m.submodules.window = window = variants.window(config)
+        m.submodules.array = array = variants.array(config, tech)
+        m.submodules.accumulators = accumulators = variants.accumulators(config, tech)
         m.submodules.lanes = output = variants.lanes(config, tech)
 
         # Layers. The front half reads the input, the back half computes and writes.
@@ -202,14 +195,8 @@ class Engine(wiring.Component):
             array.own.eq(window.own),
         ]
 
-        if isinstance(collector, Collector) and config.paired:
-            m.d.comb += [
-                feeder.depthwise.eq(back.depthwise),
-                window.depthwise.eq(back.depthwise),
-                accumulators.excess.eq(array.excess),
-                collector.excess.eq(accumulators.total_excess),
-            ]
-
+        if config.paired:
+            connect_pairs(m, back, feeder, window, array, accumulators, collector)
         if isinstance(collector, Collector) and config.own_weights:
             m.d.comb += [
                 part.own_weights.eq(back.own_weights) for part in (feeder, array, collector)

@@ -1,6 +1,6 @@
 """Amaranth layouts of what travels between the engine's components."""
 
-from amaranth.hdl import Shape, signed
+from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from weft_hw.contract.config import Config
@@ -16,6 +16,7 @@ __all__ = [
     "pixel_shape",
     "position_shape",
     "step_layout",
+    "unit_shape",
     "window_layout",
 ]
 
@@ -38,6 +39,13 @@ def descriptor_layout(config: Config) -> data.Layout:
 def position_shape(config: Config) -> Shape:
     """Return the shape of a row or column of the input, padding and windows included."""
     return signed(field_widths(config)["in_height"] + 3)
+
+
+def unit_shape(config: Config) -> Shape:
+    """Return the shape of a unit in a row, padding included; of ``line_words``, modulo its bits."""
+    if config.compact:
+        return unsigned(field_widths(config)["origin"])
+    return signed(16)
 
 
 def pixel_shape(config: Config) -> Shape:

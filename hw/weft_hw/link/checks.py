@@ -16,7 +16,7 @@ from weft_hw.contract.packet import (
 )
 from weft_hw.link.header import Header
 
-__all__ = ["RequestCheck"]
+__all__ = ["RequestCheck", "SmallRequestCheck"]
 
 
 class RequestCheck(wiring.Component):
@@ -24,8 +24,7 @@ class RequestCheck(wiring.Component):
 
     ``WRITE`` must bring ``count * unit_bytes`` bytes of data, ``PIXELS`` those of its channels,
     every other request none. The product is summed bit by bit, from the top, so a verdict takes 3
-    cycles and one for each bit of ``unit_bytes``; that of ``PIXELS`` takes one more. A compact
-    configuration knows no ``PIXELS``.
+    cycles and one for each bit of ``unit_bytes``; that of ``PIXELS`` takes one more.
 
     Parameters
     ----------
@@ -43,6 +42,8 @@ class RequestCheck(wiring.Component):
     done : Out(1), status : Out(Status), unit_bytes : Out
         The verdict, valid for one cycle, and the size of the region's units, which stays.
     """
+
+    REQUESTS = tuple(REQUEST_FIELDS)  # those that it knows
 
     header: "data.View[Header]"
     length: Signal
@@ -111,11 +112,9 @@ class RequestCheck(wiring.Component):
             in_range.eq(1),
         ]
         with m.Switch(kind):
-            for request, table in REQUEST_FIELDS.items():
-                if request == Request.PIXELS and self.config.compact:
-                    continue
+            for request in self.REQUESTS:
                 with m.Case(request):
-                    size = HEADER_BYTES + field_bytes(table)
+                    size = HEADER_BYTES + field_bytes(REQUEST_FIELDS[request])
                     m.d.sync += [known.eq(1), exact.eq(self.length == size)]
                     if request in (Request.WRITE, Request.READ, Request.PIXELS):
                         m.d.sync += in_range.eq(
@@ -170,8 +169,6 @@ class RequestCheck(wiring.Component):
 
     def _data_bytes(self, m):
         """Return the bytes that come for each unit, and whether a unit has room for its pixels."""
-        if self.config.compact:
-            return self.unit_bytes, Signal()
         pixels = self.header.fields.PIXELS
         data_bytes, fits = Signal.like(self.unit_bytes), Signal()
         sent = Signal(len(pixels.channels) + 2)
@@ -199,3 +196,13 @@ class RequestCheck(wiring.Component):
             last.eq(run.first[:bits] + run.count[:bits]),
         ]
         return is_some & ~outside & (last <= slots)
+
+
+class SmallRequestCheck(RequestCheck):
+    """The same for few cells: it knows no ``PIXELS``."""
+
+    REQUESTS = tuple(request for request in REQUEST_FIELDS if request != Request.PIXELS)
+
+    def _data_bytes(self, m):
+        """Return the bytes that come for each unit; pixels fit into none."""
+        return self.unit_bytes, Signal()

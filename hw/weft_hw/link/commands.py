@@ -10,14 +10,14 @@ from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import Region, max_unit_bytes
 from weft_hw.contract.packet import PROTOCOL_VERSION, Request, Status
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
-from weft_hw.link.checks import RequestCheck
+from weft_hw.link.checks import RequestCheck, SmallRequestCheck
 from weft_hw.link.cobs import Framed
 from weft_hw.link.header import RequestHeader
 from weft_hw.link.pixels import PixelPadder
 from weft_hw.link.reply import Reply
-from weft_hw.link.units import Transfer, UnitReader, UnitWriter
+from weft_hw.link.units import SmallUnitWriter, Transfer, UnitReader, UnitWriter
 
-__all__ = ["Commands", "LinkCounters"]
+__all__ = ["Commands", "LinkCounters", "SmallCommands"]
 
 
 class LinkCounters(data.StructLayout):
@@ -54,6 +54,8 @@ class Commands(wiring.Component):
     idle : Out(1)
         No request is being carried out.
     """
+
+    CHECK, WRITER = RequestCheck, UnitWriter
 
     lengths: stream.Interface
     bytes: stream.Interface
@@ -111,12 +113,11 @@ class Commands(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.check = check = RequestCheck(self.config)
+        m.submodules.check = check = self.CHECK(self.config)
         m.submodules.request = request = RequestHeader(self.config)
         m.submodules.answer = answer = Reply(self._hello)
-        m.submodules.writer = writer = UnitWriter(self.config)
+        m.submodules.writer = writer = self.WRITER(self.config)
         m.submodules.reader = reader = UnitReader(self.config)
-        incoming = writer.i  # takes what a WRITE or PIXELS brings
         wiring.connect(m, writer.o, wiring.flipped(self.write))
         wiring.connect(m, reader.request, wiring.flipped(self.read))
         wiring.connect(m, wiring.flipped(self.data), reader.data)
@@ -127,17 +128,7 @@ class Commands(wiring.Component):
         is_open, expected, run = Signal(), Signal(8), Signal(16)
         label = Signal(32, reset_less=True)  # memories outlive a reset, and so does their label
 
-        if not self.config.compact:
-            pixels = header.fields.PIXELS
-            m.submodules.padder = padder = PixelPadder(max_unit_bytes(self.config))
-            wiring.connect(m, padder.o, writer.i)
-            incoming = padder.i
-            m.d.comb += padder.active.eq(writer.active)
-            is_pixels = header.kind == Request.PIXELS
-            m.d.sync += [
-                padder.channels.eq(Mux(is_pixels, pixels.channels, 0)),
-                padder.size.eq(check.unit_bytes >> pixels.packing[:2]),
-            ]
+        incoming = self._incoming(m, header, check, writer)
         place = header.fields.WRITE
         touches_program, has_data = Signal(), Signal()
         transfer = Signal(Transfer(self.config))
@@ -271,3 +262,26 @@ class Commands(wiring.Component):
                 with m.If(reader.done):
                     m.next = "IDLE"
         return m
+
+    def _incoming(self, m, header, check, writer):
+        """Return the stream that takes what a WRITE or PIXELS brings."""
+        pixels = header.fields.PIXELS
+        m.submodules.padder = padder = PixelPadder(max_unit_bytes(self.config))
+        wiring.connect(m, padder.o, writer.i)
+        m.d.comb += padder.active.eq(writer.active)
+        is_pixels = header.kind == Request.PIXELS
+        m.d.sync += [
+            padder.channels.eq(Mux(is_pixels, pixels.channels, 0)),
+            padder.size.eq(check.unit_bytes >> pixels.packing[:2]),
+        ]
+        return padder.i
+
+
+class SmallCommands(Commands):
+    """The same for few cells: it knows no PIXELS."""
+
+    CHECK, WRITER = SmallRequestCheck, SmallUnitWriter
+
+    def _incoming(self, m, header, check, writer):
+        """Return the stream that takes what a WRITE brings."""
+        return writer.i

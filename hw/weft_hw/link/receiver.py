@@ -15,10 +15,11 @@ from weft_hw.contract.packet import (
 )
 from weft_hw.link.cobs import CobsDecoder
 from weft_hw.link.crc import crc32
-from weft_hw.link.ring import ring_reader
+from weft_hw.link.ring import RingReader, SingleReader
+from weft_hw.parts.stages import Combinational, Registered
 from weft_hw.parts.stream_buffer import StreamBuffer
 
-__all__ = ["Receiver"]
+__all__ = ["Receiver", "SmallReceiver"]
 
 _SESSION_BYTES = field_bytes(REQUEST_FIELDS[Request.RESET])
 
@@ -36,8 +37,6 @@ class Receiver(wiring.Component):
         Where the block RAM comes from.
     depth : int
         Bytes of frames held, a power of two; ``frames`` is the number of frames held.
-    compact : bool, optional
-        As for :func:`~weft_hw.link.ring.ring_reader`.
 
     Members
     -------
@@ -59,6 +58,8 @@ class Receiver(wiring.Component):
         Nothing is queued and nothing is on its way through.
     """
 
+    READER, STEPS = RingReader, Registered
+
     rx: stream.Interface
     lengths: stream.Interface
     bytes: stream.Interface
@@ -71,10 +72,10 @@ class Receiver(wiring.Component):
     overrun: Signal
     idle: Signal
 
-    def __init__(self, tech, *, depth: int, frames: int, compact: bool = False):
+    def __init__(self, tech, *, depth: int, frames: int):
         if depth < 64 or depth & depth - 1:
             raise ValueError(f"Receiver.depth must be a power of two from 64 on, not {depth!r}")
-        self.tech, self.depth, self.frames, self._compact = tech, depth, frames, compact
+        self.tech, self.depth, self.frames = tech, depth, frames
         super().__init__(
             {
                 "rx": In(stream.Signature(8)),
@@ -98,18 +99,12 @@ class Receiver(wiring.Component):
         m.submodules.crc = crc = crc32()
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
         reader, lengths = (
-            ring_reader(depth=self.depth, compact=self._compact),
+            self.READER(depth=self.depth),
             SyncFIFO(width=self.lengths.payload.shape().width, depth=self.frames),
         )
         m.submodules.reader = ResetInserter(forget)(reader)
         m.submodules.lengths = ResetInserter(forget)(lengths)
-        if self._compact:
-            wiring.connect(m, reader.o, wiring.flipped(self.bytes))
-        else:
-            buffer = StreamBuffer(8)  # between the ring's counters and the command processor's
-            m.submodules.buffer = ResetInserter(forget)(buffer)
-            wiring.connect(m, reader.o, buffer.i)
-            wiring.connect(m, buffer.o, wiring.flipped(self.bytes))
+        self._hand_out(m, reader, forget)
 
         m.d.comb += [
             cobs.i.payload.eq(self.rx.payload),
@@ -143,8 +138,8 @@ class Receiver(wiring.Component):
         m.d.comb += stores.eq(is_byte & (index >= CRC_BYTES) & ~full)
         # Known a cycle ahead; a byte that the reader takes meanwhile makes room a cycle late.
         m.d.sync += full.eq((queued == self.depth) | (stores & (queued == self.depth - 1)))
-        stage = m.d.comb if self._compact else m.d.sync
-        stage += [
+        stage = self.STEPS(m)
+        stage.d += [
             memory.write_address.eq(end),
             memory.write_data.eq(held[:8]),
             memory.write_enable.eq(stores),
@@ -196,3 +191,20 @@ class Receiver(wiring.Component):
         with m.If(forget):
             m.d.sync += [start.eq(0), end.eq(0), dropped.eq(~is_end & (index != 0))]
         return m
+
+    def _hand_out(self, m, reader, forget):
+        """Connect the ring's reader to ``bytes``."""
+        buffer = StreamBuffer(8)  # between the ring's counters and the command processor's
+        m.submodules.buffer = ResetInserter(forget)(buffer)
+        wiring.connect(m, reader.o, buffer.i)
+        wiring.connect(m, buffer.o, wiring.flipped(self.bytes))
+
+
+class SmallReceiver(Receiver):
+    """The same for few cells; it hands bytes out as :class:`SingleReader` reads them."""
+
+    READER, STEPS = SingleReader, Combinational
+
+    def _hand_out(self, m, reader, forget):
+        """Connect the ring's reader to ``bytes``."""
+        wiring.connect(m, reader.o, wiring.flipped(self.bytes))

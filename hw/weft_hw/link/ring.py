@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.tech.memories import READ_LATENCY
 
-__all__ = ["RingReader", "SingleReader", "ring_reader"]
+__all__ = ["RingReader", "SingleReader"]
 
 
 class RingReader(wiring.Component):
@@ -91,8 +91,3 @@ class SingleReader(RingReader):
         with m.If(self.o.valid & self.o.ready):
             m.d.sync += [self.head.eq(self.head + 1), settled.eq(0)]
         return m
-
-
-def ring_reader(*, depth: int, compact: bool) -> RingReader:
-    """Return the reader of a link, which is ``compact`` or fast."""
-    return (SingleReader if compact else RingReader)(depth=depth)

@@ -7,10 +7,11 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.packet import CRC_BYTES
 from weft_hw.link.cobs import CobsEncoder, Framed
 from weft_hw.link.crc import crc32
-from weft_hw.link.ring import ring_reader
+from weft_hw.link.ring import RingReader, SingleReader
+from weft_hw.parts.stages import Combinational, Registered
 from weft_hw.parts.stream_buffer import StreamBuffer
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "SmallSender"]
 
 
 class Sender(wiring.Component):
@@ -25,8 +26,6 @@ class Sender(wiring.Component):
         Where the block RAM comes from.
     depth : int
         Bytes in the ring, a power of two above 256. A frame may be longer.
-    compact : bool, optional
-        As for :func:`~weft_hw.link.ring.ring_reader`.
 
     Members
     -------
@@ -36,12 +35,14 @@ class Sender(wiring.Component):
         Every byte of every frame was taken.
     """
 
+    READER, STEPS = RingReader, Registered
+
     i: stream.Interface
     tx: stream.Interface
     idle: Signal
 
-    def __init__(self, tech, *, depth: int = 512, compact: bool = False):
-        self.tech, self.depth, self._compact = tech, depth, compact
+    def __init__(self, tech, *, depth: int = 512):
+        self.tech, self.depth = tech, depth
         super().__init__(
             {
                 "i": In(stream.Signature(Framed())),
@@ -55,37 +56,21 @@ class Sender(wiring.Component):
         m.submodules.crc = crc = crc32()
         m.submodules.cobs = cobs = CobsEncoder(depth=self.depth)
         m.submodules.memory = memory = self.tech.block_ram(width=8, depth=self.depth)
-        m.submodules.reader = reader = ring_reader(depth=self.depth, compact=self._compact)
+        m.submodules.reader = reader = self.READER(depth=self.depth)
         m.d.comb += [
             memory.read_address.eq(reader.read_address),
             reader.read_data.eq(memory.read_data),
             cobs.head.eq(reader.head),
         ]
-        stage = m.d.comb if self._compact else m.d.sync
-        stage += [
+        stage = self.STEPS(m)
+        stage.d += [
             memory.write_address.eq(cobs.write_address),
             memory.write_data.eq(cobs.write_data),
             memory.write_enable.eq(cobs.write_enable),
             reader.limit.eq(cobs.limit),
         ]
 
-        # Registers on both sides of what chooses the byte, and behind the ring, so that no stall
-        # reaches through.
-        if self._compact:
-            frame, encoded = self.i, cobs.i
-            wiring.connect(m, reader.o, wiring.flipped(self.tx))
-        else:
-            m.submodules.source, m.submodules.target = source, target = (
-                StreamBuffer(Framed()),
-                StreamBuffer(Framed()),
-            )
-            m.submodules.buffer = buffer = StreamBuffer(8)
-            wiring.connect(m, wiring.flipped(self.i), source.i)
-            wiring.connect(m, target.o, cobs.i)
-            wiring.connect(m, reader.o, buffer.i)
-            wiring.connect(m, buffer.o, wiring.flipped(self.tx))
-            frame, encoded = source.o, target.i
-
+        frame, encoded = self._connect(m, cobs, reader)
         index = Signal(range(CRC_BYTES))
         in_frame = Signal()
         m.d.comb += self.idle.eq(
@@ -122,3 +107,30 @@ class Sender(wiring.Component):
                         m.d.comb += crc.start.eq(1)
                         m.next = "FRAME"
         return m
+
+    def _connect(self, m, cobs, reader):
+        """Connect all streams; return those on both sides of what chooses the byte.
+
+        Both have registers, and so has the ring's, so that no stall reaches through.
+        """
+        m.submodules.source, m.submodules.target = source, target = (
+            StreamBuffer(Framed()),
+            StreamBuffer(Framed()),
+        )
+        m.submodules.buffer = buffer = StreamBuffer(8)
+        wiring.connect(m, wiring.flipped(self.i), source.i)
+        wiring.connect(m, target.o, cobs.i)
+        wiring.connect(m, reader.o, buffer.i)
+        wiring.connect(m, buffer.o, wiring.flipped(self.tx))
+        return source.o, target.i
+
+
+class SmallSender(Sender):
+    """The same for few cells; it sends bytes as :class:`SingleReader` reads them."""
+
+    READER, STEPS = SingleReader, Combinational
+
+    def _connect(self, m, cobs, reader):
+        """Connect the ring; return the streams on both sides of what chooses the byte."""
+        wiring.connect(m, reader.o, wiring.flipped(self.tx))
+        return self.i, cobs.i

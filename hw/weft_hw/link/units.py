@@ -10,7 +10,7 @@ from weft_hw.engine.ports import link_address_bits, read_layout, write_layout
 from weft_hw.link.cobs import Framed
 from weft_hw.parts.stream_buffer import StreamBuffer
 
-__all__ = ["Transfer", "UnitReader", "UnitWriter"]
+__all__ = ["SmallUnitWriter", "Transfer", "UnitReader", "UnitWriter"]
 
 
 class Transfer(data.StructLayout):
@@ -31,7 +31,7 @@ class UnitWriter(wiring.Component):
     """Gather bytes into units and write them to consecutive addresses.
 
     One byte per cycle, also across units of 2 bytes and more while ``o`` is ready; 3 cycles more
-    per transfer (2 where the configuration is compact).
+    per transfer.
 
     Members
     -------
@@ -55,7 +55,6 @@ class UnitWriter(wiring.Component):
     o: stream.Interface
 
     def __init__(self, config: Config):
-        self._compact = config.compact
         super().__init__(
             {
                 "active": In(1),
@@ -81,12 +80,7 @@ class UnitWriter(wiring.Component):
         # byte belongs is known ahead, because the places lie far apart.
         sorted_byte = data.StructLayout({"data": 8, "place": index.shape(), "is_last": 1})
         arriving = stream.Signature(sorted_byte).create()
-        if self._compact:
-            byte = arriving
-        else:
-            m.submodules.buffer = buffer = StreamBuffer(sorted_byte)
-            wiring.connect(m, arriving, buffer.i)
-            byte = buffer.o
+        byte = self._pass_on(m, arriving)
         m.d.comb += [
             arriving.payload.data.eq(self.i.payload),
             arriving.payload.place.eq(index),
@@ -108,6 +102,20 @@ class UnitWriter(wiring.Component):
         with m.If(~self.active):
             m.d.sync += self.done.eq(0)
         return m
+
+    def _pass_on(self, m, arriving):
+        """Return the stream of sorted bytes behind a register."""
+        m.submodules.buffer = buffer = StreamBuffer(arriving.payload.shape())
+        wiring.connect(m, arriving, buffer.i)
+        return buffer.o
+
+
+class SmallUnitWriter(UnitWriter):
+    """The same for few cells, without the register: 2 cycles more per transfer."""
+
+    def _pass_on(self, m, arriving):
+        """Return the stream of sorted bytes as it is."""
+        return arriving
 
 
 class UnitReader(wiring.Component):

@@ -39,8 +39,6 @@ class Accumulators(wiring.Component):
     maximum : In(1), constant while steps are in flight
     done : Out(step_layout(config)), the last step of an output, or not valid
     results : Out, of [pixel][column]
-    excess : In, of [pixel], and total_excess : Out, of [pixel], only if ``config.paired``: a sum in
-        any case, as a maximum is taken in depthwise layers, where there is none
     """
 
     step: data.View
@@ -48,8 +46,6 @@ class Accumulators(wiring.Component):
     maximum: Signal
     done: data.View
     results: data.View
-    excess: data.View
-    total_excess: data.View
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
@@ -61,14 +57,7 @@ class Accumulators(wiring.Component):
                 "maximum": In(1),
                 "done": Out(step_layout(config)),
                 "results": Out(results_layout(config)),
-                **(
-                    {
-                        "excess": In(data.ArrayLayout(sum_shape(config), config.pixels)),
-                        "total_excess": Out(data.ArrayLayout(signed(32), config.pixels)),
-                    }
-                    if config.paired
-                    else {}
-                ),
+                **self._more_ports(),
             }
         )
 
@@ -80,16 +69,7 @@ class Accumulators(wiring.Component):
         for p in range(self.config.pixels):
             if p:
                 valid, first = delay(m, Cat(valid, first), 1, name=f"step_p{p}", apart=True)
-            if self.config.paired:
-                m.submodules[f"p{p}_excess"] = accumulator = self.tech.accumulator(
-                    sum_shape(self.config)
-                )
-                m.d.comb += [
-                    accumulator.value.eq(self.excess[p]),
-                    accumulator.enable.eq(valid),
-                    accumulator.add.eq(~first),
-                    self.total_excess[p].eq(accumulator.total),
-                ]
+            self._sum_more(m, p, valid, first)
             for column in range(self.config.columns):
                 value = self.sums[p][column]
                 m.submodules[f"p{p}_c{column}"] = accumulator = self.tech.accumulator(
@@ -108,3 +88,10 @@ class Accumulators(wiring.Component):
                     self.results[p][column].eq(total),
                 ]
         return m
+
+    def _more_ports(self):
+        """Return ports that only a variant has."""
+        return {}
+
+    def _sum_more(self, m, pixel, valid, first):
+        """Sum what a variant needs besides, for each pixel."""

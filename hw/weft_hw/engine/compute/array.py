@@ -1,6 +1,7 @@
 """Systolic array: partial sums move down the rows, activations move across the columns."""
 
 from functools import partial
+from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -8,12 +9,12 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.timing import array_latency
-from weft_hw.engine.compute.pe import PairElement, ProcessingElement, sum_shape
+from weft_hw.engine.compute.pe import ProcessingElement, sum_shape
 from weft_hw.engine.layouts import step_layout
 from weft_hw.parts.delay import delay
 from weft_hw.tech.portable import Portable
 
-__all__ = ["SystolicArray"]
+__all__ = ["SmallArray", "SystolicArray"]
 
 
 class SystolicArray(wiring.Component):
@@ -25,16 +26,12 @@ class SystolicArray(wiring.Component):
     those of pixel 0 together with the ``step`` that they belong to. In a depthwise layer every
     column takes its own activation instead of the one that crosses the row.
 
-    If ``config.paired``, the sums also contain, for each pair of rows, the product of both weights
-    and that of both crossing activations, which ``excess`` gives.
-
     If ``config.own_weights`` and while ``own_weights``, pixel ``p`` takes the weights of word
     ``weight_address + p``, where the address is a multiple of ``pixels``.
 
     Latency is ``stages + tiles + 4`` cycles from ``step`` to ``o_step``; throughput is one step
     per cycle; nothing stalls. ``own`` of row ``r`` and pixel ``p`` belongs to the step of
-    ``1 + config.lag(r) + p`` cycles before, or one more if ``config.paired``, which is when the
-    window former has it.
+    ``1 + config.lag(r) + p`` cycles before, which is when the window former has it.
 
     Parameters
     ----------
@@ -48,9 +45,10 @@ class SystolicArray(wiring.Component):
     own_weights : In(1), likewise, only if ``config.own_weights``; no load may come then
     own : In, activation of [pixel][row][column], of which column 0 also crosses the row
     o_step : Out(step_layout(config)); sums : Out, of [pixel][column]
-    excess : Out, of [pixel], only if ``config.paired``
     load : In, one column of one weight word: ``address`` (word * columns + column), ``weights``
     """
+
+    LATE = 0  # cycles by which activations come later than said above
 
     step: data.View
     weight_address: Signal
@@ -60,7 +58,6 @@ class SystolicArray(wiring.Component):
     o_step: data.View
     sums: data.View
     load: wiring.FlippedInterface
-    excess: data.View
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
@@ -79,11 +76,7 @@ class SystolicArray(wiring.Component):
                         data.ArrayLayout(sum_shape(config), config.columns), config.pixels
                     )
                 ),
-                **(
-                    {"excess": Out(data.ArrayLayout(sum_shape(config), config.pixels))}
-                    if config.paired
-                    else {}
-                ),
+                **self._more_ports(),
                 "load": In(
                     wiring.Signature(
                         {
@@ -104,10 +97,10 @@ class SystolicArray(wiring.Component):
         hand_on = partial(delay, m, cycles=1, apart=True)
         m.d.comb += self.o_step.eq(delay(m, self.step, self.latency, name="step"))
 
-        enable, address, weights = self.load.enable, self.load.address, self.load.weights
+        load = self.load.enable, self.load.address, self.load.weights
         # What enters tile 0; each stage and each tile adds a cycle, and has registers of its own.
         addresses = [self.weight_address]
-        depthwise = [delay(m, self.depthwise, int(config.paired), name="depthwise_s0")]
+        depthwise = [delay(m, self.depthwise, self.LATE, name="depthwise_s0")]
         for stage in range(1, len(config.stages)):
             addresses.append(hand_on(addresses[-1], name=f"address_s{stage}"))
             depthwise.append(hand_on(depthwise[-1], name=f"depthwise_s{stage}"))
@@ -134,16 +127,13 @@ class SystolicArray(wiring.Component):
             own_weights = [
                 hand_on(o, name=f"own_weights_t{tile}_s{s}") for s, o in enumerate(own_weights)
             ]
-            if not config.compact:  # whose weights stand at the host port long enough
-                enable = delay(m, enable, 1, name=f"load_enable_t{tile}")
-                address = delay(m, address, 1, name=f"load_address_t{tile}")
-                weights = delay(m, weights, 1, name=f"load_weights_t{tile}")
+            enable, address, weights = load = self._hand_load(m, tile, *load)
             first = tile * config.tile
             m.submodules[f"weights_{tile}"] = memory = self.tech.weight_column(
                 rows=config.rows,
                 depth=config.weight_words,
                 columns=config.tile,
-                at_once=1 + config.paired,
+                at_once=len(config.stages[0]),
                 words=at_once,
             )
             m.d.comb += [
@@ -177,11 +167,24 @@ class SystolicArray(wiring.Component):
                     m.d.comb += self.sums[p][column].eq(
                         delay(m, total, tiles - 1 - tile, name=f"sum_p{p}_c{column}")
                     )
-            if config.paired and not tile:
-                for p in range(config.pixels):
-                    excess = self._excess(m, p, crossing[p])
-                    m.d.comb += self.excess[p].eq(delay(m, excess, tiles - 1, name=f"excess_p{p}"))
+            if not tile:
+                self._sum_crossing(m, crossing)
         return m
+
+    def _more_ports(self):
+        """Return ports that only a variant has."""
+        return {}
+
+    def _hand_load(self, m, tile, enable, address, weights):
+        """Return what is loaded, as the next tile gets it."""
+        return (
+            delay(m, enable, 1, name=f"load_enable_t{tile}"),
+            delay(m, address, 1, name=f"load_address_t{tile}"),
+            delay(m, weights, 1, name=f"load_weights_t{tile}"),
+        )
+
+    def _sum_crossing(self, m, crossing):
+        """Sum what a variant needs of the activations alone."""
 
     def _hand_weights(self, m, pixel, tile, weights, own, chosen):
         """Return the weights of a pixel, a cycle behind the one before, or its ``own`` ones.
@@ -210,41 +213,34 @@ class SystolicArray(wiring.Component):
                 delay(m, self.own[pixel][row][column], tile, name=f"own_p{pixel}_r{row}_c{column}")
                 for row in rows
             ]
-            if len(rows) == 2:
-                element = PairElement(config, self.tech, dsp=dsp)
-                m.d.comb += element.depthwise.eq(depthwise[stage])
-                for place, row in enumerate(rows):
-                    m.d.comb += [
-                        element.crossing[place].eq(crossing[row]),
-                        element.own[place].eq(own[place]),
-                        element.weight[place].eq(weights[row]),
-                    ]
-            else:
-                element = ProcessingElement(config, self.tech, dsp=dsp)
-                activation = Mux(depthwise[stage], own[0], crossing[rows[0]])
-                m.d.comb += [
-                    element.activation.eq(
-                        delay(m, activation, int(not config.paired), name=f"activation_{name}")
-                    ),
-                    element.weight.eq(weights[rows[0]]),
-                ]
+            element = self._element(
+                m,
+                name,
+                dsp=dsp,
+                depthwise=depthwise[stage],
+                crossing=[crossing[row] for row in rows],
+                own=own,
+                weights=[weights[row] for row in rows],
+            )
             m.submodules[f"pe_{name}"] = element
             m.d.comb += element.sum_in.eq(total)
             total = element.sum_out
         return total
 
-    def _excess(self, m, pixel, crossing):
-        """Chain the products of two activations of one pixel, as one more column would."""
-        total = 0
-        for rows in self.config.stages:
-            if len(rows) == 1:
-                return delay(m, total, 1, name=f"excess_p{pixel}_r{rows[0]}")
-            element = ProcessingElement(self.config, self.tech, dsp=False)
-            m.submodules[f"excess_p{pixel}_r{rows[0]}"] = element
-            m.d.comb += [
-                element.activation.eq(crossing[rows[0]]),
-                element.weight.eq(crossing[rows[1]]),
-                element.sum_in.eq(total),
-            ]
-            total = element.sum_out
-        return total
+    def _element(self, m, name, *, dsp, depthwise, crossing, own, weights) -> Any:
+        """Return the element of one stage, connected but for its sums."""
+        element = ProcessingElement(self.config, self.tech, dsp=dsp)
+        activation = Mux(depthwise, own[0], crossing[0])
+        m.d.comb += [
+            element.activation.eq(delay(m, activation, 1 - self.LATE, name=f"activation_{name}")),
+            element.weight.eq(weights[0]),
+        ]
+        return element
+
+
+class SmallArray(SystolicArray):
+    """The same for few cells: weights stand at the host port until the last tile has them."""
+
+    def _hand_load(self, m, tile, enable, address, weights):
+        """Return what is loaded, as it stands."""
+        return enable, address, weights

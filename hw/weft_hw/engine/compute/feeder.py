@@ -11,7 +11,7 @@ from weft_hw.contract.timing import LANE_CYCLES
 from weft_hw.engine.layouts import column_layout, step_layout, window_layout
 from weft_hw.parts.delay import delay
 
-__all__ = ["Feeder"]
+__all__ = ["Feeder", "SerialFeeder"]
 
 
 class Feeder(wiring.Component):
@@ -33,7 +33,6 @@ class Feeder(wiring.Component):
     begin : In(1), a new layer: takes ``weight_base``
     enable : In(1), windows may start; columns are taken in any case
     weight_base, last_beats : In, constant during a layer
-    depthwise : In(1), likewise, only if ``config.paired``
     own_weights : In(1), likewise, only if ``config.own_weights``: ``weight_address`` goes on by
         ``pixels`` words a step, from one window to the next
     step : Out(step_layout(config)); weight_address : Out
@@ -42,6 +41,8 @@ class Feeder(wiring.Component):
     waits_output : Out(1), a complete window is held back by results that still leave
     empty : Out(1), no complete window waits for its start
     """
+
+    BEAT_CYCLES = 1  # from one beat of results to the next
 
     columns: stream.Interface
     begin: Signal
@@ -58,7 +59,6 @@ class Feeder(wiring.Component):
     channels: Signal
     waits_output: Signal
     empty: Signal
-    depthwise: Signal
     own_weights: Signal
 
     def __init__(self, config: Config):
@@ -71,7 +71,7 @@ class Feeder(wiring.Component):
                 "enable": In(1),
                 "weight_base": In(range(config.weight_words)),
                 "last_beats": In(widths(DESCRIPTOR)["last_beats"]),
-                **({"depthwise": In(1)} if config.paired else {}),
+                **self._more_ports(),
                 **({"own_weights": In(1)} if config.own_weights else {}),
                 "step": Out(step_layout(config)),
                 "weight_address": Out(range(config.weight_words)),
@@ -89,8 +89,7 @@ class Feeder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, column = self.config, self.columns.p
-        beat_cycles = LANE_CYCLES if config.compact else 1
-        most = config.pixels * config.beats * beat_cycles
+        most = config.pixels * config.beats * self.BEAT_CYCLES
 
         complete = Signal()  # the window former holds a whole window that waits for its start
         window = Signal(window_layout(config))  # what is known of it
@@ -108,10 +107,7 @@ class Feeder(wiring.Component):
             taken.eq(self.columns.valid & self.columns.ready),
             start.eq(complete & idle & free & self.enable),
             self.empty.eq(~complete),
-            # The second row of a pair is still to take a depthwise window a cycle after the first.
-            self.columns.ready.eq(
-                ~complete | (start & ~self.depthwise if config.paired else start)
-            ),
+            self.columns.ready.eq(~complete | self._makes_room(start)),
         ]
 
         # Columns.
@@ -156,19 +152,10 @@ class Feeder(wiring.Component):
             self.step.last_pixel.eq(current.last_pixel),
         ]
 
-        # Exit. A choice among constant multiples: yosys would make a `*` here a multiplier block.
+        # Exit.
         beats = Mux(window.final_group, self.last_beats, config.beats)
         window_results = Signal.like(results)
-        if config.compact:
-            with m.Switch(beats):
-                for count in range(1, config.beats + 1):
-                    with m.Case(count):
-                        m.d.comb += window_results.eq(count * LANE_CYCLES - 1)
-        else:
-            with m.Switch(window.last_pixel):
-                for last_pixel in range(config.pixels):
-                    with m.Case(last_pixel):
-                        m.d.comb += window_results.eq(beats * (last_pixel + 1) - 1)
+        self._count_results(m, window_results, beats, window.last_pixel)
         with m.If(start):
             m.d.sync += results.eq(window_results)
         with m.If(taken):
@@ -208,3 +195,34 @@ class Feeder(wiring.Component):
         with m.If(self.begin):
             m.d.sync += [address.eq(self.weight_base), group.eq(self.weight_base)]
         return m
+
+    def _more_ports(self):
+        """Return ports that only a variant has."""
+        return {}
+
+    def _makes_room(self, start):
+        """Return whether a column may come in the cycle of a ``start``."""
+        return start
+
+    def _count_results(self, m, results, beats, last_pixel):
+        """Drive the cycles, less one, in which an output's results leave.
+
+        A choice among constant multiples: yosys would make a ``*`` here a multiplier block.
+        """
+        with m.Switch(last_pixel):
+            for pixel in range(self.config.pixels):
+                with m.Case(pixel):
+                    m.d.comb += results.eq(beats * (pixel + 1) - 1)
+
+
+class SerialFeeder(Feeder):
+    """The same before lanes that take ``LANE_CYCLES`` for a beat; there is only one pixel."""
+
+    BEAT_CYCLES = LANE_CYCLES
+
+    def _count_results(self, m, results, beats, last_pixel):
+        """Drive the cycles, less one, in which an output's results leave."""
+        with m.Switch(beats):
+            for count in range(1, self.config.beats + 1):
+                with m.Case(count):
+                    m.d.comb += results.eq(count * LANE_CYCLES - 1)

@@ -21,12 +21,8 @@ class WindowFormer(wiring.Component):
 
     Row ``r`` does all of this ``config.lag(r)`` cycles later than row 0, and pixel ``p`` another
     ``p`` cycles later than pixel 0, as the array wants it. Latency from ``start`` to ``own`` of
-    row 0 and pixel 0 is 1 cycle, 2 if ``config.paired``. A push may come
-    every cycle, also in the cycle of ``start``: it then belongs to the next window. Nothing stalls.
-
-    Of a pair of rows, a ``depthwise`` window shows the first in its first cycle and the second in
-    the next, unless another window has started by then; the other one is 0. No push may come in
-    the cycle of its ``start``.
+    row 0 and pixel 0 is 1 cycle. A push may come every cycle, also in the cycle of ``start``: it
+    then belongs to the next window. Nothing stalls.
 
     Parameters
     ----------
@@ -38,9 +34,10 @@ class WindowFormer(wiring.Component):
     words : In, a word per tap row or, with ``every``, the only word of every pixel
     every : In(1), the column is for all pixels at once
     start : In, for each tile of columns the same; channels : In(1)
-    depthwise : In(1), only if ``config.paired``
     own : Out, activation of [pixel][row][column]; column 0 is also what crosses the row
     """
+
+    LATE = 0  # cycles by which the array gets its activations later than its step
 
     push: Signal
     every: Signal
@@ -49,7 +46,6 @@ class WindowFormer(wiring.Component):
     start: Signal
     channels: Signal
     own: data.View
-    depthwise: Signal
 
     def __init__(self, config: Config):
         self.config = config
@@ -62,7 +58,7 @@ class WindowFormer(wiring.Component):
                 "words": In(data.ArrayLayout(config.columns * 8, config.fetch_rows)),
                 "start": In(config.columns // config.tile),
                 "channels": In(1),
-                **({"depthwise": In(1)} if config.paired else {}),
+                **self._more_ports(),
                 "own": Out(data.ArrayLayout(data.ArrayLayout(words, config.rows), config.pixels)),
             }
         )
@@ -70,9 +66,7 @@ class WindowFormer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, tiles = self.config, len(self.start)
-        entering = Cat(self.start, self.channels, self.push, self.every, self.pixel)
-        if config.paired:
-            entering = Cat(entering, self.depthwise)
+        entering = self._control()
         previous: list[Value] = []
         for row in range(config.rows):
             # From row to row and from pixel to pixel, each with a register of its own to drive it.
@@ -88,13 +82,8 @@ class WindowFormer(wiring.Component):
                 if p:
                     control = delay(m, control, 1, name=f"control_{name}", apart=True)
                 start, (channels, push, every) = control[:tiles], control[tiles:][:3]
-                pixel, shift = control[tiles + 3 :][: len(self.pixel)], Const(1, 1)
-                if config.paired:
-                    depthwise = control[-1]
-                    shift = ~depthwise
-                    if row % 2:
-                        started = delay(m, start, 1, name=f"started_{name}")
-                        start = Mux(depthwise, started & ~start, start)[:tiles]
+                pixel = control[tiles + 3 :][: len(self.pixel)]
+                start, shift = self._starts(m, name, row, control, start)
                 pushed = Signal(name=f"pushed_{name}")
                 m.d.comb += pushed.eq(push & (every | (pixel == p)))
                 feed = self._channel_bytes(m, row, p)
@@ -109,7 +98,19 @@ class WindowFormer(wiring.Component):
         return m
 
     def _lag(self, row):
-        return self.config.lag(row) + self.config.paired
+        return self.config.lag(row) + self.LATE
+
+    def _more_ports(self):
+        """Return ports that only a variant has."""
+        return {}
+
+    def _control(self):
+        """Return what goes from row to row."""
+        return Cat(self.start, self.channels, self.push, self.every, self.pixel)
+
+    def _starts(self, m, name, row, control, start):
+        """Return when a row's window starts, and whether it then moves on byte by byte."""
+        return start, Const(1, 1)
 
     def _channel_bytes(self, m, row, pixel):
         """Return the bytes that a channel feed gives to ``row`` of ``pixel``, in order."""

@@ -10,9 +10,10 @@ from weft_hw.engine.input.walker import fetch_layout
 from weft_hw.engine.layouts import column_layout, descriptor_layout
 from weft_hw.parts.delay import delay
 from weft_hw.parts.queue import Queue
+from weft_hw.parts.stages import Combinational, Registered
 from weft_hw.tech.memories import READ_LATENCY
 
-__all__ = ["TapFetch"]
+__all__ = ["StandingTapFetch", "TapFetch"]
 
 
 class TapFetch(wiring.Component):
@@ -23,9 +24,6 @@ class TapFetch(wiring.Component):
 
     Latency is 8 cycles from ``valid`` to ``o``; one column per cycle. Nothing on the way stalls:
     ``room`` tells the walker whether the queue at the end has place for one more.
-
-    In a compact configuration ``valid`` lasts, with the same fetch, until ``room``: a column is
-    offered 2 cycles later and the walker moves on when it is taken; there is no queue.
 
     Parameters
     ----------
@@ -40,6 +38,8 @@ class TapFetch(wiring.Component):
     read_address : Out, read_data : In; one per line-buffer bank, data 2 cycles later
     o : Out(stream.Signature(column_layout(config)))
     """
+
+    STEPS = Registered
 
     o: stream.Interface
     descriptor: data.View
@@ -72,11 +72,8 @@ class TapFetch(wiring.Component):
         m = Module()
         config, descriptor = self.config, self.descriptor
         bank_bits = config.line_banks.bit_length() - 1
-        # Where only one fetch is under way, it stands still, and needs no registers.
-        stage = m.d.comb if config.compact else m.d.sync
-
-        def late(value, cycles, *, name):
-            return value if config.compact else delay(m, value, cycles, name=name)
+        steps = self.STEPS(m)
+        late = steps.late
 
         # Cycle 1: rows of the other tap rows (or pixels), and what is padding.
         rows = [
@@ -90,8 +87,8 @@ class TapFetch(wiring.Component):
         column_inside = Signal()
         place, quarter = Signal.like(self.fetch.unit), Signal(2)  # word in the row, where in it
         for i, row in enumerate(rows):
-            stage += row.eq(self.fetch.row + i * step)
-        stage += [
+            steps.d += row.eq(self.fetch.row + i * step)
+        steps.d += [
             column_inside.eq((self.fetch.column >= 0) & (self.fetch.column < descriptor.in_width)),
             place.eq(self.fetch.unit >> descriptor.packing),
             quarter.eq(
@@ -116,7 +113,7 @@ class TapFetch(wiring.Component):
         odd = place[0] << (bank_bits - 1) if config.fill_words > 1 else 0
         for row, tap in zip(rows, taps, strict=True):
             slot = row[bank_bits:-1] << descriptor.row_bits
-            stage += [
+            steps.d += [
                 tap.address.eq(slot | place[:-1] if place.shape().signed else slot | place),
                 tap.bank.eq(row[:bank_bits] ^ odd),
                 tap.inside.eq(column_inside & (row >= 0) & (row < descriptor.in_height)),
@@ -128,7 +125,7 @@ class TapFetch(wiring.Component):
             chosen = taps[-1].address
             for tap in reversed(taps[:-1]):
                 chosen = Mux(tap.bank == bank, tap.address, chosen)
-            stage += self.read_address[bank].eq(chosen)
+            steps.d += self.read_address[bank].eq(chosen)
 
         # Cycles 4 and 5: the line buffers. Cycle 6: each tap takes its bank's word. Cycle 7: the
         # pixel's part of it, or padding, to the queue.
@@ -152,24 +149,10 @@ class TapFetch(wiring.Component):
             column.window.eq(token.window),
         ]
 
-        if config.compact:
-            self._offer(m, column)
-        else:
-            self._queue(m, column, delay(m, self.valid, 3 + behind, name="valid"))
+        self._offer(m, column, late(self.valid, 3 + behind, name="valid"))
         return m
 
-    def _offer(self, m, column):
-        """Offer the column once its reads have come back."""
-        settled = Signal(READ_LATENCY)
-        m.d.sync += settled.eq(Mux(self.issue, 0, Cat(self.valid, settled[:-1])))
-        m.d.comb += [
-            self.o.payload.eq(column),
-            self.o.valid.eq(self.valid & settled[-1]),
-            self.room.eq(self.o.ready & settled[-1]),
-            self.empty.eq(1),
-        ]
-
-    def _queue(self, m, column, valid):
+    def _offer(self, m, column, valid):
         """Queue the columns that arrive."""
         m.submodules.queue = queue = Queue(column.shape(), depth=TAP_QUEUE)
         m.d.comb += [
@@ -191,3 +174,24 @@ class TapFetch(wiring.Component):
         bits = self.config.columns * 2
         quarters = Array(word.word_select(k, bits) for k in range(4))
         return Cat(quarters[quarter], Mux(quarter[1], quarters[3], quarters[1]), word[2 * bits :])
+
+
+class StandingTapFetch(TapFetch):
+    """The same for few cells: a fetch stands still until its column has been taken.
+
+    ``valid`` lasts, with the same fetch, until ``room``. A column is offered 2 cycles later, and
+    the walker moves on when it is taken. There is no queue.
+    """
+
+    STEPS = Combinational
+
+    def _offer(self, m, column, valid):
+        """Offer the column once its reads have come back."""
+        settled = Signal(READ_LATENCY)
+        m.d.sync += settled.eq(Mux(self.issue, 0, Cat(valid, settled[:-1])))
+        m.d.comb += [
+            self.o.payload.eq(column),
+            self.o.valid.eq(valid & settled[-1]),
+            self.room.eq(self.o.ready & settled[-1]),
+            self.empty.eq(1),
+        ]

@@ -1,26 +1,25 @@
 """Walker: steps through the windows of a layer and says which column of taps is next."""
 
-from amaranth.hdl import Module, Mux, Shape, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import field_widths
 from weft_hw.engine.input.loop import Loop
+from weft_hw.engine.input.position import follow
 from weft_hw.engine.input.window_program import ENTRY
-from weft_hw.engine.layouts import descriptor_layout, pixel_shape, position_shape, window_layout
-from weft_hw.parts.delay import delay
+from weft_hw.engine.layouts import (
+    descriptor_layout,
+    pixel_shape,
+    position_shape,
+    unit_shape,
+    window_layout,
+)
+from weft_hw.parts.stages import Combinational, Registered
 
-__all__ = ["Walker", "fetch_layout"]
+__all__ = ["StandingWalker", "Walker", "fetch_layout"]
 
 _READS_UNDER_WAY = 4
-
-
-def unit_shape(config: Config) -> Shape:
-    """Return the shape of a unit in a row, padding included; of ``line_words``, modulo its bits."""
-    if config.compact:
-        return unsigned(field_widths(config)["origin"])
-    return signed(16)
 
 
 def fetch_layout(config: Config) -> data.StructLayout:
@@ -46,9 +45,6 @@ class Walker(wiring.Component):
     output row starts when all rows that its windows cover are in the line buffers; one cycle
     passes between two of them. Latency is 3 cycles from an entry to its fetch.
 
-    In a compact configuration a fetch is valid, and stands still, until ``enable`` says that its
-    column has been taken; then follows the next.
-
     Parameters
     ----------
     config : Config
@@ -64,6 +60,8 @@ class Walker(wiring.Component):
     low_row : Out, the first input row that windows still need
     done : Out(1), from the last column on until the next ``begin``
     """
+
+    STEPS = Registered
 
     entries: stream.Interface
     begin: Signal
@@ -97,16 +95,15 @@ class Walker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, descriptor, entry = self.config, self.descriptor, self.entries.p
-        # Where only one fetch is under way, nothing of it has to be kept in registers.
-        stage, cycle = (m.d.comb, 0) if config.compact else (m.d.sync, 1)
-        stands = Signal()
+        steps = self.STEPS(m)
+        stands = Signal()  # a column of taps is there to be fetched
         pixel_bits = config.pixels.bit_length() - 1
         position = position_shape(config)
 
         # How far the walk is. A block is the output rows of all pixels.
         done = Signal(init=1)
         block, group, x = (
-            Loop(m, count, name, settled=config.compact)
+            Loop(m, count, name, settled=not steps.CYCLES)
             for count, name in [
                 ((descriptor.out_height + config.pixels - 1) >> pixel_bits, "block"),
                 (descriptor.groups, "group"),
@@ -191,10 +188,10 @@ class Walker(wiring.Component):
             ]
 
         # One cycle later: where that is.
-        issued = delay(m, self.issue, cycle, name="issued")
-        ended = {name: delay(m, end, cycle, name=f"ended_{name}") for name, end in ends.items()}
+        issued = steps.late(self.issue, 1, name="issued")
+        ended = {name: steps.late(end, 1, name=f"ended_{name}") for name, end in ends.items()}
         fetch = Signal.like(self.fetch)
-        stage += [
+        steps.d += [
             fetch.pixel.eq(pixel),
             fetch.every.eq(every),
             fetch.complete.eq(ends["window"]),
@@ -206,90 +203,45 @@ class Walker(wiring.Component):
             fetch.window.group_end.eq(x.last),
             fetch.window.final_group.eq(group.last),
         ]
-        offsets = delay(m, entry.window, cycle, name="offsets")
-        kept = Mux(delay(m, keeps, cycle, name="keeps"), descriptor.keep, 0)
-        place = self._follow(m, issued, ended, kept)
+        offsets = steps.late(entry.window, 1, name="offsets")
+        kept = Mux(steps.late(keeps, 1, name="keeps"), descriptor.keep, 0)
+        place = follow(m, config, descriptor, self.begin, issued, ended, kept)
 
         # Two more for additions.
         half = Signal.like(self.fetch)
         dx, offset = Signal.like(offsets.dx), Signal.like(offsets.offset)
-        stage += [
+        steps.d += [
             half.eq(fetch),
-            half.row.eq(place["pixel_row"] + offsets.dy),
-            half.column.eq(place["column"] + place["tap_column"]),
-            half.unit.eq(place["unit"] + place["tap_unit"]),
+            half.row.eq(place.pixel_row + offsets.dy),
+            half.column.eq(place.column + place.tap_column),
+            half.unit.eq(place.unit + place.tap_unit),
             dx.eq(offsets.dx),
             offset.eq(offsets.offset),
             self.fetch.eq(half),
             self.fetch.column.eq(half.column + dx),
             self.fetch.unit.eq(half.unit + offset),
-            self.valid.eq(stands if config.compact else delay(m, issued, 1, name="half_valid")),
+            self.valid.eq(self._begun(steps, stands, issued)),
         ]
         # Reads of the block before are still on their way to the line buffers for some cycles.
         low_row = Signal.like(self.low_row)
-        m.d.comb += low_row.eq(Mux(place["row"] < 0, 0, place["row"]))
-        m.d.sync += self.low_row.eq(delay(m, low_row, _READS_UNDER_WAY * cycle, name="low_row"))
+        m.d.comb += low_row.eq(Mux(place.row < 0, 0, place.row))
+        m.d.sync += self.low_row.eq(steps.late(low_row, _READS_UNDER_WAY, name="low_row"))
         return m
 
-    def _follow(self, m, issued, ended, kept):
-        """Return positions of the window's first row, column and unit, and of this one in it."""
-        config, descriptor = self.config, self.descriptor
-        row, pixel_row, column = (
-            Signal(position_shape(config), name=name) for name in ("row", "pixel_row", "column")
-        )
-        unit, group_unit = (
-            Signal(unit_shape(config), name=name) for name in ("unit", "group_unit")
-        )
-        tap_column, tap_unit = Signal(6), Signal(min(14, len(unit)))
+    def _begun(self, steps, stands, issued):
+        """Return whether a fetch is half on its way."""
+        return steps.late(issued, 1, name="half_valid")
 
-        # The columns of taps that were not kept begin here.
-        kept_units = Mux(kept[1], descriptor.unit_step << 1, Mux(kept[0], descriptor.unit_step, 0))
-        below = Signal.like(row)
-        m.d.comb += below.eq(row + config.pixels * descriptor.stride_y)
-        next_group = Signal.like(unit)
-        m.d.comb += next_group.eq(group_unit + descriptor.group_step)
-        with m.If(issued):
-            m.d.sync += [
-                tap_column.eq(Mux(ended["tap"], kept, tap_column + descriptor.column_step)),
-                tap_unit.eq(Mux(ended["tap"], kept_units, tap_unit + descriptor.unit_step)),
-            ]
-            with m.If(ended["tap"]):
-                m.d.sync += pixel_row.eq(pixel_row + descriptor.stride_y)
-            with m.If(ended["window"]):
-                m.d.sync += pixel_row.eq(row)
-            with m.If(ended["output"]):
-                m.d.sync += [
-                    column.eq(column + descriptor.stride_x),
-                    unit.eq(unit + descriptor.unit_stride),
-                ]
-            with m.If(ended["row"]):
-                m.d.sync += [
-                    column.eq(-descriptor.pad_left),
-                    unit.eq(next_group),
-                    group_unit.eq(next_group),
-                ]
-            with m.If(ended["block"]):
-                m.d.sync += [
-                    unit.eq(descriptor.origin),
-                    group_unit.eq(descriptor.origin),
-                    row.eq(below),
-                    pixel_row.eq(below),
-                ]
-        with m.If(self.begin):
-            m.d.sync += [
-                row.eq(-descriptor.pad_top),
-                pixel_row.eq(-descriptor.pad_top),
-                column.eq(-descriptor.pad_left),
-                unit.eq(descriptor.origin),
-                group_unit.eq(descriptor.origin),
-                tap_column.eq(0),
-                tap_unit.eq(0),
-            ]
-        return {
-            "row": row,
-            "pixel_row": pixel_row,
-            "column": column,
-            "unit": unit,
-            "tap_column": tap_column,
-            "tap_unit": tap_unit,
-        }
+
+class StandingWalker(Walker):
+    """The same for few cells: one fetch at a time, and nothing of it in registers.
+
+    A fetch is valid, and stands still, until ``enable`` says that its column has been taken; then
+    follows the next. No latency.
+    """
+
+    STEPS = Combinational
+
+    def _begun(self, steps, stands, issued):
+        """Return whether there is a fetch."""
+        return stands

@@ -10,7 +10,7 @@ from weft_hw.engine.layouts import WINDOW_LAYOUT
 from weft_hw.tech.memories import READ_LATENCY
 from weft_hw.tech.portable import Portable
 
-__all__ = ["ENTRY", "WindowProgram"]
+__all__ = ["ENTRY", "SingleWindowProgram", "WindowProgram"]
 
 ENTRY = data.StructLayout({"window": WINDOW_LAYOUT, "first": 1, "last": 1})
 
@@ -21,9 +21,6 @@ class WindowProgram(wiring.Component):
     """Entries ``base`` to ``base + count - 1``, cyclically, one per cycle once under way.
 
     Latency is 5 cycles from ``begin`` to the first entry. ``begin`` drops what was read ahead.
-
-    A compact configuration reads nothing ahead: an entry comes 3 cycles after ``begin`` or after
-    the one before was taken.
 
     Parameters
     ----------
@@ -73,30 +70,10 @@ class WindowProgram(wiring.Component):
             memory.write_address.eq(self.load.address),
             memory.write_data.eq(self.load.data),
         ]
-        if self.config.compact:
-            self._read_one(m, memory)
-        else:
-            self._read_ahead(m, memory)
+        self._offer(m, memory)
         return m
 
-    def _read_one(self, m, memory):
-        """Offer the entry at ``index`` until it is taken."""
-        index, settled = Signal.like(self.count), Signal(READ_LATENCY)
-        last = index == self.count - 1
-        m.d.comb += [
-            memory.read_address.eq(self.base + index),
-            self.o.valid.eq(settled[-1]),
-            self.o.p.window.eq(memory.read_data),
-            self.o.p.first.eq(index == 0),
-            self.o.p.last.eq(last),
-        ]
-        m.d.sync += settled.eq((settled << 1) | 1)
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += [settled.eq(0), index.eq(Mux(last, 0, index + 1))]
-        with m.If(self.begin):
-            m.d.sync += [settled.eq(0), index.eq(0)]
-
-    def _read_ahead(self, m, memory):
+    def _offer(self, m, memory):
         """Offer entries from a queue that is kept full."""
         m.submodules.queue = queue = ResetInserter(self.begin)(
             SyncFIFO(width=ENTRY.size, depth=_DEPTH)
@@ -144,3 +121,27 @@ class WindowProgram(wiring.Component):
             m.d.sync += self.o.valid.eq(0)
         with m.Elif(queue.r_en):
             m.d.sync += [self.o.payload.eq(queue.r_data), self.o.valid.eq(queue.r_rdy)]
+
+
+class SingleWindowProgram(WindowProgram):
+    """The same without the queue, for few cells: nothing is read ahead.
+
+    An entry comes 3 cycles after ``begin`` or after the one before was taken.
+    """
+
+    def _offer(self, m, memory):
+        """Offer the entry at ``index`` until it is taken."""
+        index, settled = Signal.like(self.count), Signal(READ_LATENCY)
+        last = index == self.count - 1
+        m.d.comb += [
+            memory.read_address.eq(self.base + index),
+            self.o.valid.eq(settled[-1]),
+            self.o.p.window.eq(memory.read_data),
+            self.o.p.first.eq(index == 0),
+            self.o.p.last.eq(last),
+        ]
+        m.d.sync += settled.eq((settled << 1) | 1)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [settled.eq(0), index.eq(Mux(last, 0, index + 1))]
+        with m.If(self.begin):
+            m.d.sync += [settled.eq(0), index.eq(0)]

@@ -11,7 +11,7 @@ from weft_hw.engine.compute.accumulator import results_layout
 from weft_hw.engine.layouts import beat_layout, pixel_shape, step_layout
 from weft_hw.parts.delay import delay
 
-__all__ = ["Collector", "collected"]
+__all__ = ["Collector", "PairCollector", "collected"]
 
 
 def collected(config: Config) -> dict[str, wiring.Member]:
@@ -28,8 +28,7 @@ def collected(config: Config) -> dict[str, wiring.Member]:
 class Collector(wiring.Component):
     """Pixel by pixel, ``lanes`` results at a time, each with the index of its parameters.
 
-    Results (and ``excess``) of pixel ``p`` are taken ``p`` cycles after ``done``, when they are
-    there. If ``config.paired``, a result is what is left without its pixel's ``excess``.
+    Results of pixel ``p`` are taken ``p`` cycles after ``done``, when they are there.
 
     The first beat is valid 2 cycles after ``done``; then one beat per cycle, ``last_beats`` per
     pixel in the final group of channels and ``columns / lanes`` in the others, without the
@@ -47,7 +46,6 @@ class Collector(wiring.Component):
     -------
     done : In(step_layout(config)); results : In, of [pixel][column]
     own_weights : In(1), constant during a layer, only if ``config.own_weights``
-    excess : In, of [pixel], only if ``config.paired``
     last_beats : In, as in the descriptor; parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
     valid : Out(1); beat : Out(beat_layout(config))
@@ -60,7 +58,6 @@ class Collector(wiring.Component):
     begin: Signal
     valid: Signal
     beat: data.View
-    excess: data.View
     own_weights: Signal
 
     def __init__(self, config: Config):
@@ -71,11 +68,7 @@ class Collector(wiring.Component):
                 "valid": Out(1),
                 "beat": Out(beat_layout(config)),
                 **({"own_weights": In(1)} if config.own_weights else {}),
-                **(
-                    {"excess": In(data.ArrayLayout(signed(32), config.pixels))}
-                    if config.paired
-                    else {}
-                ),
+                **self._more_ports(),
             }
         )
 
@@ -83,7 +76,6 @@ class Collector(wiring.Component):
         m = Module()
         config = self.config
         held = Signal.like(self.results, reset_less=True)
-        takes = [(held, self.results)]
         out = Signal.like(self.beat, reset_less=True)
         step = Signal.like(self.done)
         busy = Signal()
@@ -105,12 +97,7 @@ class Collector(wiring.Component):
         ]
         for lane in range(config.lanes):
             m.d.sync += out.value[lane].eq(Array(columns[lane :: config.lanes])[index[:beat_bits]])
-        if config.paired:
-            held_excess, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
-            takes.append((held_excess, self.excess))
-            m.d.sync += excess.eq(_choose([*held_excess], pixel))
-            for lane in range(config.lanes):
-                m.d.comb += self.beat.value[lane].eq(out.value[lane] - excess)
+        takes = [(held, self.results), *self._correct(m, out, pixel)]
 
         last_beat, last_pixel, final_beat = Signal(), Signal(), Signal.like(self.last_beats)
         m.d.sync += final_beat.eq(self.last_beats - 1)
@@ -142,6 +129,35 @@ class Collector(wiring.Component):
         with m.If(self.begin):
             m.d.sync += group.eq(self.parameter_base)
         return m
+
+    def _more_ports(self):
+        """Return ports that only a variant has."""
+        return {}
+
+    def _correct(self, m, out, pixel):
+        """Correct the values of ``beat``; return (register, port) of what that takes in."""
+        return []
+
+
+class PairCollector(Collector):
+    """The same behind pairs of rows: a result is what is left without its pixel's ``excess``.
+
+    Members
+    -------
+    excess : In, of [pixel], with the pixel's results; the others as :class:`Collector`'s
+    """
+
+    excess: data.View
+
+    def _more_ports(self):
+        return {"excess": In(data.ArrayLayout(signed(32), self.config.pixels))}
+
+    def _correct(self, m, out, pixel):
+        held, excess = Signal.like(self.excess, reset_less=True), Signal(signed(32))
+        m.d.sync += excess.eq(_choose([*held], pixel))
+        for lane in range(self.config.lanes):
+            m.d.comb += self.beat.value[lane].eq(out.value[lane] - excess)
+        return [(held, self.excess)]
 
 
 def _choose(values, index):

@@ -8,14 +8,13 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Kind
 from weft_hw.engine.input.loop import Loop
 from weft_hw.engine.layouts import descriptor_layout, pixel_shape
+from weft_hw.parts.stages import Combinational, Registered
 
-__all__ = ["Writer"]
+__all__ = ["MacWriter", "Writer"]
 
 
 class Writer(wiring.Component):
     """Beats arrive in the order in which the walker made their windows, and leave 2 cycles later.
-
-    In a compact configuration they leave in the same cycle.
 
     Output rows, groups of channels, columns, pixels, beats: nested. An element-wise layer is one
     row of ``word_count`` columns, one word each.
@@ -32,6 +31,8 @@ class Writer(wiring.Component):
     rows : Out, output rows that are completely written
     done : Out(1), for one cycle, with the last beat of the layer
     """
+
+    STEPS = Registered
 
     begin: Signal
     descriptor: data.View
@@ -63,19 +64,15 @@ class Writer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, descriptor = self.config, self.descriptor
-        # Where beats are far apart, everything is decided in the cycle of the beat.
-        stage = m.d.comb if config.compact else m.d.sync
-        elementwise = Const(0, 1) if config.compact else descriptor.kind == Kind.ELEMENTWISE
+        stage = self.STEPS(m)
+        elementwise, columns = self._columns()
 
         # Where the beat that arrives stands in its loops. A block is the output rows of all pixels.
         height = descriptor.out_height
         pixel_bits = config.pixels.bit_length() - 1
         blocks = Mux(elementwise, 1, (height + config.pixels - 1) >> pixel_bits)
-        columns = descriptor.out_width
-        if not config.compact:
-            columns = Mux(elementwise, descriptor.word_count, columns)
         block, group, x = (
-            Loop(m, count, name, settled=config.compact)
+            Loop(m, count, name, settled=not stage.CYCLES)
             for count, name in [
                 (blocks, "block"),
                 (Mux(elementwise, 1, descriptor.groups), "group"),
@@ -120,7 +117,7 @@ class Writer(wiring.Component):
         # One cycle later: its address, and from how far the beat ends the next one's.
         valid, ended, is_first, is_last = Signal(), Signal(5), Signal(), Signal()
         values = Signal.like(self.values)
-        stage += [
+        stage.d += [
             valid.eq(self.valid),
             ended.eq(ends),
             values.eq(self.values),
@@ -130,7 +127,7 @@ class Writer(wiring.Component):
         # Address of this beat, and of where its pixel, column, group and block begin.
         address = Signal.like(self.address)
         pixel_step, block_step = Signal.like(self.address), Signal.like(self.address)
-        stage += [
+        stage.d += [
             pixel_step.eq(Mux(elementwise, config.beats, descriptor.out_pixel)),
             block_step.eq(descriptor.out_row << pixel_bits),
         ]
@@ -169,10 +166,28 @@ class Writer(wiring.Component):
         lanes = Mux(is_first, descriptor.first_mask, every) & Mux(
             is_last, descriptor.last_mask, every
         )
-        stage += [
+        stage.d += [
             self.enable.eq(Mux(valid, Mux(elementwise, every, lanes), 0)),
             self.address.eq(address),
             self.beat.eq(values),
             self.done.eq(valid & ended[4]),
         ]
         return m
+
+    def _columns(self):
+        """Return whether the layer is element-wise, and its columns."""
+        elementwise = self.descriptor.kind == Kind.ELEMENTWISE
+        return elementwise, Mux(elementwise, self.descriptor.word_count, self.descriptor.out_width)
+
+
+class MacWriter(Writer):
+    """The same for few cells, where there are no element-wise layers and beats are far apart.
+
+    Everything is decided in the cycle of the beat, which leaves in that cycle.
+    """
+
+    STEPS = Combinational
+
+    def _columns(self):
+        """Return that the layer is not element-wise, and its columns."""
+        return Const(0, 1), self.descriptor.out_width
