@@ -23,12 +23,19 @@ class Weights:
         return len(self.words)
 
     def __getitem__(self, part: slice) -> "Weights":
-        return Weights(self.words[part])
+        piece = Weights(self.words[part])
+        piece.__dict__["used"] = self.used[part]  # known already
+        return piece
 
     @cached_property
     def data(self) -> bytes:
         """Their bytes; pieces of a command share them."""
         return self.words.tobytes()
+
+    @cached_property
+    def used(self) -> NDArray[np.bool_]:
+        """Whether a word has a weight that is not zero, shape (words,)."""
+        return self.words.any(axis=(1, 2))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from weft.compiler.constants.requantize import Multipliers, parameter_words
 from weft.compiler.ir import Command, Entry, Misplaced, Place, Rows, TooLarge, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import fetch_times, lay_out_weights, pair_products
+from weft.compiler.lowering.zero_steps import kept_columns, narrowed, without_zero_steps
 from weft.compiler.words import Parameters, Weights
 
 __all__ = ["Sums", "Window", "check_line_room", "mac_command"]
@@ -109,11 +110,16 @@ def check_line_room(config: Config, *, row_words: int, rows: int) -> int:
 
 
 def split_weights(
-    weights: NDArray[np.integer], entries: list[Entry]
+    config: Config,
+    weights: NDArray[np.integer],
+    entries: list[Entry],
+    column_steps: tuple[int, int] | None,
 ) -> tuple[NDArray[np.int8], list[Entry]]:
     """Return int8 weights, and entries that pass over their taps once for each part of a weight.
 
-    Weights with a zero point have up to 9 bits and a sign: every tap then enters the array twice.
+    Weights with a zero point have up to 9 bits and a sign: such taps enter the array twice, in
+    entries without the columns at their sides that have none. ``column_steps`` are columns and
+    units from one column of taps to the next; None where each must stay in its row of the array.
     """
     if weights.dtype == np.int8:
         return weights.astype(np.int8, copy=False), entries
@@ -121,12 +127,13 @@ def split_weights(
     while not parts or rest.any():
         parts.append(np.clip(rest, -128, 127))
         rest = rest - parts[-1]
-    taps = weights.shape[1]
-    every = [
-        replace(entry, taps=np.where(entry.taps < 0, -1, entry.taps + number * taps))
-        for number in range(len(parts))
-        for entry in entries
-    ]
+    taps, every = weights.shape[1], list(entries)
+    for number, part in enumerate(parts[1:], 1):
+        used = part.any(axis=0)
+        for entry in entries:
+            few = entry if column_steps is None else narrowed(config, entry, used, *column_steps)
+            more = np.where(few.taps < 0, -1, few.taps + number * taps)
+            every.append(replace(few, taps=more))
     return np.concatenate(parts, axis=1).astype(np.int8), every
 
 
@@ -171,7 +178,11 @@ def mac_command(
     skip_rows, skip_columns = max(0, -window.top), max(0, -window.left)
     units = read.pixel_units
     weights = np.where(sums.multipliers.constant[:, None], sums.weights.dtype.type(0), sums.weights)
-    weights, entries = split_weights(weights, sums.entries)
+    dilation_x = window.dilation[1] if window.kernel[1] > 1 else 1
+    steps = (dilation_x, dilation_x * units)
+    if config.paired and sums.depthwise:  # which row a tap enters decides about its step
+        steps = None
+    weights, entries = split_weights(config, weights, sums.entries, steps)
     if skip_columns:
         entries = [
             replace(e, dx=e.dx + skip_columns, offset=e.offset + skip_columns * units)
@@ -189,10 +200,6 @@ def mac_command(
     row_bits = check_line_room(
         config, row_words=read.row_words, rows=min(fill, span + (config.pixels - 1) * stride_y)
     )
-    dilation_x = window.dilation[1] if window.kernel[1] > 1 else 1
-    keep = 0
-    if len(entries) == 1 and not entries[0].channels and dilation_x == 1 and stride_x:
-        keep = max(0, entries[0].columns - stride_x)
     y, x = window.target
     beat = y * write.row_words * config.beats + (x * write.pixel_bytes + start) // config.lanes
     descriptor = Mac(
@@ -217,7 +224,7 @@ def mac_command(
         unit_stride=stride_x * units,
         group_step=int(sums.depthwise and groups > 1),
         origin=-left * units,
-        keep=keep,
+        keep=kept_columns(entries, dilation_x, stride_x),
         pad_value=window.pad_value,
         depthwise=sums.depthwise,
         maximum=sums.maximum,
@@ -233,7 +240,7 @@ def mac_command(
     )
     words = lay_out_weights(config, entries, weights, shift)
     bias = sums.bias - pair_products(config, words, shift, channels)
-    return Command(
+    command = Command(
         index,
         descriptor,
         (source.buffer, offset + skip_rows * (read.row_words + gap)),
@@ -245,3 +252,4 @@ def mac_command(
         if y == 0 and out_height == write.height
         else None,
     )
+    return without_zero_steps(command)

@@ -70,7 +70,7 @@ class _Cutter:
             return False
         if stripe == 0 < self._striping.count - 1 and self._hurried(number):
             for group in range(self._commands[number].mac.groups):
-                sliced = channel_slice(self._config, part, group, group + 1)
+                sliced = channel_slice(self._config, part, group, group + 1, every_step=True)
                 piece = self._add(stripe, number, sliced, (first, last))
                 piece.of, piece.first = part, group
             return True

@@ -11,6 +11,7 @@ from weft_hw.contract.descriptor import TABLE_BYTES
 from weft_hw.contract.layers import Elementwise, Mac
 
 from weft.compiler.ir import Buffer, Command
+from weft.compiler.lowering.zero_steps import without_zero_steps
 from weft.program.extents import input_words
 
 __all__ = [
@@ -80,8 +81,13 @@ def group_words(command: Command) -> int:
     return 0 if command.weights is None else len(command.weights) // command.mac.groups
 
 
-def channel_slice(config: Config, command: Command, first: int, last: int) -> Command:
-    """Return what computes groups ``first`` to ``last - 1`` of a MAC command's channels."""
+def channel_slice(
+    config: Config, command: Command, first: int, last: int, *, every_step: bool = False
+) -> Command:
+    """Return what computes groups ``first`` to ``last - 1`` of a MAC command's channels.
+
+    With ``every_step`` its weights are a part of the command's, as they lie there.
+    """
     f, words, beats = command.mac, group_words(command), config.beats
     groups, every = f.groups, (1 << config.lanes) - 1
     if (first, last) == (0, groups) or command.target is None:
@@ -95,7 +101,7 @@ def channel_slice(config: Config, command: Command, first: int, last: int) -> Co
         last_mask=f.last_mask if last == groups else every,
     )
     weights, parameters = command.weights, command.parameters
-    return replace(
+    slice_of = replace(
         command,
         descriptor=descriptor,
         target=(command.target[0], command.target[1] + first * beats),
@@ -103,6 +109,7 @@ def channel_slice(config: Config, command: Command, first: int, last: int) -> Co
         parameters=None if parameters is None else parameters[first * beats : last * beats],
         rows=None,
     )
+    return slice_of if every_step else without_zero_steps(slice_of)
 
 
 def word_range(config: Config, command: Command, first: int, last: int) -> Command:
