@@ -254,10 +254,11 @@ def test_matmul_of_two_tensors(left, right, unsigned):
     assert not graph.islands
 
 
+@pytest.mark.parametrize("left", [(5, 8), (2, 5, 8)])
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_bias_of_another_scale_behind_two_tensors_is_refused(order):
+def test_a_bias_of_another_scale_behind_two_tensors_is_refused(order, left):
     """ONNX Runtime makes a Gemm of both, which takes its integers for steps of 0.03 * 0.03."""
-    net, values = two_tensors((5, 8), (8, 4), False)
+    net, values = two_tensors(left, (8, 4), False)
     product = net.node("MatMul", values, "p")
     numbers = np.array([300, -200, 100, 50], np.int32)
     for scale, same in ((np.float32(0.03) * np.float32(0.03), True), (0.004, False)):

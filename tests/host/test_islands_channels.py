@@ -95,6 +95,25 @@ def test_a_bias_behind_a_matmul(tmp_path):
     compare(net, tmp_path, net.quantized("o", 0.1, 0), 0.1, accelerated=["m"])
 
 
+@pytest.mark.parametrize("rows", [(4,), (2, 4), (2, 3, 4)])
+@pytest.mark.parametrize("operator", ["Add", "Mul", "BatchNormalization"])
+def test_what_follows_a_matmul_that_stays_in_float(operator, rows, tmp_path):
+    """As many rows as columns, so that the wrong dimension would do as well."""
+    net = Island(26, shape=(*rows, 5))
+    net.node("MatMul", [net.x, net.weights("w", net.rng.integers(-90, 90, (5, 4), np.int8))], "m")
+    numbers = np.array([1, -1, 0.3, 2], np.float32)
+    if operator == "BatchNormalization":
+        channels = rows[1] if len(rows) > 1 else 4
+        normalisation(net, "m", "o", np.resize(numbers, channels), np.resize(numbers, channels))
+    else:
+        net.node(operator, ["m", net.constant("b", numbers)], "o")
+    path = written(net, tmp_path, "o")
+    with weft.InferenceSession(path) as session:
+        [got] = session.run(None, {"x": net.feed})
+    [there] = runtime(net, "o")
+    np.testing.assert_allclose(got, there, rtol=1e-5, atol=1e-5)
+
+
 def by_channel(net, x, output, scales, zeros, dtype):
     names = [
         net.constant(f"{output}.s", np.array(scales, np.float32)),

@@ -65,7 +65,12 @@ def followed(operator: str, attributes: Attributes, operands: Operands) -> Pendi
         return None
     if operator == "BatchNormalization":
         affine = normalisation(attributes, operands)
-        return _composed(layer, affine) if len(affine.factor) == count else None
+        image = take(layer.operands, 0)
+        # Of a matrix product with more dimensions it does not mean the last one.
+        same = layer.operator not in ("Gemm", "MatMul") or (
+            isinstance(image, Activation) and len(image.shape) == 2
+        )
+        return _composed(layer, affine) if same and len(affine.factor) == count else None
     if operator not in ("Add", "Sub", "Mul", "Div") or len(operands) != 2:
         return None
     constant = operands[1 if operands[0] is layer else 0]

@@ -153,7 +153,7 @@ def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
 
 
 def check_sum(layer: Pending, bias: Value | None) -> None:
-    """Refuse what is added to MatMul of two matrices where ONNX Runtime adds other numbers.
+    """Refuse what is added to MatMul of a tensor and a matrix if ONNX Runtime adds other numbers.
 
     It makes a Gemm of both, which takes the integers of ``bias`` as steps of the accumulator.
 
@@ -168,7 +168,7 @@ def check_sum(layer: Pending, bias: Value | None) -> None:
         and isinstance(y, Activation)
         and x.step is not None
         and y.step is not None
-        and len(x.shape) == len(y.shape) == 2
+        and len(y.shape) == 2
         and isinstance(bias, QuantizedConstant)
         and bias.data.dtype == np.int32
         and not is_whole("", bias, np.float32(x.step.scale * y.step.scale))

@@ -167,7 +167,7 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
         value = add_activation(builder, pending.name, bare, pending.activation, output)
     elif pending.affine is not None:
         bare = real(builder, replace(pending, affine=None), f"{output}/{pending.operator}")
-        value = add_affine(builder, pending.name, bare, pending.affine, output)
+        value = add_affine(builder, pending, bare, output)
     elif pending.operator in onnx_moves.MOVES:
         if pending.operator == "Pad":
             onnx_pad.require_step(pending.attributes, operands)

@@ -18,7 +18,6 @@ from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.tables import check_operands, is_function
 from weft.importers.onnx.values import (
     Activation,
-    Affine,
     Constant,
     Pending,
     QuantizedConstant,
@@ -110,12 +109,17 @@ def add_activation(
     return add_function(builder, layer, output)
 
 
-def add_affine(
-    builder: Builder, name: str, value: Activation, affine: Affine, output: str
-) -> Activation:
-    """Add the multiplication and addition that follow a layer, channel by channel."""
-    axes = 1 if value.layout == "plain" and len(value.shape) < 3 else len(value.shape) - 1
-    column = (-1,) if axes == 1 else (-1, *(1,) * (axes - 1))
+def add_affine(builder: Builder, layer: Pending, value: Activation, output: str) -> Activation:
+    """Add the multiplication and addition that follow ``layer``, channel by channel.
+
+    ``value`` is what the layer makes without them.
+    """
+    name, affine = layer.name, layer.affine
+    if affine is None:
+        return value
+    # A matrix product has its channels last, a convolution behind the images.
+    behind = 0 if layer.operator in ("Gemm", "MatMul") else len(value.shape) - 2
+    column = (-1, *(1,) * behind)
     for operator, numbers, same in (
         ("Mul", affine.factor, 1.0),
         ("Add", affine.offset, 0.0),
