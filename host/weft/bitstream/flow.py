@@ -164,8 +164,8 @@ def build_bitstream(
 
 def _check_usb(board: Board) -> None:
     """Raise :class:`BuildError` unless the board, and this machine, can have USB for a link."""
-    if board.usb_pins is None:
-        raise BuildError(f"no USB connector of {board.name} leads to the FPGA itself: --link uart")
+    if not board.usb_bytes_per_second:
+        raise BuildError(f"no USB connector of {board.name} leads to the FPGA: --link uart")
     if importlib.util.find_spec("luna") is None:
         raise BuildError("a design with USB needs luna-usb: pip install 'weft-fpga[build]'")
 

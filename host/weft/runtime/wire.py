@@ -10,7 +10,6 @@ from weft_hw.contract.packet import (
     Request,
     field_bytes,
 )
-from weft_hw.contract.usb import FULL_SPEED_BYTES_PER_SECOND
 
 from weft.driver.pieces import Block, Pieces, Place
 from weft.driver.transports.base import BITS_PER_BYTE
@@ -30,13 +29,13 @@ def link_rate(config: str, link: str = "uart") -> float:
     ----------
     config : str
     link : str
-        ``"uart"``, or ``"usb"`` for full speed at the FPGA's own pins.
+        ``"uart"``, or ``"usb"`` at the board's fastest.
     """
     board = board_of(config)
     if board is None:
         return 0.0
     if link == "usb":
-        return FULL_SPEED_BYTES_PER_SECOND if board.usb_pins else 0.0
+        return board.usb_bytes_per_second
     return board.baud / BITS_PER_BYTE
 
 

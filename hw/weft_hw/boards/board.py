@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from weft_hw.contract.usb import FULL_SPEED_BYTES_PER_SECOND, HIGH_SPEED_BYTES_PER_SECOND
+
 __all__ = ["Board"]
 
 Resource = tuple[str, int]
@@ -35,8 +37,10 @@ class Board:
         Resources of the platform file: serial port, light, button.
     usb_pins : (str, int), optional
         D+ and D- of a connector that lead to the FPGA itself, and the resistor at D+.
+    ulpi : (str, int), optional
+        USB transceiver for high speed, which is used instead of such pins.
     link : str
-        What the design talks through: ``"uart"``, or ``"usb"`` where there are such pins.
+        What the design talks through: ``"uart"``, or ``"usb"`` where there is either.
     serial : str
         Serial number that the design shows on USB, if it has one to show.
     busy, error : (str, int), optional
@@ -70,6 +74,7 @@ class Board:
     baud: int
     uart: Resource = ("uart", 0)
     usb_pins: Resource | None = None
+    ulpi: Resource | None = None
     link: str = "uart"
     serial: str = ""
     idle: Resource
@@ -83,3 +88,10 @@ class Board:
     routing: str = ""
     loader: str
     usb: str
+
+    @property
+    def usb_bytes_per_second(self) -> float:
+        """What its USB link carries, if the design has it; 0 where the board has none."""
+        if self.ulpi:
+            return HIGH_SPEED_BYTES_PER_SECOND
+        return FULL_SPEED_BYTES_PER_SECOND if self.usb_pins else 0.0

@@ -1,4 +1,4 @@
-"""ECPIX-5 85F: Lattice ECP5 on a board of LambdaConcept, with an FT2232H."""
+"""ECPIX-5 85F: Lattice ECP5 on a board of LambdaConcept, with an FT2232H and a ULPI transceiver."""
 
 from weft_hw.boards.board import Board
 
@@ -15,6 +15,7 @@ ECPIX_5_85F = Board(
     clock_hz=120_000_000,
     # The fastest that an FT2232H makes.
     baud=12_000_000,
+    ulpi=("ulpi", 0),
     idle=("led", 0),
     busy=("led", 1),
     error=("led", 2),

@@ -1,4 +1,4 @@
-"""What a board talks through, pins included: its serial port, or USB at the FPGA itself."""
+"""What a board talks through, pins included: its serial port, or USB."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from weft_hw.boards.board import Board
 from weft_hw.link.uart import Uart
 from weft_hw.parts.delay import delay
 
-__all__ = ["LINKS", "UartPins", "UsbPins"]
+__all__ = ["LINKS", "UartPins", "UlpiPins", "UsbPins"]
 
 _STREAMS = {
     "reset": In(1),
@@ -106,4 +106,52 @@ class UsbPins(wiring.Component):
         return m
 
 
-LINKS = {"uart": UartPins, "usb": UsbPins}
+class UlpiPins(wiring.Component):
+    """A high-speed USB device behind the ULPI transceiver of ``board``, which makes its clock.
+
+    Parameters and members are those of :class:`UartPins`.
+    """
+
+    reset: Signal
+    received: stream.Interface
+    sent: stream.Interface
+
+    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Any):
+        from weft_hw.link.usb.high_speed import HighSpeedUsb
+
+        self._pins = port(board.ulpi)
+        self._usb = HighSpeedUsb(
+            clock_hz=clock_hz, product=f"Weft {board.name}", serial=board.serial or board.name
+        )
+        super().__init__(_STREAMS)
+
+    def elaborate(self, platform):
+        from weft_hw.link.usb.high_speed import ULPI_HZ
+
+        m = Module()
+        pins, usb = self._pins, self._usb
+        m.submodules.usb = usb
+        m.submodules.clk = clk = io.Buffer(io.Direction.Input, pins.clk)
+        m.domains.usb = ClockDomain(reset_less=True, local=True)
+        m.d.comb += ClockSignal("usb").eq(clk.i)
+        platform.add_clock_constraint(clk.i, ULPI_HZ)
+        m.submodules.data = data = io.Buffer(io.Direction.Bidir, pins.data)
+        m.d.comb += [usb.data_i.eq(data.i), data.o.eq(usb.data_o), data.oe.eq(usb.drive)]
+        for name, level in [("dir", usb.dir), ("nxt", usb.nxt)]:
+            m.submodules[name] = pad = io.Buffer(io.Direction.Input, getattr(pins, name))
+            m.d.comb += level.eq(pad.i)
+        for name, value in [("stp", usb.stp), ("rst", usb.phy_reset)]:
+            m.submodules[name] = pad = io.Buffer(io.Direction.Output, getattr(pins, name))
+            m.d.comb += pad.o.eq(value)
+        m.d.comb += usb.reset.eq(self.reset)
+        wiring.connect(m, usb.received, wiring.flipped(self.received))
+        wiring.connect(m, wiring.flipped(self.sent), usb.sent)
+        return m
+
+
+def _usb(board: Board, port: Any, clock_hz: int, tech: Any) -> wiring.Component:
+    """Return the pins of a transceiver where the board has one, else of the FPGA itself."""
+    return (UlpiPins if board.ulpi else UsbPins)(board, port, clock_hz, tech)
+
+
+LINKS = {"uart": UartPins, "usb": _usb}

@@ -5,6 +5,7 @@ __all__ = [
     "FULL_SPEED_BYTES_PER_SECOND",
     "FULL_SPEED_PACKET",
     "HIGH_SPEED_BYTES_PER_SECOND",
+    "HIGH_SPEED_PACKET",
     "INTERFACE",
     "INTERFACE_GUID",
     "MANUFACTURER",
@@ -18,7 +19,7 @@ MANUFACTURER = "Weft"
 INTERFACE = "Weft link"
 
 ENDPOINT = 1  # bulk, both ways
-FULL_SPEED_PACKET = 64
+FULL_SPEED_PACKET, HIGH_SPEED_PACKET = 64, 512
 # What goes through while a host asks for replies as well: docs/links.md says how it was measured.
 FULL_SPEED_BYTES_PER_SECOND = 1.05e6
 HIGH_SPEED_BYTES_PER_SECOND = 40e6  # a target, not measured

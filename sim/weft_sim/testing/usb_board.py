@@ -3,17 +3,17 @@
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 
 from weft_sim.verilate import build_library
 
-__all__ = ["BIT_HZ", "UsbBoard"]
+__all__ = ["BIT_HZ", "HIGH_SPEED_BIT_HZ", "UlpiBoard", "UsbBoard"]
 
-_HARNESS = Path(__file__).with_suffix(".cpp")
-BIT_HZ = 12_000_000
-_USB_HZ = 48_000_000
+_FOLDER = Path(__file__).parent
+BIT_HZ, HIGH_SPEED_BIT_HZ = 12_000_000, 480_000_000
 _LONGEST = 2048  # bytes of a packet that are taken
 _SE0, _K = 0, 2
 _Faults = {
@@ -22,6 +22,9 @@ _Faults = {
     -3: "a wrong end",
     -4: "a part of a byte",
     -5: "no end",
+    -6: "bytes where the transceiver drives the bus",
+    -7: "no identifier",
+    -8: "no STP behind a register's value",
 }
 
 
@@ -49,6 +52,8 @@ class UsbBoard:
         If the library has to be built and a tool is missing or fails.
     """
 
+    harness, usb_hz = "usb_board.cpp", 48_000_000
+
     def __init__(
         self,
         config: Config,
@@ -61,7 +66,6 @@ class UsbBoard:
         progress: Callable[[str], None] = lambda stage: None,
     ):
         def make():
-            from weft_hw.link.usb.full_speed import FullSpeedUsb
             from weft_hw.system import System
             from weft_hw.tech.portable import Portable
 
@@ -70,15 +74,15 @@ class UsbBoard:
             return System(
                 config,
                 Portable(),
-                FullSpeedUsb(product=f"Weft {config.name}", serial=serial),
+                self._link(clock_hz, product=f"Weft {config.name}", serial=serial),
                 clock_hz=clock_hz,
                 engine=MemoryEngine(config) if stand_in else None,
             )
 
-        key = f"usb {fingerprint(config):016x} {config!r} {clock_hz} {serial!r}"
+        key = f"{type(self).__name__} {fingerprint(config):016x} {config!r} {clock_hz} {serial!r}"
         if stand_in:
-            key += Path(__file__).parents[1].joinpath("memory_engine.py").read_text()
-        self._library = ctypes.CDLL(str(build_library(make, key, _HARNESS, progress)))
+            key += _FOLDER.with_name("memory_engine.py").read_text()
+        self._library = ctypes.CDLL(str(build_library(make, key, _FOLDER / self.harness, progress)))
         board, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
         for name, result, arguments in [
             ("open", board, []),
@@ -103,8 +107,15 @@ class UsbBoard:
         self._board = self._library.board_open()
         self._out = ctypes.create_string_buffer(_LONGEST)
         self._library.board_clocks(
-            self._board, clock_hz, _USB_HZ * (1 + device_error), BIT_HZ * (1 + host_error)
+            self._board, clock_hz, self.usb_hz * (1 + device_error), BIT_HZ * (1 + host_error)
         )
+
+    @staticmethod
+    def _link(clock_hz: int, **names: str) -> Any:
+        """Return what makes bytes of the bus."""
+        from weft_hw.link.usb.full_speed import FullSpeedUsb
+
+        return FullSpeedUsb(**names)
 
     def _call(self, name: str, *arguments):
         if self._board is None:
@@ -183,3 +194,43 @@ class UsbBoard:
         if count < 0:
             raise ValueError(f"the device's packet has {_Faults[count]}")
         return self._out.raw[:count], gap.value
+
+
+class UlpiBoard(UsbBoard):
+    """The same behind a ULPI transceiver, whose bus it is that has levels and bits.
+
+    ``send(..., stuffed=0)`` has the transceiver find a wrong bit halfway and say so.
+    """
+
+    harness, usb_hz = "ulpi_board.cpp", 60_000_000
+
+    def __init__(self, config: Config, **options: Any):
+        super().__init__(config, **options)
+        self._clock_hz = options.get("clock_hz", 100_000_000)
+        for name in ("chirping", "high_speed"):
+            function = getattr(self._library, f"board_{name}")
+            function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p]
+
+    @staticmethod
+    def _link(clock_hz: int, **names: str) -> Any:
+        from weft_hw.link.usb.high_speed import HighSpeedUsb
+
+        return HighSpeedUsb(clock_hz=clock_hz, **names)
+
+    def choose_speed(self, bit_hz: float):
+        """Let the host speak with so many bits a second."""
+        self._call("clocks", self._clock_hz, self.usb_hz, bit_hz)
+
+    @property
+    def chirping(self) -> bool:
+        """Whether the device tells the host that it knows high speed."""
+        return bool(self._call("chirping"))
+
+    @property
+    def high_speed(self) -> bool:
+        """Whether the device has set its transceiver to high speed."""
+        return bool(self._call("high_speed"))
+
+    def drive_bus(self, level: int, seconds: float):
+        """Drive a level: 0 both lines low, 1 J, 2 K."""
+        self._call("drive", level, seconds * 1e9)

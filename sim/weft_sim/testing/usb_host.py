@@ -1,14 +1,14 @@
-"""A USB host controller, written from the specification (USB 2.0, chapters 8 and 9).
+"""A USB host controller, written from the specification (USB 2.0, chapters 5, 7, 8 and 9).
 
-It keeps frames of 1 ms, tries again what is not answered or refused for the moment, and takes OUT
-and IN transfers in turns, as the controllers of computers do.
+It keeps frames of 1 ms, or an eighth at high speed, tries again what is not answered or refused for
+the moment, and takes OUT and IN transfers in turns, as the controllers of computers do.
 """
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from weft_sim.testing.usb_board import BIT_HZ, UsbBoard
+from weft_sim.testing.usb_board import BIT_HZ, HIGH_SPEED_BIT_HZ, UlpiBoard, UsbBoard
 
 __all__ = [
     "ACK",
@@ -17,6 +17,7 @@ __all__ = [
     "NAK",
     "STALL",
     "BulkPipe",
+    "HighSpeedHost",
     "Refused",
     "UsbHost",
     "crc5",
@@ -25,14 +26,32 @@ __all__ = [
     "token",
 ]
 
-OUT, IN, SOF, SETUP = 0x1, 0x9, 0x5, 0xD
+OUT, IN, SOF, SETUP, PING = 0x1, 0x9, 0x5, 0xD, 0x4
 DATA0, DATA1 = 0x3, 0xB
 ACK, NAK, STALL = 0x2, 0xA, 0xE
-_FRAME_BITS = 12_000
-_GAP_BITS = 3  # between a packet of the device and the next of the host; 2 at least (7.1.18)
 _ERRORS = 3  # transactions in a row that fail before a pipe is halted
-_TRANSACTION_BITS = 700  # of 64 bytes and both other packets, which end before the frame does
 _CONTROL_BYTES = 64
+
+
+@dataclass(frozen=True)
+class _Speed:
+    """What a speed asks of the host, in bits of the bus.
+
+    ``transaction`` is what the largest one takes, which ends before the frame does. ``gap`` lies
+    between two packets of the host, ``turn`` behind one of the device (7.1.18).
+    """
+
+    bit_hz: int
+    frame: int
+    frames: int  # that have the same number
+    gap: int
+    turn: int
+    timeout: float
+    transaction: int
+
+
+_FULL = _Speed(BIT_HZ, 12_000, 1, gap=3, turn=3, timeout=18, transaction=700)
+_HIGH = _Speed(HIGH_SPEED_BIT_HZ, 60_000, 8, gap=88, turn=8, timeout=816, transaction=5400)
 
 
 def _reflected(value: int, bits: int, polynomial: int, count: int) -> int:
@@ -82,6 +101,7 @@ class BulkPipe:
     toggle: int = 0
     errors: int = 0
     halted: bool = False
+    pings: bool = False  # whether to ask for room before the next packet
 
 
 @dataclass
@@ -117,30 +137,33 @@ class UsbHost:
     into: BulkPipe = field(default_factory=BulkPipe)
 
     def __post_init__(self):
-        self._frame = 0
+        self._speed, self._frame = _FULL, 0
         self._frame_start = self.board.now
 
     # Frames.
 
     def _bits_left(self) -> float:
-        return _FRAME_BITS - (self.board.now - self._frame_start) * BIT_HZ
+        speed = self._speed
+        return speed.frame - (self.board.now - self._frame_start) * speed.bit_hz
 
-    def reserve(self, bits: float = _TRANSACTION_BITS):
+    def reserve(self, bits: float = 0):
         """Begin the next frame if what takes so many bits does not fit into this one."""
-        while (left := self._bits_left()) < bits:
+        speed = self._speed
+        while (left := self._bits_left()) < (bits or speed.transaction):
             if left > 0:
-                self.board.wait(left / BIT_HZ)
-            self._frame_start += _FRAME_BITS / BIT_HZ
-            self._frame = (self._frame + 1) % 2048
-            self.board.send(token(SOF, self._frame & 0x7F, self._frame >> 7))
-            self._pause()
+                self.board.wait(left / speed.bit_hz)
+            self._frame_start += speed.frame / speed.bit_hz
+            self._frame = (self._frame + 1) % (2048 * speed.frames)
+            number = self._frame // speed.frames
+            self.board.send(token(SOF, number & 0x7F, number >> 7))
+            self._pause(speed.gap)
 
     def idle(self, seconds: float):
         """Let frames pass without any transaction."""
         end = self.board.now + seconds
         while (left := end - self.board.now) > 0:
             self.reserve(1)
-            self.board.wait(min(left, max(self._bits_left(), 1) / BIT_HZ))
+            self.board.wait(min(left, max(self._bits_left(), 1) / self._speed.bit_hz))
 
     def silence(self, seconds: float):
         """Send nothing at all: beyond 3 ms the device is to sleep."""
@@ -156,8 +179,8 @@ class UsbHost:
 
     # Transactions.
 
-    def _pause(self):
-        self.board.wait(_GAP_BITS / BIT_HZ)
+    def _pause(self, bits: float):
+        self.board.wait(bits / self._speed.bit_hz)
 
     def _send(self, what: str, packet: bytes):
         packet = self.damage(what, packet)
@@ -165,7 +188,7 @@ class UsbHost:
             self.board.send(packet, sync=self.sync)
 
     def _answer(self) -> bytes:
-        answer, gap = self.board.receive()
+        answer, gap = self.board.receive(self._speed.timeout)
         if answer:
             self.shortest_gap = min(self.shortest_gap, gap)
             self.longest_gap = max(self.longest_gap, gap)
@@ -181,10 +204,19 @@ class UsbHost:
         """Make one OUT or SETUP transaction; return the handshake, 0 for none."""
         self.reserve()
         self._send("token", token(kind, self.address, endpoint))
-        self._pause()
+        self._pause(self._speed.gap)
         self._send("data", data((DATA0, DATA1)[number], content))
+        return self._shake()
+
+    def ping(self, endpoint: int) -> int:
+        """Ask whether there is room for a packet; return the handshake, 0 for none."""
+        self.reserve()
+        self._send("token", token(PING, self.address, endpoint))
+        return self._shake()
+
+    def _shake(self) -> int:
         answer = self._answer()
-        self._pause()
+        self._pause(self._speed.turn)
         shake = answer[0] & 0xF if len(answer) == 1 else 0
         self._count({ACK: "ack", NAK: "nak", STALL: "stall"}.get(shake, "silence"))
         return shake
@@ -199,12 +231,12 @@ class UsbHost:
         answer = self._answer()
         kind = answer[0] & 0xF if answer else 0
         if kind in (DATA0, DATA1) and len(answer) >= 3 and crc16(answer[1:-2]) == answer[-2:]:
-            self._pause()
+            self._pause(self._speed.turn)
             self._send("handshake", _pid(ACK))
-            self._pause()
+            self._pause(self._speed.gap)
             self._count("data")
             return ACK, answer[1:-2] if kind == (DATA0, DATA1)[number] else None
-        self._pause()
+        self._pause(self._speed.turn)
         shake = kind if kind in (NAK, STALL) and len(answer) == 1 else 0
         self._count({NAK: "nak", STALL: "stall"}.get(shake, "silence"))
         return shake, None
@@ -273,7 +305,8 @@ class UsbHost:
     def configure(self):
         """Choose configuration 1; endpoint numbers begin anew."""
         self.control_out(0x00, 9, 1)
-        self.out, self.into = BulkPipe(), BulkPipe()
+        for pipe in (self.out, self.into):
+            pipe.toggle, pipe.errors, pipe.halted, pipe.pings = 0, 0, False, False
 
     def clear_halt(self, pipe: BulkPipe):
         """Let an endpoint begin anew."""
@@ -286,10 +319,16 @@ class UsbHost:
     def bulk_out(self, content: bytes) -> bool:
         """Try to send a packet; return whether it was taken."""
         pipe = self.out
+        if pipe.pings:
+            shake = self.ping(pipe.endpoint)
+            self._judge(pipe, shake)
+            pipe.pings = shake != ACK
+            return False
         shake = self.send_data(OUT, pipe.endpoint, pipe.toggle, content)
         self._judge(pipe, shake)
         if shake == ACK:
             pipe.toggle ^= 1
+        pipe.pings = self._speed is _HIGH and shake == NAK
         return shake == ACK
 
     def bulk_in(self) -> bytes | None:
@@ -304,3 +343,46 @@ class UsbHost:
     def _judge(self, pipe: BulkPipe, shake: int):
         pipe.errors = pipe.errors + 1 if shake == 0 else 0
         pipe.halted = pipe.halted or shake == STALL or pipe.errors == _ERRORS
+
+
+@dataclass
+class HighSpeedHost(UsbHost):
+    """The same that speaks high speed with a device that can (7.1.7.5).
+
+    Parameters
+    ----------
+    board : UlpiBoard
+    chirps : bool
+        Whether it answers the device's chirp; an old hub does not.
+    """
+
+    board: UlpiBoard
+    chirps: bool = True
+
+    def reset(self, seconds: float = 0.01):
+        """Reset the bus, and learn what the device can."""
+        board, began = self.board, self.board.now
+        self._choose(_FULL)
+
+        def hold(chirping: bool) -> bool:
+            while board.chirping == chirping and board.now < began + 0.011:
+                board.drive_bus(0, 20e-6)
+            return board.chirping != chirping
+
+        answers = hold(False) and hold(True) and self.chirps
+        if answers:
+            for level in (2, 1) * 5:
+                board.drive_bus(level, 50e-6)
+            board.drive_bus(0, 200e-6)
+            self._choose(_HIGH)
+        else:
+            board.drive_bus(0, max(began + seconds - board.now, 0))
+            board.wait(50e-6)
+        self._frame_start = board.now
+        packet = 512 if answers else 64
+        self.address, self.out = 0, BulkPipe(packet_bytes=packet)
+        self.into = BulkPipe(packet_bytes=packet)
+
+    def _choose(self, speed: _Speed):
+        self._speed = speed
+        self.board.choose_speed(speed.bit_hz)

@@ -29,6 +29,7 @@ _MICROSOFT = uuid.UUID("d8dd60df-4589-4cc7-9cd2-659d9e648a9f")
 _WINDOWS_8_1 = 0x06030000
 _MULTI_STRING = 7  # type of a registry value
 _BULK = 2
+_QUALIFIER = 6
 
 
 def descriptors_of(
@@ -36,6 +37,7 @@ def descriptors_of(
     product: str,
     serial: str,
     packet_bytes: int,
+    high_speed: bool = False,
     vendor_id: int = VENDOR,
     product_id: int = PRODUCT,
 ) -> DeviceDescriptorCollection:
@@ -47,6 +49,8 @@ def descriptors_of(
         Name and number that users see; two boards on one computer need different numbers.
     packet_bytes : int
         Largest packet of the endpoints.
+    high_speed : bool
+        Whether it can do that, so that computers ask what it is at full speed: the same.
     vendor_id, product_id : int
     """
     collection = DeviceDescriptorCollection()
@@ -69,6 +73,9 @@ def descriptors_of(
                     endpoint.wMaxPacketSize = packet_bytes
                     endpoint.bInterval = 0
     collection.add_descriptor(_bos(), descriptor_type=_BOS)
+    if high_speed:
+        qualifier = struct.pack("<BBHBBBBBB", 10, _QUALIFIER, 0x0210, 0, 0, 0, 64, 1, 0)
+        collection.add_descriptor(qualifier, descriptor_type=_QUALIFIER)
     return collection
 
 

@@ -5,18 +5,15 @@ from typing import Any
 from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.fifo import AsyncFIFO
 from amaranth.lib.wiring import In, Out
 from luna.gateware.interface.utmi import UTMIInterface, UTMIOperatingMode  # pyright: ignore
 
-from weft_hw.contract.usb import FULL_SPEED_PACKET
 from weft_hw.link.usb.function import UsbFunction
 from weft_hw.link.usb.transceiver import Receiver, Transmitter
 
 __all__ = ["USB_HZ", "FullSpeedUsb"]
 
 USB_HZ = 48_000_000  # of the domain ``usb``: four samples a bit
-_CROSSING_BYTES = 8  # what is on its way from clock to clock
 
 
 class FullSpeedUsb(wiring.Component):
@@ -73,35 +70,26 @@ class FullSpeedUsb(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         bus: Any = UTMIInterface()
-        function = UsbFunction(bus, packet_bytes=FULL_SPEED_PACKET, **self._names)
-        # One register each side: what resets is no logic that another clock samples.
-        here, reset = Signal(init=1), Signal(init=1)
-        m.d.sync += here.eq(self.reset)
-        begin_anew = ResetInserter({"sync": here, "usb": reset})
+        m.submodules.function = function = UsbFunction(bus, high_speed=False, **self._names)
+        # What resets is no logic that another clock samples.
+        m.d.sync += function.reset.eq(self.reset)
+        begin_anew = ResetInserter({"usb": function.unplugged})
         receiver, transmitter = Receiver(), Transmitter()
-        m.submodules.function = begin_anew(function)
         m.submodules.receiver, m.submodules.transmitter = (
             begin_anew(receiver),
             begin_anew(transmitter),
         )
-        rx: Any = AsyncFIFO(width=8, depth=_CROSSING_BYTES, w_domain="usb", r_domain="sync")
-        tx: Any = AsyncFIFO(width=8, depth=_CROSSING_BYTES, w_domain="sync", r_domain="usb")
-        m.submodules.rx, m.submodules.tx = begin_anew(rx), begin_anew(tx)
-        wiring.connect(m, function.received, rx.w_stream)
-        wiring.connect(m, rx.r_stream, wiring.flipped(self.received))
-        wiring.connect(m, wiring.flipped(self.sent), tx.w_stream)
-        wiring.connect(m, tx.r_stream, function.sent)
+        wiring.connect(m, function.received, wiring.flipped(self.received))
+        wiring.connect(m, wiring.flipped(self.sent), function.sent)
         # The bus is idle while D+ is high.
         for name, outside, inside, init in [
             ("d_p", self.d_p_i, receiver.d_p, 1),
             ("d_n", self.d_n_i, receiver.d_n, 0),
-            ("reset", here, reset, 1),
         ]:
             m.submodules[f"{name}_synchronizer"] = FFSynchronizer(
                 outside, inside, o_domain="usb", init=init
             )
         m.d.comb += [
-            function.connect.eq(~reset),
             receiver.mute.eq(transmitter.drive),
             bus.line_state.eq(Cat(receiver.d_p, receiver.d_n)),
             bus.vbus_valid.eq(1),
