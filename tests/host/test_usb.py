@@ -248,6 +248,7 @@ def test_listing_without_the_library(monkeypatch, capsys):
 
 
 def test_a_board_without_such_pins_has_no_such_link(capsys):
+    assert link_rate("ecpix-5-85f", "usb") > link_rate("ulx3s-85f", "usb")
     assert link_rate("ulx3s-85f", "usb") > link_rate("ulx3s-85f") > 0
     assert link_rate("icebreaker", "usb") == 0
     assert main(["build", "icebreaker", "--link", "usb"]) != 0

@@ -1,7 +1,7 @@
 """Cells of each link alone in an ECP5: ``python tests/rtl/links_alone.py [--route]``.
 
 What yosys makes of them, a CCU2C counted as the two LUTs that it takes. With ``--route`` also the
-clocks that nextpnr estimates for the USB link in an LFE5U-85F, for each of three seeds.
+clocks that nextpnr estimates for both USB links in an 85F, for each of three seeds.
 """
 
 import json
@@ -13,14 +13,22 @@ from pathlib import Path
 from weft.bitstream.programs import find_program
 from weft_hw.link.uart import Uart
 from weft_hw.link.usb.full_speed import FullSpeedUsb
+from weft_hw.link.usb.high_speed import HighSpeedUsb
 from weft_sim.testing.rtlil import to_rtlil
 
 LINKS = {
     "uart": Uart(clock_hz=100_000_000, baud=3_000_000),
     "usb": FullSpeedUsb(product="Weft ulx3s-85f", serial="ulx3s-85f"),
+    "usb-high": HighSpeedUsb(
+        clock_hz=120_000_000, product="Weft ecpix-5-85f", serial="ecpix-5-85f"
+    ),
 }
 SEEDS = (1, 2, 3)
-_ROUTE = "--85k --package CABGA381 --speed 6 --freq 100 --lpf-allow-unconstrained "
+# Each in the part of its board.
+_PARTS = {
+    "usb": "--85k --package CABGA381 --speed 6 --freq 100",
+    "usb-high": "--um5g-85k --package CABGA554 --speed 8 --freq 120",
+}
 
 
 def run(work, program, *arguments):
@@ -48,12 +56,14 @@ def main():
                 kind: cells.get(kind, 0) for kind in ("TRELLIS_FF", "TRELLIS_DPR16X4", "DP16KD")
             }
             print(f"{name}: {luts} LUTs, {others} ({version})")
-        for seed in SEEDS if "--route" in sys.argv[1:] else ():
-            options = f"{_ROUTE} --timing-allow-fail --json usb.json --report usb.rpt --seed {seed}"
-            version = run(work, "nextpnr-ecp5", *options.split())
-            clocks = json.loads((work / "usb.rpt").read_text())["fmax"]
-            reached = {name: round(clock["achieved"], 1) for name, clock in clocks.items()}
-            print(f"{version}, seed {seed}: {reached} MHz")
+        for name, part in _PARTS.items() if "--route" in sys.argv[1:] else ():
+            for seed in SEEDS:
+                options = f"{part} --lpf-allow-unconstrained --timing-allow-fail --seed {seed}"
+                files = f"--json {name}.json --report {name}.rpt"
+                version = run(work, "nextpnr-ecp5", *options.split(), *files.split())
+                clocks = json.loads((work / f"{name}.rpt").read_text())["fmax"]
+                reached = {clock: round(facts["achieved"], 1) for clock, facts in clocks.items()}
+                print(f"{name}, {version}, seed {seed}: {reached} MHz")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,26 @@ def test_usb_has_a_clock_of_its_own():
     ]
     assert [name.rpartition(".")[2] for name in sorted(single)][:2] == ["i", "locked"]
     assert len(single) == 6  # button, two locks, D+, D-, reset
-    assert sorted(found.memories) == [f"system.link.usb.{way}.storage" for way in ("rx", "tx")]
+    assert sorted(found.memories) == [
+        f"system.link.usb.function.{way}.storage" for way in ("rx", "tx")
+    ]
+
+
+def test_a_usb_transceiver_makes_its_own_clock():
+    """Its pins belong to that clock, so that only the device may sample them as they are."""
+    pytest.importorskip("luna", reason="USB needs luna-usb")
+    board = replace(BOARDS["ecpix-5-85f"], config="tiny", link="usb")
+    plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
+    assert "FREQUENCY NET" in plan.files["top.lpf"] and " 60000000.0 HZ" in plan.files["top.lpf"]
+    found = find_crossings(plan.files["top.il"])
+    assert len(found.clocks) == 2 and found.resets == []
+    device = "(asynchronous) is sampled by system.link.usb.function.device."
+    assert found.unsafe and all(device in sentence for sentence in found.unsafe)
+    single = [
+        name for name in found.synchronizers if "produce" not in name and "consume" not in name
+    ]
+    assert len(single) == 3  # button, lock, reset
+    assert len(found.memories) == 2
 
 
 def crossings_of(build):

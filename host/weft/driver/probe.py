@@ -114,7 +114,10 @@ def probe_usb(usb1: Any) -> list[Found]:
     usb1 : module
         As :func:`~weft.driver.transports.usb_devices.load_library` returns it.
     """
-    usb, boards = f"{VENDOR:04x}:{PRODUCT:04x}", [b for b in BOARDS.values() if b.usb_bytes_per_second]
+    usb, boards = (
+        f"{VENDOR:04x}:{PRODUCT:04x}",
+        [b for b in BOARDS.values() if b.usb_bytes_per_second],
+    )
     context = usb1.USBContext()
     context.open()
     try:

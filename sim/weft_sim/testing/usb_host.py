@@ -166,7 +166,7 @@ class UsbHost:
             self.board.wait(min(left, max(self._bits_left(), 1) / self._speed.bit_hz))
 
     def silence(self, seconds: float):
-        """Send nothing at all: beyond 3 ms the device is to sleep."""
+        """Send nothing at all: 3 ms later the device is to sleep."""
         self.board.wait(seconds)
         self._frame_start = self.board.now
 
@@ -382,6 +382,14 @@ class HighSpeedHost(UsbHost):
         packet = 512 if answers else 64
         self.address, self.out = 0, BulkPipe(packet_bytes=packet)
         self.into = BulkPipe(packet_bytes=packet)
+
+    def resume(self):
+        """Wake the device, which goes on at the speed that it had (7.1.7.7)."""
+        self._choose(_FULL)
+        self.board.drive_bus(2, 0.001)
+        self.board.drive_bus(0, 100e-6)
+        self._choose(_HIGH)
+        self._frame_start = self.board.now
 
     def _choose(self, speed: _Speed):
         self._speed = speed

@@ -3,10 +3,10 @@
 from stand_in_usb import BusPipe, Device, Usb1
 from weft.driver.transports.usb import UsbTransport
 from weft_hw.contract.config import Config
-from weft_sim.testing.usb_board import UsbBoard
-from weft_sim.testing.usb_host import UsbHost
+from weft_sim.testing.usb_board import UlpiBoard, UsbBoard
+from weft_sim.testing.usb_host import HighSpeedHost, UsbHost
 
-__all__ = ["Simulated", "drive", "plug_in"]
+__all__ = ["Simulated", "drive", "plug_in", "plug_in_fast"]
 
 
 class Simulated(UsbTransport):
@@ -25,7 +25,17 @@ def plug_in(config: Config, **options) -> UsbHost:
     return host
 
 
+def plug_in_fast(config: Config, **options) -> HighSpeedHost:
+    """Return the same at high speed."""
+    host = HighSpeedHost(UlpiBoard(config, **options))
+    host.board.wait(0.0012)
+    assert host.board.attached
+    host.enumerate()
+    return host
+
+
 def drive(host: UsbHost) -> tuple[Simulated, Device]:
     """Return a transport over the simulated bus, and the device as libusb sees it."""
     device = Device(BusPipe(host))
+    device.speed = Usb1.SPEED_HIGH if isinstance(host, HighSpeedHost) else Usb1.SPEED_FULL
     return Simulated(0x1209, 1, library=Usb1([device])), device

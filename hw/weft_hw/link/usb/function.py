@@ -88,9 +88,7 @@ class UsbFunction(wiring.Component):
         again = Signal()
         from_host, to_host = (
             OutEndpoint(self._packet_bytes),
-            USBStreamInEndpoint(
-                endpoint_number=ENDPOINT, max_packet_size=self._packet_bytes
-            ),
+            USBStreamInEndpoint(endpoint_number=ENDPOINT, max_packet_size=self._packet_bytes),
         )
         for endpoint in (from_host, to_host):
             device.add_endpoint(ResetInserter({"usb": again})(endpoint))

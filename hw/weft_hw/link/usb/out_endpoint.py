@@ -11,7 +11,7 @@ from weft_hw.contract.usb import ENDPOINT
 
 __all__ = ["OutEndpoint"]
 
-_PACKETS = 4  # that are held
+_PACKETS = 2  # that are held
 
 
 class OutEndpoint(Elaboratable):
@@ -60,14 +60,14 @@ class OutEndpoint(Elaboratable):
         ours: Any = token.endpoint == ENDPOINT
         is_new: Any = interface.rx_pid_toggle[0] == number
         arrives = ours & token.is_out & interface.rx.valid & interface.rx.next
-        is_whole = ours & token.is_out & interface.rx_complete & ~too_long
-        keeps = is_whole & is_new & takes
+        is_whole = ours & token.is_out & interface.rx_complete
+        keeps = is_whole & is_new & takes & ~too_long
         domain += has_room.eq(queue.space_available >= self._packet_bytes)
         m.d.comb += [
             queue.write_data.eq(interface.rx.payload),
             queue.write_en.eq(arrives & takes & (count != self._packet_bytes)),
             queue.write_commit.eq(keeps),
-            queue.write_discard.eq(token.new_token | interface.rx_invalid | (is_whole & ~keeps)),
+            queue.write_discard.eq(interface.rx_invalid | (is_whole & ~keeps)),
         ]
         with m.If(arrives):
             domain += [
@@ -75,7 +75,7 @@ class OutEndpoint(Elaboratable):
                 too_long.eq(count == self._packet_bytes),
             ]
         # A packet that came before is acknowledged again (USB 2.0, 8.6.3).
-        with m.If(is_whole):
+        with m.If(is_whole & ~too_long):
             domain += [acks.eq(takes | ~is_new), naks.eq(~takes & is_new)]
         with m.If(keeps):
             domain += number.eq(~number)

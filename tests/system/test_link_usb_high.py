@@ -1,0 +1,147 @@
+"""The complete design behind a ULPI transceiver: high speed, packet by packet."""
+
+import random
+
+import numpy as np
+import pytest
+
+pytest.importorskip("luna", reason="USB needs luna-usb")
+
+from links.exercise import UNITS, Exerciser
+from links.usb import drive, plug_in_fast
+from weft.driver.board import Board
+from weft_hw.contract.config import get_config
+from weft_hw.contract.memory_map import Region
+from weft_sim.testing.usb_board import UlpiBoard
+from weft_sim.testing.usb_host import ACK, HighSpeedHost, data, token
+
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
+TINY = get_config("tiny")
+DRIVER = {"timeout": 0.05, "retries": 6, "run_timeout": 0.2}
+OUT, DATA0, DATA1 = 0x1, 0x3, 0xB
+# A RESET request of session 04030201, and what the board answers, as docs/protocol.md has them.
+RESET = bytes.fromhex("020209010203047924726b00")
+ANSWER = bytes.fromhex("0002820106010203047403 9d1500")
+
+
+@pytest.fixture
+def host():
+    return plug_in_fast(TINY, stand_in=True)
+
+
+def answer(host, tries=60):
+    """Return all that the device has to say."""
+    parts, empty = b"", 0
+    while empty < tries:
+        part = host.bulk_in()
+        empty = empty + 1 if part is None else 0
+        parts += part or b""
+    return parts
+
+
+def works(host):
+    return host.bulk_out(b"\0" + RESET) and answer(host).endswith(ANSWER)
+
+
+def test_enumeration():
+    host = HighSpeedHost(UlpiBoard(TINY, stand_in=True))
+    assert not host.board.attached  # its transceiver starts first
+    host.board.wait(0.0012)
+    assert host.board.attached
+    found = host.enumerate()
+    assert host.board.high_speed
+    device, configuration = found["device"], found["configuration"]
+    assert device[:2] == bytes([18, 1]) and device[7] == 64
+    assert device[8:12] == bytes.fromhex("09120100")
+    # Bulk OUT 1 and IN 1 of 512 bytes.
+    assert configuration[18:] == bytes.fromhex("0705010200020007058102000200")
+    qualifier = host.control_in(0x80, 6, 0x0600, 0, 10)
+    assert qualifier == bytes.fromhex("0a061002000000400100")
+    strings = [found[f"string {index}"][2:].decode("utf-16-le") for index in range(1, 5)]
+    assert strings == ["Weft", "Weft tiny", "7", "Weft link"]
+    # 8 to 192 bits (USB 2.0, 7.1.18.2).
+    print(f"the device answers after {host.shortest_gap:.0f} to {host.longest_gap:.0f} bits")
+    assert host.shortest_gap >= 8 and host.longest_gap <= 192
+    assert host.control_in(0x80, 8, 0, 0, 1) == b"\1"
+    assert host.ping(1) == ACK and host.ping(2) == 0
+    assert works(host)
+
+
+def test_a_handshake_that_gets_lost_doubles_nothing(host):
+    lost = {}
+
+    def lose(what, packet):
+        if lost.get(what) and (what == "handshake" or packet[0] & 0xF == ACK):
+            lost[what] -= 1
+            return b""
+        return packet
+
+    transport, _ = drive(host)
+    with Board(transport, TINY, **DRIVER) as board:
+        content = np.random.default_rng(3).bytes(4 * UNITS)
+        for _ in range(5):
+            host.damage = lose
+            lost.update(answer=2, handshake=2)
+            board.write(Region.ACTIVATION, 0, content)
+            assert board.read(Region.ACTIVATION, 0, UNITS) == content
+            assert lost == {"answer": 0, "handshake": 0}
+        # Nothing was lost or doubled: the protocol above had nothing to repair.
+        assert board.statistics.retries == board.statistics.damaged == 0
+
+
+def test_damage_on_the_bus_never_gives_a_wrong_result(host):
+    """Bits of any packet wrong, or packets gone: the bus repeats them, the protocol the rest."""
+    rng, damaged = random.Random(4), 0
+
+    def spoil(what, packet):
+        nonlocal damaged
+        if rng.random() > 0.03:
+            return packet
+        damaged += 1
+        if rng.random() < 0.5:
+            return b""
+        at = rng.randrange(len(packet))
+        return packet[:at] + bytes([packet[at] ^ 1 << rng.randrange(8)]) + packet[at + 1 :]
+
+    transport, _ = drive(host)
+    with Board(transport, TINY, **DRIVER) as board:
+        exerciser = Exerciser(board, 4)
+        host.damage = spoil
+        for _ in range(10):
+            exerciser.attempt()
+        print(f"{damaged} packets damaged, {exerciser.errors} errors, {board.statistics}")
+        assert damaged > 20
+
+
+def test_babble_and_wrong_bits_are_neither_answered_nor_kept(host):
+    for size, stuffed in [(513, 1), (600, 1), (1024, 1), (2000, 1), (100, 0), (512, 0)]:
+        host.reserve(20_000)
+        host.board.send(token(OUT, host.address, 1))
+        host.board.wait(88 / 480e6)
+        kind = (DATA0, DATA1)[host.out.toggle]
+        host.board.send(data(kind, b"\5" * size), stuffed=stuffed)
+        assert host.board.receive(816)[0] == b""
+        assert host.bulk_out(RESET) and answer(host) == ANSWER  # the same number, nothing kept
+
+
+def test_resets_and_sleep(host):
+    assert works(host)
+    host.enumerate(address=7)  # an odd number of packets came
+    assert works(host) and host.board.high_speed
+    host.configure()
+    assert works(host)
+    for pipe in (host.out, host.into):
+        host.clear_halt(pipe)
+    assert works(host)
+    # The bus is silent: 3 to 10 ms later the device sleeps (7.1.7.6), and wakes in high speed.
+    host.silence(0.0029)
+    assert host.board.high_speed
+    host.silence(0.0005)
+    assert host.board.suspended and not host.board.high_speed
+    host.resume()
+    assert host.board.high_speed and not host.board.suspended
+    assert works(host)
+    host.silence(0.0035)
+    assert host.board.suspended
+    host.enumerate(address=8)
+    assert host.board.high_speed and works(host)
