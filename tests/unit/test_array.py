@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
+from weft_hw.engine.compute.pairs import PairArray
 from weft_hw.engine.variants import variants_of
 from weft_hw.tech.portable import Portable
 from weft_sim.testing import bench
@@ -99,6 +100,7 @@ def test_matches_a_matrix_product(config, own_weights, bubbles, depthwise):
                 if 0 <= (done := cycle - latency - p) < COUNT:
                     assert [*ctx.get(dut.sums)[p]] == expected[done, p].tolist(), (done, p)
                     if config.paired:
+                        assert isinstance(dut, PairArray)
                         assert ctx.get(dut.excess)[p] == excess[done, p], (done, p)
             await ctx.tick()
 

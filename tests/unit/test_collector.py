@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from weft_hw.contract.config import Config, get_config
-from weft_hw.engine.variants import variants_of
+from weft_hw.engine.output.collector import Collector
 from weft_sim.testing import bench
 
 SMALLEST = Config(
@@ -22,7 +22,7 @@ FIRST_BEAT = 2
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_every_beat_with_its_parameters(config, most):
     rng = bench.generator()
-    dut = variants_of(config).collector(config)
+    dut = Collector(config)
     wanted, seen, cycle = {}, {}, 0
     coming = {}  # (cycle, pixel): results, there for one cycle; what else is there must not matter
 

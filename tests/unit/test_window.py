@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from weft_hw.contract.config import Config, get_config
+from weft_hw.engine.compute.pairs import PairWindowFormer
 from weft_hw.engine.variants import variants_of
 from weft_sim.testing import bench
 
@@ -151,7 +152,7 @@ def test_depthwise_shows_one_row_of_a_pair_after_the_other(config, steps):
     """Windows of one column, ``steps`` cycles each; the next is pushed a cycle after a start."""
     rng, count = bench.generator(steps), 30
     words = draw_bytes(rng, (count, config.fetch_rows, config.columns))
-    dut = variants_of(config).window(config)
+    dut = PairWindowFormer(config)
     silent = [0] * config.columns
 
     def pushed(number):
