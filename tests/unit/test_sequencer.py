@@ -63,7 +63,7 @@ async def run_layers(ctx, dut, rng, first, count, front_most, back_most):
     fired = 0
     while True:
         busy = ctx.get(dut.busy)
-        ctx.set(dut.events, fired)  # of the cycle before
+        ctx.set(dut.events.as_value(), fired)  # of the cycle before
         assert bool(ctx.get(dut.start.ready)) != bool(busy)
         if not busy:
             return events, log, cycle

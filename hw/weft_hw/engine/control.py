@@ -3,6 +3,7 @@
 from amaranth.hdl import Cat, Const, Mux, Signal
 
 from weft_hw.contract.descriptor import Kind, Wait
+from weft_hw.engine.layouts import events_layout
 from weft_hw.engine.variants import variants_of
 from weft_hw.parts.delay import delay
 from weft_hw.tech.memories import READ_LATENCY
@@ -30,15 +31,14 @@ def count_events(m, config, sequencer, feeder, operands, operands_drained):
     )
     busy, setup, is_mac, held_back, front_done, others_drained, memory = facts
     drained = Mux(is_mac, held_back | front_done, others_drained)
-    m.d.comb += sequencer.events.eq(
-        Cat(
-            busy,
-            ~busy & ~setup & ~drained,
-            ~busy & ~setup & drained,
-            ~busy & setup & ~memory,
-            ~busy & memory,
-        )
-    )
+    happens = {
+        "busy": busy,
+        "wait_input": ~busy & ~setup & ~drained,
+        "wait_output": ~busy & ~setup & drained,
+        "wait_setup": ~busy & setup & ~memory,
+        "wait_memory": ~busy & memory,
+    }
+    m.d.comb += [sequencer.events[name].eq(happens[name]) for name, _ in events_layout(config)]
 
 
 def order_reads(m, config, sequencer, fill, writer):

@@ -6,6 +6,7 @@ from amaranth.lib import data
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR, DESCRIPTOR_BYTES, WINDOW, field_widths
 from weft_hw.contract.fields import offsets, widths
+from weft_hw.contract.memory_map import counters
 from weft_hw.parts.fields import layout_of
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "beat_layout",
     "column_layout",
     "descriptor_layout",
+    "events_layout",
     "pixel_shape",
     "position_shape",
     "step_layout",
@@ -51,6 +53,11 @@ def unit_shape(config: Config) -> Shape:
 def pixel_shape(config: Config) -> Shape:
     """Return the shape of a pixel's number; one bit even where there is only one."""
     return Shape.cast(range(max(2, config.pixels)))
+
+
+def events_layout(config: Config) -> data.StructLayout:
+    """Return the layout of what a cycle was spent on: a bit for each counter but ``cycles``."""
+    return data.StructLayout({field.name: 1 for field in counters(config)[1:]})
 
 
 def step_layout(config: Config) -> data.StructLayout:

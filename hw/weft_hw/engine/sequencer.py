@@ -5,11 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS, counters
+from weft_hw.contract.memory_map import COUNTER_STRIDE, DESCRIPTOR_WORDS
 from weft_hw.contract.move import MOVE
 from weft_hw.contract.timing import QUEUED_MOVES
 from weft_hw.engine.descriptors import Fetch
-from weft_hw.engine.layouts import descriptor_layout
+from weft_hw.engine.layouts import descriptor_layout, events_layout
 from weft_hw.engine.ports import RUN
 from weft_hw.engine.variants import variants_of
 from weft_hw.memory.scoreboard import Scoreboard
@@ -51,8 +51,8 @@ class Sequencer(wiring.Component):
     front_done : In(1), while the front half has nothing left to do
     done : In(1), for one cycle: the back half is done
     busy : Out(1); cycles : Out(32), of the run under way, from its second cycle on, or the last one
-    events : In, conditions counted during a layer: one bit per counter but ``cycles``; those of
-        ``LATE`` cycles ago, as the counters have it
+    events : In(events_layout(config)), counted during a layer; those of ``LATE`` cycles ago, as the
+        counters have it
     load : In, one descriptor word: ``enable``, ``address``, ``data``
     With memory beside the chip only:
     put_move : Out(1), move : Out, the next one of the mover; layers : Out(16), that are done
@@ -75,7 +75,7 @@ class Sequencer(wiring.Component):
     done: Signal
     busy: Signal
     cycles: Signal
-    events: Signal
+    events: data.View
     load: wiring.FlippedInterface
     counter_address: Signal
     counter_data: Signal
@@ -88,7 +88,6 @@ class Sequencer(wiring.Component):
 
     def __init__(self, config: Config, tech: Portable):
         self.config, self.tech = config, tech
-        self._counters = counters(config)
         moves = {
             "put_move": Out(1),
             "move": Out(layout_of(MOVE)),
@@ -110,7 +109,7 @@ class Sequencer(wiring.Component):
                 "done": In(1),
                 "busy": Out(1),
                 "cycles": Out(32),
-                "events": In(len(self._counters) - 1),
+                "events": In(events_layout(config)),
                 "load": In(
                     wiring.Signature(
                         {
@@ -240,7 +239,7 @@ class Sequencer(wiring.Component):
             self.config,
             counters,
             busy=self.busy,
-            events=self.events,
+            events=self.events.as_value(),
             ends=ends,
             layer=layer,
         )

@@ -11,7 +11,7 @@ the bias. Where columns have activations of their own, in depthwise layers, one 
 (:class:`PairWindowFormer`), and so is the product of two activations.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -67,14 +67,14 @@ class PairWindowFormer(WindowFormer):
         return {"depthwise": In(1)}
 
     def _control(self):
-        return Cat(super()._control(), self.depthwise)
+        return super()._control() | {"depthwise": 1}
 
-    def _starts(self, m, name, row, control, start):
-        depthwise = control[-1]
+    def _starts(self, m, name, row, control):
+        start = control.start
         if row % 2:
             started = delay(m, start, 1, name=f"started_{name}")
-            start = Mux(depthwise, started & ~start, start)[: len(start)]
-        return start, ~depthwise
+            start = Mux(control.depthwise, started & ~start, start)[: len(start)]
+        return start, ~control.depthwise
 
 
 class PairElement(wiring.Component):

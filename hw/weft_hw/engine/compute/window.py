@@ -65,8 +65,9 @@ class WindowFormer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, tiles = self.config, len(self.start)
-        entering = self._control()
+        config = self.config
+        entering = Signal(data.StructLayout(self._control()), name="control")
+        m.d.comb += [entering[name].eq(getattr(self, name)) for name in self._control()]
         previous: list[Value] = []
         for row in range(config.rows):
             # From row to row and from pixel to pixel, each with a register of its own to drive it.
@@ -81,14 +82,20 @@ class WindowFormer(wiring.Component):
                 name = f"p{p}_r{row}"
                 if p:
                     control = delay(m, control, 1, name=f"control_{name}", apart=True)
-                start, (channels, push, every) = control[:tiles], control[tiles:][:3]
-                pixel = control[tiles + 3 :][: len(self.pixel)]
-                start, shift = self._starts(m, name, row, control, start)
+                start, shift = self._starts(m, name, row, control)
                 pushed = Signal(name=f"pushed_{name}")
-                m.d.comb += pushed.eq(push & (every | (pixel == p)))
+                m.d.comb += pushed.eq(control.push & (control.every | (control.pixel == p)))
                 feed = self._channel_bytes(m, row, p)
                 pending = self._row(
-                    m, name, self.own[p][row], pushed, start, channels, shift, previous[p], feed
+                    m,
+                    name,
+                    self.own[p][row],
+                    pushed,
+                    start,
+                    control.channels,
+                    shift,
+                    previous[p],
+                    feed,
                 )
                 # A row of the next stage is pushed a cycle later, what this one held until then.
                 previous[p] = pending
@@ -105,12 +112,18 @@ class WindowFormer(wiring.Component):
         return {}
 
     def _control(self):
-        """Return what goes from row to row."""
-        return Cat(self.start, self.channels, self.push, self.every, self.pixel)
+        """Return the ports that go from row to row, and their shapes."""
+        return {
+            "start": self.start.shape(),
+            "channels": 1,
+            "push": 1,
+            "every": 1,
+            "pixel": self.pixel.shape(),
+        }
 
-    def _starts(self, m, name, row, control, start):
+    def _starts(self, m, name, row, control):
         """Return when a row's window starts, and whether it then moves on byte by byte."""
-        return start, Const(1, 1)
+        return control.start, Const(1, 1)
 
     def _channel_bytes(self, m, row, pixel):
         """Return the bytes that a channel feed gives to ``row`` of ``pixel``, in order."""

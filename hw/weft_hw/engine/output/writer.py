@@ -12,6 +12,9 @@ from weft_hw.parts.stages import Combinational, Registered
 
 __all__ = ["MacWriter", "Writer"]
 
+# A beat is the last of its pixel, column, group, block, layer.
+_ENDS = data.StructLayout(dict.fromkeys(("pixel", "x", "group", "block", "layer"), 1))
+
 
 class Writer(wiring.Component):
     """Beats arrive in the order in which the walker made their windows, and leave 2 cycles later.
@@ -90,32 +93,31 @@ class Writer(wiring.Component):
         if config.pixels > 1:
             last_pixel = pixel == Mux(block.last, final_pixel, config.pixels - 1)
 
-        # ends[k]: the beat is the last of its pixel, column, group, block, layer.
-        ends = Signal(5)
+        ends = Signal(_ENDS)
         m.d.comb += [
-            ends[0].eq(last_beat),
-            ends[1].eq(ends[0] & last_pixel),
-            ends[2].eq(ends[1] & x.last),
-            ends[3].eq(ends[2] & group.last),
-            ends[4].eq(ends[3] & block.last),
+            ends.pixel.eq(last_beat),
+            ends.x.eq(ends.pixel & last_pixel),
+            ends.group.eq(ends.x & x.last),
+            ends.block.eq(ends.group & group.last),
+            ends.layer.eq(ends.block & block.last),
         ]
         is_first_group = Signal()
         with m.If(self.valid):
-            m.d.sync += beat.eq(Mux(ends[0], 0, beat + 1))
-            with m.If(ends[0]):
-                m.d.sync += pixel.eq(Mux(ends[1], 0, pixel + 1))
-            with m.If(ends[1]):
+            m.d.sync += beat.eq(Mux(ends.pixel, 0, beat + 1))
+            with m.If(ends.pixel):
+                m.d.sync += pixel.eq(Mux(ends.x, 0, pixel + 1))
+            with m.If(ends.x):
                 m.d.sync += x.step()
-            with m.If(ends[2]):
-                m.d.sync += [*group.step(), is_first_group.eq(ends[3])]
-            with m.If(ends[3]):
+            with m.If(ends.group):
+                m.d.sync += [*group.step(), is_first_group.eq(ends.block)]
+            with m.If(ends.block):
                 m.d.sync += block.step()
         with m.If(self.begin):
             m.d.sync += [beat.eq(0), pixel.eq(0), is_first_group.eq(1)]
             m.d.sync += [*block.restart(), *group.restart(), *x.restart()]
 
         # One cycle later: its address, and from how far the beat ends the next one's.
-        valid, ended, is_first, is_last = Signal(), Signal(5), Signal(), Signal()
+        valid, ended, is_first, is_last = Signal(), Signal(_ENDS, name="ended"), Signal(), Signal()
         values = Signal.like(self.values)
         stage.d += [
             valid.eq(self.valid),
@@ -138,8 +140,8 @@ class Writer(wiring.Component):
             "block": block_step,
         }
         starts = {
-            name: (ended[level], Signal.like(address, name=f"at_{name}"))
-            for level, name in enumerate(steps)
+            name: (ended[name], Signal.like(address, name=f"at_{name}"))
+            for name in steps
             if name != "pixel" or config.pixels > 1
         }
         start, step = address, Value.cast(1)
@@ -153,7 +155,7 @@ class Writer(wiring.Component):
             for past, outer in starts.values():
                 with m.If(past):
                     m.d.sync += outer.eq(following)
-            with m.If(ended[3]):
+            with m.If(ended.block):
                 m.d.sync += self.rows.eq(self.rows + config.pixels)
         with m.If(self.begin):
             m.d.sync += [
@@ -170,7 +172,7 @@ class Writer(wiring.Component):
             self.enable.eq(Mux(valid, Mux(elementwise, every, lanes), 0)),
             self.address.eq(address),
             self.beat.eq(values),
-            self.done.eq(valid & ended[4]),
+            self.done.eq(valid & ended.layer),
         ]
         return m
 
