@@ -119,8 +119,8 @@ def test_a_page_from_the_golden_model(tmp_path):
     assert "held-out image 0 (a 6)" in page.text
     assert "cycles predicted" in page.text and "cycles counted" not in page.text
     assert re.search(r"ms to compute, at 100 MHz +0\.013 ", page.text)  # 1,339 cycles
-    # 64 pixels there and 10 scores back, 10 bits a byte at 3 Mbaud: 0.247 ms more.
-    assert re.search(r"ms end to end, with 74 bytes at 3 Mbaud +0\.260 ", page.text)
+    # 64 pixels there and 16 bytes of scores back, 94 bytes of framing: 0.580 ms more at 300 kB/s.
+    assert re.search(r"ms end to end, with 174 bytes at 3 Mbaud +0\.593 ", page.text)
     assert len(list(pictures(page))) >= 8
 
 

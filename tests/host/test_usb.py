@@ -17,7 +17,7 @@ from weft.driver.probe import probe_usb
 from weft.driver.transports import open_transport, usb_devices
 from weft.driver.transports.usb import UsbTransport
 from weft.errors import LinkError
-from weft.runtime.wire import link_rate
+from weft.runtime.wire import link_of
 from weft_hw.contract.config import get_config
 from weft_hw.contract.fingerprint import fingerprint
 
@@ -248,9 +248,9 @@ def test_listing_without_the_library(monkeypatch, capsys):
 
 
 def test_a_board_without_such_pins_has_no_such_link(capsys):
-    assert link_rate("ecpix-5-85f", "usb") > link_rate("ulx3s-85f", "usb")
-    assert link_rate("ulx3s-85f", "usb") > link_rate("ulx3s-85f") > 0
-    assert link_rate("icebreaker", "usb") == 0
+    assert link_of("ecpix-5-85f", "usb")[1] > link_of("ulx3s-85f", "usb")[1]
+    assert link_of("ulx3s-85f", "usb")[1] > link_of("ulx3s-85f")[1] > 0
+    assert link_of("icebreaker", "usb") == ("usb", 0)
     assert main(["build", "icebreaker", "--link", "usb"]) != 0
     assert "no USB connector of icebreaker leads to the FPGA" in capsys.readouterr().err
 

@@ -1,5 +1,7 @@
 """What an inference takes over a link, before there is a board."""
 
+from dataclasses import replace
+
 import pytest
 from weft.cli import main
 from weft.cli.output import time_note
@@ -7,7 +9,8 @@ from weft.compiler import compile_graph
 from weft.importers import load_model
 from weft.models.digits import MODEL
 from weft.runtime.profile import LinkProfile
-from weft.runtime.wire import predicted_link
+from weft.runtime.wire import link_of, predicted_link
+from weft_hw.boards import BOARDS
 from weft_hw.contract.config import get_config
 
 FRAME = 2 + 4 + 2  # type and number, CRC, code and zero
@@ -47,7 +50,20 @@ def test_words_with_and_without_a_link():
     assert time_note(110_000, 110_000_000, link) == (
         " (1.000 ms at 110 MHz; 11.000 ms with a link of 3 Mbaud)"
     )
+    usb = LinkProfile(bytes_to_board=40_000, bytes_per_second=40e6, kind="usb")
+    assert time_note(110_000, 110_000_000, usb) == (
+        " (1.000 ms at 110 MHz; 2.000 ms with a link of 40 MB/s)"
+    )
     assert time_note(None, 110_000_000, link) == time_note(5, 0, link) == ""
+
+
+def test_the_link_that_a_board_is_built_with_is_what_counts(monkeypatch):
+    board = BOARDS["ecpix-5-85f"]
+    assert link_of(board.config) == ("uart", 1_200_000)
+    monkeypatch.setitem(BOARDS, board.name, replace(board, link="usb"))
+    assert link_of(board.config) == ("usb", 40e6)
+    assert link_of(board.config, "uart") == ("uart", 1_200_000)
+    assert link_of("tiny") == ("uart", 0)
 
 
 def test_explain_tells_both(capsys):

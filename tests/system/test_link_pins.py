@@ -8,12 +8,12 @@ from links.exercise import UNITS, Exerciser
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
 from weft.driver.board import Board
-from weft.driver.transports.base import BITS_PER_BYTE
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
 from weft.golden import run as reference
 from weft.models.digits import held_out_inputs
 from weft.runtime.devices import open_over
+from weft_hw.boards import BITS_PER_BYTE
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.pin_board import PinBoard

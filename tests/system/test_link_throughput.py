@@ -11,8 +11,8 @@ from links.served import serving
 from weft.driver.board import Block, Board, Place
 from weft.driver.link import Link
 from weft.driver.transports import open_transport
-from weft.driver.transports.base import BITS_PER_BYTE
 from weft.driver.transports.sim import SimTransport
+from weft_hw.boards import BITS_PER_BYTE
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.packet import Request

@@ -164,7 +164,7 @@ def build_bitstream(
 
 def _check_usb(board: Board) -> None:
     """Raise :class:`BuildError` unless the board, and this machine, can have USB for a link."""
-    if not board.usb_bytes_per_second:
+    if not board.has_usb:
         raise BuildError(f"no USB connector of {board.name} leads to the FPGA: --link uart")
     if importlib.util.find_spec("luna") is None:
         raise BuildError("a design with USB needs luna-usb: pip install 'weft-fpga[build]'")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.options import JsonOption, LinkKind, LinkOption
+from weft.cli.options import JsonOption, LinkOption
 from weft.cli.output import percent, print_json, print_table
 from weft.cli.terminal import say, say_error
 
@@ -43,7 +43,7 @@ def build(
             "--allow-timing-fail", help="Make a bitstream even if no seed meets the clock."
         ),
     ] = False,
-    link: LinkOption = LinkKind.uart,
+    link: LinkOption = None,
     serial: Annotated[
         str,
         typer.Option(
@@ -60,7 +60,7 @@ def build(
         out=out or Path("build") / board,
         seeds=range(1, seeds + 1),
         allow_timing_fail=allow_timing_fail,
-        link=link.value,
+        link=link or "",
         serial=serial,
         progress=_show,
     )

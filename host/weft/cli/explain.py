@@ -9,7 +9,6 @@ from weft.cli.options import (
     ExactOption,
     FallbackOption,
     JsonOption,
-    LinkKind,
     LinkOption,
     ModelArgument,
     RoundingOption,
@@ -54,7 +53,7 @@ def explain(
     config: ConfigOption = None,
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
-    link: LinkOption = LinkKind.uart,
+    link: LinkOption = None,
     fallback: FallbackOption = False,
     exact: ExactOption = False,
     as_json: JsonOption = False,
@@ -100,7 +99,7 @@ def explain(
     clock_hz = clock_of(size.name)
     rows = layer_rows(graph, program, size.multipliers)
     memory = memory_use(program)
-    moved = predicted_link(program, link.value) if program is not None else LinkProfile()
+    moved = LinkProfile() if program is None else predicted_link(program, link or "")
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
     elsewhere = (

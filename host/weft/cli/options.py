@@ -20,7 +20,6 @@ __all__ = [
     "FallbackOption",
     "JsonOption",
     "LabelsOption",
-    "LinkKind",
     "LinkOption",
     "ModelArgument",
     "RoundingOption",
@@ -52,8 +51,12 @@ DeviceOption = Annotated[
     ),
 ]
 LinkOption = Annotated[
-    LinkKind,
-    typer.Option("--link", help="What carries bytes: the serial port, or USB at the FPGA's pins."),
+    LinkKind | None,
+    typer.Option(
+        "--link",
+        help="What carries bytes: the serial port, or USB at the FPGA's pins. By default what "
+        "the board is built with.",
+    ),
 ]
 ConfigOption = Annotated[
     str | None,

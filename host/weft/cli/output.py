@@ -30,7 +30,6 @@ __all__ = [
 
 _LABEL = 28
 _WIDTH = 80  # of a table in a pipe
-_BITS_PER_BYTE = 10  # on a serial line
 _EDGE = 2  # what a table on a terminal has at its sides
 
 
@@ -183,9 +182,7 @@ def time_note(cycles: int | None, clock_hz: int, link: "LinkProfile | None" = No
     if link is None or not seconds:
         return f" ({text} ms at {clock_hz / 1e6:g} MHz, without the link)"
     whole = 1000 * (cycles / clock_hz + seconds)
-    rate = link.bytes_per_second / 1e6
-    named = f"{rate:g} MB/s" if link.kind == "usb" else f"{rate * _BITS_PER_BYTE:g} Mbaud"
-    return f" ({text} ms at {clock_hz / 1e6:g} MHz; {whole:,.3f} ms with a link of {named})"
+    return f" ({text} ms at {clock_hz / 1e6:g} MHz; {whole:,.3f} ms with a link of {link.rate})"
 
 
 def percent(value: float | None) -> str:

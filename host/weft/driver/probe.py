@@ -116,7 +116,7 @@ def probe_usb(usb1: Any) -> list[Found]:
     """
     usb, boards = (
         f"{VENDOR:04x}:{PRODUCT:04x}",
-        [b for b in BOARDS.values() if b.usb_bytes_per_second],
+        [b for b in BOARDS.values() if b.has_usb],
     )
     context = usb1.USBContext()
     context.open()

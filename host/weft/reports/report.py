@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from weft.configuration import ConfigChoice, get_config
 from weft.errors import CapacityError
 from weft.graph import Graph
 from weft.models.loading import find_model, load
-from weft.program import Program, RunStep
+from weft.program import Program
 from weft.reports.filters import filter_picture
 from weft.reports.layer_table import layer_rows, memory_use
 from weft.reports.maps import input_picture, pictures
@@ -40,16 +39,6 @@ class Subject:
     program: Program | None
     config: Config
     problem: str | None = None
-
-    @property
-    def tensor_bytes(self) -> int:
-        """Bytes that one inference moves to the board and back, without the link's framing."""
-        if self.program is None:
-            return 0
-        tensors = self.program.graph.tensors
-        steps = [step for step in self.program.steps if isinstance(step, RunStep)]
-        names = [name for step in steps for name in (*step.loads, *step.reads)]
-        return sum(prod(tensors[name].shape) for name in names if name in tensors)
 
     def report(
         self,

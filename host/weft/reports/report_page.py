@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from weft_hw.boards import BOARDS, clock_of
+from weft_hw.boards import clock_of
 
 from weft import __version__
 from weft.graph.analysis import input_size
@@ -15,11 +15,10 @@ from weft.reports.cycles import COUNTED, PREDICTED, layer_times, moved_bytes
 from weft.reports.filters import MOST_KERNELS
 from weft.reports.maps import png
 from weft.reports.report import MOST_MAPS, Report
+from weft.runtime.wire import predicted_link
 from weft.text import printable
 
 __all__ = ["render"]
-
-_BITS_PER_BYTE = 10  # on a serial line
 
 
 def render(report: Report) -> str:
@@ -107,16 +106,18 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 
 def _end_to_end(report: Report, compute: float) -> list[tuple[str, str]]:
-    """Return milliseconds with the link: measured on a board, else at its serial port's rate."""
+    """Return milliseconds with the link: measured on a board, else at its link's rate."""
     profile, link = report.profile, report.profile.link
     if profile.clock_hz:
         return [("ms end to end, measured", f"{1000 * profile.seconds:,.3f}")]
-    baud = next((b.baud for b in BOARDS.values() if b.config == report.subject.config.name), 0)
-    moved = link.bytes_to_board + link.bytes_from_board or report.subject.tensor_bytes
-    if not baud or not moved:
+    program = report.subject.program
+    if not link.bytes_per_second and program is not None:  # no link was used
+        link = predicted_link(program)
+    if not link.wire_seconds:
         return []
-    name = f"ms end to end, with {moved:,} bytes at {baud / 1e6:g} Mbaud"
-    return [(name, f"{compute + 1000 * moved * _BITS_PER_BYTE / baud:,.3f}")]
+    moved = link.bytes_to_board + link.bytes_from_board
+    name = f"ms end to end, with {moved:,} bytes at {link.rate}"
+    return [(name, f"{compute + 1000 * link.wire_seconds:,.3f}")]
 
 
 def _times_as_many(dense: int, parameters: int) -> str:

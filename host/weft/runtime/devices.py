@@ -177,12 +177,14 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
     """
     from weft.driver.board import Board
     from weft.driver.pipeline import Pipeline
-    from weft.runtime.wire import link_rate
+    from weft.runtime.wire import link_of
 
     board = Board(transport, config, **options)
 
     # A simulation's link takes no time that counts; the board like it has one.
-    rate = transport.bytes_per_second or link_rate(config.name)
+    kind, rate = transport.kind, transport.bytes_per_second
+    if not rate:
+        kind, rate = link_of(config.name)
 
     def traffic() -> LinkProfile:
         done = board.statistics
@@ -195,7 +197,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
             simulated_cycles=simulated_cycles,
             simulation_seconds=simulation_seconds,
             bytes_per_second=rate,
-            kind=transport.kind,
+            kind=kind,
         )
 
     memories = _BoardMemories(board)

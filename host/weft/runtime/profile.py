@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from operator import add, sub
 from typing import Any
 
+from weft_hw.boards import BITS_PER_BYTE
+
 __all__ = ["LayerProfile", "LinkProfile", "Profile"]
 
 
@@ -83,6 +85,12 @@ class LinkProfile:
     simulation_seconds: float = 0.0
     bytes_per_second: float = 0.0
     kind: str = "uart"
+
+    @property
+    def rate(self) -> str:
+        """Its rate with a unit, as ``3 Mbaud`` or ``40 MB/s``."""
+        millions = self.bytes_per_second / 1e6
+        return f"{millions:g} MB/s" if self.kind == "usb" else f"{millions * BITS_PER_BYTE:g} Mbaud"
 
     @property
     def wire_seconds(self) -> float | None:

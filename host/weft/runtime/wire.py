@@ -12,42 +12,40 @@ from weft_hw.contract.packet import (
 )
 
 from weft.driver.pieces import Block, Pieces, Place
-from weft.driver.transports.base import BITS_PER_BYTE
 from weft.program import Program, RunStep
 from weft.runtime.profile import LinkProfile
 
-__all__ = ["link_rate", "predicted_link"]
+__all__ = ["link_of", "predicted_link"]
 
 _FRAMING_BYTES = 2  # a code and a zero; of long frames without a zero inside one more in 254 bytes
 _STATUS_BYTES = 1
 
 
-def link_rate(config: str, link: str = "uart") -> float:
-    """Return bytes a second over a link of the board with a configuration; 0 without such a link.
+def link_of(config: str, link: str = "") -> tuple[str, float]:
+    """Return kind and bytes a second of a link of the board with a configuration.
 
     Parameters
     ----------
     config : str
     link : str
-        ``"uart"``, or ``"usb"`` at the board's fastest.
+        ``"uart"``, or ``"usb"`` at the board's fastest; by default what the board is built with.
+        The rate is 0 without such a board or link.
     """
     board = board_of(config)
-    if board is None:
-        return 0.0
-    if link == "usb":
-        return board.usb_bytes_per_second
-    return board.baud / BITS_PER_BYTE
+    kind = link or (board.link if board else "uart")
+    return kind, board.bytes_per_second(kind) if board else 0.0
 
 
-def predicted_link(program: Program, link: str = "uart") -> LinkProfile:
+def predicted_link(program: Program, link: str = "") -> LinkProfile:
     """Return what one image of ``program`` sends and receives over its board's link.
 
     Of a random image, and if nothing gets lost. All is zero where no board has the configuration;
-    ``link`` is as for :func:`link_rate`.
+    ``link`` is as for :func:`link_of`.
     """
     board = board_of(program.config.name)
     if board is None:
         return LinkProfile()
+    kind_of_link, rate = link_of(program.config.name, link)
     pieces, random = Pieces(program.config), np.random.default_rng(0)
     payload = min(
         MAX_PAYLOAD_BYTES, board.buffer_bytes // 2 - OVERHEAD_BYTES - _fields(Request.PIXELS)
@@ -81,8 +79,8 @@ def predicted_link(program: Program, link: str = "uart") -> LinkProfile:
     return LinkProfile(
         bytes_to_board=there,
         bytes_from_board=back,
-        bytes_per_second=link_rate(program.config.name, link),
-        kind=link,
+        bytes_per_second=rate,
+        kind=kind_of_link,
     )
 
 

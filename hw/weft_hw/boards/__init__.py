@@ -1,6 +1,6 @@
 """Boards: one file each, and this table. Importing it imports no platform and no Amaranth."""
 
-from weft_hw.boards.board import Board
+from weft_hw.boards.board import BITS_PER_BYTE, Board
 from weft_hw.boards.colorlight_i5 import COLORLIGHT_I5
 from weft_hw.boards.ecpix_5 import ECPIX_5_85F
 from weft_hw.boards.icebreaker import ICEBREAKER
@@ -10,7 +10,16 @@ from weft_hw.boards.tang_nano_9k import TANG_NANO_9K
 from weft_hw.boards.tang_nano_20k import TANG_NANO_20K
 from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_45F, ULX3S_85F, ULX3S_85F_WIDE
 
-__all__ = ["BOARDS", "DEFAULT_BAUD", "Board", "baud_of", "board_of", "clock_of", "get_board"]
+__all__ = [
+    "BITS_PER_BYTE",
+    "BOARDS",
+    "DEFAULT_BAUD",
+    "Board",
+    "baud_of",
+    "board_of",
+    "clock_of",
+    "get_board",
+]
 
 DEFAULT_BAUD = 3_000_000
 

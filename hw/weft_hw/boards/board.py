@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from weft_hw.contract.usb import FULL_SPEED_BYTES_PER_SECOND, HIGH_SPEED_BYTES_PER_SECOND
 
-__all__ = ["Board"]
+__all__ = ["BITS_PER_BYTE", "Board"]
+
+BITS_PER_BYTE = 10  # on a serial line, 8N1
 
 Resource = tuple[str, int]
 
@@ -90,8 +92,14 @@ class Board:
     usb: str
 
     @property
-    def usb_bytes_per_second(self) -> float:
-        """What its USB link carries, if the design has it; 0 where the board has none."""
+    def has_usb(self) -> bool:
+        """Whether it can have a USB link."""
+        return bool(self.ulpi or self.usb_pins)
+
+    def bytes_per_second(self, link: str) -> float:
+        """Return what a link of it carries; 0 where the board has no such link."""
+        if link == "uart":
+            return self.baud / BITS_PER_BYTE
         if self.ulpi:
             return HIGH_SPEED_BYTES_PER_SECOND
         return FULL_SPEED_BYTES_PER_SECOND if self.usb_pins else 0.0

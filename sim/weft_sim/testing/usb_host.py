@@ -356,7 +356,7 @@ class HighSpeedHost(UsbHost):
         Whether it answers the device's chirp; an old hub does not.
     """
 
-    board: UlpiBoard
+    board: UlpiBoard  # pyright: ignore[reportIncompatibleVariableOverride]
     chirps: bool = True
 
     def reset(self, seconds: float = 0.01):

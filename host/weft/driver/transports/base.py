@@ -8,9 +8,7 @@ from weft_hw.contract.memory_map import Region
 
 from weft.errors import LinkError
 
-__all__ = ["BITS_PER_BYTE", "Transport"]
-
-BITS_PER_BYTE = 10  # on a serial line, 8N1
+__all__ = ["Transport"]
 
 
 class Transport(ABC):

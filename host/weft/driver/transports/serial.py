@@ -5,10 +5,10 @@ import os
 from contextlib import suppress
 from urllib.parse import parse_qs
 
-from weft_hw.boards import DEFAULT_BAUD
+from weft_hw.boards import BITS_PER_BYTE, DEFAULT_BAUD
 
 from weft.driver.lock import DeviceLock
-from weft.driver.transports.base import BITS_PER_BYTE, Transport
+from weft.driver.transports.base import Transport
 from weft.errors import LinkError
 from weft.udev import rule_command
 

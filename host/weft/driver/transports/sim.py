@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weft_hw.boards import BITS_PER_BYTE
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
-from weft.driver.transports.base import BITS_PER_BYTE, Transport
+from weft.driver.transports.base import Transport
 from weft.errors import LinkError
 
 if TYPE_CHECKING:

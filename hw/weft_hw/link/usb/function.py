@@ -65,7 +65,7 @@ class UsbFunction(wiring.Component):
         )
         super().__init__(
             {
-                "reset": In(1, init=1),
+                "reset": In(1, init=1),  # pyright: ignore[reportCallIssue]
                 "unplugged": Out(1),
                 "suspended": Out(1),
                 "received": Out(stream.Signature(8)),

@@ -64,7 +64,7 @@ class HighSpeedUsb(wiring.Component):
                 "dir": In(1),
                 "nxt": In(1),
                 "stp": Out(1),
-                "phy_reset": Out(1, init=1),
+                "phy_reset": Out(1, init=1),  # pyright: ignore[reportCallIssue]
                 "suspended": Out(1),
                 "received": Out(stream.Signature(8)),
                 "sent": In(stream.Signature(8)),
