@@ -1,8 +1,7 @@
 """Descriptors by kind: which fields each has, their bytes, and what is no descriptor at all."""
 
-from dataclasses import fields, replace
-
 import pytest
+from msgspec.structs import asdict, replace
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.descriptor import DESCRIPTOR, DESCRIPTOR_BYTES, Kind, Rounding, Wait
 from weft_hw.contract.fields import pack
@@ -18,7 +17,7 @@ TABLE = {"kind": Kind.TABLE, "in_base": 5, "wait": Wait.LAYER, "moves": 3}
 
 
 def names(kind):
-    return {field.name for field in fields(kind)}
+    return set(kind.__struct_fields__)
 
 
 def to_bytes(table, values):
@@ -61,7 +60,7 @@ def test_every_kind_survives_encoding(kind, table):
         data = to_bytes(table, {**values, "kind": kind.kind})
         made = decode(kind, data)
         assert type(made) is kind and made.encode() == data
-        assert {name: int(value) for name, value in vars(made).items()} == values
+        assert {name: int(value) for name, value in asdict(made).items()} == values
         for name, enumeration in ENUMERATIONS.items():
             assert isinstance(getattr(made, name, enumeration(0)), enumeration)
 

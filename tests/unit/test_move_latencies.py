@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
+from msgspec import structs
 from weft_hw.contract import timing
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.layers import Table
@@ -94,7 +95,7 @@ def test_a_move_begins_once_it_is_set_up():
 
 def test_a_move_begins_after_its_layers():
     layers = 80
-    [command] = moves(replace(LOAD, layers=1), put=[20], layers=layers)["command"]
+    [command] = moves(structs.replace(LOAD, layers=1), put=[20], layers=layers)["command"]
     assert command == layers - LAYER + timing.MOVE_AFTER_LAYER + COMMAND
 
 

@@ -1,9 +1,10 @@
 """What lowering produces: buffers, and commands that are descriptors without addresses."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 from weft_hw.contract.descriptor import encode_window
 from weft_hw.contract.layers import Elementwise, Layer, Mac
@@ -97,8 +98,7 @@ class Rows:
     whole: bool
 
 
-@dataclass(eq=False)
-class Command:
+class Command(Struct, eq=False):
     """One descriptor before placement.
 
     Parameters

@@ -279,6 +279,6 @@ def _check_scales(graph: Graph, node: Node, operands: Sequence[str | None]) -> N
     tensors = [graph.tensors[name] for name in names if name is not None]
     steps = [t.quantization.scale.astype(np.float64) for t in tensors if t.quantization is not None]
     products = [*steps, steps[0] * steps[-1]]
-    largest = max(float(np.max(product / np.float64(scale))) for product in products)
+    largest = max(float((product / np.float64(scale)).max()) for product in products)
     if largest > 1e30:
         raise ModelError(f"its scales differ by a factor of {largest:.3g}")

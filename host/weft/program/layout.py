@@ -132,6 +132,8 @@ class Layout:
 
     def slice(self, first: int, channels: int) -> "Layout":
         """Return the layout of ``channels`` channels from ``first`` on."""
+        if (first, channels) == (0, self.channels):
+            return self
         return replace(self, first=self.first + first, channels=channels)
 
     def reshaped(self, height: int, width: int, channels: int) -> "Layout | None":

@@ -64,6 +64,8 @@ def pack(fields: Fields, values: Mapping[str, int]) -> int:
         raise ValueError(f"no such field: {', '.join(sorted(values.keys() - ranges.keys()))}")
     word = 0
     for name, given in values.items():
+        if not given:
+            continue
         value, (offset, low, high) = int(given), ranges[name]
         if not low <= value <= high:
             raise ValueError(f"{name} must be from {low} to {high}, not {value}")

@@ -4,9 +4,11 @@
 that a kind does not have are 0. The fourth kind is :class:`weft_hw.contract.move.Move`.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import (
@@ -22,14 +24,13 @@ from weft_hw.contract.descriptor import (
 __all__ = ["Elementwise", "Layer", "Mac", "Table", "check_layer", "decode_layer"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Layer:
+class _Layer(Struct, frozen=True, kw_only=True):
     kind: ClassVar[Kind]
 
     @property
     def fields(self) -> dict[str, int]:
         """Values by the names of the descriptor's fields."""
-        return {"kind": self.kind, **vars(self)}
+        return {"kind": self.kind, **asdict(self)}
 
     def encode(self) -> bytes:
         """Return the ``DESCRIPTOR_BYTES`` bytes.
@@ -42,8 +43,7 @@ class _Layer:
         return encode_descriptor(self.fields)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mac(_Layer):
+class Mac(_Layer, frozen=True, kw_only=True):
     """A window that moves over a feature map: convolution, pooling, fully connected, copy."""
 
     kind = Kind.MAC
@@ -93,8 +93,7 @@ class Mac(_Layer):
     moves: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Elementwise(_Layer):
+class Elementwise(_Layer, frozen=True, kw_only=True):
     """A sum or product of two tensors, or a function of one, element by element."""
 
     kind = Kind.ELEMENTWISE
@@ -117,8 +116,7 @@ class Elementwise(_Layer):
     moves: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Table(_Layer):
+class Table(_Layer, frozen=True, kw_only=True):
     """A load of the table of 256 entries."""
 
     kind = Kind.TABLE
@@ -130,7 +128,7 @@ class Table(_Layer):
 Layer = Mac | Elementwise | Table
 
 _KINDS: dict[int, type[Layer]] = {made.kind: made for made in (Mac, Elementwise, Table)}
-_NAMES = {kind: frozenset(made.__dataclass_fields__) for kind, made in _KINDS.items()}
+_NAMES = {kind: frozenset(made.__struct_fields__) for kind, made in _KINDS.items()}
 _FLAGS = frozenset(field.name for field in DESCRIPTOR if field.width == 1)
 _ENUMERATIONS: dict[str, type[IntEnum]] = {"wait": Wait, "rounding": Rounding}
 

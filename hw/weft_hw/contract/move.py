@@ -31,8 +31,10 @@ wait between them, the result is unspecified.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind
 from weft_hw.contract.fields import Field, Fields, pack, unpack
@@ -65,8 +67,7 @@ def decode_move(data: bytes) -> dict[str, int]:
     return unpack(MOVE, int.from_bytes(data, "little") & (1 << width) - 1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """A move; what a field means stands in :data:`MOVE`."""
 
     kind: ClassVar[Kind] = Kind.MOVE
@@ -82,7 +83,7 @@ class Move:
 
     def encode(self) -> bytes:
         """Return the ``DESCRIPTOR_BYTES`` bytes; ValueError if a value does not fit its field."""
-        return encode_move(vars(self))
+        return encode_move(asdict(self))
 
     @classmethod
     def decode(cls, data: bytes) -> "Move":

@@ -121,14 +121,14 @@ def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multiplie
         raise Unsupported("a scale is negative or not finite")
     if stage.rule is Rule.DOUBLE and (_largest(low, high) * scale >= 1 << 30).any():
         raise Unsupported("its scale shifts accumulators out of 32 bits, which wraps")
-    at_low, at_high = stage(np.stack([low, high])).astype(np.int64)
+    at_low, at_high = stage(np.array([low, high])).astype(np.int64)
     # Rounding is monotonic, so a channel that agrees at both ends is constant.
     constant = at_low == at_high
     scaling = _direct(stage.rule, scale, low, high) if stage.rule is not Rule.FLOAT64 else None
     offset = np.zeros(channels, np.int64)
     if scaling is not None and scaling.rounding is Rounding.FLOAT32:
         once = ~scaling.exact & (at_high - at_low == 1)
-        for channel in np.flatnonzero(once).tolist():
+        for channel in once.nonzero()[0].tolist():
             _move_decision(stage, channel, low, high, scaling, offset)
     if scaling is None or (~scaling.exact & ~constant).any():
         scaling = _fitted(stage, scale, low, high, constant)
@@ -199,7 +199,7 @@ def _direct(rule: Rule, scale: NDArray[np.float64], low: Int64, high: Int64) -> 
         exact = (exponent <= 0) | (bound < 1 << 31 - np.clip(exponent, 0, 31))
         shift = 31 - exponent
     exact &= (shift >= 0) & (shift <= 63)
-    return Scaling(rounding_of(rule), multiplier, np.clip(shift, 0, 63), exact)
+    return Scaling(rounding_of(rule), multiplier, np.minimum(np.maximum(shift, 0), 63), exact)
 
 
 def _thresholds(stage: OutputStage, low: Int64, high: Int64) -> tuple[Int64, Int64]:

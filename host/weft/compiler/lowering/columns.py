@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from msgspec import structs
 from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Place, TooLarge
@@ -52,7 +53,8 @@ def emit_window(
             offset=offset,
             gap=gap,
         )
-        command.descriptor = replace(command.descriptor, use_table=use_table)
+        if use_table:
+            command.descriptor = structs.replace(command.descriptor, use_table=True)
         command.macs = macs * (number + 1) // len(parts) - macs * number // len(parts)
         if number == len(parts) - 1:
             command.outputs = outputs

@@ -30,7 +30,7 @@ def weights_and_bias(
     quantization = lowering.tensor(node, 1).quantization
     if weights is None or weights.dtype != np.int8:
         raise Unsupported("its weights are not constant int8")
-    if quantization is not None and np.any(quantization.zero_point):
+    if quantization is not None and quantization.zero_point.any():
         along = [1] * weights.ndim
         along[quantization.axis] = -1
         weights = weights.astype(np.int64) - quantization.zero_point.reshape(along)
@@ -127,7 +127,7 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
         entries = dense_entries(
             config, read.layout, window.kernel, window.dilation, times=window.times(config)
         )
-        part = replace(sums.some(rows), entries=entries)
+        part = replace(sums if groups == 1 else sums.some(rows), entries=entries)
         outputs = node.outputs if group == groups - 1 else ()
         emit_window(
             lowering, index, read, write, window, part, macs=macs // groups, outputs=outputs

@@ -184,8 +184,9 @@ def pair_products(config: Config, words: NDArray[np.int8], first: int, channels:
     ``words`` and ``first`` as of :func:`lay_out_weights`. All zero unless rows are paired
     (:mod:`weft_hw.engine.compute.pe` has the formula).
     """
-    pairs = config.rows // 2 if config.paired else 0
-    wide = words.astype(np.int64)[..., : 2 * pairs]
+    if not config.paired:
+        return np.zeros(channels, np.int64)
+    wide = words.astype(np.int64)[..., : config.rows // 2 * 2]
     products = (wide[..., ::2] * wide[..., 1::2]).sum(axis=2)  # (groups * steps, columns)
     groups = -(-(first + channels) // config.columns)
     per_group = products.reshape(groups, -1, config.columns).sum(axis=1)

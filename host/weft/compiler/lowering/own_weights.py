@@ -5,9 +5,8 @@ Where :attr:`Config.own_weights <weft_hw.contract.config.Config.own_weights>` is
 output rows, which the array computes ``pixels`` at a time on the same input.
 """
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 

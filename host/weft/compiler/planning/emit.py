@@ -1,8 +1,8 @@
 """Memory images: addresses are known now, so commands become descriptors, weights and tables."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
+from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import WINDOW_BYTES
 from weft_hw.contract.layers import Layer

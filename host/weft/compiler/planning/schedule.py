@@ -1,7 +1,8 @@
 """Steps of the plan, what each loads and reads, and what each descriptor has to wait for."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from weft_hw.contract.descriptor import Wait
 from weft_hw.contract.layers import Mac, Table
 

@@ -1,7 +1,7 @@
 """What a list is made of: layers and moves."""
 
-from dataclasses import dataclass, replace
-
+from msgspec import Struct
+from msgspec.structs import replace
 from weft_hw.contract.layers import Layer
 from weft_hw.contract.move import Move
 
@@ -11,8 +11,7 @@ from weft.compiler.streaming.pieces import Piece
 __all__ = ["Item"]
 
 
-@dataclass(frozen=True, eq=False)
-class Item:
+class Item(Struct, frozen=True, eq=False):
     """A descriptor of the list: a move, or a layer with the piece that it is.
 
     ``chunk`` is the number of the chunk of descriptors that a move loads, ``node`` what a move of

@@ -5,9 +5,9 @@ mover takes the one first whose layer comes first. When that is, the cycle model
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from heapq import heappop, heappush
 
+from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
 from weft_hw.contract.memory_map import memory_map

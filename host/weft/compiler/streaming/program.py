@@ -1,11 +1,12 @@
 """The program of a network that streams."""
 
-from dataclasses import replace
 
-import msgspec
+
+from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES
 from weft_hw.contract.fingerprint import fingerprint
+from weft_hw.contract.layers import Layer
 from weft_hw.contract.memory_map import (
     COUNTER_BYTES,
     COUNTER_STRIDE,
@@ -39,6 +40,7 @@ from weft.program import (
 
 __all__ = ["compile_streamed"]
 
+_LONG = 8192  # layers and moves from which on what fills the ring is hardly noticed
 _SPREAD = 13  # sixteenths of a ring's padding that go in between: each takes a little more of it
 
 
@@ -67,10 +69,10 @@ def compile_streamed(
     listings, counters = _lists(config, dram, runs)
     lists = [listing.items for listing in listings]
     firsts = [sum(map(len, lists[:n])) for n in range(len(lists))]
-    descriptors = _descriptor_images(config, dram, lists)
-    images = dram.images(graph.name) + descriptors
+    descriptors, images = _descriptors(config, dram, lists)
+    images = dram.images(graph.name) + images
     moved = {
-        step.first: msgspec.structs.replace(step, first=first, count=len(items), counters=block)
+        step.first: replace(step, first=first, count=len(items), counters=block)
         for step, first, items, block in zip(steps, firsts, lists, counters, strict=True)
     }
     names = {
@@ -78,7 +80,7 @@ def compile_streamed(
         for name, place in lowering.places.items()
         if place.buffer in dram.blocks
     }
-    return Program(
+    program = Program(
         graph=graph,
         config=config,
         fingerprint=fingerprint(config),
@@ -93,6 +95,8 @@ def compile_streamed(
         stream=StreamPlan(note="layers stream from DRAM"),
         streamed=True,
     )
+    program.know_descriptors(descriptors)
+    return program
 
 
 def _shared(lowering: Lowering, steps: list[RunStep]) -> set[Buffer]:
@@ -130,7 +134,7 @@ def _lists(
             ring = DescriptorRing(config, counters, scratch)
         blocks.append(counters)
         listing = run.listing(config, program, ring)
-        if counters is not None and listing.padding:
+        if counters is not None and listing.padding and len(program) < _LONG:
             # What fills the ring at the end takes time; what fills it in between takes none.
             ring = DescriptorRing(config, counters, scratch)
             other = run.listing(config, program, ring, listing.padding * _SPREAD // 16)
@@ -139,16 +143,19 @@ def _lists(
     return lists, blocks
 
 
-def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> list[Image]:
-    """Return the descriptors' images: on the chip, or what a ring begins with and the rest."""
+def _descriptors(
+    config: Config, dram: Dram, lists: list[list[Item]]
+) -> tuple[list[Layer | Move], list[Image]]:
+    """Return all descriptors, and their images: on the chip, or what a ring begins with and all."""
     chunk = config.descriptor_count // RING_CHUNKS
     items = [item for items in lists for item in items]
     if len(items) <= config.descriptor_count:
-        data = b"".join(item.descriptor.encode() for item in items)
-        return [Image(Region.DESCRIPTOR, 0, data)] if data else []
+        descriptors = [item.descriptor for item in items]
+        data = b"".join(descriptor.encode() for descriptor in descriptors)
+        return descriptors, [Image(Region.DESCRIPTOR, 0, data)] if data else []
     base = dram.take(len(items) * DESCRIPTOR_BYTES)
     per_chunk = DESCRIPTOR_BYTES * chunk // DRAM_BLOCK_BYTES
-    encoded: list[bytes] = []
+    descriptors = list[Layer | Move]()
     first = 0
     for run in lists:
         for item in run:
@@ -156,11 +163,11 @@ def _descriptor_images(config: Config, dram: Dram, lists: list[list[Item]]) -> l
             if isinstance(descriptor, Move) and item.chunk is not None:
                 wanted = (first // chunk + item.chunk) % (len(items) // chunk)
                 descriptor = replace(descriptor, block=base + wanted * per_chunk)
-            encoded.append(descriptor.encode())
+            descriptors.append(descriptor)
         first += len(run)
-    data = b"".join(encoded)
+    data = b"".join(descriptor.encode() for descriptor in descriptors)
     begin = data[: AHEAD * per_chunk * DRAM_BLOCK_BYTES]
-    return [Image(Region.DRAM, base, data), Image(Region.DESCRIPTOR, 0, begin)]
+    return descriptors, [Image(Region.DRAM, base, data), Image(Region.DESCRIPTOR, 0, begin)]
 
 
 def _describe(

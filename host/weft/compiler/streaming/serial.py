@@ -3,8 +3,7 @@
 The order in which moves really go is found later: it keeps whatever this order implies.
 """
 
-from dataclasses import dataclass, field
-
+from msgspec import Struct, field
 from weft_hw.contract.layers import Layer as LayerDescriptor
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.move import Move
@@ -14,8 +13,7 @@ from weft.compiler.streaming.pieces import Piece
 __all__ = ["Layer", "Touch", "Transfer"]
 
 
-@dataclass(frozen=True)
-class Touch:
+class Touch(Struct, frozen=True):
     """Addresses of a memory on the chip that a layer reads or writes."""
 
     region: Region
@@ -24,8 +22,7 @@ class Touch:
     writes: bool = False
 
 
-@dataclass(eq=False)
-class Layer:
+class Layer(Struct, eq=False):
     """A piece at its addresses."""
 
     piece: Piece
@@ -46,8 +43,7 @@ class Layer:
         return [t for t in self.touches if t.region is Region.ACTIVATION and t.writes == writes]
 
 
-@dataclass(eq=False)
-class Transfer:
+class Transfer(Struct, eq=False):
     """A move, but for the layers that it waits for.
 
     ``touch`` gives the same place on the chip in addresses; ``blocks`` are those whose contents

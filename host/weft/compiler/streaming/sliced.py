@@ -4,8 +4,8 @@ Its weights come once, where stripes of rows would need all of them for every st
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.fields import largest
 from weft_hw.contract.layers import Mac

@@ -4,8 +4,9 @@ A piece is a command of its own, with fields that a formula derives from the who
 Which input a piece needs follows from them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import TABLE_BYTES
 from weft_hw.contract.layers import Elementwise, Mac

@@ -1,10 +1,10 @@
 """Writes a program in plain order: pieces at their addresses, and moves that serve them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from math import gcd
 from typing import ClassVar
 
+from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 from weft_hw.contract.move import Move

@@ -162,7 +162,7 @@ class _Importer:
                 if value is not None:
                     self._know(name, value, stand_ins)
             label = self._label(node, index)
-            if not is_declared(node) or not self._unknown & {*node.input}:
+            if not self._unknown or not is_declared(node) or not self._unknown & {*node.input}:
                 with self._layer(label, *node.output):
                     self._node(node, label)
                     continue
@@ -221,11 +221,13 @@ class _Importer:
     def _node(self, node: Any, label: str) -> None:
         operator = node.op_type
         attributes = read_attributes(node, self._opsets)
-        if not node.output or not node.output[0] or (not node.input and operator != "Constant"):
+        inputs, outputs = list(node.input), list(node.output)
+        if not outputs or not outputs[0] or (not inputs and operator != "Constant"):
             raise ModelError(f"{operator} must have inputs and an output")
-        if any(output in self._values for output in node.output if output):
-            raise ModelError(f"its output {node.output[0]} is computed twice")
-        operands = tuple(self._operand(name) for name in node.input)
+        outputs = [name for name in outputs if name]
+        if any(output in self._values for output in outputs):
+            raise ModelError(f"its output {outputs[0]} is computed twice")
+        operands = tuple([self._operand(name) for name in inputs])
         results: Sequence[Value]
         if self._folder.takes(node, operands):
             results = self._folder.fold(node, operands)
@@ -233,7 +235,6 @@ class _Importer:
             results = split_of(self._builder, node, label, attributes, operands)
         else:
             results = [result_of(self._builder, node, label, attributes, operands, self._real)]
-        outputs = [name for name in node.output if name]
         for name, result in zip(outputs, results, strict=False):
             if isinstance(result, Pending):
                 if operator in ("Gemm", "Add") and has_matrix(result):

@@ -15,6 +15,7 @@ from weft.importers.rules.problems import Problems
 __all__ = ["check", "check_rules"]
 
 _MAX_ELEMENTS = 1 << 28
+_LIMITS = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}  # of zero points
 
 
 def check(
@@ -125,13 +126,13 @@ def _check_tensor(tensor: Tensor) -> None:
     quantization = tensor.quantization
     if quantization is None:
         return
-    if not np.all(np.isfinite(quantization.scale) & (quantization.scale > 0)):
+    scale = quantization.scale
+    if not (np.isfinite(scale) & (scale > 0)).all():
         raise ModelError("every scale must be a positive number")
-    if tensor.dtype in (np.dtype(np.int8), np.dtype(np.uint8)):
-        limits = np.iinfo(tensor.dtype)
-        zero_point = quantization.zero_point
-        if not np.all((limits.min <= zero_point) & (zero_point <= limits.max)):
-            raise ModelError(f"a zero point is outside {limits.min} to {limits.max}")
+    if tensor.dtype in _LIMITS:
+        (low, high), zero_point = _LIMITS[tensor.dtype], quantization.zero_point
+        if not ((low <= zero_point) & (zero_point <= high)).all():
+            raise ModelError(f"a zero point is outside {low} to {high}")
 
 
 def _check_state(graph: Graph, state: State, known: set[str]) -> None:
