@@ -1,7 +1,5 @@
 """The program of a network that streams."""
 
-
-
 from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES
