@@ -7,6 +7,7 @@ output channels may need fewer steps than the whole layer.
 from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
@@ -43,9 +44,8 @@ def without_zero_steps(command: Command) -> Command:
     kept = words.reshape(groups, -1, *words.shape[1:])[:, wanted].reshape(-1, *words.shape[1:])
     f = command.mac
     keep = kept_columns(entries, f.column_step, f.stride_x)
-    return replace(
-        command, descriptor=replace(f, keep=keep), entries=entries, weights=Weights(kept)
-    )
+    descriptor = structs.replace(f, keep=keep)
+    return structs.replace(command, descriptor=descriptor, entries=entries, weights=Weights(kept))
 
 
 def kept_columns(entries: list[Entry], column_step: int, stride_x: int) -> int:
