@@ -142,6 +142,19 @@ def test_a_refused_client_hears_why(server):
         infer(board, 1)
 
 
+def test_many_are_refused_one_by_one(server):
+    """So that none of what the board's owner asks for waits for more than one of them."""
+    with Board(open_transport(server.device, TINY), TINY) as board:
+        infer(board, 1)
+        start = time.monotonic()
+        clients = [connect(server) for _ in range(30)]
+        for client in clients:
+            assert client.recv(100) == BUSY
+            client.close()
+        assert time.monotonic() - start > 0.2
+        infer(board, 2)
+
+
 class Attackers:
     """Clients that are slow, garbled or half-open; up to 50 of them stay connected."""
 
@@ -152,8 +165,9 @@ class Attackers:
     def connect(self):
         kind = self._rng.choice(list(self.kinds))
         self.kinds[kind] += 1
-        client = socket.create_connection(self._where, 5)
+        client = socket.socket()
         client.setblocking(False)
+        client.connect_ex(self._where)  # where the kernel has no room for it, it tries again
         try:
             if kind != "half-open":
                 client.send(self._rng.randbytes(1 if kind == "slow" else 1500))
@@ -171,9 +185,8 @@ class Attackers:
 def test_an_honest_client_among_many_connects(server):
     """``WEFT_CONNECTS`` of them, ten at once as each inference begins.
 
-    Half of them take hardly longer than usual. The slowest pays for refusing those who came, which
-    is milliseconds, whatever the inference itself takes. Both are judged by the server's CPU time,
-    which other work on the machine does not change.
+    The slowest takes less than twice the usual time: that of the slowest of as many without them.
+    It is judged by the server's CPU time, which other work on the machine changes least.
     """
     attackers = Attackers(server)
     with Board(open_transport(server.device, TINY), TINY) as board:
@@ -185,8 +198,8 @@ def test_an_honest_client_among_many_connects(server):
             infer(board, seed)
             return time.monotonic() - start, server.cpu_seconds() - cpu
 
-        alone = [timed(seed) for seed in range(40)]
-        among = [timed(100 + number, 10) for number in range(CONNECTS // 10)]
+        alone = [timed(seed) for seed in range(max(40, CONNECTS // 10))]
+        among = [timed(number, 10) for number in range(CONNECTS // 10)]
         attackers.close()
     assert sum(attackers.kinds.values()) == 10 * len(among) > 0
     print(f"{attackers.kinds}, {len(among)} inferences")
@@ -199,6 +212,6 @@ def test_an_honest_client_among_many_connects(server):
             f"{1e3 * max(times[number] for times in alone):.2f} and {1e3 * slowest[number]:.2f}"
         )
     assert statistics.median(times[1] for times in among) < 1.5 * usual[1]
-    assert slowest[1] < usual[1] + 0.01
+    assert slowest[1] < 2 * max(cpu for _, cpu in alone)
     assert statistics.median(wall for wall, _ in among) < 2 * usual[0]
     assert slowest[0] < 2 * max(wall for wall, _ in alone) + 0.1

@@ -15,9 +15,8 @@ __all__ = ["BUSY", "serve_tcp"]
 BUSY = b"weft: this board serves another client already\n"
 _PROOF_SECONDS = 0.1  # in which a client gets its first answer, or makes room for the next
 _LEAVE_SECONDS = 0.5  # in which a refused client takes the sentence that says so
-_OTHERS = 64  # that wait, and that leave, at a time; more go without the sentence
-_TURN_SECONDS = 0.02  # between two looks at others while the board works for a client
-_TURN_OTHERS = 16  # whom a look takes in, at most, while a client has the board
+_OTHERS = 64  # that wait, and that leave, at a time
+_TURN_SECONDS = 0.01  # between two of the others, while a client has the board
 
 
 class TcpServer(Server):
@@ -25,6 +24,9 @@ class TcpServer(Server):
 
     Whoever speaks first gets the board. It is theirs once the board has answered them; until then
     they make room, after a while, for the next one who speaks.
+
+    While the board is somebody's, others are seen one by one, a hundred in a second. More wait in
+    the kernel, which costs the board nothing.
     """
 
     def __init__(self, board: VirtualBoard, listener: socket.socket):
@@ -33,49 +35,69 @@ class TcpServer(Server):
         self._listener = listener
         self._client: socket.socket | None = None
         self._proven, self._since = False, 0.0
-        self._turn = 0.0  # when others are looked at next
+        self._turn = 0.0  # when another one is seen, once the board is somebody's
         self._waiting: list[socket.socket] = []  # while the board is nobody's
         self._leaving: dict[socket.socket, float] = {}
 
     def _timeout(self) -> float | None:
-        moments = list(self._leaving.values())
-        if self._client is not None and self._waiting:
+        now, moments = time.monotonic(), list(self._leaving.values())
+        if self._proven and now < self._turn:
+            moments = [self._turn]
+        elif self._client is not None and self._waiting:
             moments.append(self._since + _PROOF_SECONDS)
-        left = [max(0.0, moment - time.monotonic()) for moment in moments]
+        left = [max(0.0, moment - now) for moment in moments]
         timeout = super()._timeout()
         return min([*left, *([] if timeout is None else [timeout])], default=None)
 
     def _watched(self) -> list[int]:
-        if self._at_work:
-            return super()._watched()
-        others = [*self._leaving, *(self._waiting if self._client is None else ())]
-        return [*super()._watched(), self._listener.fileno(), *(c.fileno() for c in others)]
+        found = super()._watched()
+        if time.monotonic() < self._turn if self._proven else self._at_work:
+            return found
+        found.append(self._listener.fileno())
+        if not self._proven:
+            others = [*self._leaving, *(self._waiting if self._client is None else ())]
+            found += [client.fileno() for client in others]
+        return found
 
     def _take(self):
         super()._take()
-        now = time.monotonic()
-        if self._proven and self._at_work:  # others take a small part of the time, if many come
-            if now < self._turn:
-                return
-            self._turn = now + _TURN_SECONDS
+        begin = time.monotonic()
+        if self._proven:
+            if begin >= self._turn and self._see_one(begin):
+                self._turn = begin + _TURN_SECONDS
+            return
         for client, due in list(self._leaving.items()):
-            if now >= due or client.fileno() in self._ready:
+            if begin >= due or client.fileno() in self._ready:
                 self._see_off(client, due)
         # Those who are there already; then it is the board's turn.
-        for _ in range(_TURN_OTHERS if self._proven else _OTHERS):
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
+        for _ in range(_OTHERS):
+            if not self._accept():
                 break
-            client.setblocking(False)
-            self._waiting.append(client)
-        if self._proven:
-            while self._waiting:
-                self._refuse(self._waiting.pop())
-        elif self._waiting:
+        if self._waiting:
             self._choose()
         while len(self._waiting) > _OTHERS:
             self._refuse(self._waiting.pop(0))
+
+    def _see_one(self, now: float) -> bool:
+        """Refuse one of the others, or see one off; whether there was one."""
+        first = next(iter(self._leaving.items()), None)
+        if first is not None and now >= first[1]:
+            self._see_off(*first)
+        elif self._waiting or (self._listener.fileno() in self._ready and self._accept()):
+            self._refuse(self._waiting.pop())
+        else:
+            return False
+        return True
+
+    def _accept(self) -> bool:
+        """Take one of those who wait in the kernel; whether there was one."""
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return False
+        client.setblocking(False)
+        self._waiting.append(client)
+        return True
 
     def _choose(self):
         """Give the board to one who has spoken, unless another one may still prove theirs."""
@@ -98,9 +120,8 @@ class TcpServer(Server):
             client.shutdown(socket.SHUT_WR)
         # What the other one says is taken first, or the sentence is lost with the connection.
         if len(self._leaving) >= _OTHERS:
-            client.close()
-        else:
-            self._leaving[client] = time.monotonic() + _LEAVE_SECONDS
+            self._see_off(next(iter(self._leaving)), 0.0)
+        self._leaving[client] = time.monotonic() + _LEAVE_SECONDS
 
     def _see_off(self, client: socket.socket, due: float):
         try:
