@@ -2,13 +2,15 @@
 
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from amaranth.hdl import Module
+from weft_hw.contract import timing
 from weft_hw.memory.sdram.chips import CHIPS, SdramChip, slowest
 from weft_hw.memory.sdram.controller import SdramController
 from weft_sim.testing import bench
-from weft_sim.testing.sdram_chip import SdramModel, Violation
+from weft_sim.testing.sdram_chip import SdramModel, Violation, at_the_pins
 
 CLOCK = 110e6
 BLOCK = 256  # words that no burst leaves
@@ -80,34 +82,20 @@ class Rig:
             for _ in range(40):  # the last words are still on their way to the chip
                 await ctx.tick()
 
-        async def chip(ctx):
-            # The pads' registers show what the controller gave a cycle before, and likewise back.
-            pad, shown = None, 0
-            names = ("ras", "cas", "we", "ba", "a", "dqm", "dq_o", "dq_oe")
-            async for *_, ras, cas, we, ba, a, dqm, dq, oe in ctx.tick().sample(
-                *(getattr(pins, name) for name in names)
-            ):
-                ctx.set(pins.dq_i, shown)
-                shown = 0xA55A
-                if pad is not None:
-                    shown = self.model.cycle(**pad)
-                pad = {
-                    "ras": ras,
-                    "cas": cas,
-                    "we": we,
-                    "ba": ba,
-                    "a": a,
-                    "dqm": dqm,
-                    "dq": dq,
-                    "driven": oe,
-                }
-
         async def stable(ctx):
             await bench.check_stable(ctx, port.read)
 
         top = Module()
         top.submodules.dut = self.dut
-        bench.run(top, ask, put, take, watch, background=(chip, stable), deadline=deadline)
+        bench.run(
+            top,
+            ask,
+            put,
+            take,
+            watch,
+            background=(at_the_pins(pins, self.model), stable),
+            deadline=deadline,
+        )
         assert got == self.expected
         for at, word in self.memory.items():
             place = at >> 9 & 3, at >> 11, at & 511
@@ -240,3 +228,14 @@ def test_a_controller_that_waits_too_little_is_found_out(name, by, text):
     ]
     with pytest.raises(Violation, match=text):
         rig.run(bursts * 3, deadline=40_000)
+
+
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+def test_refresh_as_the_cycle_model_has_it(write):
+    """Words pass in every cycle but for refreshes, and one or two where a row ends."""
+    clock = 100e6
+    times = Rig(clock=clock).run([(write, at, BLOCK) for at in range(0, 8 * BLOCK, BLOCK)])
+    gaps = [(at, next_at - at - 1) for at, next_at in pairwise(times)]
+    refreshes = [(at, lost) for at, lost in gaps if lost > 2]
+    assert [lost for _, lost in refreshes] == [timing.REFRESH] * 2
+    assert refreshes[1][0] - refreshes[0][0] == timing.REFRESH_EVERY

@@ -3,7 +3,8 @@
 Whoever builds a part takes them from here, and so does the cycle model. Tests of the parts
 measure them: ``tests/unit/test_array.py``, ``test_tap_fetch.py``, ``test_mover.py``. Latencies of
 the engine are measured between two of its signals, each by a test of its own, in
-``tests/unit/test_latencies.py`` and ``test_move_latencies.py``.
+``tests/unit/test_latencies.py``, ``test_move_latencies.py`` and ``test_memory_latencies.py``;
+refresh by ``test_sdram.py``.
 """
 
 from typing import NamedTuple
@@ -18,20 +19,28 @@ __all__ = [
     "LANE_CYCLES",
     "MOVE_AFTER_LAYER",
     "MOVE_COUNTED",
+    "MOVE_LOAD",
     "MOVE_ROOM",
     "MOVE_SET_UP",
+    "MOVE_STORE",
     "NEXT_BACK",
     "NEXT_FRONT",
     "OPERANDS",
     "OUTPUT_LATENCY",
     "QUEUED_MOVES",
+    "READ_ACTIVATION",
     "READ_LATENCY",
+    "READ_UNIT",
+    "REFRESH",
+    "REFRESH_EVERY",
     "ROW_FILLED",
+    "ROW_OPENED",
     "ROW_WRITTEN",
     "STORE",
     "TABLE_END",
     "TAP_PLACE",
     "TAP_QUEUE",
+    "WRITE_UNIT",
     "FetchLatency",
     "array_latency",
     "fetch_latency",
@@ -78,6 +87,16 @@ MOVE_ROOM = 2  # from the end of a move to the handing over of one that finds th
 MOVE_SET_UP = 10  # from a move's being handed over to its begin, unless it waits for layers
 MOVE_AFTER_LAYER = 3  # from the end of a layer to the begin of a move that waits for it
 MOVE_COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
+
+# The memory beside the chip: an SDRAM at 100 MHz, which gives or takes a word in every cycle.
+MOVE_LOAD = 18  # from the begin of a load to its end, besides its words, if their row is open
+MOVE_STORE = 8  # likewise of a store
+ROW_OPENED = 6  # where another row of the bank is open
+READ_UNIT = 5  # between two units that are read from the memories on the chip
+READ_ACTIVATION = 6  # likewise from activation memory
+WRITE_UNIT = 2  # likewise of units that are written
+REFRESH_EVERY = 780  # from one refresh to the next
+REFRESH = 14  # in which no word passes
 
 
 class FetchLatency(NamedTuple):

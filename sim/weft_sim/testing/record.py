@@ -16,7 +16,12 @@ _WIDTH = re.compile(r"\[\d+:0\]$")  # behind the name of a signal of more than o
 Values = Sequence[int]  # of one signal, cycle by cycle
 
 
-def record(dut: Elaboratable, bench: Callable, names: Iterable[str]) -> dict[str, Values]:
+def record(
+    dut: Elaboratable,
+    bench: Callable,
+    names: Iterable[str],
+    background: Iterable[Callable] = (),
+) -> dict[str, Values]:
     """Simulate ``dut`` until ``bench`` ends; return the values of signals just before each edge.
 
     Parameters
@@ -25,6 +30,8 @@ def record(dut: Elaboratable, bench: Callable, names: Iterable[str]) -> dict[str
     bench : async callable of Amaranth's simulator
     names : iterable of str
         Paths from ``dut`` down, such as ``array.own[0][1][0]``.
+    background : iterable of async callable, optional
+        What goes on meanwhile.
 
     Raises
     ------
@@ -34,6 +41,8 @@ def record(dut: Elaboratable, bench: Callable, names: Iterable[str]) -> dict[str
     simulator = Simulator(dut)
     simulator.add_clock(_PERIOD * 1e-15)
     simulator.add_testbench(bench)
+    for process in background:
+        simulator.add_testbench(process, background=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "waves.vcd"
         with simulator.write_vcd(str(path)):

@@ -1,11 +1,14 @@
 """An SDR SDRAM as its data sheet describes it, which refuses whatever that forbids."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
+from amaranth.hdl import Cat
 from weft_hw.memory.sdram.chips import SdramChip
 
-__all__ = ["SdramModel", "Violation"]
+__all__ = ["SdramModel", "Violation", "at_the_pins"]
 
 _NEVER = -inf
 _NAMES = {
@@ -186,3 +189,23 @@ class SdramModel:
 
     def _stop(self, bank: _Bank, ba, a, dqm, dq, driven):
         self._require(False, "BURST TERMINATE")
+
+
+def at_the_pins(pins: Any, model: SdramModel) -> Callable:
+    """Return a bench that plays the chip at a controller's ``pins``, in the background.
+
+    The pads' registers show what the controller gave a cycle before, and likewise back.
+    """
+    names = ("ras", "cas", "we", "ba", "a", "dqm", "dq", "driven")
+    signals = (*(getattr(pins, name) for name in names[:-2]), pins.dq_o, pins.dq_oe)
+
+    async def chip(ctx):
+        pad, shown = None, 0
+        async for *_, values in ctx.tick().sample(Cat(*signals)):
+            ctx.set(pins.dq_i, shown)
+            shown = _HIGH_IMPEDANCE if pad is None else model.cycle(**pad)
+            pad = {}
+            for name, signal in zip(names, signals, strict=True):
+                pad[name], values = values & (1 << len(signal)) - 1, values >> len(signal)
+
+    return chip

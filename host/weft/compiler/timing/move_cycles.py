@@ -9,20 +9,25 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.layers import Elementwise, Mac
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 from weft_hw.contract.move import Move
-from weft_hw.contract.timing import MOVE_AFTER_LAYER, MOVE_SET_UP
+from weft_hw.contract.timing import (
+    MOVE_AFTER_LAYER,
+    MOVE_LOAD,
+    MOVE_SET_UP,
+    MOVE_STORE,
+    READ_ACTIVATION,
+    READ_UNIT,
+    REFRESH,
+    REFRESH_EVERY,
+    ROW_OPENED,
+    WRITE_UNIT,
+)
 
 from weft.compiler.ir import Command
 
 __all__ = ["MEMORY_WORD_BYTES", "MoveClock", "Ports"]
 
 MEMORY_WORD_BYTES = 2  # what the port moves in a cycle
-_REFRESH_EVERY, _REFRESH = 780, 12
-_LOAD = 19  # of a load, from its begin to its end, besides a word per cycle
-_STORE = 8  # likewise of a store
-_READ_UNIT = 5  # cycles between two units that are read from the memories on the chip
-_READ_ACTIVATION = 6  # likewise from activation memory
-_WRITE_UNIT = 2  # likewise of units that are written
-_ROW = 3  # a row's burst follows the one before
+_OPENING = ROW_OPENED // 6  # about one load of six finds another row open
 
 
 @dataclass(frozen=True)
@@ -87,13 +92,13 @@ class MoveClock:
         region, store, count = move.region, move.store, move.count
         size = self._memories[region].unit_bytes
         blocks = -(-count * size // DRAM_BLOCK_BYTES)
-        words = max(blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES, _ROW)
-        each = _READ_ACTIVATION if region is Region.ACTIVATION else _READ_UNIT
-        words = max(words, count * (each if store else _WRITE_UNIT))
+        words = blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES
+        each = READ_ACTIVATION if region is Region.ACTIVATION else READ_UNIT
+        words = max(words, count * (each if store else WRITE_UNIT))
         cycles = move.rows * words
         # Refresh takes its part.
-        cycles += cycles * _REFRESH // (_REFRESH_EVERY - _REFRESH)
-        begin += _STORE if store else _LOAD
+        cycles += cycles * REFRESH // (REFRESH_EVERY - REFRESH)
+        begin += MOVE_STORE if store else MOVE_LOAD + _OPENING
         if region is not Region.ACTIVATION:
             return begin + cycles
         return self._beside_layers(begin, cycles, store)
