@@ -29,7 +29,7 @@ def layer(graphs, kind):
             out = b.conv(x, 24, kernel=(3, 3), stride=(2, 2), padding=(1, 1, 1, 1))
         case "depthwise":
             out = b.depthwise(x, padding=(1, 1, 1, 1))
-        case "matrix":
+        case _:
             out = b.fully_connected(b.reshape(x, 4 * 3 * 20), 24)
     with_zero_point(b, ZERO, lambda w: w // 6 + 5)
     return b, out

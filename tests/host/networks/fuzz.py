@@ -18,6 +18,7 @@ from networks.compare import compare_form, compare_islands, compare_onnx, compar
 from networks.mutate import base_files, mutate, outcome_of
 from networks.onnx_forms import FORMS as ONNX_FORMS
 from networks.plan import SIDES
+from networks.streamed import MachineBoards, StreamingBoards
 
 COMPARISONS = {
     "tflite": compare_tflite,
@@ -32,6 +33,8 @@ COMPARISONS = {
     "islands": compare_islands,
     **{form: partial(compare_form, form=form) for form in ONNX_FORMS},
 }
+
+_STREAMING = {"streamed": MachineBoards, "streamed-sim": StreamingBoards}
 
 
 def networks(form: str, first: int, count: int) -> int:
@@ -59,16 +62,16 @@ def networks(form: str, first: int, count: int) -> int:
 
 
 def on_accelerator(
-    first: int, count: int, configs: list[str], forms: Sequence[str], sides: Sequence[int]
+    boards: Boards, first: int, count: int, forms: Sequence[str], sides: Sequence[int]
 ) -> int:
-    """Run ``count`` networks, the forms in turn, on virtual boards; return how many differ.
+    """Run ``count`` networks, the forms in turn, on ``boards``; return how many differ.
 
     Their inputs are as high and wide as one of ``sides``. Those without a layer for the accelerator
     come on top.
     """
     fitted, failures, compared, descriptors, cycles = Counter(), 0, 0, 0, 0
     seed = first
-    with Boards(*configs) as boards:
+    with boards:
         for index in itertools.count():
             if index - fitted["none"] == count:
                 break
@@ -114,7 +117,7 @@ def mutations(first: int, count: int, files: list[bytes]) -> int:
 def main() -> int:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=[*COMPARISONS, "accelerator", "mutations"])
+    parser.add_argument("kind", choices=[*COMPARISONS, "accelerator", *_STREAMING, "mutations"])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--bases", type=int, default=20, help="seeds of files to damage")
@@ -122,7 +125,6 @@ def main() -> int:
     parser.add_argument(
         "--config",
         nargs="+",
-        default=["tiny", SMALL.name, SMALL_PAIRED.name],
         help="of virtual boards: configurations, also those of networks.accelerator",
     )
     parser.add_argument(
@@ -146,12 +148,14 @@ def main() -> int:
         files = models or base_files(arguments.bases)
         failures = mutations(arguments.first, arguments.count, files)
     elif arguments.kind == "accelerator":
+        configs = arguments.config or ["tiny", SMALL.name, SMALL_PAIRED.name]
         failures = on_accelerator(
-            arguments.first,
-            arguments.count,
-            arguments.config,
-            arguments.form,
-            arguments.sides,
+            Boards(*configs), arguments.first, arguments.count, arguments.form, arguments.sides
+        )
+    elif arguments.kind in _STREAMING:
+        boards = _STREAMING[arguments.kind](*(arguments.config or ()))
+        failures = on_accelerator(
+            boards, arguments.first, arguments.count, arguments.form, arguments.sides
         )
     else:
         failures = networks(arguments.kind, arguments.first, arguments.count)

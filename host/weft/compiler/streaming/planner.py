@@ -18,12 +18,12 @@ from weft.compiler.streaming.search import improved
 from weft.compiler.streaming.serial import Layer, Transfer
 from weft.compiler.streaming.writer import Writer, region_sizes
 
-__all__ = ["StreamedRun", "plan_run", "roomy"]
+__all__ = ["LOOKS", "StreamedRun", "plan_run", "roomy"]
 
 # Buffers of up to this part of activation memory are taken to stay on the chip, while groups are
 # sought; the cycle model judges what comes of each.
 _SHARES = (8, 4, 3, 1 << 20)
-_LOOKS = 8000  # pieces that are looked at, while small changes are tried
+LOOKS = 8000  # pieces that are looked at, while small changes are tried
 _WORTH_A_LIST = 1.3  # times the least cost, beyond which a grouping is not looked at further
 
 
@@ -104,7 +104,7 @@ def plan_run(
     best = worth[0] if len(worth) == 1 else min(worth, key=lambda made: listed(made).worked)
     if planner.searches:
         pieces = sum(len(group.pieces) for group in best.groups)
-        best = improved(planner, best, listed, _LOOKS // pieces)
+        best = improved(planner, best, listed, LOOKS // pieces)
     for buffer in (*planner.uses.writers, *planner.uses.readers):
         if buffer in fixed:
             dram.place(buffer)
