@@ -9,6 +9,8 @@ from weft_hw.boards.sdram import sdram_beside
 from weft_hw.contract.config import Config
 from weft_hw.memory.sdram.controller import SdramController
 
+from weft_sim.stalling_port import StallingPort
+
 __all__ = ["Beside", "controller_beside"]
 
 
@@ -34,8 +36,8 @@ class Beside(wiring.Component):
 
     sdram: Any  # interface
 
-    def __init__(self, design: Any, controller: SdramController):
-        self._design, self._controller = design, controller
+    def __init__(self, design: Any, controller: SdramController, stalls: int = 0):
+        self._design, self._controller, self._stalls = design, controller, stalls
         self._members = {
             name: member for name, member in design.signature.members.items() if name != "memory"
         }
@@ -48,7 +50,13 @@ class Beside(wiring.Component):
         m.submodules.design = design
         if "memory" in design.signature.members:
             m.submodules.sdram = controller
-            wiring.connect(m, design.memory, controller.port)
+            asks = design.memory
+            if self._stalls:
+                port = design.signature.members["memory"].signature
+                m.submodules.stalls = gate = StallingPort(port, self._stalls)
+                wiring.connect(m, asks, gate.asks)
+                asks = gate.memory
+            wiring.connect(m, asks, controller.port)
         wiring.connect(m, controller.pins, wiring.flipped(self.sdram))
         for name, member in self._members.items():
             mine, its = getattr(self, name), getattr(design, name)

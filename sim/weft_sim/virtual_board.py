@@ -31,6 +31,8 @@ class VirtualBoard(SimulatedBoard):
         the link, as it builds in seconds.
     watchdog_cycles : int, optional
         As for :class:`~weft_hw.core.Core`.
+    memory_stalls : int, optional
+        Chance, of 16, that a word between the design and the memory beside it waits in a cycle.
     progress : callable, optional
         Called with the name of each stage while the library is built.
     waves : Path, optional
@@ -56,6 +58,7 @@ class VirtualBoard(SimulatedBoard):
         *,
         stand_in: bool = False,
         watchdog_cycles: int = 1 << 27,
+        memory_stalls: int = 0,
         progress: Callable[[str], None] = lambda stage: None,
         waves: Path | None = None,
     ):
@@ -73,7 +76,7 @@ class VirtualBoard(SimulatedBoard):
                 return core
             from weft_sim.beside import Beside, controller_beside
 
-            return Beside(core, controller_beside(config))
+            return Beside(core, controller_beside(config), memory_stalls)
 
         # Waveforms show the design as boards have it.
         self.loads = waves is None
@@ -82,6 +85,8 @@ class VirtualBoard(SimulatedBoard):
             key += Path(__file__).with_name("loadable.py").read_text()
         if config.dram_bytes:
             key += Path(__file__).with_name("beside.py").read_text()
+        if memory_stalls:
+            key += f"{memory_stalls} " + Path(__file__).with_name("stalling_port.py").read_text()
         if stand_in and config.dram_bytes:
             raise ValueError(f"{config.name} has memory beside the chip, the stand-in has none")
         if stand_in:

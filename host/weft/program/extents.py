@@ -12,7 +12,7 @@ from weft_hw.contract.memory_map import Region
 
 from weft.errors import ModelError
 
-__all__ = ["Extents", "extents", "input_words", "rows_in_order"]
+__all__ = ["Extents", "extents", "input_words", "needs_table", "rows_in_order"]
 
 _EXTENTS = (
     *("fill_rows", "row_words", "in_height", "in_width"),
@@ -41,6 +41,13 @@ class Extents:
 def input_words(layer: Mac) -> int:
     """Return the words from the first to the last that a MAC layer reads, gaps included."""
     return (layer.fill_rows - 1) * (layer.row_words + layer.row_gap) + layer.row_words
+
+
+def needs_table(layer: Layer) -> bool:
+    """Whether a layer looks values up in the table that was loaded last."""
+    if isinstance(layer, Elementwise):
+        return layer.use_table or not (layer.unary or layer.multiply)
+    return isinstance(layer, Mac) and layer.use_table
 
 
 def rows_in_order(config: Config, before: Layer, layer: Layer) -> bool:
@@ -91,8 +98,7 @@ def _elementwise(config: Config, d: Elementwise) -> Extents:
     reads = [(Region.ACTIVATION, getattr(d, name), getattr(d, name) + count) for name in names]
     entry = d.parameter_base * lanes
     reads.append((Region.PARAMETER, entry, entry + lanes))
-    table = bool(d.use_table or not (d.unary or d.multiply))
-    return Extents(reads, [written], table)
+    return Extents(reads, [written], needs_table(d))
 
 
 def _mac(config: Config, d: Mac, windows: NDArray[np.uint32], known: NDArray[np.bool_]) -> Extents:
@@ -128,7 +134,7 @@ def _mac(config: Config, d: Mac, windows: NDArray[np.uint32], known: NDArray[np.
         (Region.PARAMETER, parameters[0], sum(parameters)),
     ]
     last = (d.out_height - 1) * d.out_row + (d.out_width - 1) * d.out_pixel
-    return Extents(reads, [_words(config, d.out_base, last + beats)], bool(d.use_table))
+    return Extents(reads, [_words(config, d.out_base, last + beats)], needs_table(d))
 
 
 def _own_weights(config: Config, d: Mac) -> None:

@@ -52,6 +52,9 @@ def requantize(
     return np.asarray((product + half) >> shift, np.int64)
 
 
+Snapshot = tuple[dict[Region, NDArray[np.uint8]], NDArray[np.int64]]
+
+
 class Machine:
     """Memories of one accelerator, and descriptors executed on them.
 
@@ -109,16 +112,18 @@ class Machine:
             moves.after_layer(descriptor, before)
         moves.finish()
 
-    def snapshot(self) -> dict[Region, NDArray[np.uint8]]:
-        """Return a copy of what lies in the memories on the chip."""
-        return {
+    def snapshot(self) -> Snapshot:
+        """Return a copy of what lies in the memories on the chip, and the table."""
+        memories = {
             region: memory.copy()
             for region, memory in self._memory.items()
             if region is not Region.DRAM
         }
+        return memories, self._table
 
-    def restore(self, memories: dict[Region, NDArray[np.uint8]]) -> None:
+    def restore(self, before: Snapshot) -> None:
         """Put back what :meth:`snapshot` returned."""
+        memories, self._table = before
         for region, memory in memories.items():
             self._memory[region][:] = memory
 

@@ -3,12 +3,10 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 
 if TYPE_CHECKING:
-    from weft_sim.testing.machine import Machine
+    from weft_sim.testing.machine import Machine, Snapshot
 
 __all__ = ["MachineFault", "Moves"]
 
@@ -30,7 +28,7 @@ class Moves:
         self._queue: deque[dict[str, int]] = deque()
         self._listed = self._done = self._layers_listed = self._layers = 0
         # The last two layers since the last move, and what the memories held before each.
-        self._recent: list[tuple[dict[str, int], dict[Region, NDArray[np.uint8]]]] = []
+        self._recent: list[tuple[dict[str, int], Snapshot]] = []
 
     def add(self, move: dict[str, int]) -> None:
         """Take the next descriptor, which is a move."""
@@ -51,9 +49,7 @@ class Moves:
             self._next()
         self._some()
 
-    def after_layer(
-        self, descriptor: dict[str, int], before: dict[Region, NDArray[np.uint8]]
-    ) -> None:
+    def after_layer(self, descriptor: dict[str, int], before: "Snapshot") -> None:
         """Count a layer that is done; ``before`` is what the memories held when it began."""
         self._layers += 1
         self._recent = [*self._recent, (descriptor, before)][-2:]

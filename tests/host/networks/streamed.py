@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 from weft.compiler import compile_graph
 from weft.compiler.streaming import planner
+from weft.driver.transports.sim import SimTransport
 from weft.errors import CapacityError
 from weft.graph import Graph
 from weft.program import Program
-from weft.runtime.devices import OpenDevice
+from weft.runtime.devices import OpenDevice, open_over
 from weft_hw.contract.config import CONFIGS, Config
 from weft_sim.testing.machine import Machine
 
@@ -42,6 +43,7 @@ _FEW_PIXELS = replace(
 )
 _SHARES = (16, 8, 4, 2, 1)  # of activation memory: the smallest with which a network compiles
 _LOOKS = (0, 60, 300)  # at lists, while the compiler searches: of 8,000 the plans are better
+_STALLS = 6  # of 16 cycles in which a word on its way to or from DRAM waits
 _LATE = (0.0, 0.3, 0.7, 0.95)  # chances that a move which may begin waits instead
 
 
@@ -68,6 +70,13 @@ class StreamingBoards(Boards):
                     return program
                 break
         return None
+
+    def board(self, config: Config) -> OpenDevice:
+        """Return the simulated gateware, whose memory stalls at random."""
+        if config.name not in self.open:
+            transport = SimTransport(config, past_link=True, memory_stalls=_STALLS)
+            self.open[config.name] = open_over(transport, config, name="sim")
+        return self.open[config.name]
 
 
 class MachineBoards(StreamingBoards):

@@ -8,6 +8,7 @@ from weft_hw.contract.layers import Table
 from weft.compiler.ir import Buffer, Command
 from weft.compiler.streaming.pieces import Uses, tile_words
 from weft.compiler.streaming.rows import Motion
+from weft.program.extents import needs_table
 
 __all__ = ["Chain"]
 
@@ -28,6 +29,8 @@ class Chain:
     rows : mapping
         The words of a row of each buffer.
     tables : list of int
+    borrows_table : bool
+        Whether a command looks up in a table from before the chain, which then loads another.
     constants : list of Buffer
         What the tables read.
     tile : int
@@ -64,6 +67,11 @@ class Chain:
             if b in fixed or not inside.issuperset(uses.readers.get(b, []))
         } - residents
         self.tables = [n for n in numbers if n not in motions]
+        self.borrows_table = any(
+            n < first and needs_table(commands[n].descriptor)
+            for first in self.tables[:1]
+            for n in motions
+        )
         self.constants = list(dict.fromkeys(commands[n].source[0] for n in self.tables))
 
     @classmethod

@@ -130,23 +130,24 @@ class Planner:
         return self._known[key]
 
     def _all(self, numbers: range, residents: set[Buffer], arena: int, more: int) -> list[Group]:
-        if len(numbers) > 1:
-            found = fuse(
-                self.config,
-                numbers,
-                self.commands,
-                residents,
-                self.uses,
-                self._rows,
-                self._motions,
-                self.fixed,
-                arena,
-                more,
-                self._sharing,
-            )
-            return list(found)
-        number, command = numbers.start, self.commands[numbers.start]
         made: list[Group] = []
+        if len(numbers) > 1:
+            with suppress(TooLarge):
+                made += fuse(
+                    self.config,
+                    numbers,
+                    self.commands,
+                    residents,
+                    self.uses,
+                    self._rows,
+                    self._motions,
+                    self.fixed,
+                    arena,
+                    more,
+                    self._sharing,
+                )
+            return made
+        number, command = numbers.start, self.commands[numbers.start]
         with suppress(TooLarge):
             made.append(
                 Single(self.config, number, command, residents, self.uses, arena, self._sharing)

@@ -50,7 +50,8 @@ def fuse(
     whole = Striping(chain, 1, sharing)
     if whole.place() <= arena:
         yield from _cut(whole)
-    if not chain.constants_fit() or chain.least() > arena:
+    # A second stripe would begin with the last table of the first.
+    if chain.borrows_table or not chain.constants_fit() or chain.least() > arena:
         return
     fewest = 1 + min(chain.motions[n].height for n in chain.sinks)
     for tight in (False, True):
