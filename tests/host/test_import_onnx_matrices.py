@@ -261,7 +261,7 @@ def test_a_bias_of_another_scale_behind_two_tensors_is_refused(order, left):
     net, values = two_tensors(left, (8, 4), False)
     product = net.node("MatMul", values, "p")
     numbers = np.array([300, -200, 100, 50], np.int32)
-    for scale, same in ((np.float32(0.03) * np.float32(0.03), True), (0.004, False)):
+    for scale, same in ((float(np.float32(0.03) * np.float32(0.03)), True), (0.004, False)):
         bias = net.weights(f"b{same}", numbers, scale)
         net.node("Add", [product, bias][::order], f"y{same}")
         output = net.quantized(f"y{same}", 0.02, 3)

@@ -25,6 +25,7 @@ UNARY = {
 }
 LIBRARY = {
     "EXP": ("ExpOptions", {}),
+    "GELU": ("GeluOptions", {"approximate": True}),
     "LOGISTIC": ("", {}),
     "TANH": ("", {}),
     "SOFTMAX": ("SoftmaxOptions", {"beta": 1.0}),
@@ -150,6 +151,35 @@ def test_moves_and_slopes():
         )
 
     assert net.differences(inside(net, moved)) == 0
+
+
+def test_gelu_of_the_error_function():
+    net = Net()
+    y = inside(net, lambda x: one(net, "GELU", [x], options="GeluOptions", approximate=False))
+    assert net.differences(y) <= 1
+
+
+@pytest.mark.parametrize("flags", [{}, {"alignCorners": True}, {"halfPixelCenters": True}])
+@pytest.mark.parametrize("size", [(11, 3), (3, 13), (1, 1), (12, 10)])
+@pytest.mark.parametrize("kind", ["BILINEAR", "NEAREST_NEIGHBOR"])
+def test_images_in_another_size(kind, size, flags):
+    net, shape = Net(), (1, *size, SHAPE[-1])
+    sides = net.constant(np.array(size, np.int32))
+    options = {"BILINEAR": "Bilinear"}.get(kind, "NearestNeighbor")
+    y = inside(
+        net,
+        lambda x: one(net, f"RESIZE_{kind}", [x, sides], shape, f"Resize{options}Options", **flags),
+    )
+    assert net.differences(y) == 0
+
+
+@pytest.mark.parametrize("kind", ["HARD_SWISH", "SQRT", "RSQRT"])
+def test_what_xnnpack_computes_by_other_steps(kind):
+    net = Net()
+    options = "HardSwishOptions" if kind == "HARD_SWISH" else ""
+    y = inside(net, lambda x: one(net, kind, [x], options=options))
+    with pytest.raises(ModelError, match=f"XNNPACK's {kind} of float32"):
+        import_tflite(net.bytes(y), "one", "xnnpack")
 
 
 def test_xnnpack_adds_in_another_order():

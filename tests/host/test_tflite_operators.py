@@ -7,10 +7,12 @@ import pytest
 
 pytest.importorskip("ai_edge_litert")
 
+from graph_builder import check
 from networks.tflite_net import Net
 from weft.errors import ModelError
 from weft.golden import arithmetic as golden
 from weft.importers.tflite.walk import import_tflite
+from weft_hw.contract.config import CONFIGS
 
 IMAGE = (1, 6, 8, 6)
 Case = tuple[Net, int | list[int]]
@@ -80,6 +82,34 @@ def batch_matmul(r: Random, transposed: bool) -> Case:
         "BatchMatMulOptions",
         adjY=transposed,
     )
+
+
+def products(r: Random, left, right, *, constant=False, zero_point=0, **adjoint) -> Case:
+    """BATCH_MATMUL of two tensors, whose matrices are turned where ``adjoint`` says so."""
+    step = (r.step()[0], zero_point)
+    x = r.net.input(left, r.step())
+    data = r.rng.integers(-127, 128, right).astype(np.int8)
+    y = r.net.constant(data, step) if constant else r.net.input(right, step)
+    rows, columns = (
+        left[-1 if adjoint.get("adjX") else -2],
+        right[-2 if adjoint.get("adjY") else -1],
+    )
+    lead = np.broadcast_shapes(left[:-2], right[:-2])
+    result = r.net.tensor((*lead, rows, columns), r.step())
+    return r.net, r.net.op("BATCH_MATMUL", [x, y], result, "BatchMatMulOptions", **adjoint)
+
+
+def in_blocks(r: Random, name: str, shape, output, sides, edges) -> Case:
+    options = {"SPACE_TO_BATCH_ND": "SpaceToBatchNDOptions"}.get(name, "BatchToSpaceNDOptions")
+    return r.moved(name, shape, output, options, ints(*sides), np.array(edges, np.int32))
+
+
+def position(r: Random, name: str, axis: int) -> Case:
+    x, along = r.net.input(IMAGE, r.step()), r.net.constant(np.array(axis, np.int32))
+    shape = [size for i, size in enumerate(IMAGE) if i != axis]
+    y = r.net.tensor(shape, dtype=np.int32)
+    options = {"ARG_MAX": "ArgMaxOptions"}.get(name, "ArgMinOptions")
+    return r.net, r.net.op(name, [x, along], y, options, outputType=2)
 
 
 def select(r: Random, name: str) -> Case:
@@ -178,6 +208,20 @@ MOVES: dict[str, Callable[[Random], Case]] = {
     "SPACE_TO_DEPTH": lambda r: r.moved(
         "SPACE_TO_DEPTH", (1, 6, 8, 3), (1, 3, 4, 12), "SpaceToDepthOptions", blockSize=2
     ),
+    "SPACE_TO_BATCH_ND": lambda r: in_blocks(
+        r, "SPACE_TO_BATCH_ND", (2, 5, 8, 3), (12, 3, 4, 3), (3, 2), [[1, 3], [0, 0]]
+    ),
+    "SPACE_TO_BATCH_ND of sequences": lambda r: in_blocks(
+        r, "SPACE_TO_BATCH_ND", (1, 9, 4), (2, 6, 4), (2,), [[2, 1]]
+    ),
+    "BATCH_TO_SPACE_ND": lambda r: in_blocks(
+        r, "BATCH_TO_SPACE_ND", (12, 3, 4, 3), (2, 5, 8, 3), (3, 2), [[1, 3], [0, 0]]
+    ),
+    "BATCH_TO_SPACE_ND of sequences": lambda r: in_blocks(
+        r, "BATCH_TO_SPACE_ND", (2, 6, 4), (1, 9, 4), (2,), [[2, 1]]
+    ),
+    "ARG_MIN": lambda r: position(r, "ARG_MIN", 3),
+    "ARG_MAX of rows": lambda r: position(r, "ARG_MAX", 1),
     "EXPAND_DIMS": lambda r: r.moved(
         "EXPAND_DIMS", IMAGE, (1, 6, 1, 8, 6), "ExpandDimsOptions", SCALAR
     ),
@@ -226,6 +270,17 @@ FUNCTIONS: dict[str, Callable[[Random], Case]] = {
     "SQUARED_DIFFERENCE": lambda r: r.pair("SQUARED_DIFFERENCE", "SquaredDifferenceOptions"),
     "BATCH_MATMUL": lambda r: batch_matmul(r, False),
     "BATCH_MATMUL transposed": lambda r: batch_matmul(r, True),
+    "BATCH_MATMUL of two": lambda r: products(r, (1, 7, 12), (1, 12, 9)),
+    "BATCH_MATMUL of two, repeated": lambda r: products(
+        r, (2, 3, 7, 12), (1, 3, 9, 12), adjY=True, zero_point=-9
+    ),
+    "BATCH_MATMUL of two, both turned": lambda r: products(
+        r, (2, 12, 7), (2, 9, 12), adjX=True, adjY=True, zero_point=5
+    ),
+    "BATCH_MATMUL of matrices": lambda r: products(r, (7, 12), (12, 9)),
+    "BATCH_MATMUL by several": lambda r: products(
+        r, (3, 12, 7), (3, 12, 9), adjX=True, constant=True
+    ),
 }
 
 
@@ -300,6 +355,41 @@ def test_int8_to_uint8_of_another_scale(rounding):
         y = r.net.tensor(IMAGE, (0.08, 140), dtype=np.uint8)
         r.net.op("QUANTIZE", [x], y, "QuantizeOptions")
         assert r.net.differences(y, rounding=rounding) == 0
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_a_dilated_convolution_as_converters_spell_it_out(depthwise):
+    """Compiled and run, too: the places in a block are maps of one image."""
+    r = Random(3)
+    x, step = r.net.input((1, 8, 6, 4), r.step()), r.step()
+    sides = r.net.constant(ints(2, 2))
+    around = r.net.constant(np.array([[2, 2], [2, 2]], np.int32))
+    inside = r.net.tensor((4, 6, 5, 4), (0.05, -3))
+    r.net.op("SPACE_TO_BATCH_ND", [x, sides, around], inside, "SpaceToBatchNDOptions")
+    r.net.writer.graph.tensors[x].quantization.scale = [0.05]
+    r.net.writer.graph.tensors[x].quantization.zeroPoint = [-3]
+    shape = (1, 3, 3, 4) if depthwise else (4, 3, 3, 4)
+    data, scales = r.rng.integers(-127, 128, shape).astype(np.int8), [0.01, 0.02, 0.005, 0.013]
+    weights = r.net.weights(data, scales, axis=3 if depthwise else 0)
+    bias = r.net.weights(r.rng.integers(-999, 999, 4).astype(np.int32), [0.05 * s for s in scales])
+    made = r.net.tensor((4, 4, 3, 4), step)
+    options = {"strideH": 1, "strideW": 1, "padding": 1}
+    if depthwise:
+        kind, table = "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"
+        options["depthMultiplier"] = 1
+    else:
+        kind, table = "CONV_2D", "Conv2DOptions"
+    r.net.op(kind, [inside, weights, bias], made, table, **options)
+    cut = r.net.constant(np.zeros((2, 2), np.int32))
+    y = r.net.op(
+        "BATCH_TO_SPACE_ND",
+        [made, sides, cut],
+        r.net.tensor((1, 8, 6, 4), step),
+        "BatchToSpaceNDOptions",
+    )
+    assert r.net.differences(y) == 0
+    graph = import_tflite(r.net.bytes(y), "m", "reference")
+    check(graph, CONFIGS["tiny"], dict(zip(graph.inputs, r.net.feeds(), strict=True)))
 
 
 @pytest.mark.parametrize("inside", [False, True])

@@ -59,7 +59,10 @@ _POSITION = Operator(
     attributes=("axis",), optional=("last",), shape=shapes.arg_max, types=types.arg_max
 )
 _RESIZE = Operator(
-    attributes=("align_corners", "half_pixel_centers"), shape=shapes.resize, types=types.alike
+    attributes=("align_corners", "half_pixel_centers"),
+    shape=shapes.resize,
+    types=types.alike,
+    floats=True,
 )
 
 OPERATORS: dict[str, Operator] = {
@@ -85,8 +88,10 @@ OPERATORS: dict[str, Operator] = {
         shape=shapes.fully_connected,
         windowed=False,
     ),
-    # Two tensors of matrices, which are repeated as NumPy does.
-    "BATCH_MATMUL": Operator(operands=(2, 2), shape=shapes.batch_matmul, types=types.int8),
+    # Two tensors of matrices, which are repeated as NumPy does; ``fixed_point`` as above.
+    "BATCH_MATMUL": Operator(
+        optional=("fixed_point",), operands=(2, 2), shape=shapes.batch_matmul, types=types.int8
+    ),
     # Padding is not counted.
     "AVERAGE_POOL_2D": replace(_POOL, optional=("real",), types=types.average),
     "MAX_POOL_2D": replace(_POOL, optional=("dilation",)),

@@ -238,7 +238,7 @@ def floats(graph: Graph, node: Node, _: Operator) -> None:
         raise ModelError(f"XNNPACK's {node.operator} of float32 is not supported")
 
 
-_IN_ORDER = ("AVERAGE_POOL_2D", "LOG_SOFTMAX", "MEAN", "SOFTMAX", "SUM")
+_IN_ORDER = ("AVERAGE_POOL_2D", "LOG_SOFTMAX", "MEAN", "RESIZE_BILINEAR", "SOFTMAX", "SUM")
 
 
 def function(graph: Graph, node: Node, _: Operator) -> None:

@@ -17,6 +17,7 @@ from weft.golden.arithmetic.bilinear import (
     bilinear_between,
     bilinear_fixed_point,
     bilinear_float32,
+    bilinear_litert,
     bilinear_xnnpack,
 )
 from weft.golden.arithmetic.convolution import (
@@ -145,6 +146,7 @@ __all__ = [
     "bilinear_between",
     "bilinear_fixed_point",
     "bilinear_float32",
+    "bilinear_litert",
     "bilinear_xnnpack",
     "binary_real",
     "conv2d",

@@ -5,7 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["bilinear_between", "bilinear_fixed_point", "bilinear_float32", "bilinear_xnnpack"]
+__all__ = [
+    "bilinear_between",
+    "bilinear_fixed_point",
+    "bilinear_float32",
+    "bilinear_litert",
+    "bilinear_xnnpack",
+]
 
 Pair = tuple[int, int]
 Image = NDArray[np.int8]
@@ -59,6 +65,16 @@ def bilinear_float32(
 ) -> Image:
     """Return the reference kernel's result for uint8 images, 128 lower; all in float32."""
     image = (x.astype(np.int16) + 128).astype(np.float32)
+    total = bilinear_litert(
+        image, size, align_corners=align_corners, half_pixel_centers=half_pixel_centers
+    )
+    return ((total + np.float32(0.5)).astype(np.int64) - 128).astype(np.int8)
+
+
+def bilinear_litert(
+    x: NDArray[Any], size: Pair, *, align_corners: bool, half_pixel_centers: bool
+) -> NDArray[Any]:
+    """Return the reference kernel's result for float32 NHWC images."""
     corners = []
     for length, target in zip(x.shape[1:3], size, strict=True):
         at = _positions(length, target, align=align_corners, half_pixel=half_pixel_centers)
@@ -67,12 +83,11 @@ def bilinear_float32(
         corners.append((before, behind, at - before.astype(np.float32)))
     (y0, y1, dy), (x0, x1, dx) = corners
     dy, dx, one = dy[:, None, None], dx[:, None], np.float32(1)
-    upper, lower = image[:, y0], image[:, y1]
+    upper, lower = x[:, y0], x[:, y1]
     total = upper[:, :, x0] * (one - dy) * (one - dx)
     total = total + lower[:, :, x0] * dy * (one - dx)
     total = total + upper[:, :, x1] * (one - dy) * dx
-    total = total + lower[:, :, x1] * dy * dx
-    return ((total + np.float32(0.5)).astype(np.int64) - 128).astype(np.int8)
+    return total + lower[:, :, x1] * dy * dx
 
 
 def bilinear_xnnpack(

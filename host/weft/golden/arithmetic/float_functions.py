@@ -113,6 +113,7 @@ FLOAT32_FUNCTIONS: Mapping[str, Function] = {
     "LeakyRelu": _leaky,
     "Less": _compared(np.less),
     "LessOrEqual": _compared(np.less_equal),
+    "Log": lambda a, x: np.log(x[0].astype(np.float64)).astype(np.float32),
     "Max": lambda a, x: reduce(np.maximum, x),
     "Mean": _mean,
     "Min": lambda a, x: reduce(np.minimum, x),
@@ -141,7 +142,7 @@ FLOAT32_FUNCTIONS: Mapping[str, Function] = {
 # Comparisons, which make no numbers that may be quantised.
 CONDITIONS = ("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or")
 # Some of the runtime's numbers have another last bit.
-APPROXIMATE = ("Celu", "Elu", "Mish", "Pow", "Selu", "Softplus")
+APPROXIMATE = ("Celu", "Elu", "Log", "Mish", "Pow", "Selu", "Softplus")
 _MOST = 1 << 30
 # The fewest and the most operands of those that may have more than one.
 FUNCTION_OPERANDS: Mapping[str, tuple[int, int]] = {

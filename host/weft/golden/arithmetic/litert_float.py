@@ -47,6 +47,17 @@ def _hard_swish(x: Float32) -> Float32:
     return x * np.minimum(np.float32(6), np.maximum(_ZERO, x + np.float32(3))) / np.float32(6)
 
 
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _gelu(p: Mapping[str, Any], x: list[Any]) -> Float32:
+    number = x[0].astype(np.float64)
+    if p.get("approximate") == "tanh":
+        inner = math.sqrt(2 / math.pi) * (number + 0.044715 * number**3)
+        return (number / 2 * (1 + np.tanh(inner))).astype(np.float32)
+    return (number / 2 * (1 + _erf(number / math.sqrt(2)))).astype(np.float32)
+
+
 # By ONNX's names; parameters, then operands.
 LITERT_FUNCTIONS: Mapping[str, Function] = {
     "Abs": lambda p, x: np.abs(x[0]),
@@ -55,6 +66,7 @@ LITERT_FUNCTIONS: Mapping[str, Function] = {
     "Div": lambda p, x: x[0] / x[1],
     "Elu": lambda p, x: np.where(x[0] < 0, _rounded(np.expm1, x[0]), x[0]),
     "Exp": lambda p, x: _exp(x[0]),
+    "Gelu": _gelu,
     "HardSwish": lambda p, x: _hard_swish(x[0]),
     "LeakyRelu": _leaky,
     "Log": lambda p, x: _rounded(np.log, x[0]),

@@ -88,6 +88,7 @@ REAL_FUNCTIONS: Mapping[str, Function] = {
     "LeakyRelu": _leaky,
     "Less": lambda p, x, y: np.less(x, y).astype(np.float64),
     "LessOrEqual": lambda p, x, y: np.less_equal(x, y).astype(np.float64),
+    "Log": lambda p, x: np.log(x),
     "Max": lambda p, *x: reduce(np.maximum, x),
     "Mean": lambda p, *x: reduce(np.add, x) / len(x),
     "Min": lambda p, *x: reduce(np.minimum, x),

@@ -62,8 +62,11 @@ def resize(context: Context) -> NDArray[Any]:
     function = golden.resize_nearest
     if context.node.operator == "RESIZE_BILINEAR":
         unsigned = context.attributes.get("unsigned", False)
-        exact = golden.bilinear_float32 if unsigned else golden.bilinear_fixed_point
-        function = golden.bilinear_xnnpack if context.graph.runtime == Runtime.XNNPACK else exact
+        function = golden.bilinear_float32 if unsigned else golden.bilinear_fixed_point
+        if context.output.dtype == np.float32:
+            function = golden.bilinear_litert
+        elif context.graph.runtime == Runtime.XNNPACK:
+            function = golden.bilinear_xnnpack
     return context.windows(
         lambda x: function(
             x,

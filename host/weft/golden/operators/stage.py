@@ -41,8 +41,15 @@ def activation_range(
 
 
 def _left_to_litert(context: Context) -> bool:
-    """Whether XNNPACK does not take a uint8 layer: where its one scale names a dimension."""
-    if context.graph.runtime != Runtime.XNNPACK or not OPERATORS[context.node.operator].weighted:
+    """Whether XNNPACK does not take a uint8 layer: where its one scale names a dimension.
+
+    A product of tensors it takes if the second one has no zero point.
+    """
+    if context.graph.runtime != Runtime.XNNPACK:
+        return False
+    if context.node.operator == "BATCH_MATMUL":
+        return context.zero_point(1) != 0
+    if not OPERATORS[context.node.operator].weighted:
         return False
     quantization = context.tensor(1).quantization
     return quantization is not None and quantization.axis != 0
@@ -68,7 +75,8 @@ def _output_stage(context: Context) -> OutputStage:
         factor = np.ones(1, np.float32)
     unsigned = any(context.attributes.get(name, False) for name in ("unsigned", "fixed_point"))
     if runtime == Runtime.REFERENCE or (unsigned and _left_to_litert(context)):
-        if unsigned and weighted:  # multiplies the scales in float32
+        if unsigned and (weighted or node.operator == "BATCH_MATMUL"):
+            # Multiplies the scales in float32.
             real = (scale * factor).astype(np.float64) / np.float64(context.output_scale)
         elif node.operator == "MUL":  # whose scale LiteRT computes in float32
             real = ((scale * factor) / context.output_scale).astype(np.float64)

@@ -111,11 +111,11 @@ def reduction(layer: Layer) -> None:
 
 
 def arg_max(layer: Layer) -> None:
-    """Translate ARG_MAX."""
+    """Translate ARG_MAX and ARG_MIN."""
     axes = _axes(layer)
     if len(axes) != 1:
-        raise ModelError("ARG_MAX must have one axis")
-    layer.emit("ARG_MAX", layer.names(1), axis=axes[0])
+        raise ModelError(f"{layer.kind} must have one axis")
+    layer.emit(layer.kind, layer.names(1), axis=axes[0])
 
 
 def comparison(layer: Layer) -> None:
@@ -136,18 +136,53 @@ def select(layer: Layer) -> None:
 
 
 def batch_matmul(layer: Layer) -> None:
-    """Translate BATCH_MATMUL by one constant matrix."""
+    """Translate BATCH_MATMUL: by one constant matrix, or of two tensors of matrices."""
     options, weights = layer.options("BatchMatMulOptions"), layer.input(1)
-    matrix = layer.constant(1)
-    if options.AdjX or weights.quantization is None or matrix.dtype != np.int8:
-        raise ModelError("BATCH_MATMUL must have a plain input and constant int8 weights")
-    if matrix.size != np.prod(matrix.shape[-2:]):
-        raise ModelError("BATCH_MATMUL by several matrices is not supported")
+    matrix, adjoint = weights.data, (bool(options.AdjX), bool(options.AdjY))
+    if matrix is None or adjoint[0] or matrix.size != np.prod(matrix.shape[-2:]):
+        _products(layer, adjoint)
+        return
+    if weights.quantization is None or matrix.dtype != np.int8:
+        raise ModelError("the matrix of BATCH_MATMUL must be quantised to int8")
     matrix = matrix.reshape(matrix.shape[-2:])
-    if not options.AdjY:
+    if not adjoint[1]:
         matrix = matrix.T
     name = layer.add(matrix.shape, weights.quantization, np.ascontiguousarray(matrix))
     layer.emit("FULLY_CONNECTED", (layer.input(0).name, name), activation="NONE", fixed_point=True)
+
+
+def _products(layer: Layer, adjoint: tuple[bool, bool]) -> None:
+    """Add BATCH_MATMUL of two tensors of as many dimensions, at least three."""
+    rank = max(3, *(len(layer.input(i).shape) for i in (0, 1)))
+    names = []
+    for position, turned in enumerate(adjoint):
+        tensor = layer.input(position)
+        name, shape, step = tensor.name, list(tensor.shape), tensor.quantization
+        if len(shape) < 2:
+            raise ModelError(f"BATCH_MATMUL of shape {tensor.shape} is not possible")
+        data = tensor.data
+        if len(shape) < rank:
+            shape = [*(1,) * (rank - len(shape)), *shape]
+            data = None if data is None else data.reshape(shape)
+            name = layer.add(tuple(shape), step, data)
+            if data is None:
+                layer.emit("RESHAPE", (tensor.name,), name)
+        if turned:
+            source, order = name, (*range(rank - 2), rank - 1, rank - 2)
+            shape[-2:] = shape[:-3:-1]
+            data = None if data is None else np.ascontiguousarray(data.transpose(order))
+            name = layer.add(tuple(shape), step, data)
+            if data is None:
+                layer.emit("TRANSPOSE", (source,), name, permutation=order)
+        names.append(name)
+    output = layer.output
+    if len(output.shape) == rank:
+        layer.emit("BATCH_MATMUL", tuple(names), fixed_point=True)
+        return
+    wide = (*(1,) * (rank - len(output.shape)), *output.shape)
+    product = layer.add(wide, output.quantization)
+    layer.emit("BATCH_MATMUL", tuple(names), product, fixed_point=True)
+    layer.emit("RESHAPE", (product,))
 
 
 def softmax(layer: Layer) -> None:

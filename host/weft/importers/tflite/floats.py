@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import ACTIVATIONS
+from weft.graph import ACTIVATIONS, Runtime
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.windows import activation
 
@@ -35,7 +35,7 @@ _UNARY = {
 
 
 # Whose last bit the C library decides.
-_LIBRARY = ("Elu", "Exp", "Log", "Sigmoid", "Tanh")
+_LIBRARY = ("Elu", "Exp", "Gelu", "Log", "Sigmoid", "Tanh")
 
 
 def computes_floats(layer: Layer) -> bool:
@@ -48,7 +48,11 @@ def computes_floats(layer: Layer) -> bool:
 
 
 def _function(
-    layer: Layer, function: str, operands: tuple[str | None, ...], last: bool = True, **more: float
+    layer: Layer,
+    function: str,
+    operands: tuple[str | None, ...],
+    last: bool = True,
+    **more: float | str,
 ) -> str:
     """Add FUNCTION; unless it is the ``last`` node its result is a tensor in between."""
     output = layer.output.name
@@ -82,6 +86,7 @@ def _binary(layer: Layer) -> None:
 
 
 def _unary(layer: Layer) -> None:
+    _require_reference(layer)
     _function(layer, _UNARY[layer.kind], layer.names(1))
 
 
@@ -89,7 +94,14 @@ def _activation(layer: Layer) -> None:
     _clamp(layer, layer.kind, layer.input(0).name)
 
 
+def _require_reference(layer: Layer) -> None:
+    """Refuse what XNNPACK computes by other steps in float32."""
+    if layer.runtime == Runtime.XNNPACK and layer.kind in ("HARD_SWISH", "RSQRT", "SQRT"):
+        raise ModelError(f"XNNPACK's {layer.kind} of float32 is not supported")
+
+
 def _inverse_root(layer: Layer) -> None:
+    _require_reference(layer)
     root = _function(layer, "Sqrt", layer.names(1), last=False)
     _function(layer, "Reciprocal", (root,))
 
@@ -97,6 +109,12 @@ def _inverse_root(layer: Layer) -> None:
 def _squared_difference(layer: Layer) -> None:
     difference = _function(layer, "Sub", layer.names(2), last=False)
     _function(layer, "Mul", (difference, difference))
+
+
+def _gelu(layer: Layer) -> None:
+    options = layer.optional("GeluOptions")
+    approximate = options is not None and options.Approximate
+    _function(layer, "Gelu", layer.names(1), approximate="tanh" if approximate else "none")
 
 
 def _leaky(layer: Layer) -> None:
@@ -132,6 +150,7 @@ FLOATS: dict[str, Callable[[Layer], None]] = {
     **dict.fromkeys(("RELU", "RELU6", "RELU_N1_TO_1"), _activation),
     "RSQRT": _inverse_root,
     "SQUARED_DIFFERENCE": _squared_difference,
+    "GELU": _gelu,
     "LEAKY_RELU": _leaky,
     "PRELU": _prelu,
     "CONCATENATION": _concatenation,

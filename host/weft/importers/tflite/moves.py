@@ -12,16 +12,15 @@ from weft.importers.tflite.tensors import RawTensor
 __all__ = [
     "Chain",
     "broadcast",
-    "depth_to_space",
     "gather",
     "mirror_pad",
     "pack",
     "pad",
     "pad_with",
+    "paddings",
     "reshape",
     "resize",
     "reverse",
-    "space_to_depth",
     "tile",
     "transpose",
     "unpack",
@@ -89,8 +88,9 @@ def transpose(layer: Layer) -> None:
     layer.emit("TRANSPOSE", layer.names(1), permutation=layer.integers(1))
 
 
-def _paddings(layer: Layer) -> tuple[tuple[int, int], ...]:
-    pairs = layer.constant(1)
+def paddings(layer: Layer, position: int = 1) -> tuple[tuple[int, int], ...]:
+    """Return pairs of a constant operand: what comes before a dimension, and behind it."""
+    pairs = layer.constant(position)
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise ModelError(f"the paddings of {layer.kind} must be pairs, not {pairs.shape}")
     return tuple((int(before), int(after)) for before, after in pairs)
@@ -98,7 +98,7 @@ def _paddings(layer: Layer) -> tuple[tuple[int, int], ...]:
 
 def pad(layer: Layer) -> None:
     """Translate PAD."""
-    layer.emit("PAD", layer.names(1), paddings=_paddings(layer))
+    layer.emit("PAD", layer.names(1), paddings=paddings(layer))
 
 
 def pad_with(layer: Layer) -> None:
@@ -106,7 +106,7 @@ def pad_with(layer: Layer) -> None:
     value = layer.constant(2)
     if value.size != 1 or value.dtype != np.int8:
         raise ModelError(f"the value of {layer.kind} must be one int8 number")
-    layer.emit("PAD", layer.names(1), paddings=_paddings(layer), value=int(value.reshape(-1)[0]))
+    layer.emit("PAD", layer.names(1), paddings=paddings(layer), value=int(value.reshape(-1)[0]))
 
 
 def mirror_pad(layer: Layer) -> None:
@@ -116,10 +116,10 @@ def mirror_pad(layer: Layer) -> None:
         raise ModelError(f"mode {mode} of MIRROR_PAD is neither REFLECT nor SYMMETRIC")
     chain = Chain(layer, layer.input(0))
     kind = ("reflect", "symmetric")[mode]
-    paddings = _paddings(layer)
-    if len(paddings) != len(chain.shape):
-        raise ModelError(f"paddings {paddings} do not fit shape {chain.shape}")
-    for axis, (before, after) in enumerate(paddings):
+    pairs = paddings(layer)
+    if len(pairs) != len(chain.shape):
+        raise ModelError(f"paddings {pairs} do not fit shape {chain.shape}")
+    for axis, (before, after) in enumerate(pairs):
         length = chain.shape[axis]
         if min(before, after) < 0 or max(before, after) > length - (1 - mode):
             raise ModelError(f"MIRROR_PAD by {before} and {after} of {length} values")
@@ -164,39 +164,6 @@ def gather(layer: Layer) -> None:
     chain = Chain(layer, layer.input(0))
     axis = layer.axis(options.Axis, len(chain.shape))
     chain.pick(axis, layer.integers(1)).end(layer.output)
-
-
-def _blocks(layer: Layer, kind: str) -> int:
-    size = layer.options(kind).BlockSize
-    if size < 1 or len(layer.input(0).shape) != 4:
-        raise ModelError(f"{layer.kind} with blocks of {size} does not fit its input")
-    return size
-
-
-def depth_to_space(layer: Layer) -> None:
-    """Translate DEPTH_TO_SPACE: channels become blocks of pixels."""
-    size, (batch, height, width, depth) = _blocks(layer, "DepthToSpaceOptions"), _image(layer)
-    rest = depth // (size * size)
-    chain = Chain(layer, layer.input(0)).reshape(batch, height, width, size, size, rest)
-    chain.then("TRANSPOSE", (batch, height, size, width, size, rest), permutation=_SWAP)
-    chain.end(layer.output)
-
-
-def space_to_depth(layer: Layer) -> None:
-    """Translate SPACE_TO_DEPTH: blocks of pixels become channels."""
-    size, (batch, height, width, depth) = _blocks(layer, "SpaceToDepthOptions"), _image(layer)
-    rows, columns = height // size, width // size
-    chain = Chain(layer, layer.input(0)).reshape(batch, rows, size, columns, size, depth)
-    chain.then("TRANSPOSE", (batch, rows, columns, size, size, depth), permutation=_SWAP)
-    chain.end(layer.output)
-
-
-_SWAP = (0, 1, 3, 2, 4, 5)
-
-
-def _image(layer: Layer) -> tuple[int, int, int, int]:
-    batch, height, width, depth = layer.input(0).shape
-    return batch, height, width, depth
 
 
 def pack(layer: Layer) -> None:

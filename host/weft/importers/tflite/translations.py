@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from weft.importers.tflite import arithmetic, detection, functions, moves, slices, windows
+from weft.importers.tflite import arithmetic, blocks, detection, functions, moves, slices, windows
 from weft.importers.tflite.layer import Layer
 
 __all__ = ["TRANSLATIONS"]
@@ -24,6 +24,7 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "SELECT_V2": arithmetic.select,
     "BATCH_MATMUL": arithmetic.batch_matmul,
     "ARG_MAX": arithmetic.arg_max,
+    "ARG_MIN": arithmetic.arg_max,
     "SOFTMAX": arithmetic.softmax,
     "LEAKY_RELU": arithmetic.leaky_relu,
     "GELU": arithmetic.gelu,
@@ -57,8 +58,10 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "BROADCAST_TO": moves.broadcast,
     "REVERSE_V2": moves.reverse,
     "GATHER": moves.gather,
-    "DEPTH_TO_SPACE": moves.depth_to_space,
-    "SPACE_TO_DEPTH": moves.space_to_depth,
+    "DEPTH_TO_SPACE": blocks.depth_to_space,
+    "SPACE_TO_DEPTH": blocks.space_to_depth,
+    "SPACE_TO_BATCH_ND": blocks.space_to_batch,
+    "BATCH_TO_SPACE_ND": blocks.batch_to_space,
     "PACK": moves.pack,
     "UNPACK": moves.unpack,
     "SLICE": slices.slice_,
