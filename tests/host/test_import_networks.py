@@ -5,7 +5,14 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
 
-from networks.compare import Outcome, compare_form, compare_islands, compare_onnx, compare_tflite
+from networks.compare import (
+    Outcome,
+    compare_form,
+    compare_islands,
+    compare_onnx,
+    compare_parts,
+    compare_tflite,
+)
 from networks.onnx_forms import FORMS
 
 BATCH = 20
@@ -32,6 +39,10 @@ def test_tflite_equals_litert_reference_kernels(start):
 @pytest.mark.parametrize("start", range(0, 60, BATCH))
 def test_tflite_equals_xnnpack(start):
     run(lambda seed: compare_tflite(seed, "xnnpack"), range(start, start + BATCH))
+
+
+def test_recurrent_layers_detection_floats_and_products_equal_litert():
+    run(compare_parts, range(40))
 
 
 @pytest.mark.timeout(120)

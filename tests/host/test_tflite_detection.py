@@ -1,17 +1,14 @@
 """TFLite_Detection_PostProcess equals LiteRT, equal scores and overlapping boxes included."""
 
-from typing import Any
-
 import numpy as np
 import pytest
-from flatbuffers import flexbuffers
 from weft.errors import ModelError
 from weft.importers.tflite.walk import import_tflite
 
 pytest.importorskip("ai_edge_litert")
 
-from ai_edge_litert import schema_py_generated as schema
 from networks.tflite_net import Net
+from networks.tflite_parts import detection, real
 
 BOXES, CLASSES, MOST = 60, 5, 8
 OPTIONS = {
@@ -28,11 +25,6 @@ OPTIONS = {
 }
 
 
-def _real(net, x):
-    shape = net.writer.graph.tensors[x].shape
-    return net.op("DEQUANTIZE", [x], net.tensor(shape, dtype=np.float32), "DequantizeOptions")
-
-
 def network(seed, *, background=True, unsigned=True, coarse=1.0, **changes):
     """Return a network of that operator alone, and its outputs; ``coarse``: steps of scores."""
     rng = np.random.default_rng(seed)
@@ -44,19 +36,9 @@ def network(seed, *, background=True, unsigned=True, coarse=1.0, **changes):
     offsets = net.input((1, BOXES, 4), (0.08, 128))
     scores = net.input((1, BOXES, CLASSES + background), (coarse / 255, 0))
     if not unsigned:
-        offsets, scores = (_real(net, x) for x in (offsets, scores))
-    custom: Any = schema.OperatorCodeT()
-    custom.builtinCode = custom.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-    custom.customCode, custom.version = b"TFLite_Detection_PostProcess", 1
-    net.writer.model.operatorCodes.append(custom)
-    outputs = [net.tensor((), dtype=np.float32) for _ in range(4)]
-    operator: Any = schema.OperatorT()
-    operator.opcodeIndex = len(net.writer.model.operatorCodes) - 1
-    operator.inputs, operator.outputs = [offsets, scores, anchors], outputs
+        offsets, scores = (real(net, x) for x in (offsets, scores))
     options = {k: v for k, v in (OPTIONS | changes).items() if v is not None}
-    operator.customOptions = list(bytes(flexbuffers.Dumps(options)))
-    net.writer.graph.operators.append(operator)
-    return net, outputs
+    return net, detection(net, offsets, scores, anchors, **options)
 
 
 @pytest.mark.parametrize("background", [False, True])

@@ -8,46 +8,18 @@ from weft.importers.tflite.walk import import_tflite
 
 pytest.importorskip("ai_edge_litert")
 
+from networks import tflite_parts
 from networks.litert import reference_interpreter
 from networks.tflite_net import Net
 
 CELLS, DEPTH = 12, 10
-TANH = 4
 
 
-def lstm(seed, *, times=5, cell_bits=3, clip=0.0, coarse=False, **changes):
+def lstm(seed, *, times=5, **options):
     """Return a network of one such layer and a fully connected one, and its output."""
     rng, net = np.random.default_rng(seed), Net()
     x = net.input((1, times, DEPTH), (0.04, int(rng.integers(-20, 20))))
-    scales = rng.uniform(0.004, 0.02, 8) * (10 if coarse else 1)
-    weights = [
-        net.constant(rng.integers(-127, 128, (CELLS, size)).astype(np.int8), (scale, 0))
-        for size, scale in zip(4 * [DEPTH] + 4 * [CELLS], scales, strict=True)
-    ]
-    biases = [
-        net.constant(rng.integers(-3000, 3000, CELLS).astype(np.int32), (scale * 0.04, 0))
-        for scale in scales[:4]
-    ]
-    hidden = (0.0078, int(rng.integers(-9, 9)))
-    states = [
-        net.tensor((1, CELLS), hidden),
-        net.tensor((1, CELLS), (2.0 ** (cell_bits - 15), 0), dtype=np.int16),
-    ]
-    for state in states:
-        net.writer.graph.tensors[state].isVariable = True
-    operands = [x, *weights, *3 * [-1], *biases, -1, -1, *states, *4 * [-1]]
-    operands = [changes.pop(f"input_{i}", value) for i, value in enumerate(operands)]
-    options = {"fusedActivationFunction": TANH, "cellClip": clip, **changes}
-    y = net.op(
-        "UNIDIRECTIONAL_SEQUENCE_LSTM",
-        operands,
-        net.tensor((1, times, CELLS), hidden),
-        "UnidirectionalSequenceLSTMOptions",
-        **options,
-    )
-    inside = [net.tensor((0,), (2.0**-12, 0), dtype=np.int16) for _ in range(4)]
-    operator = net.writer.graph.operators[-1]
-    operator.intermediates = [*inside, net.tensor((0,), hidden)]
+    y = tflite_parts.lstm(net, rng, x, cells=CELLS, **options)
     matrix = net.constant(rng.integers(-127, 128, (3, CELLS)).astype(np.int8), (0.01, 0))
     return net, net.op(
         "FULLY_CONNECTED",

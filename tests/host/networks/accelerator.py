@@ -27,6 +27,7 @@ from networks.compare import (
 from networks.onnx_forms import FORMS as ONNX_FORMS
 from networks.onnx_forms import onnx_form
 from networks.plan import SIDES
+from networks.tflite_parts import parts_network
 
 __all__ = [
     "FORMS",
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 FORMS = ("tflite", "qdq", "qoperator")
-MORE_FORMS = ("tflite-int8", "tflite-uint8", "tflite-first", *ONNX_FORMS)
+MORE_FORMS = ("tflite-int8", "tflite-uint8", "tflite-first", "tflite-parts", *ONNX_FORMS)
 # Several pixels, an array that is no square, and memories for every random network.
 SMALL = Config(
     name="small-two-pixels",
@@ -82,6 +83,10 @@ class DeviceOutcome:
 def imported(form: str, seed: int, sides: Sequence[int] = SIDES) -> tuple[Graph, np.ndarray] | None:
     """Return the graph of a random network, and an input; None if its file tells no scale."""
     rng = np.random.default_rng(seed)
+    if form == "tflite-parts":
+        net, outputs = parts_network(seed, sides)
+        [x] = net.feeds(seed)
+        return import_tflite(net.bytes(outputs), f"random {seed}", "reference"), x
     if form.startswith("tflite"):
         if form != "tflite":
             plan, data, edge = more_network(seed, form.removeprefix("tflite-"), sides)

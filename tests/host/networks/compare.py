@@ -15,6 +15,7 @@ from networks.litert import reference_interpreter, run_litert, xnnpack_interpret
 from networks.onnx_forms import SAME, UNSIGNED_BOUND, Network, onnx_form
 from networks.ort import ort_session, run_ort
 from networks.plan import SIDES, Plan, random_plan
+from networks.tflite_parts import PARTS, parts_network
 
 __all__ = [
     "Outcome",
@@ -23,6 +24,7 @@ __all__ = [
     "compare_islands",
     "compare_layers",
     "compare_onnx",
+    "compare_parts",
     "compare_tflite",
     "more_network",
     "onnx_network",
@@ -122,6 +124,15 @@ def compare_tflite(seed: int, rounding: str = "reference", more: str = "") -> Ou
         if name not in graph.outputs and found.shape == (1, *expected.shape):
             found = found[0]  # the whole of the file is one image
         outcome.add(name, operators.get(name, "input"), expected, found)
+    return outcome
+
+
+def compare_parts(seed: int) -> Outcome:
+    """Compare the outputs of a network of :func:`parts_network` in two successive calls."""
+    outcome, (net, outputs) = Outcome(), parts_network(seed)
+    different, outcome.compared = net.compare(outputs, calls=2, counted=len(outputs) == 4)
+    if different:
+        outcome.differences.append(("outputs", PARTS[seed % len(PARTS)].__name__, different))
     return outcome
 
 

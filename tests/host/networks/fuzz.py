@@ -14,7 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from networks.accelerator import FORMS, MORE_FORMS, SMALL, SMALL_PAIRED, Boards
-from networks.compare import compare_form, compare_islands, compare_onnx, compare_tflite
+from networks.compare import (
+    compare_form,
+    compare_islands,
+    compare_onnx,
+    compare_parts,
+    compare_tflite,
+)
 from networks.mutate import base_files, mutate, outcome_of
 from networks.onnx_forms import FORMS as ONNX_FORMS
 from networks.plan import SIDES
@@ -28,6 +34,7 @@ COMPARISONS = {
         for dtype in ("int8", "uint8", "first")
         for end, rounding in (("", "reference"), ("-x", "xnnpack"))
     },
+    "tflite-parts": compare_parts,
     "qdq": lambda seed: compare_onnx(seed, "qdq"),
     "qoperator": lambda seed: compare_onnx(seed, "qoperator"),
     "islands": compare_islands,
