@@ -23,8 +23,9 @@ fast-unit fast-host: fast-%: .venv/dev.installed
 cocotb: compiler .venv/dev.installed
 	$(BIN)/pytest -m rtl tests/rtl
 
+# A worker for each core; tests of a file stay together, since they share what they build.
 test: compiler .venv/dev.installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 FUZZ = PYTHONPATH=tests/host $(BIN)/python -m networks.fuzz
 fuzz: compiler .venv/dev.installed

@@ -3,7 +3,11 @@
 import pytest
 from complete_builds import DESIGNS
 
-pytestmark = [pytest.mark.tools, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.tools,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("complete builds"),
+]
 # As nextpnr packs them, by yosys 0.70.
 RECORDED = {
     "ecp5": {"lut4": 12_193, "ff": 12_006, "dsp": 6, "block_ram": 25},

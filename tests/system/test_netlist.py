@@ -13,7 +13,11 @@ from weft.runtime.devices import open_over
 from weft_hw.boards.top import clock_hz
 from weft_sim.testing.netlist_board import NetlistBoard
 
-pytestmark = [pytest.mark.tools, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.tools,
+    pytest.mark.timeout(1800),
+    pytest.mark.xdist_group("complete builds"),
+]
 
 LAYERS = {
     "convolution": lambda b, x: b.conv(x, 6, padding=(1, 1, 1, 1), stride=(1, 2)),
