@@ -1,5 +1,6 @@
 """The complete design behind a ULPI transceiver: high speed, packet by packet."""
 
+import os
 import random
 
 import numpy as np
@@ -19,6 +20,8 @@ pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
 DRIVER = {"timeout": 0.05, "retries": 6, "run_timeout": 0.2}
 OUT, DATA0, DATA1 = 0x1, 0x3, 0xB
+FAULTS = int(os.environ.get("WEFT_USB_FAULTS", "20"))
+PACKETS = int(os.environ.get("WEFT_USB_PACKETS", "200"))
 # A RESET request of session 04030201, and what the board answers, as docs/protocol.md has them.
 RESET = bytes.fromhex("020209010203047924726b00")
 ANSWER = bytes.fromhex("0002820106010203047403 9d1500")
@@ -107,10 +110,47 @@ def test_damage_on_the_bus_never_gives_a_wrong_result(host):
     with Board(transport, TINY, **DRIVER) as board:
         exerciser = Exerciser(board, 4)
         host.damage = spoil
-        for _ in range(10):
+        attempts = 0
+        while damaged < FAULTS:
             exerciser.attempt()
-        print(f"{damaged} packets damaged, {exerciser.errors} errors, {board.statistics}")
-        assert damaged > 20
+            attempts += 1
+        print(
+            f"{damaged:,} packets damaged in {attempts:,} exchanges, "
+            f"{exerciser.errors} errors, {board.statistics}"
+        )
+
+
+def test_hostile_packets_leave_a_device_that_works(host):
+    """Any bytes as packets, tokens and requests of any kind among them, to any endpoint."""
+    rng, sent = random.Random(6), 0
+    while sent < PACKETS:
+        host.reserve(20_000)
+        match rng.randrange(4):
+            case 0:
+                packets = [rng.randbytes(rng.choice([0, 1, 2, 3, 8, 64, 515, 600]))]
+            case 1:
+                pid = rng.randrange(16)
+                packets = [bytes([pid | (pid ^ 15) << 4]) + rng.randbytes(rng.randrange(20))]
+            case 2:
+                kind, endpoint = rng.choice([0x1, 0x4, 0x9, 0xD]), rng.choice([0, 1, 1, 2])
+                content = rng.randbytes(rng.choice([0, 8, 8, 64, 512, 513]))
+                packets = [
+                    token(kind, host.address, endpoint),
+                    data(rng.choice([0x3, 0xB, 0x7, 0xF]), content),
+                ]
+            case _:
+                request = bytes([rng.choice([0, 0x80, 0xC0, 2]), rng.randrange(13)])
+                packets = [token(0xD, host.address, 0), data(0x3, request + rng.randbytes(6))]
+        for packet in packets:
+            host.board.send(packet, stuffed=rng.random() > 0.05)
+            host.board.receive(rng.choice([8, 200, 816]))
+            host.board.wait(rng.choice([8, 88]) / 480e6)
+            sent += 1
+        if rng.random() < 0.01:
+            host.enumerate(address=rng.randrange(1, 128))
+            assert works(host)
+    host.enumerate()
+    assert works(host)
 
 
 def test_babble_and_wrong_bits_are_neither_answered_nor_kept(host):

@@ -284,9 +284,9 @@ class UsbHost:
             errors = errors + 1 if shake == 0 else 0
         raise TimeoutError("the device does not answer a control request")
 
-    def enumerate(self, address: int = 5) -> dict[str, bytes]:
+    def enumerate(self, address: int = 5, reset: float = 0.01) -> dict[str, bytes]:
         """Reset, address and configure the device; return its descriptors by name."""
-        self.reset()
+        self.reset(reset)
         found: dict[str, bytes] = {}
         found["first"] = self.control_in(0x80, 6, 0x0100, 0, 64)
         self.control_out(0x00, 5, address)

@@ -17,11 +17,11 @@ class Simulated(UsbTransport):
 
 
 def plug_in(config: Config, **options) -> UsbHost:
-    """Return a host that has enumerated the device."""
+    """Return a host that has enumerated the device, after a shorter reset than a computer's."""
     host = UsbHost(UsbBoard(config, **options))
     host.board.wait(0.001)
     assert host.board.attached
-    host.enumerate()
+    host.enumerate(reset=0.001)
     return host
 
 

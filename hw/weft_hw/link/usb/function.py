@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.fifo import AsyncFIFO
 from amaranth.lib.wiring import In, Out
+from luna.gateware.usb.request.standard import StandardRequestHandler  # pyright: ignore
 from luna.gateware.usb.usb2.device import USBDevice  # pyright: ignore
 from luna.gateware.usb.usb2.endpoints.stream import USBStreamInEndpoint  # pyright: ignore
 
@@ -81,7 +82,11 @@ class UsbFunction(wiring.Component):
             # everything takes a quarter longer at 48: an answer waits for 2.5 bits (2 at least),
             # sleep begins after 3.75 ms of silence (3 at least), a reset after 6.25 us (2.5).
             device.data_clock = _COUNTED_HZ
-        control = device.add_standard_control_endpoint(self._descriptors)
+        control = device.add_control_endpoint()
+        token = control.interface.tokenizer
+        # A request that the host gave up would be what LUNA's handler goes on with.
+        anew = ResetInserter({"usb": token.new_token & token.is_setup})
+        control.add_request_handler(anew(StandardRequestHandler(self._descriptors)))
         control.add_request_handler(MicrosoftHandler())
         # A bus reset and SET_CONFIGURATION begin each endpoint's packet numbers (DATA0, DATA1)
         # anew (USB 2.0, 9.1.1.5); LUNA's endpoints go on counting.
@@ -90,12 +95,13 @@ class UsbFunction(wiring.Component):
             OutEndpoint(self._packet_bytes),
             USBStreamInEndpoint(endpoint_number=ENDPOINT, max_packet_size=self._packet_bytes),
         )
-        for endpoint in (from_host, to_host):
-            device.add_endpoint(ResetInserter({"usb": again})(endpoint))
+        device.add_endpoint(from_host)
+        device.add_endpoint(ResetInserter({"usb": again})(to_host))
         m.submodules.reset_synchronizer = FFSynchronizer(
             self.reset, self.unplugged, o_domain="usb", init=1
         )
         m.d.comb += [
+            from_host.restart.eq(again),
             again.eq(device.reset_detected | control.interface.config_changed),
             device.connect.eq(~self.unplugged),
             self.suspended.eq(device.suspended),

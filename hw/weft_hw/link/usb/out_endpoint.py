@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.hdl import Elaboratable, Module, ResetInserter, Signal
 from amaranth.lib import stream
 from luna.gateware.memory import TransactionalizedFIFO  # pyright: ignore
 from luna.gateware.usb.usb2.endpoint import EndpointInterface  # pyright: ignore
@@ -30,6 +30,8 @@ class OutEndpoint(Elaboratable):
     ----------
     interface : EndpointInterface
         As LUNA's device core wants it.
+    restart : Signal
+        Forget all, and expect DATA0.
     o : stream.Interface
         The bytes of packets that were acknowledged, in order.
     """
@@ -37,6 +39,7 @@ class OutEndpoint(Elaboratable):
     def __init__(self, packet_bytes: int):
         self._packet_bytes = packet_bytes
         self.interface: Any = EndpointInterface()
+        self.restart = Signal()
         self.o: Any = stream.Signature(8).create()
 
     def elaborate(self, platform):
@@ -44,9 +47,8 @@ class OutEndpoint(Elaboratable):
         interface, domain = self.interface, m.d.usb
         token, shake = interface.tokenizer, interface.handshakes_out
         depth = _PACKETS * self._packet_bytes - 1
-        m.submodules.queue = queue = TransactionalizedFIFO(
-            width=8, depth=depth, domain="usb", name="bytes"
-        )
+        queue = TransactionalizedFIFO(width=8, depth=depth, domain="usb", name="bytes")
+        m.submodules.queue = ResetInserter({"usb": self.restart})(queue)
         m.d.comb += [
             self.o.payload.eq(queue.read_data),
             self.o.valid.eq(~queue.empty),
@@ -91,4 +93,6 @@ class OutEndpoint(Elaboratable):
         clear = interface.clear_endpoint_halt_in
         with m.If(clear.enable & ~clear.direction & (clear.number == ENDPOINT)):
             domain += number.eq(0)
+        with m.If(self.restart):
+            domain += [number.eq(0), takes.eq(0), acks.eq(0), naks.eq(0)]
         return m
