@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 import weft
-from msgspec import inspect
+from msgspec import inspect, structs
 from program_files.mutate import change_descriptor
 from program_files.samples import members_of, samples
 from weft.cli import main
@@ -460,7 +460,7 @@ def replace_waits(program, listed, places, most):
                 at = place * DESCRIPTOR_BYTES
                 item = listed[place]
                 if not isinstance(item, Move) and item.moves > most and at < len(image.data):
-                    data = replace(item, moves=most).encode()
+                    data = structs.replace(item, moves=most).encode()
                     program = with_bytes(program, number, at, data)
     return program
 

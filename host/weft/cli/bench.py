@@ -13,6 +13,7 @@ from weft.cli.options import (
     JsonOption,
     RoundingOption,
     ShapeOption,
+    WeightsOption,
     WideOption,
     parse_shapes,
 )
@@ -57,6 +58,7 @@ def bench(
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
+    weights: WeightsOption = None,
     as_json: JsonOption = False,
     wide: WideOption = False,
 ) -> int:
@@ -74,6 +76,7 @@ def bench(
                 rounding=rounding,
                 check=check,
                 fallback=fallback,
+                weights=weights,
                 shapes=parse_shapes(shape),
             ) as session:
                 session.run(None, random_feed(session.graph, 0))

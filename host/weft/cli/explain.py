@@ -13,6 +13,7 @@ from weft.cli.options import (
     ModelArgument,
     RoundingOption,
     ShapeOption,
+    WeightsOption,
     WideOption,
     parse_shapes,
 )
@@ -56,6 +57,7 @@ def explain(
     link: LinkOption = None,
     fallback: FallbackOption = False,
     exact: ExactOption = False,
+    weights: WeightsOption = None,
     as_json: JsonOption = False,
     wide: WideOption = False,
     passes: Annotated[
@@ -76,10 +78,11 @@ def explain(
     from weft.models.loading import find_model, load, require_exact
     from weft.reports.layer_table import layer_rows, memory_use
     from weft.reports.traffic import total, traffic
+    from weft.runtime.host_memory import require_model, weights_over_link, with_host_memory
     from weft.runtime.profile import LinkProfile
     from weft.runtime.wire import predicted_link
 
-    outside, problem = None, None
+    outside, problem, over_link = None, None, weights_over_link(weights)
     if fallback and find_model(model).suffix != ".weft":
         from weft.runtime.fallback import load_in_parts
 
@@ -90,16 +93,20 @@ def explain(
         require_exact(loaded)
     if isinstance(loaded, Graph):
         graph, size = loaded, get_config(config)
+        size = with_host_memory(size) if over_link else size
         try:
             program = compile_graph(graph, size)
         except CapacityError as error:  # still worth a table, and the sentence that says why
             program, problem = None, str(error)
     else:
+        require_model(loaded, over_link=over_link)
         graph, size, program = loaded.graph, loaded.config, loaded
     clock_hz = clock_of(size.name)
     rows = layer_rows(graph, program, size.multipliers)
     memory = memory_use(program)
-    moved = LinkProfile() if program is None else predicted_link(program, link or "")
+    moved = (
+        LinkProfile() if program is None else predicted_link(program, link or "", by_host=over_link)
+    )
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
     elsewhere = (
@@ -166,8 +173,9 @@ def explain(
         say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz, moved)}")
     if program is not None and program.streamed:
         beside = total(traffic(program).values())
+        where = "over the link" if over_link else "memory beside the chip"
         say(
-            f"memory beside the chip, for an image: {beside.constants:,} bytes of constants and "
+            f"{where}, for an image: {beside.constants:,} bytes of constants and "
             f"{beside.loaded:,} of activations come, {beside.stored:,} go"
         )
     if "window" not in left_out:

@@ -24,6 +24,7 @@ __all__ = [
     "ModelArgument",
     "RoundingOption",
     "ShapeOption",
+    "WeightsOption",
     "WideOption",
     "parse_shapes",
 ]
@@ -109,6 +110,14 @@ FallbackOption = Annotated[
     typer.Option(
         "--fallback",
         help="Run what is not supported, at the network's head or tail, in ONNX Runtime or LiteRT.",
+    ),
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="link",
+        help="Keep what does not fit a board without DRAM on the host, and send it for each image.",
     ),
 ]
 WideOption = Annotated[

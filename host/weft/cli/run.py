@@ -17,6 +17,7 @@ from weft.cli.options import (
     ModelArgument,
     RoundingOption,
     ShapeOption,
+    WeightsOption,
     parse_shapes,
 )
 from weft.cli.output import clock_behind, percent, print_json, progress, shape_text, time_note
@@ -85,6 +86,7 @@ def run(
     shape: ShapeOption = None,
     fallback: FallbackOption = False,
     exact: ExactOption = False,
+    weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Run MODEL on arrays or pictures and print its outputs."""
@@ -110,6 +112,7 @@ def run(
             keep_tensors=maps is not None or layer is not None,
             fallback=fallback,
             exact=exact,
+            weights=weights,
             against=against,
             shapes=parse_shapes(shape),
             progress=step,

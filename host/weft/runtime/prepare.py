@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from weft_hw.contract.config import Config
+
 from weft.compiler import compile_graph
 from weft.configuration import ConfigChoice, get_config
 from weft.errors import LinkError, ModelError
@@ -12,6 +14,13 @@ from weft.models.loading import ModelSource, find_model, load, require_exact
 from weft.program import Program
 from weft.runtime.devices import OpenDevice, open_device
 from weft.runtime.fallback import FallbackRunner, Outside, load_in_parts
+from weft.runtime.host_memory import (
+    board_alone,
+    by_host,
+    require_model,
+    weights_over_link,
+    with_host_memory,
+)
 from weft.runtime.reading import SecondReading, open_reading
 from weft.runtime.runners import BoardRunner, GoldenRunner, Runner
 
@@ -35,6 +44,8 @@ class Preparation:
         Run unsupported layers at the head or tail in the model's own runtime.
     exact : bool
         Refuse float islands.
+    weights : str, optional
+        ``link``: what does not fit a board without memory beside it comes over the link.
     shadows : bool
         Compile so that every tensor can be read back.
     report : callable, optional
@@ -61,6 +72,7 @@ class Preparation:
         *,
         fallback: bool = False,
         exact: bool = False,
+        weights: str | None = None,
         shadows: bool = False,
         report: Report | None = None,
     ):
@@ -79,6 +91,7 @@ class Preparation:
         self.model: Path | bytes | Graph | Program = model
         self._device, self._config, self._rounding = device, config, rounding
         self._fallback, self._exact, self._shadows = fallback, exact, shadows
+        self._over_link = weights_over_link(weights)
         self._board: OpenDevice | None = None
         self._report = report or (lambda text: None)
 
@@ -123,17 +136,21 @@ class Preparation:
             if isinstance(loaded, Program):
                 return GoldenRunner(loaded.graph, loaded.config)
             return GoldenRunner(loaded, get_config(self._config))
+        require_model(self.model, over_link=self._over_link)
         if isinstance(loaded, Graph):
             self._report("compiling")
             board = self._board
-            config = get_config(self._config) if board is None else board.config
+            config = self._size() if board is None else board.config
             loaded = compile_graph(loaded, config, shadows=self._shadows)
         if self._board is not None:  # others' programs for it may be in use
             return BoardRunner(loaded, self._board)
         board = self._device
         self._report(f"opening {self.device_name}")
+        size = board_alone(loaded.config) if self._over_link else loaded.config
         if isinstance(board, str):
-            board = open_device(board, loaded.config, self._report)
+            board = open_device(board, size, self._report)
+        if self._over_link:
+            board = by_host(board, loaded.config)
         try:
             self._report("loading the program")
             runner = BoardRunner(loaded, board)
@@ -142,6 +159,11 @@ class Preparation:
             raise
         self._board = board
         return runner
+
+    def _size(self) -> Config:
+        """Return the configuration that a model is compiled for."""
+        config = get_config(self._config)
+        return with_host_memory(config) if self._over_link else config
 
 
 def _name(model: ModelSource) -> str:

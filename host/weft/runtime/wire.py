@@ -1,7 +1,10 @@
 """How many bytes an inference sends and receives, before there is a board."""
 
+from collections.abc import Callable
+
 import numpy as np
 from weft_hw.boards import board_of
+from weft_hw.contract.memory_map import Region
 from weft_hw.contract.packet import (
     MAX_PAYLOAD_BYTES,
     OVERHEAD_BYTES,
@@ -13,6 +16,8 @@ from weft_hw.contract.packet import (
 
 from weft.driver.pieces import Block, Pieces, Place
 from weft.program import Program, RunStep
+from weft.runtime.execute import Device
+from weft.runtime.host_memory import HostMoved
 from weft.runtime.profile import LinkProfile
 
 __all__ = ["link_of", "predicted_link"]
@@ -36,8 +41,10 @@ def link_of(config: str, link: str = "") -> tuple[str, float]:
     return kind, board.bytes_per_second(kind) if board else 0.0
 
 
-def predicted_link(program: Program, link: str = "") -> LinkProfile:
+def predicted_link(program: Program, link: str = "", *, by_host: bool = False) -> LinkProfile:
     """Return what one image of ``program`` sends and receives over its board's link.
+
+    ``by_host`` says that the host carries out its moves.
 
     Of a random image, and if nothing gets lost. All is zero where no board has the configuration;
     ``link`` is as for :func:`link_of`.
@@ -58,30 +65,54 @@ def predicted_link(program: Program, link: str = "") -> LinkProfile:
         back += OVERHEAD_BYTES + _FRAMING_BYTES + _STATUS_BYTES + answered
         back += field_bytes(REPLY_FIELDS[kind])
 
+    memories: Device = _Asker(pieces, payload, ask)
+    if by_host:
+        memories = HostMoved(memories, program.config)
+        for image in program.images:
+            if image.region in (Region.DRAM, Region.DESCRIPTOR):  # the host's own
+                memories.write(image.region, image.unit, image.data)
     for step in program.steps:
         if not isinstance(step, RunStep):
             continue
         for name in step.loads:
             place, shape = program.places[name], program.graph.tensors[name].shape
             image = random.integers(-128, 128, shape, dtype=np.int8)
-            block = Block(place.region, place.base, place.pack(image))
-            for piece in pieces.of_block(block, payload):
-                kind = Request.PIXELS if piece.channels else Request.WRITE
-                ask(kind, sent=len(piece.data))
-        ask(Request.RUN)
-        ask(Request.WAIT)
+            memories.write(place.region, place.base, place.pack(image))
+        memories.run(step.first % program.config.descriptor_count, step.count)
         for name in step.reads:
             place = program.places[name]
-            whole = Place(place.region, place.base, place.units)
-            for part in pieces.of_place(whole, payload):
-                size = pieces.unit_bytes(part.region)
-                ask(Request.READ, answered=part.units * size)
+            memories.read(place.region, place.base, place.units)
     return LinkProfile(
         bytes_to_board=there,
         bytes_from_board=back,
         bytes_per_second=rate,
         kind=kind_of_link,
     )
+
+
+class _Asker:
+    """A device that only counts what it is asked: ``ask(kind, sent, answered)``."""
+
+    def __init__(self, pieces: Pieces, payload: int, ask: Callable[..., None]):
+        self._pieces, self._payload, self._ask = pieces, payload, ask
+
+    def write(self, region: Region, unit: int, data: bytes) -> None:
+        """Count a write."""
+        for piece in self._pieces.of_block(Block(region, unit, data), self._payload):
+            kind = Request.PIXELS if piece.channels else Request.WRITE
+            self._ask(kind, sent=len(piece.data))
+
+    def read(self, region: Region, unit: int, count: int) -> bytes:
+        """Count a read; return what no packing shortens."""
+        size = self._pieces.unit_bytes(region)
+        for part in self._pieces.of_place(Place(region, unit, count), self._payload):
+            self._ask(Request.READ, answered=part.units * size)
+        return b"\x55" * (count * size)
+
+    def run(self, first: int, count: int) -> None:
+        """Count a run, and the wait for its end."""
+        self._ask(Request.RUN)
+        self._ask(Request.WAIT)
 
 
 def _fields(kind: Request) -> int:

@@ -63,6 +63,9 @@ class InferenceSession(Session):
     exact : bool
         Refuse a network of which ONNX Runtime computes a layer in float32 (a *float island*), so
         that its results are not the runtime's bit for bit.
+    weights : str, optional
+        ``"link"``: what does not fit a board without memory beside the chip is kept by the host,
+        and comes over the link for every image.
     against : str, optional
         ``"runtime"``: compare every output of each :meth:`run` with what ONNX Runtime or LiteRT
         makes of the file; ``differences`` says what differs.
@@ -91,6 +94,7 @@ class InferenceSession(Session):
         keep_tensors: bool = False,
         fallback: bool = False,
         exact: bool = False,
+        weights: str | None = None,
         against: str | None = None,
         shapes: Shapes | None = None,
         progress: Report | None = None,
@@ -114,6 +118,7 @@ class InferenceSession(Session):
                 rounding,
                 fallback=fallback,
                 exact=exact,
+                weights=weights,
                 shadows=check or keep_tensors,
                 report=progress,
             )
