@@ -1,7 +1,8 @@
-"""Holds public files to their runtimes: ``python public_files.py CLONES [--record]``.
+"""Holds public files to their runtimes: ``python public_files.py CLONES [FILES] [--record]``.
 
-CLONES has a git clone of each repository of ``public.tsv``, OWNER/NAME, and the wheels that it
-names. Arrays of C sources count as files. ``--record`` writes what came out into ``public.tsv``.
+FILES is ``public.tsv``, or ``public_more.tsv``: the other int8 files of such repositories. CLONES
+has a git clone of each repository that it names, OWNER/NAME, and the wheels. Arrays of C sources
+count as files. ``--record`` writes what came out into FILES.
 """
 
 import argparse
@@ -57,10 +58,11 @@ def result(data: bytes | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clones", type=Path)
+    parser.add_argument("files", type=Path, nargs="?", default=RESULTS)
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     lines, counts = [], Counter()
-    for line in RESULTS.read_text().splitlines():
+    for line in arguments.files.read_text().splitlines():
         source, commit, path, *_ = line.split("\t")
         data = contents(arguments.clones, source, commit, path)
         text = result(data)
@@ -70,7 +72,7 @@ def main() -> None:
         lines.append("\t".join((source, commit, path, digest, text)) + "\n")
     print(dict(counts))
     if arguments.record:
-        RESULTS.write_text("".join(lines))
+        arguments.files.write_text("".join(lines))
 
 
 if __name__ == "__main__":
