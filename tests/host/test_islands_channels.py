@@ -114,6 +114,25 @@ def test_what_follows_a_matmul_that_stays_in_float(operator, rows, tmp_path):
     np.testing.assert_allclose(got, there, rtol=1e-5, atol=1e-5)
 
 
+def test_a_vector_by_a_matrix_and_a_row(tmp_path):
+    """The sum has one dimension more than the product."""
+    net = Island(27, shape=(5,))
+    net.node("MatMul", [net.x, net.weights("w", net.rng.integers(-90, 90, (5, 4), np.int8))], "m")
+    net.node("Add", ["m", net.constant("b", np.array([[1, -1, 0.3, 2]], np.float32))], "o")
+    compare(net, tmp_path, net.quantized("o", 0.3, 0), 0.3)
+
+
+def test_rows_of_a_matmul_with_a_scale_each(tmp_path):
+    """As many rows as columns: the scales are those of the second dimension."""
+    net = Island(28, shape=(2, 4, 5))
+    net.node("MatMul", [net.x, net.weights("w", net.rng.integers(-90, 90, (5, 4), np.int8))], "m")
+    scales = net.constant("s", np.array([0.3, 0.1, 0.7, 0.2], np.float32))
+    zeros = net.constant("z", np.zeros(4, np.int8))
+    net.node("QuantizeLinear", ["m", scales, zeros], "q", axis=1)
+    out = net.node("DequantizeLinear", ["q", scales, zeros], "o", axis=1)
+    compare(net, tmp_path, out, 0.7)
+
+
 def by_channel(net, x, output, scales, zeros, dtype):
     names = [
         net.constant(f"{output}.s", np.array(scales, np.float32)),

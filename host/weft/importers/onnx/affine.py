@@ -65,18 +65,16 @@ def followed(operator: str, attributes: Attributes, operands: Operands) -> Pendi
         return None
     if operator == "BatchNormalization":
         affine = normalisation(attributes, operands)
-        image = take(layer.operands, 0)
-        # Of a matrix product with more dimensions it does not mean the last one.
-        same = layer.operator not in ("Gemm", "MatMul") or (
-            isinstance(image, Activation) and len(image.shape) == 2
-        )
-        return _composed(layer, affine) if same and len(affine.factor) == count else None
+        fits = _has_channels_second(layer) and len(affine.factor) == count
+        return _composed(layer, affine) if fits else None
     if operator not in ("Add", "Sub", "Mul", "Div") or len(operands) != 2:
         return None
     constant = operands[1 if operands[0] is layer else 0]
     if operator == "Add" and (gemm := with_bias(layer, constant)) is not None:
         return gemm
     numbers = _numbers(constant, count, behind)
+    if isinstance(constant, Constant | QuantizedConstant) and constant.data.ndim > _rank(layer):
+        return None  # the result has more dimensions than the layer's
     if numbers is None or (operator == "Div" and operands[1] is layer):
         return None
     zeros, ones = np.zeros(count), np.ones(count)
@@ -97,6 +95,8 @@ def scaled(value: Value | None, scales: Real) -> Pending | None:
     None where ``value`` is another one.
     """
     if not isinstance(value, Pending) or (channels := _channels(value)) is None:
+        return None
+    if not _has_channels_second(value):
         return None
     # Relu does not mind a positive factor.
     if value.activation not in ("NONE", "RELU") or channels[0] != len(scales):
@@ -203,6 +203,17 @@ def _channels(pending: Pending) -> tuple[int, int] | None:
     if pending.operator in ("Gemm", "MatMul") and len(shape) == 2:
         return shape[0 if pending.attributes.get("transB", 0) else 1], 0
     return None
+
+
+def _rank(layer: Pending) -> int:
+    """Return how many dimensions the result of a layer has."""
+    image = take(layer.operands, 0)
+    return len(image.shape) if isinstance(image, Activation) else 0
+
+
+def _has_channels_second(layer: Pending) -> bool:
+    """Whether channels are the second dimension; of a matrix product they are the last one."""
+    return layer.operator not in ("Gemm", "MatMul") or _rank(layer) == 2
 
 
 def _numbers(value: Value | None, count: int, behind: int) -> Real | None:
