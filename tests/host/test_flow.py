@@ -4,13 +4,19 @@ The device carries out runs descriptor by descriptor, and what is queued behind 
 moments of it, as the gateware may. tests/system measures how well the gateware overlaps.
 """
 
+from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import weft
+from weft.compiler import compile_graph
+from weft.importers import load_model
 from weft.models.digits import MODEL, held_out_inputs
+from weft.program import RunStep
 from weft.runtime.devices import OpenDevice
+from weft.runtime.flow import ImageFlow
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.machine import Machine
@@ -24,16 +30,17 @@ class LateQueue:
         self.under_way: list[int] = []  # descriptors of the run that was started
         self.answers, self.tickets, self.loses = {}, count(), loses
 
-    def write(self, region, unit, data):
-        self.queue.append(("write", region, unit, data))
-
     def run(self, first, count):
         self.queue.append(("run", first, count))
 
-    def read(self, region, unit, count):
-        ticket = next(self.tickets)
-        self.queue.append(("read", ticket, region, unit, count))
-        return ticket
+    def exchange(self, reads, writes):
+        # All writes come first, then all reads: no order is promised.
+        self.queue += [("write", *block) for block in writes]
+        tickets = [next(self.tickets) for _ in reads]
+        self.queue += [
+            ("read", ticket, *place) for ticket, place in zip(tickets, reads, strict=True)
+        ]
+        return tickets
 
     def advance(self, steps):
         for number in self.under_way[:steps]:
@@ -61,6 +68,26 @@ class LateQueue:
         while self.queue:
             self.carry_out()
         self.advance(len(self.under_way))
+
+
+class NotedQueue:
+    """Notes how many reads and writes come together; every result is zero."""
+
+    def __init__(self):
+        self.together = []
+
+    def run(self, first, count):
+        pass
+
+    def exchange(self, reads, writes):
+        self.together.append((len(reads), len(writes)))
+        return [bytes(16 * place.units) for place in reads]
+
+    def collect(self, ticket):
+        return ticket
+
+    def settle(self):
+        pass
 
 
 class Memories(Machine):
@@ -164,3 +191,23 @@ def test_devices_that_cannot_say_so(images, scores):
         streamed = list(session.stream(image[None] for image in images[:3]))
         assert np.array_equal(np.concatenate(streamed), scores[:3])
         assert "one image after the other" in session.profile.stream
+
+
+@pytest.mark.parametrize("meet", [False, True])
+def test_reads_and_writes_go_together_unless_they_meet(meet, images):
+    config = get_config("ulx3s-85f")
+    program = compile_graph(load_model(MODEL), config)
+    [step] = [step for step in program.steps if isinstance(step, RunStep)]
+    [image], [result] = step.loads, step.reads
+    if meet:
+        places = program.places
+        moved = replace(places[result], base=places[image].base + places[image].units - 1)
+        program = replace(program, places={**places, result: moved})
+    queue = NotedQueue()
+    device = OpenDevice("noted", config, Memories(config), queue=queue)
+    flow = ImageFlow(program, device, SimpleNamespace(ensure=lambda: None))
+    assert len(list(flow.results({"image": images[n : n + 1]} for n in range(6)))) == 6
+    assert sum(writes for _, writes in queue.together) == 6
+    both = [reads > 0 < writes for reads, writes in queue.together]
+    # Images take two sets of buffers in turns, and only the first set was changed.
+    assert sum(both) == (2 if meet else 4)

@@ -62,6 +62,25 @@ def test_reading_uses_the_line_rate(latency):
         assert share >= 0.95
 
 
+def test_both_ways_carry_data_at_a_time():
+    """As much is read as is written: little more than the time that one way takes."""
+    transport, line = open_line(0.0)
+    units = TINY.activation_words
+    content, weights = (np.random.default_rng(35).bytes(n * 4 * units) for n in (1, 6))
+    with Board(transport, TINY) as board:
+        board.write(Region.ACTIVATION, 0, content)
+        begin = line.cycles
+        groups = board.exchange(
+            [Block(Region.WEIGHT, 0, weights)], 6 * [Place(Region.ACTIVATION, 0, units)]
+        )
+        for calls in groups:
+            assert b"".join(board.finish(call) for call in calls) == content
+        board.wait()
+        share = share_of_line(line, len(weights), begin)
+        print(f"{share:.1%} of the line rate each way")
+        assert share >= 0.9
+
+
 @LATENCIES
 def test_small_inferences_ahead_of_their_replies_keep_the_line_busy(latency):
     """An 8x8 image in, 10 scores out: the requests fill 90 % of the time that the line has."""

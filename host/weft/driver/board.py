@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import config_of, fingerprint
@@ -234,6 +235,23 @@ class Board:
             if run is not None:
                 requests.submit_run(*run)
             return [requests.submit_read(place) for group in places for place in group]
+
+    def exchange(self, writes: Iterable[Block], reads: Sequence[Place]) -> list[list[Call]]:
+        """Queue reads and writes in turns, so that both ways of the link carry data at a time.
+
+        Returns the calls of each read. Nothing may be written where something is read.
+        """
+        requests = self._requests
+        with self._working():
+            blocks, places = requests.cut_blocks(writes), requests.cut_places(reads)
+            pieces = [(group, piece) for group, pieces in enumerate(places) for piece in pieces]
+            calls: list[list[Call]] = [[] for _ in places]
+            for read, block in zip_longest(pieces, blocks):
+                if read is not None:
+                    calls[read[0]].append(requests.submit_read(read[1]))
+                if block is not None:
+                    requests.submit_write(block)
+            return calls
 
     def finish(self, call: Call) -> bytes:
         """Wait for the reply to a call that :meth:`queue` returned.

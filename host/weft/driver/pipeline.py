@@ -1,8 +1,7 @@
 """Requests sent ahead: a board that always has the next thing to do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from weft_hw.contract.memory_map import Region
 
 from weft.driver.board import Block, Board, Place
 from weft.driver.call import Call, ReplyLost
@@ -33,18 +32,14 @@ class Pipeline:
     def __init__(self, board: Board):
         self.board = board
 
-    def write(self, region: Region, unit: int, data: bytes) -> None:
-        """Queue a write of whole units."""
-        self.board.queue(writes=[Block(region, unit, data)])
-
     def run(self, first: int, count: int) -> None:
         """Queue a run of descriptors."""
         self.board.queue(run=(first, count))
 
-    def read(self, region: Region, unit: int, count: int) -> Ticket:
-        """Queue a read; :meth:`collect` gives what it brings."""
-        calls = self.board.queue(reads=[Place(region, unit, count)])
-        return Ticket(self.board.session, tuple(calls))
+    def exchange(self, reads: Sequence[Place], writes: Sequence[Block]) -> list[Ticket]:
+        """Queue reads and writes in turns; nothing may be written where something is read."""
+        calls = self.board.exchange(writes, reads)
+        return [Ticket(self.board.session, tuple(group)) for group in calls]
 
     def collect(self, ticket: Ticket) -> bytes | None:
         """Return what was read; None if a reply was lost.

@@ -1,7 +1,7 @@
 """Devices by name: everything that can be opened and asked to run descriptors."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
+from weft.driver.pieces import Block, Place
 from weft.runtime.execute import Device
 from weft.runtime.profile import LinkProfile
 
@@ -22,16 +23,12 @@ __all__ = ["Marks", "OpenDevice", "Queue", "open_device", "open_over"]
 class Queue(Protocol):
     """Requests carried out in order, later than they are queued; see the driver's pipeline."""
 
-    def write(self, region: Region, unit: int, data: bytes) -> None:
-        """Queue a write of whole units."""
-        ...
-
     def run(self, first: int, count: int) -> None:
         """Queue a run; what follows is carried out while it is under way, but for another run."""
         ...
 
-    def read(self, region: Region, unit: int, count: int) -> Any:
-        """Queue a read of units; return what :meth:`collect` takes."""
+    def exchange(self, reads: Sequence[Place], writes: Sequence[Block]) -> list[Any]:
+        """Queue reads and writes in any order; no write may touch what is read."""
         ...
 
     def collect(self, ticket: Any) -> bytes | None:

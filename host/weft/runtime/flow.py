@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from weft_hw.contract.memory_map import Region
 
+from weft.driver.pieces import Block, Place
 from weft.errors import LinkError
 from weft.program import HostStep, Program, RunStep, StreamSet
 from weft.runtime.devices import OpenDevice
@@ -35,9 +36,9 @@ class ImageFlow:
     """Runs images one after the other without a pause between them.
 
     In the order in which the board carries requests out, each run is followed by the read of the
-    result before it and the write of the image after it, and blocks the next run until
-    both are done. Results come in order. If one gets lost on its way, or somebody else takes the
-    device, the images whose results are missing start again.
+    result before it and the write of the image after it, in turns where that is safe, and blocks
+    the next run until both are done. Results come in order. If one gets lost on its way, or
+    somebody else takes the device, the images whose results are missing start again.
 
     Parameters
     ----------
@@ -125,8 +126,7 @@ class ImageFlow:
             self._run(queue[0])
             self._write_up_to(2)
         if len(queue) > 1:
-            tickets = self._run(queue[1], queue[0])
-            self._write_up_to(_AT_ONCE)
+            tickets = self._go_on(queue[1], queue[0])
         else:  # no other run says that this one is over
             assert device.queue is not None
             device.queue.settle()
@@ -155,35 +155,73 @@ class ImageFlow:
     def _write_up_to(self, count: int) -> None:
         """Queue the writes of the first ``count`` images, unless that was done."""
         assert self._device.queue is not None
-        for image in list(self._queue)[self._written : count]:
-            for name in self._step.loads:
-                data = self._program.places[name].pack(image.values[name])
-                self._device.queue.write(Region.ACTIVATION, self._base(image, name), data)
-            self._written += 1
+        self._device.queue.exchange([], self._writes(count))
 
-    def _run(self, image: _Image, before: _Image | None = None) -> list[tuple[str, Any]]:
-        """Queue the run of ``image`` and, behind its first part, the reads of the one before."""
+    def _writes(self, count: int) -> list[Block]:
+        """Return the writes of the first ``count`` images that were not done."""
+        images = list(self._queue)[self._written : count]
+        self._written += len(images)
+        return [
+            Block(
+                Region.ACTIVATION,
+                self._base(image, name),
+                self._program.places[name].pack(image.values[name]),
+            )
+            for image in images
+            for name in self._step.loads
+        ]
+
+    def _run(self, image: _Image) -> None:
+        """Queue the run of ``image``."""
         assert self._device.queue is not None
         first, cut = image.images.first, self._program.stream.cut
-        count = self._step.count
-        self._device.queue.run(first, cut or count)
-        tickets = self._read(before) if before else []
+        self._device.queue.run(first, cut or self._step.count)
         if cut:
-            self._device.queue.run(first + cut, count - cut)
+            self._device.queue.run(first + cut, self._step.count - cut)
         self._started += 1
+
+    def _go_on(self, image: _Image, before: _Image) -> list[tuple[str, Any]]:
+        """Queue a run and, during it, the reads of the image before and the writes of the next.
+
+        Where a run is cut, what is read is touched by its second part, what is written by its
+        first. Else the two go in turns, unless a result lies where the next image comes.
+        """
+        queue, step = self._device.queue, self._step
+        assert queue is not None
+        first, cut = image.images.first, self._program.stream.cut
+        queue.run(first, cut or step.count)
+        self._started += 1
+        if not cut and not self._meets(before):
+            writes = self._writes(_AT_ONCE)
+            return list(zip(step.reads, queue.exchange(self._places(before), writes), strict=True))
+        tickets = self._read(before)
+        if cut:
+            queue.run(first + cut, step.count - cut)
+        self._write_up_to(_AT_ONCE)
         return tickets
+
+    def _meets(self, result: _Image) -> bool:
+        """Whether an image to be written touches what is read of ``result``."""
+        places, step = self._program.places, self._step
+        read = [(self._base(result, name), places[name].units) for name in step.reads]
+        return any(
+            base < at + units and at < base + places[name].units
+            for image in list(self._queue)[self._written : _AT_ONCE]
+            for name in step.loads
+            for base in [self._base(image, name)]
+            for at, units in read
+        )
+
+    def _places(self, image: _Image) -> list[Place]:
+        return [
+            Place(Region.ACTIVATION, self._base(image, name), self._program.places[name].units)
+            for name in self._step.reads
+        ]
 
     def _read(self, image: _Image) -> list[tuple[str, Any]]:
         assert self._device.queue is not None
-        return [
-            (
-                name,
-                self._device.queue.read(
-                    Region.ACTIVATION, self._base(image, name), self._program.places[name].units
-                ),
-            )
-            for name in self._step.reads
-        ]
+        tickets = self._device.queue.exchange(self._places(image), [])
+        return list(zip(self._step.reads, tickets, strict=True))
 
     def _collect(self, image: _Image, tickets: list[tuple[str, Any]]) -> Values | None:
         assert self._device.queue is not None
