@@ -136,8 +136,10 @@ def test_weights_of_a_group_that_do_not_fit(graphs):
     b = graphs.Builder(7)
     x = b.conv(b.input(6, 6, 24), 24)
     graph = b.build(b.conv(x, 24))
-    with pytest.raises(CapacityError, match=r"^the weights of 4 of its channels do not fit"):
-        compile_graph(graph, replace(FEW, weight_words=32))
+    for config in (replace(FEW, weight_words=32), replace(MORE, weight_words=8)):
+        text = f"^the weights of {config.columns} of its channels do not fit"
+        with pytest.raises(CapacityError, match=text):
+            compile_graph(graph, config)
 
 
 def test_a_compiled_file_streams_as_well(graphs, tmp_path):

@@ -8,6 +8,8 @@ import pytest
 import weft
 from networks.configurations import FEW
 from test_compiler_random import random_branches
+from weft.errors import CapacityError
+from weft.golden import run as reference
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
@@ -35,3 +37,27 @@ def test_streamed_network(seed):
     assert sum(cycles for cycles in counted if cycles) <= profile.cycles
     # The cycle model knows moves and what waits for them; these pieces are small.
     assert abs(profile.predicted_cycles - profile.cycles) <= 0.03 * profile.cycles
+
+
+def test_weights_over_the_link(monkeypatch):
+    """A board without memory beside the chip, whose moves the host carries out."""
+    monkeypatch.setattr("weft.compiler.streaming.planner.LOOKS", 30)
+    b = graphs.Builder(3)
+    x = b.input(9, 8, 12)
+    y = b.depthwise(b.conv(x, 12, padding=(1, 1, 1, 1)), padding=(1, 1, 1, 1))
+    graph, feeds = b.build(b.conv(b.binary("ADD", x, y), 40)), b.feeds()
+    with pytest.raises(CapacityError):
+        weft.InferenceSession(graph, device="sim", config="tiny")
+    with weft.InferenceSession(
+        graph, device="sim", config="tiny", weights="link", check=True
+    ) as session:
+        assert session.program is not None and session.program.streamed
+        session.run(None, feeds)
+        [output] = session.run(None, feeds)
+        profile = session.profile
+    np.testing.assert_array_equal(output, reference.run(graph, feeds)[graph.outputs[0]])
+    assert profile.bit_exact and session.compared_values > 1000
+    # Weights pass for every image: 4 bytes a word on the chip, and more on the wire.
+    assert profile.link.bytes_to_board > sum(
+        t.data.nbytes for t in graph.tensors.values() if t.data is not None
+    )

@@ -152,11 +152,12 @@ class Planner:
             made.append(
                 Single(self.config, number, command, residents, self.uses, arena, self._sharing)
             )
-        if not made or len(made[0].pieces) > 1:
-            sliced = Sliced.of(
-                self.config, number, command, residents, self.uses, arena, self._sharing
-            )
-            made += [] if sliced is None else [sliced]
+        with suppress(TooLarge):
+            if not made or len(made[0].pieces) > 1:
+                sliced = Sliced.of(
+                    self.config, number, command, residents, self.uses, arena, self._sharing
+                )
+                made += [] if sliced is None else [sliced]
         return made
 
     def _cost(self, group: Group) -> int:
