@@ -11,6 +11,7 @@ from weft.compiler.streaming.pieces import SHARING
 from weft.errors import CapacityError
 from weft.golden import run as reference
 from weft.program import Program, RunStep
+from weft.program.follow import follow
 from weft.runtime.devices import OpenDevice
 from weft.runtime.execute import load_program, run_counters, run_program
 from weft.runtime.runners import BoardRunner
@@ -23,7 +24,7 @@ from weft_hw.contract.descriptor import (
 )
 from weft_hw.contract.layers import Table
 from weft_hw.contract.memory_map import COUNTER_BYTES, Region, memory_map
-from weft_hw.contract.move import decode_move, encode_move
+from weft_hw.contract.move import Move, decode_move, encode_move
 from weft_sim.testing.machine import Machine, MachineFault
 
 MORE = replace(
@@ -129,6 +130,24 @@ def test_a_table_from_before_a_group(graphs, monkeypatch):
     for words in (660, 700):  # it would go in stripes
         graphs.check(graph, replace(FEW, activation_words=words), b.feeds(), shadows=True)
     assert len(cuts[0]) == 2
+
+
+def test_two_hundred_layers(graphs, monkeypatch):
+    """Their descriptors, parameters and window programs stream as well as their weights."""
+    monkeypatch.setattr("weft.compiler.streaming.planner.LOOKS", 0)
+    b = graphs.Builder(8)
+    x = b.input(4, 4, 4)
+    for number in range(200):
+        x = b.conv(x, 4, kernel=(1 + number % 3, 1), padding=(number % 3, 0, 0, 0))
+    config = replace(CONFIGS["tiny"], name="tiny with memory", dram_bytes=1 << 20)
+    program = graphs.check(b.build(x), config, b.feeds(), shadows=True)
+    assert len(program.descriptors) > 3 * config.descriptor_count
+    loaded = dict.fromkeys((Region.PARAMETER, Region.WINDOW), 0)
+    for move in follow(program):
+        if isinstance(move, Move) and move.region in loaded:
+            loaded[move.region] += move.count
+    units = {region: memory_map(config)[region].units for region in loaded}
+    assert all(loaded[region] > units[region] for region in loaded)
 
 
 def test_weights_of_a_group_that_do_not_fit(graphs):
