@@ -1,6 +1,7 @@
 """Latencies of the memory beside the chip, one by one: moves of an engine with an SDRAM."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from weft_hw.boards.sdram import sdram_beside
@@ -46,7 +47,7 @@ MOVES = {
 def took():
     """Cycles from the begin of each move to its end."""
     controller = SdramController(CHIP, CLOCK_HZ)
-    top = Beside(Engine(CONFIG, Portable()), controller)
+    top: Any = Beside(Engine(CONFIG, Portable()), controller)
     size = memory_map(CONFIG)[Region.DESCRIPTOR].unit_bytes
     data = b"".join(move.encode() for move in MOVES.values())
     words = [
