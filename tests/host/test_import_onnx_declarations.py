@@ -6,8 +6,8 @@ import pytest
 from networks.onnx_net import IMAGE, Net
 from onnx import AttributeProto, TensorProto, defs, helper, numpy_helper
 from weft.errors import ModelError
-from weft.importers.onnx import declarations
-from weft.importers.onnx.declarations import CONTRIB, DECLARATIONS, read_attributes
+from weft.importers.onnx.attributes import is_declared, read_attributes
+from weft.importers.onnx.declarations import CONTRIB, DECLARATIONS
 from weft.importers.onnx.walk import import_onnx
 
 VERSIONS = [
@@ -144,7 +144,7 @@ def test_what_is_not_understood_is_named(change, message):
 
 def test_alias_of_the_standard_domain():
     node = helper.make_node("Softmax", ["x"], ["y"], domain="ai.onnx")
-    assert declarations.is_declared(node)
+    assert is_declared(node)
     assert read_attributes(node, {"": 11})["axis"] == 1
     assert read_attributes(node, {"": 13})["axis"] == -1
 

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from weft_hw.contract.config_rules import ConfigError, check_config
+
 __all__ = ["CONFIGS", "Config", "ConfigError", "get_config"]
-
-
-class ConfigError(ValueError):
-    """A configuration breaks a rule; the message names the field, the rule and the value."""
 
 
 def _log2(value: int) -> int:
@@ -89,83 +87,7 @@ class Config:
     compact: bool = False
 
     def __post_init__(self):
-        def require(field: str, rule: str, holds: bool):
-            if not holds:
-                value = getattr(self, field)
-                raise ConfigError(f"Config.{field} must be {rule}, not {value!r}")
-
-        def is_power(value: int) -> bool:
-            return value > 0 and value & value - 1 == 0
-
-        require("name", "a text of 1 to 255 characters", 1 <= len(self.name) <= 255)
-        require("tap_rows", "from 1 to 4", 1 <= self.tap_rows <= 4)
-        require("tap_columns", "from 1 to 3", 1 <= self.tap_columns <= 3)
-        require(
-            "columns",
-            "a power of two from 2 to 16",
-            is_power(self.columns) and 2 <= self.columns <= 16,
-        )
-        require("pixels", "1, 2 or 4", self.pixels in (1, 2, 4))
-        require(
-            "lanes",
-            "a power of two that divides columns",
-            is_power(self.lanes) and self.lanes <= self.columns,
-        )
-        require(
-            "tile",
-            "a power of two that divides columns",
-            is_power(self.tile) and self.tile <= self.columns,
-        )
-        require(
-            "fill_words",
-            "1, or 2 where there are at least 2 line buffers",
-            1 <= self.fill_words <= min(2, self.line_banks),
-        )
-        require(
-            "line_words",
-            "a power of two from 4 to 512",
-            is_power(self.line_words) and 4 <= self.line_words <= 512,
-        )
-        require(
-            "compact",
-            "False where there are several pixels or fill words, or pairs",
-            not self.compact or (self.pixels == self.fill_words == 1 and not self.paired),
-        )
-        require(
-            "dram_bytes",
-            "0, or a power of two from 4096 to 256 MiB",
-            self.dram_bytes == 0
-            or (is_power(self.dram_bytes) and 4096 <= self.dram_bytes <= 1 << 28),
-        )
-        require(
-            "descriptor_count",
-            "a power of two where there is memory beside the chip",
-            not self.dram_bytes or is_power(self.descriptor_count),
-        )
-        require(
-            "compact",
-            "False where there is memory beside the chip",
-            not self.compact or not self.dram_bytes,
-        )
-        require(
-            "paired", "False where the array has a single row", not self.paired or self.rows > 1
-        )
-        require(
-            "own_weights",
-            "False unless weight_words is a multiple of several pixels, without memory beside the "
-            "chip",
-            not self.own_weights
-            or (self.pixels > 1 and self.weight_words % self.pixels == 0 and not self.dram_bytes),
-        )
-        for field, limit in [
-            ("weight_words", 1 << 16),
-            ("activation_words", 1 << 15),
-            ("parameter_words", 1 << 12),
-            ("descriptor_count", 256),
-            ("window_count", 1 << 12),
-        ]:
-            require(field, f"from 1 to {limit}", 1 <= getattr(self, field) <= limit)
-        require("dsp_multipliers", "from 0 to 4096", 0 <= self.dsp_multipliers <= 1 << 12)
+        check_config(self)
 
     @property
     def rows(self) -> int:

@@ -14,8 +14,9 @@ from weft_hw.contract.move import MOVE
 from weft_hw.contract.timing import QUEUED_MOVES
 from weft_hw.engine.ports import read_layout, write_layout
 from weft_hw.memory.bursts import Bursts
-from weft_hw.memory.gearbox import Packer, Unpacker
+from weft_hw.memory.packer import Packer
 from weft_hw.memory.port import Port
+from weft_hw.memory.unpacker import Unpacker
 from weft_hw.parts.fields import layout_of
 from weft_hw.parts.queue import Queue
 from weft_hw.parts.stream_buffer import StreamBuffer

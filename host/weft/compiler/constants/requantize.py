@@ -1,7 +1,6 @@
 """Multiplier and shift of each output channel, proved equal to the runtime's arithmetic."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,87 +12,15 @@ from weft.compiler.constants.multiplier import (
     float32_multipliers,
     rounding_of,
 )
+from weft.compiler.constants.scaling import Int64, Multipliers, Scaling
 from weft.compiler.ir import Unsupported
 from weft.golden.arithmetic import OutputStage, Rule, quantize_multiplier, requantize
 
-__all__ = ["Multipliers", "choose_multipliers", "parameter_words"]
-
-Int64 = NDArray[np.int64]
+__all__ = ["choose_multipliers", "parameter_words"]
 
 _FLOAT32_EXACT = 1 << 24
 _SATURATED = 257
 _UNITY = (1 << 30, 30)  # multiplier and shift that change nothing, in every mode
-
-
-@dataclass(frozen=True, eq=False)
-class Multipliers:
-    """How a layer's accumulators become its outputs.
-
-    Parameters
-    ----------
-    rounding : Rounding
-    multiplier, shift : ndarray, int64, shape (channels,)
-    constant : ndarray, bool, shape (channels,)
-        Channels whose weights become zero, and ``value`` (int64, before the zero point) the bias.
-    offset : ndarray, int64, shape (channels,)
-        Added to the other channels' biases.
-    """
-
-    rounding: Rounding
-    multiplier: Int64
-    shift: Int64
-    constant: NDArray[np.bool_]
-    value: Int64
-    offset: Int64
-
-    @staticmethod
-    def uniform(channels: int, rounding: Rounding, multiplier: int, shift: int) -> "Multipliers":
-        """Return the same multiplier and shift for all channels."""
-        ones = np.ones(channels, np.int64)
-        return Multipliers(
-            rounding, ones * multiplier, ones * shift, np.zeros(channels, bool), ones * 0, ones * 0
-        )
-
-    def rows(self, channels: slice) -> "Multipliers":
-        """Return those of some channels."""
-        return Multipliers(
-            self.rounding,
-            self.multiplier[channels],
-            self.shift[channels],
-            self.constant[channels],
-            self.value[channels],
-            self.offset[channels],
-        )
-
-    def repeated(self, channels: int) -> "Multipliers":
-        """Return those of ``channels`` channels; the further ones are as the last."""
-        more = (0, channels - len(self.multiplier))
-        return Multipliers(
-            self.rounding,
-            np.pad(self.multiplier, more, mode="edge"),
-            np.pad(self.shift, more, mode="edge"),
-            np.pad(self.constant, more),
-            np.pad(self.value, more),
-            np.pad(self.offset, more),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """How accumulators are scaled.
-
-    Parameters
-    ----------
-    rounding : Rounding
-    multiplier, shift : ndarray, int64, shape (channels,)
-    exact : ndarray, bool, shape (channels,)
-        Channels in which every accumulator comes out as in the runtime.
-    """
-
-    rounding: Rounding
-    multiplier: Int64
-    shift: Int64
-    exact: NDArray[np.bool_]
 
 
 def choose_multipliers(stage: OutputStage, low: Int64, high: Int64) -> Multipliers:

@@ -5,7 +5,7 @@ from weft_hw.contract.descriptor import Rounding
 
 from weft.compiler.constants.decisions import fit_function
 from weft.compiler.constants.pairs import Fit
-from weft.compiler.constants.requantize import Multipliers
+from weft.compiler.constants.scaling import Multipliers
 from weft.compiler.ir import Place, Unsupported
 from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.compiler.constants.requantize import Multipliers, choose_multipliers
+from weft.compiler.constants.requantize import choose_multipliers
+from weft.compiler.constants.scaling import Multipliers
 from weft.compiler.ir import Buffer, Place, Unsupported
 from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering, require_one_map

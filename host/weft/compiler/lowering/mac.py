@@ -8,7 +8,8 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import WINDOW, Rounding
 from weft_hw.contract.layers import Mac
 
-from weft.compiler.constants.requantize import Multipliers, parameter_words
+from weft.compiler.constants.requantize import parameter_words
+from weft.compiler.constants.scaling import Multipliers
 from weft.compiler.ir import Command, Entry, Misplaced, Place, Rows, TooLarge, Unsupported
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import fetch_times, lay_out_weights, pair_products

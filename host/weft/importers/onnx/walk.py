@@ -8,9 +8,10 @@ from typing import Any
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
+from weft.importers.onnx.attributes import is_declared, opsets_of, read_attributes
 from weft.importers.onnx.bias import has_matrix, with_whole_bias
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.declarations import Attributes, is_declared, opsets_of, read_attributes
+from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.floats import (
     real,
 )
