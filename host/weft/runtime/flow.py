@@ -11,7 +11,7 @@ from weft_hw.contract.memory_map import Region
 from weft.driver.pieces import Block, Place
 from weft.errors import LinkError
 from weft.program import HostStep, Program, RunStep, StreamSet
-from weft.runtime.devices import OpenDevice
+from weft.runtime.devices import OpenDevice, Queue
 from weft.runtime.execute import read_counters, run_host
 from weft.runtime.profile import LinkProfile
 from weft.runtime.resident import Resident
@@ -45,13 +45,17 @@ class ImageFlow:
     program : Program
         Its stream plan must have buffers.
     device : OpenDevice
-        Its queue must not be None.
+    requests : Queue
+        The device's.
     resident : Resident
     """
 
-    def __init__(self, program: Program, device: OpenDevice, resident: Resident):
+    def __init__(self, program: Program, device: OpenDevice, requests: Queue, resident: Resident):
         self._program, self._device, self._resident = program, device, resident
-        self._at = next(i for i, x in enumerate(program.steps) if isinstance(x, RunStep))
+        self._requests = requests
+        self._at, self._step = next(
+            (i, step) for i, step in enumerate(program.steps) if isinstance(step, RunStep)
+        )
         self.counters: dict[int, dict[str, int]] = {}  # of the last run, once all is over
         self._turn = 0
         self._queue: deque[_Image] = deque()  # without a result so far, in order
@@ -64,12 +68,12 @@ class ImageFlow:
     def interrupt(self) -> None:
         """Let the device finish what is under way; start again next time."""
         device = self._device
-        if device.flow is not self or device.queue is None:
+        if device.flow is not self:
             return
         device.flow = None
         self._written = self._started = 0
         try:
-            device.queue.settle()
+            self._requests.settle()
         except LinkError:  # nothing is under way behind a broken link
             return
         if self._queue or self._turn:
@@ -128,8 +132,7 @@ class ImageFlow:
         if len(queue) > 1:
             tickets = self._go_on(queue[1], queue[0])
         else:  # no other run says that this one is over
-            assert device.queue is not None
-            device.queue.settle()
+            self._requests.settle()
             tickets = self._read(queue[0])
         values = self._collect(queue[0], tickets)
         if values is None:
@@ -143,19 +146,12 @@ class ImageFlow:
                 run_host(self._program.graph, step, values)
         return values
 
-    @property
-    def _step(self) -> RunStep:
-        step = self._program.steps[self._at]
-        assert isinstance(step, RunStep)
-        return step
-
     def _base(self, image: _Image, name: str) -> int:
         return image.images.bases.get(name, self._program.places[name].base)
 
     def _write_up_to(self, count: int) -> None:
         """Queue the writes of the first ``count`` images, unless that was done."""
-        assert self._device.queue is not None
-        self._device.queue.exchange([], self._writes(count))
+        self._requests.exchange([], self._writes(count))
 
     def _writes(self, count: int) -> list[Block]:
         """Return the writes of the first ``count`` images that were not done."""
@@ -173,11 +169,10 @@ class ImageFlow:
 
     def _run(self, image: _Image) -> None:
         """Queue the run of ``image``."""
-        assert self._device.queue is not None
         first, cut = image.images.first, self._program.stream.cut
-        self._device.queue.run(first, cut or self._step.count)
+        self._requests.run(first, cut or self._step.count)
         if cut:
-            self._device.queue.run(first + cut, self._step.count - cut)
+            self._requests.run(first + cut, self._step.count - cut)
         self._started += 1
 
     def _go_on(self, image: _Image, before: _Image) -> list[tuple[str, Any]]:
@@ -219,15 +214,13 @@ class ImageFlow:
         ]
 
     def _read(self, image: _Image) -> list[tuple[str, Any]]:
-        assert self._device.queue is not None
-        tickets = self._device.queue.exchange(self._places(image), [])
+        tickets = self._requests.exchange(self._places(image), [])
         return list(zip(self._step.reads, tickets, strict=True))
 
     def _collect(self, image: _Image, tickets: list[tuple[str, Any]]) -> Values | None:
-        assert self._device.queue is not None
         values = dict(image.values)
         for name, ticket in tickets:
-            data = self._device.queue.collect(ticket)
+            data = self._requests.collect(ticket)
             if data is None:
                 return None
             shape = self._program.graph.tensors[name].shape

@@ -252,9 +252,10 @@ class BoardRunner:
 
     def flow(self) -> ImageFlow | None:
         """Return what lets images overlap; None if the program or the device does not."""
-        if self.whole or not self.program.stream.sets or self.board.queue is None:
+        queue = self.board.queue
+        if self.whole or not self.program.stream.sets or queue is None:
             return None
-        return ImageFlow(self.program, self.board, self._resident)
+        return ImageFlow(self.program, self.board, queue, self._resident)
 
 
 Runner = GoldenRunner | BoardRunner
