@@ -18,9 +18,15 @@ from weft_hw.contract.descriptor import (
     encode_window,
     field_widths,
 )
-from weft_hw.contract.fields import Field, Fields, largest, offsets, pack, unpack
+from weft_hw.contract.fields import Field, Fields, largest, offsets, pack, unpack, widths
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import PARAMETER, Region, max_unit_bytes, memory_map
+from weft_hw.contract.memory_map import (
+    DESCRIPTOR_WORDS,
+    PARAMETER,
+    Region,
+    max_unit_bytes,
+    memory_map,
+)
 from weft_sim.testing import bench
 
 SOME = Fields(Field("a", 3, ""), Field("b", 5, "", True), Field("c", 1, ""))
@@ -322,3 +328,10 @@ def test_the_contract_needs_no_amaranth():
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_descriptor_tells_early_how_many_moves_its_layer_waits_for():
+    """The scoreboard takes that from one word, and decides before the last two have come."""
+    bit, width = offsets(DESCRIPTOR)["moves"], widths(DESCRIPTOR)["moves"]
+    assert width == 16
+    assert bit // 32 == (bit + width - 1) // 32 < DESCRIPTOR_WORDS - 2

@@ -138,6 +138,13 @@ class Command(Struct, eq=False):
         return [operand[0] for operand in (self.source, self.other) if operand is not None]
 
     @property
+    def written(self) -> Buffer:
+        """The buffer that results go to; TypeError where there are none, as of a TABLE layer."""
+        if self.target is None:
+            raise TypeError(f"{self.descriptor.kind.name} has no results")
+        return self.target[0]
+
+    @property
     def mac(self) -> Mac:
         """The descriptor of a MAC layer; TypeError where it is another kind."""
         if not isinstance(self.descriptor, Mac):

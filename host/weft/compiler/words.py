@@ -35,7 +35,7 @@ class Weights:
     @cached_property
     def used(self) -> NDArray[np.bool_]:
         """Whether a word has a weight that is not zero, shape (words,)."""
-        return self.words.any(axis=(1, 2))
+        return np.any(self.words, axis=(1, 2))
 
 
 @dataclass(frozen=True, eq=False)

@@ -101,6 +101,3 @@ class Scoreboard(wiring.Component):
             self.idle.eq(under_way == 0),
         ]
         return m
-
-
-assert _MOVES // _WORD < DESCRIPTOR_WORDS - 2 and _MOVES % _WORD + _COUNT <= _WORD

@@ -25,7 +25,7 @@ def without_zero_steps(command: Command) -> Command:
     if command.weights is None or command.mac.maximum:
         return command
     groups = 1 if command.mac.own_weights else command.mac.groups
-    used = command.weights.used.reshape(groups, -1).any(axis=0)
+    used = np.any(command.weights.used.reshape(groups, -1), axis=0)
     if used.all() or command.mac.own_weights:
         return command
     entries: list[Entry] = []

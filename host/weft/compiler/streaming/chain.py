@@ -103,9 +103,7 @@ class Chain:
 
     def target(self, number: int) -> Buffer:
         """Return the buffer that a command writes to."""
-        target = self.commands[number].target
-        assert target is not None
-        return target[0]
+        return self.commands[number].written
 
     def readers(self, number: int) -> list[int]:
         """Return the commands behind it that read what it writes to."""

@@ -215,12 +215,12 @@ class Planner:
                 continue
             more = residents | {buffer}
             tried = [self._make(parts[g], more, self._room(more, lives, g)) for g in life]
-            if any(group is None for group in tried):
+            made = [group for group in tried if group is not None]
+            if len(made) < len(tried):
                 continue
-            if sum(self._cost(g) for g in tried if g) < sum(self._cost(settled[g]) for g in life):
+            if sum(self._cost(g) for g in made) < sum(self._cost(settled[g]) for g in life):
                 residents = more
-                for g, group in zip(life, tried, strict=True):
-                    assert group is not None
+                for g, group in zip(life, made, strict=True):
                     settled[g] = group
         return self._place(parts, settled, residents, lives)
 
@@ -280,7 +280,8 @@ class Planner:
             residents = residents - {worst}
             for n in lives[worst]:
                 made = self._make(parts[n], residents, self._room(residents, lives, n))
-                assert made is not None  # it had less room before
+                if made is None:  # though it had less room before
+                    raise RuntimeError("a group does not fit into more room than it had")
                 groups[n] = made
         cycles = sum(self._cost(group) for group in groups)
         # Groups use the lower and the upper end in turn, so that the next one need not wait.

@@ -79,8 +79,7 @@ class Sliced:
 
         The input lies there, or, ``mirrored``, at the other end.
         """
-        assert self._command.target is not None
-        target, loads, at = self._command.target[0], list(self._loads), []
+        target, loads, at = self._command.written, list(self._loads), []
         results = 2 * self._slot
         place = base + results if mirrored else base
         for buffer in self._command.reads:

@@ -189,8 +189,8 @@ class Writer:
         if piece.of is None or region is Region.WINDOW:
             return 0, count
         if region is Region.PARAMETER:
-            assert command.parameters is not None
-            return piece.first * self.config.beats, len(command.parameters)
+            entries = 0 if command.parameters is None else len(command.parameters)
+            return piece.first * self.config.beats, entries
         return piece.first * group_words(command), count * command.mac.groups // piece.of.mac.groups
 
     def _enter(self, scope: Scope) -> None:

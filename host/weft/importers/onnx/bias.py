@@ -171,7 +171,7 @@ def check_sum(layer: Pending, bias: Value | None) -> None:
         and len(y.shape) == 2
         and isinstance(bias, QuantizedConstant)
         and bias.data.dtype == np.int32
-        and not is_whole("", bias, np.array([x.step.scale * y.step.scale], np.float32))
+        and not is_whole("", bias, np.asarray([x.step.scale * y.step.scale], np.float32))
     ):
         raise ModelError("a bias of another scale behind MatMul of two tensors is not supported")
 
