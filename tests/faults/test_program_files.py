@@ -19,17 +19,18 @@ from program_files.samples import members_of, samples
 from weft.cli import main
 from weft.cli.feeds import random_feed
 from weft.compiler.streaming.ring import AHEAD
-from weft.errors import ModelError
+from weft.errors import DeviceMismatch, ModelError
 from weft.npy import npy_bytes
 from weft.program import RING_CHUNKS, Program
 from weft.program.archive import pack_members
 from weft.program.follow import follow
 from weft.program.record import ProgramRecord
-from weft.runtime.devices import open_device
+from weft.runtime.devices import OpenDevice, open_device
 from weft_hw.contract.config import CONFIGS, Config, ConfigError
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, decode_descriptor, encode_descriptor
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.move import Move, decode_move, encode_move
+from weft_sim.testing.machine import Machine
 
 
 @pytest.fixture(scope="module")
@@ -471,6 +472,15 @@ def test_a_refused_file_leaves_the_session_untouched(members, tmp_path):
     for device in ("golden", "sim"):
         with pytest.raises(ModelError, match="cannot load"):
             weft.InferenceSession(path, device=device)
+
+
+def test_a_board_without_the_memory_that_a_program_streams_from(programs):
+    program = programs["streamed"]
+    alone = replace(program.config, dram_bytes=0)
+    with pytest.raises(
+        DeviceMismatch, match=r"^the program streams .* which this streams has not$"
+    ):
+        weft.InferenceSession(program, device=OpenDevice("machine", alone, Machine(alone)))
 
 
 @pytest.mark.tools

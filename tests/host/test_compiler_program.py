@@ -140,7 +140,7 @@ def test_program_for_another_configuration(graphs):
 @pytest.mark.parametrize(
     ("field", "size", "message"),
     [
-        ("weight_words", 20, r"needs \d+ bytes of weight memory \(2880 available\)"),
+        ("weight_words", 8, r"needs \d+ bytes of weight memory \(1152 available\)"),
         ("parameter_words", 4, r"needs \d+ bytes of parameter memory \(288 available\)"),
         ("window_count", 5, r"needs \d+ bytes of window memory \(20 available\)"),
         ("descriptor_count", 3, r"needs \d+ bytes of descriptor memory \(192 available\)"),
@@ -154,7 +154,7 @@ def test_capacities(graphs, field, size, message):
 
 
 def test_every_memory_that_is_too_small_is_named(graphs):
-    config = Config(name="small", weight_words=20, descriptor_count=3, activation_words=100)
+    config = Config(name="small", weight_words=8, descriptor_count=3, activation_words=100)
     with pytest.raises(CapacityError, match=r"weight memory .*descriptor memory .*activation mem"):
         compile_graph(network(graphs)[1], config)
 

@@ -1,6 +1,7 @@
 """The driver over the virtual board, with plain memories in the engine's place."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from weft.driver.board import Block, Board, Place
@@ -105,3 +106,5 @@ def test_another_configuration_is_a_mismatch():
         DeviceMismatch, match=r"fingerprint [0-9a-f]{16}, which is tiny.s .*, but ulx3s-85f has"
     ):
         Board(SimTransport(TINY, stand_in=True), get_config("ulx3s-85f"))
+    with pytest.raises(DeviceMismatch, match=r"memory beside the chip, which this board has not$"):
+        Board(SimTransport(TINY, stand_in=True), replace(TINY, dram_bytes=1 << 20))

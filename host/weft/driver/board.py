@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import zip_longest
 
 from weft_hw.contract.config import Config
@@ -113,7 +114,15 @@ class Board:
                 f"the board was built with fingerprint {facts['fingerprint']:016x}"
                 + (f", which is {other}'s (--config {other})" if other else "")
                 + f", but {self.config.name} has {mine:016x}"
+                + self._why(facts["fingerprint"])
             )
+
+    def _why(self, found: int) -> str:
+        """Return the end of a sentence where the board lacks the memory beside its chip alone."""
+        alone = replace(self.config, dram_bytes=0)
+        if not self.config.dram_bytes or fingerprint(alone) != found:
+            return ""
+        return " with memory beside the chip, which this board has not"
 
     def reset(self):
         """Stop whatever the board does and start again; its memories keep their contents."""

@@ -1,6 +1,7 @@
 """Runs a program's steps: host nodes in golden arithmetic, the rest on a device's memories."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,6 +58,10 @@ class Device(Protocol):
 
 def check_device(program: Program, config: Config) -> None:
     """Raise :class:`DeviceMismatch` unless ``program`` was compiled for a device of ``config``."""
+    if program.config.dram_bytes and replace(program.config, dram_bytes=0) == config:
+        raise DeviceMismatch(
+            f"the program streams from memory beside the chip, which this {config.name} has not"
+        )
     if fingerprint(config) != program.fingerprint:
         raise DeviceMismatch(
             f"the program was compiled for {program.config.name} "
