@@ -205,7 +205,7 @@ def test_reads_and_writes_go_together_unless_they_meet(meet, images):
         program = replace(program, places={**places, result: moved})
     queue = NotedQueue()
     device = OpenDevice("noted", config, Memories(config), queue=queue)
-    flow = ImageFlow(program, device, SimpleNamespace(ensure=lambda: None))
+    flow = ImageFlow(program, device, queue, SimpleNamespace(ensure=lambda: None))
     assert len(list(flow.results({"image": images[n : n + 1]} for n in range(6)))) == 6
     assert sum(writes for _, writes in queue.together) == 6
     both = [reads > 0 < writes for reads, writes in queue.together]

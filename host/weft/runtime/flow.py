@@ -181,8 +181,7 @@ class ImageFlow:
         Where a run is cut, what is read is touched by its second part, what is written by its
         first. Else the two go in turns, unless a result lies where the next image comes.
         """
-        queue, step = self._device.queue, self._step
-        assert queue is not None
+        queue, step = self._requests, self._step
         first, cut = image.images.first, self._program.stream.cut
         queue.run(first, cut or step.count)
         self._started += 1
