@@ -7,6 +7,7 @@ moments of it, as the gateware may. tests/system measures how well the gateware 
 from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,7 +206,8 @@ def test_reads_and_writes_go_together_unless_they_meet(meet, images):
         program = replace(program, places={**places, result: moved})
     queue = NotedQueue()
     device = OpenDevice("noted", config, Memories(config), queue=queue)
-    flow = ImageFlow(program, device, queue, SimpleNamespace(ensure=lambda: None))
+    resident: Any = SimpleNamespace(ensure=lambda: None)
+    flow = ImageFlow(program, device, queue, resident)
     assert len(list(flow.results({"image": images[n : n + 1]} for n in range(6)))) == 6
     assert sum(writes for _, writes in queue.together) == 6
     both = [reads > 0 < writes for reads, writes in queue.together]

@@ -16,12 +16,12 @@ from weft_hw.contract.memory_map import Region
 from weft_sim.testing.usb_board import UlpiBoard
 from weft_sim.testing.usb_host import ACK, HighSpeedHost, data, token
 
-pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
 DRIVER = {"timeout": 0.05, "retries": 6, "run_timeout": 0.2}
 OUT, DATA0, DATA1 = 0x1, 0x3, 0xB
 FAULTS = int(os.environ.get("WEFT_USB_FAULTS", "20"))
 PACKETS = int(os.environ.get("WEFT_USB_PACKETS", "200"))
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(900 + FAULTS + PACKETS)]
 # A RESET request of session 04030201, and what the board answers, as docs/protocol.md has them.
 RESET = bytes.fromhex("020209010203047924726b00")
 ANSWER = bytes.fromhex("0002820106010203047403 9d1500")
