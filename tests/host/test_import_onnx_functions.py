@@ -62,6 +62,15 @@ def test_every_value(operator, unsigned):
         exact(net, "y", scale, -9, x=every_value(net))
 
 
+@pytest.mark.parametrize("operator", ["Elu", "Selu", "Celu"])
+def test_numbers_of_which_the_place_decides_are_refused(operator):
+    """exp(-83 * 2**-25) is 41.5 steps below 1: the runtime takes 42, of the last values 41."""
+    net = Net((1, 19), scale=2.0**-25, zero_point=-45)
+    net.node(operator, [net.x], "y")
+    with pytest.raises(ModelError, match="of numbers so small"):
+        import_onnx(net.bytes(net.quantized("y", 5e-8, 63)), "m", "onnxruntime", source="m")
+
+
 @pytest.mark.parametrize("unsigned", [False, True])
 def test_every_logarithm(unsigned):
     """That of 0 is minus infinity, which is quantised to the least value."""

@@ -156,8 +156,8 @@ def onnx_network(seed: int, form: str, sides: Sequence[int] = SIDES) -> tuple[Pl
 
 
 def beyond_float32(error: ModelError) -> bool:
-    """Whether a network is refused because of scales whose ratio float32 cannot hold."""
-    return "its scales differ by a factor" in str(error)
+    """Whether a network is refused because float32 cannot hold a ratio of scales, or numbers."""
+    return any(x in str(error) for x in ("its scales differ by a factor", "of numbers so small"))
 
 
 def tells_scale(plan: Plan) -> bool:

@@ -42,6 +42,7 @@ from weft.golden.arithmetic.float_functions import (
     CONDITIONS,
     FLOAT32_FUNCTIONS,
     FUNCTION_OPERANDS,
+    LAST_FUNCTIONS,
 )
 from weft.golden.arithmetic.functions import (
     absolute_table,
@@ -129,6 +130,7 @@ __all__ = [
     "CONDITIONS",
     "FLOAT32_FUNCTIONS",
     "FUNCTION_OPERANDS",
+    "LAST_FUNCTIONS",
     "LITERT_FUNCTIONS",
     "REAL_FUNCTIONS",
     "Detection",

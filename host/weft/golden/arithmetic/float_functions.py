@@ -4,7 +4,7 @@ Each takes the parameters of a node, and its operands: arrays, or None where one
 """
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from weft.golden.arithmetic.mlas import (
     elu_eigen,
+    elu_library,
     erf_mlas,
     exp_mlas,
     gelu_mlas,
@@ -19,7 +20,13 @@ from weft.golden.arithmetic.mlas import (
     tanh_mlas,
 )
 
-__all__ = ["APPROXIMATE", "CONDITIONS", "FLOAT32_FUNCTIONS", "FUNCTION_OPERANDS"]
+__all__ = [
+    "APPROXIMATE",
+    "CONDITIONS",
+    "FLOAT32_FUNCTIONS",
+    "FUNCTION_OPERANDS",
+    "LAST_FUNCTIONS",
+]
 
 Float32 = NDArray[Any]
 Attributes = Mapping[str, Any]
@@ -32,8 +39,8 @@ def _number(attributes: Attributes, name: str, default: float) -> np.float32:
     return np.float32(attributes.get(name, default))
 
 
-def _elu(attributes: Attributes, x: list[Any]) -> Float32:
-    return elu_eigen(x[0], attributes.get("alpha", 1.0))
+def _elu(attributes: Attributes, x: list[Any], elu: Any = elu_eigen) -> Float32:
+    return elu(x[0], attributes.get("alpha", 1.0))
 
 
 def _gelu(attributes: Attributes, x: list[Any]) -> Float32:
@@ -52,14 +59,14 @@ def _clip(attributes: Attributes, x: list[Any]) -> Float32:
     return np.minimum(np.maximum(x[0], np.float32(low)), np.float32(high))
 
 
-def _selu(attributes: Attributes, x: list[Any]) -> Float32:
+def _selu(attributes: Attributes, x: list[Any], elu: Any = elu_eigen) -> Float32:
     alpha = attributes.get("alpha", 1.67326319217681884765625)
-    return _number(attributes, "gamma", 1.05070102214813232421875) * elu_eigen(x[0], alpha)
+    return _number(attributes, "gamma", 1.05070102214813232421875) * elu(x[0], alpha)
 
 
-def _celu(attributes: Attributes, x: list[Any]) -> Float32:
+def _celu(attributes: Attributes, x: list[Any], elu: Any = elu_eigen) -> Float32:
     alpha = _number(attributes, "alpha", 1.0)
-    return np.where(x[0] >= 0, x[0], _elu({}, [x[0] / alpha]) * alpha)
+    return np.where(x[0] >= 0, x[0], elu(x[0] / alpha, 1.0) * alpha)
 
 
 def _softplus(attributes: Attributes, x: list[Any]) -> Float32:
@@ -138,6 +145,11 @@ FLOAT32_FUNCTIONS: Mapping[str, Function] = {
     "Tanh": lambda a, x: tanh_mlas(x[0]),
     "ThresholdedRelu": lambda a, x: np.where(x[0] > _number(a, "alpha", 1.0), x[0], np.float32(0)),
     "Where": lambda a, x: np.where(x[0] != 0, x[1], x[2]),
+}
+# Those of which the last numbers of a tensor may differ from the others.
+LAST_FUNCTIONS: Mapping[str, Function] = {
+    name: partial(function, elu=elu_library)
+    for name, function in (("Celu", _celu), ("Elu", _elu), ("Selu", _selu))
 }
 # Comparisons, which make no numbers that may be quantised.
 CONDITIONS = ("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or")

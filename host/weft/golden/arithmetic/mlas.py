@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "elu_eigen",
+    "elu_library",
     "erf_mlas",
     "exp_mlas",
     "gelu_mlas",
@@ -150,6 +151,15 @@ def elu_eigen(x: Float32, alpha: float) -> Float32:
     odd, even = _polynomial(square, _EIGEN_ODD), _polynomial(square, _EIGEN_EVEN)
     power = _fused(square, _fused(rest, odd, even), rest + np.float32(1))
     power = np.ldexp(power, whole.astype(np.int32)).astype(np.float32)
+    return np.where(x >= 0, x, np.float32(alpha) * (power - np.float32(1)))
+
+
+def elu_library(x: Float32, alpha: float) -> Float32:
+    """Return :func:`elu_eigen` with the exponential of the C library.
+
+    Eigen takes that for what is left at the end of a tensor when no vector is full any more.
+    """
+    power = np.exp(np.minimum(x, np.float32(0)).astype(np.float64)).astype(np.float32)
     return np.where(x >= 0, x, np.float32(alpha) * (power - np.float32(1)))
 
 

@@ -28,7 +28,7 @@ from weft.importers.onnx.left_weights import with_quantised_weights
 from weft.importers.onnx.matmul import MATMUL, batch_matmul, product
 from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.softmax import SOFTMAX, softmax
-from weft.importers.onnx.tables import is_function, tabulate
+from weft.importers.onnx.tables import check_places, is_function, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
 from weft.importers.onnx.values import (
     Activation,
@@ -257,6 +257,8 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
     kind, extra = _kind(operator, attributes, operands)
     if not kind or isinstance(first, Pending):
         return tabulate(builder, pending, step, output)
+    if operator == "Elu":
+        check_places(pending, step)
     return onnx_elementwise.unary(builder, name, kind, extra, first, step, output)
 
 

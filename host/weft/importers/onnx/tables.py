@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
-from weft.golden.arithmetic import FLOAT32_FUNCTIONS, FUNCTION_OPERANDS
+from weft.golden.arithmetic import FLOAT32_FUNCTIONS, FUNCTION_OPERANDS, LAST_FUNCTIONS
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.values import (
     Activation,
@@ -19,7 +19,7 @@ from weft.importers.onnx.values import (
     Value,
 )
 
-__all__ = ["check_operands", "emit_table", "is_function", "tabulate"]
+__all__ = ["check_operands", "check_places", "emit_table", "is_function", "tabulate"]
 
 _DEEPEST = 64
 
@@ -72,10 +72,11 @@ def _column(values: NDArray[Any]) -> Any:
     return values.reshape(-1)[0] if values.size == 1 else values.reshape(-1, 1)
 
 
-def _evaluate(value: Value | None, real: NDArray[np.float32]) -> Any:
+def _evaluate(value: Value | None, real: NDArray[np.float32], *, last: bool = False) -> Any:
     """Return what a leaf or function is for each of the 256 values of the tensor.
 
-    Shape (256,), or (channels, 256) where a constant differs from channel to channel.
+    Shape (256,), or (channels, 256) where a constant differs from channel to channel. ``last``:
+    of the last values of a tensor, for which the runtime has other functions.
     """
     if value is None:
         return None
@@ -89,9 +90,11 @@ def _evaluate(value: Value | None, real: NDArray[np.float32]) -> Any:
             raise ModelError("an operand must have one scale for all its channels")
         steps = value.data.astype(np.int64) - step.zero_point[0]
         return _column(step.scale[0] * steps.astype(np.float32))
-    operands = [_evaluate(operand, real) for operand in value.operands]
+    operands = [_evaluate(operand, real, last=last) for operand in value.operands]
     check_operands(value)
     function = FLOAT32_FUNCTIONS[value.operator]
+    if last:
+        function = LAST_FUNCTIONS.get(value.operator, function)
     with np.errstate(all="ignore"):
         return np.asarray(function(value.attributes, operands), np.float32)
 
@@ -104,6 +107,40 @@ def check_operands(function: Pending) -> None:
         raise ModelError(f"{function.operator} must have {least} operands")
     if len(function.operands) > most:
         raise ModelError(f"{function.operator} must have no more than {most} operands")
+
+
+def _reals(step: Step) -> NDArray[np.float32]:
+    """Return the real numbers of the 256 values, in the order of a table."""
+    values = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
+    return step.scale * (values - step.zero_point).astype(np.float32)
+
+
+def _table(result: NDArray[np.float32], step: Step) -> NDArray[np.int64]:
+    with np.errstate(all="ignore"):
+        steps = np.rint(result / step.scale).astype(np.float64)
+    steps = np.clip(steps, -1e9, 1e9)
+    return np.clip(steps + step.zero_point, -128, 127).astype(np.int64)
+
+
+def check_places(pending: Pending, step: Step) -> None:
+    """Refuse a function of which the last values of a tensor would be quantised to others.
+
+    Raises
+    ------
+    ModelError
+        Where ``step`` is so fine that the last bit of an exponential decides.
+    """
+    leaves = [x for x in _leaves(pending) if isinstance(x, Activation)]
+    if not leaves or leaves[0].step is None:
+        return
+    real = _reals(leaves[0].step)
+    first, last = (np.asarray(_evaluate(pending, real, last=at)) for at in (False, True))
+    same = (first == last) | (np.isnan(first) & np.isnan(last))
+    if not same.all() and not np.array_equal(_table(first, step), _table(last, step)):
+        raise ModelError(
+            f"{pending.operator} of numbers so small is not supported: its last bit, which differs "
+            "in the last values of a tensor, would decide"
+        )
 
 
 def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
@@ -122,9 +159,9 @@ def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Act
     before = source.step
     if before is None:
         raise ModelError(f"the input of {pending.operator} is not quantised")
-    values = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
-    real = before.scale * (values - before.zero_point).astype(np.float32)
+    real = _reals(before)
     result = np.asarray(_evaluate(pending, real))
+    check_places(pending, step)
     result = np.broadcast_to(result, np.broadcast_shapes(result.shape, (256,)))
     if len(source.shape) == 4 or (len(source.shape) == 3 and result.ndim == 2):
         source = builder.channels_last(source)
@@ -137,9 +174,7 @@ def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Act
         raise ModelError(
             f"{pending.operator} gives no number for some of the values that its input may have"
         )
-    steps = np.clip(steps, -1e9, 1e9)
-    table = np.clip(steps + step.zero_point, -128, 127).astype(np.int64)
-    return emit_table(builder, pending.name, source, table, step, output)
+    return emit_table(builder, pending.name, source, _table(result, step), step, output)
 
 
 def emit_table(
