@@ -1,11 +1,13 @@
 """Options and markers of all tests."""
 
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 LAYERS = ("unit", "rtl", "host", "system")
+FAST_CASES = 4  # of one test; the others count as slow
 
 
 def pytest_addoption(parser):
@@ -38,3 +40,16 @@ def pytest_collection_modifyitems(items):
             item.add_marker(layer)
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))
+    _spread(items)
+
+
+def _spread(items):
+    """Mark cases of tests that have many as slow, but for some that lie far apart."""
+    tests = defaultdict(list)
+    for item in items:
+        tests[item.path, getattr(item, "originalname", item.name)].append(item)
+    for cases in tests.values():
+        fast = {k * len(cases) // FAST_CASES for k in range(FAST_CASES)}
+        for place, item in enumerate(cases):
+            if place not in fast and len(cases) > FAST_CASES:
+                item.add_marker("slow")
