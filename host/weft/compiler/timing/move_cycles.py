@@ -27,7 +27,7 @@ from weft.compiler.ir import Command
 __all__ = ["MEMORY_WORD_BYTES", "MoveClock", "Ports"]
 
 MEMORY_WORD_BYTES = 2  # what the port moves in a cycle
-_OPENING = ROW_OPENED // 6  # about one load of six finds another row open
+_OPENING = ROW_OPENED // 6  # a guess: of six loads, one finds another row open
 
 
 @dataclass(frozen=True)
