@@ -1,4 +1,4 @@
-# make demo | check | test | cocotb | fuzz N=1000 FIRST=0 | lint | docs | synth BOARD=ulx3s-85f SEEDS=1 | clean
+# make demo | check | test | cocotb | fuzz N=1000 FIRST=0 RAY= | lint | docs | synth BOARD=ulx3s-85f SEEDS=1 | clean
 # Each creates .venv with what it needs; a second run installs nothing unless pyproject.toml changed.
 
 PYTHON ?= python3
@@ -27,7 +27,10 @@ cocotb: compiler .venv/dev.installed
 test: compiler .venv/dev.installed
 	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
 
-FUZZ = PYTHONPATH=tests/host $(BIN)/python -m networks.fuzz
+# RAY=ADDRESS spreads the networks over a Ray cluster; what is done stays in build/fuzz.jsonl.
+RAY ?=
+SPREAD = $(if $(RAY),--ray $(RAY) --results build/fuzz.jsonl)
+FUZZ = PYTHONPATH=tests/host $(BIN)/python -m networks.fuzz $(SPREAD)
 fuzz: compiler .venv/dev.installed
 	$(FUZZ) tflite --count $(N) --first $(FIRST)
 	$(FUZZ) tflite-xnnpack --count $(N) --first $(FIRST)

@@ -1,6 +1,7 @@
 """weft build and weft program, with stand-ins for the tools: errors, seeds, what is published."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -58,6 +59,45 @@ def test_the_fastest_seed_is_published(tools, tmp_path):
         "ulx3s-12f.bit",
     ]
     assert (tmp_path / "out" / "log" / "netlist.v").read_text() == "module top; endmodule"
+
+
+def test_seeds_that_are_done_are_not_placed_again(tools, tmp_path, monkeypatch):
+    """Here as by Ray, of which one is started; another design, or another tool, begins anew."""
+    monkeypatch.setenv(
+        "PATH", f"{os.environ['PATH']}:/usr/bin:/bin"
+    )  # Ray starts workers by a shell
+    tools(speeds=(55.0, 61.5, 52.0, 66.0, 50.5))
+    out, stages = tmp_path / "out", []
+
+    def build(seeds, **options):
+        stages.clear()
+        made = build_bitstream(BOARD, out=out, seeds=seeds, progress=stages.append, **options)
+        assert made.bitstream is not None
+        return made.bitstream.read_text(), [seed.fmax_mhz for seed in made.seeds]
+
+    assert build((1, 2), resume=True) == ("bits of 61.5", [55.0, 61.5])
+    assert build((1, 2, 3), resume=True) == ("bits of 61.5", [55.0, 61.5, 52.0])
+    assert sum("place and route" in stage for stage in stages) == 1
+    # What Ray's machines give is merged with it.
+    assert build((2, 3, 4, 5), ray="local") == ("bits of 66.0", [55.0, 61.5, 52.0, 66.0, 50.5])
+    assert any("by Ray, 2 seeds" in stage for stage in stages)
+    assert "exit code 0" in (out / "log" / "place-seed4.log").read_text()
+    [folder] = (out / "seeds").iterdir()
+    assert sorted(path.name for path in folder.glob("*.routed")) == ["4.routed"]
+    (folder / "1.json").write_text("no report")
+    assert build((1, 2), resume=True) == ("bits of 66.0", [55.0, 61.5, 52.0, 66.0, 50.5])
+    assert sum("place and route" in stage for stage in stages) == 1
+    tools(speeds=(70.0,))
+    nextpnr = tmp_path / "bin" / "nextpnr-ecp5"
+    nextpnr.write_text(nextpnr.read_text().replace("ecp5 1.2", "ecp5 1.3"))
+    assert build((1,), resume=True) == ("bits of 70.0", [70.0])
+
+
+def test_a_cluster_that_is_not_there(tools, tmp_path, capsys):
+    tools()
+    for address in ("127.0.0.1:1", "nowhere", "ray://127.0.0.1:99999"):
+        assert main(["build", BOARD, "--out", str(tmp_path / "out"), "--ray", address]) == 3
+        assert f"no Ray cluster at {address}" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_json_is_as_documented(tools, tmp_path, capsys):

@@ -3,20 +3,20 @@
 import importlib.util
 import json
 import os
-import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from weft_hw.boards import Board, get_board
 from weft_hw.files import scratch_folder, write_file
-from weft_hw.programs import in_parallel, run_program
+from weft_hw.programs import in_parallel
 
 from weft.bitstream.loader import BITSTREAM_SUFFIXES
 from weft.bitstream.netlist import spare_logic_and_wires
-from weft.bitstream.programs import Program, find_program
+from weft.bitstream.programs import find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
+from weft.bitstream.seeds import Design, KeptSeeds, route, routed_elsewhere
+from weft.bitstream.stage import run_stage
 from weft.errors import BuildError
 
 __all__ = ["build_bitstream"]
@@ -24,7 +24,6 @@ __all__ = ["build_bitstream"]
 Progress = Callable[[str], None]
 
 _TOP = "top"
-_STAGE_SECONDS = 3 * 3600
 _NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
 # Multiplier blocks are instantiated: ECP5's pass would spend more of them on factors like 3, and
 # iCE40's (-dsp, left out here) loses the settings of those that are there.
@@ -48,6 +47,8 @@ def build_bitstream(
     allow_timing_fail: bool = False,
     link: str = "",
     serial: str = "",
+    ray: str = "",
+    resume: bool = False,
     progress: Progress = lambda stage: None,
 ) -> BuildResult:
     """Build the complete design for a board.
@@ -67,6 +68,12 @@ def build_bitstream(
         Publish a bitstream even if no seed meets the clock.
     link, serial : str, optional
         Instead of the board's own, as for :class:`~weft_hw.boards.board.Board`.
+    ray : str, optional
+        Address of a Ray cluster whose machines place and route, as for
+        :func:`weft.spread.start_ray`; this machine alone by default.
+    resume : bool
+        Keep what each seed gives in ``out/seeds``, and take what is there of the same design, by
+        the same tool, for done. With ``ray`` that is so in any case.
     progress : callable
         Called with a sentence as each stage begins, also from other threads.
 
@@ -101,52 +108,54 @@ def build_bitstream(
         programs = {command[0]: find_program(command[0]) for command in commands}
 
         progress(f"synthesis ({programs[synthesise[0]].version})")
-        _run(programs, synthesise, work, log / "synthesis.log")
+        run_stage(programs[synthesise[0]], synthesise, work, log / "synthesis.log")
         flip_flops = _flip_flops(work / "stat.json")
         netlist = _option(place, "--json")
         if board.family == "ecp5":
             spare_logic_and_wires(work / netlist, empty=empty)
         in_verilog = f"read_json {netlist}; write_verilog -noattr {_NETLIST}"
-        _run(programs, [synthesise[0], "-p", in_verilog], work, log / "netlist.log")
+        again = [synthesise[0], "-p", in_verilog]
+        run_stage(programs[synthesise[0]], again, work, log / "netlist.log")
         # Yosys connects an open pin to a constant, which simulators refuse at an output.
         verilog = (work / _NETLIST).read_text().replace("(1'hx)", "()")
         write_file(log / _NETLIST, verilog.encode())
         (work / _NETLIST).unlink()
 
-        inputs = [path for path in work.iterdir() if path.is_file()]
+        design = Design(
+            command=tuple(place),
+            version=programs[place[0]].version,
+            files={
+                path.name: path.read_bytes()
+                for path in work.iterdir()
+                if path.is_file() and any(path.name in word for word in place)
+            },
+            output=_option(place, *_ROUTED),
+        )
 
-        def route(seed: int) -> tuple[SeedResult, dict[str, Resource], Path]:
-            progress(f"place and route, seed {seed} ({programs[place[0]].version})")
-            folder = work / f"seed{seed}"
-            folder.mkdir()
-            for path in inputs:
-                os.link(path, folder / path.name)
-            _run(programs, [*place, "--seed", str(seed)], folder, log / f"place-seed{seed}.log")
-            result, resources = read_report(
-                folder / "report.json",
+        def read(report: Path, seed: int) -> tuple[SeedResult, dict[str, Resource]]:
+            return read_report(
+                report,
                 family=board.family,
                 seed=seed,
                 target_mhz=clock_hz / 1e6,
                 flip_flops=flip_flops,
             )
-            progress(f"seed {seed}: {result.fmax_mhz:.1f} MHz of {result.target_mhz:g} MHz wanted")
-            return result, resources, folder / _option(place, *_ROUTED)
 
-        runs = in_parallel(route, seeds)
-
-        best, resources, routed = max(runs, key=lambda run: (run[0].met, run[0].fmax_mhz))
+        kept = KeptSeeds((out if ray or resume else work) / "seeds" / design.digest, read)
+        _place_and_route(design, kept, seeds, log, work, ray, progress)
+        best, resources = kept.found[kept.best]
         bitstream = None
         if best.met or allow_timing_fail:
             progress(f"packing seed {best.seed} ({programs[pack[0]].version})")
-            routed.replace(work / _option(place, *_ROUTED))
-            _run(programs, pack, work, log / "pack.log")
+            (work / design.output).write_bytes(kept.output(best.seed).read_bytes())
+            run_stage(programs[pack[0]], pack, work, log / "pack.log")
             write_file(final, (work / f"{_TOP}{suffix}").read_bytes())
             bitstream = final
         result = BuildResult(
             board=board.name,
             config=board.config,
             device=device,
-            seeds=tuple(run[0] for run in runs),
+            seeds=tuple(kept.found[seed][0] for seed in sorted(kept.found)),
             resources=resources,
             bitstream=bitstream,
             tools={name: program.version for name, program in programs.items()},
@@ -160,6 +169,39 @@ def build_bitstream(
             f"--allow-timing-fail makes a bitstream that may fail; see {log}"
         )
     return result
+
+
+def _place_and_route(
+    design: Design,
+    kept: KeptSeeds,
+    seeds: Sequence[int],
+    log: Path,
+    work: Path,
+    ray: str,
+    progress: Progress,
+) -> None:
+    """Have all of ``seeds`` in ``kept``."""
+    missing = [seed for seed in seeds if seed not in kept.found]
+    if len(missing) < len(seeds):
+        progress(f"{len(seeds) - len(missing)} of {len(seeds)} seeds are done already")
+
+    def log_of(seed: int) -> Path:
+        return log / f"place-seed{seed}.log"
+
+    def keep(seed: int, report: bytes, output: bytes) -> None:
+        found = kept.add(seed, report, output)
+        progress(f"seed {seed}: {found.fmax_mhz:.1f} MHz of {found.target_mhz:g} MHz wanted")
+
+    def route_here(seed: int) -> None:
+        progress(f"place and route, seed {seed} ({design.version})")
+        keep(seed, *route(design, seed, log_of(seed), work))
+
+    if not ray or not missing:
+        in_parallel(route_here, missing)
+        return
+    progress(f"place and route by Ray, {len(missing)} seeds ({design.version})")
+    for made in routed_elsewhere(design, missing, ray, log_of):
+        keep(*made)
 
 
 def _check_usb(board: Board) -> None:
@@ -218,37 +260,6 @@ def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], lis
         commands,
         [site for cell, site in floorplan if not cell],
     )
-
-
-def _run(programs: dict[str, Program], command: Sequence[str], work: Path, log: Path) -> None:
-    """Run one stage with its output in ``log``."""
-    program = programs[command[0]]
-    start = time.monotonic()
-    log.unlink(missing_ok=True)
-    with log.open("x") as file:  # no link that lies there is followed
-        try:
-            done = run_program(
-                [program.path, *command[1:]], cwd=work, output=file, timeout=_STAGE_SECONDS
-            )
-        except subprocess.TimeoutExpired:
-            raise BuildError(
-                f"{program.name} took longer than {_STAGE_SECONDS} s; see {log}"
-            ) from None
-        except OSError as error:
-            raise BuildError(f"{program.path} does not start: {error.strerror}") from None
-        seconds = time.monotonic() - start
-        file.write(f"\n# exit code {done.returncode} after {seconds:.0f} s\n")
-    if done.returncode:
-        raise BuildError(f"{program.name} failed: {_last_message(log)}; see {log}")
-
-
-def _last_message(log: Path) -> str:
-    """Return the last error in a log, or else its last line."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    lines = [line for line in lines if line and not line.startswith("# exit code")]
-    errors = [line for line in lines if "error" in line.lower()]
-    message = (errors or lines or ["it printed nothing"])[-1]
-    return message.removeprefix("ERROR:").strip().rstrip(".")
 
 
 def _flip_flops(path: Path) -> int:

@@ -50,6 +50,20 @@ def build(
             "--serial", metavar="TEXT", help="Serial number that it shows on USB; BOARD by default."
         ),
     ] = "",
+    ray: Annotated[
+        str,
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Place and route on the machines of a Ray cluster: HOST:PORT, auto, or local.",
+        ),
+    ] = "",
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume", help="Keep what seeds gave in DIR/seeds, and go on; --ray does so anyway."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Synthesise, place and route, and pack the complete design for BOARD."""
@@ -62,6 +76,8 @@ def build(
         allow_timing_fail=allow_timing_fail,
         link=link or "",
         serial=serial,
+        ray=ray,
+        resume=resume,
         progress=_show,
     )
     if as_json:

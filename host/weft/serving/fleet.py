@@ -2,11 +2,9 @@
 
 import logging
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from secrets import token_hex
 from tempfile import TemporaryDirectory
 
 import ray
@@ -18,6 +16,7 @@ from weft.program import Program
 from weft.serving.board import Board
 from weft.serving.gateway import APPLICATION, BOARDS, running_boards
 from weft.serving.http_routes import Ingress
+from weft.spread import start_ray
 
 __all__ = ["free_port", "running_fleet"]
 
@@ -98,28 +97,17 @@ def running_fleet(
 
 
 def _start_ray(folder: str, boards: int) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to Ray's makers
     # One gateway sends all requests, so what it knows of queues does not age. Boards that it does
     # not know yet are asked, and passed over if they do not answer in time; 0.1 s is short.
     os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_CACHE_TIMEOUT_S", "86400")
     os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S", "2")
-    if "RAY_AUTH_MODE" not in os.environ and "RAY_AUTH_TOKEN" not in os.environ:
-        os.environ["RAY_AUTH_TOKEN"] = token_hex(32)  # or Ray keeps one in the home folder
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        ray.init(
-            address="local",
-            resources={RESOURCE: boards},
-            object_store_memory=_OBJECT_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=folder,
-        )
-    except (RuntimeError, OSError, ValueError) as error:
-        raise LinkError(f"Ray does not start: {error}") from None
-    for number, handler in handlers.items():  # Ray has put its own in place
-        signal.signal(number, handler)
+    start_ray(
+        "local",
+        resources={RESOURCE: boards},
+        object_store_memory=_OBJECT_BYTES,
+        include_dashboard=False,
+        _temp_dir=folder,
+    )
 
 
 def _deploy(

@@ -2,7 +2,7 @@
 
 Each ends in :class:`weft.ModelError`, or loads; what loads runs on the golden model and, where
 ``machine`` says so, on the architectural simulator, which raises for what a board cannot do. Any
-other error, more than ``SECONDS`` or more than ``BYTES`` is a failure.
+other error, more than ``SECONDS`` of CPU time or more than ``BYTES`` is a failure.
 """
 
 import re
@@ -48,7 +48,7 @@ def fuzz(count: int, first: int) -> Counter[str]:
     resource.setrlimit(
         resource.RLIMIT_AS, (used + BYTES, resource.getrlimit(resource.RLIMIT_AS)[1])
     )
-    signal.signal(signal.SIGALRM, _stop)
+    signal.signal(signal.SIGPROF, _stop)
     ends: Counter[str] = Counter()
     slowest = 0.0
     with tempfile.TemporaryDirectory() as folder:
@@ -60,20 +60,20 @@ def fuzz(count: int, first: int) -> Counter[str]:
         for seed in range(first, first + count):
             name, rng = names[seed % len(names)], np.random.default_rng(seed)
             path.write_bytes(mutate(programs[name], rng))
-            start = time.perf_counter()
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            start = time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             try:
                 end = _end_of(path, seed)
             except BaseException as error:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 end = f"FAILED: {type(error).__name__}"
                 print(f"seed {seed} ({name}):", flush=True)
                 traceback.print_exc(limit=-4)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             ends[end] += 1
-            slowest = max(slowest, time.perf_counter() - start)
+            slowest = max(slowest, time.process_time() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     print(f"slowest {slowest:.2f} s, peak {peak} MiB")
     return ends

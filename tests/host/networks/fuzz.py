@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from networks.accelerator import FORMS, MORE_FORMS, SMALL, SMALL_PAIRED, Boards
+from networks.chunks import in_chunks
 from networks.compare import (
     compare_form,
     compare_islands,
@@ -41,84 +42,91 @@ COMPARISONS = {
     **{form: partial(compare_form, form=form) for form in ONNX_FORMS},
 }
 
+DIFFER, FAIL = "networks differ", "networks differ or fail"
+OTHERWISE = "files ended otherwise"
+_UNFIT = "networks without a layer for it"
+_CONFIGS = ["tiny", SMALL.name, SMALL_PAIRED.name]
 _STREAMING = {"streamed": MachineBoards, "streamed-sim": StreamingBoards}
 
 
-def networks(form: str, first: int, count: int) -> int:
-    """Compare ``count`` networks with their runtime; return how many differ."""
-    compared, refused, different, steps = 0, 0, 0, 0
+def networks(form: str, first: int, count: int) -> Counter[str]:
+    """Compare ``count`` networks with their runtime; return what came out."""
+    found = Counter({"values compared": 0, DIFFER: 0, "refused": 0})
     for seed in range(first, first + count):
         try:
             outcome = COMPARISONS[form](seed)
         except Exception as error:
-            different += 1
+            found[DIFFER] += 1
             print(f"{form} seed {seed}: {type(error).__name__}: {error}", flush=True)
             continue
-        compared += outcome.compared
-        steps += outcome.steps
-        refused += bool(outcome.refused)
+        found["values compared"] += outcome.compared
+        found["refused"] += bool(outcome.refused)
+        if outcome.steps:
+            found["values of float islands one step away"] += outcome.steps
         if outcome.differences:
-            different += 1
+            found[DIFFER] += 1
             print(f"{form} seed {seed}: {outcome.differences}", flush=True)
-    print(
-        f"{form}: seeds {first} to {first + count - 1}, {compared} values compared, "
-        f"{different} networks differ, {refused} refused"
-        + (f", {steps} values of float islands one step away" if steps else "")
-    )
-    return different
+    return found
 
 
 def on_accelerator(
     boards: Boards, first: int, count: int, forms: Sequence[str], sides: Sequence[int]
-) -> int:
-    """Run ``count`` networks, the forms in turn, on ``boards``; return how many differ.
+) -> Counter[str]:
+    """Run ``count`` networks, the forms in turn, on ``boards``; return what came out.
 
     Their inputs are as high and wide as one of ``sides``. Those without a layer for the accelerator
     come on top.
     """
-    fitted, failures, compared, descriptors, cycles = Counter(), 0, 0, 0, 0
-    seed = first
+    found = Counter({"descriptors": 0, "cycles": 0, "values compared": 0, FAIL: 0})
     with boards:
         for index in itertools.count():
-            if index - fitted["none"] == count:
+            if index - found[_UNFIT] == count:
                 break
             seed, form = first + index // len(forms), forms[index % len(forms)]
             try:
                 outcome = boards.compare(form, seed, sides)
             except Exception as error:
-                failures += 1
+                found[FAIL] += 1
                 print(f"{form} seed {seed}: {type(error).__name__}: {error}", flush=True)
                 continue
-            fitted[outcome.config or "none"] += 1
-            compared += outcome.compared
-            descriptors += outcome.descriptors
-            cycles += outcome.cycles
+            found[f"networks on {outcome.config}" if outcome.config else _UNFIT] += 1
+            found["values compared"] += outcome.compared
+            found["descriptors"] += outcome.descriptors
+            found["cycles"] += outcome.cycles
             if outcome.differences:
-                failures += 1
+                found[FAIL] += 1
                 print(f"{form} seed {seed} on {outcome.config}: {outcome.differences}", flush=True)
-    print(
-        f"accelerator: seeds {first} to {seed} of {', '.join(forms)}, networks {dict(fitted)}, "
-        f"{descriptors} descriptors, {cycles} cycles, {compared} values compared, "
-        f"{failures} networks differ or fail"
-    )
-    return failures
+    return found
 
 
-def mutations(first: int, count: int, files: list[bytes]) -> int:
-    """Import ``count`` damaged files; return how many ended in another way than ModelError."""
-    outcomes, failures = Counter(), 0
+def mutations(first: int, count: int, files: list[bytes]) -> Counter[str]:
+    """Import ``count`` damaged files; return how many ended how: ModelError is how they should."""
+    found = Counter({OTHERWISE: 0})
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(first, first + count):
             rng = np.random.default_rng(seed)
             data = mutate(files[seed % len(files)], rng)
             try:
-                outcomes[outcome_of(data, Path(folder))] += 1
+                found[outcome_of(data, Path(folder))] += 1
             except Exception as error:
-                failures += 1
+                found[OTHERWISE] += 1
                 print(f"mutation seed {seed}: {type(error).__name__}: {error}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"mutations: seeds {first} to {first + count - 1}, {dict(outcomes)}, peak {peak} MiB")
-    return failures
+    print(f"peak {peak} MiB")
+    return found
+
+
+def run(arguments: argparse.Namespace, first: int, count: int) -> Counter[str]:
+    """Do what the command line says, from seed ``first`` on; return what came out."""
+    kind = arguments.kind
+    if kind == "mutations":
+        models = [path.read_bytes() for path in arguments.model or ()]
+        return mutations(first, count, models or base_files(arguments.bases))
+    if kind in COMPARISONS:
+        return networks(kind, first, count)
+    made, usual = _STREAMING.get(kind, Boards), [] if kind in _STREAMING else _CONFIGS
+    boards = made(*(arguments.config or usual))
+    return on_accelerator(boards, first, count, arguments.form, arguments.sides)
 
 
 def main() -> int:
@@ -148,26 +156,23 @@ def main() -> int:
         default=SIDES,
         help="heights and widths of inputs of networks on virtual boards",
     )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="of a Ray cluster, which takes chunks; local starts one"
+    )
+    parser.add_argument(
+        "--results", type=Path, help="with --ray: a file of what is done; it goes on from there"
+    )
     arguments = parser.parse_args()
     started = time.perf_counter()
-    if arguments.kind == "mutations":
-        models = [path.read_bytes() for path in arguments.model or ()]
-        files = models or base_files(arguments.bases)
-        failures = mutations(arguments.first, arguments.count, files)
-    elif arguments.kind == "accelerator":
-        configs = arguments.config or ["tiny", SMALL.name, SMALL_PAIRED.name]
-        failures = on_accelerator(
-            Boards(*configs), arguments.first, arguments.count, arguments.form, arguments.sides
-        )
-    elif arguments.kind in _STREAMING:
-        boards = _STREAMING[arguments.kind](*(arguments.config or ()))
-        failures = on_accelerator(
-            boards, arguments.first, arguments.count, arguments.form, arguments.sides
-        )
+    if arguments.ray:
+        found = in_chunks(run, arguments)
     else:
-        failures = networks(arguments.kind, arguments.first, arguments.count)
+        found = run(arguments, arguments.first, arguments.count)
+    last = arguments.first + arguments.count - 1
+    text = ", ".join(f"{number} {what}" for what, number in found.items())
+    print(f"{arguments.kind}: seeds {arguments.first} to {last}, {text}")
     print(f"{time.perf_counter() - started:.0f} s")
-    return 1 if failures else 0
+    return 1 if any(found[what] for what in (DIFFER, FAIL, OTHERWISE)) else 0
 
 
 if __name__ == "__main__":
