@@ -41,12 +41,16 @@ def start_ray(address: str, **options: Any) -> None:
     elif address != "auto":
         _require_listener(address)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (RuntimeError, OSError, ValueError, ImportError) as error:
-        text = str(error).strip().partition("\n")[0]
-        raise LinkError(f"Ray does not start: {text}") from None
+    for last in (address != "local", True):  # a busy machine may exceed the 30 s that Ray takes
+        try:
+            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+                ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **options)
+            break
+        except Exception as error:  # some of Ray's own are of no other class
+            ray.shutdown()
+            if last:
+                text = str(error).strip().partition("\n")[0]
+                raise LinkError(f"Ray does not start: {text}") from None
     for number, handler in handlers.items():  # Ray has put its own in place
         signal.signal(number, handler)
 

@@ -133,6 +133,21 @@ def full(tmp_path):
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.tools
+def test_a_fleet(full, tmp_path, monkeypatch):
+    """Its processes write below the temporary folder; without room there none is started."""
+    pytest.importorskip("ray")
+    done = weft("serve", "digits", "-c", "tiny", "--boards", "sim", "--port", 0, file_bytes=1 << 23)
+    assert done.returncode == 3 and "no room for Ray in" in done.stderr
+    assert done.stderr.endswith(": File too large\n")
+    monkeypatch.setenv("TMPDIR", str(full))
+    (full / "rest").unlink()
+    done = weft("serve", "digits", "-c", "tiny", "--boards", "sim", "--port", 0)
+    assert done.returncode == 3
+    assert done.stderr.endswith(f"weft: no room for Ray in {full}: No space left on device\n")
+    assert not list(full.glob("weft-*"))
+
+
 def test_a_file_system_that_is_full(full):
     names = sorted(path.name for path in full.iterdir())
     for arguments, name in WRITES:

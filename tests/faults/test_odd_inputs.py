@@ -111,3 +111,15 @@ def test_readers_that_leave_and_streams_that_are_closed(folder, command):
             ["bash", "-c", line], capture_output=True, timeout=600, check=False, env=environment
         )
         assert (done.returncode, done.stderr) == (0, b""), end
+
+
+def test_a_file_that_ends_too_soon_is_no_ctrl_c(monkeypatch, capsys):
+    """Python raises EOFError for a module that a full disk cut short, and Typer ends by it."""
+
+    def cut_short(*_, **__):
+        raise EOFError("marshal data too short")
+
+    monkeypatch.setattr("weft.models.loading.load", cut_short)
+    assert main(["explain", "digits"]) == 2
+    words = "weft: internal error, EOFError: marshal data too short; --debug shows where"
+    assert capsys.readouterr().err.strip() == words

@@ -1,5 +1,7 @@
 """A fleet of simulated boards behind the Open Inference Protocol, and clients as they are sold."""
 
+import gzip
+import http.client
 import json
 import os
 import random
@@ -8,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,8 @@ pytest.importorskip("onnxruntime")
 
 from fleets.load import EXPECTED, IMAGES, burst, digits, steady
 from fleets.served import Fleet, fleet, wait_for
+from networks.onnx_net import Net
+from networks.ort import ort_session, run_ort
 
 pytestmark = [pytest.mark.tools, pytest.mark.slow]
 BOARDS = 4
@@ -31,8 +36,19 @@ INFER = "/v2/models/digits/infer"
 
 
 @pytest.fixture(scope="module")
-def served():
-    with fleet("digits", "--boards", ",".join(["sim"] * BOARDS)) as running:
+def second(tmp_path_factory):
+    """A model of other shapes, and names, than the digits."""
+    net = Net((1, 4, 6, 5))
+    weights = np.random.default_rng(2).integers(-90, 90, (3, 4, 3, 3)).astype(np.int8)
+    conv = net.node("Conv", [net.x, net.weights("w", weights)], "conv", pads=[1, 1, 1, 1])
+    path = tmp_path_factory.mktemp("models") / "second.onnx"
+    path.write_bytes(net.bytes(net.quantized(conv, 0.2, 3)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def served(second):
+    with fleet("digits", str(second), "--boards", ",".join(["sim"] * BOARDS)) as running:
         yield running
 
 
@@ -159,6 +175,52 @@ def test_bad_requests(served: Fleet, path: str, sent: bytes, status: int, words:
     assert got == status
     [(key, sentence)] = json.loads(answer).items()
     assert key == "error" and sentence.startswith(words) and "\n" not in sentence
+
+
+def test_a_body_that_is_too_large_is_not_read(served: Fleet):
+    """Not even waited for, where its size is told; else no further than the limit."""
+    connection = http.client.HTTPConnection(served.http, timeout=60)
+    connection.putrequest("POST", INFER)
+    connection.putheader("Content-Length", str((1 << 26) + 1))
+    connection.endheaders()
+    answer = connection.getresponse()
+    sentence = {"error": "the body has more than 67108864 bytes"}
+    assert (answer.status, json.loads(answer.read())) == (413, sentence)
+    connection.close()
+    endless = http.client.HTTPConnection(served.http, timeout=60)
+    pieces = (bytes(1 << 20) for _ in range(65))
+    endless.request("POST", INFER, pieces, encode_chunked=True)
+    answer = endless.getresponse()
+    assert (answer.status, json.loads(answer.read())) == (413, sentence)
+    endless.close()
+
+
+def test_a_compressed_body_is_refused(served: Fleet):
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    got, answer = served.ask(INFER, gzip.compress(body()), headers)
+    assert (got, json.loads(answer)) == (415, {"error": "bodies are not read as 'gzip'"})
+
+
+def test_two_models_are_served_at_once(served: Fleet, second: Path):
+    """Requests for both at the same time: each board runs now the one, now the other."""
+    images = np.random.default_rng(5).normal(0, 2, (24, 4, 6, 5)).astype(np.float32)
+    session, [name] = ort_session(second.read_bytes())
+    expected = [run_ort(session, image[None])[name] for image in images]
+
+    def other(number: int) -> None:
+        tensor = {"name": "x", "datatype": "FP32", "shape": [1, 4, 6, 5]}
+        sent = {"inputs": [tensor | {"data": images[number].reshape(-1).tolist()}]}
+        status, answer = served.ask("/v2/models/second/infer", json.dumps(sent).encode())
+        [output] = json.loads(answer)["outputs"]
+        assert status == 200 and output["shape"] == list(expected[number].shape)
+        np.testing.assert_array_equal(np.float32(output["data"]), expected[number].reshape(-1))
+
+    def digit(number: int) -> None:
+        [output] = json.loads(served.ask(INFER, body(data=IMAGES[number].tolist()))[1])["outputs"]
+        np.testing.assert_array_equal(np.float32(output["data"]), EXPECTED[number])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: (other if n % 2 else digit)(n // 2), range(2 * len(images))))
 
 
 def test_four_boards_have_the_throughput_of_four(served: Fleet):

@@ -106,14 +106,17 @@ def run(arguments: Sequence[str]) -> int:
         else:  # it completed a line of the shell
             write_out("", flush=True)
         return EXIT_DONE
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        if debug:
-            for line in traceback.format_exc().rstrip().split("\n"):
-                say_error(line)
-        say_error(f"weft: {_sentence(error)}")
-        return EXIT_DEVICE if isinstance(error, LinkError | DeviceMismatch) else EXIT_USAGE
+    except typer.Abort as abort:
+        if not isinstance(abort.__cause__, EOFError):
+            raise KeyboardInterrupt from None
+        error = abort.__cause__  # which Typer takes for the end of what a user types
+    except Exception as caught:
+        error = caught
+    if debug:
+        for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
+            say_error(line)
+    say_error(f"weft: {_sentence(error)}")
+    return EXIT_DEVICE if isinstance(error, LinkError | DeviceMismatch) else EXIT_USAGE
 
 
 def _sentence(error: Exception) -> str:

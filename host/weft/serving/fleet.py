@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import ray
@@ -23,6 +24,7 @@ __all__ = ["free_port", "running_fleet"]
 RESOURCE = "weft_board"  # of Ray: a replica takes one
 _ROUTER = "weft.serving.least_busy.LeastBusy"
 _OBJECT_BYTES = 256 << 20  # shared memory for tensors on their way
+_FOLDER_BYTES = 16 << 20  # of logs and sockets
 _QUEUE = 4096  # requests that wait at the gateway for boards
 _UNDER_WAY = 256  # requests that a board has, those that wait for a batch included
 _HEALTH_SECONDS = 2.0
@@ -97,6 +99,13 @@ def running_fleet(
 
 
 def _start_ray(folder: str, boards: int) -> None:
+    # Without room Ray waits for minutes, and then does not say why.
+    room = Path(folder, "room")
+    try:
+        room.write_bytes(bytes(_FOLDER_BYTES))
+        room.unlink()
+    except OSError as error:
+        raise LinkError(f"no room for Ray in {Path(folder).parent}: {error.strerror}") from None
     # One gateway sends all requests, so what it knows of queues does not age. Boards that it does
     # not know yet are asked, and passed over if they do not answer in time; 0.1 s is short.
     os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_CACHE_TIMEOUT_S", "86400")

@@ -52,6 +52,25 @@ def _length(request: Request) -> int | None:
     return int(text)
 
 
+async def _body(request: Request) -> bytes:
+    """Return the body; what is too large is not read to its end."""
+    told = request.headers.get("Content-Length", "")
+    size = int(told) if told.isdecimal() else 0
+    parts = []
+    if size <= _BODY_BYTES:
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            parts.append(part)
+            if size > _BODY_BYTES:
+                break
+    if size > _BODY_BYTES:
+        raise Refused(
+            f"the body has more than {_BODY_BYTES} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        )
+    return b"".join(parts)
+
+
 @serve.ingress(app)
 class Ingress(Gateway):
     """The gateway with its HTTP routes; it starts the gRPC server beside them.
@@ -106,14 +125,11 @@ class Ingress(Gateway):
     @app.post("/v2/models/{name}/versions/{version}/infer")
     async def infer_model(self, request: Request, name: str, version: str = "") -> Response:
         """Answer ModelInfer, with binary tensors where they are asked for."""
-        body = await request.body()
-        if len(body) > _BODY_BYTES:
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            raise Refused(f"the body has {len(body)} bytes, more than {_BODY_BYTES}", status)
         if encoding := request.headers.get("Content-Encoding"):
             status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
             raise Refused(f"bodies are not read as {encoding!r}", status)
         self._graph(name, version)
+        body = await _body(request)
         query = messages.parse(body, _length(request), name, version or VERSION)
         board, outputs = await self.infer("http", name, version, query)
         content, json_bytes = messages.render(name, VERSION, query, board, outputs)
