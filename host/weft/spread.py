@@ -136,8 +136,7 @@ def _options(address: str) -> dict[str, Any]:
 def _own_packages() -> list[Path]:
     """Return the folders of Weft's packages, so that all machines run the same code."""
     import weft_hw
-    import weft_sim
 
     import weft
 
-    return [Path(package.__path__[0]) for package in (weft, weft_hw, weft_sim)]
+    return [Path(package.__path__[0]) for package in (weft, weft_hw)]

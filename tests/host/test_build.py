@@ -61,11 +61,12 @@ def test_the_fastest_seed_is_published(tools, tmp_path):
     assert (tmp_path / "out" / "log" / "netlist.v").read_text() == "module top; endmodule"
 
 
+@pytest.mark.slow
 def test_seeds_that_are_done_are_not_placed_again(tools, tmp_path, monkeypatch):
     """Here as by Ray, of which one is started; another design, or another tool, begins anew."""
-    monkeypatch.setenv(
-        "PATH", f"{os.environ['PATH']}:/usr/bin:/bin"
-    )  # Ray starts workers by a shell
+    pytest.importorskip("ray")
+    # Ray starts its workers by a shell.
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/usr/bin:/bin")
     tools(speeds=(55.0, 61.5, 52.0, 66.0, 50.5))
     out, stages = tmp_path / "out", []
 
@@ -94,6 +95,7 @@ def test_seeds_that_are_done_are_not_placed_again(tools, tmp_path, monkeypatch):
 
 
 def test_a_cluster_that_is_not_there(tools, tmp_path, capsys):
+    pytest.importorskip("ray")
     tools()
     for address in ("127.0.0.1:1", "nowhere", "ray://127.0.0.1:99999"):
         assert main(["build", BOARD, "--out", str(tmp_path / "out"), "--ray", address]) == 3

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import weft_sim
 from weft.spread import spread
 
 __all__ = ["in_chunks"]
@@ -42,7 +43,7 @@ def in_chunks(run: Run, arguments: argparse.Namespace) -> Counter[str]:
         arguments.results.parent.mkdir(parents=True, exist_ok=True)
     missing = sorted(chunks - done)
     print(f"{len(missing)} of {len(chunks)} chunks are to be done", flush=True)
-    here = [Path(__file__).parent]
+    here = [Path(__file__).parent, Path(weft_sim.__path__[0])]
     for chunk, (found, printed) in (
         spread(_one, (run, arguments), missing, address=arguments.ray, modules=here)
         if missing
