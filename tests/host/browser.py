@@ -29,15 +29,18 @@ def open_browser() -> Iterator:
         browser.close()
 
 
-def faults(browser, path: Path, *, width: int, scheme: str = "light") -> list[str]:
-    """Return what is wrong with the page at ``path``, a sentence each.
+def faults(
+    browser, page_at: Path | str, *, width: int, scheme: str = "light", site: str = ""
+) -> list[str]:
+    """Return what is wrong with a page, a path or an address, a sentence each.
 
-    That is: a console message, an error of a script, a request for anything but the page itself,
-    a page wider than ``width`` pixels, and each rule of axe-core (contrast, labels and others)
-    that it breaks.
+    That is: a console message, an error of a script, a request for anything but the page itself
+    (or what lies below the address ``site``), a page wider than ``width`` pixels, and each rule of
+    axe-core (contrast, labels and others) that it breaks.
     """
     from axe_playwright_python.sync_playwright import Axe
 
+    url = page_at if isinstance(page_at, str) else page_at.as_uri()
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     found: list[str] = []
     page.on("console", lambda message: found.append(f"console: {message.text}"))
@@ -46,11 +49,11 @@ def faults(browser, path: Path, *, width: int, scheme: str = "light") -> list[st
         "request",
         lambda request: (
             found.append(f"request: {request.url[:80]}")
-            if not request.url.startswith("data:") and request.url != path.as_uri()
+            if not request.url.startswith(("data:", site or url))
             else None
         ),
     )
-    page.goto(path.as_uri())
+    page.goto(url)
     needed = page.evaluate("document.documentElement.scrollWidth")
     if needed > width:
         found.append(f"{needed} pixels wide, not {width}")

@@ -216,7 +216,8 @@ def test_two_models_are_served_at_once(served: Fleet, second: Path):
         np.testing.assert_array_equal(np.float32(output["data"]), expected[number].reshape(-1))
 
     def digit(number: int) -> None:
-        [output] = json.loads(served.ask(INFER, body(data=IMAGES[number].tolist()))[1])["outputs"]
+        sent = body(data=IMAGES[number].reshape(-1).tolist())
+        [output] = json.loads(served.ask(INFER, sent)[1])["outputs"]
         np.testing.assert_array_equal(np.float32(output["data"]), EXPECTED[number])
 
     with ThreadPoolExecutor(8) as pool:
