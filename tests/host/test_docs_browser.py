@@ -28,7 +28,7 @@ class Quiet(SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):
         pass
 
 
