@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = ("unit", "rtl", "host", "system")
-FAST_CASES = 4  # of one test; the others count as slow
+FAST_CASES = 2  # of one test; the others count as slow
 
 
 def pytest_addoption(parser):

@@ -148,6 +148,7 @@ def test_elaborates_with_its_platform(board):
     assert constraints_of(board.constraints, suffix), "a board states its constraints"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ulx3s-12f", "icepi-zero"])
 def test_sdram_has_a_register_at_each_pin(name):
     board = get_board(name)

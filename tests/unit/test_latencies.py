@@ -19,6 +19,7 @@ from weft_sim.testing.record import record
 
 FAST = replace(CONFIGS["tiny"], name="fast", activation_words=2048, weight_words=512)
 COMPACT = replace(CONFIGS["icebreaker"], name="compact", line_words=64, weight_words=512)
+pytestmark = pytest.mark.slow
 SIGNALS = (
     *("sequencer.busy", "sequencer.fetched", "sequencer.done"),
     *("sequencer.front_begin", "sequencer.front_done", "sequencer.back_begin"),
