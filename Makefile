@@ -25,7 +25,7 @@ cocotb: compiler .venv/dev.installed
 
 # A worker for each core; tests of a file stay together, since they share what they build.
 test: compiler .venv/dev.installed
-	$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # RAY=ADDRESS spreads the networks over a Ray cluster; what is done stays in build/fuzz.jsonl.
 RAY ?=
@@ -77,8 +77,8 @@ $(BIN)/python:
 
 .venv/dev.installed: pyproject.toml | $(BIN)/python
 	$(PIP) "pip>=25.1" # the first that knows --group
-	$(PIP) --editable ".[build,serve]" --group dev
-	@touch $@ .venv/sim.installed .venv/build.installed
+	$(PIP) --editable ".[build,serve]" --group dev --group docs
+	@touch $@ .venv/sim.installed .venv/build.installed .venv/docs.installed
 
 .venv/build.installed: pyproject.toml | $(BIN)/python
 	$(PIP) --editable ".[build]"

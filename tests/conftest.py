@@ -27,19 +27,13 @@ def pytest_configure(config):
         pytest.MonkeyPatch().setenv("WEFT_WAVES", str(Path(folder).absolute()))
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark each test with its layer, the folder that it is in.
-
-    A file's tests run on one worker, and so do files that name a group themselves.
-    """
+    """Mark each test with its layer, the folder that it is in."""
     here = Path(__file__).parent
     for item in items:
         layer = item.path.relative_to(here).parts[0]
         if layer in LAYERS:
             item.add_marker(layer)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(here))))
     _spread(items)
 
 

@@ -1,9 +1,14 @@
-"""The cells that a bitstream is made of, simulated through the pins of the serial port."""
+"""Complete builds of a design of each family: from the source to the bitstream, and its cells.
+
+The cells are simulated through the pins of the serial port.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import weft
-from complete_builds import DESIGNS
+from complete_builds import DESIGNS, build
 from graph_builder import Builder
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
@@ -13,11 +18,16 @@ from weft.runtime.devices import open_over
 from weft_hw.boards.top import clock_hz
 from weft_sim.testing.netlist_board import NetlistBoard
 
-pytestmark = [
-    pytest.mark.tools,
-    pytest.mark.timeout(1800),
-    pytest.mark.xdist_group("complete builds"),
-]
+pytestmark = [pytest.mark.tools, pytest.mark.timeout(1800)]
+
+# As nextpnr packs them, by yosys 0.70.
+RECORDED = {
+    "ecp5": {"lut4": 12_193, "ff": 12_006, "dsp": 6, "block_ram": 25},
+    "gowin": {"lut4": 5_305, "ff": 2_676, "dsp": 6, "block_ram": 22},
+    "ice40": {"lut4": 4_746, "ff": 2_555, "dsp": 8, "block_ram": 22},
+}
+GROWTH = 1.03
+STALE = 0.90  # below it, what is recorded no longer guards anything
 
 LAYERS = {
     "convolution": lambda b, x: b.conv(x, 6, padding=(1, 1, 1, 1), stride=(1, 2)),
@@ -28,6 +38,42 @@ LAYERS = {
         b.pool("MAX_POOL_2D", b.depthwise(b.conv(x, 8))), 5
     ),
 }
+
+
+@pytest.fixture(scope="module")
+def complete_builds(tmp_path_factory):
+    """Return the builds of each design, by its name, each build as a folder and the report.
+
+    All are made side by side. ECP5's is built twice, by processes whose sets and dictionaries have
+    another order.
+    """
+    calls = [("ice40", 1), ("gowin", 1), ("ecp5", 1), ("ecp5", 2)]  # the longest first
+    wanted = [call for call in calls if call[0] in DESIGNS]
+    folders = [tmp_path_factory.mktemp(name) for name, _ in wanted]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        reports = pool.map(lambda call, folder: build(call[0], folder, call[1]), wanted, folders)
+        builds = {name: [] for name, _ in wanted}
+        for (name, _), folder, report in zip(wanted, folders, reports, strict=True):
+            builds[name].append((folder, report))
+    return builds
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_resources_have_not_grown(complete_builds, name):
+    _, report = complete_builds[name][0]
+    assert report["seeds"][0]["met"]
+    used = {kind: resource["used"] for kind, resource in report["resources"].items()}
+    for kind, recorded in RECORDED[name].items():
+        assert used[kind] <= GROWTH * recorded, f"{kind} has grown from {recorded}: {used}"
+        assert used[kind] >= STALE * recorded, f"record less {kind} than {recorded}: {used}"
+
+
+def test_the_same_source_and_seed_give_the_same_bytes(complete_builds):
+    first, second = (
+        folder / f"{DESIGNS['ecp5'].board.name}.bit" for folder, _ in complete_builds["ecp5"]
+    )
+    assert first.stat().st_size > 10_000
+    assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.fixture(scope="module", params=list(DESIGNS))
