@@ -1,6 +1,5 @@
 """Networks over high-speed USB, gateware, transceiver and bus simulated: bits and milliseconds."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -48,7 +47,6 @@ def test_images_one_after_the_other_keep_the_bus_busy():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not MODELS.exists(), reason="WEFT_MODELS has no models")
-@pytest.mark.skipif("WEFT_USB_MODELS" not in os.environ, reason="WEFT_USB_MODELS asks for it")
 @pytest.mark.parametrize(
     ("name", "most_ms"),
     [

@@ -1,6 +1,5 @@
 """Networks over full-speed USB, gateware and bus simulated: bits, and milliseconds."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -58,7 +57,6 @@ def test_images_one_after_the_other_keep_the_bus_busy():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not MODELS.exists(), reason="WEFT_MODELS has no models")
-@pytest.mark.skipif("WEFT_USB_MODELS" not in os.environ, reason="WEFT_USB_MODELS asks for it")
 @pytest.mark.parametrize(("name", "most_ms"), [("vww_mobilenet_int8", 30.0)])
 def test_an_image_end_to_end(name, most_ms):
     """The engine of the ULX3S 85F at 100 MHz; its memory beside the chip is not needed."""
