@@ -9,6 +9,8 @@ from test_compiler_random import pick, random_window
 from weft.compiler import compile_graph
 from weft_hw.contract.config import CONFIGS
 
+pytestmark = pytest.mark.slow
+
 CHIP = replace(CONFIGS["ulx3s-85f"], name="narrow", line_words=32)
 CONFIGURATIONS = [
     replace(FEW, name="few-narrow", line_words=128, dram_bytes=0),

@@ -11,6 +11,8 @@ import pytest
 import weft
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]

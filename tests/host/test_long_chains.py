@@ -12,6 +12,8 @@ import onnx
 import pytest
 from networks.onnx_net import Net
 
+pytestmark = pytest.mark.slow
+
 LAYERS = 3000
 
 

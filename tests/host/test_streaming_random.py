@@ -27,6 +27,8 @@ from weft_hw.contract.memory_map import COUNTER_BYTES, Region, memory_map
 from weft_hw.contract.move import Move, decode_move, encode_move
 from weft_sim.testing.machine import Machine, MachineFault
 
+pytestmark = pytest.mark.slow
+
 MORE = replace(
     CONFIGS["ulx3s-85f"], name="more", weight_words=256, parameter_words=24, dram_bytes=1 << 20
 )

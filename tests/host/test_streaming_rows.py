@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from weft.program.extents import rows_in_order
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.descriptor import Kind, Wait, encode_descriptor
 from weft_hw.contract.layers import Mac, decode_layer
+
+pytestmark = pytest.mark.slow
 
 CONFIG = replace(CONFIGS["tiny"], activation_words=256)
 

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 from weft.compiler import compile_graph
 from weft.reports.layer_table import layer_rows
 from weft.reports.traffic import total, traffic
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.memory_map import PARAMETER_BYTES
 from weft_hw.contract.move import Move
+
+pytestmark = pytest.mark.slow
 
 CHIP = replace(CONFIGS["ulx3s-85f"], name="small", activation_words=2048, dram_bytes=1 << 20)
 
