@@ -7,6 +7,7 @@ from weft_hw.contract.config import CONFIGS
 from weft_sim.testing.rtlil import config_rtlil
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dram_bytes", [0, 1 << 16], ids=["chip alone", "memory beside the chip"])
 def test_every_kind_of_configuration_has_rtlil(dram_bytes):
     text = config_rtlil(replace(CONFIGS["tiny"], dram_bytes=dram_bytes))

@@ -131,6 +131,7 @@ def test_every_chip_gives_back_what_was_written(name, clock, stalls):
     assert min(rig.model.counts[name] for name in ("REFRESH", "ACTIVE", "READ", "WRITE")) > 0
 
 
+@pytest.mark.slow
 def test_whole_power_up():
     rig = Rig(hurry=False)
     rig.run([(1, 0, 1), (0, 0, 1)], deadline=30_000)
@@ -171,6 +172,7 @@ def test_first_and_last_word_and_longest_burst():
     Rig().run([(write, *edge) for write in (1, 0) for edge in edges])
 
 
+@pytest.mark.slow
 def test_words_that_nobody_takes_do_not_stop_refreshes():
     rig = Rig()
     rig.run([(1, 0, 256), (0, 0, 256)], stalls=(0, 40, 40), deadline=40_000)
@@ -183,6 +185,7 @@ def efficiency(bursts, clock=CLOCK):
     return (len(times) - 101) / (times[-1] - times[100])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", [100e6, CLOCK, 133e6])
 def test_bandwidth(clock):
     """Of 64 bytes and more at least 90 %, but where each burst needs a row of its own."""
