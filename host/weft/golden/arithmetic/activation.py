@@ -83,7 +83,10 @@ def table_litert(function: Callable[[Float32], Float32], x: Edge, y: Edge) -> Ta
     """Return the table that LiteRT builds: ties away from zero, times the inverse scale."""
     (x_scale, x_zero), (y_scale, y_zero) = x, y
     real = x_scale * (ALL_INT8.astype(np.int64) - x_zero).astype(np.float32)
-    rescaled = round_away(function(real) * (np.float32(1) / y_scale))
+    with np.errstate(over="ignore"):
+        scaled = function(real) * (np.float32(1) / y_scale)
+    # An infinite value, as EXP may give, has no fraction to round.
+    rescaled = np.where(np.isinf(scaled), scaled, round_away(np.where(np.isinf(scaled), 0, scaled)))
     return np.clip(rescaled + y_zero, -128, 127).astype(np.int8)
 
 
