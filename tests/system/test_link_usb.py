@@ -3,11 +3,11 @@
 import random
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 pytest.importorskip("luna", reason="USB needs luna-usb")
 
+from links.bus import ANSWER, DATA0, DATA1, DRIVER, OUT, RESET, answer, check_lost_handshakes
 from links.exercise import UNITS, Exerciser
 from links.usb import Simulated, drive, plug_in
 from stand_in_usb import BusPipe, Usb1
@@ -16,25 +16,10 @@ from weft.errors import LinkError
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.usb_board import UsbBoard
-from weft_sim.testing.usb_host import ACK, Refused, UsbHost, data, token
+from weft_sim.testing.usb_host import Refused, UsbHost, data, token
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
-DRIVER = {"timeout": 0.05, "retries": 6, "run_timeout": 0.2}
-OUT, DATA0, DATA1 = 0x1, 0x3, 0xB
-# A RESET request of session 04030201, and what the board answers, as docs/protocol.md has them.
-RESET = bytes.fromhex("020209010203047924726b00")
-ANSWER = bytes.fromhex("0002820106010203047403 9d1500")
-
-
-def answer(host, tries=20):
-    """Return all that the device has to say."""
-    parts, empty = b"", 0
-    while empty < tries:
-        part = host.bulk_in()
-        empty = empty + 1 if part is None else 0
-        parts += part or b""
-    return parts
 
 
 @pytest.mark.parametrize("host_error, device_error", [(0, 0), (0.0025, -0.0025), (-0.0025, 0.0025)])
@@ -129,26 +114,7 @@ def test_damaged_packets_are_not_answered():
 
 
 def test_a_handshake_that_gets_lost_doubles_nothing():
-    host = plug_in(TINY, stand_in=True)
-    lost = {"answer": 1, "handshake": 1}
-
-    def lose(what, packet):
-        if lost.get(what) and (what == "handshake" or packet[0] & 0xF == ACK):
-            lost[what] -= 1
-            return b""
-        return packet
-
-    transport, _ = drive(host)
-    with Board(transport, TINY, **DRIVER) as board:
-        content = np.random.default_rng(3).bytes(4 * UNITS)
-        for _ in range(10):
-            host.damage = lose
-            lost.update(answer=2, handshake=2)
-            board.write(Region.ACTIVATION, 0, content)
-            assert board.read(Region.ACTIVATION, 0, UNITS) == content
-            assert lost == {"answer": 0, "handshake": 0}
-        # Nothing was lost or doubled: the protocol above had nothing to repair.
-        assert board.statistics.retries == board.statistics.damaged == 0
+    check_lost_handshakes(plug_in(TINY, stand_in=True), TINY, 10)
 
 
 def test_a_packet_that_is_too_long_does_no_harm():

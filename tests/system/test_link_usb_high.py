@@ -3,28 +3,22 @@
 import os
 import random
 
-import numpy as np
 import pytest
 
 pytest.importorskip("luna", reason="USB needs luna-usb")
 
-from links.exercise import UNITS, Exerciser
+from links.bus import ANSWER, DATA0, DATA1, DRIVER, OUT, RESET, answer, check_lost_handshakes
+from links.exercise import Exerciser
 from links.usb import drive, plug_in_fast
 from weft.driver.board import Board
 from weft_hw.contract.config import get_config
-from weft_hw.contract.memory_map import Region
 from weft_sim.testing.usb_board import UlpiBoard
 from weft_sim.testing.usb_host import ACK, HighSpeedHost, data, token
 
 TINY = get_config("tiny")
-DRIVER = {"timeout": 0.05, "retries": 6, "run_timeout": 0.2}
-OUT, DATA0, DATA1 = 0x1, 0x3, 0xB
 FAULTS = int(os.environ.get("WEFT_USB_FAULTS", "20"))
 PACKETS = int(os.environ.get("WEFT_USB_PACKETS", "200"))
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900 + FAULTS + PACKETS)]
-# A RESET request of session 04030201, and what the board answers, as docs/protocol.md has them.
-RESET = bytes.fromhex("020209010203047924726b00")
-ANSWER = bytes.fromhex("0002820106010203047403 9d1500")
 
 
 @pytest.fixture
@@ -32,18 +26,8 @@ def host():
     return plug_in_fast(TINY, stand_in=True)
 
 
-def answer(host, tries=60):
-    """Return all that the device has to say."""
-    parts, empty = b"", 0
-    while empty < tries:
-        part = host.bulk_in()
-        empty = empty + 1 if part is None else 0
-        parts += part or b""
-    return parts
-
-
 def works(host):
-    return host.bulk_out(b"\0" + RESET) and answer(host).endswith(ANSWER)
+    return host.bulk_out(b"\0" + RESET) and answer(host, 60).endswith(ANSWER)
 
 
 def test_enumeration():
@@ -71,25 +55,7 @@ def test_enumeration():
 
 
 def test_a_handshake_that_gets_lost_doubles_nothing(host):
-    lost = {}
-
-    def lose(what, packet):
-        if lost.get(what) and (what == "handshake" or packet[0] & 0xF == ACK):
-            lost[what] -= 1
-            return b""
-        return packet
-
-    transport, _ = drive(host)
-    with Board(transport, TINY, **DRIVER) as board:
-        content = np.random.default_rng(3).bytes(4 * UNITS)
-        for _ in range(5):
-            host.damage = lose
-            lost.update(answer=2, handshake=2)
-            board.write(Region.ACTIVATION, 0, content)
-            assert board.read(Region.ACTIVATION, 0, UNITS) == content
-            assert lost == {"answer": 0, "handshake": 0}
-        # Nothing was lost or doubled: the protocol above had nothing to repair.
-        assert board.statistics.retries == board.statistics.damaged == 0
+    check_lost_handshakes(host, TINY, 5)
 
 
 def test_damage_on_the_bus_never_gives_a_wrong_result(host):
@@ -161,7 +127,7 @@ def test_babble_and_wrong_bits_are_neither_answered_nor_kept(host):
         kind = (DATA0, DATA1)[host.out.toggle]
         host.board.send(data(kind, b"\5" * size), stuffed=stuffed)
         assert host.board.receive(816)[0] == b""
-        assert host.bulk_out(RESET) and answer(host) == ANSWER  # the same number, nothing kept
+        assert host.bulk_out(RESET) and answer(host, 60) == ANSWER  # the same number, nothing kept
 
 
 def test_resets_and_sleep(host):

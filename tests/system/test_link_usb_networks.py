@@ -9,11 +9,9 @@ pytest.importorskip("luna", reason="USB needs luna-usb")
 
 import weft
 from graph_builder import Builder
+from links.bus import milliseconds, tensor_bytes_a_second
 from links.usb import drive, plug_in
 from networks.mlperf_tiny import MODELS
-from weft.cli.feeds import random_feed
-from weft.compiler import compile_graph
-from weft.golden import run as reference
 from weft.importers import load_model
 from weft.models.digits import held_out_inputs
 from weft.runtime.devices import open_over
@@ -38,21 +36,7 @@ def test_images_one_after_the_other_keep_the_bus_busy():
     builder = Builder(3)
     x = builder.conv(builder.input(16, 16, 4), 4, kernel=(2, 2), stride=(4, 4))
     graph = builder.build(x)
-    host = plug_in(TINY)
-    device = open_over(drive(host)[0], TINY, name="usb")
-    feeds = [random_feed(graph, seed) for seed in range(24)]
-    with weft.InferenceSession(compile_graph(graph, TINY), device=device) as session:
-        list(session.stream(feeds[:2]))  # loads the program
-        begin, counts = host.board.now, dict(host.counts)
-        for feed, result in zip(feeds, session.stream(feeds), strict=True):
-            assert np.array_equal(result, reference.run(graph, feed)[graph.outputs[0]])
-        took = host.board.now - begin
-        link = session.profile.link
-        assert link.retries == 0 and link.bytes_to_board > 0
-    rate = len(feeds) * 16 * 16 * 4 / took
-    transactions = {kind: count - counts.get(kind, 0) for kind, count in host.counts.items()}
-    print(f"{rate / 1e6:.3f} MB/s of tensor bytes, {transactions}")
-    assert rate >= 0.85e6
+    assert tensor_bytes_a_second(plug_in(TINY), TINY, graph, 24) >= 0.85e6
 
 
 @pytest.mark.slow
@@ -62,24 +46,4 @@ def test_an_image_end_to_end(name, most_ms):
     """The engine of the ULX3S 85F at 100 MHz; its memory beside the chip is not needed."""
     config = replace(get_config("ulx3s-85f"), dram_bytes=0)
     graph = load_model(MODELS / f"{name}.tflite")
-    feed = random_feed(graph, 5)
-    host = plug_in(config)
-    device = open_over(drive(host)[0], config, name="usb")
-    with weft.InferenceSession(compile_graph(graph, config), device=device) as session:
-        session.run(None, feed)  # loads the program
-        begin = host.board.now
-        results = session.run(None, feed)
-        took = 1e3 * (host.board.now - begin)
-        cycles, link = session.profile.cycles, session.profile.link
-    expected = reference.run(graph, feed)
-    assert all(
-        np.array_equal(result, expected[output])
-        for result, output in zip(results, graph.outputs, strict=True)
-    )
-    print(
-        f"{name}: {took:.2f} ms end to end, of which {cycles:,} cycles of compute; "
-        f"{link.bytes_to_board:,} bytes to the board, {link.bytes_from_board:,} from it"
-    )
-    size = sum(array.nbytes for array in feed.values())
-    print(f"{size / took / 1e3:.3f} MB/s of tensor bytes")
-    assert took <= most_ms
+    assert milliseconds(plug_in(config), config, graph) <= most_ms
