@@ -71,6 +71,17 @@ def test_numbers_of_which_the_place_decides_are_refused(operator):
         import_onnx(net.bytes(net.quantized("y", 5e-8, 63)), "m", "onnxruntime", source="m")
 
 
+@pytest.mark.parametrize("operator", ["Elu", "Selu", "Celu"])
+def test_numbers_too_small_for_float32_are_refused_in_an_island_too(operator):
+    """exp(x) - 1 moves by 2**-24 at a time, which is 16 steps of the tensor behind it."""
+    net = Net((1, 2, 1, 16), scale=2.0**-28)
+    net.node("Neg", [net.x], "other")
+    net.node("Concat", [net.x, net.quantized("other", 2.0**-27, 3)], "both", axis=1)
+    net.node(operator, ["both"], "y")
+    with pytest.raises(ModelError, match="of numbers so small"):
+        import_onnx(net.bytes(net.quantized("y", 2.0**-28, 0)), "m", "onnxruntime", source="m")
+
+
 @pytest.mark.parametrize("unsigned", [False, True])
 def test_every_logarithm(unsigned):
     """That of 0 is minus infinity, which is quantised to the least value."""

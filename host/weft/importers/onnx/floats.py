@@ -28,7 +28,7 @@ from weft.importers.onnx.left_weights import with_quantised_weights
 from weft.importers.onnx.matmul import MATMUL, batch_matmul, product
 from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.softmax import SOFTMAX, softmax
-from weft.importers.onnx.tables import check_places, is_function, tabulate
+from weft.importers.onnx.tables import check_places, check_resolution, is_function, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
 from weft.importers.onnx.values import (
     Activation,
@@ -213,6 +213,7 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
     # The runtime's float Softmax is another one than its table of exponentials.
     left = pending.operator in ("Softmax", MATMUL) or has_coarse_bias(pending, step)
     if needs_reals(pending) or (left and left_in_float(pending, step)):
+        check_resolution(pending, step)
         value = real(builder, pending, f"{output}/real")
         return builder.quantized(value, step, f"{name}/quantized", output)
     return _finish(builder, pending, step, output)

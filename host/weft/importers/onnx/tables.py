@@ -19,9 +19,20 @@ from weft.importers.onnx.values import (
     Value,
 )
 
-__all__ = ["check_operands", "check_places", "emit_table", "is_function", "tabulate"]
+__all__ = [
+    "check_operands",
+    "check_places",
+    "check_resolution",
+    "emit_table",
+    "is_function",
+    "tabulate",
+]
 
 _DEEPEST = 64
+_SO_SMALL = (
+    " of numbers so small is not supported: its last bit, which differs in the last values of a "
+    "tensor, would decide"
+)
 
 
 def _leaves(value: Value | None, depth: int = 0) -> list[Value]:
@@ -137,10 +148,27 @@ def check_places(pending: Pending, step: Step) -> None:
     first, last = (np.asarray(_evaluate(pending, real, last=at)) for at in (False, True))
     same = (first == last) | (np.isnan(first) & np.isnan(last))
     if not same.all() and not np.array_equal(_table(first, step), _table(last, step)):
-        raise ModelError(
-            f"{pending.operator} of numbers so small is not supported: its last bit, which differs "
-            "in the last values of a tensor, would decide"
-        )
+        raise ModelError(f"{pending.operator}{_SO_SMALL}")
+
+
+def check_resolution(value: Value | None, step: Step) -> None:
+    """Refuse an island whose step is finer than the last bit of ``exp(x) - 1`` in float32.
+
+    The runtime subtracts in float32, where numbers just below 1 are 2**-24 apart.
+
+    Raises
+    ------
+    ModelError
+        Where that alone moves a value by more than a quarter of ``step``.
+    """
+    if not isinstance(value, Pending):
+        return
+    if value.operator in LAST_FUNCTIONS:
+        bit = abs(value.attributes.get("alpha", 1.0)) * 2.0**-24
+        if step.scale < 4 * bit:
+            raise ModelError(f"{value.operator}{_SO_SMALL}")
+    for operand in value.operands:
+        check_resolution(operand, step)
 
 
 def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
