@@ -42,5 +42,8 @@ class StreamBuffer(wiring.Component):
             with m.Else():
                 m.d.sync += first.eq(self.i.p)
         with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += [spare.eq(self.i.p), is_full.eq(1)]
+            m.d.sync += is_full.eq(1)
+        # Whether the item goes there is decided by is_full alone: its enable is not a path.
+        with m.If(~is_full):
+            m.d.sync += spare.eq(self.i.p)
         return m
