@@ -39,6 +39,15 @@ def test_images_one_after_the_other_keep_the_bus_busy():
     assert tensor_bytes_a_second(plug_in(TINY), TINY, graph, 24) >= 0.85e6
 
 
+def test_larger_images_one_after_the_other_keep_the_bus_busy():
+    """The same of 4 kB images, beside which requests and replies are small."""
+    config = replace(TINY, activation_words=1 << 13)
+    builder = Builder(3)
+    x = builder.conv(builder.input(32, 16, 8), 4, kernel=(2, 2), stride=(4, 4))
+    graph = builder.build(x)
+    assert tensor_bytes_a_second(plug_in(config), config, graph, 6) >= 1.0e6
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not MODELS.exists(), reason="WEFT_MODELS has no models")
 @pytest.mark.parametrize(("name", "most_ms"), [("vww_mobilenet_int8", 30.0)])

@@ -85,9 +85,7 @@ def table_litert(function: Callable[[Float32], Float32], x: Edge, y: Edge) -> Ta
     real = x_scale * (ALL_INT8.astype(np.int64) - x_zero).astype(np.float32)
     with np.errstate(over="ignore"):
         scaled = function(real) * (np.float32(1) / y_scale)
-    # An infinite value, as EXP may give, has no fraction to round.
-    rescaled = np.where(np.isinf(scaled), scaled, round_away(np.where(np.isinf(scaled), 0, scaled)))
-    return np.clip(rescaled + y_zero, -128, 127).astype(np.int8)
+    return np.clip(round_away(scaled) + y_zero, -128, 127).astype(np.int8)
 
 
 def table_onnx(function: Callable[[Float32], Float32], x: Edge, y: Edge) -> Table:

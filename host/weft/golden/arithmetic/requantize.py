@@ -100,11 +100,11 @@ def _saturate(product: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def round_away(value: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Round to integers, ties away from zero, as C's ``round``."""
+    """Round to integers, ties away from zero, as C's ``round``: infinities stay what they are."""
     whole = np.trunc(value)
-    rest = np.asarray(value - whole)  # exact, and so is twice of it
-    rest *= 2
-    return whole + np.trunc(rest)
+    with np.errstate(invalid="ignore"):
+        half = np.abs(value - whole) >= 0.5  # the difference is exact; of infinities it is none
+    return whole + np.copysign(half, value)
 
 
 def multiply(acc: NDArray[np.integer], scale: ArrayLike, rule: Rule) -> Int64:
