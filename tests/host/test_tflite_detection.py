@@ -63,10 +63,25 @@ def test_many_equal_scores():
         assert net.differences(outputs, feeds=[offsets, scores]) == 0
 
 
+@pytest.mark.parametrize("levels", [3, 256])  # of scores
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("per_class", [1, 3, None])
+def test_class_by_class(per_class, background, levels):
+    net, outputs = network(
+        5, background=background, use_regular_nms=True, detections_per_class=per_class
+    )
+    rng = np.random.default_rng(6)
+    for most in (0, 1, 2, 2, 2, 2):
+        offsets = rng.integers(0, 256, (1, BOXES, 4)).astype(np.uint8)
+        scores = rng.integers(0, levels, (1, BOXES, CLASSES + background)).astype(np.uint8)
+        scores = np.where(rng.random(scores.shape) < most / 2, scores, 0).astype(np.uint8)
+        assert net.differences(outputs, feeds=[offsets, scores]) == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"use_regular_nms": True}, "class by class"),
+        ({"use_regular_nms": True, "detections_per_class": 0}, "cannot give 0 boxes of a class"),
         ({"max_classes_per_detection": 2}, "several classes for each box"),
         ({"max_detections": 0}, "cannot give 0 boxes"),
         ({"num_classes": 3}, "do not fit"),

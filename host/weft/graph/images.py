@@ -27,6 +27,7 @@ _MOVED: dict[str, Callable[[Any], Any]] = {
     "paddings": lambda paddings: ((0, 0), *paddings),
     "begin": lambda begin: (0, *begin),
     "size": lambda size: (1, *size),
+    "batch_dims": lambda dims: dims + 1,
 }
 _ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
 
@@ -71,6 +72,8 @@ def _keeps_images(graph: Graph, node: Node, count: int) -> bool:
             return not any(paddings[0])
         case {"begin": begin, "size": size}:
             return begin[0] == 0 and size[0] == count
+        case {"batch_dims": dims}:
+            return dims > 0 and all(t.shape[:1] == (count,) for t in operands)
     if OPERATORS[node.operator].broadcasts:
         return all(
             len(t.shape) == rank if t.data is None else len(t.shape) < rank or t.shape[0] == 1

@@ -114,7 +114,7 @@ OPERATORS: dict[str, Operator] = {
         attributes=("axis", "activation"),
         operands=(1, _MANY),
         shape=shapes.concatenation,
-        types=types.int8,
+        types=types.joined,
         floats=True,
     ),
     "LOGISTIC": _TABULATED,
@@ -149,6 +149,10 @@ OPERATORS: dict[str, Operator] = {
     "SLICE": Operator(attributes=("begin", "size"), shape=shapes.slice_, types=types.taken),
     # Values of one dimension, in any order.
     "GATHER": Operator(attributes=("axis", "indices"), shape=shapes.gather, types=types.taken),
+    # Parts at positions, input 1 (int32 or int64), of the dimensions behind ``batch_dims``.
+    "GATHER_ND": Operator(
+        attributes=("batch_dims",), operands=(2, 2), shape=shapes.gather_nd, types=types.gather_nd
+    ),
     "RESIZE_NEAREST_NEIGHBOR": _RESIZE,
     "RESIZE_BILINEAR": _RESIZE,
     # What lies between pixels, at float32 positions of rows and columns, as ONNX Runtime has it.
@@ -175,7 +179,7 @@ OPERATORS: dict[str, Operator] = {
     # Offsets of boxes, scores of their classes, anchors: float32, or int8. Makes float32: boxes,
     # classes, scores and how many there are. See ``weft.golden.arithmetic.detection``.
     "DETECTION": Operator(
-        attributes=("classes", "detections", "overlap", "scales", "score"),
+        attributes=("classes", "detections", "overlap", "per_class", "scales", "score"),
         operands=(3, 3),
         results=4,
         shape=shapes.detection,
@@ -184,7 +188,9 @@ OPERATORS: dict[str, Operator] = {
     # ``retyped``: the file's types differ, which XNNPACK leaves to LiteRT's own kernel.
     "QUANTIZE": Operator(optional=("retyped",), shape=shapes.same, types=types.quantize),
     "DEQUANTIZE": Operator(shape=shapes.same, types=types.dequantize),
-    # ONNX's name of a function, and its parameters. Of int8 and float32 it makes float32.
+    # ONNX's name of a function, and its parameters. Of int8 and float32 it makes float32. In a
+    # ``.tflite`` file it also makes whole numbers of such, truth values of two that are compared
+    # or of others, and by Cast numbers of another type.
     "FUNCTION": Operator(
         attributes=("function",),
         optional=("alpha", "approximate", "beta", "gamma", "max", "min"),

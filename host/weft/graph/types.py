@@ -35,8 +35,10 @@ __all__ = [
     "detection",
     "floats",
     "function",
+    "gather_nd",
     "hard_swish",
     "int8",
+    "joined",
     "log_softmax",
     "lstm",
     "moved",
@@ -50,6 +52,10 @@ __all__ = [
     "weighted",
 ]
 
+_BOOL = np.dtype(np.bool_)
+INT16, INT32 = np.dtype(np.int16), np.dtype(np.int32)
+_WHOLE = (INT32, np.dtype(np.int64))
+
 
 def int8(graph: Graph, node: Node, _: Operator) -> None:
     """Check operands and result that are int8, each with a scale of its own."""
@@ -61,6 +67,15 @@ def alike(graph: Graph, node: Node, operator: Operator) -> None:
     """Check values that pass unchanged or are compared: all sides mean the same numbers."""
     int8(graph, node, operator)
     check_alike(graph, node, node.inputs)
+
+
+def joined(graph: Graph, node: Node, operator: Operator) -> None:
+    """Check operands side by side: int8, or whole numbers of one type."""
+    if _output(graph, node).dtype not in _WHOLE:
+        int8(graph, node, operator)
+        return
+    for name in node.inputs:
+        one_of(graph.tensors[str(name)], (_output(graph, node).dtype,))
 
 
 def average(graph: Graph, node: Node, operator: Operator) -> None:
@@ -86,7 +101,11 @@ def table(graph: Graph, node: Node, operator: Operator) -> None:
 
 def select(graph: Graph, node: Node, _: Operator) -> None:
     """Check a condition (bool) and two tensors that mean the same numbers."""
-    one_of(_input(graph, node), (np.dtype(np.bool_),))
+    one_of(_input(graph, node), (_BOOL,))
+    if _output(graph, node).dtype in (FLOAT32, *_WHOLE):
+        for name in node.inputs[1:]:
+            one_of(graph.tensors[str(name)], (_output(graph, node).dtype,))
+        return
     check_int8(graph, node, node.inputs[1:])
     _check_scales(graph, node, node.inputs[1:])
     check_alike(graph, node, node.inputs[1:])
@@ -103,10 +122,23 @@ def softmax(graph: Graph, node: Node, operator: Operator) -> None:
     if graph.in_onnxruntime and _output(graph, node).dtype == FLOAT32:
         function(graph, node, operator)
         return
+    if not graph.in_onnxruntime and _output(graph, node).dtype == INT16:
+        _wide_softmax(graph, node)
+        return
     int8(graph, node, operator)
     scale, zero_point = _step(_output(graph, node))
     if not graph.in_onnxruntime and (abs(scale * 256 - 1) > 1e-3 or zero_point != -128):
         raise ModelError("the output of SOFTMAX must have scale 1/256 and zero point -128")
+
+
+def _wide_softmax(graph: Graph, node: Node) -> None:
+    """Check a result of 16 bits, which LiteRT's reference kernel knows."""
+    require_int8(_input(graph, node))
+    scale, zero_point = _step(_output(graph, node))
+    if graph.runtime != Runtime.REFERENCE:
+        raise ModelError("XNNPACK's SOFTMAX of int8 to int16 is not supported")
+    if abs(scale * 65536 - 1) > 1e-3 or zero_point != -32768:
+        raise ModelError("the int16 output of SOFTMAX must have scale 1/65536, zero point -32768")
 
 
 def log_softmax(graph: Graph, node: Node, operator: Operator) -> None:
@@ -138,11 +170,30 @@ def taken(graph: Graph, node: Node, operator: Operator) -> None:
         check_alike(graph, node, node.inputs)
 
 
+def gather_nd(graph: Graph, node: Node, operator: Operator) -> None:
+    """Check values of any type, and positions that are whole numbers."""
+    one_of(graph.tensors[str(node.inputs[1])], _WHOLE)
+    moved(graph, node, operator)
+    if _input(graph, node).dtype == INT8:
+        check_alike(graph, node, node.inputs[:1])
+
+
 def quantize(graph: Graph, node: Node, _: Operator) -> None:
-    """Check a step from float32, int8 or uint8 to int8 or uint8."""
+    """Check a step from float32, int8 or uint8 to int8 or uint8.
+
+    LiteRT's also read int16 and int32, and make int16, or int32 of int16.
+    """
     x, y = _input(graph, node), _output(graph, node)
-    one_of(x, (FLOAT32, INT8, UINT8))
-    one_of(y, (INT8, UINT8))
+    if graph.in_onnxruntime or not {x.dtype, y.dtype} & {INT16, INT32}:
+        one_of(x, (FLOAT32, INT8, UINT8))
+        one_of(y, (INT8, UINT8))
+    elif x.dtype == INT16:
+        one_of(y, (INT8, INT16, INT32))
+    elif x.dtype == INT32:
+        one_of(y, (INT8, INT16))
+    else:
+        one_of(x, (FLOAT32, INT8, UINT8))
+        one_of(y, (INT16,))
     per_tensor(y)
     if x.dtype == FLOAT32:
         return
@@ -153,8 +204,8 @@ def quantize(graph: Graph, node: Node, _: Operator) -> None:
 
 
 def dequantize(graph: Graph, node: Node, _: Operator) -> None:
-    """Check a step from int8 or uint8 to float32."""
-    one_of(_input(graph, node), (INT8, UINT8))
+    """Check a step from int8 or uint8, in LiteRT also int16, to float32."""
+    one_of(_input(graph, node), (INT8, UINT8, *(() if graph.in_onnxruntime else (INT16,))))
     one_of(_output(graph, node), (FLOAT32,))
     per_tensor(_input(graph, node))
 
@@ -242,13 +293,38 @@ _IN_ORDER = ("AVERAGE_POOL_2D", "LOG_SOFTMAX", "MEAN", "RESIZE_BILINEAR", "SOFTM
 
 
 def function(graph: Graph, node: Node, _: Operator) -> None:
-    """Check a function of quantised tensors, or of float32, that makes float32."""
+    """Check a function of quantised tensors, or of float32, that makes float32.
+
+    Outside of ONNX it may also make whole numbers or truth values.
+    """
+    made, name = _output(graph, node).dtype, node.attributes.get("function")
+    if not graph.in_onnxruntime and name == "Cast":
+        for tensor in (_input(graph, node), _output(graph, node)):
+            one_of(tensor, (FLOAT32, UINT8, _BOOL, *_WHOLE))
+        return
+    if not graph.in_onnxruntime and made != FLOAT32:
+        one_of(_output(graph, node), (_BOOL, *_WHOLE))
+        _whole(graph, node)
+        return
     for name in node.inputs:
         if name is not None:
             one_of(tensor := graph.tensors[name], (INT8, FLOAT32))
             if tensor.dtype == INT8:
                 per_tensor(tensor)
     one_of(_output(graph, node), (FLOAT32,))
+
+
+def _whole(graph: Graph, node: Node) -> None:
+    """Check operands of one type: that of whole numbers, or of what is compared."""
+    tensors = [graph.tensors[str(name)] for name in node.inputs]
+    made = _output(graph, node).dtype
+    compared = made == _BOOL and node.attributes["function"] not in ("And", "Not", "Or")
+    allowed = (FLOAT32, INT8, _BOOL, *_WHOLE) if compared else (made,)
+    for tensor in tensors:
+        one_of(tensor, allowed)
+        one_of(tensor, (tensors[0].dtype,))
+        if tensor.dtype == INT8 and _step(tensor)[0] >= 1:
+            raise ModelError("a comparison of scales of 1 or more, which LiteRT leaves undefined")
 
 
 def _input(graph: Graph, node: Node) -> Tensor:

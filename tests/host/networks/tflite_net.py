@@ -14,6 +14,15 @@ __all__ = ["SEED", "Net"]
 
 SEED = 29
 Step = tuple[float, int]
+TYPES = {  # by the schema's numbers
+    0: np.float32,
+    2: np.int32,
+    3: np.uint8,
+    4: np.int64,
+    6: np.bool_,
+    7: np.int16,
+    9: np.int8,
+}
 
 
 class Net:
@@ -69,7 +78,7 @@ class Net:
         found = []
         for index in self.inputs:
             tensor = self.writer.graph.tensors[index]
-            dtype = {9: np.int8, 3: np.uint8, 0: np.float32, 6: np.bool_, 2: np.int32}[tensor.type]
+            dtype = TYPES[tensor.type]
             if dtype is np.float32:
                 found.append(rng.normal(size=tensor.shape).astype(dtype))
             else:

@@ -88,6 +88,7 @@ VERSIONS = {
     "RELU_0_TO_1": 1,
     "RELU_N1_TO_1": 1,
     "ELU": 1,
+    **dict.fromkeys(("LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR", "FLOOR_MOD"), 1),
     "conv": 3,
     "depthwise": 3,
     "grouped": 3,

@@ -60,6 +60,13 @@ from weft.golden.arithmetic.litert_float import (
     softmax_litert,
     sum_litert,
 )
+from weft.golden.arithmetic.litert_integers import (
+    COMPARISONS,
+    INTEGER_FUNCTIONS,
+    LOGIC,
+    cast,
+    comparable,
+)
 from weft.golden.arithmetic.lstm import Gate, lstm
 from weft.golden.arithmetic.mean import mean_fixed_point, mean_multiplier, sum_fixed_point, sums
 from weft.golden.arithmetic.mlas import (
@@ -127,11 +134,14 @@ from weft.golden.arithmetic.xnnpack import (
 __all__ = [
     "ALL_INT8",
     "APPROXIMATE",
+    "COMPARISONS",
     "CONDITIONS",
     "FLOAT32_FUNCTIONS",
     "FUNCTION_OPERANDS",
+    "INTEGER_FUNCTIONS",
     "LAST_FUNCTIONS",
     "LITERT_FUNCTIONS",
+    "LOGIC",
     "REAL_FUNCTIONS",
     "Detection",
     "Gate",
@@ -151,6 +161,8 @@ __all__ = [
     "bilinear_litert",
     "bilinear_xnnpack",
     "binary_real",
+    "cast",
+    "comparable",
     "conv2d",
     "conv2d_float32",
     "conv2d_real",

@@ -25,6 +25,9 @@ class Detection:
         Boxes that come out, at most.
     classes : int
         The last ones of the scores; one before them is the background's.
+    per_class : int
+        Boxes of each class that are kept where boxes are left out class by class; 0 where each box
+        counts for its best class only, and is left out for a box of any.
     scales : four floats
         By which offsets of y and x, and logarithms of height and width, are divided.
     score, overlap : float
@@ -33,6 +36,7 @@ class Detection:
 
     detections: int
     classes: int
+    per_class: int
     scales: tuple[float, float, float, float]
     score: float
     overlap: float
@@ -60,19 +64,18 @@ def detect(
     with np.errstate(all="ignore"):
         boxes = _boxes(offsets, anchors, options.scales)
     scores = scores[:, scores.shape[1] - options.classes :]
-    best = scores.argmax(axis=1)
-    greatest = scores.max(axis=1)
-    kept = np.flatnonzero(greatest >= np.float32(options.score))
-    kept = kept[np.argsort(-greatest[kept], kind="stable")]
     with np.errstate(all="ignore"):
-        chosen = _apart(boxes, kept, options)
+        choose = _by_class if options.per_class else _by_box
+        chosen, classes = choose(boxes, scores, options)
     results = (
         np.zeros((options.detections, 4), np.float32),
         np.zeros(options.detections, np.float32),
         np.zeros(options.detections, np.float32),
     )
-    for result, values in zip(results, (boxes, best, greatest), strict=True):
-        result[: len(chosen)] = values[chosen]
+    for result, values in zip(
+        results, (boxes[chosen], classes, scores[chosen, classes]), strict=True
+    ):
+        result[: len(chosen)] = values
     return *results, np.array(len(chosen), np.float32)
 
 
@@ -93,11 +96,41 @@ def _boxes(offsets: Float32, anchors: Float32, scales: tuple[float, ...]) -> Flo
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
-def _apart(boxes: Float32, order: NDArray[np.intp], options: Detection) -> list[int]:
+def _by_box(
+    boxes: Float32, scores: Float32, options: Detection
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return boxes that are apart from each other, and the best class of each."""
+    best = scores.argmax(axis=1)
+    chosen = _apart(boxes, _ordered(scores.max(axis=1), options), options, options.detections)
+    return np.array(chosen, np.intp), best[chosen]
+
+
+def _by_class(
+    boxes: Float32, scores: Float32, options: Detection
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return boxes and classes: those of one class are apart from each other."""
+    chosen, classes = np.zeros(0, np.intp), np.zeros(0, np.intp)
+    for number in range(scores.shape[1]):
+        order = _ordered(scores[:, number], options)
+        more = np.array(_apart(boxes, order, options, options.per_class), np.intp)
+        chosen = np.concatenate([chosen, more])
+        classes = np.concatenate([classes, np.full(more.size, number)])
+        best = np.argsort(-scores[chosen, classes], kind="stable")[: options.detections]
+        chosen, classes = chosen[best], classes[best]
+    return chosen, classes
+
+
+def _ordered(scores: Float32, options: Detection) -> NDArray[np.intp]:
+    """Return the boxes of a sufficient score, the greatest first."""
+    kept = np.flatnonzero(scores >= np.float32(options.score))
+    return kept[np.argsort(-scores[kept], kind="stable")]
+
+
+def _apart(boxes: Float32, order: NDArray[np.intp], options: Detection, most: int) -> list[int]:
     """Return the first of the boxes in ``order`` that do not overlap one before."""
     chosen: list[int] = []
     left = order
-    while left.size and len(chosen) < options.detections:
+    while left.size and len(chosen) < most:
         first, left = left[0], left[1:]
         chosen.append(int(first))
         shares = _overlaps(boxes[first], boxes[left])

@@ -159,6 +159,7 @@ _MOST = 1 << 30
 # The fewest and the most operands of those that may have more than one.
 FUNCTION_OPERANDS: Mapping[str, tuple[int, int]] = {
     **dict.fromkeys((name for name in CONDITIONS if name != "Not"), (2, 2)),
+    **dict.fromkeys(("FloorDiv", "Mod", "NotEqual"), (2, 2)),
     **dict.fromkeys(("Add", "Div", "Mul", "Pow", "PRelu", "Sub"), (2, 2)),
     **dict.fromkeys(("Max", "Mean", "Min", "Sum"), (1, _MOST)),
     "Clip": (1, 3),

@@ -45,10 +45,13 @@ def _differences(x: NDArray[np.int8]) -> Int64:
     return x.astype(np.int64) - x.max(-1, keepdims=True).astype(np.int64)
 
 
-def softmax_fixed_point(x: NDArray[np.int8], *, scale: float, beta: float) -> NDArray[np.int8]:
-    """Return softmax(beta * x) over the last axis, in int8 of scale 1/256 and zero point -128.
+def softmax_fixed_point(
+    x: NDArray[np.int8], *, scale: float, beta: float, bits: int = 8
+) -> NDArray[np.signedinteger]:
+    """Return softmax(beta * x) over the last axis, of ``bits`` 8 or 16.
 
-    ``scale`` is that of ``x``, int8 of any shape. Integers only, as LiteRT's reference kernel.
+    It is int8 of scale 1/256 and zero point -128, or int16 of 1/65536 and -32768. ``scale`` is that
+    of ``x``, int8 of any shape. Integers only, as LiteRT's reference kernel.
     """
     table, least = _powers(beta * scale)
     difference = _differences(x)
@@ -57,9 +60,11 @@ def softmax_fixed_point(x: NDArray[np.int8], *, scale: float, beta: float) -> ND
     total = np.where(counted, shift_right(powers, _SUM_BITS), 0).sum(-1, keepdims=True)
     leading_zeros = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
     inverse = reciprocal((total << leading_zeros) - (1 << 31))
-    shift = _SUM_BITS - leading_zeros + 31 - 8
+    shift = _SUM_BITS - leading_zeros + 31 - bits
     value = shift_right(high(powers, inverse), shift)
-    return np.clip(np.where(counted, value, 0) - 128, -128, 127).astype(np.int8)
+    least, most = -(1 << bits - 1), (1 << bits - 1) - 1
+    stored = np.clip(np.where(counted, value, 0) + least, least, most)
+    return stored.astype(np.int8 if bits == 8 else np.int16)
 
 
 def softmax_float32(x: NDArray[np.int8], *, scale: np.float32, beta: float) -> NDArray[np.int8]:

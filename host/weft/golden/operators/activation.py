@@ -93,7 +93,8 @@ def softmax(context: Context) -> NDArray[Any]:
     if context.graph.runtime == Runtime.XNNPACK:
         return golden.softmax_float32(context.value(0), scale=context.scale(0), beta=beta)
     scale = float(context.scale(0))
-    return golden.softmax_fixed_point(context.value(0), scale=scale, beta=beta)
+    bits = 8 * context.output.dtype.itemsize
+    return golden.softmax_fixed_point(context.value(0), scale=scale, beta=beta, bits=bits)
 
 
 def log_softmax(context: Context) -> NDArray[Any]:

@@ -18,6 +18,7 @@ def detection(context: Context) -> tuple[NDArray[Any], ...]:
     options = golden.Detection(
         detections=given["detections"],
         classes=given["classes"],
+        per_class=given["per_class"],
         scales=given["scales"],
         score=given["score"],
         overlap=given["overlap"],

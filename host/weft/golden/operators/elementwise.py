@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.errors import ModelError
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context, float32_value
 from weft.golden.operators.stage import output_stage
@@ -84,11 +85,38 @@ def prelu(context: Context) -> NDArray[np.int8]:
     )
 
 
-def function(context: Context) -> NDArray[np.float32]:
-    """Return a function of what the operands express, in float32 as the runtime computes it."""
+def function(context: Context) -> NDArray[Any]:
+    """Return a function of what the operands express: of whole numbers and truth values as well."""
+    name, dtype = context.attributes["function"], context.output.dtype
+    if name == "Cast":
+        return golden.cast(context.value(0), dtype)
+    if dtype == np.bool_:
+        return _truth(context, name)
+    if dtype != np.float32:
+        operands = [context.value(i) for i in range(len(context.node.inputs))]
+        if name in ("FloorDiv", "Mod") and not np.all(operands[1]):
+            raise ModelError(f"{context.node.name}: division by zero")
+        return golden.INTEGER_FUNCTIONS[name](*operands)
+    return _float32(context, name)
+
+
+def _truth(context: Context, name: str) -> NDArray[np.bool_]:
+    """Return a comparison, or a function of truth values."""
+    operands = [context.value(i) for i in range(len(context.node.inputs))]
+    if name in golden.LOGIC:
+        return golden.LOGIC[name](*operands)
+    if operands[0].dtype == np.int8:
+        operands = [
+            golden.comparable(x, context.scale(i), context.zero_point(i))
+            for i, x in enumerate(operands)
+        ]
+    return golden.COMPARISONS[name](*operands)
+
+
+def _float32(context: Context, name: str) -> NDArray[np.float32]:
+    """Return a function of real numbers in float32, as the runtime computes it."""
     count = len(context.node.inputs)
     operands = [float32_value(context, i) if context.has(i) else None for i in range(count)]
-    name = context.attributes["function"]
     with np.errstate(all="ignore"):
         onnx = context.graph.in_onnxruntime
         functions = golden.FLOAT32_FUNCTIONS if onnx else golden.LITERT_FUNCTIONS

@@ -11,7 +11,6 @@ from weft.graph import ACTIVATIONS
 
 __all__ = [
     "average_pool",
-    "concatenation",
     "log_softmax",
     "max_pool",
     "mean",
@@ -41,14 +40,6 @@ def mean(context: Context) -> Float32:
 def total(context: Context) -> Float32:
     """Return the sums over whole dimensions."""
     return context.shaped(golden.sum_litert(context.value(0), context.attributes["axes"]))
-
-
-def concatenation(context: Context) -> Float32:
-    """Return the operands side by side."""
-    parts = [context.value(i) for i in range(len(context.node.inputs))]
-    batch = max(len(part) for part in parts)
-    parts = [np.repeat(p, batch // len(p), axis=0) if len(p) < batch else p for p in parts]
-    return np.concatenate(parts, axis=context.attributes["axis"])
 
 
 def pad(context: Context) -> Float32:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.errors import ModelError
 from weft.golden import arithmetic as golden
 from weft.golden.operators.context import Context
 from weft.graph import Runtime
@@ -13,6 +14,7 @@ __all__ = [
     "arg_max",
     "concatenation",
     "gather",
+    "gather_nd",
     "pad",
     "reshape",
     "resize",
@@ -43,6 +45,19 @@ def slice_tensor(context: Context) -> NDArray[Any]:
 def gather(context: Context) -> NDArray[Any]:
     """Return values of one dimension in any order, each any number of times."""
     return context.value(0).take(context.attributes["indices"], context.attributes["axis"])
+
+
+def gather_nd(context: Context) -> NDArray[Any]:
+    """Return the parts of input 0 at positions of its first dimensions, which input 1 holds."""
+    x, places, batch = context.value(0), context.value(1), context.attributes["batch_dims"]
+    depth = places.shape[-1]
+    sizes = x.shape[batch : batch + depth]
+    if np.any((places < 0) | (places >= np.array(sizes))):
+        raise ModelError(f"{context.node.name}: a position lies outside of {sizes}")
+    front = np.indices(x.shape[:batch]).reshape(batch, *x.shape[:batch])
+    rest = (1,) * (places.ndim - 1 - batch)
+    images = [index.reshape(*index.shape, *rest) for index in front]
+    return x[(*images, *(places[..., i] for i in range(depth)))]
 
 
 def select(context: Context) -> NDArray[Any]:
@@ -107,10 +122,13 @@ def arg_max(context: Context) -> NDArray[Any]:
 
 def concatenation(context: Context) -> NDArray[Any]:
     """Join tensors; each is requantised to the output's scale where it differs."""
-    scale, zero_point = context.output_scale, context.output_zero_point
     parts = []
     for index in range(len(context.node.inputs)):
         x = context.value(index)
+        if context.output.dtype != np.int8:
+            parts.append(x)
+            continue
+        scale, zero_point = context.output_scale, context.output_zero_point
         edge = (context.scale(index), context.zero_point(index))
         if edge != (scale, zero_point):
             table = golden.table_onnx(lambda real: real, edge, (scale, zero_point))

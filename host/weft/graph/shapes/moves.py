@@ -13,6 +13,7 @@ __all__ = [
     "broadcast",
     "concatenation",
     "gather",
+    "gather_nd",
     "pad",
     "reshape",
     "resize",
@@ -99,6 +100,18 @@ def gather(graph: Graph, node: Node) -> Shape:
     if not all(0 <= index < shape[axis] for index in indices):
         raise ModelError(f"an index of GATHER lies outside of {shape[axis]} values")
     return *shape[:axis], len(indices), *shape[axis + 1 :]
+
+
+def gather_nd(graph: Graph, node: Node) -> Shape:
+    """Return the shape of a part for each position."""
+    shape, places = input_shape(graph, node), input_shape(graph, node, 1)
+    batch = node.attributes["batch_dims"]
+    depth = places[-1] if places else 0
+    if not batch < len(places) or places[:batch] != shape[:batch] or 0 in (*shape, *places):
+        raise ModelError(f"positions of shape {places} do not fit shape {shape}")
+    if batch + depth > len(shape):
+        raise ModelError(f"positions of {depth} dimensions do not fit shape {shape}")
+    return *places[:-1], *shape[batch + depth :]
 
 
 def resize(graph: Graph, node: Node) -> Shape:

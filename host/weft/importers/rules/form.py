@@ -1,7 +1,18 @@
 """How many inputs and outputs each operator has, and which attributes."""
 
+from collections.abc import Container
+
+import numpy as np
+
 from weft.errors import ModelError
-from weft.golden.arithmetic import FUNCTION_OPERANDS, LITERT_FUNCTIONS, REAL_FUNCTIONS
+from weft.golden.arithmetic import (
+    COMPARISONS,
+    FUNCTION_OPERANDS,
+    INTEGER_FUNCTIONS,
+    LITERT_FUNCTIONS,
+    LOGIC,
+    REAL_FUNCTIONS,
+)
 from weft.graph import ACTIVATIONS, OPERATORS, Graph, Node
 from weft.graph.operators import ANYWHERE
 
@@ -21,7 +32,7 @@ def check_form(graph: Graph, node: Node) -> None:
     least, most = operator.operands
     if node.operator == "FUNCTION":
         function = node.attributes["function"]
-        if function not in (REAL_FUNCTIONS if graph.in_onnxruntime else LITERT_FUNCTIONS):
+        if function not in _functions(graph, node):
             raise ModelError(f"function {function} is not supported")
         least, most = FUNCTION_OPERANDS.get(function, (1, 1))
         if function != "Clip" and None in node.inputs:
@@ -37,3 +48,13 @@ def check_form(graph: Graph, node: Node) -> None:
     approximate = node.attributes.get("approximate")
     if approximate is not None and isinstance(approximate, bool) != (node.operator == "GELU"):
         raise ModelError(f"{node.operator} cannot be approximated by {approximate!r}")
+
+
+def _functions(graph: Graph, node: Node) -> Container[str]:
+    """Return the functions that make what ``node`` makes."""
+    if graph.in_onnxruntime:
+        return REAL_FUNCTIONS
+    made = graph.tensors[node.outputs[0]].dtype
+    if made == np.bool_:
+        return {*COMPARISONS, *LOGIC, "Cast"}
+    return {*(LITERT_FUNCTIONS if made == np.float32 else INTEGER_FUNCTIONS), "Cast"}

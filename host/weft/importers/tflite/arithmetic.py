@@ -29,10 +29,12 @@ def quantize(layer: Layer) -> None:
     x, y = layer.input(0), layer.output
     unsigned = np.dtype(np.uint8)
     kinds = {unsigned if layer.is_unsigned(tensor) else tensor.dtype for tensor in (x, y)}
-    if len(kinds) == 1:
+    wide = {np.dtype(np.int16), np.dtype(np.int32)} & kinds
+    if len(kinds) == 1 and not wide:
         layer.emit("QUANTIZE", layer.names(1))
         return
-    if layer.runtime == Runtime.XNNPACK and np.dtype(np.float32) not in kinds:
+    floats = np.dtype(np.float32) in kinds
+    if layer.runtime == Runtime.XNNPACK and not wide and not floats:
         _require_no_tie(layer)
     layer.emit("QUANTIZE", layer.names(1), retyped=True)
 

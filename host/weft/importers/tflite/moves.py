@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from weft.errors import ModelError
+from weft.importers.tflite.integers import at_positions
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.tensors import RawTensor
 
@@ -157,12 +158,16 @@ def reverse(layer: Layer) -> None:
 
 
 def gather(layer: Layer) -> None:
-    """Translate GATHER with constant indices."""
+    """Translate GATHER; indices are constant, or computed along any dimension."""
     options = layer.options("GatherOptions")
     if options.BatchDims:
         raise ModelError("GATHER with batch dimensions is not supported")
     chain = Chain(layer, layer.input(0))
     axis = layer.axis(options.Axis, len(chain.shape))
+    source, positions = layer.input(0), layer.input(1)
+    if positions.data is None or source.data is not None:
+        at_positions(layer, source, positions, axis)
+        return
     chain.pick(axis, layer.integers(1)).end(layer.output)
 
 

@@ -11,7 +11,7 @@ from weft.importers.tflite.tensors import RawTensor
 __all__ = ["Signed", "with_signed_tensors"]
 
 _UINT8 = np.dtype(np.uint8)
-_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE", "CAST")
 Names = tuple[str, ...]
 Signed = tuple[Subgraph, set[str], list[Node], list[Node], tuple[Names, Names]]
 

@@ -2,7 +2,16 @@
 
 from collections.abc import Callable
 
-from weft.importers.tflite import arithmetic, blocks, detection, functions, moves, slices, windows
+from weft.importers.tflite import (
+    arithmetic,
+    blocks,
+    detection,
+    functions,
+    integers,
+    moves,
+    slices,
+    windows,
+)
 from weft.importers.tflite.layer import Layer
 
 __all__ = ["TRANSLATIONS"]
@@ -20,6 +29,10 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "CONCATENATION": arithmetic.concatenation,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"), arithmetic.reduction),
     **dict.fromkeys(("MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"), arithmetic.comparison),
+    **dict.fromkeys(integers.LOGICAL, integers.compare),
+    **dict.fromkeys(("LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR"), integers.logical),
+    "CAST": integers.cast,
+    "GATHER_ND": integers.gather_nd,
     "SELECT": arithmetic.select,
     "SELECT_V2": arithmetic.select,
     "BATCH_MATMUL": arithmetic.batch_matmul,

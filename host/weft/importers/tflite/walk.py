@@ -8,6 +8,7 @@ from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
 from weft.importers.tflite.flatbuffer import Operator, Subgraph, read_model, well_formed
 from weft.importers.tflite.floats import FLOATS, computes_floats
+from weft.importers.tflite.integers import INTEGERS, computes_integers
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.signed import with_signed_tensors
 from weft.importers.tflite.state import Memory
@@ -40,9 +41,11 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
     failed: set[str] = set()  # tensors that could not be read
     made: dict[str, Tensor] = {}
     states: tuple[State, ...] = ()
+    shapes: set[int] = set()  # tensors that are computed of shapes
     for index, operator in enumerate(subgraph.operators):
         label = _label(subgraph, operator, index, names)
-        if _is_shape_arithmetic(subgraph, operator):
+        if _is_shape_arithmetic(subgraph, operator, shapes):
+            shapes.update(operator.outputs)
             continue
         layer = Layer(label, operator, subgraph.tensors, unsigned, runtime)
         outputs = {subgraph.tensors[i].name for i in operator.outputs if i >= 0}
@@ -91,10 +94,11 @@ def _require_quantized(graph: Graph) -> None:
         raise ModelError(f"cannot import {graph.name}: {rule}")
 
 
-def _is_shape_arithmetic(model: Subgraph, operator: Operator) -> bool:
-    return operator.name in _SHAPE_ARITHMETIC and all(
-        i < 0 or model.tensors[i].dtype == np.int32 for i in operator.outputs
-    )
+def _is_shape_arithmetic(model: Subgraph, operator: Operator, shapes: set[int]) -> bool:
+    if operator.name not in _SHAPE_ARITHMETIC or operator.name == "SHAPE":
+        return operator.name == "SHAPE"
+    computed = [i for i in operator.inputs if i >= 0 and model.tensors[i].data is None]
+    return bool(computed) and shapes.issuperset(computed)
 
 
 def _translate(layer: Layer, memory: Memory) -> None:
@@ -103,6 +107,7 @@ def _translate(layer: Layer, memory: Memory) -> None:
         layer.finish()
         return
     table = FLOATS if computes_floats(layer) else TRANSLATIONS
+    table = INTEGERS if computes_integers(layer) else table
     translation = table.get(layer.kind)
     if translation is None:
         raise ModelError(f"operator {layer.kind} is not supported")
