@@ -21,13 +21,18 @@ from weft.cli.feeds import random_feed
 from weft.compiler.streaming.ring import AHEAD
 from weft.errors import DeviceMismatch, ModelError
 from weft.npy import npy_bytes
-from weft.program import RING_CHUNKS, Program
+from weft.program import RING_CHUNKS, Program, RunStep
 from weft.program.archive import pack_members
 from weft.program.follow import follow
 from weft.program.record import ProgramRecord
 from weft.runtime.devices import OpenDevice, open_device
 from weft_hw.contract.config import CONFIGS, Config, ConfigError
-from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, decode_descriptor, encode_descriptor
+from weft_hw.contract.descriptor import (
+    DESCRIPTOR_BYTES,
+    Kind,
+    decode_descriptor,
+    encode_descriptor,
+)
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.move import Move, decode_move, encode_move
 from weft_sim.testing.machine import Machine
@@ -363,6 +368,24 @@ def test_a_wait_that_is_left_out_is_seen(programs):
             assert "must wait for" in str(error)
             refused += 1
     assert tried > 5 and refused == tried
+
+
+def test_counters_that_are_saved_too_early_are_seen(programs):
+    """A ring saves the counters of layers that are done, before others take their slots."""
+    program, saves = programs["streamed in a ring"], 0
+    [counters] = [step.counters for step in program.steps if isinstance(step, RunStep)]
+    size = len(program.descriptors) * DESCRIPTOR_BYTES
+    for number, at, data in descriptors(program):
+        if len(program.images[number].data) != size or data[0] & 3 != Kind.MOVE:
+            continue
+        values = decode_move(data)
+        if values["region"] != Region.COUNTER or values["block"] < counters:
+            continue
+        early = encode_move({**values, "layers": values["layers"] - 1})
+        with pytest.raises(ModelError, match="saves counters and must wait for layer"):
+            follow(with_bytes(program, number, at, early))
+        saves += 1
+    assert saves == len(program.descriptors) // (program.config.descriptor_count // RING_CHUNKS) - 2
 
 
 def test_images_that_overlap_have_buffers_of_their_own(programs):

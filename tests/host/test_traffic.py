@@ -59,5 +59,10 @@ def test_rows_of_explain_have_it_where_the_program_streams(graphs):
     graph = bottleneck(graphs)
     rows = layer_rows(graph, compile_graph(graph, CHIP), CHIP.multipliers)
     assert [row["traffic"]["stored"] for row in rows] == [0, 0, 24 * 24 * 16]
+    over_link = layer_rows(graph, compile_graph(graph, CHIP), CHIP.multipliers, 1000.0)
+    assert [row["traffic"]["bound"] for row in over_link] == ["link"] * 3
+    for row in over_link:
+        moved = sum(row["traffic"][name] for name in ("constants", "loaded", "stored"))
+        assert row["traffic"]["memory"] >= 1000 * moved > row["predicted_cycles"]
     whole = compile_graph(graph, replace(CHIP, activation_words=1 << 14))
     assert [row["traffic"] for row in layer_rows(graph, whole, 144)] == [None] * 3

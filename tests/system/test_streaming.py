@@ -57,6 +57,8 @@ def test_weights_over_the_link(monkeypatch):
         profile = session.profile
     np.testing.assert_array_equal(output, reference.run(graph, feeds)[graph.outputs[0]])
     assert profile.bit_exact and session.compared_values > 1000
+    assert profile.cycles is not None
+    assert abs(profile.predicted_cycles - profile.cycles) <= 0.01 * profile.cycles
     # Weights pass for every image: 4 bytes a word on the chip, and more on the wire.
     assert profile.link.bytes_to_board > sum(
         t.data.nbytes for t in graph.tensors.values() if t.data is not None

@@ -95,18 +95,19 @@ def explain(
         graph, size = loaded, get_config(config)
         size = with_host_memory(size) if over_link else size
         try:
-            program = compile_graph(graph, size)
+            program = compile_graph(graph, size, moved_by_host=over_link)
         except CapacityError as error:  # still worth a table, and the sentence that says why
             program, problem = None, str(error)
     else:
         require_model(loaded, over_link=over_link)
         graph, size, program = loaded.graph, loaded.config, loaded
     clock_hz = clock_of(size.name)
-    rows = layer_rows(graph, program, size.multipliers)
     memory = memory_use(program)
     moved = (
         LinkProfile() if program is None else predicted_link(program, link or "", by_host=over_link)
     )
+    rate = moved.bytes_per_second if over_link else 0
+    rows = layer_rows(graph, program, size.multipliers, clock_hz / rate if rate else None)
     predicted = sum(row["predicted_cycles"] or 0 for row in rows)
     macs = sum(row["macs"] for row in rows)
     elsewhere = (

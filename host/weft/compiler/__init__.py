@@ -23,6 +23,7 @@ def compile_graph(
     *,
     shadows: bool = False,
     streamed: bool = False,
+    moved_by_host: bool = False,
 ) -> Program:
     """Compile ``graph`` for one accelerator.
 
@@ -35,6 +36,8 @@ def compile_graph(
         Where the program streams, copy every tensor to DRAM, so that it can be compared.
     streamed : bool
         Stream even what would fit the chip.
+    moved_by_host : bool
+        The memory beside the chip is the host's, which carries out the moves between layers.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def compile_graph(
     except CapacityError:
         if not may_stream:
             raise
-    return compile_streamed(model, graph, config, shadows=shadows)
+    return compile_streamed(model, graph, config, shadows=shadows, moved_by_host=moved_by_host)
 
 
 def _compile_resident(model: Graph, graph: Graph, config: Config, *, hurried: bool) -> Program:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Kind, Wait
 from weft_hw.contract.layers import Layer, Table, check_layer, decode_layer
-from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region
+from weft_hw.contract.memory_map import COUNTER_STRIDE, DRAM_BLOCK_BYTES, Region
 from weft_hw.contract.move import Move
 
 from weft.errors import ModelError
@@ -48,6 +48,7 @@ class _Run:
     hazards: Hazards
     writer: NDArray[np.int32]  # last layer that wrote each word of activations
     touched: NDArray[np.bool_]  # words, before and behind the cut
+    counters: int | None  # block of DRAM from which on they are saved
     layers: int = 0
     moves: int = 0
     waited: int = 0  # moves that are done before the layer listed last begins
@@ -74,7 +75,7 @@ class _Follower:
                 places[name] = replace(place, base=images.bases.get(name, place.base))
             for name in step.loads:
                 self._contents.write_place(places[name])
-            listed, words = self._follow(images.first, step.count, cut)
+            listed, words = self._follow(images.first, step, cut)
             if not touched:
                 self.listed += listed
             for name in step.reads:
@@ -95,13 +96,18 @@ class _Follower:
                 require(not words[span].any(), f"images that overlap meet in tensor {name!r}")
 
     def _follow(
-        self, first: int, count: int, cut: int
+        self, first: int, step: RunStep, cut: int
     ) -> tuple[list[Layer | Move], NDArray[np.bool_]]:
         """Return descriptors, and the words they touch: those before ``cut``, the others."""
         words = self.config.activation_words
-        run = _Run(Hazards(self.config), np.zeros(words, np.int32), np.zeros((2, words), bool))
+        run = _Run(
+            Hazards(self.config),
+            np.zeros(words, np.int32),
+            np.zeros((2, words), bool),
+            step.counters,
+        )
         listed: list[Layer | Move] = []
-        for number in range(first, first + count):
+        for number in range(first, first + step.count):
             run.behind = int(number - first >= cut)
             try:
                 listed.append(self._next(run, number % self.config.descriptor_count))
@@ -122,6 +128,7 @@ class _Follower:
         layer = decode_layer(data)
         check_layer(self.config, layer)
         self._layer(run, layer)
+        self._count(run, slot)
         return layer
 
     def _layer(self, run: _Run, d: Layer) -> None:
@@ -145,6 +152,13 @@ class _Follower:
             contents.write_result(start, stop)
         self._table |= isinstance(d, Table)
         run.layers, run.waited, run.before = number, max(run.waited, d.moves), d
+
+    def _count(self, run: _Run, slot: int) -> None:
+        """Note that the layer listed last puts its counters where those of another one were."""
+        counters = Region.COUNTER, slot * COUNTER_STRIDE, COUNTER_STRIDE
+        saved = run.hazards.moves_before_layer(*counters, writes=True)
+        require(saved <= run.waited, f"its counters must wait for move {saved}")
+        run.hazards.note_layer(run.layers, *counters, writes=True)
 
     def _check_order(self, run: _Run, d: Layer, touched: Extents, number: int) -> None:
         """Raise unless what the layer touches is waited for."""
@@ -196,6 +210,11 @@ class _Follower:
             needed = run.hazards.layers_before_move(region, move.unit, size, store=store)
             require(needed <= move.layers, f"it must wait for layer {needed}")
             run.hazards.note_move(run.moves, region, move.unit, size, store=store)
+        elif store and run.counters is not None and move.block >= run.counters:
+            # They are in memory soon after their layer is done; one more is long enough.
+            last = run.hazards.layers_before_move(region, move.unit, size, store=True)
+            require(last < move.layers, f"it saves counters and must wait for layer {last + 1}")
+            run.hazards.note_move(run.moves, region, move.unit, size, store=True)
         for row in range(rows):
             unit = move.unit + row * move.unit_step
             block = move.block + row * move.block_step

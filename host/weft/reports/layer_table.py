@@ -12,17 +12,19 @@ from weft.reports.traffic import Traffic, traffic
 __all__ = ["layer_rows", "memory_use"]
 
 
-def layer_rows(graph: Graph, program: Program | None, multipliers: int) -> list[dict[str, Any]]:
+def layer_rows(
+    graph: Graph, program: Program | None, multipliers: int, link_cycles: float | None = None
+) -> list[dict[str, Any]]:
     """Return the facts of each node and, by ``program``, where it runs and what it takes.
 
     Keys are the fields of :class:`~weft.graph.analysis.LayerFacts`, ``output`` (name of the
     tensor), ``island`` (whether it lies in a float island), ``where``, ``reason``,
     ``predicted_cycles`` and ``utilization``; the last four are None without a program. Where the
     program streams, ``traffic`` is the layer's :class:`~weft.reports.traffic.Traffic` as a
-    dictionary, None for what runs elsewhere or moves nothing.
+    dictionary, None for what runs elsewhere or moves nothing; ``link_cycles`` as there.
     """
     layers = {layer.outputs[0]: layer for layer in program.layers} if program is not None else {}
-    moved = traffic(program) if program is not None and program.streamed else {}
+    moved = traffic(program, link_cycles) if program is not None and program.streamed else {}
     return [
         _row(fact, program, layers, node.outputs[0], multipliers)
         | {

@@ -26,7 +26,8 @@ class Traffic:
     loaded, stored : int
         Bytes of activations from and to it; 0 where they stay on the chip.
     array, output, memory : int
-        Cycles of multiplication, of results that leave, and of moves at the pins' rate.
+        Cycles of multiplication, of results that leave, and of moves at the rate of the pins or,
+        ``over_link``, of the link.
     """
 
     constants: int = 0
@@ -35,24 +36,29 @@ class Traffic:
     array: int = 0
     output: int = 0
     memory: int = 0
+    over_link: bool = False
 
     @property
     def bound(self) -> str:
-        """Which of ``array``, ``output`` and ``memory`` takes longest; empty if none works."""
-        most = max(self.array, self.output, self.memory)
-        names = ("array", "output", "memory")
-        return next((name for name in names if most and getattr(self, name) == most), "")
+        """What takes longest: array, output and memory, or link; empty if none works."""
+        moves = "link" if self.over_link else "memory"
+        cycles = {"array": self.array, "output": self.output, moves: self.memory}
+        longest = max(cycles, key=cycles.__getitem__)
+        return longest if cycles[longest] else ""
 
 
-def traffic(program: Program) -> dict[str, Traffic]:
+def traffic(program: Program, link_cycles: float | None = None) -> dict[str, Traffic]:
     """Return the traffic of each layer on the accelerator, by its name, for one image.
 
-    Moves that serve the list itself (its descriptors and counters) are under the empty name.
+    Moves that serve the list itself (its descriptors and counters) are under the empty name. Where
+    the host carries them out, ``link_cycles`` are those of a byte over the link.
     """
+    over_link = link_cycles is not None
+    cycles_per_byte = link_cycles if over_link else 1 / MEMORY_WORD_BYTES
     found: dict[str, Traffic] = {}
     memories = memory_map(program.config)
     for info, move in zip(program.descriptors, program.decoded, strict=True):
-        layer = found.setdefault(info.layer, Traffic())
+        layer = found.setdefault(info.layer, Traffic(over_link=over_link))
         layer.array += info.steps
         if not isinstance(move, Move):
             layer.output += _output_cycles(program.config, move)
@@ -60,7 +66,7 @@ def traffic(program: Program) -> dict[str, Traffic]:
         region = move.region
         size = move.count * memories[region].unit_bytes
         blocks = move.rows * -(-size // DRAM_BLOCK_BYTES)
-        layer.memory += blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES
+        layer.memory += int(blocks * DRAM_BLOCK_BYTES * cycles_per_byte)
         if region is not Region.ACTIVATION:
             layer.constants += move.rows * size
         elif move.store:
@@ -73,7 +79,9 @@ def traffic(program: Program) -> dict[str, Traffic]:
 def total(rows: Iterable[Traffic]) -> Traffic:
     """Return the sum of several layers."""
     rows = list(rows)
-    return Traffic(**{name: sum(getattr(r, name) for r in rows) for name in vars(Traffic())})
+    names = ("constants", "loaded", "stored", "array", "output", "memory")
+    sums = {name: sum(getattr(row, name) for row in rows) for name in names}
+    return Traffic(**sums, over_link=any(row.over_link for row in rows))
 
 
 def _output_cycles(config: Config, layer: Layer) -> int:

@@ -141,7 +141,9 @@ class Preparation:
             self._report("compiling")
             board = self._board
             config = self._size() if board is None else board.config
-            loaded = compile_graph(loaded, config, shadows=self._shadows)
+            loaded = compile_graph(
+                loaded, config, shadows=self._shadows, moved_by_host=self._over_link
+            )
         if self._board is not None:  # others' programs for it may be in use
             return BoardRunner(loaded, self._board)
         board = self._device

@@ -25,6 +25,7 @@ from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.order import in_order
 from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
 from weft.compiler.streaming.ring import AHEAD, DescriptorRing
+from weft.compiler.timing.timeline import Timeline
 from weft.graph import Graph
 from weft.program import (
     RING_CHUNKS,
@@ -43,7 +44,12 @@ _SPREAD = 13  # sixteenths of a ring's padding that go in between: each takes a 
 
 
 def compile_streamed(
-    model: Graph, graph: Graph, config: Config, *, shadows: bool = False
+    model: Graph,
+    graph: Graph,
+    config: Config,
+    *,
+    shadows: bool = False,
+    moved_by_host: bool = False,
 ) -> Program:
     """Compile ``graph``, which is ``model`` after the passes, for a board with DRAM.
 
@@ -87,7 +93,15 @@ def compile_streamed(
             moved[step.first] if isinstance(step, RunStep) else step for step in schedule.steps
         ),
         places=names,
-        descriptors=_describe(model, lowering, steps, listings),
+        descriptors=_describe(
+            model,
+            lowering,
+            steps,
+            lists,
+            [_alone(config, first, items) for first, items in zip(firsts, lists, strict=True)]
+            if moved_by_host
+            else [listing.item_cycles for listing in listings],
+        ),
         layers=describe_layers(model, lowering, host, _numbers(lists)),
         usage=_usage(config, dram),
         stream=StreamPlan(note="layers stream from DRAM"),
@@ -168,14 +182,34 @@ def _descriptors(
     return descriptors, [Image(Region.DRAM, base, data), Image(Region.DESCRIPTOR, 0, begin)]
 
 
+def _alone(config: Config, first: int, items: list[Item]) -> list[int]:
+    """Return the cycles of each item where the host carries out the moves between layers.
+
+    It has the board run layers whose descriptors lie next to each other, and then those behind the
+    move; a layer waits for none, and no move for room.
+    """
+    cycles = list[int]()
+    timeline = Timeline(config)
+    for number, item in enumerate(items, first):
+        if number % config.descriptor_count == 0 or not item.is_layer:
+            timeline = Timeline(config)
+        before = timeline.ends[-1]
+        cycles.append(timeline.layer(item.command) - before if item.is_layer else 0)
+    return cycles
+
+
 def _describe(
-    model: Graph, lowering: Lowering, steps: list[RunStep], lists: list[Listing]
+    model: Graph,
+    lowering: Lowering,
+    steps: list[RunStep],
+    lists: list[list[Item]],
+    item_cycles: list[list[int]],
 ) -> tuple[DescriptorInfo, ...]:
     """Return what each descriptor of the lists is."""
     config = lowering.config
     nodes, complete, infos = lowering.graph.nodes, completed(model, lowering), []
-    for step, listing in zip(steps, lists, strict=True):
-        for item, cycles in zip(listing.items, listing.item_cycles, strict=True):
+    for step, items, taken in zip(steps, lists, item_cycles, strict=True):
+        for item, cycles in zip(items, taken, strict=True):
             piece = item.piece
             if piece is None:
                 operator = "WAIT" if item.is_layer else "MOVE"

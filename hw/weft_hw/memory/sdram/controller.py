@@ -13,13 +13,13 @@ from weft_hw.memory.sdram.chips import SdramChip
 from weft_hw.parts.delay import delay
 from weft_hw.parts.queue import Queue
 
-__all__ = ["SdramController", "pins_of"]
+__all__ = ["HALTING", "SdramController", "pins_of"]
 
 _ADDRESS_PINS = 13
 _PRECHARGE_ALL = 1 << 10  # address bit that means all banks
 _PLACES = 16  # words that were read and wait to be taken
 # States in which no word passes.
-_HALTING = {"PRECHARGE", "ACTIVATE", "CLOSE", "PRECHARGE-ALL", "REOPEN"}
+HALTING = {"PRECHARGE", "ACTIVATE", "CLOSE", "PRECHARGE-ALL", "REOPEN"}
 _LEAST_RRD = 4  # cycles from one ACTIVE to the next, whatever the commands are
 
 
@@ -143,7 +143,8 @@ class SdramController(wiring.Component):
             m.d.sync += [current.eq(coming), is_last.eq(coming.length == 1)]
 
         # Time of the next refresh; it also measures the wait after power-up.
-        time, due = Signal(range(cycles.refi), init=cycles.refi - 1), Signal()
+        time = Signal(range(cycles.refi), init=cycles.refi - 1)
+        due = Signal()
         pauses = Signal(
             range(cycles.power_up // cycles.refi + 1), init=cycles.power_up // cycles.refi
         )
@@ -170,7 +171,7 @@ class SdramController(wiring.Component):
         def go(state):
             """Enter a state; words halt where it closes rows or gives a command of its own."""
             m.next = state
-            m.d.sync += halts.eq(state in _HALTING)
+            m.d.sync += halts.eq(state in HALTING)
 
         def accept():
             """Take the next burst, if there is one."""
