@@ -9,6 +9,7 @@ __all__ = [
     "DeviceMismatch",
     "LinkError",
     "ModelError",
+    "NoSuchFile",
     "OpenShapeError",
     "WeftError",
 ]
@@ -18,8 +19,11 @@ class WeftError(Exception):
     """Base of every error that Weft raises on purpose; its message is one clear sentence."""
 
 
-class ModelError(WeftError):
-    """The model breaks a rule; the message says which layer and which rule.
+class ModelError(WeftError, ValueError, RuntimeError):
+    """The model, or what it is fed, breaks a rule; the message says which layer and which rule.
+
+    LiteRT and ONNX Runtime raise ValueError for some of that and RuntimeError for the rest, so
+    that a script may be ready for either.
 
     Attributes
     ----------
@@ -30,6 +34,10 @@ class ModelError(WeftError):
     def __init__(self, message: str = "", layers: Sequence[str] = ()):
         super().__init__(message)
         self.layers = tuple(layers)
+
+
+class NoSuchFile(ModelError):
+    """There is no model of that name."""
 
 
 class OpenShapeError(ModelError):
@@ -48,8 +56,8 @@ class OpenShapeError(ModelError):
         self.inputs = tuple(inputs)
 
 
-class ConfigError(WeftError):
-    """There is no such configuration, or it breaks a rule."""
+class ConfigError(WeftError, ValueError):
+    """There is no such configuration or option, or it breaks a rule."""
 
 
 class CapacityError(WeftError):

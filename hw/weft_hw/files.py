@@ -101,7 +101,10 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Have a folder in ``parent`` while the block runs; those that the dead left are cleared."""
+    """Have a folder in ``parent`` while the block runs; those that the dead left are cleared.
+
+    An OSError of the block that names no file names ``parent``.
+    """
     for path in parent.glob(f".{_NAME}-build-*"):
         with suppress(OSError):
             handle = _lock_folder(path)
@@ -116,6 +119,9 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
                 break
     try:
         yield folder
+    except OSError as error:
+        error.filename = error.filename or str(parent)  # of a write, which names no file
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)

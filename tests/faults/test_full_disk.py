@@ -94,17 +94,35 @@ def test_models_get(tmp_path, monkeypatch):
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("shell, name", [("bash", ".bashrc"), ("zsh", ".zshrc")])
+def test_completion(tmp_path, monkeypatch, shell, name):
+    """The user's own start-up file, which holds whatever it does."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")  # it takes a name then
+    path, old = tmp_path / name, b"alias l=ls # \xe9\n" * 20
+    path.write_bytes(old)
+    done = weft("--install-completion", shell, file_bytes=100)
+    assert (done.returncode, done.stderr) == (2, f"weft: {path}: File too large\n")
+    assert path.read_bytes() == old and list(tmp_path.iterdir()) == [path]
+    done = weft("--install-completion", shell)
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes().startswith(old.strip()) and len(path.read_bytes()) > len(old)
+
+
 @pytest.mark.parametrize("limit", [0, 10, 30, 100, 300])
 def test_build(tmp_path, monkeypatch, limit):
     """With stand-ins for the tools, which meet the limit, too."""
     stand_ins(monkeypatch, tmp_path)()
     out = tmp_path / "out"
+    out.mkdir()
+    for name in (f"{BOARD}.bit", "report.json"):
+        (out / name).write_bytes(OLD)
     code, error = main_limited(["build", BOARD, "--out", out], limit)
     last = error.splitlines()[-1]
     assert code == 2 and last.startswith("weft: ") and "Traceback" not in error, error
-    left = [path for path in out.rglob("*") if path.is_file() and path.parent.name != "log"]
-    assert all(path.stat().st_size <= limit for path in left if path.suffix != ".bit")
-    assert [path.read_text() for path in left if path.suffix == ".bit"] in ([], ["bits of 60.0"])
+    assert str(out) in last  # what it is that is full
+    bitstream, report = out / f"{BOARD}.bit", out / "report.json"
+    assert bitstream.read_bytes() in (OLD, b"bits of 60.0") and report.read_bytes() == OLD
     assert not list(out.glob(".weft-*"))
     assert main_limited(["build", BOARD, "--out", out], 1 << 30)[0] == 0
     assert sorted(path.name for path in out.iterdir()) == ["log", "report.json", f"{BOARD}.bit"]

@@ -267,9 +267,11 @@ def test_what_litert_refuses_is_refused_in_one_sentence(name, names):
     with pytest.raises(Exception) as raised:
         run_script(text, names, LITERT)
     assert not isinstance(raised.value, KeyError | NameError)
+    theirs = type(raised.value)
     with pytest.raises(weft.WeftError, match=message) as raised:
         run_script(text, names, "weft")
     assert "\n" not in str(raised.value)
+    assert isinstance(raised.value, theirs)  # what a script is ready for
 
 
 def test_what_weft_cannot_reproduce_is_refused(names):

@@ -152,6 +152,38 @@ SCRIPTS = {
             run.only_execute_path_to_fetches,
         ]
     """,
+    "errors that a script is ready for": """
+        state, result = rt.capi.onnxruntime_pybind11_state, []
+        session = rt.InferenceSession(digits, disabled_optimizers=["ConstantFolding"])
+        image, wanted = images[:1], state.InvalidArgument
+        for error, call in [
+            (state.NoSuchFile, lambda: rt.InferenceSession("nothing.onnx")),
+            (state.InvalidProtobuf, lambda: rt.InferenceSession(b"no model" * 50)),
+            (ValueError, lambda: session.run(None, {})),
+            (wanted, lambda: session.run(None, {"image": image, "more": image})),
+            (wanted, lambda: session.run(["more"], {"image": image})),
+            (wanted, lambda: session.run(None, {"image": image.astype(np.float64)})),
+            (wanted, lambda: session.run(None, {"image": image[0]})),
+            (wanted, lambda: session.run(None, {"image": image[:, :, :4]})),
+            (state.Fail, lambda: session.run(None, {"image": image}, stop)),
+        ]:
+            stop = rt.RunOptions()
+            stop.terminate = True
+            try:
+                call()
+            except error:
+                result.append("caught")
+    """,
+    "what has no meaning here": """
+        rt.set_seed(1)
+        rt.disable_telemetry_events()
+        rt.enable_telemetry_events()
+        rt.set_default_logger_verbosity(0)
+        assert set(rt.get_available_providers()) <= set(rt.get_all_providers())
+        assert rt.get_version_string() == rt.__version__
+        assert isinstance(rt.InferenceSession(digits).get_inputs()[0], rt.NodeArg)
+        result = [rt.has_collective_ops(), isinstance(rt.get_build_info(), str)]
+    """,
     "a class around the session": """
         class Classifier:
             def __init__(self, path):

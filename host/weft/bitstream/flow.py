@@ -98,8 +98,6 @@ def build_bitstream(
     log.mkdir(exist_ok=True)
     suffix = BITSTREAM_SUFFIXES[board.family]
     final = out / f"{board.name}{suffix}"
-    for stale in (final, out / "report.json"):
-        Path(os.path.realpath(stale)).unlink(missing_ok=True)  # a link stays
 
     with scratch_folder(out) as work:
         progress(f"elaborating {board.config} for {board.title}")
@@ -151,6 +149,8 @@ def build_bitstream(
             run_stage(programs[pack[0]], pack, work, log / "pack.log")
             write_file(final, (work / f"{_TOP}{suffix}").read_bytes())
             bitstream = final
+        else:  # what an earlier build made is none of what the report is about
+            Path(os.path.realpath(final)).unlink(missing_ok=True)  # a link stays
         result = BuildResult(
             board=board.name,
             config=board.config,

@@ -23,6 +23,7 @@ from weft.cli import (
     serve_sim,
 )
 from weft.cli import run as run_command
+from weft.cli.completion import whole_files
 from weft.cli.terminal import discard, say, say_error, write_out
 from weft.errors import DeviceMismatch, LinkError, WeftError
 
@@ -97,7 +98,8 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in words[:end]
     words = [word for word in words[:end] if word != "--debug"] + words[end:]
     try:
-        code = app(words, prog_name="weft", standalone_mode=False)
+        with whole_files(words):
+            code = app(words, prog_name="weft", standalone_mode=False)
         write_out("", flush=True)
         return code if isinstance(code, int) else EXIT_DONE
     except SystemExit as end:

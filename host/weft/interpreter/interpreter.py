@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.configuration import ConfigChoice
-from weft.errors import ConfigError, ModelError, WeftError
+from weft.errors import ConfigError, ModelError
 from weft.importers import read_model
 from weft.interpreter.details import TensorDetails, read_details
 from weft.interpreter.engine import OpResolverType, engine_of
@@ -250,7 +250,7 @@ class Interpreter:
 
     def _place(self, index: int) -> NDArray[Any]:
         if index not in self._values:
-            raise WeftError("call allocate_tensors() first")
+            raise ModelError("call allocate_tensors() first")
         return self._values[index]
 
     def _dtype(self, index: int) -> Any:

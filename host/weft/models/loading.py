@@ -6,7 +6,7 @@ from pathlib import Path
 
 from weft.compiler import compile_graph
 from weft.configuration import DEFAULT_CONFIG, ConfigChoice, get_config
-from weft.errors import ConfigError, ModelError
+from weft.errors import ConfigError, ModelError, NoSuchFile
 from weft.graph import Graph
 from weft.importers import load_model
 from weft.program import Program
@@ -26,8 +26,10 @@ def find_model(model: str | os.PathLike[str]) -> Path:
 
     Raises
     ------
-    ModelError
+    NoSuchFile
         If there is no such file.
+    ModelError
+        If it cannot be read.
     """
     path = Path(model)
     try:
@@ -52,10 +54,10 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     if public := PUBLIC_MODELS.get(str(model)):
         if found := locate(public):
             return found
-        raise ModelError(f"{model} is not here yet: weft models get {model}")
+        raise NoSuchFile(f"{model} is not here yet: weft models get {model}")
     from weft.models.nearby import suggest
 
-    raise ModelError(f"there is no model {model}{suggest(path.name)}")
+    raise NoSuchFile(f"there is no model {model}{suggest(path.name)}")
 
 
 def load(

@@ -67,6 +67,8 @@ def read_members(path: Path) -> dict[str, bytes]:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = _stored(archive, status.st_size)
+        except ModelError:
+            raise
         except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
             raise ModelError(f"it is damaged ({error})") from error
     return _checked(members)

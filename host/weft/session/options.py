@@ -14,8 +14,6 @@ __all__ = [
     "GraphOptimizationLevel",
     "RunOptions",
     "SessionOptions",
-    "set_default_logger_severity",
-    "set_default_logger_verbosity",
 ]
 
 
@@ -192,11 +190,3 @@ class RunOptions(_Options):
     def get_run_config_entry(self, key: str) -> str:
         """Return an entry."""
         return self._get(key)
-
-
-def set_default_logger_severity(severity: int) -> None:
-    """Do nothing: Weft keeps no log."""
-
-
-def set_default_logger_verbosity(verbosity: int) -> None:
-    """Do nothing, as :func:`set_default_logger_severity`."""

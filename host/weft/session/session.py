@@ -100,6 +100,7 @@ class InferenceSession(Session):
         progress: Report | None = None,
         enable_fallback: int = 1,
         read_config_from_model: int = 0,
+        disabled_optimizers: Collection[str] | None = None,
     ):
         options = SessionOptions() if sess_options is None else sess_options
         if not isinstance(options, SessionOptions):

@@ -95,6 +95,8 @@ def _size(fields: Mapping[str, str], told: str, folder: Path) -> int:
         if not path.is_file():
             raise ModelError(f"{told}, which is missing")
         rest = path.stat().st_size - offset
+    except ModelError:
+        raise
     except (OSError, TypeError, ValueError) as error:
         raise ModelError(f"{told}, which cannot be read ({str(error)!r})") from error
     if offset < 0 or not 0 <= length <= rest:

@@ -1,0 +1,34 @@
+"""Typer's ``--install-completion``, whose files appear whole or not at all.
+
+Typer rewrites the shell's own start-up file in place: on a full disk that is lost.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+__all__ = ["whole_files"]
+
+_AS_IT_IS = {"encoding": "utf-8", "errors": "surrogateescape"}  # bytes that are no text stay
+
+
+@contextmanager
+def whole_files(words: Sequence[str]) -> Iterator[None]:
+    """Have what Typer writes for ``words`` go through :func:`weft_hw.files.write_file`."""
+    if not any(word.startswith("--install-completion") for word in words):
+        yield
+        return
+    from weft_hw.files import write_file
+
+    read = Path.read_text
+
+    def read_text(path: Path, *_: Any, **__: Any) -> str:
+        return read(path, **_AS_IT_IS)
+
+    def write_text(path: Path, text: str, *_: Any, **__: Any) -> None:
+        write_file(path, text.encode(**_AS_IT_IS))
+
+    with patch.object(Path, "read_text", read_text), patch.object(Path, "write_text", write_text):
+        yield
