@@ -7,7 +7,12 @@ from weft.compiler import compile_graph
 from weft.errors import ModelError
 from weft.program.follow import follow
 from weft_hw.contract.config import CONFIGS
-from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, decode_descriptor, encode_descriptor
+from weft_hw.contract.descriptor import (
+    DESCRIPTOR_BYTES,
+    Wait,
+    decode_descriptor,
+    encode_descriptor,
+)
 from weft_hw.contract.layers import Mac
 from weft_hw.contract.memory_map import Region
 
@@ -62,6 +67,28 @@ def test_four_pixels_take_a_quarter_of_the_steps(graphs):
     )
     steps = 24 * 72  # groups, and what a group takes
     assert shared - own >= 0.7 * steps
+
+
+def test_a_layer_behind_another_reads_its_words_one_by_one(graphs):
+    """Output rows of one layer are input rows of the next: each word is one."""
+    b = graphs.Builder(6)
+    x = b.fully_connected(b.input(640), 128)
+    for _ in range(3):
+        x = b.fully_connected(x, 128)
+    program = graphs.check(b.build(x), OWN, b.feeds())
+    first, *others = program.decoded
+    assert first.wait == Wait.NOTHING
+    for mac in others:
+        assert (mac.row_words, mac.in_height, mac.fill_rows, mac.wait) == (1, 8, 8, Wait.ROW)
+
+
+def test_a_layer_that_reads_words_otherwise_waits_for_all(graphs):
+    """One group is no layer of several output rows, whose words are read as one row."""
+    b = graphs.Builder(7)
+    x = b.fully_connected(b.fully_connected(b.input(64), 128), OWN.columns)
+    program = graphs.check(b.build(x), OWN, b.feeds())
+    assert [mac.own_weights for mac in program.decoded] == [1, 0]
+    assert program.decoded[1].wait == Wait.LAYER
 
 
 @pytest.mark.parametrize(

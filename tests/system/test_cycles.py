@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
 
+from graph_builder import Builder
 from networks.accelerator import SMALL, SMALL_COMPACT, SMALL_PAIRED, Boards
 from networks.cycles import compare_cycles, random_graphs
 from networks.mlperf_tiny import MODELS, NAMES
@@ -65,6 +66,21 @@ def test_models(name):
     # The first descriptor takes 21 cycles to come, a table its load; the others come in time.
     setup = [layer["wait_setup"] for layer in outcome.counters]
     assert setup[0] == 21 and {1} <= set(setup[1:]) <= {1, 263}
+
+
+@pytest.mark.parametrize("config", [SMALL.name, SMALL_PAIRED.name])
+def test_fully_connected_layers_in_a_row(config):
+    """Those of own weights begin word by word, behind each other and behind other layers."""
+    b = Builder(3)
+    x = b.conv(b.input(4, 3, 5), 6, kernel=(3, 3), padding=(1, 1, 1, 1))
+    for outputs in (40, 64, 9, 3, 24, 70):
+        x = b.fully_connected(x, outputs)
+    with Boards(config) as boards:
+        outcome = compare_cycles("chain", b.build(x), b.feeds(), boards)
+    assert outcome is not None
+    assert [predicted for _, predicted, _ in outcome.layers] == [
+        counted for *_, counted in outcome.layers
+    ]
 
 
 def test_digits_on_a_compact_configuration():

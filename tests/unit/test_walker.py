@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from weft_hw.contract.config import Config, get_config
+from weft_hw.contract.timing import OWN_ENTRY, OWN_ROWS
 from weft_hw.engine.input.walker import Walker
 from weft_sim.testing import bench
 
@@ -12,7 +13,7 @@ PAIR = Config(name="pair", tap_rows=2, columns=4, lanes=1, tile=1, pixels=2, lin
 OWN = replace(FOUR, name="four-own", own_weights=True)
 CONFIGS = [get_config("tiny"), PAIR, FOUR, OWN]
 LATENCY = 3
-ROW_START = 2  # cycles at most before an output row's first column
+ROW_START = 2  # cycles at most before an output row's first column; or an entry's, with own weights
 
 
 class Layer:
@@ -32,6 +33,7 @@ class Layer:
             "out_width": draw(1, 4),
             "groups": draw(1, 3),
             "span": draw(1, 5),
+            "row_step": draw(1, 3),
             "column_step": draw(1, 3),
             "unit_step": draw(1, 40),
             "unit_stride": draw(0, 40),
@@ -64,7 +66,7 @@ class Layer:
         d["fill_rows"] = max(1, needed - draw(0, 2))  # the rest is padding
 
     def fetches(self):
-        """(output row, fetch fields) of every column of taps, from the contract's loops."""
+        """(output row, entry, fetch fields) of every column of taps, from the contract's loops."""
         config, d, result = self.config, self.descriptor, []
         for y in range(0, d["out_height"], config.pixels):
             pixels = min(config.pixels, d["out_height"] - y)
@@ -95,6 +97,7 @@ class Layer:
                             result.append(
                                 (
                                     y,
+                                    entry,
                                     {
                                         "row": (y + pixel) * d["stride_y"]
                                         - d["pad_top"]
@@ -121,9 +124,16 @@ class Layer:
                             )
         return result
 
-    def rows_needed(self, y):
-        """Input rows that must be in the line buffers before output row ``y`` starts."""
+    def rows_needed(self, y, entry):
+        """Input rows that must be in the line buffers before a column of taps is fetched.
+
+        Those of the output row ``y``; with own weights of ``entry``, which reads a word of one row,
+        or of as many as there are tap rows.
+        """
         d = self.descriptor
+        if self.own:
+            more = 0 if entry["channels"] else (self.config.tap_rows - 1) * d["row_step"]
+            return min(entry["dy"] - d["pad_top"] + more + 1, d["fill_rows"])
         below = (self.config.pixels - 1) * d["stride_y"]
         return min(y * d["stride_y"] - d["pad_top"] + d["span"] + below, d["fill_rows"])
 
@@ -164,6 +174,7 @@ def run(config, layer, *, entry_stall, enable, filled):
     wanted = layer.fetches()
 
     async def entries(ctx):
+        await ctx.tick().repeat(5)  # as the window program, which reads the first one
         await feed(ctx, dut, layer, entry_stall)
 
     async def drive(ctx):
@@ -184,13 +195,14 @@ def run(config, layer, *, entry_stall, enable, filled):
             assert valid == pending[-LATENCY]
             assert done == (issued == len(wanted))
             if valid:
-                y, _ = wanted[len(seen)]
+                y, *_ = wanted[len(seen)]
                 seen.append((cycle, plain(fetch)))
                 # Its rows must not be replaced yet.
                 first_row = y * layer.descriptor["stride_y"] - layer.descriptor["pad_top"]
                 assert low_row <= max(first_row, 0)
             if issue:
-                assert enabled and rows >= layer.rows_needed(wanted[issued][0])
+                y, entry, _ = wanted[issued]
+                assert enabled and rows >= layer.rows_needed(y, entry)
                 issued += 1
             pending.append(issue)
             if len(seen) == len(wanted) and ended is None:
@@ -202,7 +214,7 @@ def run(config, layer, *, entry_stall, enable, filled):
         )
 
     bench.run(dut, drive, background=[entries], deadline=12_000)
-    assert [fetch for _, fetch in seen] == [fetch for _, fetch in wanted]
+    assert [fetch for _, fetch in seen] == [fetch for *_, fetch in wanted]
     return seen, wanted
 
 
@@ -237,7 +249,27 @@ def test_one_column_per_cycle(config):
         seen, wanted = run(
             config, layer, entry_stall=lambda: 0, enable=lambda: 1, filled=lambda _: 40
         )
-        for (before, _), (after, _), (y, _), (next_y, _) in zip(
+        for (before, fetch), (after, _), (y, *_), (next_y, *_) in zip(
             seen, seen[1:], wanted, wanted[1:], strict=False
         ):
-            assert after - before == 1 if next_y == y else after - before <= ROW_START
+            starts = next_y != y or (layer.own and fetch["complete"])
+            assert after - before <= ROW_START if starts else after - before == 1
+
+
+def test_with_own_weights_an_entry_starts_with_its_rows():
+    """Rows come one by one: each word is fetched as soon as its row is there."""
+    rng = bench.generator(4)
+    layer = next(layer for layer in (Layer(OWN, rng) for _ in range(100)) if layer.own)
+    entry = {"dx": 0, "offset": 0, "columns": 1, "steps_minus_1": 1, "channels": 1}
+    layer.entries = [{**entry, "dy": row} for row in range(6)]
+    layer.descriptor |= {"pad_top": 0, "out_height": 5, "span": 6, "fill_rows": 6}
+    come = 20
+    seen, _ = run(
+        OWN, layer, entry_stall=lambda: 0, enable=lambda: 1, filled=lambda cycle: cycle // come
+    )
+    # A fetch is decided on a cycle after its row is counted, or later where that is not the last.
+    first = [cycle for cycle, _ in seen][:6]
+    assert first == [come * (row + 1) + 1 + OWN_ROWS * (row < 5) + LATENCY for row in range(6)]
+    # The second block of output rows finds them all there.
+    second = [cycle for cycle, _ in seen][6:]
+    assert second == [first[-1] + (1 + OWN_ENTRY) * (k + 1) for k in range(6)]

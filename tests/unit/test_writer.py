@@ -12,6 +12,16 @@ CONFIGS = [
     get_config("tiny"),
     Config(name="pair", tap_rows=1, columns=8, lanes=2, tile=1, pixels=2, activation_words=512),
     Config(name="four", tap_rows=1, columns=4, lanes=1, tile=1, pixels=4, activation_words=512),
+    Config(
+        name="four-own",
+        tap_rows=1,
+        columns=4,
+        lanes=2,
+        tile=1,
+        pixels=4,
+        activation_words=512,
+        own_weights=True,
+    ),
 ]
 
 
@@ -37,6 +47,9 @@ class Layer:
             "last_mask": draw(1, every),
             "word_count": draw(1, 12),
         }
+        own = config.own_weights and kind == Kind.MAC and draw(0, 2) > 0
+        if own:  # an output row is a word, and has a pixel for itself
+            d |= {"own_weights": 1, "out_width": 1, "groups": 1, "last_beats": beats}
         self.beats = []
         if kind == Kind.ELEMENTWISE:
             self.beats = [(d["out_base"] + k, every, None) for k in range(d["word_count"] * beats)]
@@ -60,7 +73,10 @@ class Layer:
                                 mask &= d["first_mask"]
                             if g == d["groups"] - 1 and h == count - 1:
                                 mask &= d["last_mask"]
-                            self.beats.append((address, mask, top))
+                            written = y + (h == count - 1) if own else top
+                            self.beats.append((address, mask, written))
+            if own:
+                continue
             # Only now all beats of these rows are written.
             self.beats[-1] = (*self.beats[-1][:2], top + config.pixels)
 

@@ -6,13 +6,24 @@ from functools import cached_property
 import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
+from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import encode_window
 from weft_hw.contract.layers import Elementwise, Layer, Mac
 
 from weft.compiler.words import Parameters, Weights
 from weft.program.layout import Layout
 
-__all__ = ["Buffer", "Command", "Entry", "Misplaced", "Place", "Rows", "TooLarge", "Unsupported"]
+__all__ = [
+    "Buffer",
+    "Command",
+    "Entry",
+    "Misplaced",
+    "Place",
+    "Rows",
+    "TooLarge",
+    "Unsupported",
+    "rows_read",
+]
 
 
 class Unsupported(Exception):
@@ -85,6 +96,11 @@ class Entry:
                 "channels": int(self.channels),
             }
         )
+
+
+def rows_read(config: Config, entry: Entry, row_step: int = 1) -> int:
+    """Return how many rows, from a window's first on, are there when all of an entry's are."""
+    return entry.dy + (1 if entry.channels else (config.tap_rows - 1) * row_step + 1)
 
 
 @dataclass(frozen=True)

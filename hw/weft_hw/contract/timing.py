@@ -1,10 +1,10 @@
 """Cycles and depths that gateware and compiler agree on.
 
 Whoever builds a part takes them from here, and so does the cycle model. Tests of the parts
-measure them: ``tests/unit/test_array.py``, ``test_tap_fetch.py``, ``test_mover.py``. Latencies of
-the engine are measured between two of its signals, each by a test of its own, in
-``tests/unit/test_latencies.py``, ``test_move_latencies.py`` and ``test_memory_latencies.py``;
-refresh by ``test_sdram.py``.
+measure them: ``tests/unit/test_array.py``, ``test_tap_fetch.py``, ``test_walker.py``,
+``test_mover.py``. Latencies of the engine are measured between two of its signals, each by a test
+of its own, in ``tests/unit/test_latencies.py``, ``test_move_latencies.py`` and
+``test_memory_latencies.py``; refresh by ``test_sdram.py``.
 """
 
 from typing import NamedTuple
@@ -27,6 +27,8 @@ __all__ = [
     "NEXT_FRONT",
     "OPERANDS",
     "OUTPUT_LATENCY",
+    "OWN_ENTRY",
+    "OWN_ROWS",
     "QUEUED_MOVES",
     "READ_ACTIVATION",
     "READ_LATENCY",
@@ -69,6 +71,8 @@ NEXT_BACK = 2  # from the end of a layer to the next one's back half
 
 # Input.
 ROW_FILLED = 5  # from the last read of an input row to the row's being counted
+OWN_ENTRY = 1  # with own weights, by which an entry's first fetch is later: it looks for its rows
+OWN_ROWS = 1  # by which it sees later that they are there if there are not all rows yet
 TAP_PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
 
 # Output, from the last step that an output takes.

@@ -6,7 +6,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import WINDOW
 from weft_hw.contract.fields import largest
 
-from weft.compiler.ir import Entry, Place, TooLarge, Unsupported
+from weft.compiler.ir import Entry, Place, TooLarge, Unsupported, rows_read
 from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.convolution import linear_sums, weights_and_bias
@@ -65,8 +65,8 @@ def word_image(config: Config, layout: Layout, outputs: int) -> tuple[Layout, li
 
     A piece of ``tap_rows`` x ``tap_columns`` words takes ``columns`` steps with all rows of the
     array busy, a word by itself ``columns / channel_rows`` steps. The width is the one that takes
-    the fewest cycles, all rows' way to the line buffers included, then the fewest weights.
-    Features are indexed in the order (y, x, channel).
+    the fewest cycles, the way to the line buffers of the rows that the first entry waits for
+    included, then the fewest weights. Features are indexed in the order (y, x, channel).
     """
     features = np.full((layout.words, config.columns), -1)
     features.reshape(-1)[layout.indices()] = np.arange(
@@ -74,8 +74,10 @@ def word_image(config: Config, layout: Layout, outputs: int) -> tuple[Layout, li
     ).reshape(layout.height, layout.width, layout.channels)
     best: tuple[tuple[int, int, int], int, list[Entry]] | None = None
     windows = window_count(config, outputs)
-    for pieces in range(1, _FURTHEST // config.tap_columns + 1):
-        width = pieces * config.tap_columns
+    own = config.own_weights and outputs > config.columns
+    # Words are rows where each entry waits for its own: so a layer like this one writes them.
+    widths = [*([1] if own else []), *range(config.tap_columns, _FURTHEST + 1, config.tap_columns)]
+    for width in widths:
         if width >= layout.words + config.tap_columns and best is not None:
             break
         height = -(-layout.words // width)
@@ -87,7 +89,8 @@ def word_image(config: Config, layout: Layout, outputs: int) -> tuple[Layout, li
             continue
         entries = _cover(config, features, width, height)
         cycles = windows * sum(max(len(e.taps), e.columns) for e in entries)
-        cycles += height * (-(-width // config.fill_words) + 1) + entries[0].columns
+        waits = min(height, rows_read(config, entries[0])) if own else height
+        cycles += waits * (-(-width // config.fill_words) + 1) + entries[0].columns
         rank = (cycles, sum(len(e.taps) for e in entries), len(entries))
         if best is None or rank < best[0]:
             best = rank, width, entries
@@ -122,6 +125,9 @@ def _cover(config: Config, features: NDArray[np.int64], width: int, height: int)
             if not used:
                 continue
             single = [_by_channels(config, y + i, x + j, piece[i, j]) for i, j in used]
+            if width < config.tap_columns:  # a row for each word, to be waited for alone
+                entries += single
+                continue
             together = _by_taps(config, y, x, piece)
             alone = [len(e.taps) for e in single]
             whole = max(len(together.taps), config.tap_columns)

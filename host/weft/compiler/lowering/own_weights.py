@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
 
-from weft.compiler.ir import Command
+from weft.compiler.ir import Command, Rows
 from weft.compiler.words import Parameters, Weights
 from weft.program.layout import Layout
 
@@ -53,7 +53,7 @@ def share_among_pixels(config: Config, command: Command, target: Layout) -> Comm
             np.ascontiguousarray(apart.swapaxes(1, 2)).reshape(-1, config.columns, config.rows)
         ),
         parameters=Parameters(_pad(parameters.words, entries - len(parameters))),
-        rows=None,
+        rows=Rows(1, True),  # of a map of one word in each row, which is how the next layer sees it
     )
 
 

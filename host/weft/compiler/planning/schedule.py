@@ -161,7 +161,7 @@ def _same_rows(before: Command, after: Command) -> bool:
     return (
         isinstance(a, Mac)
         and isinstance(b, Mac)
-        and after.source[1] == 0
+        and after.source[1] == b.row_gap == 0
         and a.out_height == b.in_height
         and before.rows == Rows(b.row_words, True)
     )

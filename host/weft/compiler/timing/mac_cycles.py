@@ -15,6 +15,8 @@ from weft_hw.contract.timing import (
     COMPACT_DRAIN,
     LANE_CYCLES,
     OUTPUT_LATENCY,
+    OWN_ENTRY,
+    OWN_ROWS,
     ROW_FILLED,
     ROW_WRITTEN,
     STORE,
@@ -24,7 +26,7 @@ from weft_hw.contract.timing import (
     fetch_latency,
 )
 
-from weft.compiler.ir import Command
+from weft.compiler.ir import Command, rows_read
 
 __all__ = ["MacTimes", "mac_times"]
 
@@ -68,18 +70,27 @@ def mac_times(
     walk = _Walk(config, command, join)
     times = MacTimes()
     fetching = fetch_latency(config)
-    now = begin + fetching.first
+    now = begin + fetching.first + OWN_ENTRY * layer.own_weights
     drain = COLLECT + array_latency(config) + OUTPUT_LATENCY
     height, stride = layer.out_height, layer.stride_y
     for y in range(0, height, config.pixels):
         top = y * stride - layer.pad_top
         covered = top + layer.span + (config.pixels - 1) * stride
-        now = max(now, rows.filled(covered) + 1)
+        waits = (0,) * len(command.entries)
+        if layer.own_weights:
+            needed = [top + rows_read(config, e, layer.row_step) for e in command.entries]
+            waits = tuple(
+                max(0, rows.filled(count) + 1 + OWN_ROWS * (count < layer.fill_rows) - now)
+                for count in needed
+            )
+        else:
+            now = max(now, rows.filled(covered) + 1)
         pixels = min(config.pixels, height - y)
-        last_fetch = walk.block(now, pixels)
+        last_fetch = walk.block(now, pixels, waits)
         beats = layer.last_beats * pixels
         done = walk.last_step + drain + beats
-        times.rows_written += [done + ROW_WRITTEN] * pixels
+        left = range(pixels - 1, -1, -1) if layer.own_weights else (0,) * pixels
+        times.rows_written += [done + ROW_WRITTEN - layer.last_beats * after for after in left]
         times.end = done + STORE
         if config.compact:
             times.end = (
@@ -155,6 +166,7 @@ class _Walk:
         self._second_row = int(config.paired and layer.depthwise)  # of a pair, taken later
         distinct = config.pixels > 1 and layer.stride_y % 2 == 1
         shared = layer.own_weights
+        self._pause = OWN_ENTRY * shared  # between the fetches of two entries
         # Of each entry: columns of taps, whether they are fetched for all pixels at once, steps.
         self._entries = [
             (entry.columns, shared or (entry.channels and distinct), len(entry.taps))
@@ -165,16 +177,19 @@ class _Walk:
         self._moved = 0  # what the state's times count from
         self.last_start = self.last_step = self.busy = 0
 
-    def block(self, now: int, pixels: int) -> int:
-        """Walk a block of output rows, whose first fetch may be ``now``; return the last fetch."""
+    def block(self, now: int, pixels: int, waits: tuple[int, ...]) -> int:
+        """Walk a block of output rows, whose first fetch may be ``now``; return the last fetch.
+
+        ``waits`` are those of the entries of a single window, in cycles from ``now``.
+        """
         fetch = now - 1
         for group in range(self._groups):
             beats = self._last_beats if group == self._groups - 1 else self._config.beats
             beats *= LANE_CYCLES if self._config.compact else 1
-            fetch = self._group(fetch + 1, pixels, beats * pixels)
+            fetch = self._group(fetch + 1, pixels, beats * pixels, waits)
         return fetch
 
-    def _group(self, now: int, pixels: int, leave: int) -> int:
+    def _group(self, now: int, pixels: int, leave: int, waits: tuple[int, ...]) -> int:
         state, shift = self._state, now - self._moved
         state = _State(
             tuple(max(-TAP_PLACE, pop - shift) for pop in state.pops),
@@ -182,7 +197,7 @@ class _Walk:
             max(0, state.free - shift),
             max(0, state.exit - shift),
         )
-        key = (state, max(0, self._join + 1 - now), pixels, leave)
+        key = (state, max(0, self._join + 1 - now), pixels, leave, waits)
         if key not in self._known:
             self._known[key] = self._follow(*key)
         self._state, fetch, start, steps = self._known[key]
@@ -192,7 +207,7 @@ class _Walk:
         return now + fetch
 
     def _follow(
-        self, state: _State, join: int, pixels: int, leave: int
+        self, state: _State, join: int, pixels: int, leave: int, waits: tuple[int, ...]
     ) -> tuple[_State, int, int, int]:
         """Return the state after a group, its last fetch, and its last window's start and steps.
 
@@ -205,6 +220,7 @@ class _Walk:
         for x in range(self._width):
             kept = self._keep if x else 0
             for number, (columns, every, steps) in enumerate(self._entries):
+                fetch = max(fetch + self._pause * (number > 0), waits[number] - 1)
                 for _ in range((columns - kept) * (1 if every else pixels)):
                     if self._config.compact:
                         fetch = pop = max(fetch + 1 + latency.column, hold)

@@ -44,6 +44,7 @@ _geometry = attrgetter(
     "depthwise",
     "last_beats",
     "own_weights",
+    "row_step",
 )
 _KNOWN: dict[tuple, MacTimes] = {}
 _MOST_KNOWN = 4096
@@ -117,7 +118,10 @@ class Timeline:
             written,
             (command.source[0].base + command.source[1]) % self.config.fill_words,
             _geometry(f),
-            tuple((entry.columns, entry.channels, len(entry.taps)) for entry in command.entries),
+            tuple(
+                (entry.columns, entry.channels, len(entry.taps), entry.dy * f.own_weights)
+                for entry in command.entries
+            ),
         )
         known = _KNOWN.get(key)
         if known is None:

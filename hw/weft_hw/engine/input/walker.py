@@ -45,6 +45,9 @@ class Walker(wiring.Component):
     output row starts when all rows that its windows cover are in the line buffers; one cycle
     passes between two of them. Latency is 3 cycles from an entry to its fetch.
 
+    With ``own_weights`` each entry starts when the rows that it reads itself are there, and one
+    cycle passes between two of them: the single window begins while its input still arrives.
+
     Parameters
     ----------
     config : Config
@@ -52,7 +55,7 @@ class Walker(wiring.Component):
     Members
     -------
     begin : In(1); descriptor : In, constant until the next ``begin``
-    entries : In(stream.Signature(ENTRY))
+    entries : In(stream.Signature(ENTRY)), the first one 3 cycles after ``begin`` or later
     filled_rows : In, rows of the input that the line buffers have taken
     enable : In(1), there is room for one more column (and those under way)
     valid : Out(1); fetch : Out(fetch_layout(config)), taken in the same cycle
@@ -134,13 +137,16 @@ class Walker(wiring.Component):
         # A block waits for the last input row that it covers.
         covered, ready, started = Signal(position), Signal(), Signal()
         block_step = config.pixels * descriptor.stride_y
+        there = covered <= self.filled_rows.as_signed()
+        if config.own_weights:
+            there = Mux(descriptor.own_weights, self._entry_there(m), there)
         m.d.sync += [
-            ready.eq(
-                (covered <= self.filled_rows.as_signed())
-                | (self.filled_rows >= descriptor.fill_rows)
-            ),
+            ready.eq(there | (self.filled_rows >= descriptor.fill_rows)),
             started.eq(1),  # `ready` has seen this block
         ]
+        if config.own_weights:  # or this entry, if blocks do not wait
+            stays = self.entries.valid & ~self.entries.ready
+            m.d.sync += started.eq(~descriptor.own_weights | stays)
         # ends[name]: this column of taps is the last of its tap row, window, output, row, block.
         names = ("tap", "window", "output", "row", "block")
         ends = {name: Signal(name=f"ends_{name}") for name in names}
@@ -227,6 +233,23 @@ class Walker(wiring.Component):
         m.d.comb += low_row.eq(Mux(place.row < 0, 0, place.row))
         m.d.sync += self.low_row.eq(steps.late(low_row, _READS_UNDER_WAY, name="low_row"))
         return m
+
+    def _entry_there(self, m):
+        """Return whether the rows of the entry at hand are there, as of a cycle ago."""
+        config, descriptor, entry = self.config, self.descriptor, self.entries.p.window
+        # It reads a word of one row, or of each tap row: its ``dy`` is at most the rows less those.
+        # Registered, so that only a comparison lies between an entry's arrival and `ready`.
+        there = []
+        for name, rows in (("word", 1), ("taps", (config.tap_rows - 1) * descriptor.row_step + 1)):
+            reach, most = (
+                Signal(position_shape(config), name=f"{n}_{name}") for n in ("reach", "most")
+            )
+            m.d.sync += [
+                reach.eq(descriptor.pad_top - rows),
+                most.eq(self.filled_rows.as_signed() + reach),
+            ]
+            there.append(entry.dy <= most)
+        return Mux(entry.channels, *there)
 
     def _begun(self, steps, stands, issued):
         """Return whether a fetch is half on its way."""

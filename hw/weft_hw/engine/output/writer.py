@@ -155,8 +155,12 @@ class Writer(wiring.Component):
             for past, outer in starts.values():
                 with m.If(past):
                     m.d.sync += outer.eq(following)
-            with m.If(ended.block):
-                m.d.sync += self.rows.eq(self.rows + config.pixels)
+            rows_end, rows = ended.block, config.pixels
+            if config.own_weights:  # rows of a single column each: one ends with each pixel
+                rows_end = Mux(descriptor.own_weights, ended.pixel, ended.block)
+                rows = Mux(descriptor.own_weights, 1, config.pixels)
+            with m.If(rows_end):
+                m.d.sync += self.rows.eq(self.rows + rows)
         with m.If(self.begin):
             m.d.sync += [
                 self.rows.eq(0),
