@@ -374,6 +374,7 @@ def test_counters_that_are_saved_too_early_are_seen(programs):
     """A ring saves the counters of layers that are done, before others take their slots."""
     program, saves = programs["streamed in a ring"], 0
     [counters] = [step.counters for step in program.steps if isinstance(step, RunStep)]
+    assert counters is not None
     size = len(program.descriptors) * DESCRIPTOR_BYTES
     for number, at, data in descriptors(program):
         if len(program.images[number].data) != size or data[0] & 3 != Kind.MOVE:

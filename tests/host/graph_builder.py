@@ -4,6 +4,7 @@ import numpy as np
 from weft.compiler import compile_graph
 from weft.golden import run as reference
 from weft.graph import Graph, Node, Quantization, Runtime, Tensor
+from weft.program.follow import follow
 from weft.runtime.execute import load_program, run_program
 from weft_sim.testing.machine import Machine
 
@@ -215,8 +216,12 @@ def out_size(size, kernel, stride, padding, dilation):
 
 
 def check(graph, config, feeds, *, seed=1, **options):
-    """Compile, run descriptor by descriptor and all at once; compare each tensor; return both."""
+    """Compile, run descriptor by descriptor and all at once; compare each tensor; return both.
+
+    What one descriptor must wait for is looked at as well: few runs show that it does not.
+    """
     program = compile_graph(graph, config, **options)
+    follow(program)
     golden = reference.run(graph, feeds)
     machine = Machine(config, seed)
     load_program(program, machine, config)

@@ -96,7 +96,8 @@ class WatchedController:
             port.write.valid.eq(word),
             port.read.ready.eq(taken),
             Assume(
-                ~valid | ((burst.length != 0) & (burst.address[:8] + burst.length <= BURST_WORDS))
+                ~valid | ((burst.length != 0) & (burst.address[:8] + burst.length <= BURST_WORDS)),
+                "a burst leaves its block",
             ),
         ]
 

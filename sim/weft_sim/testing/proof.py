@@ -1,13 +1,14 @@
 """Proofs about Amaranth designs: yosys writes formulas, an SMT solver tries to break them."""
 
+import importlib
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain, Module, Signal
 from weft_hw.programs import run_program
 
@@ -15,6 +16,7 @@ from weft_sim.tools import ToolError, run_tool, yosys
 
 __all__ = ["Formulas"]
 
+_rtlil = importlib.import_module("amaranth.back.rtlil")  # the stubs lack it
 _SCRIPT = (
     "read_rtlil top.il; hierarchy -top top; proc; flatten; memory_map; async2sync; "
     "chformal -lower; opt_expr; opt_clean; dffunmap; write_smt2 -wires top.smt2"
@@ -60,7 +62,8 @@ class Formulas:
         states : mapping of str to str
             More rules, by name: SMT-LIB over such names in brackets.
         """
-        m.domains.sync = clock = ClockDomain(reset_less=True)
+        clock: Any = ClockDomain(reset_less=True)
+        m.domains.sync = clock
         has_begun = Signal(name="has_begun")
         m.d.comb += has_begun.eq(begun)
         ports, lines = [*inputs, clock.clk, has_begun], []
@@ -70,7 +73,7 @@ class Formulas:
             ports.append(port)
             lines.append(f"[{port.name}]" if name in rules else f"(= [{port.name}] [{name}])")
         lines += states.values()
-        (folder / "top.il").write_text(rtlil.convert(m, name="top", ports=ports, emit_src=False))
+        (folder / "top.il").write_text(_rtlil.convert(m, name="top", ports=ports, emit_src=False))
         text = "".join(f"always\nassert {line}\n" for line in lines)
         (folder / "from_reset.smtc").write_text(text)
         (folder / "from_any_state.smtc").write_text(f"{text}always\nassume [has_begun]\n")

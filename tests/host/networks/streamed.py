@@ -10,6 +10,7 @@ from weft.driver.transports.sim import SimTransport
 from weft.errors import CapacityError
 from weft.graph import Graph
 from weft.program import Program
+from weft.program.follow import follow
 from weft.runtime.devices import OpenDevice, open_over
 from weft_hw.contract.config import CONFIGS, Config
 from weft_sim.testing.machine import Machine
@@ -66,6 +67,7 @@ class StreamingBoards(Boards):
                     program = compile_graph(graph, small, shadows=seed % 2 == 1, streamed=True)
                 except CapacityError:
                     continue
+                follow(program)  # raises where a wait is missing
                 if program.streamed and program.descriptors:
                     return program
                 break
