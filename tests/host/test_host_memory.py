@@ -110,6 +110,16 @@ def test_choices_that_cannot_be(capsys, arguments, text):
         assert text in found and found.count("\n") == 1
 
 
+def test_a_board_with_too_few_descriptors(tmp_path, capsys):
+    path = tmp_path / "few.toml"
+    path.write_text('base = "tiny"\ndescriptor_count = 8\n')
+    assert main(["explain", "digits", "--config", str(path), "--weights", "link"]) == 2
+    assert capsys.readouterr().err == (
+        "weft: few has not what that takes (Config.descriptor_count must be a power of two from 16 "
+        "on where there is memory beside the chip, not 8), so weights cannot come over its link\n"
+    )
+
+
 def test_a_program_says_where_its_weights_lie(tmp_path, capsys):
     weft.compile("digits", config="tiny").save(tmp_path / "d.weft")
     with pytest.raises(ModelError, match="says where its weights lie"):

@@ -152,6 +152,15 @@ def test_a_configuration_keeps_its_rules(field, value, rule):
         Config(name="x", **{field: value})
 
 
+@pytest.mark.parametrize("count", [1, 2, 4, 8, 24])
+def test_a_list_that_goes_round_needs_room(count):
+    """A quarter of it holds what loads and saves a quarter, a layer, and something else."""
+    rule = f"a power of two from 16 on where there is memory beside the chip, not {count}"
+    with pytest.raises(ConfigError, match=f"^Config.descriptor_count must be {rule}$"):
+        Config(name="x", descriptor_count=count, dram_bytes=1 << 20)
+    assert Config(name="x", descriptor_count=count).dram_bytes == 0
+
+
 def test_pairs_of_words_need_two_line_buffers():
     with pytest.raises(ConfigError, match=r"^Config\.fill_words must be .*, not 2$"):
         Config(name="x", tap_rows=1, fill_words=2)

@@ -69,11 +69,14 @@ def with_host_memory(config: Config) -> Config:
         )
     try:
         return replace(config, dram_bytes=_HOST_BYTES)
-    except contract.ConfigError:
-        kind = "compact" if config.compact else "made for weights of each pixel's own"
-        raise ConfigError(
-            f"{config.name} is {kind}, so weights cannot come over its link"
-        ) from None
+    except contract.ConfigError as error:
+        if config.compact:
+            reason = "is compact"
+        elif config.own_weights:
+            reason = "is made for weights of each pixel's own"
+        else:  # as if the memory were the board's
+            reason = f"has not what that takes ({error})"
+        raise ConfigError(f"{config.name} {reason}, so weights cannot come over its link") from None
 
 
 def board_alone(config: Config) -> Config:

@@ -71,8 +71,9 @@ def check_config(config: "Config") -> None:
     )
     require(
         "descriptor_count",
-        "a power of two where there is memory beside the chip",
-        not config.dram_bytes or is_power(config.descriptor_count),
+        "a power of two from 16 on where there is memory beside the chip",
+        not config.dram_bytes
+        or (is_power(config.descriptor_count) and config.descriptor_count >= 16),
     )
     require(
         "compact",

@@ -62,7 +62,7 @@ class Formulas:
         states : mapping of str to str
             More rules, by name: SMT-LIB over such names in brackets.
         """
-        clock: Any = ClockDomain(reset_less=True)
+        clock: Any = ClockDomain("sync", reset_less=True)
         m.domains.sync = clock
         has_begun = Signal(name="has_begun")
         m.d.comb += has_begun.eq(begun)
