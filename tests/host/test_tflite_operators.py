@@ -431,3 +431,52 @@ def test_a_shape_that_fully_connected_does_not_give_is_refused(kept, size):
     r.net.op("FULLY_CONNECTED", [x, weights], y, "FullyConnectedOptions", keepNumDims=kept)
     with pytest.raises(ModelError, match="its options say"):
         import_tflite(r.net.bytes(y), "m", "reference")
+
+
+FAR = [
+    ("ADD", 0.5, 0.0004, 0.5),
+    ("SUB", 0.5, 0.4, 0.0004),
+    ("SUB", 1.0, 1e-6, 1.0),
+    ("MUL", 0.01, 0.01, 20.0),
+]
+
+
+def far_apart(kind: str, a: float, b: float, y: float, dtype) -> Case:
+    r = Random(1, dtype)
+    shape, steps = (1, 16, 16, 8), ((a, 3 + r.offset), (b, r.offset - 7))
+    operands = [r.net.input(shape, step) for step in steps]
+    made, options = r.net.tensor(shape, (y, 2 + r.offset)), f"{kind.capitalize()}Options"
+    return r.net, r.net.op(kind, operands, made, options, fusedActivationFunction=1)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8], ids=lambda d: d.__name__)
+@pytest.mark.parametrize(("kind", "a", "b", "y"), FAR)
+def test_scales_so_far_apart_that_xnnpack_leaves_them_to_litert(kind, a, b, y, dtype):
+    net, made = far_apart(kind, a, b, y, dtype)
+    for rounding in ("reference", "xnnpack"):
+        assert net.differences(made, rounding=rounding) == 0
+
+
+@pytest.mark.parametrize(("kind", "y"), [("ADD", 0.5 / 256), ("MUL", 0.25 / 256)])
+def test_a_scale_so_fine_that_litert_wraps_at_16_bits(kind, y):
+    """The sum of 32.5 and 32.5 is the least value then; without XNNPACK it is the greatest."""
+    net, made = far_apart(kind, 0.5, 0.5, y, np.int8)
+    assert net.differences(made) == 0
+    with pytest.raises(ModelError, match="with so fine a scale"):
+        import_tflite(net.bytes(made), "m", "xnnpack")
+
+
+def test_a_depth_multiplier_that_the_shapes_do_not_have():
+    """LiteRT's own kernel goes by the shapes; XNNPACK leaves it to another one, or stops."""
+    r = Random(2)
+    x = r.net.input((1, 5, 5, 3), r.step())
+    weights = r.net.weights(
+        r.rng.integers(-99, 99, (1, 3, 3, 6)).astype(np.int8), [0.01] * 6, axis=3
+    )
+    bias = r.net.weights(np.zeros(6, np.int32), [0.001] * 6)
+    y = r.net.tensor((1, 3, 3, 6), r.step())
+    options = {"strideH": 1, "strideW": 1, "padding": 1, "depthMultiplier": 0}
+    r.net.op("DEPTHWISE_CONV_2D", [x, weights, bias], y, "DepthwiseConv2DOptions", **options)
+    assert r.net.differences(y) == 0
+    with pytest.raises(ModelError, match="with a depth multiplier of 0"):
+        import_tflite(r.net.bytes(y), "m", "xnnpack")

@@ -9,6 +9,8 @@ __all__ = [
     "add_20bit",
     "leaky_relu_8bit",
     "mean_float32",
+    "operand_taken",
+    "product_taken",
     "rescale_8bit",
     "sum_float32",
     "within_8bit",
@@ -63,6 +65,16 @@ def _rescaled(
 def within_8bit(ratio: np.float32) -> bool:
     """Whether XNNPACK takes a rescaling by ``ratio``; otherwise LiteRT's own kernel runs."""
     return bool(2.0**-_FRACTION_BITS <= abs(ratio) <= 2.0 ** (_FRACTION_BITS - 1))
+
+
+def operand_taken(ratio: np.float32) -> bool:
+    """Whether XNNPACK takes a sum of which an operand's scale is ``ratio`` times the result's."""
+    return bool(2.0**-10 <= ratio < 2.0**8)
+
+
+def product_taken(ratio: np.float32) -> bool:
+    """Whether XNNPACK takes a product; ``ratio`` is both scales through the result's."""
+    return bool(2.0**-16 <= ratio < 2.0**8)
 
 
 def _rescale(value: NDArray[np.int64], ratio: np.float32) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.golden import arithmetic as golden
-from weft.graph import Graph, Node, Tensor
+from weft.graph import Graph, Node, Runtime, Tensor
 
 __all__ = ["Context", "float32_value"]
 
@@ -65,6 +65,22 @@ class Context:
     def output_zero_point(self) -> int:
         """Per-tensor zero point of the output."""
         return _zero_point(self.node, self.output)
+
+    @property
+    def runtime(self) -> Runtime:
+        """Whose kernel computes the node: XNNPACK leaves some to LiteRT's own."""
+        runtime = self.graph.runtime
+        if runtime == Runtime.XNNPACK and not self._xnnpack_takes():
+            return Runtime.REFERENCE
+        return runtime
+
+    def _xnnpack_takes(self) -> bool:
+        if self.node.operator not in ("ADD", "MUL", "SUB"):
+            return True
+        a, b = self.scale(0), self.scale(1)
+        if self.node.operator == "MUL":
+            return golden.product_taken(a * b / self.output_scale)
+        return all(golden.operand_taken(scale / self.output_scale) for scale in (a, b))
 
     def windows(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
         """Return ``function`` of input 0 as (images, height, width, channels), however many."""

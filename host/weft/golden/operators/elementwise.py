@@ -41,7 +41,7 @@ def add(context: Context) -> NDArray[Any]:
         return _in_onnx_runtime(context)
     a, b, stage = _operand(context, 0), _operand(context, 1), output_stage(context)
     subtract = context.node.operator == "SUB"
-    if context.graph.runtime == Runtime.XNNPACK:
+    if context.runtime == Runtime.XNNPACK:
         y = (context.output_scale, context.output_zero_point)
         total = golden.add_20bit(a, b, y, subtract=subtract)
         return np.clip(total, stage.low, stage.high).astype(np.int8)

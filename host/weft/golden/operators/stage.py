@@ -64,7 +64,7 @@ def output_stage(context: Context) -> OutputStage:
 
 
 def _output_stage(context: Context) -> OutputStage:
-    node, runtime = context.node, context.graph.runtime
+    node, runtime = context.node, context.runtime
     scale, weighted = context.scale(0), OPERATORS[node.operator].weighted
     if weighted:
         quantization = context.tensor(1).quantization

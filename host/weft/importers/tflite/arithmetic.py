@@ -66,7 +66,22 @@ def unary(layer: Layer) -> None:
 def binary(layer: Layer) -> None:
     """Translate ADD, SUB and MUL."""
     options = layer.optional(f"{layer.kind.capitalize()}Options")
+    if layer.runtime == Runtime.XNNPACK and layer.kind != "SUB":
+        _require_few_steps(layer)
     layer.emit(layer.kind, layer.names(2), activation=activation(options))
+
+
+def _require_few_steps(layer: Layer) -> None:
+    """Refuse a sum or product that XNNPACK leaves to a kernel whose results wrap at 16 bits."""
+    known = [t.quantization for t in (layer.input(0), layer.input(1), layer.output)]
+    steps = [q.scale[0] for q in known if q is not None]
+    if len(steps) < len(known):
+        return  # which is refused elsewhere
+    a, b, y = steps
+    with np.errstate(all="ignore"):
+        ratios = (a * b / y,) if layer.kind == "MUL" else (a / y, b / y)
+    if max(ratios) >= 1 << 8:
+        raise ModelError(f"XNNPACK's {layer.kind} with so fine a scale is not supported")
 
 
 def concatenation(layer: Layer) -> None:

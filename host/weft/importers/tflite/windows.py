@@ -79,8 +79,14 @@ def convolution(layer: Layer) -> None:
 
 def depthwise(layer: Layer) -> None:
     """Translate DEPTHWISE_CONV_2D; the multiplier follows from the shapes, as in LiteRT."""
-    window = _window(layer, layer.options("DepthwiseConv2DOptions"))
+    options = layer.options("DepthwiseConv2DOptions")
+    window = _window(layer, options)
     multiplier = layer.input(1).shape[3] // max(1, layer.input(0).shape[3])
+    if layer.runtime == Runtime.XNNPACK and options.DepthMultiplier != multiplier:
+        raise ModelError(
+            f"XNNPACK's DEPTHWISE_CONV_2D with a depth multiplier of {options.DepthMultiplier}, "
+            f"where its shapes say {multiplier}, is not supported"
+        )
     layer.emit("DEPTHWISE_CONV_2D", layer.names(3), depth_multiplier=multiplier, **window)
 
 
