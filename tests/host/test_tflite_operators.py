@@ -480,3 +480,22 @@ def test_a_depth_multiplier_that_the_shapes_do_not_have():
     assert r.net.differences(y) == 0
     with pytest.raises(ModelError, match="with a depth multiplier of 0"):
         import_tflite(r.net.bytes(y), "m", "xnnpack")
+
+
+@pytest.mark.parametrize(
+    ("shape", "begin", "end", "masks"),
+    [
+        ((2, 6, 5), (0, -2), (0, 0), {"ellipsisMask": 1, "shrinkAxisMask": 2}),
+        ((2, 6, 5, 2), (0, 0, 1), (2, 0, 3), {"ellipsisMask": 2}),
+        ((2, 4, 5, 3), (0, 1, 0, 0, 0), (2, 5, 0, 5, 3), {"ellipsisMask": 4}),
+        ((2, 1, 6, 5, 3), (0, 0, 0, 0), (2, 0, 6, 5), {"newAxisMask": 2}),
+        ((2, 6, 5, 1, 2), (0, 0, 1), (0, 0, 3), {"ellipsisMask": 1, "newAxisMask": 2}),
+        ((1, 2, 6, 5, 2), (0, 0, 1), (0, 0, 3), {"ellipsisMask": 2, "newAxisMask": 1}),
+    ],
+)
+def test_strided_slices_with_an_ellipsis_or_a_new_dimension(shape, begin, end, masks):
+    r = Random(4)
+    bounds = ints(*begin), ints(*end), ints(*[1] * len(begin))
+    options = "StridedSliceOptions"
+    net, y = r.moved("STRIDED_SLICE", (2, 6, 5, 3), shape, options, *bounds, **masks)
+    assert net.differences(y) == 0

@@ -20,25 +20,43 @@ def slice_(layer: Layer) -> None:
 
 
 def strided(layer: Layer) -> None:
-    """Translate STRIDED_SLICE with constant bounds."""
+    """Translate STRIDED_SLICE with constant bounds; the output's shape has its new dimensions."""
     options, source = layer.options("StridedSliceOptions"), layer.input(0)
-    if options.EllipsisMask or options.NewAxisMask or options.Offset:
-        raise ModelError("STRIDED_SLICE with an ellipsis, a new axis or an offset is not supported")
+    if options.Offset:
+        raise ModelError("STRIDED_SLICE with an offset is not supported")
     begin, end, stride = (layer.integers(position) for position in (1, 2, 3))
-    if not len(begin) == len(end) == len(stride) <= len(source.shape) or 0 in stride:
+    axes = _sliced_axes(len(begin), len(source.shape), options.EllipsisMask, options.NewAxisMask)
+    if axes is None or not len(begin) == len(end) == len(stride) or 0 in stride:
         raise ModelError(f"a slice of {begin} to {end} by {stride} does not fit {source.shape}")
     chain, masks = Chain(layer, source), (options.BeginMask, options.EndMask)
-    for axis, bounds in enumerate(zip(begin, end, stride, strict=True)):
-        first, last, step = bounds
+    for place, axis in axes.items():
+        first, last, step = begin[place], end[place], stride[place]
         length = source.shape[axis]
-        if masks[0] >> axis & 1:
+        if masks[0] >> place & 1:
             first = 0 if step > 0 else length - 1
-        if options.ShrinkAxisMask >> axis & 1:
+        if options.ShrinkAxisMask >> place & 1:
             chain.pick(axis, [first + length if first < 0 else first])
             continue
-        part = slice(first, None if masks[1] >> axis & 1 else last, step)
+        part = slice(first, None if masks[1] >> place & 1 else last, step)
         chain.pick(axis, range(*part.indices(length)))
     chain.end(layer.output)
+
+
+def _sliced_axes(count: int, rank: int, ellipsis: int, new: int) -> dict[int, int] | None:
+    """Return the dimension that each of ``count`` bounds means, None where they do not fit.
+
+    The bound that bits of ``ellipsis`` name stands for all that the others leave; one of ``new``
+    makes a dimension of 1.
+    """
+    gaps = [place for place in range(count) if ellipsis >> place & 1]
+    real = [place for place in range(count) if not (ellipsis | new) >> place & 1]
+    if len(gaps) > 1 or len(real) > rank:
+        return None
+    behind = [place for place in real if gaps and place > gaps[0]]
+    front = [place for place in real if place not in behind]
+    return {place: axis for axis, place in enumerate(front)} | {
+        place: axis for axis, place in enumerate(behind, rank - len(behind))
+    }
 
 
 def split(layer: Layer) -> None:
