@@ -29,7 +29,7 @@ _MOVED: dict[str, Callable[[Any], Any]] = {
     "size": lambda size: (1, *size),
     "batch_dims": lambda dims: dims + 1,
 }
-_ROWS = ("SOFTMAX", "LOG_SOFTMAX")  # work along the last dimension
+_ROWS = ("L2_NORMALIZATION", "LOG_SOFTMAX", "SOFTMAX")  # work along the last dimension
 
 
 def with_images(graph: Graph) -> Graph:

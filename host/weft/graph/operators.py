@@ -133,6 +133,7 @@ OPERATORS: dict[str, Operator] = {
     "SOFTMAX": Operator(
         attributes=("beta",), shape=shapes.softmax, types=types.softmax, floats=True
     ),
+    "L2_NORMALIZATION": Operator(shape=shapes.softmax, types=types.normalised),
     "LOG_SOFTMAX": Operator(shape=shapes.softmax, types=types.log_softmax, floats=True),
     # ``paddings`` are ((before, after), ...); it fills with the zero point, or int8 ``value``.
     "PAD": Operator(

@@ -42,6 +42,7 @@ __all__ = [
     "log_softmax",
     "lstm",
     "moved",
+    "normalised",
     "quantize",
     "real",
     "select",
@@ -146,6 +147,15 @@ def log_softmax(graph: Graph, node: Node, operator: Operator) -> None:
     int8(graph, node, operator)
     if not graph.in_onnxruntime and _step(_output(graph, node)) != (1 / 16, 127):
         raise ModelError("the output of LOG_SOFTMAX must have scale 1/16 and zero point 127")
+
+
+def normalised(graph: Graph, node: Node, operator: Operator) -> None:
+    """Check the one quantisation of the result that LiteRT knows, and that sums fit 31 bits."""
+    int8(graph, node, operator)
+    if _step(_output(graph, node)) != (1 / 128, 0):
+        raise ModelError("the output of L2_NORMALIZATION must have scale 1/128 and zero point 0")
+    if _output(graph, node).shape[-1] >= 1 << 14:
+        raise ModelError("L2_NORMALIZATION of so many values is not supported")
 
 
 def hard_swish(graph: Graph, node: Node, operator: Operator) -> None:

@@ -54,6 +54,7 @@ _HOST = {
     "TRANSPOSE": "rearranges a tensor",
     "SOFTMAX": "needs exponentials and a division",
     "LOG_SOFTMAX": "needs exponentials and a logarithm",
+    "L2_NORMALIZATION": "needs roots and a division",
     "BATCH_MATMUL": "multiplies two tensors",
     "FUNCTION": "computes in float32, or with whole numbers",
     "GATHER_ND": "looks up positions that are computed",

@@ -78,6 +78,7 @@ from weft.golden.arithmetic.mlas import (
     softmax_mlas,
     tanh_mlas,
 )
+from weft.golden.arithmetic.norms import normalise_rows
 from weft.golden.arithmetic.onnx_runtime import (
     add_float32,
     average_pool_float32,
@@ -204,6 +205,7 @@ __all__ = [
     "multiply",
     "multiply_float32",
     "multiply_tensors",
+    "normalise_rows",
     "operand_taken",
     "pad",
     "prelu",

@@ -100,14 +100,16 @@ def logarithm(a: Int64) -> Int64:
 def reciprocal_root(value: int) -> tuple[int, int]:
     """Return ``(multiplier, exponent)``: 1 / sqrt(value) ~ multiplier * 2**(exponent - 31).
 
-    Five steps of Newton's iteration in Q3.28, for integers of at most 29 bits.
+    Five steps of Newton's iteration in Q3.28, for integers of at most 31 bits.
     """
     if value <= 1:
         return INT32_MAX, 0
+    halvings = max(0, (value.bit_length() - 28) // 2)
+    value >>= 2 * halvings
     pairs = (32 - value.bit_length() - 1) // 2 - 1
     x, half = np.array(1 << 28), np.array((((value << 2 * pairs) >> 1) + 1) >> 1)
     for _ in range(5):
         cube = shift_left(high(high(x, x), x), 6)
         x = shift_left(high(x, 3 << 27) - high(half, cube), 3)
-    multiplier, shift = int(high(x, _ROOT_HALF)), 11 - pairs
+    multiplier, shift = int(high(x, _ROOT_HALF)), 11 + halvings - pairs
     return (multiplier << -shift, 0) if shift < 0 else (multiplier, -shift)

@@ -12,7 +12,7 @@ from weft.golden.operators.context import Context, float32_value
 from weft.golden.operators.stage import activation_range
 from weft.graph import ACTIVATIONS, Runtime
 
-__all__ = ["apply_table", "log_softmax", "softmax", "table"]
+__all__ = ["apply_table", "log_softmax", "normalise", "softmax", "table"]
 
 Real = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -95,6 +95,12 @@ def softmax(context: Context) -> NDArray[Any]:
     scale = float(context.scale(0))
     bits = 8 * context.output.dtype.itemsize
     return golden.softmax_fixed_point(context.value(0), scale=scale, beta=beta, bits=bits)
+
+
+def normalise(context: Context) -> NDArray[Any]:
+    """Return the last dimension with length 1."""
+    unsigned = bool(context.attributes.get("unsigned", False))
+    return golden.normalise_rows(context.value(0), context.zero_point(0), unsigned=unsigned)
 
 
 def log_softmax(context: Context) -> NDArray[Any]:

@@ -50,6 +50,7 @@ EVALUATORS: dict[str, Evaluator] = {
     **_named(lambda name: OPERATORS[name].tabulated, Evaluator(activation.apply_table)),
     "BATCH_MATMUL": Evaluator(linear.batch_matmul, real.batch_matmul),
     "SOFTMAX": Evaluator(activation.softmax, real.softmax, floats.softmax),
+    "L2_NORMALIZATION": Evaluator(activation.normalise),
     "LOG_SOFTMAX": Evaluator(activation.log_softmax, real.log_softmax, floats.log_softmax),
     "ADD": Evaluator(elementwise.add, real.function),
     "SUB": Evaluator(elementwise.add, real.function),

@@ -16,6 +16,7 @@ __all__ = [
     "concatenation",
     "gelu",
     "leaky_relu",
+    "normalise",
     "quantize",
     "reduction",
     "select",
@@ -210,6 +211,14 @@ def softmax(layer: Layer) -> None:
 def leaky_relu(layer: Layer) -> None:
     """Translate LEAKY_RELU."""
     layer.emit("LEAKY_RELU", layer.names(1), alpha=float(layer.options("LeakyReluOptions").Alpha))
+
+
+def normalise(layer: Layer) -> None:
+    """Translate L2_NORMALIZATION."""
+    options = layer.optional("L2NormOptions")
+    if activation(options) != "NONE":
+        raise ModelError("L2_NORMALIZATION with an activation is not supported")
+    layer.emit("L2_NORMALIZATION", layer.names(1))
 
 
 def gelu(layer: Layer) -> None:

@@ -22,7 +22,7 @@ def depth_to_space(layer: Layer) -> None:
     rest = depth // (size * size)
     chain = Chain(layer, layer.input(0)).reshape(batch, height, width, size, size, rest)
     chain.then("TRANSPOSE", (batch, height, size, width, size, rest), permutation=_SWAP)
-    chain.end(layer.output)
+    chain.end(layer.output, (batch, height * size, width * size, rest))
 
 
 def space_to_depth(layer: Layer) -> None:
@@ -31,7 +31,7 @@ def space_to_depth(layer: Layer) -> None:
     rows, columns = height // size, width // size
     chain = Chain(layer, layer.input(0)).reshape(batch, rows, size, columns, size, depth)
     chain.then("TRANSPOSE", (batch, rows, columns, size, size, depth), permutation=_SWAP)
-    chain.end(layer.output)
+    chain.end(layer.output, (batch, rows, columns, size * size * depth))
 
 
 _SWAP = (0, 1, 3, 2, 4, 5)
@@ -77,7 +77,8 @@ def space_to_batch(layer: Layer) -> None:
     last = range(2 * count + 1, 2 * count + 1 + len(rest))
     order = (*places, 0, *between, *last)
     chain.then("TRANSPOSE", [chain.shape[i] for i in order], permutation=order)
-    chain.end(layer.output)
+    parts = [side // block for side, block in zip(sides, blocks, strict=True)]
+    chain.end(layer.output, (math.prod(blocks) * images, *parts, *rest))
 
 
 def batch_to_space(layer: Layer) -> None:

@@ -1,5 +1,6 @@
 """One operator of the file on its way into the graph form."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,14 @@ class Layer:
         if len(self.outputs) != 1:
             raise ModelError(f"{self.kind} must have inputs and one output")
         return self.outputs[0]
+
+    def require_shape(self, output: RawTensor, shape: Sequence[int]) -> None:
+        """Refuse an output of another shape than LiteRT gives it, whatever the file says."""
+        if output.shape != tuple(shape):
+            raise ModelError(
+                f"the file gives an output of {self.kind} shape {output.shape}, but it must be "
+                f"{tuple(shape)}"
+            )
 
     def options(self, kind: str) -> Options:
         """Return the operator's options, which must be of ``kind``."""

@@ -1,18 +1,21 @@
 """Operators that move values without changing them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from weft.errors import ModelError
+from weft.graph import Runtime
 from weft.importers.tflite.integers import at_positions
 from weft.importers.tflite.layer import Layer
-from weft.importers.tflite.tensors import RawTensor
+from weft.importers.tflite.tensors import RawTensor, indices
 
 __all__ = [
     "Chain",
     "broadcast",
+    "expand",
     "gather",
     "mirror_pad",
     "pack",
@@ -22,6 +25,7 @@ __all__ = [
     "reshape",
     "resize",
     "reverse",
+    "squeeze",
     "tile",
     "transpose",
     "unpack",
@@ -48,24 +52,25 @@ class Chain:
         """Append RESHAPE, unless the shape is there already."""
         return self if shape == self.shape else self.then("RESHAPE", shape)
 
-    def pick(self, axis: int, indices: Sequence[int]) -> "Chain":
-        """Append what takes ``indices`` along ``axis``: a part, or values in any order."""
+    def pick(self, axis: int, places: Sequence[int]) -> "Chain":
+        """Append what takes ``places`` along ``axis``: a part, or values in any order."""
         length, shape = self.shape[axis], list(self.shape)
-        if list(indices) == list(range(length)):
+        if list(places) == list(range(length)):
             return self
-        if not indices or not all(0 <= i < length for i in indices):
+        if not places or not all(0 <= i < length for i in places):
             raise ModelError(f"{self._layer.kind} leaves dimension {axis} of {self.shape}")
-        shape[axis] = len(indices)
-        step = indices[1] - indices[0] if len(indices) > 1 else 1
-        even = step > 0 and list(indices) == list(range(indices[0], indices[-1] + 1, step))
+        shape[axis] = len(places)
+        step = places[1] - places[0] if len(places) > 1 else 1
+        even = step > 0 and list(places) == list(range(places[0], places[-1] + 1, step))
         if even and step == 1:
             begin = [0] * len(shape)
-            begin[axis] = indices[0]
+            begin[axis] = places[0]
             return self.then("SLICE", shape, begin=tuple(begin), size=tuple(shape))
-        return self.then("GATHER", shape, axis=axis, indices=tuple(indices))
+        return self.then("GATHER", shape, axis=axis, indices=tuple(places))
 
-    def end(self, output: RawTensor) -> None:
-        """Emit the moves; the last one writes ``output``."""
+    def end(self, output: RawTensor, shape: Sequence[int] | None = None) -> None:
+        """Emit the moves; the last one writes ``output``, of ``shape`` if that is another one."""
+        self._layer.require_shape(output, self.shape if shape is None else shape)
         self.reshape(*output.shape)
         if not self._steps:
             self.then("RESHAPE", output.shape)
@@ -80,7 +85,39 @@ class Chain:
 
 
 def reshape(layer: Layer) -> None:
-    """Translate what gives values another shape; the output tensor has it."""
+    """Translate RESHAPE; where its shape is computed, the output tensor has it."""
+    options = layer.optional("ReshapeOptions")
+    shape: tuple[int, ...] = ()
+    if layer.has(1):
+        shape = layer.output.shape if layer.input(1).data is None else layer.integers(1)
+    elif options is not None:
+        shape = indices(options.NewShapeAsNumpy)
+    if shape.count(-1) == 1:
+        rest = math.prod(size for size in shape if size != -1)
+        whole = math.prod(layer.input(0).shape)
+        shape = tuple(whole // max(1, rest) if size == -1 else size for size in shape)
+    layer.require_shape(layer.output, shape)
+    layer.emit("RESHAPE", layer.names(1))
+
+
+def squeeze(layer: Layer) -> None:
+    """Translate SQUEEZE: the dimensions that it names, or all of 1, disappear."""
+    options, shape = layer.optional("SqueezeOptions"), layer.input(0).shape
+    named = () if options is None else indices(options.SqueezeDimsAsNumpy)
+    axes = {layer.axis(axis, len(shape)) for axis in named}
+    axes = axes or {axis for axis, size in enumerate(shape) if size == 1}
+    left = [size for axis, size in enumerate(shape) if axis not in axes]
+    layer.require_shape(layer.output, left)
+    layer.emit("RESHAPE", layer.names(1))
+
+
+def expand(layer: Layer) -> None:
+    """Translate EXPAND_DIMS, which adds a dimension of 1."""
+    shape, places = list(layer.input(0).shape), layer.integers(1)
+    if len(places) != 1:
+        raise ModelError(f"EXPAND_DIMS must have one axis, not {places}")
+    shape.insert(layer.axis(places[0], len(shape) + 1), 1)
+    layer.require_shape(layer.output, shape)
     layer.emit("RESHAPE", layer.names(1))
 
 
@@ -168,7 +205,8 @@ def gather(layer: Layer) -> None:
     if positions.data is None or source.data is not None:
         at_positions(layer, source, positions, axis)
         return
-    chain.pick(axis, layer.integers(1)).end(layer.output)
+    shape = (*source.shape[:axis], *positions.shape, *source.shape[axis + 1 :])
+    chain.pick(axis, layer.integers(1)).end(layer.output, shape)
 
 
 def pack(layer: Layer) -> None:
@@ -177,8 +215,10 @@ def pack(layer: Layer) -> None:
     axis = layer.axis(options.Axis, len(output.shape))
     if options.ValuesCount != len(layer.operator.inputs):
         raise ModelError(f"PACK has {len(layer.operator.inputs)} inputs")
+    first = layer.input(0).shape
+    layer.require_shape(output, (*first[:axis], options.ValuesCount, *first[axis:]))
     if options.ValuesCount == 1:
-        Chain(layer, layer.input(0)).end(output)
+        Chain(layer, layer.input(0)).end(output, output.shape)
         return
     shape = (*output.shape[:axis], 1, *output.shape[axis + 1 :])
     parts = []
@@ -195,17 +235,40 @@ def unpack(layer: Layer) -> None:
     axis = layer.axis(options.Axis, len(source.shape))
     if options.Num != source.shape[axis] or options.Num != len(layer.outputs):
         raise ModelError(f"UNPACK makes {len(layer.outputs)} of {source.shape[axis]}")
+    shape = (*source.shape[:axis], *source.shape[axis + 1 :])
     for index, output in enumerate(layer.outputs):
-        Chain(layer, source).pick(axis, [index]).end(output)
+        Chain(layer, source).pick(axis, [index]).end(output, shape)
 
 
 def resize(layer: Layer) -> None:
     """Translate RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR."""
     names = {"RESIZE_BILINEAR": "Bilinear", "RESIZE_NEAREST_NEIGHBOR": "NearestNeighbor"}
     options = layer.options(f"Resize{names[layer.kind]}Options")
+    image = layer.input(0).shape
+    if layer.input(1).data is not None:
+        layer.require_shape(layer.output, (*image[:1], *layer.integers(1), *image[-1:]))
+    source, output = layer.input(0), layer.output
+    made = output.name
+    # The kernels take the integers as they are, whatever scale the result has.
+    relabelled = layer.runtime == Runtime.REFERENCE and _differ(source, output)
+    if relabelled:
+        made = layer.add(output.shape, source.quantization, dtype=output.dtype)
+    unsigned = {"unsigned": True} if relabelled and layer.is_unsigned(output) else {}
     layer.emit(
         layer.kind,
         layer.names(1),
+        made,
         align_corners=bool(options.AlignCorners),
         half_pixel_centers=bool(options.HalfPixelCenters),
+        **unsigned,
     )
+    if relabelled:
+        layer.emit("RESHAPE", (made,))
+
+
+def _differ(a: RawTensor, b: RawTensor) -> bool:
+    """Whether the numbers of two quantised tensors mean different ones."""
+    p, q = a.quantization, b.quantization
+    if p is None or q is None:
+        return False
+    return not (np.array_equal(p.scale, q.scale) and np.array_equal(p.zero_point, q.zero_point))

@@ -3,6 +3,7 @@
 from weft.errors import ModelError
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.moves import Chain
+from weft.importers.tflite.table import Options
 from weft.importers.tflite.tensors import RawTensor
 
 __all__ = ["slice_", "split", "split_into", "strided"]
@@ -39,7 +40,24 @@ def strided(layer: Layer) -> None:
             continue
         part = slice(first, None if masks[1] >> place & 1 else last, step)
         chain.pick(axis, range(*part.indices(length)))
-    chain.end(layer.output)
+    shape = _sliced_shape(len(begin), chain.shape, axes, options)
+    chain.end(layer.output, shape)
+
+
+def _sliced_shape(
+    count: int, sizes: tuple[int, ...], axes: dict[int, int], options: Options
+) -> list[int]:
+    """Return ``sizes`` without dimensions that shrink, and with new ones."""
+    shape, left = [], [axis for axis in range(len(sizes)) if axis not in axes.values()]
+    for place in range(count):
+        if options.EllipsisMask >> place & 1:
+            shape += [sizes[axis] for axis in left]
+            left = []
+        elif options.NewAxisMask >> place & 1:
+            shape.append(1)
+        elif not options.ShrinkAxisMask >> place & 1:
+            shape.append(sizes[axes[place]])
+    return shape + [sizes[axis] for axis in left]
 
 
 def _sliced_axes(count: int, rank: int, ellipsis: int, new: int) -> dict[int, int] | None:

@@ -39,6 +39,7 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "ARG_MAX": arithmetic.arg_max,
     "ARG_MIN": arithmetic.arg_max,
     "SOFTMAX": arithmetic.softmax,
+    "L2_NORMALIZATION": arithmetic.normalise,
     "LEAKY_RELU": arithmetic.leaky_relu,
     "GELU": arithmetic.gelu,
     **dict.fromkeys(
@@ -63,8 +64,8 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "PAD": moves.pad,
     "PADV2": moves.pad_with,
     "RESHAPE": moves.reshape,
-    "SQUEEZE": moves.reshape,
-    "EXPAND_DIMS": moves.reshape,
+    "SQUEEZE": moves.squeeze,
+    "EXPAND_DIMS": moves.expand,
     "TRANSPOSE": moves.transpose,
     "MIRROR_PAD": moves.mirror_pad,
     "TILE": moves.tile,

@@ -93,6 +93,8 @@ def depthwise(layer: Layer) -> None:
 def transposed(layer: Layer) -> None:
     """Translate TRANSPOSE_CONV, whose operands are output shape, weights, input, bias."""
     options = layer.options("TransposeConvOptions")
+    if layer.has(0) and layer.input(0).data is not None:
+        layer.require_shape(layer.output, layer.integers(0))
     size = _size(layer, layer.output.shape, "the output")
     kernel = _size(layer, layer.input(1).shape, "input 1")
     stride = (options.StrideH, options.StrideW)
