@@ -195,3 +195,26 @@ def test_a_network_in_float_is_refused():
     y = one(net, "ABS", [net.input(SHAPE, None)], options="AbsOptions")
     with pytest.raises(ModelError, match="nothing in it is quantised"):
         import_tflite(net.bytes(y), "one", "reference")
+
+
+@pytest.mark.parametrize("axis", [None, 0, 3])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16], ids=lambda d: d.__name__)
+def test_a_constant_that_is_dequantised(dtype, axis):
+    """With one scale, or one for each index of a dimension; it is an output, too."""
+    rng, net = np.random.default_rng(3), Net()
+    x = net.input(SHAPE, (0.07, -5))
+    real = net.op("DEQUANTIZE", [x], net.tensor(SHAPE, dtype=np.float32), "DequantizeOptions")
+    limits = np.iinfo(dtype)
+    data = rng.integers(limits.min, limits.max + 1, SHAPE).astype(dtype)
+    count = 1 if axis is None else SHAPE[axis]
+    scales = [float(np.float32(s)) for s in rng.uniform(0.01, 0.2, count)]
+    zeros = rng.integers(0, 100 if dtype is not np.int16 else 1, count).tolist()
+    kept = net.weights(data, scales, zeros, axis or 0)
+    constant = net.tensor(SHAPE, dtype=np.float32)
+    net.op("DEQUANTIZE", [kept], constant, "DequantizeOptions")
+    y = net.op("ADD", [real, constant], net.tensor(SHAPE, dtype=np.float32), "AddOptions")
+    if dtype is np.int16 and count > 1:  # LiteRT stops, too
+        with pytest.raises(ModelError, match="must have one scale"):
+            import_tflite(net.bytes([y, constant]), "m", "reference")
+        return
+    assert net.differences([y, constant]) == 0

@@ -4,7 +4,7 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.golden.arithmetic import double_rounding, quantize_multiplier
-from weft.graph import Runtime
+from weft.graph import Runtime, Tensor
 from weft.importers.tflite.layer import Layer
 from weft.importers.tflite.windows import activation
 
@@ -14,6 +14,7 @@ __all__ = [
     "binary",
     "comparison",
     "concatenation",
+    "dequantize",
     "gelu",
     "leaky_relu",
     "normalise",
@@ -62,6 +63,22 @@ def _require_no_tie(layer: Layer) -> None:
 def unary(layer: Layer) -> None:
     """Translate an operator of one tensor without attributes."""
     layer.emit(layer.kind, layer.names(1))
+
+
+def dequantize(layer: Layer) -> None:
+    """Translate DEQUANTIZE; of a constant it is one."""
+    x, y, known = layer.input(0), layer.output, layer.input(0).quantization
+    several = known is not None and known.scale.size > 1
+    if x.data is None or known is None or (x.dtype != np.int8 and (several or x.dtype != np.int16)):
+        unary(layer)
+        return
+    layer.require_shape(y, x.shape)
+    sides = [1] * len(x.shape)
+    if several:
+        sides[known.axis] = -1
+    steps = x.data.astype(np.int64) - known.zero_point.reshape(sides)
+    data = known.scale.reshape(sides) * steps.astype(np.float32)
+    layer.tensors[y.name] = Tensor(y.name, y.shape, np.dtype(np.float32), None, data)
 
 
 def binary(layer: Layer) -> None:

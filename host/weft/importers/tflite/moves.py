@@ -253,7 +253,9 @@ def resize(layer: Layer) -> None:
     relabelled = layer.runtime == Runtime.REFERENCE and _differ(source, output)
     if relabelled:
         made = layer.add(output.shape, source.quantization, dtype=output.dtype)
-    unsigned = {"unsigned": True} if relabelled and layer.is_unsigned(output) else {}
+    unsigned: dict[str, Any] = (
+        {"unsigned": True} if relabelled and layer.is_unsigned(output) else {}
+    )
     layer.emit(
         layer.kind,
         layer.names(1),
