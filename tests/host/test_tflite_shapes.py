@@ -96,3 +96,10 @@ def test_rows_of_length_1(depth, dtype, rounding):
     values = rng.integers(-widths, widths + 1, (60, depth)) + offset - 3
     feed = np.clip(values, offset - 128, offset + 127).astype(dtype)
     assert net.differences(y, feeds=[feed], rounding=rounding) == 0
+
+
+def test_a_refusal_is_no_malformed_file():
+    net = Net()
+    y = net.op("SIN", [net.input((1, 4), STEP)], net.tensor((1, 4), STEP))
+    with pytest.raises(ModelError, match=": operator SIN is not supported"):
+        import_tflite(net.bytes(y), "m", "reference")

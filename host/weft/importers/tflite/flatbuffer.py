@@ -80,6 +80,8 @@ def well_formed() -> Iterator[None]:
     """Turn what the flatbuffer reader raises on a wrong offset or size into a ModelError."""
     try:
         yield
+    except ModelError:  # which is a ValueError, too, and says what is wrong
+        raise
     except _MALFORMED as error:
         raise ModelError(f"the .tflite file is truncated or malformed ({error})") from error
 
