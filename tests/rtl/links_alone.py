@@ -1,7 +1,8 @@
-"""Cells of each link alone in an ECP5: ``python tests/rtl/links_alone.py [--route]``.
+"""Cells of each link alone in an ECP5: ``python tests/rtl/links_alone.py [NAME ...] [--route]``.
 
 What yosys makes of them, a CCU2C counted as the two LUTs that it takes. With ``--route`` also the
-clocks that nextpnr estimates for both USB links in an 85F, for each of three seeds.
+clocks that nextpnr estimates, for each of three seeds: both USB links in an 85F, and Ethernet in a
+25F of the slowest grade as well.
 """
 
 import json
@@ -11,24 +12,30 @@ import tempfile
 from pathlib import Path
 
 from weft.bitstream.programs import find_program
+from weft_hw.boards import get_board
+from weft_hw.link.ethernet.udp_link import UdpLink
 from weft_hw.link.uart import Uart
 from weft_hw.link.usb.full_speed import FullSpeedUsb
 from weft_hw.link.usb.high_speed import HighSpeedUsb
 from weft_sim.testing.rtlil import to_rtlil
 
+ECPIX = get_board("ecpix-5-85f")
 LINKS = {
-    "uart": Uart(clock_hz=100_000_000, baud=3_000_000),
-    "usb": FullSpeedUsb(product="Weft ulx3s-85f", serial="ulx3s-85f"),
-    "usb-high": HighSpeedUsb(
+    "uart": lambda: Uart(clock_hz=100_000_000, baud=3_000_000),
+    "usb": lambda: FullSpeedUsb(product="Weft ulx3s-85f", serial="ulx3s-85f"),
+    "usb-high": lambda: HighSpeedUsb(
         clock_hz=120_000_000, product="Weft ecpix-5-85f", serial="ecpix-5-85f"
     ),
+    "udp": lambda: UdpLink(clock_hz=120_000_000, mac=ECPIX.mac, ip=ECPIX.ip),
 }
 SEEDS = (1, 2, 3)
-# Each in the part of its board.
-_PARTS = {
-    "usb": "--85k --package CABGA381 --speed 6 --freq 100",
-    "usb-high": "--um5g-85k --package CABGA554 --speed 8 --freq 120",
-}
+# Each in the part of its board; the last one is that of the Colorlight i5.
+_PARTS = [
+    ("usb", "--85k --package CABGA381 --speed 6 --freq 100"),
+    ("usb-high", "--um5g-85k --package CABGA554 --speed 8 --freq 120"),
+    ("udp", "--um5g-85k --package CABGA554 --speed 8 --freq 125"),
+    ("udp", "--25k --package CABGA381 --speed 6 --freq 125"),
+]
 
 
 def run(work, program, *arguments):
@@ -43,8 +50,9 @@ def main():
     """Synthesise in a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        for name, link in LINKS.items():
-            (work / f"{name}.il").write_text(to_rtlil(link))
+        names = [name for name in LINKS if name in sys.argv[1:]] or list(LINKS)
+        for name in names:
+            (work / f"{name}.il").write_text(to_rtlil(LINKS[name]()))
             script = (
                 f"read_rtlil {name}.il; synth_ecp5 -nodsp -top top -json {name}.json; "
                 f"tee -q -o {name}.stat stat -json"
@@ -56,14 +64,15 @@ def main():
                 kind: cells.get(kind, 0) for kind in ("TRELLIS_FF", "TRELLIS_DPR16X4", "DP16KD")
             }
             print(f"{name}: {luts} LUTs, {others} ({version})")
-        for name, part in _PARTS.items() if "--route" in sys.argv[1:] else ():
+        routed = [(name, part) for name, part in _PARTS if name in names]
+        for name, part in routed if "--route" in sys.argv[1:] else ():
             for seed in SEEDS:
                 options = f"{part} --lpf-allow-unconstrained --timing-allow-fail --seed {seed}"
                 files = f"--json {name}.json --report {name}.rpt"
                 version = run(work, "nextpnr-ecp5", *options.split(), *files.split())
                 clocks = json.loads((work / f"{name}.rpt").read_text())["fmax"]
                 reached = {clock: round(facts["achieved"], 1) for clock, facts in clocks.items()}
-                print(f"{name}, {version}, seed {seed}: {reached} MHz")
+                print(f"{name}, {version}, {part.split()[0][2:]}, seed {seed}: {reached} MHz")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("luna", reason="USB needs luna-usb")
 
 from graph_builder import Builder
-from links.bus import milliseconds, tensor_bytes_a_second
-from links.usb import plug_in_fast
+from links.networks import milliseconds, tensor_bytes_a_second
+from links.usb import drive, plug_in_fast
 from networks.mlperf_tiny import MODELS
 from weft.importers import load_model
 from weft_hw.contract.config import get_config
@@ -24,7 +24,7 @@ def test_images_one_after_the_other_keep_the_bus_busy():
     x = builder.conv(builder.input(32, 32, 8), 4, kernel=(2, 2), stride=(4, 4))
     graph = builder.build(x)
     host = plug_in_fast(config, clock_hz=ECPIX_HZ)
-    assert tensor_bytes_a_second(host, config, graph, 8) >= 40e6
+    assert tensor_bytes_a_second(drive(host)[0], config, graph, 8)[0] >= 40e6
 
 
 @pytest.mark.slow
@@ -43,4 +43,4 @@ def test_an_image_end_to_end(name, most_ms):
     config = get_config("ecpix-5-85f")
     graph = load_model(MODELS / f"{name}.tflite")
     host = plug_in_fast(config, clock_hz=ECPIX_HZ)
-    assert milliseconds(host, config, graph) <= most_ms
+    assert milliseconds(drive(host)[0], config, graph) <= most_ms

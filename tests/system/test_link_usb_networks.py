@@ -9,7 +9,7 @@ pytest.importorskip("luna", reason="USB needs luna-usb")
 
 import weft
 from graph_builder import Builder
-from links.bus import milliseconds, tensor_bytes_a_second
+from links.networks import milliseconds, tensor_bytes_a_second
 from links.usb import drive, plug_in
 from networks.mlperf_tiny import MODELS
 from weft.importers import load_model
@@ -36,7 +36,7 @@ def test_images_one_after_the_other_keep_the_bus_busy():
     builder = Builder(3)
     x = builder.conv(builder.input(16, 16, 4), 4, kernel=(2, 2), stride=(4, 4))
     graph = builder.build(x)
-    assert tensor_bytes_a_second(plug_in(TINY), TINY, graph, 24) >= 0.85e6
+    assert tensor_bytes_a_second(drive(plug_in(TINY))[0], TINY, graph, 24)[0] >= 0.85e6
 
 
 def test_larger_images_one_after_the_other_keep_the_bus_busy():
@@ -45,7 +45,7 @@ def test_larger_images_one_after_the_other_keep_the_bus_busy():
     builder = Builder(3)
     x = builder.conv(builder.input(32, 16, 8), 4, kernel=(2, 2), stride=(4, 4))
     graph = builder.build(x)
-    assert tensor_bytes_a_second(plug_in(config), config, graph, 6) >= 1.0e6
+    assert tensor_bytes_a_second(drive(plug_in(config))[0], config, graph, 6)[0] >= 1.0e6
 
 
 @pytest.mark.slow
@@ -55,4 +55,4 @@ def test_an_image_end_to_end(name, most_ms):
     """The engine of the ULX3S 85F at 100 MHz; its memory beside the chip is not needed."""
     config = replace(get_config("ulx3s-85f"), dram_bytes=0)
     graph = load_model(MODELS / f"{name}.tflite")
-    assert milliseconds(plug_in(config), config, graph) <= most_ms
+    assert milliseconds(drive(plug_in(config))[0], config, graph) <= most_ms

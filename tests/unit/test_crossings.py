@@ -66,6 +66,27 @@ def test_a_usb_transceiver_makes_its_own_clock():
     assert len(found.memories) == 2
 
 
+def test_an_ethernet_transceiver_makes_its_own_clock():
+    """Its pins are sampled at both edges of it; one queue each way, a reset and a speed cross."""
+    board = replace(BOARDS["ecpix-5-85f"], config="tiny", link="udp")
+    plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
+    files = plan.files
+    assert "FREQUENCY NET" in files["top.lpf"] and " 125000000.0 HZ" in files["top.lpf"]
+    # Data and control each way at both edges, and the clock that goes out 2 ns late.
+    rtlil = files["top.il"]
+    assert rtlil.count("cell \\IDDRX1F") == 5 and rtlil.count("cell \\ODDRX1F") == 6
+    assert rtlil.count("cell \\DELAYG") == 1 and "parameter \\DEL_VALUE 80" in rtlil
+    found = find_crossings(rtlil)
+    assert len(found.clocks) == 2 and found.resets == []
+    pins = "(asynchronous) is sampled by system.link.link.receiver."
+    assert len(found.unsafe) == 3 and all(pins in sentence for sentence in found.unsafe)
+    single = [
+        name for name in found.synchronizers if "produce" not in name and "consume" not in name
+    ]
+    assert len(single) == 5  # button, lock, reset, the clock's speed each way
+    assert sorted(found.memories) == [f"system.link.link.{way}.storage" for way in ("rx", "tx")]
+
+
 def crossings_of(build):
     m = Module()
     ports = build(m)

@@ -47,6 +47,7 @@ def build_bitstream(
     allow_timing_fail: bool = False,
     link: str = "",
     serial: str = "",
+    address: str = "",
     ray: str = "",
     resume: bool = False,
     progress: Progress = lambda stage: None,
@@ -66,7 +67,7 @@ def build_bitstream(
         Of the placer, one run each, as many at a time as there are processors.
     allow_timing_fail : bool
         Publish a bitstream even if no seed meets the clock.
-    link, serial : str, optional
+    link, serial, address : str, optional
         Instead of the board's own, as for :class:`~weft_hw.boards.board.Board`.
     ray : str, optional
         Address of a Ray cluster whose machines place and route, as for
@@ -88,9 +89,16 @@ def build_bitstream(
             board = get_board(board)
         except KeyError as error:
             raise BuildError(error.args[0]) from None
-    board = replace(board, link=link or board.link, serial=serial or board.serial)
+    board = replace(
+        board,
+        link=link or board.link,
+        serial=serial or board.serial,
+        address=address or board.address,
+    )
     if board.link == "usb":
         _check_usb(board)
+    if board.link == "udp":
+        _check_udp(board)
     if not seeds:
         raise BuildError("a build needs at least one seed")
     out.mkdir(parents=True, exist_ok=True)
@@ -210,6 +218,18 @@ def _check_usb(board: Board) -> None:
         raise BuildError(f"no USB connector of {board.name} leads to the FPGA: --link uart")
     if importlib.util.find_spec("luna") is None:
         raise BuildError("a design with USB needs luna-usb: pip install 'weft-fpga[build]'")
+
+
+def _check_udp(board: Board) -> None:
+    """Raise :class:`BuildError` unless the board can have Ethernet for a link, and the address."""
+    if not board.rgmii:
+        raise BuildError(f"no Ethernet transceiver of {board.name} is used: --link uart")
+    try:
+        usable = not (board.ip.is_multicast or board.ip.is_loopback or board.ip.is_unspecified)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BuildError(f"a board's address must be an IPv4 address, not {board.address!r}")
 
 
 def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], list[str]]:

@@ -47,7 +47,16 @@ def build(
     serial: Annotated[
         str,
         typer.Option(
-            "--serial", metavar="TEXT", help="Serial number that it shows on USB; BOARD by default."
+            "--serial",
+            metavar="TEXT",
+            help="Serial number that it shows on USB, and that its addresses on Ethernet are made "
+            "of; BOARD by default.",
+        ),
+    ] = "",
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address", metavar="IPV4", help="Its address with --link udp; link-local by default."
         ),
     ] = "",
     ray: Annotated[
@@ -76,6 +85,7 @@ def build(
         allow_timing_fail=allow_timing_fail,
         link=link or "",
         serial=serial,
+        address=address,
         ray=ray,
         resume=resume,
         progress=_show,

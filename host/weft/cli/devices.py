@@ -21,7 +21,7 @@ def devices(as_json: JsonOption = False):
     from serial.tools import list_ports
 
     from weft.bitstream.machine_check import lacks_for_simulation
-    from weft.driver.probe import known_chips, probe, probe_usb
+    from weft.driver.probe import known_chips, probe, probe_udp, probe_usb, udp_addresses
     from weft.driver.transports.usb_devices import load_library
     from weft.errors import LinkError
 
@@ -42,6 +42,8 @@ def devices(as_json: JsonOption = False):
         ports += [board.as_dict() for board in probe_usb(load_library())]
     except LinkError as error:
         without_usb = str(error)
+    on_network = [board.as_dict() for board in probe_udp()]
+    ports += on_network
     if as_json:
         print_json(found + ports)
         return
@@ -55,7 +57,10 @@ def devices(as_json: JsonOption = False):
             number = f", serial number {port['serial_number']}" if port["serial_number"] else ""
             say(f"{port['device']}: USB {port['usb']}{number}, {port['board'] or 'no board'}")
     chips = known_chips()
-    if not any(port["usb"] in chips or port["device"].startswith("usb:") for port in ports):
+    if not any(port["usb"] in chips or port["device"][:4] in ("usb:", "udp:") for port in ports):
         say(f"no board is plugged in: no serial port has a USB chip of {', '.join(chips)}")
+    if not on_network:
+        places = ", ".join(f"{address} ({b.name})" for address, b in udp_addresses().items())
+        say(f"no board answers on Ethernet at {places}; --device udp:HOST reaches other addresses")
     if without_usb:
         say(f"boards that are USB devices themselves were not looked for: {without_usb}")

@@ -35,6 +35,7 @@ class LinkKind(StrEnum):
 
     uart = "uart"
     usb = "usb"
+    udp = "udp"
 
 
 ModelArgument = Annotated[
@@ -48,15 +49,15 @@ DeviceOption = Annotated[
         "-d",
         metavar="D",
         help="golden (NumPy), sim (the gateware, simulated cycle by cycle), tcp:HOST:PORT, "
-        "serial:PATH?baud=N or usb:VID:PID:SERIAL.",
+        "serial:PATH?baud=N, usb:VID:PID:SERIAL or udp:HOST.",
     ),
 ]
 LinkOption = Annotated[
     LinkKind | None,
     typer.Option(
         "--link",
-        help="What carries bytes: the serial port, or USB at the FPGA's pins. By default what "
-        "the board is built with.",
+        help="What carries bytes: the serial port, USB, or Ethernet at the FPGA's pins. By default "
+        "what the board is built with.",
     ),
 ]
 ConfigOption = Annotated[

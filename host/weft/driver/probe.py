@@ -1,4 +1,4 @@
-"""Which board answers on a serial port or on USB, and in which words it is said why none does."""
+"""Which board answers on a port, USB or Ethernet, and in which words it is said why none does."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,11 +11,12 @@ from weft_hw.contract.usb import PRODUCT, VENDOR
 from weft.driver.link import Link
 from weft.driver.transports.base import Transport
 from weft.driver.transports.serial import SerialTransport
+from weft.driver.transports.udp import UdpTransport
 from weft.driver.transports.usb import UsbTransport
 from weft.driver.transports.usb_devices import list_boards
 from weft.errors import LinkError
 
-__all__ = ["Found", "known_chips", "probe", "probe_usb"]
+__all__ = ["Found", "known_chips", "probe", "probe_udp", "probe_usb", "udp_addresses"]
 
 # A board answers within a millisecond or two; another bitstream never does.
 _SECONDS = 0.25
@@ -128,6 +129,36 @@ def probe_usb(usb1: Any) -> list[Found]:
         _ask(f"usb:{usb}" + (f":{serial}" if serial else ""), usb, serial, usb1, boards)
         for serial in serials
     ]
+
+
+def udp_addresses() -> dict[str, Board]:
+    """Return where boards with Ethernet are unless they were built with another address."""
+    return {str(board.ip): board for board in BOARDS.values() if board.rgmii}
+
+
+def probe_udp(connect: Callable[[str], Transport] = UdpTransport) -> list[Found]:
+    """Ask at each of :func:`udp_addresses` who is there; return the boards that answered.
+
+    Parameters
+    ----------
+    connect : callable, optional
+        Opens an address.
+    """
+    found = []
+    for address, board in udp_addresses().items():
+        try:
+            transport = connect(address)
+        except LinkError:
+            continue
+        try:
+            hello = Link(transport, _SECONDS, _RETRIES).open()
+        except LinkError:
+            continue
+        finally:
+            transport.close()
+        facts = {"device": f"udp:{address}", "usb": "", "serial_number": ""}
+        found.append(Found(**facts, **_answered(hello, [board])))
+    return found
 
 
 def _ask(device: str, usb: str, serial: str, usb1: Any, boards: list[Board]) -> Found:

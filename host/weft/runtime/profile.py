@@ -74,7 +74,7 @@ class LinkProfile:
     Where the board is simulated, also its clock cycles (those of the link included) and the
     seconds that simulating them took. ``bytes_per_second`` is the rate of the link or, where there
     is no board, of that of the board with this configuration; 0 where there is none either.
-    ``kind`` is what link that is, ``"uart"`` or ``"usb"``.
+    ``kind`` is what link that is, ``"uart"``, ``"usb"`` or ``"udp"``.
     """
 
     bytes_to_board: int = 0
@@ -90,7 +90,9 @@ class LinkProfile:
     def rate(self) -> str:
         """Its rate with a unit, as ``3 Mbaud`` or ``40 MB/s``."""
         millions = self.bytes_per_second / 1e6
-        return f"{millions:g} MB/s" if self.kind == "usb" else f"{millions * BITS_PER_BYTE:g} Mbaud"
+        if self.kind == "uart":
+            return f"{millions * BITS_PER_BYTE:g} Mbaud"
+        return f"{millions:g} MB/s"
 
     @property
     def wire_seconds(self) -> float | None:

@@ -1,12 +1,16 @@
 """What Weft needs to know about a board."""
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
+from weft_hw.contract.ethernet import ETHERNET_BYTES_PER_SECOND, ip_of, mac_of
 from weft_hw.contract.usb import FULL_SPEED_BYTES_PER_SECOND, HIGH_SPEED_BYTES_PER_SECOND
 
-__all__ = ["BITS_PER_BYTE", "Board"]
+__all__ = ["BITS_PER_BYTE", "UDP_BUFFER_BYTES", "Board"]
 
 BITS_PER_BYTE = 10  # on a serial line, 8N1
+# Gigabit brings a long request in 9 us: seven of them leave a host 40 us to answer.
+UDP_BUFFER_BYTES = 8192
 
 Resource = tuple[str, int]
 
@@ -41,17 +45,22 @@ class Board:
         D+ and D- of a connector that lead to the FPGA itself, and the resistor at D+.
     ulpi : (str, int), optional
         USB transceiver for high speed, which is used instead of such pins.
+    rgmii : (str, int), optional
+        Ethernet transceiver.
     link : str
-        What the design talks through: ``"uart"``, or ``"usb"`` where there is either.
+        What the design talks through: ``"uart"``, ``"usb"`` where there is either, or ``"udp"``.
     serial : str
-        Serial number that the design shows on USB, if it has one to show.
+        Serial number that the design shows on USB, and that its addresses on Ethernet are made
+        of; its name by default.
+    address : str
+        IPv4 address on Ethernet, in place of the one that is made of the serial number.
     busy, error : (str, int), optional
         Lights of a board that has more than one.
     sdram : tuple of str, optional
         The chips, any of which it may carry (:mod:`weft_hw.memory.sdram.chips`), as resource
         ``sdram`` 0; used where the configuration has memory beside the chip.
     buffer_bytes, buffer_frames : int
-        As for :class:`~weft_hw.core.Core`.
+        As for :class:`~weft_hw.core.Core`; ``"udp"`` has at least ``UDP_BUFFER_BYTES``.
     floorplan : str, optional
         Module and function, joined by a colon, that gives (cell, site) for the cells that the
         placer is not to move, and ("", site) for sites of LUTs that stay empty, from the
@@ -77,8 +86,10 @@ class Board:
     uart: Resource = ("uart", 0)
     usb_pins: Resource | None = None
     ulpi: Resource | None = None
+    rgmii: Resource | None = None
     link: str = "uart"
     serial: str = ""
+    address: str = ""
     idle: Resource
     busy: Resource | None = None
     error: Resource | None = None
@@ -92,6 +103,27 @@ class Board:
     usb: str
 
     @property
+    def held_bytes(self) -> int:
+        """Return the bytes of requests that it holds, as its link has it."""
+        return max(self.buffer_bytes, UDP_BUFFER_BYTES if self.link == "udp" else 0)
+
+    @property
+    def mac(self) -> int:
+        """Return its address on Ethernet."""
+        return mac_of(self.serial or self.name)
+
+    @property
+    def ip(self) -> IPv4Address:
+        """Return its IPv4 address on Ethernet.
+
+        Raises
+        ------
+        ValueError
+            If ``address`` is none.
+        """
+        return IPv4Address(self.address) if self.address else ip_of(self.serial or self.name)
+
+    @property
     def has_usb(self) -> bool:
         """Whether it can have a USB link."""
         return bool(self.ulpi or self.usb_pins)
@@ -100,6 +132,8 @@ class Board:
         """Return what a link of it carries; 0 where the board has no such link."""
         if link == "uart":
             return self.baud / BITS_PER_BYTE
+        if link == "udp":
+            return ETHERNET_BYTES_PER_SECOND if self.rgmii else 0.0
         if self.ulpi:
             return HIGH_SPEED_BYTES_PER_SECOND
         return FULL_SPEED_BYTES_PER_SECOND if self.usb_pins else 0.0

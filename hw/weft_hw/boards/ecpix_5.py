@@ -1,4 +1,4 @@
-"""ECPIX-5 85F: Lattice ECP5 on a board of LambdaConcept, with an FT2232H and a ULPI transceiver."""
+"""ECPIX-5 85F: Lattice ECP5 on a board of LambdaConcept, with FT2232H, ULPI and Ethernet."""
 
 from weft_hw.boards.board import Board
 
@@ -16,6 +16,7 @@ ECPIX_5_85F = Board(
     # The fastest that an FT2232H makes.
     baud=12_000_000,
     ulpi=("ulpi", 0),
+    rgmii=("eth_rgmii", 0),
     idle=("led", 0),
     busy=("led", 1),
     error=("led", 2),

@@ -1,17 +1,22 @@
-"""What a board talks through, pins included: its serial port, or USB."""
+"""What a board talks through, pins included: its serial port, USB, or Ethernet."""
 
 from typing import Any
 
-from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Mux, Signal
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.boards.board import Board
+from weft_hw.link.ethernet.udp_link import RGMII_HZ, UdpLink
 from weft_hw.link.uart import Uart
 from weft_hw.parts.delay import delay
 
-__all__ = ["LINKS", "UartPins", "UlpiPins", "UsbPins"]
+__all__ = ["LINKS", "RgmiiPins", "UartPins", "UlpiPins", "UsbPins"]
+
+# The transceiver of the ECPIX-5 (KSZ9031RNX) wants its reset for 10 ms from power-up on, delays its
+# own clock by 1.2 ns, and takes data 1.2 to 2 ns before the clock that it is brought.
+_RESET_SECONDS, _CLOCK_DELAY = 10e-3, 2e-9
 
 _STREAMS = {
     "reset": In(1),
@@ -149,9 +154,59 @@ class UlpiPins(wiring.Component):
         return m
 
 
+class RgmiiPins(wiring.Component):
+    """A UDP port behind the Ethernet transceiver of ``board``, which makes its clock.
+
+    The transceiver is taken as its straps set it up: it delays the clock that it brings, and wants
+    the one that it is brought late. Its management interface is left alone.
+
+    Parameters and members are those of :class:`UartPins`.
+    """
+
+    reset: Signal
+    received: stream.Interface
+    sent: stream.Interface
+
+    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Any):
+        self._pins, self._clock_hz, self._tech = port(board.rgmii), clock_hz, tech
+        self._link = UdpLink(clock_hz=clock_hz, mac=board.mac, ip=board.ip)
+        super().__init__(_STREAMS)
+
+    def elaborate(self, platform):
+        m = Module()
+        pins, link = self._pins, self._link
+        m.submodules.link = link
+        m.submodules.rx_clk = clk = io.Buffer(io.Direction.Input, pins.rx_clk)
+        m.domains.ethernet = ClockDomain(reset_less=True, local=True)
+        m.d.comb += ClockSignal("ethernet").eq(clk.i)
+        platform.add_clock_constraint(clk.i, RGMII_HZ)
+        for name, value in [("rx_data", link.rx_data), ("rx_ctrl", link.rx_control)]:
+            pad: Any = io.DDRBuffer(io.Direction.Input, getattr(pins, name), i_domain="ethernet")
+            m.submodules[name] = pad
+            m.d.comb += value.eq(Cat(pad.i[0], pad.i[1]))
+        for name, value in [("tx_data", link.tx_data), ("tx_ctrl", link.tx_control)]:
+            pad = io.DDRBuffer(io.Direction.Output, getattr(pins, name), o_domain="ethernet")
+            m.submodules[name] = pad
+            m.d.comb += Cat(pad.o[0], pad.o[1]).eq(value)
+        m.submodules.tx_clk = self._tech.late_clock(
+            pins.tx_clk, domain="ethernet", seconds=_CLOCK_DELAY
+        )
+        m.submodules.mdc = io.Buffer(io.Direction.Output, pins.mdc)
+        # From power-up on; the button leaves the connection alone.
+        wait = round(self._clock_hz * _RESET_SECONDS)
+        left = Signal(range(wait + 1), init=wait)
+        holds = Signal(init=1)
+        m.d.sync += [left.eq(Mux(left == 0, 0, left - 1)), holds.eq(left != 0)]
+        m.submodules.rst = rst = io.Buffer(io.Direction.Output, pins.rst)
+        m.d.comb += [rst.o.eq(holds), link.reset.eq(self.reset | holds)]
+        wiring.connect(m, link.received, wiring.flipped(self.received))
+        wiring.connect(m, wiring.flipped(self.sent), link.sent)
+        return m
+
+
 def _usb(board: Board, port: Any, clock_hz: int, tech: Any) -> wiring.Component:
     """Return the pins of a transceiver where the board has one, else of the FPGA itself."""
     return (UlpiPins if board.ulpi else UsbPins)(board, port, clock_hz, tech)
 
 
-LINKS = {"uart": UartPins, "usb": _usb}
+LINKS = {"uart": UartPins, "usb": _usb, "udp": RgmiiPins}

@@ -1,13 +1,7 @@
-"""What both speeds of USB are asked: a request's answer, handshakes that get lost, networks."""
+"""What both speeds of USB are asked: a request's answer, handshakes that get lost."""
 
 import numpy as np
-import weft
-from weft.cli.feeds import random_feed
-from weft.compiler import compile_graph
 from weft.driver.board import Board
-from weft.golden import run as reference
-from weft.graph import Graph
-from weft.runtime.devices import open_over
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.usb_host import ACK, UsbHost
@@ -24,8 +18,6 @@ __all__ = [
     "RESET",
     "answer",
     "check_lost_handshakes",
-    "milliseconds",
-    "tensor_bytes_a_second",
 ]
 
 DRIVER = {"timeout": 0.05, "retries": 6, "run_timeout": 0.2}
@@ -66,45 +58,3 @@ def check_lost_handshakes(host: UsbHost, config: Config, rounds: int) -> None:
             assert lost == {"answer": 0, "handshake": 0}
         # Nothing was lost or doubled: the protocol above had nothing to repair.
         assert board.statistics.retries == board.statistics.damaged == 0
-
-
-def tensor_bytes_a_second(host: UsbHost, config: Config, graph: Graph, images: int) -> float:
-    """Stream images of a network of one input, compare each result; return bytes a second."""
-    device = open_over(drive(host)[0], config, name="usb")
-    feeds = [random_feed(graph, seed) for seed in range(images)]
-    with weft.InferenceSession(compile_graph(graph, config), device=device) as session:
-        list(session.stream(feeds[:2]))  # loads the program
-        begin, counts = host.board.now, dict(host.counts)
-        for feed, result in zip(feeds, session.stream(feeds), strict=True):
-            assert np.array_equal(result, reference.run(graph, feed)[graph.outputs[0]])
-        took = host.board.now - begin
-        link = session.profile.link
-        assert link.retries == 0 and link.kind == "usb" and link.bytes_to_board > 0
-    rate = sum(array.nbytes for feed in feeds for array in feed.values()) / took
-    transactions = {kind: count - counts.get(kind, 0) for kind, count in host.counts.items()}
-    print(f"{rate / 1e6:.3f} MB/s of tensor bytes, {transactions}")
-    return rate
-
-
-def milliseconds(host: UsbHost, config: Config, graph: Graph) -> float:
-    """Run one image end to end, compare its outputs; return what it took."""
-    feed = random_feed(graph, 5)
-    device = open_over(drive(host)[0], config, name="usb")
-    with weft.InferenceSession(compile_graph(graph, config), device=device) as session:
-        session.run(None, feed)  # loads the program
-        begin = host.board.now
-        results = session.run(None, feed)
-        took = 1e3 * (host.board.now - begin)
-        cycles, link = session.profile.cycles, session.profile.link
-    expected = reference.run(graph, feed)
-    assert all(
-        np.array_equal(result, expected[output])
-        for result, output in zip(results, graph.outputs, strict=True)
-    )
-    size = sum(array.nbytes for array in feed.values())
-    print(
-        f"{graph.name}: {took:.3f} ms end to end, of which {cycles:,} cycles of compute; "
-        f"{link.bytes_to_board:,} bytes to the board, {link.bytes_from_board:,} from it; "
-        f"{size / took / 1e3:.3f} MB/s of tensor bytes"
-    )
-    return took

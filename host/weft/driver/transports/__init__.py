@@ -24,7 +24,8 @@ def open_transport(
     Parameters
     ----------
     device : str
-        ``sim``, ``tcp:HOST:PORT``, ``serial:PATH[?baud=N]`` or ``usb:VID:PID[:SERIAL]``.
+        ``sim``, ``tcp:HOST:PORT``, ``serial:PATH[?baud=N]``, ``usb:VID:PID[:SERIAL]``
+        or ``udp:HOST``.
     config : Config
         What ``sim`` simulates, and whose board a serial port has the rate of.
     progress : callable, optional
@@ -55,7 +56,11 @@ def open_transport(
         from weft.driver.transports.usb import UsbTransport
 
         return UsbTransport.from_name(where, **options)
+    if kind == "udp":
+        from weft.driver.transports.udp import UdpTransport
+
+        return UdpTransport.from_name(where, **options)
     raise LinkError(
         f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT, "
-        "serial:PATH?baud=N and usb:VID:PID:SERIAL"
+        "serial:PATH?baud=N, usb:VID:PID:SERIAL and udp:HOST"
     )

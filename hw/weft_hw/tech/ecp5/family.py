@@ -4,6 +4,7 @@ from amaranth.hdl import Shape
 
 from weft_hw.tech.ecp5.carry import carry_gated_sum
 from weft_hw.tech.ecp5.dense import Ecp5Accumulator, Ecp5DenseMultiplier
+from weft_hw.tech.ecp5.late_clock import Ecp5LateClock
 from weft_hw.tech.ecp5.memory import Ecp5BlockRam
 from weft_hw.tech.ecp5.multiplier import Ecp5Multiplier, Ecp5PairMultiplier, Ecp5WideMultiplier
 from weft_hw.tech.ecp5.pll import Ecp5Pll, ecp5_pll_settings
@@ -60,3 +61,7 @@ class Ecp5(Portable):
     def pll(self, port, *, input_hz: float, wanted_hz: float) -> Ecp5Pll:
         """Return the PLL that makes ``wanted_hz`` or a little less from the oscillator's pin."""
         return Ecp5Pll(port, ecp5_pll_settings(input_hz, wanted_hz))
+
+    def late_clock(self, port, *, domain: str, seconds: float) -> Ecp5LateClock:
+        """Return what brings the clock of ``domain`` to a pin, so much later than data."""
+        return Ecp5LateClock(port, domain=domain, seconds=seconds)

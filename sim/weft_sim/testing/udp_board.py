@@ -1,0 +1,187 @@
+"""The complete design behind an RGMII transceiver: frames in, frames out."""
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+from weft_hw.boards.board import UDP_BUFFER_BYTES
+from weft_hw.contract.config import Config
+from weft_hw.contract.ethernet import ip_of, mac_of
+from weft_hw.contract.fingerprint import fingerprint
+
+from weft_sim.verilate import build_library
+
+__all__ = ["UdpBoard"]
+
+_HARNESS = Path(__file__).with_suffix(".cpp")
+_LONGEST = 4096  # bytes of a frame that are taken
+_FAULTS = {
+    -1: "a wrong preamble",
+    -2: "too short a gap before it",
+    -3: "half a byte",
+    -4: "different things at the two edges",
+}
+
+
+class UdpBoard:
+    """A :class:`~weft_hw.system.System` behind Ethernet.
+
+    Parameters
+    ----------
+    config : Config
+        Without memory beside the chip.
+    stand_in : bool, optional
+        As for :class:`~weft_sim.virtual_board.VirtualBoard`.
+    clock_hz : int, optional
+        Of the core.
+    bits_per_second : int, optional
+        Of the network: 1,000, 100 or 10 million.
+    serial : str, optional
+        What the addresses are made of.
+    silence : int, optional
+        As for :class:`~weft_hw.link.ethernet.client.Client`, but short.
+    buffer_bytes, buffer_frames : int, optional
+        As for :class:`~weft_hw.core.Core`.
+    progress : callable, optional
+        Called with the name of each stage while the library is built.
+
+    Attributes
+    ----------
+    mac : bytes
+    ip : IPv4Address
+    bits_per_second : int
+
+    Raises
+    ------
+    ToolError
+        If the library has to be built and a tool is missing or fails.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        stand_in: bool = False,
+        clock_hz: int = 120_000_000,
+        bits_per_second: int = 1_000_000_000,
+        serial: str = "7",
+        silence: int = 200_000,
+        buffer_bytes: int = UDP_BUFFER_BYTES,
+        buffer_frames: int = 16,
+        progress: Callable[[str], None] = lambda stage: None,
+    ):
+        self.mac, self.ip = mac_of(serial).to_bytes(6, "big"), ip_of(serial)
+        self.bits_per_second = bits_per_second
+
+        def make():
+            from weft_hw.link.ethernet.udp_link import UdpLink
+            from weft_hw.system import System
+            from weft_hw.tech.portable import Portable
+
+            from weft_sim.memory_engine import MemoryEngine
+
+            return System(
+                config,
+                Portable(),
+                UdpLink(clock_hz=clock_hz, mac=mac_of(serial), ip=ip_of(serial), silence=silence),
+                clock_hz=clock_hz,
+                engine=MemoryEngine(config) if stand_in else None,
+                buffer_bytes=buffer_bytes,
+                buffer_frames=buffer_frames,
+            )
+
+        key = f"UdpBoard {fingerprint(config):016x} {config!r} {clock_hz} {serial!r} {silence}"
+        key += f" {buffer_bytes} {buffer_frames}"
+        if stand_in:
+            key += _HARNESS.parent.with_name("memory_engine.py").read_text()
+        self._library = ctypes.CDLL(str(build_library(make, key, _HARNESS, progress)))
+        board, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
+        for name, result, arguments in [
+            ("open", board, []),
+            ("close", None, [board]),
+            ("cycles", ctypes.c_uint64, [board]),
+            ("now", real, [board]),
+            ("idle", number, [board]),
+            ("error", number, [board]),
+            ("clocks", None, [board, real, real, number]),
+            ("carrier", None, [board, number]),
+            ("send", None, [board, ctypes.c_char_p, number, number, number]),
+            ("owed", number, [board]),
+            ("run", None, [board, real]),
+            ("receive", number, [board, ctypes.c_char_p, number, ctypes.POINTER(real)]),
+        ]:
+            function = getattr(self._library, f"board_{name}")
+            function.restype, function.argtypes = result, arguments
+        self._board = self._library.board_open()
+        self._out = ctypes.create_string_buffer(_LONGEST)
+        is_slow = bits_per_second < 1_000_000_000
+        ethernet_hz = bits_per_second / (4 if is_slow else 8)
+        self._call("clocks", clock_hz, ethernet_hz, is_slow)
+        self.run(64 / ethernet_hz)  # until the clock was measured
+
+    def _call(self, name: str, *arguments):
+        if self._board is None:
+            raise ValueError("the simulated board was closed")
+        return getattr(self._library, f"board_{name}")(self._board, *arguments)
+
+    def close(self):
+        """Free the board; further calls raise ``ValueError``."""
+        if self._board is not None:
+            self._call("close")
+            self._board = None
+
+    @property
+    def now(self) -> float:
+        """Seconds simulated so far."""
+        return self._call("now") / 1e9
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the core's clock so far."""
+        return self._call("cycles")
+
+    @property
+    def idle(self) -> bool:
+        """Whether the engine waits."""
+        return bool(self._call("idle"))
+
+    @property
+    def error(self) -> bool:
+        """Whether the design's error light is on."""
+        return bool(self._call("error"))
+
+    @property
+    def owed_seconds(self) -> float:
+        """How long what was sent will take until it has come."""
+        return self._call("owed") * 8 / self.bits_per_second
+
+    def plug(self, on: bool):
+        """Give or take the transceiver's clock, as some do when the cable is pulled."""
+        self._call("carrier", on)
+
+    def send(self, frame: bytes, *, preamble: int = 7, error_at: int = -1):
+        """Queue a frame, its check sequence included, behind those that are on their way.
+
+        ``error_at`` is the byte at which the transceiver tells of an error.
+        """
+        self._call("send", frame, len(frame), preamble, error_at)
+
+    def run(self, seconds: float):
+        """Advance for so long, or until the design has sent a frame."""
+        self._call("run", seconds * 1e9)
+
+    def receive(self) -> tuple[bytes, float]:
+        """Return a frame of the design, with its check sequence, and when it began, in seconds.
+
+        The frame is empty where there is none.
+
+        Raises
+        ------
+        ValueError
+            If the design breaks a rule of the line.
+        """
+        begin = ctypes.c_double()
+        count = self._call("receive", self._out, _LONGEST, ctypes.byref(begin))
+        if count < 0:
+            raise ValueError(f"the design's frame has {_FAULTS[count]}")
+        return self._out.raw[:count], begin.value / 1e9
