@@ -260,3 +260,10 @@ def test_tanh_approximation_of_gelu_in_real_numbers():
     )
     expected = np.asarray(session.run(None, {"x": x})[0])
     assert np.array_equal(golden.gelu_mlas(x, approximate=True), expected)
+
+
+@pytest.mark.parametrize("operator", ["Add", "Max"])
+def test_a_constant_of_more_dimensions_than_the_tensor(operator):
+    net = Net((12,), scale=0.03)
+    net.node(operator, [net.x, net.constant("c", np.full((1, 1), 0.2, np.float32))], "y")
+    exact(net, "y")

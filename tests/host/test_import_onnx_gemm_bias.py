@@ -2,7 +2,8 @@
 
 The runtime adds the integers of the bias, or the real numbers that they express. Here those are
 ten times apart. It makes a Gemm of MatMul and Add as well, with a Reshape on both sides where the
-image has three dimensions.
+image has three dimensions, all of them known. Gemm has an integer kernel where both operands come
+with a zero point.
 """
 
 import numpy as np
@@ -40,8 +41,12 @@ TAILS = {
 KINDS = [("uint8", "uint8"), ("uint8", "int8"), ("int8", "int8"), ("int8", "uint8")]
 
 
-def gemm(kinds, tails, *, form="Gemm", moved=False, bias_shape=(OUTPUTS,)):
-    """Return a model with one output for each of ``tails``, all of which read the sum."""
+def gemm(kinds, tails, *, form="Gemm", moved=False, bias_shape=(OUTPUTS,), bare="", count=None):
+    """Return a model with one output for each of ``tails``, all of which read the sum.
+
+    ``bare`` names the operand whose DequantizeLinear has no zero point; ``count`` is the name of an
+    open first dimension.
+    """
     rng = np.random.default_rng(5)
     nodes, constants = [], {}
     kind, weights_kind = kinds
@@ -53,20 +58,25 @@ def gemm(kinds, tails, *, form="Gemm", moved=False, bias_shape=(OUTPUTS,)):
     def pair(x, name, scale, zero):
         names = [constant(f"{name}.s", np.float32(scale)), constant(f"{name}.z", zero)]
         nodes.append(helper.make_node("QuantizeLinear", [x, *names], [f"{name}.q"]))
+        names = names[:1] if name == bare else names
         nodes.append(helper.make_node("DequantizeLinear", [f"{name}.q", *names], [name]))
 
     def dequantised(name, values, scale, zero):
         names = [constant(name, values), constant(f"{name}.s", scale), constant(f"{name}.z", zero)]
+        names = names[:2] if name == bare else names
         nodes.append(helper.make_node("DequantizeLinear", names, [f"{name}.f"]))
         return f"{name}.f"
 
-    pair("x", "image", 0.03, np.array(5 if kind == "int8" else 120, kind))
+    zero = 0 if bare == "image" else 5 if kind == "int8" else 120
+    pair("x", "image", 0.03, np.array(zero, kind))
     image, depth = "image", DEPTH
     if moved:
         nodes.append(helper.make_node("Concat", ["image", "image"], ["moved"], axis=-1))
         image, depth = "moved", 2 * DEPTH
-    middle = 128 if weights_kind == "uint8" else 0
-    weights = (rng.integers(-100, 100, (OUTPUTS, depth)) + middle).astype(weights_kind)
+    middle = 128 if weights_kind == "uint8" and bare != "weights" else 0
+    # With 7 bits the runtime saturates nowhere, whatever the CPU.
+    weights = rng.integers(-63, 64, (OUTPUTS, depth)) + middle
+    weights = weights.clip(0 if weights_kind == "uint8" else -128).astype(weights_kind)
     if form != "Gemm":
         weights = weights.T.copy()
     bias = rng.integers(-3000, 3000, bias_shape).astype(np.int32)
@@ -87,7 +97,8 @@ def gemm(kinds, tails, *, form="Gemm", moved=False, bias_shape=(OUTPUTS,)):
             value = result
         pair(value, f"y{index}", STEP, np.array(0, kind) if kind == "int8" else np.uint8(128))
         outputs.append(helper.make_tensor_value_info(f"y{index}", onnx.TensorProto.FLOAT, None))
-    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, FORMS[form])
+    shape = FORMS[form] if count is None else (count, *FORMS[form][1:])
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
     initializers = [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
     graph = helper.make_graph(nodes, "gemm", [x], outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
@@ -95,10 +106,11 @@ def gemm(kinds, tails, *, form="Gemm", moved=False, bias_shape=(OUTPUTS,)):
     return model.SerializeToString()
 
 
-def compare(data):
+def compare(data, images=2):
     """Hold every output to the runtime's: one step away at most where it computes in float."""
     runtime = open_ort(data)
-    x = np.random.default_rng(9).normal(0, 2, runtime.get_inputs()[0].shape).astype(np.float32)
+    shape = [size if isinstance(size, int) else images for size in runtime.get_inputs()[0].shape]
+    x = np.random.default_rng(9).normal(0, 2, shape).astype(np.float32)
     expected = runtime.run(None, {"x": x})
     with weft.InferenceSession(data, device="golden") as session:
         for got, right in zip(session.run(None, {"x": x}), expected, strict=True):
@@ -145,3 +157,22 @@ def test_a_number_for_each_value():
     data = gemm(("uint8", "int8"), [[]], form="MatMul", bias_shape=(ROWS, OUTPUTS))
     with pytest.raises(weft.ModelError, match=r"a bias of shape \(5, 12\), a number for each"):
         weft.InferenceSession(data, device="golden")
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids="-".join)
+@pytest.mark.parametrize("bare", ["image", "weights"])
+@pytest.mark.parametrize("tail", ["nothing", "softmax"])
+@pytest.mark.parametrize("form", FORMS)
+def test_an_operand_without_a_zero_point(form, tail, bare, kinds):
+    if (form, bare, kinds[0]) == ("MatMul of 3", "image", "int8"):
+        return  # the runtime's Reshape takes int8 for uint8 (findings/onnxruntime-no-zero-point.sh)
+    compare(gemm(kinds, [TAILS[tail]], form=form, bare=bare))
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids="-".join)
+@pytest.mark.parametrize("tail", ["nothing", "softmax"])
+@pytest.mark.parametrize("form", FORMS)
+def test_an_open_number_of_images(form, tail, kinds):
+    data = gemm(kinds, [TAILS[tail]], form=form, count="N")
+    for images in (1, 3):
+        compare(data, images)

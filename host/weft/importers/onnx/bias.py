@@ -123,7 +123,7 @@ def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
     """Return a MatMul with the quantised constant that is added as its bias; None for others.
 
     ONNX Runtime makes a Gemm of both, if the constant is a vector as long as the result's rows,
-    or a row of a matrix.
+    or a row of a matrix. Of more than two dimensions it must know all.
 
     Raises
     ------
@@ -134,6 +134,7 @@ def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
     if (
         layer.operator != "MatMul"
         or layer.shared
+        or layer.attributes.get("open", False)
         or layer.affine is not None
         or len(layer.operands) != 2
         or not isinstance(x, Activation)
@@ -185,15 +186,17 @@ def with_whole_bias(gemm: Pending) -> Pending:
     """Return a Gemm that no QuantizeLinear follows with the bias that ONNX Runtime adds.
 
     Its kernel with a float result takes the integers of the bias as steps of the accumulator,
-    whatever scale they have. It has none for uint8 weights of int8 activations, nor where
-    something stands between DequantizeLinear and Gemm; those add real numbers.
+    whatever scale they have. It has none for uint8 weights of int8 activations, nor without zero
+    points, nor where something stands between DequantizeLinear and Gemm; those add real numbers.
     """
     x, weights, bias = (take(gemm.operands, index) for index in range(3))
     if (
         not isinstance(x, Activation)
         or x.step is None
         or x.moved_by
+        or x.step.bare
         or not isinstance(weights, QuantizedConstant)
+        or weights.bare
         or (weights.unsigned and not x.step.unsigned)
         or not isinstance(bias, QuantizedConstant)
         or bias.data.dtype != np.int32

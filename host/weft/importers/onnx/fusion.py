@@ -3,7 +3,8 @@
 It replaces a group by an integer kernel only where nothing else stands in it: one QuantizeLinear
 behind the operator, one integer type throughout, and no activation function in between. A Relu or
 Clip that the QuantizeLinear makes superfluous is taken out before. Sums and products want scales
-and zero points without dimensions, too, and int8 activations weights of int8. What moves numbers
+and zero points without dimensions, too, int8 activations weights of int8, and Gemm a zero point
+in the DequantizeLinear of both operands. What moves numbers
 between DequantizeLinear and operator keeps them apart, with some exceptions.
 """
 
@@ -57,6 +58,10 @@ def left_in_float(pending: Pending, step: Step) -> bool:
         edges = [step, *steps, *(x for x in pending.operands if isinstance(x, QuantizedConstant))]
         return not all(x.scalar for x in edges) or len({x.unsigned for x in edges}) > 1
     weights = take(pending.operands, 1)
+    if _is_gemm(pending) and (
+        any(s.bare for s in steps) or (isinstance(weights, QuantizedConstant) and weights.bare)
+    ):
+        return True
     if isinstance(weights, QuantizedConstant):
         # The first factor must be of the result's type, the second of int8 if that is.
         first = pending.attributes.get("turned", False)
@@ -65,6 +70,13 @@ def left_in_float(pending: Pending, step: Step) -> bool:
         ):
             return True
     return any(s.unsigned != step.unsigned for s in steps)
+
+
+def _is_gemm(pending: Pending) -> bool:
+    """Whether the runtime's Gemm computes a product, whose integer kernel wants zero points."""
+    return pending.operator == "Gemm" or (
+        pending.operator == "MatMul" and take(pending.operands, 2) is not None
+    )
 
 
 def _merged_pads(pending: Pending) -> set[str]:

@@ -9,7 +9,14 @@ from weft.errors import ModelError, OpenShapeError
 from weft.graph.signature import example_shape
 from weft.importers.onnx.values import ELEMENT_TYPES
 
-__all__ = ["inline_functions", "open_batch", "ordered_nodes", "require_shapes", "set_shapes"]
+__all__ = [
+    "inline_functions",
+    "open_batch",
+    "open_tensors",
+    "ordered_nodes",
+    "require_shapes",
+    "set_shapes",
+]
 
 _MOST_NODES = 1 << 17
 _SEVERAL = 31  # images; more than a file would name one by one
@@ -132,6 +139,28 @@ def open_batch(graph: Any) -> dict[str, tuple[int, ...]]:
         if dims and dims[0] < 1 and min(dims[1:], default=1) > 0:
             found[value.name] = (_SEVERAL, *dims[1:])
     return found
+
+
+def open_tensors(model: Any) -> frozenset[str]:
+    """Return the tensors of which the file leaves a dimension open, as far as they are read."""
+    from onnx import shape_inference
+
+    graph = model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    if all(_is_closed(value) for value in graph.input if value.name not in constants):
+        return frozenset()
+    names = {name for node in graph.node for name in node.input} - constants
+    try:
+        inferred = shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception:  # the package raises what its C++ side threw
+        return frozenset(names)
+    known = (*inferred.value_info, *inferred.input, *inferred.output)
+    return frozenset(names - {value.name for value in known if _is_closed(value)})
+
+
+def _is_closed(value: Any) -> bool:
+    kind = value.type.tensor_type
+    return kind.HasField("shape") and all(dim.dim_value > 0 for dim in kind.shape.dim)
 
 
 def require_shapes(

@@ -74,7 +74,7 @@ def quantized_constant(
     if scales.size > 1 and not (0 <= axis < data.ndim and data.shape[axis] == scales.size):
         raise ModelError(f"{scales.size} scales do not fit dimension {axis} of {data.shape}")
     quantization = Quantization(scales, zeros, axis if scales.size > 1 else 0)
-    return QuantizedConstant(data, quantization, unsigned, scalar)
+    return QuantizedConstant(data, quantization, unsigned, scalar, zero_point is None)
 
 
 def _operand(

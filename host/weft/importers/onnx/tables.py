@@ -73,7 +73,7 @@ def is_function(value: Value | None) -> bool:
 def _fits(constant: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether a constant is one number, or has one for each channel of ``shape``."""
     if math.prod(constant) == 1:
-        return True
+        return len(constant) <= len(shape)
     channels = [size if axis == 1 else 1 for axis, size in enumerate(shape)]
     return len(shape) <= 4 and [1] * (len(shape) - len(constant)) + list(constant) == channels
 

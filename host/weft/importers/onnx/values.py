@@ -64,13 +64,15 @@ class Step:
     """Per-tensor quantisation of an activation, as the graph form has it: int8.
 
     ``unsigned`` remembers that the file's type is uint8, whose zero point is 128 higher;
-    ``scalar`` that its scale and zero point have no dimensions, not one of 1.
+    ``scalar`` that its scale and zero point have no dimensions, not one of 1; ``bare`` that the
+    node that has it names no zero point.
     """
 
     scale: np.float32
     zero_point: int
     unsigned: bool
     scalar: bool = field(default=True, compare=False)
+    bare: bool = field(default=False, compare=False)
 
     @property
     def quantization(self) -> Quantization:
@@ -82,13 +84,14 @@ class Step:
 class QuantizedConstant:
     """Weights or a bias: int8 or int32 values, scales and zero points along ``axis``.
 
-    ``unsigned`` and ``scalar`` remember what :class:`Step` does.
+    ``unsigned``, ``scalar`` and ``bare`` remember what :class:`Step` does.
     """
 
     data: NDArray[Any]
     quantization: Quantization
     unsigned: bool = False
     scalar: bool = True
+    bare: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +285,7 @@ def step_of(
         raise ModelError(f"activations must be int8 or uint8, not {type_name(kind)}")
     if zero_point is None:
         unsigned = wanted == np.uint8 if kind else unsigned
-        return Step(value, -128 if unsigned else 0, unsigned, scalar)
+        return Step(value, -128 if unsigned else 0, unsigned, scalar, bare=True)
     if not isinstance(zero_point, Constant) or zero_point.data.size != 1:
         raise ModelError("an activation's zero point must be one constant number")
     dtype = zero_point.data.dtype

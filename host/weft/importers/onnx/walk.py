@@ -26,6 +26,7 @@ from weft.importers.onnx.pad import kind_of_pad
 from weft.importers.onnx.prepare import (
     inline_functions,
     open_batch,
+    open_tensors,
     ordered_nodes,
     require_shapes,
     set_shapes,
@@ -76,11 +77,12 @@ def import_onnx(
         raise ModelError(f"{source} is neither a .tflite nor an ONNX model with layers")
     try:
         model = inline_functions(model)
+        unknown = open_tensors(model)
         set_shapes(model.graph, shapes or {})
         if runtime == Runtime.ONNXRUNTIME_UINT8:
             as_unsigned(model.graph)
         batch = open_batch(model.graph)
-        importer = _Importer(model, name, runtime)
+        importer = _Importer(model, name, runtime, unknown)
     except OpenShapeError as error:
         raise OpenShapeError(f"cannot import {name}: {error}", error.inputs) from error
     except ModelError as error:
@@ -89,21 +91,26 @@ def import_onnx(
         graph = importer.run()
     except ModelError as error:
         if batch:
-            _require_first(model, name, runtime, batch, error)
+            _require_first(model, name, runtime, unknown, batch, error)
         raise
     if not batch or graph.declared is not None:
         return graph
     # What keeps one image apart may still mix several: a Reshape to (1, -1).
     set_shapes(model.graph, batch)
     try:
-        several = _Importer(model, name, runtime).run()
+        several = _Importer(model, name, runtime, unknown).run()
     except ModelError:
         return as_one_image(graph)
     return graph if several.declared is None else as_one_image(graph)
 
 
 def _require_first(
-    model: Any, name: str, runtime: Runtime, batch: Mapping[str, Shape], error: ModelError
+    model: Any,
+    name: str,
+    runtime: Runtime,
+    unknown: frozenset[str],
+    batch: Mapping[str, Shape],
+    error: ModelError,
 ) -> None:
     """Ask for the whole shapes of inputs where 1 is too small for their first dimension."""
     nodes = ordered_nodes(model.graph)
@@ -111,7 +118,7 @@ def _require_first(
     several.CopyFrom(model)
     set_shapes(several.graph, batch)
     try:
-        _Importer(several, name, runtime).run()
+        _Importer(several, name, runtime, unknown).run()
     except ModelError:
         return
     try:
@@ -126,11 +133,14 @@ class _Importer:
     Where a node fails, what it computes is unknown. Nothing is said of nodes that read it, but
     all others are examined; those too that read it in QOperator form, or lie behind the next
     QuantizeLinear, if the file tells its shape.
+
+    ``open_names`` are the tensors of which the file itself leaves a dimension open.
     """
 
-    def __init__(self, model: Any, name: str, runtime: Runtime):
+    def __init__(self, model: Any, name: str, runtime: Runtime, open_names: frozenset[str]):
         self._graph = model.graph
         self._opsets = opsets_of(model)
+        self._open = open_names
         self._nodes = ordered_nodes(model.graph)
         outputs = [value.name for value in model.graph.output]
         self._readers = Readers((node for _, node in self._nodes), outputs)
@@ -238,6 +248,7 @@ class _Importer:
             results = [result_of(self._builder, node, label, attributes, operands, self._real)]
         for name, result in zip(outputs, results, strict=False):
             if isinstance(result, Pending):
+                result = self._marked(node, result)
                 if operator in ("Gemm", "Add") and has_matrix(result):
                     result = self._with_bias(result, name)
                 if self._readers.count(name) > 1:
@@ -249,6 +260,14 @@ class _Importer:
             operator in (*MOVES, "Concat", "ReduceSum", "Split") and node.input[0] in self._real
         ):
             self._real.update(outputs)
+
+    def _marked(self, node: Any, result: Pending) -> Pending:
+        """Return a MatMul with a mark if ONNX Runtime does not know every dimension it has."""
+        if node.op_type != "MatMul" or len(_shape(take(result.operands, 0))) < 3:
+            return result
+        if self._open.isdisjoint(node.input):
+            return result
+        return replace(result, attributes=Attributes({**result.attributes, "open": True}))
 
     def _with_bias(self, gemm: Pending, name: str) -> Pending:
         """Return ``gemm`` with the bias that is added where its result ``name`` stays float."""
@@ -267,3 +286,7 @@ class _Importer:
         if isinstance(first, Activation) and node.op_type in MOVES:
             return first.moved_by
         return ""
+
+
+def _shape(value: Value | None) -> Shape:
+    return value.shape if isinstance(value, Activation) else ()
