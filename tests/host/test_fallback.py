@@ -100,30 +100,30 @@ def outside(profile):
 def test_tail_in_onnx_runtime(tmp_path):
     network = Network()
     value = network.conv(network.conv(network.quantised("x"), 4, 3), 5, 4)
-    tail = network.node("Softsign", [network.quantised(network.node("Cos", [value]), 0.01)])
+    tail = network.node("Softsign", [network.quantised(network.node("Cosh", [value]), 0.01)])
     profile = equals_onnxruntime(network.write(tmp_path / "m.onnx", [tail]))
-    assert outside(profile) == ["Cos", "QuantizeLinear", "Softsign"]
+    assert outside(profile) == ["Cosh", "QuantizeLinear", "Softsign"]
     assert [row.operator for row in profile.layers if row.macs] == ["CONV_2D", "CONV_2D"]
 
 
 def test_head_in_onnx_runtime(tmp_path):
     network = Network()
-    value = network.quantised(network.node("Sin", ["x"]))
+    value = network.quantised(network.node("Sinh", ["x"]))
     value = network.conv(network.conv(value, 4, 3), 5, 4)
     profile = equals_onnxruntime(network.write(tmp_path / "m.onnx", [value]))
-    assert outside(profile) == ["Sin", "QuantizeLinear"]
+    assert outside(profile) == ["Sinh", "QuantizeLinear"]
 
 
 def test_head_and_tails_of_several_outputs(tmp_path):
     # One output is the accelerator's own, two come from branches of their own, one of which
     # reads the input, too.
     network = Network()
-    trunk = network.conv(network.quantised(network.node("Sin", ["x"])), 3, 3)
-    left = network.node("Cos", [network.conv(trunk, 4, 3)])
+    trunk = network.conv(network.quantised(network.node("Sinh", ["x"])), 3, 3)
+    left = network.node("Cosh", [network.conv(trunk, 4, 3)])
     right = network.node("Atan", [network.node("Add", [trunk, "x"])])
     own = network.conv(trunk, 6, 3)
     profile = equals_onnxruntime(network.write(tmp_path / "m.onnx", [left, own, right]))
-    assert outside(profile) == ["Sin", "QuantizeLinear", "Cos", "Add", "Atan"]
+    assert outside(profile) == ["Sinh", "QuantizeLinear", "Cosh", "Add", "Atan"]
     assert len([row for row in profile.layers if row.macs]) == 3
 
 
@@ -144,10 +144,10 @@ def test_supported_models_have_nothing_outside(tmp_path):
 def test_middle_stays_an_error(tmp_path):
     network = Network()
     value = network.conv(network.quantised("x"), 4, 3)
-    value = network.quantised(network.node("Cos", [value]))
-    value = network.quantised(network.node("Sin", [value]))
+    value = network.quantised(network.node("Cosh", [value]))
+    value = network.quantised(network.node("Sinh", [value]))
     path = network.write(tmp_path / "m.onnx", [network.conv(value, 4, 4)])
-    names = [n.name for n in onnx.load(path).graph.node if n.op_type in ("Cos", "Sin")]
+    names = [n.name for n in onnx.load(path).graph.node if n.op_type in ("Cosh", "Sinh")]
     with pytest.raises(ModelError) as error:
         weft.InferenceSession(path, fallback=True)
     text = str(error.value)
@@ -158,12 +158,12 @@ def test_middle_stays_an_error(tmp_path):
 
 def test_without_it_the_list_says_what_to_do(tmp_path):
     network = Network()
-    value = network.conv(network.quantised(network.node("Sin", ["x"])), 4, 3)
-    path = network.write(tmp_path / "m.onnx", [network.node("Cos", [value])])
+    value = network.conv(network.quantised(network.node("Sinh", ["x"])), 4, 3)
+    path = network.write(tmp_path / "m.onnx", [network.node("Cosh", [value])])
     with pytest.raises(ModelError) as error:
         weft.InferenceSession(path)
     text = str(error.value)
-    assert "operator Sin is not supported; " in text and "operator Cos is not supported; " in text
+    assert "operator Sinh is not supported; " in text and "operator Cosh is not supported; " in text
     assert text.endswith(
         "; replace these layers by supported ones before quantisation or, if they are at the head "
         "or tail of the network, have them run on the host by --fallback (in Python fallback=True)"
@@ -251,35 +251,35 @@ def simulated(monkeypatch):
 
 def test_on_an_accelerator_and_checked(tmp_path, simulated):
     network = Network()
-    value = network.conv(network.quantised(network.node("Sin", ["x"])), 4, 3)
-    path = network.write(tmp_path / "m.onnx", [network.node("Cos", [value])])
+    value = network.conv(network.quantised(network.node("Sinh", ["x"])), 4, 3)
+    path = network.write(tmp_path / "m.onnx", [network.node("Cosh", [value])])
     profile = equals_onnxruntime(path, 2, device="sim", config="tiny", check=True)
-    assert outside(profile) == ["Sin", "QuantizeLinear", "Cos"] and profile.bit_exact is True
+    assert outside(profile) == ["Sinh", "QuantizeLinear", "Cosh"] and profile.bit_exact is True
     assert any(row.where == "accelerator" and row.cycles for row in profile.layers)
 
 
 def test_commands(tmp_path, simulated, capsys):
     network = Network()
-    tail = network.node("Cos", [network.conv(network.quantised("x"), 4, 3)])
+    tail = network.node("Cosh", [network.conv(network.quantised("x"), 4, 3)])
     path = str(network.write(tmp_path / "m.onnx", [tail]))
     for command in (["run", path], ["bench", path, "-d", "sim"], ["explain", path]):
         command += ["-c", "tiny"]
         assert main(command) == 2
         assert "--fallback" in capsys.readouterr().err
         assert main([*command, "--fallback", "--json"]) == 0
-        assert "Cos" in capsys.readouterr().out
+        assert "Cosh" in capsys.readouterr().out
     assert main(["explain", path, "--fallback", "-c", "tiny", "--json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)["fallback"]
-    assert entry["operator"] == "Cos" and entry["runtime"] == "ONNX Runtime"
+    assert entry["operator"] == "Cosh" and entry["runtime"] == "ONNX Runtime"
     assert main(["explain", path, "--fallback", "-c", "tiny"]) == 0
-    assert "(Cos) runs in ONNX Runtime: fallback" in capsys.readouterr().out
+    assert "(Cosh) runs in ONNX Runtime: fallback" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("module", ["onnxruntime", "ai_edge_litert"])
 def test_runtime_not_installed(tmp_path, uninstall, capsys, module):
     if module == "onnxruntime":
         network = Network()
-        tail = network.node("Cos", [network.conv(network.quantised("x"), 4, 3)])
+        tail = network.node("Cosh", [network.conv(network.quantised("x"), 4, 3)])
         path = network.write(tmp_path / "m.onnx", [tail])
     else:
         path = chain(tmp_path, ("conv", "tanh"), {"TANH": "RELU_0_TO_1"}, "int8")
@@ -293,7 +293,7 @@ def test_split_grows_to_tensors_that_can_be_cut():
     layers = [
         Layer("a", "Conv", ("x",), ("a",), True),
         Layer("b", "Relu", ("a",), ("b",), False),
-        Layer("c", "Cos", ("b",), ("c",), False),
+        Layer("c", "Cosh", ("b",), ("c",), False),
         Layer("d", "Conv", ("a",), ("d",), True),
     ]
     assert split_layers(layers, {2}, lambda _: True).tail == (2,)
@@ -307,7 +307,7 @@ def test_split_grows_to_tensors_that_can_be_cut():
 
 def test_damaged_files_are_refused(tmp_path, monkeypatch):
     network = Network()
-    path = network.write(tmp_path / "m.onnx", [network.node("Cos", [network.quantised("x")])])
+    path = network.write(tmp_path / "m.onnx", [network.node("Cosh", [network.quantised("x")])])
     data = path.read_bytes()
     path.write_bytes(data.replace(b"cos", b"c\xffs"))  # a name that is no text
     with pytest.raises(ModelError):

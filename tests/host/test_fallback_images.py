@@ -29,7 +29,7 @@ def convolution(net):
 
 def tail(net, y, kind):
     """An operator that Weft does not know, behind which images are mixed, or none are left."""
-    y = net.node("Cos", [y], "cos")
+    y = net.node("Cosh", [y], "cos")
     match kind:
         case "apart":
             return y
@@ -103,7 +103,7 @@ def test_a_head_that_mixes_images(tmp_path):
 def test_a_head_whose_images_become_one(tmp_path):
     net = OnnxNet(("n", 3, 6, 5))
     net.nodes.clear()
-    x = net.node("ReduceMean", [net.node("Sin", ["x"], "sin")], "mean", axes=[0])
+    x = net.node("ReduceMean", [net.node("Sinh", ["x"], "sin")], "mean", axes=[0])
     net.x = net.quantized(x, 0.03, -7)
     path = tmp_path / "m.onnx"
     path.write_bytes(net.bytes(convolution(net), opset=17))

@@ -245,13 +245,13 @@ def test_bias_that_is_not_finite(tmp_path, value):
 
 def test_every_unsupported_onnx_operator_is_listed(tmp_path):
     nodes = [
-        helper.make_node("Sin", ["x"], ["a"], name="first"),
+        helper.make_node("Sinh", ["x"], ["a"], name="first"),
         helper.make_node("Relu", ["a"], ["b"], name="between"),
         helper.make_node("GRU", ["b", "b", "b"], ["c"], name="second"),
     ]
     refused(
         write(tmp_path, onnx_model(nodes, ["x"])),
-        r"cannot import m: first: operator Sin is not supported; "
+        r"cannot import m: first: operator Sinh is not supported; "
         r"second: operator GRU is not supported" + ADVICE,
     )
 

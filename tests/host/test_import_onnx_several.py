@@ -167,3 +167,30 @@ def test_a_program_file_holds_them(tmp_path):
     for found in (graph, loaded):
         got = reference.run(found, {"x": x})[found.outputs[0]]
         np.testing.assert_array_equal(got, run_ort(session, x)["y"])
+
+
+@pytest.mark.parametrize("form", ["float", "same scale", "another scale", "by channel"])
+@pytest.mark.parametrize("axis", [1, 2, -1])
+@pytest.mark.parametrize("shape", [(1, 5, 6), (1, 3, 4, 5)], ids=str)
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_a_constant_joined_to_a_tensor(unsigned, shape, axis, form):
+    """As the class token of a vision transformer is."""
+    rng, net = np.random.default_rng(SEED), Net(shape, unsigned=unsigned)
+    sizes = list(shape)
+    sizes[axis] = 2
+    if form == "float":
+        token = net.constant("token", rng.normal(size=sizes).astype(np.float32))
+    else:
+        dtype = np.uint8 if unsigned else np.int8
+        limits = np.iinfo(dtype)
+        scales = np.float32({"same scale": net.scale, "another scale": 0.021}.get(form, 0))
+        zeros = np.array(net.zero_point + 128 * unsigned, dtype)
+        if form == "by channel":
+            scales = rng.uniform(0.01, 0.04, sizes[1]).astype(np.float32)
+            zeros = np.zeros(sizes[1], dtype)
+        numbers = rng.integers(limits.min, limits.max + 1, sizes).astype(dtype)
+        names = [net.constant("token", numbers), net.constant("scales", scales)]
+        token = net.node("DequantizeLinear", [*names, net.constant("zeros", zeros)], "tokens")
+    net.node("Concat", [token, net.x, token], "y", axis=axis)
+    step = (net.scale, net.zero_point) if form == "same scale" else (0.037, 4)
+    exact(net, "y", *step)

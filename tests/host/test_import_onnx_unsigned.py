@@ -152,7 +152,7 @@ def test_with_the_fallback(tmp_path):
     proto = onnx.ModelProto.FromString(
         group("AveragePool", [Edge(0.1, 3)], [Edge(0.1, 1)], (1, 64, 16, 16), kernel_shape=[2, 2])
     )
-    proto.graph.node.append(helper.make_node("Cos", ["y0"], ["cos"], name="cos"))
+    proto.graph.node.append(helper.make_node("Cosh", ["y0"], ["cos"], name="cos"))
     proto.graph.output[0].name = "cos"
     path = tmp_path / "m.onnx"
     path.write_bytes(proto.SerializeToString())

@@ -39,6 +39,11 @@ def _number(attributes: Attributes, name: str, default: float) -> np.float32:
     return np.float32(attributes.get(name, default))
 
 
+def _rounded(function: Any, x: Any) -> Float32:
+    """Return ``function`` of float32 numbers, correctly rounded."""
+    return function(x.astype(np.float64)).astype(np.float32)
+
+
 def _elu(attributes: Attributes, x: list[Any], elu: Any = elu_eigen) -> Float32:
     return elu(x[0], attributes.get("alpha", 1.0))
 
@@ -106,6 +111,7 @@ FLOAT32_FUNCTIONS: Mapping[str, Function] = {
     "Ceil": lambda a, x: np.ceil(x[0]),
     "Celu": _celu,
     "Clip": _clip,
+    "Cos": lambda a, x: _rounded(np.cos, x[0]),
     "Div": lambda a, x: x[0] / x[1],
     "Elu": _elu,
     "Equal": _compared(np.equal),
@@ -120,7 +126,7 @@ FLOAT32_FUNCTIONS: Mapping[str, Function] = {
     "LeakyRelu": _leaky,
     "Less": _compared(np.less),
     "LessOrEqual": _compared(np.less_equal),
-    "Log": lambda a, x: np.log(x[0].astype(np.float64)).astype(np.float32),
+    "Log": lambda a, x: _rounded(np.log, x[0]),
     "Max": lambda a, x: reduce(np.maximum, x),
     "Mean": _mean,
     "Min": lambda a, x: reduce(np.minimum, x),
@@ -137,6 +143,7 @@ FLOAT32_FUNCTIONS: Mapping[str, Function] = {
     "Selu": _selu,
     "Sigmoid": lambda a, x: logistic_mlas(x[0]),
     "Sign": lambda a, x: np.sign(x[0]),
+    "Sin": lambda a, x: _rounded(np.sin, x[0]),
     "Softplus": _softplus,
     "Softsign": lambda a, x: x[0] * (_ONE / (_ONE + np.abs(x[0]))),
     "Sqrt": lambda a, x: np.sqrt(x[0]),
@@ -154,7 +161,7 @@ LAST_FUNCTIONS: Mapping[str, Function] = {
 # Comparisons, which make no numbers that may be quantised.
 CONDITIONS = ("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "Or")
 # Some of the runtime's numbers have another last bit.
-APPROXIMATE = ("Celu", "Elu", "Log", "Mish", "Pow", "Selu", "Softplus")
+APPROXIMATE = ("Celu", "Cos", "Elu", "Log", "Mish", "Pow", "Selu", "Sin", "Softplus")
 _MOST = 1 << 30
 # The fewest and the most operands of those that may have more than one.
 FUNCTION_OPERANDS: Mapping[str, tuple[int, int]] = {

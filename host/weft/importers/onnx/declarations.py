@@ -87,11 +87,13 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "ConvTranspose"): _onnx(
         "1 11 22", "auto_pad dilations group kernel_shape output_padding output_shape pads strides"
     ),
+    ("", "Cos"): _onnx("7 22"),
     ("", "DepthToSpace"): _onnx("1 11 13", "blocksize mode"),
     ("", "DequantizeLinear"): _onnx("10 13 19 21 23 24 25", "axis output_dtype"),
     ("", "Div"): _onnx("7 13 14"),
     # The ratio counts in training alone.
     ("", "Dropout"): _onnx("7 10 12 13 22", "ratio"),
+    ("", "Einsum"): _onnx("12", "equation"),
     ("", "Elu"): _onnx("6 22", "alpha"),
     ("", "Equal"): _onnx("7 11 13 19"),
     ("", "Erf"): _onnx("9 13"),
@@ -111,6 +113,7 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "HardSwish"): _onnx("14 22"),
     ("", "Identity"): _onnx(f"1 {_TYPES}"),
     ("", "InstanceNormalization"): _onnx("6 22", "epsilon"),
+    ("", "LRN"): _onnx("1 13", "alpha beta bias size"),
     ("", "LayerNormalization"): _onnx("17", "axis epsilon"),
     ("", "LeakyRelu"): _onnx("6 16", "alpha"),
     ("", "Less"): _onnx("7 9 13"),
@@ -148,13 +151,15 @@ DECLARATIONS: Mapping[tuple[str, str], Declaration] = {
     ("", "Relu"): _onnx("6 13 14"),
     ("", "Reshape"): _onnx("5 13 14 19 21 23 24 25", "allowzero"),
     ("", "Resize"): _onnx(
-        "10 11 13 18 19", "axes coordinate_transformation_mode mode nearest_mode"
+        "10 11 13 18 19",
+        "axes coordinate_transformation_mode cubic_coeff_a exclude_outside mode nearest_mode",
     ),
     ("", "Round"): _onnx("11 22"),
     ("", "Selu"): _onnx("6 22", "alpha gamma"),
     ("", "Shape"): _onnx("1 13 15 19 21 23 24 25", "end start"),
     ("", "Sigmoid"): _onnx("6 13"),
     ("", "Sign"): _onnx("9 13"),
+    ("", "Sin"): _onnx("7 22"),
     ("", "Size"): _onnx("1 13 19 21 23 24 25"),
     ("", "Slice"): _onnx("1 10 11 13", "axes ends starts"),
     ("", "Softmax"): _onnx("1 11 13", "axis"),

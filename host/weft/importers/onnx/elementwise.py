@@ -5,10 +5,20 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, Value
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    Pending,
+    QuantizedConstant,
+    Step,
+    Value,
+    float32_of,
+    step_of_constant,
+)
 
 __all__ = ["binary", "concatenation", "unary"]
 
@@ -91,47 +101,86 @@ def _is_repeated(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
 
 
 def _constant(builder: Builder, name: str, value: QuantizedConstant, rank: int, last: bool) -> str:
-    data = value.data
     if value.quantization.scale.size != 1:
         raise ModelError("an operand must have one scale for all its channels")
-    if last:
-        data = data.reshape((1,) * (rank - data.ndim) + data.shape)
-        data = data.transpose(0, 2, 3, 1) if rank == 4 else data.transpose(0, 2, 1)[:, None]
-    return builder.constant(name, data, value.quantization)
+    return builder.constant(name, _in_order(value.data, rank, last), value.quantization)
 
 
 def concatenation(builder: Builder, layer: Pending, step: Step | None, output: str) -> Activation:
-    """Add CONCATENATION; operands of another scale are requantised.
+    """Add CONCATENATION; operands of another scale are requantised, some may be constant.
 
     Without ``step`` its result is real.
     """
-    values = [_activation(x, "Concat", real=step is None) for x in layer.operands]
-    if not values:
+    values = [
+        x
+        if isinstance(x, Constant | QuantizedConstant)
+        else _activation(x, "Concat", real=step is None)
+        for x in layer.operands
+    ]
+    images = [x for x in values if isinstance(x, Activation)]
+    if not images:
         raise ModelError("Concat has no operands")
-    rank = len(values[0].shape)
+    shapes = [x.shape if isinstance(x, Activation) else x.data.shape for x in values]
+    rank = len(shapes[0])
     axis = layer.attributes.get("axis", 1)
     axis += rank if axis < 0 else 0
-    if not 0 <= axis < rank or any(len(x.shape) != rank for x in values):
+    if not 0 <= axis < rank or any(len(shape) != rank for shape in shapes):
         raise ModelError(f"Concat along axis {axis} of {rank} dimensions is not supported")
-    last = rank == 4 or (rank == 3 and any(x.layout == "channels_last" for x in values))
-    values = [builder.channels_last(x) if last else builder.plain(x) for x in values]
+    last = rank == 4 or (rank == 3 and any(x.layout == "channels_last" for x in images))
+    names = []
+    for number, x in enumerate(values):
+        if isinstance(x, Activation):
+            names.append((builder.channels_last(x) if last else builder.plain(x)).tensor)
+        else:
+            label = f"{layer.name}/{number}"
+            names.append(_joined_constant(builder, label, x, rank, step, last=last))
     position = axis
     if last:
         position = (0, 3, 1, 2)[axis] if rank == 4 else (0, 3, 2)[axis]
-    shapes = [builder.tensors[x.tensor].shape for x in values]
-    whole = [*shapes[0][:position], sum(x[position] for x in shapes), *shapes[0][position + 1 :]]
+    stored = [builder.tensors[name].shape for name in names]
+    whole = [*stored[0][:position], sum(x[position] for x in stored), *stored[0][position + 1 :]]
     tensor = builder.emit(
         "CONCATENATION",
         layer.name,
-        tuple(x.tensor for x in values),
+        tuple(names),
         output,
         {"axis": position, "activation": "NONE"},
         step=step,
         shape=tuple(whole),
     )
-    size = sum(x.shape[axis] for x in values)
-    shape = (*values[0].shape[:axis], size, *values[0].shape[axis + 1 :])
+    size = sum(shape[axis] for shape in shapes)
+    shape = (*shapes[0][:axis], size, *shapes[0][axis + 1 :])
     return Activation(tensor, shape, "channels_last" if last else "plain", step)
+
+
+def _joined_constant(
+    builder: Builder,
+    name: str,
+    value: Constant | QuantizedConstant,
+    rank: int,
+    step: Step | None,
+    *,
+    last: bool,
+) -> str:
+    """Add a constant that stands beside tensors: its integers, or with no ``step`` real numbers."""
+    if step and isinstance(value, QuantizedConstant) and step_of_constant(value):
+        return _constant(builder, name, value, rank, last)
+    numbers = float32_of(value)
+    if not np.isfinite(numbers).all():
+        raise ModelError("Concat of numbers that are not finite is not supported")
+    if step is None:
+        return builder.constant(name, _in_order(numbers.astype(np.float64), rank, last))
+    steps = np.clip(np.rint(numbers / step.scale), -(1 << 30), 1 << 30) + step.zero_point
+    data = np.clip(steps, -128, 127).astype(np.int8)
+    return _constant(builder, name, QuantizedConstant(data, step.quantization), rank, last)
+
+
+def _in_order(data: NDArray[Any], rank: int, last: bool) -> NDArray[Any]:
+    """Return a constant in the order of the tensors beside it, its channels ``last`` or not."""
+    if not last:
+        return data
+    data = data.reshape((1,) * (rank - data.ndim) + data.shape)
+    return data.transpose(0, 2, 3, 1) if rank == 4 else data.transpose(0, 2, 1)[:, None]
 
 
 def unary(

@@ -38,6 +38,7 @@ from weft.importers.onnx.values import (
     Step,
     Value,
     real_of,
+    step_of_constant,
     take,
 )
 
@@ -147,11 +148,18 @@ def joined(
     output: str,
 ) -> Activation | None:
     """Return Concat of tensors that are quantised alike; None where they are not."""
-    steps = {x.step if isinstance(x, Activation) else None for x in operands}
+    steps = {_step(x) for x in operands}
     if len(steps) != 1 or (step := steps.pop()) is None:
         return None
     layer = Pending("Concat", name, attributes, operands)
     return onnx_elementwise.concatenation(builder, layer, step, output)
+
+
+def _step(value: Value | None) -> Step | None:
+    """Return the quantisation of a tensor or a constant; None where it has none, or several."""
+    if isinstance(value, Activation):
+        return value.step
+    return step_of_constant(value) if isinstance(value, QuantizedConstant) else None
 
 
 def real(builder: Builder, pending: Pending, output: str) -> Activation:

@@ -10,7 +10,9 @@ from weft.errors import ModelError
 from weft.importers.onnx.affine import followed
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.channels import dequantized, divided
+from weft.importers.onnx.cubic import CUBIC_RESIZE, cubic_resize
 from weft.importers.onnx.declarations import Attributes
+from weft.importers.onnx.einsum import einsum
 from weft.importers.onnx.floats import (
     LINEAR_RESIZE,
     PENDING,
@@ -25,7 +27,7 @@ from weft.importers.onnx.gemm import plain_gemm
 from weft.importers.onnx.integers import INTEGERS, on_integers
 from weft.importers.onnx.matmul import MATMUL, turned
 from weft.importers.onnx.moves import MOVES, move
-from weft.importers.onnx.norms import NORMALISATIONS, normalisation_of
+from weft.importers.onnx.norms import NORMALISATIONS, local_response, normalisation_of
 from weft.importers.onnx.pad import is_real_pad, with_filler
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
@@ -66,6 +68,8 @@ def result_of(
     operator, output, first = node.op_type, node.output[0], take(operands, 0)
     if operator == "Resize" and attributes["mode"] == "linear":
         operator = LINEAR_RESIZE  # which computes; others move values
+    if operator == "Resize" and attributes["mode"] == "cubic":
+        operator = CUBIC_RESIZE
     integers = [
         name
         for name, value in zip(node.input, operands, strict=True)
@@ -112,6 +116,12 @@ def result_of(
         return _sum(builder, label, operands)
     if operator in _NORMS:
         return _norm(builder, operator, label, attributes, operands)
+    if operator == CUBIC_RESIZE:
+        return cubic_resize(builder, label, attributes, operands)
+    if operator == "LRN":
+        return local_response(builder, label, attributes, operands)
+    if operator == "Einsum":
+        return einsum(builder, label, attributes, operands)
     if operator in NORMALISATIONS:
         return normalisation_of(builder, operator, label, attributes, operands)
     if operator == "BatchNormalization":

@@ -18,7 +18,7 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["NORMALISATIONS", "normalisation_of"]
+__all__ = ["NORMALISATIONS", "local_response", "normalisation_of"]
 
 NORMALISATIONS = ("GroupNormalization", "InstanceNormalization", "LayerNormalization")
 Operands = tuple[Value | None, ...]
@@ -58,6 +58,33 @@ def normalisation_of(
     result = _centred(builder, name, grouped, (2,), epsilon)
     whole = _reshaped(builder, f"{name}/channels", result, (0, *shape[1:]))
     return _scaled(builder, name, whole, operands, column)
+
+
+def local_response(
+    builder: Builder, name: str, attributes: Attributes, operands: Operands
+) -> Pending:
+    """Return LRN: a tensor divided by a power of the squares in neighbouring channels.
+
+    Raises
+    ------
+    ModelError
+        If its input is no image, or the window has no middle.
+    """
+    x, size = take(operands, 0), attributes["size"]
+    if isinstance(x, Pending):
+        x = real(builder, x, x.name)
+    if not isinstance(x, Activation) or len(x.shape) != 4 or size < 1 or size % 2 == 0:
+        raise ModelError(f"LRN of {size} channels is not possible, or its input is no image")
+    channel = np.arange(x.shape[1])
+    window = np.abs(channel[:, None] - channel) <= size // 2
+    weights = Constant(window.astype(np.float32)[:, :, None, None])
+    square = _apply(builder, "Mul", f"{name}/square", x, x)
+    total = pending_of(builder, "Conv", f"{name}/total", Attributes({}), (square, weights))
+    share = Constant(np.array(attributes["alpha"] / size))
+    scaled = _apply(builder, "Mul", f"{name}/share", total, share)
+    wide = _apply(builder, "Add", f"{name}/bias", scaled, Constant(np.array(attributes["bias"])))
+    power = _apply(builder, "Pow", f"{name}/power", wide, Constant(np.array(attributes["beta"])))
+    return _apply(builder, "Div", name, x, power)
 
 
 def _apply(builder: Builder, operator: str, name: str, *operands: Value) -> Pending:

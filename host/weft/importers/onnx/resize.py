@@ -18,7 +18,7 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["linear_resize", "resize"]
+__all__ = ["linear_resize", "positions_of", "resize", "target_of"]
 
 
 def resize(
@@ -32,7 +32,9 @@ def resize(
     """Add RESIZE_NEAREST_NEIGHBOR where its rule picks the same pixels as ONNX's, else GATHER."""
     if attributes["mode"] != "nearest":
         raise ModelError(f"Resize with mode {attributes['mode']} is not supported")
-    target, factors = _target(attributes, operands, value.shape)
+    if attributes.get("exclude_outside", 0):
+        raise ModelError("Resize with exclude_outside and another mode than cubic is not supported")
+    target, factors = target_of(attributes, operands, value.shape)
     if len(target) != 4 or target[:2] != value.shape[:2]:
         for axis, size in enumerate(target):
             pixels = _onnx_pixels(attributes, value.shape[axis], size, factors[axis]).tolist()
@@ -74,21 +76,23 @@ def linear_resize(builder: Builder, layer: Pending, step: Step | None, output: s
     attributes, value = layer.attributes, take(layer.operands, 0)
     if not isinstance(value, Activation) or (value.step is None and step is not None):
         raise ModelError("the input of Resize is not quantised")
-    target, factors = _target(attributes, layer.operands, value.shape)
+    if attributes.get("exclude_outside", 0):
+        raise ModelError("Resize with exclude_outside and another mode than cubic is not supported")
+    target, factors = target_of(attributes, layer.operands, value.shape)
     if len(target) != 4 or factors[:2] != (1.0, 1.0):
         raise ModelError(f"linear Resize from {value.shape} to {target} is not supported")
     image = builder.channels_last(value)
     places = {}
     for key, axis in (("rows", 2), ("columns", 3)):
         length = value.shape[axis]
-        at = _positions(attributes, length, target[axis], factors[axis])
+        at = positions_of(attributes, length, target[axis], factors[axis])
         at = np.arange(target[axis]) if factors[axis] == 1 else np.clip(at, 0, length - 1)
         places[key] = tuple(at.astype(np.float64).tolist())
     tensor = builder.emit("RESIZE_BETWEEN", layer.name, (image.tensor,), output, places, step=step)
     return replace(image, tensor=tensor, shape=target, step=step)
 
 
-def _target(
+def target_of(
     attributes: Attributes, operands: tuple[Value | None, ...], shape: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return the output's shape, and by how much each dimension grows."""
@@ -116,7 +120,7 @@ def _target(
     return tuple(target), tuple(factors)
 
 
-def _positions(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
+def positions_of(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
     """Return where each pixel of the result lies; float32, as the runtime computes it."""
     position = np.arange(target, dtype=np.float32)
     half, scale = np.float32(0.5), np.float32(factor)
@@ -135,7 +139,7 @@ def _positions(attributes: Attributes, length: int, target: int, factor: float) 
 
 def _onnx_pixels(attributes: Attributes, length: int, target: int, factor: float) -> np.ndarray:
     """Return which pixel each pixel of the result is."""
-    source = _positions(attributes, length, target, factor)
+    source = positions_of(attributes, length, target, factor)
     if attributes.version == 10:
         # ONNX Runtime rounds down where it enlarges, up where it reduces.
         rounded = np.ceil(source) if factor < 1 else np.floor(source)

@@ -26,6 +26,7 @@ __all__ = [
     "integers",
     "real_of",
     "step_of",
+    "step_of_constant",
     "take",
     "type_name",
 ]
@@ -296,3 +297,11 @@ def step_of(
     data = int(zero_point.data.reshape(-1)[0])
     scalar = scalar and zero_point.data.ndim == 0
     return Step(value, data - 128 * int(dtype == np.uint8), dtype == np.uint8, scalar)
+
+
+def step_of_constant(value: QuantizedConstant) -> Step | None:
+    """Return the step of int8 or uint8 numbers with one scale; None of others."""
+    quantization = value.quantization
+    if value.data.dtype != np.int8 or quantization.scale.size != 1:
+        return None
+    return Step(quantization.scale[0], int(quantization.zero_point[0]), value.unsigned)

@@ -257,7 +257,8 @@ class _Importer:
                 result = replace(result, moved_by=self._mover(node, attributes, operands))
             self._values[name] = result
         if operator == "DequantizeLinear" or (
-            operator in (*MOVES, "Concat", "ReduceSum", "Split") and node.input[0] in self._real
+            operator in (*MOVES, "Concat", "Einsum", "ReduceSum", "Split")
+            and node.input[0] in self._real
         ):
             self._real.update(outputs)
 
