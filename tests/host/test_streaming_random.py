@@ -163,6 +163,27 @@ def test_weights_of_a_group_that_do_not_fit(graphs):
             compile_graph(graph, config)
 
 
+@pytest.mark.parametrize("stripes", [False, True])
+def test_a_window_program_that_does_not_fit(graphs, stripes):
+    """Alone or in a group that goes in one stripe; as many entries as there are fit."""
+    b = graphs.Builder(3)
+    x = b.input(8, 8, 12)
+    y = b.conv(x, 12, padding=(1, 1, 1, 1))
+    graph = b.build(b.conv(b.binary("ADD", x, y), 20))
+    config = replace(
+        CONFIGS["tiny"],
+        name="tiny with memory",
+        dram_bytes=1 << 20,
+        activation_words=300 if stripes else 1024,
+        parameter_words=256,
+    )
+    graphs.check(graph, replace(config, window_count=9), b.feeds(), shadows=True)
+    for count in (1, 8):
+        text = f"^a window program of 9 entries does not fit {count} on the chip$"
+        with pytest.raises(CapacityError, match=text):
+            compile_graph(graph, replace(config, window_count=count))
+
+
 def test_a_compiled_file_streams_as_well(graphs, tmp_path):
     b, outputs = random_branches(graphs, 2)
     graph = b.build(*outputs)

@@ -128,8 +128,6 @@ class Single:
         self.config, self.numbers, self._command = config, range(number, number + 1), command
         self._residents, self._uses = residents, uses
         again = command.target is not None and uses.writers[command.target[0]][0] < number
-        if len(command.entries) > config.window_count:
-            raise TooLarge(f"its window program has {len(command.entries)} entries")
         for share in (2, 1):  # two stripes, so that one comes while the other is used
             stripes = _tallest(config, command, residents, again, arena // share)
             if stripes is not None:
@@ -297,9 +295,19 @@ def slices(config: Config, command: Command, stripes: int, sharing: int) -> list
 
     Where stripes need the same slices again and again, a slice is all of them if that is
     possible. Else ``sharing`` slices share the memory: some come while one is used.
+
+    Raises
+    ------
+    TooLarge
+        If one group does not fit, or the window program.
     """
     if not isinstance(command.descriptor, Mac):
         return [(0, 0)]
+    if len(command.entries) > config.window_count:
+        raise TooLarge(
+            f"a window program of {len(command.entries)} entries does not fit "
+            f"{config.window_count} on the chip"
+        )
     groups, words = command.descriptor.groups, max(1, group_words(command))
     most = min(config.weight_words // words, config.parameter_words // config.beats)
     if most < 1:
