@@ -1,6 +1,7 @@
 """Configurations by name, or from a ``.toml`` file of :class:`Config`'s fields."""
 
 import json
+import os
 import tomllib
 from dataclasses import MISSING, Field, fields
 from difflib import get_close_matches
@@ -37,6 +38,9 @@ def get_config(choice: ConfigChoice = None) -> Config:
         return choice
     if choice is None:
         return CONFIGS[DEFAULT_CONFIG]
+    if not isinstance(choice, str | os.PathLike):
+        found = type(choice).__name__
+        raise ConfigError(f"a configuration is a name, a .toml file or a Config, not {found}")
     if str(choice) in CONFIGS:
         return CONFIGS[str(choice)]
     if Path(choice).suffix == ".toml":

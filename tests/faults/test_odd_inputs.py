@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import weft
 from weft.cli import main
 
 LONG = "a" * 300
@@ -123,3 +124,35 @@ def test_a_file_that_ends_too_soon_is_no_ctrl_c(monkeypatch, capsys):
     assert main(["explain", "digits"]) == 2
     words = "weft: internal error, EOFError: marshal data too short; --debug shows where"
     assert capsys.readouterr().err.strip() == words
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ({"path_or_bytes": None}, "a model is a path, bytes, a Graph or a Program, not NoneType"),
+        ({"config": 5}, "a configuration is a name, a .toml file or a Config, not int"),
+        ({"shapes": 5}, "shapes are sequences of sizes by the names of inputs"),
+        ({"shapes": {"image": 5}}, "shapes are sequences of sizes by the names of inputs"),
+        ({"device": 5}, "a device is a name or an OpenDevice, not int"),
+    ],
+)
+def test_arguments_of_another_kind(arguments, sentence):
+    with pytest.raises(weft.WeftError) as raised:
+        weft.InferenceSession(**{"path_or_bytes": "digits", **arguments})
+    assert str(raised.value) == sentence
+
+
+def test_no_model_is_compiled():
+    with pytest.raises(weft.ModelError, match="a model is a path, bytes"):
+        weft.compile(None)
+
+
+def test_an_interpreter_that_was_closed():
+    from networks.streaming import svdf_network
+
+    net, output = svdf_network(1)
+    interpreter = weft.Interpreter(model_content=net.bytes(output))
+    interpreter.allocate_tensors()
+    interpreter.close()
+    with pytest.raises(weft.WeftError, match="the session was closed"):
+        interpreter.invoke()

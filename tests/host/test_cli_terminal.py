@@ -187,6 +187,18 @@ def test_columns_go_in_order_until_the_rest_fits():
     assert (kept, cells[0]) == ([0, 3], ["…" + "x" * 7 + "y" * 10, "22"])
 
 
+@pytest.mark.parametrize(
+    "command", [["models"], ["config"], ["devices"], ["doctor"], ["explain", "digits", "--passes"]]
+)
+def test_other_tables_fit_80_columns(command, capsys, monkeypatch):
+    """A row of a table has gaps; a sentence may be longer."""
+    monkeypatch.setenv("WEFT_MODELS", "/nonexistent")
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if "  " in line]
+    assert len(rows) > 2 and max(map(len, rows)) <= 80
+
+
 @pytest.mark.parametrize("config", ["ulx3s-85f", "tiny", "icebreaker"])
 def test_tables_fit_80_columns_or_show_all(counted, config, capsys):
     columns = {

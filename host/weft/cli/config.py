@@ -44,17 +44,17 @@ def list_configs(as_json: JsonOption = False) -> None:
         print_json(rows)
         return
     print_table(
-        "Configurations",
+        "Configurations (an array has rows x columns x pixels)",
         ["name", "array", ">multipliers", ">activation bytes", ">weight bytes"],
         [
             (
                 row["name"],
-                row["array"],
+                f"{size.rows} x {size.columns} x {size.pixels}",
                 row["multipliers"],
                 f"{row['activation_bytes']:,}",
                 f"{row['weight_bytes']:,}",
             )
-            for row in rows
+            for row, size in zip(rows, CONFIGS.values(), strict=True)
         ],
     )
 

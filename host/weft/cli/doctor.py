@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.options import ConfigOption, JsonOption
+from weft.cli.options import ConfigOption, JsonOption, WideOption
 from weft.cli.output import print_json, print_table
 from weft.cli.terminal import say
 
@@ -29,6 +29,7 @@ def doctor(
         ),
     ] = None,
     config: ConfigOption = None,
+    wide: WideOption = False,
     as_json: JsonOption = False,
 ):
     """List what this machine has and lacks, and what installs the rest; or test a device."""
@@ -43,12 +44,13 @@ def doctor(
         return
     print_table(
         "This machine",
-        ["name", "needed for", "found", "to install"],
-        [
-            (f.name, f.needed_for, f.found or "missing", "" if f.found else f.repair)
-            for f in findings
-        ],
+        ["name", "found", "needed for"],
+        [(f.name, f.found or "missing", f.needed_for) for f in findings],
+        spare=() if wide else ("needed for",),
     )
+    for finding in findings:
+        if not finding.found:
+            say(f"{finding.name} is missing for {finding.needed_for}: {finding.repair}")
 
 
 def _test(device: str, config: str | None, as_json: bool) -> None:

@@ -210,6 +210,7 @@ def explain(
                 ]
                 for node in stage["nodes"]
             ],
+            spare=() if wide else ("inputs", "outputs"),
         )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from weft.cli.options import JsonOption
+from weft.cli.options import JsonOption, WideOption
 from weft.cli.output import print_json, print_table, progress
 from weft.cli.terminal import say
 
@@ -30,7 +30,7 @@ def models_default(context: typer.Context) -> None:
 
 
 @models.command(name="list")
-def list_models(as_json: JsonOption = False) -> None:
+def list_models(wide: WideOption = False, as_json: JsonOption = False) -> None:
     """List the known public models and where they are on this machine."""
     from weft.models.public_models import PUBLIC_MODELS, SOURCE, locate
 
@@ -53,18 +53,22 @@ def list_models(as_json: JsonOption = False) -> None:
         return
     print_table(
         "Public models",
-        ["name", "task", ">bytes", "licence", "file"],
+        ["name", "here", "task", ">bytes", "licence", "file"],
         [
             (
                 r["name"],
+                "yes" if r["path"] else "no",
                 r["task"],
                 f"{r['bytes']:,}",
                 r["licence"],
-                r["path"] or f"weft models get {r['name']}",
+                r["path"] or "",
             )
             for r in rows
         ],
+        spare=() if wide else ("file", "licence", "bytes"),
     )
+    if missing := [r["name"] for r in rows if not r["path"]]:
+        say(f"weft models get {' '.join(missing)}")
 
 
 @models.command(name="get")

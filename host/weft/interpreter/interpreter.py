@@ -171,6 +171,7 @@ class Interpreter:
 
     def invoke(self) -> None:
         """Run the model on what its inputs hold."""
+        self._prepared.check()
         names = self._inference.graph.inputs
         indices = self._details.inputs
         feeds = {n: self._place(i).copy() for n, i in zip(names, indices, strict=True)}

@@ -31,6 +31,9 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     ModelError
         If it cannot be read.
     """
+    if not isinstance(model, str | os.PathLike):
+        found = type(model).__name__
+        raise ModelError(f"a model is a path, bytes, a Graph or a Program, not {found}")
     path = Path(model)
     try:
         if path.is_file():

@@ -72,7 +72,7 @@ PUBLIC_MODELS = {
         ),
         PublicModel(
             "vww_mobilenet_int8",
-            "visual wake words (a person or none), MobileNetV1 0.25",
+            "visual wake words (person or none), MobileNetV1 0.25",
             "visual_wake_words/trained_models/vww_96_int8.tflite",
             333_288,
             "597a384c8c2c8a1276f04702f25013b7838f2f814f1ca7c174d295b73e3d6b7b",

@@ -76,18 +76,16 @@ class Preparation:
         shadows: bool = False,
         report: Report | None = None,
     ):
-        if not isinstance(model, str | os.PathLike | bytes | Graph | Program):
-            found = type(model).__name__
-            raise ModelError(f"a model is a path, bytes, a Graph or a Program, not {found}")
         if not isinstance(device, str | OpenDevice):
             found = type(device).__name__
             raise LinkError(f"a device is a name or an OpenDevice, not {found}")
-        self.name = _name(model)
         self.device_name = device if isinstance(device, str) else device.name
-        if isinstance(model, str | os.PathLike):
+        given = model
+        if not isinstance(model, bytes | Graph | Program):
             model = find_model(model)
             if model.suffix == ".weft":
                 model = Program.load(model)
+        self.name = _name(given)
         self.model: Path | bytes | Graph | Program = model
         self._device, self._config, self._rounding = device, config, rounding
         self._fallback, self._exact, self._shadows = fallback, exact, shadows

@@ -49,7 +49,7 @@ class SessionModel:
         self.prepared, self.reading, self.lock = prepared, reading, threading.RLock()
         self._declaration = declaration
         try:
-            prepared.prepare({**self._known_shapes(), **shapes})
+            prepared.prepare({**self._known_shapes(), **_checked(shapes)})
         except OpenShapeError:
             if shapes:
                 raise
@@ -109,7 +109,7 @@ class SessionModel:
         with self.lock:
             if self.prepared.current is not None:
                 raise ModelError("the shapes of this model's inputs are known")
-            self.prepared.prepare({**self._known_shapes(), **shapes})
+            self.prepared.prepare({**self._known_shapes(), **_checked(shapes)})
 
     def arrays(self, feeds: Mapping[str, Any]) -> Arrays:
         """Return ``feeds`` as arrays of the declared types; a ModelError where they do not fit."""
@@ -170,3 +170,11 @@ def _one_image(info: TensorInfo, shape: tuple[int, ...]) -> tuple[int | None, ..
     """Return ``shape``, a first dimension left open where the file does."""
     is_batch = bool(info.shape) and not isinstance(info.shape[0], int)
     return (None, *shape[1:]) if is_batch else shape
+
+
+def _checked(shapes: Shapes) -> Shapes:
+    if not isinstance(shapes, Mapping) or not all(
+        isinstance(shape, Sequence) and not isinstance(shape, str) for shape in shapes.values()
+    ):
+        raise ModelError("shapes are sequences of sizes by the names of inputs")
+    return shapes
