@@ -1,7 +1,5 @@
 """Groups that ONNX Runtime leaves in float, against the runtime: scales whose ties are frequent."""
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
@@ -11,7 +9,7 @@ from networks.qdq_group import Edge, group
 pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import Net
-from networks.ort import open_ort
+from networks.ort import AVX_512, open_ort
 from weft.importers.onnx.walk import import_onnx
 
 SHAPE = (1, 8, 16, 16)
@@ -89,9 +87,7 @@ def test_types_of_a_constant_operand(operator, scales, kinds, tmp_path):
 
 def blocks():
     """Return channel counts: with AVX-512 the runtime's float pools take 16 at once."""
-    flags = Path("/proc/cpuinfo")
-    wide = flags.exists() and "avx512f" in flags.read_text()
-    return [3, 12, 16, 64] if wide else [3, 12]
+    return [3, 12, 16, 64] if AVX_512 else [3, 12]
 
 
 POOLS = {

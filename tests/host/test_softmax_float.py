@@ -6,9 +6,11 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import SEED, Net
+from networks.ort import AVX_512
 from weft.importers.onnx.walk import import_onnx
 
 LENGTHS = (*range(1, 70), 95, 96, 97, 128, 1000, 1001)
+wide_cpu = pytest.mark.skipif(not AVX_512, reason="the rule is that of a CPU with AVX-512")
 
 
 def rows(length, scale):
@@ -21,6 +23,7 @@ def rows(length, scale):
     return net, (np.float32(scale) * (steps + 7)).astype(np.float32)
 
 
+@wide_cpu
 @pytest.mark.parametrize("scale", [0.003, 0.11, 0.9, 5.0])
 def test_every_length(scale):
     for length in LENGTHS:
@@ -28,12 +31,22 @@ def test_every_length(scale):
         assert net.difference(net.node("Softmax", [net.x], "y", axis=-1), x=x)[0] == 0, length
 
 
-@pytest.mark.parametrize(("axis", "opset"), [(1, 17), (2, 17), (3, 17), (1, 11), (2, 11)])
+@pytest.mark.parametrize(
+    ("axis", "opset"),
+    [
+        (1, 17),
+        (2, 17),
+        (3, 17),
+        pytest.param(1, 11, marks=wide_cpu),
+        pytest.param(2, 11, marks=wide_cpu),
+    ],
+)
 def test_other_dimensions(axis, opset):
     net = Net((2, 5, 4, 3), scale=0.2)
     assert net.difference(net.node("Softmax", [net.x], "y", axis=axis), opset=opset)[0] == 0
 
 
+@wide_cpu
 @pytest.mark.parametrize("operator", ["Add", "Mul"])
 def test_behind_arithmetic_in_float(operator):
     numbers = np.random.default_rng(SEED).normal(size=20).astype(np.float32)
