@@ -144,7 +144,7 @@ def test_arguments_of_another_kind(arguments, sentence):
 
 def test_no_model_is_compiled():
     with pytest.raises(weft.ModelError, match="a model is a path, bytes"):
-        weft.compile(None)
+        weft.compile(None)  # type: ignore[arg-type]
 
 
 def test_an_interpreter_that_was_closed():

@@ -206,3 +206,29 @@ sys.exit(main())
         env=environment(tmp_path),
     )
     assert (done.returncode, done.stderr) == (143, b"weft: terminated\n")
+
+
+def test_a_signal_that_an_early_import_drops_comes_again(tmp_path):
+    """The import of a module has a callback, and Python drops what that raises."""
+    source = """
+import os, signal, sys, time
+from weft.cli import main
+class Dropping:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.001)
+def hook(event, arguments):
+    if event == "import" and arguments[0] == "weft.cli.terminal":
+        Dropping()
+sys.addaudithook(hook)
+sys.argv = ["weft", "demo", "-d", "golden"]
+sys.exit(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env=environment(tmp_path),
+    )
+    assert (done.returncode, done.stderr) == (143, b"weft: terminated\n")

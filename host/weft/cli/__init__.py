@@ -35,9 +35,11 @@ def main(arguments: "list[str] | None" = None) -> int:
     signals = _Signals()
     try:
         # Imports take a while, so that even those of the standard library stand in here.
+        if arguments is None:
+            _keep_lost(signals)
         signals.catch()
         if arguments is None:
-            _prepare_process(signals)
+            _prepare_process()
         from weft.cli.app import run
 
         code = run(sys.argv[1:] if arguments is None else arguments)
@@ -105,17 +107,23 @@ class _Signals:
         threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
-def _prepare_process(signals: _Signals) -> None:
+def _prepare_process() -> None:
     import gc
 
     from weft.cli.terminal import open_streams
 
     open_streams()
     gc.set_threshold(_OBJECTS)
+
+
+def _keep_lost(signals: _Signals) -> None:
+    """Send again what Python drops because it is raised in a __del__ or a callback.
+
+    The import of a module has such a callback, so this comes before the first of them.
+    """
     usual = sys.unraisablehook
 
     def hook(lost):
-        # Python drops what is raised in a __del__ or a callback.
         if isinstance(lost.exc_value, Ended):
             signals.again(lost.exc_value.number)
         else:
