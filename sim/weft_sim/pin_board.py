@@ -7,7 +7,7 @@ from pathlib import Path
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 
-from weft_sim.simulated_board import SimulatedBoard
+from weft_sim.simulated_board import SimulatedBoard, source
 from weft_sim.verilate import build_library
 
 __all__ = ["HARNESS", "PinBoard"]
@@ -68,9 +68,9 @@ class PinBoard(SimulatedBoard):
 
         key = f"{fingerprint(config):016x} {config!r} {clock_hz} {baud} {watchdog_cycles}"
         if stand_in:
-            key += Path(__file__).with_name("memory_engine.py").read_text()
+            key += source("memory_engine")
         if config.dram_bytes:
-            key += Path(__file__).with_name("beside.py").read_text()
+            key += source("beside")
         self._open(build_library(make, key, HARNESS, progress), clock_hz, baud)
         if config.dram_bytes:
             self._size_memory(config)

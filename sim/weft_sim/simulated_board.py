@@ -9,17 +9,19 @@ from typing import Any
 from weft_hw.boards.sdram import sdram_beside
 from weft_hw.contract.config import Config
 
-__all__ = ["SimulatedBoard"]
+__all__ = ["BoardLibrary", "SimulatedBoard", "source"]
 
 _OUT_BYTES = 1 << 16
 _BOARD, _SIZE = ctypes.c_void_p, ctypes.c_int64
 _Signature = tuple[Any, Sequence[Any]]
-_FUNCTIONS: Mapping[str, _Signature] = {
+_COMMON: Mapping[str, _Signature] = {
     "board_close": (None, []),
+    "board_cycles": (ctypes.c_uint64, []),
+}
+_BYTES: Mapping[str, _Signature] = {
     "board_memory": (None, [ctypes.c_int, ctypes.c_uint64]),
     "board_break_memory": (None, [ctypes.c_int, ctypes.c_int, ctypes.c_uint64]),
     "board_wait": (None, [ctypes.c_uint64]),
-    "board_cycles": (ctypes.c_uint64, []),
     "board_exchange": (
         _SIZE,
         [ctypes.c_char_p, _SIZE, ctypes.POINTER(_SIZE), ctypes.c_char_p, _SIZE, ctypes.c_uint64],
@@ -27,7 +29,48 @@ _FUNCTIONS: Mapping[str, _Signature] = {
 }
 
 
-class SimulatedBoard:
+def source(module: str) -> str:
+    """Return the text of a module of ``weft_sim``: part of the key of a library that holds it."""
+    return Path(__file__).with_name(f"{module}.py").read_text()
+
+
+class BoardLibrary:
+    """A board in a shared library, whose functions take the board first.
+
+    Parameters
+    ----------
+    path : Path
+        The library.
+    functions : mapping
+        Result and arguments, after the board, of each function besides those that every board has.
+    """
+
+    def __init__(self, path: Path, functions: Mapping[str, _Signature]):
+        self._library = ctypes.CDLL(str(path))
+        for name, (result, arguments) in {**_COMMON, **functions}.items():
+            function = getattr(self._library, name)
+            function.restype, function.argtypes = result, [_BOARD, *arguments]
+        self._library.board_open.restype, self._library.board_open.argtypes = _BOARD, []
+        self._board = self._library.board_open()
+
+    def _call(self, name: str, *arguments: Any) -> Any:
+        if self._board is None:
+            raise ValueError("the simulated board was closed")
+        return getattr(self._library, name)(self._board, *arguments)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles simulated so far."""
+        return self._call("board_cycles")
+
+    def close(self):
+        """Free the board; further calls raise ``ValueError``."""
+        if self._board is not None:
+            self._call("board_close")
+            self._board = None
+
+
+class SimulatedBoard(BoardLibrary):
     """What boards made of software have in common: bytes in, bytes out, and a count of cycles.
 
     Parameters
@@ -44,19 +87,9 @@ class SimulatedBoard:
     """
 
     def __init__(self, path: Path, more: Mapping[str, _Signature]):
-        self._library = ctypes.CDLL(str(path))
-        for name, (result, arguments) in {**_FUNCTIONS, **more}.items():
-            function = getattr(self._library, name)
-            function.restype, function.argtypes = result, [_BOARD, *arguments]
-        self._library.board_open.restype, self._library.board_open.argtypes = _BOARD, []
-        self._board = self._library.board_open()
+        super().__init__(path, {**_BYTES, **more})
         self._out = ctypes.create_string_buffer(_OUT_BYTES)
         self.seconds = 0.0
-
-    def _call(self, name: str, *arguments: Any) -> Any:
-        if self._board is None:
-            raise ValueError("the simulated board was closed")
-        return getattr(self._library, name)(self._board, *arguments)
 
     def exchange(self, data: bytes, budget: int) -> tuple[int, bytes]:
         """Advance until ``data`` was taken and an answer came, or nothing can come any more.
@@ -103,14 +136,3 @@ class SimulatedBoard:
         """Give the board the SDRAM of its configuration."""
         chip, clock_hz = sdram_beside(config)
         self._call("board_memory", chip.rows, int(chip.refresh_all * clock_hz / 1e9))
-
-    @property
-    def cycles(self) -> int:
-        """Clock cycles simulated so far."""
-        return self._call("board_cycles")
-
-    def close(self):
-        """Free the board; further calls raise ``ValueError``."""
-        if self._board is not None:
-            self._call("board_close")
-            self._board = None

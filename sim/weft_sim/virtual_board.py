@@ -11,7 +11,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import Region
 
-from weft_sim.simulated_board import SimulatedBoard
+from weft_sim.simulated_board import SimulatedBoard, source
 from weft_sim.verilate import build_library
 from weft_sim.wave_file import WaveFile
 
@@ -82,15 +82,15 @@ class VirtualBoard(SimulatedBoard):
         self.loads = waves is None
         key = f"{fingerprint(config):016x} {config!r} {watchdog_cycles}"
         if self.loads:
-            key += Path(__file__).with_name("loadable.py").read_text()
+            key += source("loadable")
         if config.dram_bytes:
-            key += Path(__file__).with_name("beside.py").read_text()
+            key += source("beside")
         if memory_stalls:
-            key += f"{memory_stalls} " + Path(__file__).with_name("stalling_port.py").read_text()
+            key += f"{memory_stalls} " + source("stalling_port")
         if stand_in and config.dram_bytes:
             raise ValueError(f"{config.name} has memory beside the chip, the stand-in has none")
         if stand_in:
-            key += Path(__file__).with_name("memory_engine.py").read_text()
+            key += source("memory_engine")
         more: dict[str, Any] = {
             "board_busy": (ctypes.c_int, []),
             "board_active": (ctypes.c_int, []),

@@ -231,7 +231,7 @@ class Pipe:
 
 
 class BusPipe:
-    """A peer that is the simulated bus behind a :class:`weft_sim.testing.usb_host.UsbHost`."""
+    """A peer that is the simulated bus behind a :class:`weft_sim.testing.usb.host.UsbHost`."""
 
     def __init__(self, host):
         self.host = host

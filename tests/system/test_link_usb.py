@@ -15,8 +15,9 @@ from weft.driver.board import Board
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.usb_board import UsbBoard
-from weft_sim.testing.usb_host import Refused, UsbHost, data, token
+from weft_sim.testing.usb.full_speed import UsbBoard
+from weft_sim.testing.usb.host import Refused, UsbHost
+from weft_sim.testing.usb.packets import data, token
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")

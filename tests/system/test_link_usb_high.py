@@ -12,8 +12,9 @@ from links.exercise import Exerciser
 from links.usb import drive, plug_in_fast
 from weft.driver.board import Board
 from weft_hw.contract.config import get_config
-from weft_sim.testing.usb_board import UlpiBoard
-from weft_sim.testing.usb_host import ACK, HighSpeedHost, data, token
+from weft_sim.testing.usb.high_speed import UlpiBoard
+from weft_sim.testing.usb.high_speed_host import HighSpeedHost
+from weft_sim.testing.usb.packets import ACK, data, token
 
 TINY = get_config("tiny")
 FAULTS = int(os.environ.get("WEFT_USB_FAULTS", "20"))

@@ -4,7 +4,8 @@ import numpy as np
 from weft.driver.board import Board
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.usb_host import ACK, UsbHost
+from weft_sim.testing.usb.host import UsbHost
+from weft_sim.testing.usb.packets import ACK
 
 from links.exercise import UNITS
 from links.usb import drive

@@ -3,8 +3,10 @@
 from stand_in_usb import BusPipe, Device, Usb1
 from weft.driver.transports.usb import UsbTransport
 from weft_hw.contract.config import Config
-from weft_sim.testing.usb_board import UlpiBoard, UsbBoard
-from weft_sim.testing.usb_host import HighSpeedHost, UsbHost
+from weft_sim.testing.usb.full_speed import UsbBoard
+from weft_sim.testing.usb.high_speed import UlpiBoard
+from weft_sim.testing.usb.high_speed_host import HighSpeedHost
+from weft_sim.testing.usb.host import UsbHost
 
 __all__ = ["Simulated", "drive", "plug_in", "plug_in_fast"]
 

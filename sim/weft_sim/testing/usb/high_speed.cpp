@@ -2,20 +2,11 @@
 // a host's packets become RX commands and bytes on the bus, what the design sends becomes packets.
 // High speed has a byte a cycle, full speed a byte in 40; stuffed bits take their time in both.
 
-#include <cstdint>
-#include <vector>
-
-#include "Vtop.h"
-#include "verilated.h"
-
-// What the linker wants of a program that never asks for simulated time.
-double sc_time_stamp() { return 0; }
+#include "bus.h"
 
 namespace {
 
-enum Level : uint8_t { SE0 = 0, J = 1, K = 2, IDLE = 3 };  // IDLE: the host drives nothing
-enum Fault { NOTHING = 0, CONTENTION = -6, NO_PID = -7, LATE_STOP = -8, TOO_LONG = -5 };
-constexpr uint8_t VBUS = 0x4C;          // of an RX command: VBUS is valid, the ID pin high
+constexpr uint8_t VBUS = 0x4C;  // of an RX command: VBUS is valid, the ID pin high
 constexpr uint8_t ACTIVE = 0x10, ERROR = 0x30;
 constexpr double RECEIVE_CYCLES = 5, SEND_CYCLES = 2;  // delays between line and ULPI (table 7-2)
 
@@ -38,13 +29,50 @@ struct Event {
     uint8_t byte;
 };
 
-struct Board {
-    VerilatedContext context;
-    Vtop top{&context};
-    double now = 0, next_core = 0, next_usb = 0;  // nanoseconds
-    double core_ns = 10, usb_ns = 1e3 / 60, bit_ns = 1e3 / 480;
-    uint64_t cycles = 0;
-    Level host = IDLE;
+class HighSpeed : public Bus {
+public:
+    bool is_chirping() const { return chirping; }
+    bool is_high() const { return (function & 0x1F) == 0; }
+    bool attached() const override { return pulls_up(); }
+
+    // At the speed of the host's bits. `stuffed`: 0 if the transceiver finds a wrong bit in the middle,
+    // and says so.
+    void send(const uint8_t* bytes, int count, int stuffed, int sync) override {
+        const double delay = RECEIVE_CYCLES * usb_ns;
+        const bool is_high = bit_ns < 10;
+        double time = now + sync * bit_ns;
+        Stuffing stuffing;
+        events.clear();
+        at = 0;
+        host_talks = true;
+        events.push_back({time + delay, Event::START, 0});
+        for (int n = 0; n < count; ++n) {
+            if (!stuffed && n == count / 2) {
+                events.push_back({time + delay, Event::WRONG, 0});
+                break;
+            }
+            time += stuffing.bits(bytes[n]) * bit_ns;
+            events.push_back({time + delay, Event::BYTE, bytes[n]});
+        }
+        time += (is_high ? 8 : 3) * bit_ns;
+        events.push_back({time + delay, Event::END, 0});
+        ended = sends_from = -1;
+        until(time);
+    }
+
+    int receive(uint8_t* out, int limit, double end, double* begin) override {
+        while (sends_from < 0 && now < end && !fault) edge();
+        if (fault) return fault;
+        if (sends_from < 0) return NOTHING;
+        *begin = sends_from;
+        while (ended < 0 && int(sent.size()) <= limit) edge();
+        if (int(sent.size()) > limit) return TOO_LONG;
+        until(ended > now ? ended : now);
+        for (size_t n = 0; n < sent.size(); ++n) out[n] = sent[n];
+        return fault ? fault : int(sent.size());
+    }
+
+private:
     bool host_talks = false;
 
     // The transceiver: registers, what it drives, and what it is doing.
@@ -61,7 +89,7 @@ struct Board {
     bool chirping = false;
     int fault = 0;
 
-    bool is_high() const { return (function & 0x1F) == 0; }
+    // Whether the resistor at D+ is on.
     bool pulls_up() const { return (function & 0x07) == 5 && (function & 0x18) == 0; }
     double byte_ns(int bits) const { return is_high() ? bits * 1e3 / 480 : bits * 1e3 / 12; }
 
@@ -166,34 +194,14 @@ struct Board {
         }
     }
 
-    void edge() {
-        if (next_core <= next_usb) {
-            now = next_core;
-            next_core += core_ns;
-            top.clk = 1;
-            top.eval();
-            top.clk = 0;
-            top.eval();
-            ++cycles;
-            return;
-        }
-        now = next_usb;
-        next_usb += usb_ns;
+    void usb_cycle() override {
         top.dir = dir, top.nxt = nxt, top.data_i = data;
         top.eval();
         if (dir && top.drive) fault = CONTENTION;
         const uint8_t link = top.drive ? top.data_o : 0;
         const bool stp = top.stp;
-        top.usb_clk = 1;
-        top.eval();
-        top.usb_clk = 0;
-        top.eval();
+        usb_pulse();
         tick(link, stp);
-    }
-
-    void until(double time) {
-        while (next_core < time || next_usb < time) edge();
-        now = time;
     }
 };
 
@@ -201,70 +209,8 @@ struct Board {
 
 extern "C" {
 
-Board* board_open() { return new Board; }
-void board_close(Board* board) { delete board; }
-uint64_t board_cycles(const Board* board) { return board->cycles; }
-double board_now(const Board* board) { return board->now; }
-int board_attached(const Board* board) { return board->pulls_up(); }
-int board_suspended(const Board* board) { return board->top.suspended; }
-int board_error(const Board* board) { return board->top.error; }
-int board_idle(const Board* board) { return board->top.idle; }
-int board_chirping(const Board* board) { return board->chirping; }
-int board_high_speed(const Board* board) { return board->is_high(); }
-
-// Clocks of core and transceiver, and the host's bits a second.
-void board_clocks(Board* board, double core_hz, double usb_hz, double bit_hz) {
-    board->core_ns = 1e9 / core_hz;
-    board->usb_ns = 1e9 / usb_hz;
-    board->bit_ns = 1e9 / bit_hz;
-}
-
-// Drives one level for so many nanoseconds.
-void board_drive(Board* board, int level, double ns) {
-    board->host = Level(level);
-    board->until(board->now + ns);
-    board->host = IDLE;
-}
-
-// Sends a packet and its end, at the speed of the host's bits. `stuffed`: 0 if the transceiver finds a
-// wrong bit in the middle, and says so; `sync`: bits of the pattern before it, of which hubs swallow some.
-void board_send(Board* board, const uint8_t* bytes, int count, int stuffed, int sync) {
-    const double delay = RECEIVE_CYCLES * board->usb_ns;
-    const bool is_high = board->bit_ns < 10;
-    double time = board->now + sync * board->bit_ns;
-    Stuffing stuffing;
-    board->events.clear();
-    board->at = 0;
-    board->host_talks = true;
-    board->events.push_back({time + delay, Event::START, 0});
-    for (int at = 0; at < count; ++at) {
-        if (!stuffed && at == count / 2) {
-            board->events.push_back({time + delay, Event::WRONG, 0});
-            break;
-        }
-        time += stuffing.bits(bytes[at]) * board->bit_ns;
-        board->events.push_back({time + delay, Event::BYTE, bytes[at]});
-    }
-    time += (is_high ? 8 : 3) * board->bit_ns;
-    board->events.push_back({time + delay, Event::END, 0});
-    board->ended = board->sends_from = -1;
-    board->until(time);
-}
-
-// Waits at most `timeout` bits for a packet to begin and takes it. Returns its length, 0 for none,
-// or what is wrong with it; `*gap` becomes the bits of silence before it.
-int board_receive(Board* board, uint8_t* out, int limit, double timeout, double* gap) {
-    const double start = board->now;
-    const double end = start + timeout * board->bit_ns;
-    while (board->sends_from < 0 && board->now < end && !board->fault) board->edge();
-    if (board->fault) return board->fault;
-    if (board->sends_from < 0) return NOTHING;
-    *gap = (board->sends_from - start) / board->bit_ns;
-    while (board->ended < 0 && int(board->sent.size()) <= limit) board->edge();
-    if (int(board->sent.size()) > limit) return TOO_LONG;
-    board->until(board->ended > board->now ? board->ended : board->now);
-    for (size_t at = 0; at < board->sent.size(); ++at) out[at] = board->sent[at];
-    return board->fault ? board->fault : int(board->sent.size());
-}
+Bus* board_open() { return new HighSpeed; }
+int board_chirping(const Bus* bus) { return static_cast<const HighSpeed*>(bus)->is_chirping(); }
+int board_high_speed(const Bus* bus) { return static_cast<const HighSpeed*>(bus)->is_high(); }
 
 }  // extern "C"

@@ -8,12 +8,13 @@ from typing import Any
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 
+from weft_sim.simulated_board import BoardLibrary, source
 from weft_sim.verilate import build_library
 
-__all__ = ["BIT_HZ", "HIGH_SPEED_BIT_HZ", "UlpiBoard", "UsbBoard"]
+__all__ = ["BIT_HZ", "UsbBoard"]
 
 _FOLDER = Path(__file__).parent
-BIT_HZ, HIGH_SPEED_BIT_HZ = 12_000_000, 480_000_000
+BIT_HZ = 12_000_000
 _LONGEST = 2048  # bytes of a packet that are taken
 _SE0, _K = 0, 2
 _Faults = {
@@ -28,7 +29,7 @@ _Faults = {
 }
 
 
-class UsbBoard:
+class UsbBoard(BoardLibrary):
     """A :class:`~weft_hw.system.System` behind a full-speed USB device.
 
     Parameters
@@ -52,7 +53,7 @@ class UsbBoard:
         If the library has to be built and a tool is missing or fails.
     """
 
-    harness, usb_hz = "usb_board.cpp", 48_000_000
+    harness, usb_hz = "full_speed.cpp", 48_000_000
 
     def __init__(
         self,
@@ -81,34 +82,31 @@ class UsbBoard:
 
         key = f"{type(self).__name__} {fingerprint(config):016x} {config!r} {clock_hz} {serial!r}"
         if stand_in:
-            key += _FOLDER.with_name("memory_engine.py").read_text()
-        self._library = ctypes.CDLL(str(build_library(make, key, _FOLDER / self.harness, progress)))
-        board, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
-        for name, result, arguments in [
-            ("open", board, []),
-            ("close", None, [board]),
-            ("cycles", ctypes.c_uint64, [board]),
-            ("now", real, [board]),
-            ("attached", number, [board]),
-            ("idle", number, [board]),
-            ("suspended", number, [board]),
-            ("error", number, [board]),
-            ("clocks", None, [board, real, real, real]),
-            ("drive", None, [board, number, real]),
-            ("send", None, [board, ctypes.c_char_p, number, number, number]),
-            (
-                "receive",
-                number,
-                [board, ctypes.c_char_p, number, real, ctypes.POINTER(real)],
-            ),
-        ]:
-            function = getattr(self._library, f"board_{name}")
-            function.restype, function.argtypes = result, arguments
-        self._board = self._library.board_open()
-        self._out = ctypes.create_string_buffer(_LONGEST)
-        self._library.board_clocks(
-            self._board, clock_hz, self.usb_hz * (1 + device_error), BIT_HZ * (1 + host_error)
+            key += source("memory_engine")
+        super().__init__(
+            build_library(make, key, _FOLDER / self.harness, progress), self._functions()
         )
+        self._out = ctypes.create_string_buffer(_LONGEST)
+        self._call(
+            "board_clocks", clock_hz, self.usb_hz * (1 + device_error), BIT_HZ * (1 + host_error)
+        )
+
+    @staticmethod
+    def _functions() -> dict[str, Any]:
+        """Return result and arguments of the library's functions."""
+        number, real = ctypes.c_int, ctypes.c_double
+        packet = ctypes.c_char_p, number
+        return {
+            "board_now": (real, []),
+            "board_attached": (number, []),
+            "board_idle": (number, []),
+            "board_suspended": (number, []),
+            "board_error": (number, []),
+            "board_clocks": (None, [real, real, real]),
+            "board_drive": (None, [number, real]),
+            "board_send": (None, [*packet, number, number]),
+            "board_receive": (number, [*packet, real, ctypes.POINTER(real)]),
+        }
 
     @staticmethod
     def _link(clock_hz: int, **names: str) -> Any:
@@ -117,59 +115,43 @@ class UsbBoard:
 
         return FullSpeedUsb(**names)
 
-    def _call(self, name: str, *arguments):
-        if self._board is None:
-            raise ValueError("the simulated board was closed")
-        return getattr(self._library, f"board_{name}")(self._board, *arguments)
-
-    def close(self):
-        """Free the board; further calls raise ``ValueError``."""
-        if self._board is not None:
-            self._call("close")
-            self._board = None
-
     @property
     def now(self) -> float:
         """Return the seconds simulated so far."""
-        return self._call("now") / 1e9
-
-    @property
-    def cycles(self) -> int:
-        """Cycles of the core's clock so far."""
-        return self._call("cycles")
+        return self._call("board_now") / 1e9
 
     @property
     def attached(self) -> bool:
         """Whether the resistor at D+ tells of a device."""
-        return bool(self._call("attached"))
+        return bool(self._call("board_attached"))
 
     @property
     def suspended(self) -> bool:
         """Whether the device takes the bus for asleep."""
-        return bool(self._call("suspended"))
+        return bool(self._call("board_suspended"))
 
     @property
     def error(self) -> bool:
         """Whether the design's error light is on."""
-        return bool(self._call("error"))
+        return bool(self._call("board_error"))
 
     @property
     def idle(self) -> bool:
         """Whether the engine waits."""
-        return bool(self._call("idle"))
+        return bool(self._call("board_idle"))
 
     def wait(self, seconds: float):
         """Let the bus be idle."""
-        self._call("drive", 3, seconds * 1e9)
+        self._call("board_drive", 3, seconds * 1e9)
 
     def reset_bus(self, seconds: float):
         """Drive both lines low."""
-        self._call("drive", _SE0, seconds * 1e9)
+        self._call("board_drive", _SE0, seconds * 1e9)
 
     def resume_bus(self, seconds: float):
         """Drive K, and the end of it, as a host does that wakes a device."""
-        self._call("drive", _K, seconds * 1e9)
-        self._call("drive", _SE0, 2 / BIT_HZ * 1e9)
+        self._call("board_drive", _K, seconds * 1e9)
+        self._call("board_drive", _SE0, 2 / BIT_HZ * 1e9)
 
     def send(self, packet: bytes, *, stuffed: int = 1, sync: int = 8):
         """Send a packet: its identifier, body and check.
@@ -177,7 +159,7 @@ class UsbBoard:
         ``stuffed`` is what follows six ones: 0 nothing, 1 the zero that belongs there, 2 a one.
         ``sync`` is how many bits of the pattern before it arrive: hubs may swallow some.
         """
-        self._call("send", packet, len(packet), stuffed, sync)
+        self._call("board_send", packet, len(packet), stuffed, sync)
 
     def receive(self, timeout: float = 18.0) -> tuple[bytes, float]:
         """Return a packet that begins within so many bits, and the bits of silence before it.
@@ -190,47 +172,7 @@ class UsbBoard:
             If the device breaks a rule of the line.
         """
         gap = ctypes.c_double()
-        count = self._call("receive", self._out, _LONGEST, timeout, ctypes.byref(gap))
+        count = self._call("board_receive", self._out, _LONGEST, timeout, ctypes.byref(gap))
         if count < 0:
             raise ValueError(f"the device's packet has {_Faults[count]}")
         return self._out.raw[:count], gap.value
-
-
-class UlpiBoard(UsbBoard):
-    """The same behind a ULPI transceiver, whose bus it is that has levels and bits.
-
-    ``send(..., stuffed=0)`` has the transceiver find a wrong bit halfway and say so.
-    """
-
-    harness, usb_hz = "ulpi_board.cpp", 60_000_000
-
-    def __init__(self, config: Config, **options: Any):
-        super().__init__(config, **options)
-        self._clock_hz = options.get("clock_hz", 100_000_000)
-        for name in ("chirping", "high_speed"):
-            function = getattr(self._library, f"board_{name}")
-            function.restype, function.argtypes = ctypes.c_int, [ctypes.c_void_p]
-
-    @staticmethod
-    def _link(clock_hz: int, **names: str) -> Any:
-        from weft_hw.link.usb.high_speed import HighSpeedUsb
-
-        return HighSpeedUsb(clock_hz=clock_hz, **names)
-
-    def choose_speed(self, bit_hz: float):
-        """Let the host speak with so many bits a second."""
-        self._call("clocks", self._clock_hz, self.usb_hz, bit_hz)
-
-    @property
-    def chirping(self) -> bool:
-        """Whether the device tells the host that it knows high speed."""
-        return bool(self._call("chirping"))
-
-    @property
-    def high_speed(self) -> bool:
-        """Whether the device has set its transceiver to high speed."""
-        return bool(self._call("high_speed"))
-
-    def drive_bus(self, level: int, seconds: float):
-        """Drive a level: 0 both lines low, 1 J, 2 K."""
-        self._call("drive", level, seconds * 1e9)

@@ -1,0 +1,1 @@
+"""USB boards behind their bus, at both speeds, and hosts for them."""
