@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from weft_hw.programs import in_parallel
+from weft_hw.processes import in_parallel
 
 from weft_sim.tools import ToolError, compiler, run_tool, verilator_root
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from weft_hw.programs import run_program
+from weft_hw.processes import run_command
 
 __all__ = [
     "ToolError",
@@ -96,7 +96,7 @@ def run_tool(
     if cwd is not None:
         environment["TMPDIR"] = str(cwd.resolve())  # what it leaves goes with the folder
     try:
-        done = run_program(command, cwd=cwd, env=environment, timeout=timeout)
+        done = run_command(command, cwd=cwd, env=environment, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise ToolError(f"{name} took longer than {timeout:.0f} s") from None
     if done.returncode:

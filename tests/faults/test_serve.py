@@ -9,7 +9,7 @@ import time
 
 import pytest
 from links.served import serving
-from weft.driver.board import Block, Board, Place
+from weft.driver.board import Block, BoardDriver, Span
 from weft.driver.transports import open_transport
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
@@ -37,7 +37,7 @@ def connect(server):
 def serve_one(server, seed=1):
     """Return the seconds that a session of one inference takes."""
     start = time.monotonic()
-    with Board(open_transport(server.device, TINY), TINY) as board:
+    with BoardDriver(open_transport(server.device, TINY), TINY) as board:
         infer(board, seed)
     return time.monotonic() - start
 
@@ -45,7 +45,7 @@ def serve_one(server, seed=1):
 def infer(board, seed):
     data = random.Random(seed).randbytes(2048)
     _, [got] = board.execute(
-        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Place(Region.ACTIVATION, 0, 512)]
+        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Span(Region.ACTIVATION, 0, 512)]
     )
     assert got == data
 
@@ -76,7 +76,7 @@ def flood(server):
 
 def dead_in_a_frame(server):
     """Leave in the middle of a request, after one whose answer nobody takes."""
-    with Board(open_transport(server.device, TINY), TINY) as board:
+    with BoardDriver(open_transport(server.device, TINY), TINY) as board:
         board.transport.write(b"\x05half a request")
     return []
 
@@ -122,8 +122,8 @@ def test_the_next_client_is_served_within_a_second(server, abuse):
 def test_nothing_that_a_dead_client_left_reaches_the_next(server):
     """Its requests are neither carried out after it, nor answered to somebody else."""
     for seed in range(5):
-        board = Board(open_transport(server.device, TINY), TINY)
-        board.queue(reads=[Place(Region.ACTIVATION, 0, 200)] * 6)
+        board = BoardDriver(open_transport(server.device, TINY), TINY)
+        board.queue(reads=[Span(Region.ACTIVATION, 0, 200)] * 6)
         board._link._send_more()
         board.transport.close()
         with connect(server) as client:
@@ -134,7 +134,7 @@ def test_nothing_that_a_dead_client_left_reaches_the_next(server):
 
 
 def test_a_refused_client_hears_why(server):
-    with Board(open_transport(server.device, TINY), TINY) as board:
+    with BoardDriver(open_transport(server.device, TINY), TINY) as board:
         for talk in (b"", b"x" * 5000):
             with connect(server) as client:
                 client.sendall(talk)
@@ -144,7 +144,7 @@ def test_a_refused_client_hears_why(server):
 
 def test_many_are_refused_one_by_one(server):
     """So that none of what the board's owner asks for waits for more than one of them."""
-    with Board(open_transport(server.device, TINY), TINY) as board:
+    with BoardDriver(open_transport(server.device, TINY), TINY) as board:
         infer(board, 1)
         start = time.monotonic()
         clients = [connect(server) for _ in range(30)]
@@ -189,7 +189,7 @@ def test_an_honest_client_among_many_connects(server):
     It is judged by the server's CPU time, which other work on the machine changes least.
     """
     attackers = Attackers(server)
-    with Board(open_transport(server.device, TINY), TINY) as board:
+    with BoardDriver(open_transport(server.device, TINY), TINY) as board:
 
         def timed(seed, connects=0):
             for _ in range(connects):

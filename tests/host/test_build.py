@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from stand_in_tools import BOARD, TARGET_MHZ, stand_ins
 from weft import udev
-from weft.bitstream import check, flow, programs
+from weft.bitstream import check, flow
+from weft.bitstream import tools as found
 from weft.bitstream.flow import build_bitstream
 from weft.cli import main
 from weft.errors import BuildError
@@ -172,7 +173,7 @@ def test_an_unknown_board_is_one_sentence(tmp_path, capsys):
 
 def test_a_missing_tool_says_what_installs_it(tools, tmp_path, monkeypatch):
     tools(missing=("nextpnr-ecp5",))
-    monkeypatch.setattr(programs.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(found.sys, "executable", str(tmp_path / "python"))
     with pytest.raises(BuildError, match=r"nextpnr-ecp5 is missing: pip .*-fpga\[build\]'"):
         build_bitstream(BOARD, out=tmp_path / "out")
 
@@ -189,7 +190,7 @@ def test_a_native_program_may_tell_no_version(tmp_path, monkeypatch, printed, ve
     path.write_text(f"#!{sys.executable}\nprint('{printed}')\n")
     path.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert programs.find_program("nextpnr-ecp5").version == version
+    assert found.find_tool("nextpnr-ecp5").version == version
 
 
 def test_program_starts_the_loader(tools, tmp_path, monkeypatch, capsys):

@@ -106,7 +106,7 @@ def test_who_imports_whom():
             light = module.startswith("weft_hw.contract") or module in (
                 "weft_hw.boards",
                 "weft_hw.files",
-                "weft_hw.programs",
+                "weft_hw.processes",
             )
             if first == "weft_hw" and not light and eager:
                 wrong.append((path, module))

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from weft.bitstream.programs import find_program
+from weft.bitstream.tools import find_tool
 from weft_hw.boards import get_board
 from weft_hw.link.ethernet.udp_link import UdpLink
 from weft_hw.link.uart import Uart
@@ -40,7 +40,7 @@ _PARTS = [
 
 def run(work, program, *arguments):
     """Run a tool in ``work`` without its output; return its version."""
-    found = find_program(program)
+    found = find_tool(program)
     command = [found.path, *arguments]
     subprocess.run(command, cwd=work, check=True, capture_output=True)
     return found.version

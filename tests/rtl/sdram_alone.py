@@ -11,7 +11,7 @@ from pathlib import Path
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Module, Signal
 from amaranth.lib import io, wiring
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
-from weft.bitstream.programs import find_program
+from weft.bitstream.tools import find_tool
 from weft_hw.boards import get_board
 from weft_hw.boards.sdram import sdram_of
 from weft_hw.boards.sdram_pads import SdramPads
@@ -71,7 +71,7 @@ def main():
             (work / name).write_bytes(content.encode() if isinstance(content, str) else content)
         synthesise, place, _ = json.loads((work / "build_top.json").read_text())["commands"]
         for command in [synthesise, *([*place, "--seed", str(seed)] for seed in SEEDS)]:
-            program = find_program(command[0])
+            program = find_tool(command[0])
             subprocess.run([program.path, *command[1:]], cwd=work, check=True)
             if command is synthesise:
                 continue

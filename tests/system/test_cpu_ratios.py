@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.driver.transports.sim import SimTransport
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region, memory_map
@@ -28,7 +28,7 @@ def test_a_load_past_the_link_takes_a_part_of_the_links_time():
     memory, seconds = memory_map(config)[Region.WEIGHT], {}
     block = np.random.default_rng(1).bytes(memory.bytes // 8)
     for past_link in (False, True):
-        with Board(SimTransport(config, past_link=past_link), config) as board:
+        with BoardDriver(SimTransport(config, past_link=past_link), config) as board:
             times = []
             for _ in range(ROUNDS):
                 start = time.process_time()
@@ -59,7 +59,7 @@ def test_a_cold_build_reads_the_simulators_headers_few_times(tmp_path, monkeypat
 
     monkeypatch.setattr(verilate, "compile_library", measured)
     config = get_config("tiny")
-    with Board(SimTransport(config, stand_in=True), config):
+    with BoardDriver(SimTransport(config, stand_in=True), config):
         pass
     source = tmp_path / "headers.cpp"
     source.write_text('#include "verilated.h"\n')

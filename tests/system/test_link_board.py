@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from weft.driver.board import Block, Board, Place
+from weft.driver.board import Block, BoardDriver, Span
 from weft.driver.transports.sim import SimTransport
 from weft.errors import DeviceMismatch, LinkError
 from weft_hw.contract.config import get_config
@@ -17,7 +17,7 @@ TINY = get_config("tiny")
 
 @pytest.fixture
 def board():
-    with Board(SimTransport(TINY, stand_in=True), TINY) as board:
+    with BoardDriver(SimTransport(TINY, stand_in=True), TINY) as board:
         yield board
 
 
@@ -39,7 +39,7 @@ def test_one_exchange_for_a_whole_inference(board):
     cycles, [first, counters] = board.execute(
         [Block(Region.ACTIVATION, 7, data), Block(Region.PARAMETER, 0, bytes(9 * 100))],
         (3, 5),
-        [Place(Region.ACTIVATION, 7, 63), Place(Region.COUNTER, 61, 2)],
+        [Span(Region.ACTIVATION, 7, 63), Span(Region.COUNTER, 61, 2)],
     )
     assert cycles == 5 * CYCLES_PER_DESCRIPTOR
     assert first == data
@@ -67,7 +67,7 @@ def test_weights_take_a_cycle_per_byte(board):
 
 
 def test_an_endless_run_is_an_error_and_the_board_usable_after_it():
-    with Board(SimTransport(TINY, stand_in=True), TINY, run_timeout=0.05) as board:
+    with BoardDriver(SimTransport(TINY, stand_in=True), TINY, run_timeout=0.05) as board:
         board.write(Region.ACTIVATION, 0, b"kept")
         board.run(15, 1)
         with pytest.raises(LinkError, match=r"the board did not answer WAIT \(sent \d+ times\)"):
@@ -105,6 +105,6 @@ def test_another_configuration_is_a_mismatch():
     with pytest.raises(
         DeviceMismatch, match=r"fingerprint [0-9a-f]{16}, which is tiny.s .*, but ulx3s-85f has"
     ):
-        Board(SimTransport(TINY, stand_in=True), get_config("ulx3s-85f"))
+        BoardDriver(SimTransport(TINY, stand_in=True), get_config("ulx3s-85f"))
     with pytest.raises(DeviceMismatch, match=r"memory beside the chip, which this board has not$"):
-        Board(SimTransport(TINY, stand_in=True), replace(TINY, dram_bytes=1 << 20))
+        BoardDriver(SimTransport(TINY, stand_in=True), replace(TINY, dram_bytes=1 << 20))

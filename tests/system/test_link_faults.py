@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import weft
 from links.exercise import Exerciser
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.driver.transports.faults import FAULTS, FaultyTransport
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
@@ -28,7 +28,7 @@ DRIVER = {"timeout": 0.02, "retries": 6, "run_timeout": 0.2}
 def torment(seed, rate, rounds, kinds):
     """Exchange plain memory traffic; return the faults and the errors."""
     transport = FaultyTransport(SimTransport(TINY, stand_in=True), seed=seed, rate=0, kinds=kinds)
-    with Board(transport, TINY, **DRIVER) as board:
+    with BoardDriver(transport, TINY, **DRIVER) as board:
         exerciser = Exerciser(board, seed)
         exerciser.succeed()
         transport.rate = rate

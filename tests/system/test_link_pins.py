@@ -7,7 +7,7 @@ from graph_builder import Builder
 from links.exercise import UNITS, Exerciser
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
 from weft.golden import run as reference
@@ -36,7 +36,7 @@ def test_a_host_may_be_off_by_two_percent(error):
     transport, line = open_line(stand_in=True)
     line.set_host(error)
     data = np.random.default_rng(31).bytes(3 * UNITS) + bytes(UNITS // 2) + b"\xff" * (UNITS // 2)
-    with Board(transport, TINY, **DRIVER) as board:
+    with BoardDriver(transport, TINY, **DRIVER) as board:
         for _ in range(3):
             board.write(Region.ACTIVATION, 0, data)
             assert board.read(Region.ACTIVATION, 0, UNITS) == data
@@ -48,13 +48,13 @@ def test_a_line_that_is_far_off_is_an_error():
     transport, line = open_line(stand_in=True)
     line.set_host(0.12)
     with pytest.raises(LinkError, match="does not answer"):
-        Board(transport, TINY, **DRIVER)
+        BoardDriver(transport, TINY, **DRIVER)
 
 
 def test_glitches_are_ignored_or_repaired():
     """Hundreds of spikes of a cycle; only one just before a start bit can cost a frame."""
     transport, line = open_line(stand_in=True)
-    with Board(transport, TINY, **DRIVER) as board:
+    with BoardDriver(transport, TINY, **DRIVER) as board:
         line.disturb(32, 200, only_glitches=True)
         exerciser = Exerciser(board, 32)
         for _ in range(6):
@@ -67,7 +67,7 @@ def test_glitches_are_ignored_or_repaired():
 def test_breaks_and_garbled_bytes_never_give_a_wrong_result():
     """Glitches, inverted bits, framing errors and breaks, at rates that are off as well."""
     transport, line = open_line(stand_in=True)
-    with Board(transport, TINY, **DRIVER) as board:
+    with BoardDriver(transport, TINY, **DRIVER) as board:
         exerciser = Exerciser(board, 33)
         for error in (-0.02, 0, 0.02):
             line.set_host(error)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from links.served import serving
-from weft.driver.board import Block, Board, Place
+from weft.driver.board import Block, BoardDriver, Span
 from weft.driver.transports import open_transport, tcp
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
@@ -36,34 +36,34 @@ def device(request):
 def infer(board, seed):
     data = bytes((seed + at) % 256 for at in range(2048))
     cycles, [got] = board.execute(
-        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Place(Region.ACTIVATION, 0, 512)]
+        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Span(Region.ACTIVATION, 0, 512)]
     )
     assert (cycles, got) == (4 * CYCLES_PER_DESCRIPTOR, data)
 
 
 def test_one_client_after_another(device):
     for seed in range(5):
-        with Board(open_transport(device, TINY), TINY) as board:
+        with BoardDriver(open_transport(device, TINY), TINY) as board:
             infer(board, seed)
             assert board.statistics.retries == 0
 
 
 def test_a_second_owner_is_told_who_the_first_is(device):
-    with Board(open_transport(device, TINY), TINY) as board:
+    with BoardDriver(open_transport(device, TINY), TINY) as board:
         for name in (device, device.replace("127.0.0.1", "localhost")):
             with pytest.raises(LinkError, match=f"is in use by process {os.getpid()}$"):
                 open_transport(name, TINY)
         infer(board, 1)
-    Board(open_transport(device, TINY), TINY).close()
+    BoardDriver(open_transport(device, TINY), TINY).close()
 
 
 def test_a_server_refuses_whoever_asks_no_lock(monkeypatch):
     """As from another machine: a sentence in good time, and the first client is not disturbed."""
-    with serving("tcp") as server, Board(open_transport(server.device, TINY), TINY) as board:
+    with serving("tcp") as server, BoardDriver(open_transport(server.device, TINY), TINY) as board:
         monkeypatch.setattr(tcp, "DeviceLock", NoLock)
         begin = time.monotonic()
         with pytest.raises(LinkError, match="refuses: this board serves another client already"):
-            Board(open_transport(server.device, TINY), TINY)
+            BoardDriver(open_transport(server.device, TINY), TINY)
         assert time.monotonic() - begin < 5
         infer(board, 1)
 
@@ -73,7 +73,7 @@ def test_a_server_that_says_nothing_costs_no_more_than_the_limits():
         name = f"tcp:127.0.0.1:{silent.getsockname()[1]}"
         begin = time.monotonic()
         with pytest.raises(LinkError, match=r"the board does not answer \(tried 4 times\)"):
-            Board(open_transport(name, TINY), TINY, timeout=0.1, retries=3)
+            BoardDriver(open_transport(name, TINY), TINY, timeout=0.1, retries=3)
         assert 0.3 < time.monotonic() - begin < 3
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from links.latency import LateTransport
 from links.served import serving
-from weft.driver.board import Block, Board, Place
+from weft.driver.board import Block, BoardDriver, Span
 from weft.driver.link import Link
 from weft.driver.transports import open_transport
 from weft.driver.transports.sim import SimTransport
@@ -41,7 +41,7 @@ def share_of_line(line, count, begin):
 def test_weights_use_the_line_rate(latency):
     transport, line = open_line(latency)
     data = np.random.default_rng(34).bytes(TINY.rows * 8192)
-    with Board(transport, TINY) as board:
+    with BoardDriver(transport, TINY) as board:
         begin = line.cycles
         board.write(Region.WEIGHT, 0, data)
         share = share_of_line(line, len(data), begin)
@@ -53,10 +53,10 @@ def test_weights_use_the_line_rate(latency):
 def test_reading_uses_the_line_rate(latency):
     transport, line = open_line(latency)
     units = TINY.activation_words
-    with Board(transport, TINY) as board:
+    with BoardDriver(transport, TINY) as board:
         board.write(Region.ACTIVATION, 0, bytes(4 * units))
         begin = line.cycles
-        board.execute(reads=16 * [Place(Region.ACTIVATION, 0, units)])
+        board.execute(reads=16 * [Span(Region.ACTIVATION, 0, units)])
         share = share_of_line(line, 64 * units, begin)
         print(f"{share:.1%} of the line rate")
         assert share >= 0.95
@@ -67,11 +67,11 @@ def test_both_ways_carry_data_at_a_time():
     transport, line = open_line(0.0)
     units = TINY.activation_words
     content, weights = (np.random.default_rng(35).bytes(n * 4 * units) for n in (1, 6))
-    with Board(transport, TINY) as board:
+    with BoardDriver(transport, TINY) as board:
         board.write(Region.ACTIVATION, 0, content)
         begin = line.cycles
         groups = board.exchange(
-            [Block(Region.WEIGHT, 0, weights)], 6 * [Place(Region.ACTIVATION, 0, units)]
+            [Block(Region.WEIGHT, 0, weights)], 6 * [Span(Region.ACTIVATION, 0, units)]
         )
         for calls in groups:
             assert b"".join(board.finish(call) for call in calls) == content
@@ -121,13 +121,13 @@ def test_small_inferences_ahead_of_their_replies_keep_the_line_busy(latency):
 def test_tcp_carries_a_megabyte_a_second_on_one_core():
     """Both processes and the simulation of the link, in CPU time: other work does not count."""
     data = np.random.default_rng(42).bytes(TINY.columns * TINY.activation_words)
-    with serving("tcp") as server, Board(open_transport(server.device, TINY), TINY) as board:
+    with serving("tcp") as server, BoardDriver(open_transport(server.device, TINY), TINY) as board:
         begin, cpu = time.monotonic(), time.process_time() + server.cpu_seconds()
         for _ in range(10):
             _, got = board.execute(
                 [Block(Region.ACTIVATION, 0, data)] * 50,
                 None,
-                [Place(Region.ACTIVATION, 0, TINY.activation_words)] * 50,
+                [Span(Region.ACTIVATION, 0, TINY.activation_words)] * 50,
             )
             assert got == [data] * 50
         cpu = time.process_time() + server.cpu_seconds() - cpu

@@ -7,7 +7,7 @@ import zlib
 import pytest
 from links.exercise import UNITS, Exerciser
 from links.udp import answers, drive
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
 from weft_hw.contract.ethernet import PORT
@@ -86,7 +86,7 @@ def test_a_request_and_its_reply(lan):
 
 def test_memory_over_the_network(lan):
     content = random.Random(3).randbytes(4 * UNITS)
-    with Board(drive(lan), TINY, **DRIVER) as board:
+    with BoardDriver(drive(lan), TINY, **DRIVER) as board:
         board.write(Region.ACTIVATION, 0, content)
         assert board.read(Region.ACTIVATION, 0, UNITS) == content
         status = board.status()
@@ -97,12 +97,12 @@ def test_memory_over_the_network(lan):
 def test_one_client_at_a_time(fast_lan):
     lan, board = fast_lan, fast_lan.board
     other = Lan(board, mac=bytes.fromhex("0a0000000002"), address="169.254.1.2")
-    with Board(drive(lan), TINY, **DRIVER) as first:
+    with BoardDriver(drive(lan), TINY, **DRIVER) as first:
         first.write(Region.ACTIVATION, 0, b"\7" * 4)
         assert not answers(other, TINY, retries=0)
         assert first.read(Region.ACTIVATION, 0, 1) == b"\7" * 4
         # The same computer, as when a program starts anew.
-        with Board(drive(lan, 40_001), TINY, **DRIVER) as second:
+        with BoardDriver(drive(lan, 40_001), TINY, **DRIVER) as second:
             second.write(Region.ACTIVATION, 0, b"\x08" * 4)
             with pytest.raises(LinkError, match="did not answer"):
                 first.read(Region.ACTIVATION, 0, 1)
@@ -117,7 +117,7 @@ def test_nothing_but_loss_reaches_the_protocol(fast_lan):
     """What the network doubles, or brings again much later, is as if it had not come."""
     network = Network(seed=5, rate=0.3, kinds=("doubled", "late"))
     fast_lan.deliver = network
-    with Board(drive(fast_lan), TINY, **DRIVER) as board:
+    with BoardDriver(drive(fast_lan), TINY, **DRIVER) as board:
         exerciser = Exerciser(board, 5)
         while sum(network.count.values()) < 3 * FAULTS:
             exerciser.succeed()
@@ -130,7 +130,7 @@ def test_every_fault_of_a_network(lan):
     """Frames lost, doubled, swapped, late, damaged and cut: every result is right."""
     network = Network(seed=6, rate=0)
     lan.deliver = network
-    with Board(drive(lan), TINY, **DRIVER) as board:
+    with BoardDriver(drive(lan), TINY, **DRIVER) as board:
         exerciser, attempts = Exerciser(board, 6), 0
         network.rate = 0.05
         while sum(network.count.values()) < FAULTS:
@@ -207,7 +207,7 @@ def test_hostile_frames_leave_a_board_that_works(fast_lan):
     board = lan.board
     other = Lan(board, mac=bytes.fromhex("0a0000000002"), address="169.254.1.2")
     held = rng.randbytes(4 * UNITS)
-    with Board(drive(lan), TINY, **DRIVER) as session:
+    with BoardDriver(drive(lan), TINY, **DRIVER) as session:
         session.write(Region.ACTIVATION, 0, held)
         for count in range(FRAMES):
             body = rng.choice((RESET, rng.randbytes(rng.randrange(1400)), b""))
@@ -241,7 +241,7 @@ def test_scapy_reads_what_goes_over_the_network(fast_lan, tmp_path):
     lan.keep, lan.deliver = True, network
     assert lan.resolve() == lan.board.mac and ping(lan)
     network.rate = 0.1
-    with Board(drive(lan), TINY, **DRIVER) as board:
+    with BoardDriver(drive(lan), TINY, **DRIVER) as board:
         exerciser = Exerciser(board, 10)
         while len(lan.seen) < 200:
             exerciser.attempt()
@@ -281,7 +281,7 @@ def test_scapy_reads_what_goes_over_the_network(fast_lan, tmp_path):
 def test_a_flood_of_questions_does_not_stop_replies(fast_lan):
     """Broadcasts as close to each other as frames can be."""
     lan = fast_lan
-    with Board(drive(lan), TINY, **DRIVER) as board:
+    with BoardDriver(drive(lan), TINY, **DRIVER) as board:
         board.write(Region.ACTIVATION, 0, bytes(4 * UNITS))
         for _ in range(200):
             lan.send(arp(lan.mac, lan.address, lan.board.ip))
@@ -295,7 +295,7 @@ def test_a_flood_of_questions_does_not_stop_replies(fast_lan):
 
 def test_a_cable_that_is_pulled(fast_lan):
     lan = fast_lan
-    with Board(drive(lan), TINY, **DRIVER) as board:
+    with BoardDriver(drive(lan), TINY, **DRIVER) as board:
         board.write(Region.ACTIVATION, 0, bytes(range(256)))
         lan.send(seal(bytes(500)), sealed=True)
         lan.board.run(2e-6)

@@ -7,17 +7,17 @@ import pytest
 
 pytest.importorskip("luna", reason="USB needs luna-usb")
 
-from links.bus import ANSWER, DATA0, DATA1, DRIVER, OUT, RESET, answer, check_lost_handshakes
+from links.bus import ANSWER, DRIVER, RESET, answer, check_lost_handshakes
 from links.exercise import UNITS, Exerciser
 from links.usb import Simulated, drive, plug_in
 from stand_in_usb import BusPipe, Usb1
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.usb.full_speed import UsbBoard
 from weft_sim.testing.usb.host import Refused, UsbHost
-from weft_sim.testing.usb.packets import data, token
+from weft_sim.testing.usb.packets import DATA0, DATA1, OUT, data, token
 
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 TINY = get_config("tiny")
@@ -198,7 +198,7 @@ def test_damage_on_the_bus_never_gives_a_wrong_result():
         return packet[:at] + bytes([packet[at] ^ 1 << rng.randrange(8)]) + packet[at + 1 :]
 
     transport, _ = drive(host)
-    with Board(transport, TINY, **DRIVER) as board:
+    with BoardDriver(transport, TINY, **DRIVER) as board:
         exerciser = Exerciser(board, 1)
         host.damage = spoil
         for _ in range(12):
@@ -220,7 +220,7 @@ def test_two_programs_do_not_get_the_same_board():
 def test_it_is_unplugged_in_the_middle():
     host = plug_in(TINY, stand_in=True)
     transport, device = drive(host)
-    board = Board(transport, TINY, **DRIVER)
+    board = BoardDriver(transport, TINY, **DRIVER)
     device.peer, left = SimpleNamespace(), [40]
 
     def pull(*arguments):

@@ -7,14 +7,14 @@ import pytest
 
 pytest.importorskip("luna", reason="USB needs luna-usb")
 
-from links.bus import ANSWER, DATA0, DATA1, DRIVER, OUT, RESET, answer, check_lost_handshakes
+from links.bus import ANSWER, DRIVER, RESET, answer, check_lost_handshakes
 from links.exercise import Exerciser
 from links.usb import drive, plug_in_fast
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft_hw.contract.config import get_config
 from weft_sim.testing.usb.high_speed import UlpiBoard
 from weft_sim.testing.usb.high_speed_host import HighSpeedHost
-from weft_sim.testing.usb.packets import ACK, data, token
+from weft_sim.testing.usb.packets import ACK, DATA0, DATA1, OUT, data, token
 
 TINY = get_config("tiny")
 FAULTS = int(os.environ.get("WEFT_USB_FAULTS", "20"))
@@ -74,7 +74,7 @@ def test_damage_on_the_bus_never_gives_a_wrong_result(host):
         return packet[:at] + bytes([packet[at] ^ 1 << rng.randrange(8)]) + packet[at + 1 :]
 
     transport, _ = drive(host)
-    with Board(transport, TINY, **DRIVER) as board:
+    with BoardDriver(transport, TINY, **DRIVER) as board:
         exerciser = Exerciser(board, 4)
         host.damage = spoil
         attempts = 0

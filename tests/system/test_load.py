@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import weft
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.driver.transports.sim import SimTransport
 from weft.errors import LinkError
 from weft.models.digits import held_out_inputs
@@ -31,7 +31,7 @@ def test_each_memory_takes_the_same_units_either_way():
     assert blocks[0][0] == Region.ACTIVATION
     for past_link in (False, True):
         transport = SimTransport(TINY, stand_in=True, past_link=past_link)
-        with Board(transport, TINY) as board:
+        with BoardDriver(transport, TINY) as board:
             assert transport.loads == past_link
             sent = board.statistics.bytes_to_board
             for block in blocks:

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.driver.transports.sim import SimTransport
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import encode_descriptor
@@ -23,7 +23,7 @@ ONE = (1 << 30 << 32 | 30 << 63).to_bytes(9, "little")
 @pytest.fixture(scope="module")
 def board():
     transport = SimTransport(BESIDE, past_link=True, watchdog_cycles=1 << 16)
-    with Board(transport, BESIDE) as board:
+    with BoardDriver(transport, BESIDE) as board:
         yield board
 
 

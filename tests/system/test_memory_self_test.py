@@ -7,7 +7,7 @@ import pytest
 from weft.cli import main
 from weft.configuration import write_config
 from weft.driver import transports
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.driver.memory_test import MemoryFault, check_memory
 from weft.driver.transports.sim import SimTransport
 from weft_hw.contract.config import get_config
@@ -29,7 +29,7 @@ FAULTS = [
 
 @pytest.fixture
 def board():
-    with Board(SimTransport(BESIDE, watchdog_cycles=1 << 16), BESIDE) as board:
+    with BoardDriver(SimTransport(BESIDE, watchdog_cycles=1 << 16), BESIDE) as board:
         yield board
 
 
@@ -58,7 +58,7 @@ def test_words_are_lost_only_after_their_time(board):
 
 def test_a_board_without_one_is_refused():
     with (
-        Board(SimTransport(get_config("tiny"), stand_in=True), get_config("tiny")) as board,
+        BoardDriver(SimTransport(get_config("tiny"), stand_in=True), get_config("tiny")) as board,
         pytest.raises(ValueError, match="tiny has no memory beside the chip"),
     ):
         check_memory(board)

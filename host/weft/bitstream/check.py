@@ -7,7 +7,7 @@ from weft_hw.contract.usb import PRODUCT, VENDOR
 
 from weft.bitstream.finding import Finding
 from weft.bitstream.loader import find_loader
-from weft.bitstream.programs import find_program
+from weft.bitstream.tools import find_tool
 from weft.driver.probe import known_chips
 from weft.errors import BuildError
 from weft.udev import find_rule, rule_command
@@ -73,6 +73,6 @@ def examine_boards() -> list[Finding]:
 
 def _program(name: str) -> str | None:
     try:
-        return find_program(name).version
+        return find_tool(name).version
     except BuildError:
         return None

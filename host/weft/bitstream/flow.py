@@ -9,14 +9,14 @@ from pathlib import Path
 
 from weft_hw.boards import Board, get_board
 from weft_hw.files import scratch_folder, write_file
-from weft_hw.programs import in_parallel
+from weft_hw.processes import in_parallel
 
 from weft.bitstream.loader import BITSTREAM_SUFFIXES
 from weft.bitstream.netlist import spare_logic_and_wires
-from weft.bitstream.programs import find_program
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
 from weft.bitstream.seeds import Design, KeptSeeds, route, routed_elsewhere
 from weft.bitstream.stage import run_stage
+from weft.bitstream.tools import find_tool
 from weft.errors import BuildError
 
 __all__ = ["build_bitstream"]
@@ -111,17 +111,17 @@ def build_bitstream(
         progress(f"elaborating {board.config} for {board.title}")
         device, clock_hz, commands, empty = _elaborate(board, work)
         synthesise, place, pack = commands
-        programs = {command[0]: find_program(command[0]) for command in commands}
+        tools = {command[0]: find_tool(command[0]) for command in commands}
 
-        progress(f"synthesis ({programs[synthesise[0]].version})")
-        run_stage(programs[synthesise[0]], synthesise, work, log / "synthesis.log")
+        progress(f"synthesis ({tools[synthesise[0]].version})")
+        run_stage(tools[synthesise[0]], synthesise, work, log / "synthesis.log")
         flip_flops = _flip_flops(work / "stat.json")
         netlist = _option(place, "--json")
         if board.family == "ecp5":
             spare_logic_and_wires(work / netlist, empty=empty)
         in_verilog = f"read_json {netlist}; write_verilog -noattr {_NETLIST}"
         again = [synthesise[0], "-p", in_verilog]
-        run_stage(programs[synthesise[0]], again, work, log / "netlist.log")
+        run_stage(tools[synthesise[0]], again, work, log / "netlist.log")
         # Yosys connects an open pin to a constant, which simulators refuse at an output.
         verilog = (work / _NETLIST).read_text().replace("(1'hx)", "()")
         write_file(log / _NETLIST, verilog.encode())
@@ -129,7 +129,7 @@ def build_bitstream(
 
         design = Design(
             command=tuple(place),
-            version=programs[place[0]].version,
+            version=tools[place[0]].version,
             files={
                 path.name: path.read_bytes()
                 for path in work.iterdir()
@@ -152,9 +152,9 @@ def build_bitstream(
         best, resources = kept.found[kept.best]
         bitstream = None
         if best.met or allow_timing_fail:
-            progress(f"packing seed {best.seed} ({programs[pack[0]].version})")
+            progress(f"packing seed {best.seed} ({tools[pack[0]].version})")
             (work / design.output).write_bytes(kept.output(best.seed).read_bytes())
-            run_stage(programs[pack[0]], pack, work, log / "pack.log")
+            run_stage(tools[pack[0]], pack, work, log / "pack.log")
             write_file(final, (work / f"{_TOP}{suffix}").read_bytes())
             bitstream = final
         else:  # what an earlier build made is none of what the report is about
@@ -166,7 +166,7 @@ def build_bitstream(
             seeds=tuple(kept.found[seed][0] for seed in sorted(kept.found)),
             resources=resources,
             bitstream=bitstream,
-            tools={name: program.version for name, program in programs.items()},
+            tools={name: tool.version for name, tool in tools.items()},
         )
         summary = json.dumps(result.as_dict(), indent=2) + "\n"
         write_file(out / "report.json", summary.encode())

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from weft_hw.boards import get_board
-from weft_hw.programs import run_program
+from weft_hw.processes import run_command
 
 from weft.errors import BuildError, LinkError
 
@@ -55,7 +55,7 @@ def load_bitstream(board_name: str, bitstream: Path | None = None, *, flash: boo
     # An iCE40 that boots from its flash can only be loaded there.
     target = ["-f"] if flash or board.family == "ice40" else []
     try:
-        done = run_program([loader, "-b", board.loader, *target, bitstream], timeout=_SECONDS)
+        done = run_command([loader, "-b", board.loader, *target, bitstream], timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         raise LinkError(f"openFPGALoader took longer than {_SECONDS} s") from None
     except OSError as error:

@@ -12,9 +12,9 @@ from threading import Lock
 
 from weft_hw.files import write_file
 
-from weft.bitstream.programs import find_program
 from weft.bitstream.results import Resource, SeedResult
 from weft.bitstream.stage import run_stage
+from weft.bitstream.tools import find_tool
 from weft.errors import BuildError
 from weft.spread import spread
 
@@ -113,7 +113,7 @@ def route(design: Design, seed: int, log: Path, parent: Path | None = None) -> t
     BuildError
         If nextpnr is missing or another one, or fails; what it printed is in ``log``.
     """
-    program = find_program(design.command[0])
+    program = find_tool(design.command[0])
     if program.version != design.version:
         raise BuildError(
             f"{platform.node()} has {program.version}, and the build began with {design.version}"

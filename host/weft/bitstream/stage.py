@@ -5,9 +5,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from weft_hw.programs import run_program
+from weft_hw.processes import run_command
 
-from weft.bitstream.programs import Program
+from weft.bitstream.tools import Program
 from weft.errors import BuildError
 
 __all__ = ["run_stage"]
@@ -27,7 +27,7 @@ def run_stage(program: Program, command: Sequence[str], work: Path, log: Path) -
     log.unlink(missing_ok=True)
     with log.open("x") as file:  # no link that lies there is followed
         try:
-            done = run_program(
+            done = run_command(
                 [program.path, *command[1:]], cwd=work, output=file, timeout=_STAGE_SECONDS
             )
         except subprocess.TimeoutExpired:

@@ -20,7 +20,7 @@ def devices(as_json: JsonOption = False):
     """List the devices that --device takes on this machine, and ask boards who they are."""
     from serial.tools import list_ports
 
-    from weft.bitstream.machine_check import lacks_for_simulation
+    from weft.bitstream.doctor import lacks_for_simulation
     from weft.driver.probe import known_chips, probe, probe_udp, probe_usb, udp_addresses
     from weft.driver.transports.usb_devices import load_library
     from weft.errors import LinkError

@@ -36,7 +36,7 @@ def doctor(
     if device is not None:
         _test(device, config, as_json)
         return
-    from weft.bitstream.machine_check import examine
+    from weft.bitstream.doctor import examine
 
     findings = examine()
     if as_json:
@@ -56,12 +56,12 @@ def doctor(
 def _test(device: str, config: str | None, as_json: bool) -> None:
     """Open a device, and try the memory beside the chip where it has one."""
     from weft.configuration import get_config
-    from weft.driver.board import Board
+    from weft.driver.board import BoardDriver
     from weft.driver.memory_test import check_memory
     from weft.driver.transports import open_transport
 
     built_for = get_config(config)
-    with Board(open_transport(device, built_for), built_for) as board:
+    with BoardDriver(open_transport(device, built_for), built_for) as board:
         if built_for.dram_bytes:
             check_memory(board)
         if as_json:

@@ -3,12 +3,12 @@
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 
+from weft.compiler.descriptions import describe_descriptors, describe_layers
 from weft.compiler.lowering.lower import lower
 from weft.compiler.passes import PASSES
 from weft.compiler.planning.emit import emit_images
 from weft.compiler.planning.overlap import place_images
 from weft.compiler.planning.schedule import make_schedule
-from weft.compiler.report import describe_descriptors, describe_layers
 from weft.compiler.streaming.program import compile_streamed
 from weft.errors import CapacityError
 from weft.graph import Graph

@@ -15,15 +15,15 @@ from weft_hw.contract.packet import Request
 from weft.driver.call import Call
 from weft.driver.frames import LinkStatistics
 from weft.driver.link import Link
-from weft.driver.pieces import Block, Place
+from weft.driver.pieces import Block, Span
 from weft.driver.requests import Requests
 from weft.driver.transports.base import Transport
 from weft.errors import DeviceMismatch, LinkError
 
-__all__ = ["Block", "Board", "Place"]
+__all__ = ["Block", "BoardDriver", "Span"]
 
 
-class Board:
+class BoardDriver:
     """A board that runs programs compiled for ``config``. Threads may share it; calls queue up.
 
     Parameters
@@ -162,7 +162,7 @@ class Board:
         LinkError
             If the board does not answer.
         """
-        return self.execute(reads=[Place(region, address, count)])[1][0]
+        return self.execute(reads=[Span(region, address, count)])[1][0]
 
     def run(self, first: int, count: int) -> int:
         """Start descriptors ``first`` to ``first + count - 1``; return the run's number."""
@@ -181,7 +181,7 @@ class Board:
         self,
         writes: Iterable[Block] = (),
         run: tuple[int, int] | None = None,
-        reads: Sequence[Place] = (),
+        reads: Sequence[Span] = (),
         *,
         timeout: float | None = None,
     ) -> tuple[int, list[bytes]]:
@@ -192,7 +192,7 @@ class Board:
         writes : iterable of Block
         run : (first, count), optional
             Descriptors to run after the writes.
-        reads : sequence of Place
+        reads : sequence of Span
             What to read after the run.
         timeout : float, optional
             Seconds that the run may take.
@@ -202,33 +202,33 @@ class Board:
         cycles : int
             Those of the run; 0 without one.
         data : list of bytes
-            For each place, its units.
+            For each span, its units.
         """
         requests, patience = self._requests, self.run_timeout
         with self._working():
             # Everything is judged before anything is sent.
             if run is not None:
                 requests.pieces.check_run(*run)
-            blocks, places = requests.cut_blocks(writes), requests.cut_places(reads)
+            blocks, spans = requests.cut_blocks(writes), requests.cut_spans(reads)
             calls = [requests.submit_write(block) for block in blocks]
             wait = None
             if run is not None:
                 calls.append(requests.submit_run(*run))
                 wait = requests.submit_wait()
-            asked = [[(place, requests.submit_read(place)) for place in group] for group in places]
+            asked = [[(span, requests.submit_read(span)) for span in group] for group in spans]
             for call in calls:
                 self._link.finish(call, timeout or patience)
             cycles = requests.finish_wait(wait, timeout or patience) if wait else 0
             finish = requests.finish_read
             return cycles, [
-                b"".join(finish(place, call, patience) for place, call in group) for group in asked
+                b"".join(finish(span, call, patience) for span, call in group) for group in asked
             ]
 
     def queue(
         self,
         writes: Iterable[Block] = (),
         run: tuple[int, int] | None = None,
-        reads: Sequence[Place] = (),
+        reads: Sequence[Span] = (),
     ) -> list[Call]:
         """Queue requests in this order and return at once, with the calls of the reads.
 
@@ -238,23 +238,23 @@ class Board:
         with self._working():
             if run is not None:
                 requests.pieces.check_run(*run)
-            blocks, places = requests.cut_blocks(writes), requests.cut_places(reads)
+            blocks, spans = requests.cut_blocks(writes), requests.cut_spans(reads)
             for block in blocks:
                 requests.submit_write(block)
             if run is not None:
                 requests.submit_run(*run)
-            return [requests.submit_read(place) for group in places for place in group]
+            return [requests.submit_read(span) for group in spans for span in group]
 
-    def exchange(self, writes: Iterable[Block], reads: Sequence[Place]) -> list[list[Call]]:
+    def exchange(self, writes: Iterable[Block], reads: Sequence[Span]) -> list[list[Call]]:
         """Queue reads and writes in turns, so that both ways of the link carry data at a time.
 
         Returns the calls of each read. Nothing may be written where something is read.
         """
         requests = self._requests
         with self._working():
-            blocks, places = requests.cut_blocks(writes), requests.cut_places(reads)
-            pieces = [(group, piece) for group, pieces in enumerate(places) for piece in pieces]
-            calls: list[list[Call]] = [[] for _ in places]
+            blocks, spans = requests.cut_blocks(writes), requests.cut_spans(reads)
+            pieces = [(group, piece) for group, pieces in enumerate(spans) for piece in pieces]
+            calls: list[list[Call]] = [[] for _ in spans]
             for read, block in zip_longest(pieces, blocks):
                 if read is not None:
                     calls[read[0]].append(requests.submit_read(read[1]))

@@ -4,7 +4,7 @@ import random
 
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region
 
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.errors import LinkError
 
 __all__ = ["REFRESH_SECONDS", "MemoryFault", "check_memory"]
@@ -19,7 +19,7 @@ class MemoryFault(LinkError):
     """The memory beside the chip gives back something else than was written."""
 
 
-def check_memory(board: Board, *, seconds: float = REFRESH_SECONDS) -> None:
+def check_memory(board: BoardDriver, *, seconds: float = REFRESH_SECONDS) -> None:
     """Raise unless the memory beside the chip keeps what is written; what it held is lost.
 
     Data lines: each one alone at 1, and at 0. Address lines: a mark of its own at each power of
@@ -43,7 +43,7 @@ def check_memory(board: Board, *, seconds: float = REFRESH_SECONDS) -> None:
     _check_refresh(board, blocks, seconds)
 
 
-def _check_data(board: Board) -> None:
+def _check_data(board: BoardDriver) -> None:
     # A block of one word over and over, so that nothing depends on address lines.
     count, wrong = DRAM_BLOCK_BYTES // 2, 0
     for line in range(_WORD_BITS):
@@ -58,7 +58,7 @@ def _check_data(board: Board) -> None:
         raise MemoryFault(f"{_FAILS}: data lines that do not follow: {numbers} of 0 to 15")
 
 
-def _check_addresses(board: Board, blocks: int) -> None:
+def _check_addresses(board: BoardDriver, blocks: int) -> None:
     places = [0, *(1 << bit for bit in range(blocks.bit_length() - 1))]
     rng = random.Random(1)
     marks = {place: rng.randbytes(DRAM_BLOCK_BYTES) for place in places}
@@ -72,7 +72,7 @@ def _check_addresses(board: Board, blocks: int) -> None:
             raise MemoryFault(f"{_FAILS}: block {place} holds {what}, so an address line is wrong")
 
 
-def _check_refresh(board: Board, blocks: int, seconds: float) -> None:
+def _check_refresh(board: BoardDriver, blocks: int, seconds: float) -> None:
     rng = random.Random(2)
     kept = {
         place: rng.randbytes(DRAM_BLOCK_BYTES)

@@ -9,7 +9,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Memory, Region, memory_map
 from weft_hw.contract.packet import PIXEL_REGIONS
 
-__all__ = ["Block", "Piece", "Pieces", "Place"]
+__all__ = ["Block", "Piece", "Pieces", "Span"]
 
 
 class Block(NamedTuple):
@@ -34,7 +34,7 @@ class Piece(NamedTuple):
     packing: int = 0
 
 
-class Place(NamedTuple):
+class Span(NamedTuple):
     """Units of a memory."""
 
     region: Region
@@ -86,15 +86,15 @@ class Pieces:
             data = part.reshape(-1, size >> packing)[:, : channels or None].tobytes()
             yield Piece(block.region, block.address + at, len(part), data, channels, packing)
 
-    def of_place(self, place: Place, payload: int) -> list[Place]:
-        """Return the parts of ``place``, each of at most ``payload`` bytes."""
-        memory = self._check(*place)
+    def of_span(self, span: Span, payload: int) -> list[Span]:
+        """Return the parts of ``span``, each of at most ``payload`` bytes."""
+        memory = self._check(*span)
         if not memory.readable:
-            raise ValueError(f"{place.region.name} cannot be read")
+            raise ValueError(f"{span.region.name} cannot be read")
         step = payload // memory.unit_bytes
         return [
-            Place(place.region, place.address + at, min(step, place.units - at))
-            for at in range(0, place.units, step)
+            Span(span.region, span.address + at, min(step, span.units - at))
+            for at in range(0, span.units, step)
         ]
 
     def check_run(self, first: int, count: int):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weft.driver.board import Block, Board, Place
+from weft.driver.board import Block, BoardDriver, Span
 from weft.driver.call import Call, ReplyLost
 from weft.errors import LinkError
 
@@ -26,17 +26,17 @@ class Pipeline:
 
     Parameters
     ----------
-    board : Board
+    board : BoardDriver
     """
 
-    def __init__(self, board: Board):
+    def __init__(self, board: BoardDriver):
         self.board = board
 
     def run(self, first: int, count: int) -> None:
         """Queue a run of descriptors."""
         self.board.queue(run=(first, count))
 
-    def exchange(self, reads: Sequence[Place], writes: Sequence[Block]) -> list[Ticket]:
+    def exchange(self, reads: Sequence[Span], writes: Sequence[Block]) -> list[Ticket]:
         """Queue reads and writes in turns; nothing may be written where something is read."""
         calls = self.board.exchange(writes, reads)
         return [Ticket(self.board.session, tuple(group)) for group in calls]

@@ -9,7 +9,7 @@ from weft_hw.contract.packet import REPLY_FIELDS, Request
 
 from weft.driver.call import Call, ReplyLost
 from weft.driver.link import Link
-from weft.driver.pieces import Block, Piece, Pieces, Place
+from weft.driver.pieces import Block, Piece, Pieces, Span
 from weft.errors import LinkError
 
 __all__ = ["Requests"]
@@ -26,7 +26,7 @@ class Requests:
     Attributes
     ----------
     pieces : Pieces
-        What cuts blocks and places into requests.
+        What cuts blocks and spans into requests.
     run : int
         Number of the last run.
     """
@@ -45,16 +45,16 @@ class Requests:
         size = self._link.payload_bytes
         return [piece for block in blocks for piece in self.pieces.of_block(block, size)]
 
-    def cut_places(self, places: Iterable[Place]) -> list[list[Place]]:
-        """Return for each place the pieces of it that fit a request.
+    def cut_spans(self, spans: Iterable[Span]) -> list[list[Span]]:
+        """Return for each span the pieces of it that fit a request.
 
         Raises
         ------
         ValueError
-            If a place leaves its memory.
+            If a span leaves its memory.
         """
         size = self._link.payload_bytes
-        return [list(self.pieces.of_place(place, size)) for place in places]
+        return [list(self.pieces.of_span(span, size)) for span in spans]
 
     def submit_run(self, first: int, count: int) -> Call:
         """Start descriptors ``first`` to ``first + count - 1``."""
@@ -74,9 +74,9 @@ class Requests:
         fields |= {"channels": piece.channels, "packing": piece.packing}
         return self._link.submit(Request.PIXELS, fields, piece.data)
 
-    def submit_read(self, place: Place) -> Call:
-        """Read a piece of a place."""
-        return self._link.submit(Request.READ, self._place(*place))
+    def submit_read(self, span: Span) -> Call:
+        """Read a piece of a span."""
+        return self._link.submit(Request.READ, self._place(*span))
 
     @staticmethod
     def _place(region: Region, address: int, units: int) -> dict[str, int]:
@@ -95,14 +95,14 @@ class Requests:
                 raise LinkError(f"the board ended run {fields['run']}, not {self.run}")
             return fields["cycles"]
 
-    def finish_read(self, place: Place, call: Call, timeout: float) -> bytes:
-        """Return the units of a place."""
-        expected = place.units * self.pieces.unit_bytes(place.region)
+    def finish_read(self, span: Span, call: Call, timeout: float) -> bytes:
+        """Return the units of a span."""
+        expected = span.units * self.pieces.unit_bytes(span.region)
         while True:
             try:
                 data = self._link.finish(call, timeout)
             except ReplyLost:
-                call = self.submit_read(place)
+                call = self.submit_read(span)
                 continue
             if len(data) != expected:
                 raise LinkError(f"the board sent {len(data)} bytes, not {expected}")

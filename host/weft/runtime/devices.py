@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
-from weft.driver.pieces import Block, Place
+from weft.driver.pieces import Block, Span
 from weft.runtime.execute import Device
 from weft.runtime.profile import LinkProfile
 
 if TYPE_CHECKING:
-    from weft.driver.board import Board
+    from weft.driver.board import BoardDriver
     from weft.driver.transports.base import Transport
 
 __all__ = ["Marks", "OpenDevice", "Queue", "open_device", "open_over"]
@@ -27,7 +27,7 @@ class Queue(Protocol):
         """Queue a run; what follows is carried out while it is under way, but for another run."""
         ...
 
-    def exchange(self, reads: Sequence[Place], writes: Sequence[Block]) -> list[Any]:
+    def exchange(self, reads: Sequence[Span], writes: Sequence[Block]) -> list[Any]:
         """Queue reads and writes in any order; no write may touch what is read."""
         ...
 
@@ -40,7 +40,7 @@ class Queue(Protocol):
         ...
 
 
-class Flow(Protocol):
+class Stream(Protocol):
     """Images under way on a device."""
 
     def interrupt(self) -> None:
@@ -101,7 +101,7 @@ class OpenDevice:
     ----------
     lock : RLock
         To be held from the first write of an inference to the last read.
-    flow : Flow or None
+    stream : Stream or None
         Whose images are under way between two holds of the lock.
     holder : object
         Whose program this process loaded last.
@@ -120,15 +120,15 @@ class OpenDevice:
     load: Callable[[Region, int, bytes], None] | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     holder: object = field(default=None, init=False)
-    flow: Flow | None = field(default=None, init=False)
+    stream: Stream | None = field(default=None, init=False)
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Have the device to oneself, with nothing under way."""
         self.check()
         with self.lock:
-            if self.flow is not None:
-                self.flow.interrupt()
+            if self.stream is not None:
+                self.stream.interrupt()
             yield
 
 
@@ -166,17 +166,17 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
     Parameters
     ----------
     options
-        As for :class:`weft.driver.board.Board`.
+        As for :class:`weft.driver.board.BoardDriver`.
 
     Raises
     ------
     LinkError, DeviceMismatch
     """
-    from weft.driver.board import Board
+    from weft.driver.board import BoardDriver
     from weft.driver.pipeline import Pipeline
     from weft.runtime.wire import link_of
 
-    board = Board(transport, config, **options)
+    board = BoardDriver(transport, config, **options)
 
     # A simulation's link takes no time that counts; the board like it has one.
     kind, rate = transport.kind, transport.bytes_per_second
@@ -216,7 +216,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
 class _BoardMemories:
     """A board whose ``run`` returns when the run is done."""
 
-    def __init__(self, board: "Board"):
+    def __init__(self, board: "BoardDriver"):
         self._board = board
         self.cycles = 0
 
@@ -236,7 +236,7 @@ class _BoardMemories:
 class _BoardMarks:
     """The label that a board keeps (LABEL and STATUS in ``docs/protocol.md``)."""
 
-    def __init__(self, board: "Board"):
+    def __init__(self, board: "BoardDriver"):
         self._board = board
 
     @property

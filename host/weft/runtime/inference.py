@@ -13,10 +13,10 @@ from weft.graph import Graph
 from weft.graph.signature import batch_of, join_images, split_images
 from weft.program import Program
 from weft.runtime.comparison import Comparison
-from weft.runtime.flow import ImageFlow
 from weft.runtime.prepare import AnyRunner
 from weft.runtime.profile import Profile
 from weft.runtime.runners import Run
+from weft.runtime.stream import ImageStream
 
 __all__ = ["Arrays", "Feeds", "Inference"]
 
@@ -109,12 +109,12 @@ class Inference:
             results.append(run.values)
         return results
 
-    def flow(self) -> ImageFlow | None:
+    def image_stream(self) -> ImageStream | None:
         """Return what lets images overlap; None where they run one after the other."""
-        return None if self._inspects else self.runner.flow()
+        return None if self._inspects else self.runner.image_stream()
 
-    def stream(self, flow: ImageFlow, feeds: Iterable[Feeds]) -> Iterator[list[NDArray[Any]]]:
-        """Yield the outputs of each of ``feeds``, whose images go through ``flow``."""
+    def stream(self, stream: ImageStream, feeds: Iterable[Feeds]) -> Iterator[list[NDArray[Any]]]:
+        """Yield the outputs of each of ``feeds``, whose images go through ``stream``."""
         batches: deque[int] = deque()
 
         def images() -> Iterator[Arrays]:
@@ -124,8 +124,8 @@ class Inference:
                 yield from parts
 
         done: list[Arrays] = []
-        count, start, traffic = 0, time.perf_counter(), flow.traffic()
-        results = flow.results(images())
+        count, start, traffic = 0, time.perf_counter(), stream.traffic()
+        results = stream.results(images())
         try:
             for values in results:
                 done.append(values)
@@ -136,9 +136,9 @@ class Inference:
                     done.clear()
         finally:
             results.close()
-            if count and flow.counters:
-                cycles = sum(counter["cycles"] for counter in flow.counters.values())
-                run = Run({}, cycles, flow.counters, flow.traffic() - traffic)
+            if count and stream.counters:
+                cycles = sum(counter["cycles"] for counter in stream.counters.values())
+                run = Run({}, cycles, stream.counters, stream.traffic() - traffic)
                 profile = self._describe(run, {}, time.perf_counter() - start)
                 self._profile = replace(profile, images=count)
 
@@ -155,7 +155,9 @@ class Inference:
             self.compared_values += comparison.values
 
     def _stream_note(self) -> str:
-        if self.program is None or (self.program.stream.sets and self.runner.flow() is None):
+        if self.program is None or (
+            self.program.stream.sets and self.runner.image_stream() is None
+        ):
             return f"one image after the other on device {self._device}"
         return self.program.stream.note
 

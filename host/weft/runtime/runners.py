@@ -14,9 +14,9 @@ from weft.graph.analysis import layer_macs
 from weft.program import Program, RunStep
 from weft.runtime.devices import OpenDevice
 from weft.runtime.execute import After, Inspect, run_counters, run_program
-from weft.runtime.flow import ImageFlow
 from weft.runtime.profile import LayerProfile, LinkProfile
 from weft.runtime.resident import Resident
+from weft.runtime.stream import ImageStream
 
 __all__ = ["BoardRunner", "GoldenRunner", "Run", "Runner"]
 
@@ -65,7 +65,7 @@ class GoldenRunner:
         self._states = reference.next_states(self.graph, values)
         return Run(values)
 
-    def flow(self) -> None:
+    def image_stream(self) -> None:
         """Return None: there is nothing to overlap."""
         return None
 
@@ -250,12 +250,12 @@ class BoardRunner:
         """Let go of the device."""
         self.board.close()
 
-    def flow(self) -> ImageFlow | None:
+    def image_stream(self) -> ImageStream | None:
         """Return what lets images overlap; None if the program or the device does not."""
         queue = self.board.queue
         if self.whole or not self.program.stream.sets or queue is None:
             return None
-        return ImageFlow(self.program, self.board, queue, self._resident)
+        return ImageStream(self.program, self.board, queue, self._resident)
 
 
 Runner = GoldenRunner | BoardRunner

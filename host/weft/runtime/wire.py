@@ -14,7 +14,7 @@ from weft_hw.contract.packet import (
     field_bytes,
 )
 
-from weft.driver.pieces import Block, Pieces, Place
+from weft.driver.pieces import Block, Pieces, Span
 from weft.program import Program, RunStep
 from weft.runtime.execute import Device
 from weft.runtime.host_memory import HostMoved
@@ -106,7 +106,7 @@ class _Asker:
     def read(self, region: Region, unit: int, count: int) -> bytes:
         """Count a read; return what no packing shortens."""
         size = self._pieces.unit_bytes(region)
-        for part in self._pieces.of_place(Place(region, unit, count), self._payload):
+        for part in self._pieces.of_span(Span(region, unit, count), self._payload):
             self._ask(Request.READ, answered=part.units * size)
         return b"\x55" * (count * size)
 

@@ -14,9 +14,9 @@ from ray.serve.config import RequestRouterConfig
 
 from weft.errors import LinkError
 from weft.program import Program
-from weft.serving.board import Board
 from weft.serving.gateway import APPLICATION, BOARDS, running_boards
 from weft.serving.http_routes import Ingress
+from weft.serving.replica import Replica
 from weft.spread import start_ray
 
 __all__ = ["free_port", "running_fleet"]
@@ -138,7 +138,7 @@ def _deploy(
         health_check_timeout_s=_HANGS_SECONDS,
         graceful_shutdown_timeout_s=_LEAVE_SECONDS,
         ray_actor_options={"num_cpus": 0, "resources": {RESOURCE: 1}},
-    )(Board)
+    )(Replica)
     gateway = serve.deployment(
         name="Gateway",
         max_ongoing_requests=_QUEUE,

@@ -15,10 +15,10 @@ from weft import __version__
 from weft.graph import Graph
 from weft.graph.signature import TensorInfo, as_arrays, batch_of
 from weft.program import Program
-from weft.serving.board import Arrays, Reply
 from weft.serving.measures import Measures
 from weft.serving.messages import Query
 from weft.serving.refused import Refused, status_of
+from weft.serving.replica import Arrays, Reply
 from weft.serving.tensors import datatype_of
 
 __all__ = ["APPLICATION", "BOARDS", "VERSION", "Gateway", "running_boards"]

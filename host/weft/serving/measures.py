@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from weft.serving.board import Reply
+from weft.serving.replica import Reply
 
 __all__ = ["Measures"]
 

@@ -151,10 +151,12 @@ class Session:
         if not isinstance(images, Iterable):
             raise ModelError(f"stream takes images one by one, not {type(images).__name__}")
         model, inference = self._model, self._model.inference
-        flow = inference.flow() if model.reading is None else None
+        stream = inference.image_stream() if model.reading is None else None
         feeds = (model.arrays(self._feed(image)) for image in images)
         results = (
-            (self._run(feed) for feed in feeds) if flow is None else inference.stream(flow, feeds)
+            (self._run(feed) for feed in feeds)
+            if stream is None
+            else inference.stream(stream, feeds)
         )
         for arrays in results:
             yield arrays[0] if len(arrays) == 1 else arrays

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.hdl import ClockDomain, Module, Signal
-from weft_hw.programs import run_program
+from weft_hw.processes import run_command
 
 from weft_sim.tools import ToolError, run_tool, yosys
 
@@ -96,7 +96,7 @@ class Formulas:
         environment = os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
         rules = "from_any_state.smtc" if induction else "from_reset.smtc"
         command = [f"{yosys()[0]}-smtbmc", "-s", "yices", "-t", str(steps), *["-i"] * induction]
-        done = run_program(
+        done = run_command(
             [*command, "--smtc", rules, "top.smt2"],
             cwd=self.folder,
             env=environment,

@@ -1,7 +1,7 @@
 """What both speeds of USB are asked: a request's answer, handshakes that get lost."""
 
 import numpy as np
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.usb.host import UsbHost
@@ -49,7 +49,7 @@ def check_lost_handshakes(host: UsbHost, config: Config, rounds: int) -> None:
         return packet
 
     transport, _ = drive(host)
-    with Board(transport, config, **DRIVER) as board:
+    with BoardDriver(transport, config, **DRIVER) as board:
         content = np.random.default_rng(3).bytes(4 * UNITS)
         for _ in range(rounds):
             host.damage = lose

@@ -2,7 +2,7 @@
 
 import random
 
-from weft.driver.board import Block, Board, Place
+from weft.driver.board import Block, BoardDriver, Span
 from weft.errors import LinkError
 from weft_hw.contract.memory_map import Region
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR
@@ -21,7 +21,7 @@ class Exerciser:
         Exchanges that ended in ``LinkError``.
     """
 
-    def __init__(self, board: Board, seed: int):
+    def __init__(self, board: BoardDriver, seed: int):
         self.board, self.errors = board, 0
         self._rng = random.Random(seed)
         self._shadow, self._damaged = bytearray(4 * UNITS), True
@@ -50,7 +50,7 @@ class Exerciser:
         cycles, [got] = self.board.execute(
             [Block(Region.ACTIVATION, address, data)],
             (first, count),
-            [Place(Region.ACTIVATION, begin, read)],
+            [Span(Region.ACTIVATION, begin, read)],
         )
         self._shadow = expected
         assert got == expected[4 * begin : 4 * (begin + read)]

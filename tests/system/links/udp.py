@@ -1,6 +1,6 @@
 """A board on a simulated network, and the driver's transport over it, in simulated time."""
 
-from weft.driver.board import Board
+from weft.driver.board import BoardDriver
 from weft.driver.transports.udp import UdpTransport
 from weft.errors import LinkError
 from weft_hw.contract.config import Config
@@ -29,7 +29,7 @@ def drive(lan: Lan, port: int = 40_000) -> Simulated:
 def answers(lan: Lan, config: Config, port: int = 50_000, *, retries: int = 6) -> bool:
     """Return whether the board begins a session with that port."""
     try:
-        Board(drive(lan, port), config, timeout=0.0005, retries=retries).close()
+        BoardDriver(drive(lan, port), config, timeout=0.0005, retries=retries).close()
     except LinkError:
         return False
     return True

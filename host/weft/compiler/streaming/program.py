@@ -14,11 +14,11 @@ from weft_hw.contract.memory_map import (
 )
 from weft_hw.contract.move import Move
 
+from weft.compiler.descriptions import array_steps, completed, describe_layers
 from weft.compiler.ir import Buffer
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.lower import lower
 from weft.compiler.planning.schedule import make_schedule
-from weft.compiler.report import array_steps, completed, describe_layers
 from weft.compiler.streaming.dram import Dram
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.listing import Listing

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from weft_hw.contract.descriptor import Rounding
 from weft_hw.contract.layers import Elementwise, Mac
 
+from weft.compiler.descriptions import array_steps
 from weft.compiler.ir import Command
 from weft.compiler.lowering.context import identity_parameters
-from weft.compiler.report import array_steps
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
 from weft.compiler.streaming.pieces import Piece, Scope
 from weft.compiler.streaming.striping import Striping

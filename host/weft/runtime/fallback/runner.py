@@ -46,7 +46,7 @@ class FallbackRunner:
         self._known = self._outside.run(feeds, middle)
         return replace(runs[-1], values={**found, **self._known})
 
-    def flow(self) -> None:
+    def image_stream(self) -> None:
         """Return None: images do not overlap in a runtime."""
         return None
 

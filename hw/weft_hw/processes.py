@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
-__all__ = ["in_parallel", "run_program"]
+__all__ = ["in_parallel", "run_command"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -18,7 +18,7 @@ _GRACE_SECONDS = 2.0
 _running: set[subprocess.Popen[str]] = set()
 
 
-def run_program(
+def run_command(
     command: Sequence[str | Path],
     *,
     timeout: float,

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from weft_hw.contract.memory_map import Region
 
-from weft.driver.pieces import Block, Place
+from weft.driver.pieces import Block, Span
 from weft.errors import LinkError
 from weft.program import HostStep, Program, RunStep, StreamSet
 from weft.runtime.devices import OpenDevice, Queue
@@ -16,7 +16,7 @@ from weft.runtime.execute import read_counters, run_host
 from weft.runtime.profile import LinkProfile
 from weft.runtime.resident import Resident
 
-__all__ = ["ImageFlow"]
+__all__ = ["ImageStream"]
 
 Values = dict[str, NDArray[Any]]
 
@@ -32,7 +32,7 @@ class _Image:
     images: StreamSet
 
 
-class ImageFlow:
+class ImageStream:
     """Runs images one after the other without a pause between them.
 
     In the order in which the board carries requests out, each run is followed by the read of the
@@ -68,9 +68,9 @@ class ImageFlow:
     def interrupt(self) -> None:
         """Let the device finish what is under way; start again next time."""
         device = self._device
-        if device.flow is not self:
+        if device.stream is not self:
             return
-        device.flow = None
+        device.stream = None
         self._written = self._started = 0
         try:
             self._requests.settle()
@@ -120,11 +120,11 @@ class ImageFlow:
     def _next(self) -> Values | None:
         """Return the values of the oldest image; None if it has to start again."""
         device, queue = self._device, self._queue
-        if device.flow is not self:
-            if device.flow is not None:
-                device.flow.interrupt()
+        if device.stream is not self:
+            if device.stream is not None:
+                device.stream.interrupt()
             self._resident.ensure()
-            device.flow = self
+            device.stream = self
         if not self._started:
             self._write_up_to(1)
             self._run(queue[0])
@@ -206,9 +206,9 @@ class ImageFlow:
             for at, units in read
         )
 
-    def _places(self, image: _Image) -> list[Place]:
+    def _places(self, image: _Image) -> list[Span]:
         return [
-            Place(Region.ACTIVATION, self._base(image, name), self._program.places[name].units)
+            Span(Region.ACTIVATION, self._base(image, name), self._program.places[name].units)
             for name in self._step.reads
         ]
 

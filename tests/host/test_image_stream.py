@@ -17,7 +17,7 @@ from weft.importers import load_model
 from weft.models.digits import MODEL, held_out_inputs
 from weft.program import RunStep
 from weft.runtime.devices import OpenDevice
-from weft.runtime.flow import ImageFlow
+from weft.runtime.stream import ImageStream
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.machine import Machine
@@ -170,7 +170,7 @@ def test_other_users_in_between(config, images, scores):
         left = session.stream(image[None] for image in images)
         next(left)
         left.close()
-        assert device.flow is None
+        assert device.stream is None
         [found] = session.run(None, {"image": images[:1]})
         assert np.array_equal(found, scores[:1])
 
@@ -207,8 +207,8 @@ def test_reads_and_writes_go_together_unless_they_meet(meet, images):
     queue = NotedQueue()
     device = OpenDevice("noted", config, Memories(config), queue=queue)
     resident: Any = SimpleNamespace(ensure=lambda: None)
-    flow = ImageFlow(program, device, queue, resident)
-    assert len(list(flow.results({"image": images[n : n + 1]} for n in range(6)))) == 6
+    stream = ImageStream(program, device, queue, resident)
+    assert len(list(stream.results({"image": images[n : n + 1]} for n in range(6)))) == 6
     assert sum(writes for _, writes in queue.together) == 6
     both = [reads > 0 < writes for reads, writes in queue.together]
     # Images take two sets of buffers in turns, and only the first set was changed.

@@ -6,11 +6,11 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from weft_hw.programs import run_program
+from weft_hw.processes import run_command
 
 from weft.errors import BuildError
 
-__all__ = ["Program", "find_program"]
+__all__ = ["Tool", "find_tool"]
 
 # Which wheel holds a program that is not on PATH, and YoWASP's prefix of its name there.
 _WHEELS = {
@@ -24,7 +24,7 @@ _WHEELS = {
 }
 
 
-class Program:
+class Tool:
     """One program of the toolchain.
 
     Attributes
@@ -41,7 +41,7 @@ class Program:
         self.name, self.path, self.version = name, path, version
 
 
-def find_program(name: str) -> Program:
+def find_tool(name: str) -> Tool:
     """Return the native program, or the wheel's.
 
     Raises
@@ -50,7 +50,7 @@ def find_program(name: str) -> Program:
         If there is neither; the message says what to install.
     """
     if native := shutil.which(name):
-        return Program(name, native, _native_version(native))
+        return Tool(name, native, _native_version(native))
     wheel, prefix = _WHEELS[name]
     beside = Path(sys.executable).with_name(f"{prefix}{name}")
     found = str(beside) if beside.exists() else shutil.which(f"{prefix}{name}")
@@ -60,13 +60,13 @@ def find_program(name: str) -> Program:
         version = f"{wheel} {metadata.version(wheel)}"
     except metadata.PackageNotFoundError:
         version = wheel
-    return Program(name, found, version)
+    return Tool(name, found, version)
 
 
 def _native_version(path: str) -> str:
     for flag in ("--version", "-V"):
         try:
-            done = run_program([path, flag], timeout=30)
+            done = run_command([path, flag], timeout=30)
         except (OSError, subprocess.TimeoutExpired):
             continue
         # A version has a digit, but so may the program's own name.

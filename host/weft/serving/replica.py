@@ -1,4 +1,4 @@
-"""What a replica does: it has one board, and carries out what comes as streams."""
+"""A replica of the server: it has one board, and runs what comes as streams."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from weft.runtime.devices import OpenDevice, open_device
 from weft.serving.streams import Arrays, Streams
 from weft.session import InferenceSession
 
-__all__ = ["Board", "Reply"]
+__all__ = ["Replica", "Reply"]
 
 _WAIT_SECONDS = 1.0  # between two tries to open a board
 _DIED = 1  # exit code of a replica whose board does
@@ -47,7 +47,7 @@ class Reply:
     seconds: float
 
 
-class Board:
+class Replica:
     """One board with all models; its rank among the replicas says which.
 
     It waits for a board that does not answer. Once a board fails, the process ends: Ray Serve then
