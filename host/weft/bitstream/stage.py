@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weft_hw.processes import run_command
 
-from weft.bitstream.tools import Program
+from weft.bitstream.tools import Tool
 from weft.errors import BuildError
 
 __all__ = ["run_stage"]
@@ -15,7 +15,7 @@ __all__ = ["run_stage"]
 _STAGE_SECONDS = 3 * 3600
 
 
-def run_stage(program: Program, command: Sequence[str], work: Path, log: Path) -> None:
+def run_stage(tool: Tool, command: Sequence[str], work: Path, log: Path) -> None:
     """Run ``command``, which begins with the program's name, in ``work``.
 
     Raises
@@ -28,18 +28,18 @@ def run_stage(program: Program, command: Sequence[str], work: Path, log: Path) -
     with log.open("x") as file:  # no link that lies there is followed
         try:
             done = run_command(
-                [program.path, *command[1:]], cwd=work, output=file, timeout=_STAGE_SECONDS
+                [tool.path, *command[1:]], cwd=work, output=file, timeout=_STAGE_SECONDS
             )
         except subprocess.TimeoutExpired:
             raise BuildError(
-                f"{program.name} took longer than {_STAGE_SECONDS} s; see {log}"
+                f"{tool.name} took longer than {_STAGE_SECONDS} s; see {log}"
             ) from None
         except OSError as error:
-            raise BuildError(f"{program.path} does not start: {error.strerror}") from None
+            raise BuildError(f"{tool.path} does not start: {error.strerror}") from None
         seconds = time.monotonic() - start
         file.write(f"\n# exit code {done.returncode} after {seconds:.0f} s\n")
     if done.returncode:
-        raise BuildError(f"{program.name} failed: {_last_message(log)}; see {log}")
+        raise BuildError(f"{tool.name} failed: {_last_message(log)}; see {log}")
 
 
 def _last_message(log: Path) -> str:
