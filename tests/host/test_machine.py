@@ -119,8 +119,8 @@ def mac(bench, d, entries):
     steps_of_all = sum(e["steps_minus_1"] + 1 for e in entries)
 
     def tap(y, x, g, entry, i, j):
-        row = y * d["stride_y"] - d["pad_top"] + entry["dy"] + i * d["row_step"]
-        col = x * d["stride_x"] - d["pad_left"] + entry["dx"] + j * d["column_step"]
+        row = y * d["stride_y"] - d["pad_top"] + entry["dy"] + i * d["dilation_y"]
+        col = x * d["stride_x"] - d["pad_left"] + entry["dx"] + j * d["dilation_x"]
         unit = (
             d["origin"]
             + x * d["unit_stride"]
@@ -209,8 +209,8 @@ def random_mac(bench):
         "pad_top": pad_top,
         "pad_left": pad_left,
         "span": 2,
-        "row_step": 1,
-        "column_step": 1,
+        "dilation_y": 1,
+        "dilation_x": 1,
         "unit_step": units,
         "unit_stride": stride * units,
         "group_step": depthwise,
@@ -346,8 +346,8 @@ def test_faults(changes, message):
         "stride_y": 1,
         "stride_x": 1,
         "span": 2,
-        "row_step": 1,
-        "column_step": 1,
+        "dilation_y": 1,
+        "dilation_x": 1,
         "unit_step": 1,
         "unit_stride": 1,
         "last_beats": 1,

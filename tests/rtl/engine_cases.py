@@ -145,8 +145,8 @@ def add_mac(
         "groups": groups,
         "stride_y": 1,
         "stride_x": 1,
-        "row_step": 1,
-        "column_step": 1,
+        "dilation_y": 1,
+        "dilation_x": 1,
         "window_base": len(case.entries),
         "window_count": len(entries),
         "weight_base": len(case.weights),
@@ -162,7 +162,7 @@ def add_mac(
         "last_mask": (1 << config.lanes) - 1,
     } | values
     fields |= {
-        "unit_step": fields["column_step"] * units,
+        "unit_step": fields["dilation_x"] * units,
         "unit_stride": fields["stride_x"] * units,
         "origin": -fields.get("pad_left", 0) * units,
     }

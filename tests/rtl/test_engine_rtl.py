@@ -49,7 +49,7 @@ def check_variety(cases, layers):
     for name, values in [
         ("stride_x", {1, 2, 3}),
         ("stride_y", {1, 2, 3}),
-        ("row_step", {1, 2, 3}),
+        ("dilation_y", {1, 2, 3}),
         ("depthwise", {0, 1}),
         ("maximum", {0, 1}),
         ("packing", {0, 1, 2}),

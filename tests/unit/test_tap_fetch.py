@@ -49,7 +49,7 @@ class Layer:
         self.packing = int(rng.integers(0, 3))
         self.height = int(rng.integers(1, 40))
         self.width = int(rng.integers(1, 20))
-        self.row_step = int(rng.integers(1, 4))
+        self.dilation_y = int(rng.integers(1, 4))
         self.own = config.own_weights and bool(rng.integers(0, 3))
         self.stride_y = 0 if self.own else int(rng.integers(1, 4))
         self.pad_value = int(rng.choice([-128, 127, int(rng.integers(-128, 128))]))
@@ -58,7 +58,7 @@ class Layer:
             "packing": self.packing,
             "in_height": self.height,
             "in_width": self.width,
-            "row_step": self.row_step,
+            "dilation_y": self.dilation_y,
             "stride_y": self.stride_y,
             "own_weights": int(self.own),
             "pad_value": self.pad_value,
@@ -101,7 +101,7 @@ class Layer:
         size = config.columns >> self.packing
         # Where rows may have weights of their own, columns of taps are for every pixel, too.
         spread = fetch["every"] and (fetch["window"]["channels"] or not config.own_weights)
-        step = self.stride_y if spread else self.row_step
+        step = self.stride_y if spread else self.dilation_y
         for i in range(config.fetch_rows):
             row = fetch["row"] + i * step
             inside = 0 <= row < self.height and 0 <= fetch["column"] < self.width

@@ -33,8 +33,8 @@ class Layer:
             "out_width": draw(1, 4),
             "groups": draw(1, 3),
             "span": draw(1, 5),
-            "row_step": draw(1, 3),
-            "column_step": draw(1, 3),
+            "dilation_y": draw(1, 3),
+            "dilation_x": draw(1, 3),
             "unit_step": draw(1, 40),
             "unit_stride": draw(0, 40),
             "group_step": draw(0, 2),
@@ -57,7 +57,7 @@ class Layer:
         ]
         if sliding:
             self.entries[0]["columns"] = columns = config.tap_columns
-            d |= {"column_step": 1, "keep": draw(1, columns - 1)}
+            d |= {"dilation_x": 1, "keep": draw(1, columns - 1)}
             d["stride_x"] = columns - d["keep"]
         for entry in self.entries:
             if entry["columns"] == 1 and not sliding:
@@ -106,7 +106,7 @@ class Layer:
                                             x * d["stride_x"]
                                             - d["pad_left"]
                                             + entry["dx"]
-                                            + j * d["column_step"]
+                                            + j * d["dilation_x"]
                                         ),
                                         "unit": (
                                             d["origin"]
@@ -132,7 +132,7 @@ class Layer:
         """
         d = self.descriptor
         if self.own:
-            more = 0 if entry["channels"] else (self.config.tap_rows - 1) * d["row_step"]
+            more = 0 if entry["channels"] else (self.config.tap_rows - 1) * d["dilation_y"]
             return min(entry["dy"] - d["pad_top"] + more + 1, d["fill_rows"])
         below = (self.config.pixels - 1) * d["stride_y"]
         return min(y * d["stride_y"] - d["pad_top"] + d["span"] + below, d["fill_rows"])

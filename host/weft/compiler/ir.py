@@ -98,9 +98,9 @@ class Entry:
         )
 
 
-def rows_read(config: Config, entry: Entry, row_step: int = 1) -> int:
+def rows_read(config: Config, entry: Entry, dilation_y: int = 1) -> int:
     """Return how many rows, from a window's first on, are there when all of an entry's are."""
-    return entry.dy + (1 if entry.channels else (config.tap_rows - 1) * row_step + 1)
+    return entry.dy + (1 if entry.channels else (config.tap_rows - 1) * dilation_y + 1)
 
 
 @dataclass(frozen=True)

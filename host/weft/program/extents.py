@@ -172,7 +172,7 @@ def _steps(config: Config, d: Mac, program: NDArray[np.uint32]) -> int:
         not d.keep
         or (
             len(program) == 1
-            and d.column_step == 1
+            and d.dilation_x == 1
             and columns[0] == d.keep + d.stride_x
             and d.unit_stride == d.stride_x * d.unit_step
         ),

@@ -13,8 +13,8 @@ gateware takes ``pixels`` output rows at a time)::
     acc = 0; weight = weight_base + g * (steps of all entries together)
     for entry in window_program[window_base : window_base + window_count]:
         for each i in range(tap_rows), j in range(entry.columns):
-            row  = y * stride_y - pad_top + entry.dy + i * row_step
-            col  = x * stride_x - pad_left + entry.dx + j * column_step
+            row  = y * stride_y - pad_top + entry.dy + i * dilation_y
+            col  = x * stride_x - pad_left + entry.dx + j * dilation_x
             unit = origin + x * unit_stride + entry.offset + g * group_step + j * unit_step
             tap[i][j] = line[row] bytes from unit * (columns >> packing) on
                         (all bytes pad_value where row or col lies outside the input)
@@ -32,7 +32,7 @@ which the compiler takes off the bias; and ``act[r]`` of a depthwise window is 0
 number ``r % 2``, so that it has up to 2 steps.
 Where ``keep`` > 0 and ``x`` > 0, only columns ``j >= keep`` are fetched; the others are those of
 the same group's window before, moved on. That needs a single entry with
-``entry.columns * column_step == keep * column_step + stride_x`` and ``column_step`` = 1.
+``entry.columns * dilation_x == keep * dilation_x + stride_x`` and ``dilation_x`` = 1.
 
 With ``own_weights`` (one group, one output column, ``stride_y`` 0) rows share the input and differ
 in their weights: step ``s`` of row ``y`` takes word
@@ -142,8 +142,8 @@ DESCRIPTOR = Fields(
     Field("pad_top", 8, "rows of padding above"),
     Field("pad_left", 8, "columns of padding on the left"),
     Field("span", 8, "rows that one output row's window covers"),
-    Field("row_step", 4, "vertical dilation"),
-    Field("column_step", 4, "horizontal dilation, in pixels"),
+    Field("dilation_y", 4, "vertical dilation"),
+    Field("dilation_x", 4, "horizontal dilation, in pixels"),
     Field("unit_step", 12, "horizontal dilation, in units"),
     Field("unit_stride", 12, "stride_x, in units"),
     Field("group_step", 12, "units by which the window moves for the next group"),

@@ -62,8 +62,8 @@ class Mac(_Layer, frozen=True, kw_only=True):
     pad_top: int
     pad_left: int
     span: int
-    row_step: int
-    column_step: int
+    dilation_y: int
+    dilation_x: int
     unit_step: int
     unit_stride: int
     group_step: int

@@ -83,7 +83,7 @@ def _windows(
             continue
         banks: set[int] = set()
         for i in range(config.tap_rows):
-            bank = i * d["row_step"] % config.line_banks
+            bank = i * d["dilation_y"] % config.line_banks
             if bank in banks:  # two rows of one bank: the second is not read
                 continue
             banks.add(bank)
@@ -93,8 +93,8 @@ def _windows(
                     d,
                     lines,
                     group,
-                    entry["dy"] + i * d["row_step"],
-                    entry["dx"] + j * d["column_step"],
+                    entry["dy"] + i * d["dilation_y"],
+                    entry["dx"] + j * d["dilation_x"],
                     entry["offset"] + j * d["unit_step"],
                 )
                 r = i * config.tap_columns + columns - 1 - j
@@ -119,7 +119,7 @@ def _check_entry(machine: "Machine", d: dict[str, int], entry: dict[str, int]) -
         raise MachineFault("depthwise takes one step of a tap feed, or two of paired rows")
     if d["keep"] and (
         d["window_count"] != 1
-        or d["column_step"] != 1
+        or d["dilation_x"] != 1
         or columns != d["keep"] + d["stride_x"]
         or d["unit_stride"] != d["stride_x"] * d["unit_step"]
     ):

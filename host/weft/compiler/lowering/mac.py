@@ -114,12 +114,12 @@ def split_weights(
     config: Config,
     weights: NDArray[np.integer],
     entries: list[Entry],
-    column_steps: tuple[int, int] | None,
+    dilations: tuple[int, int] | None,
 ) -> tuple[NDArray[np.int8], list[Entry]]:
     """Return int8 weights, and entries that pass over their taps once for each part of a weight.
 
     Weights with a zero point have up to 9 bits and a sign: such taps enter the array twice, in
-    entries without the columns at their sides that have none. ``column_steps`` are columns and
+    entries without the columns at their sides that have none. ``dilations`` are columns and
     units from one column of taps to the next; None where each must stay in its row of the array.
     """
     if weights.dtype == np.int8:
@@ -132,7 +132,7 @@ def split_weights(
     for number, part in enumerate(parts[1:], 1):
         used = part.any(axis=0)
         for entry in entries:
-            few = entry if column_steps is None else narrowed(config, entry, used, *column_steps)
+            few = entry if dilations is None else narrowed(config, entry, used, *dilations)
             more = np.where(few.taps < 0, -1, few.taps + number * taps)
             every.append(replace(few, taps=more))
     return np.concatenate(parts, axis=1).astype(np.int8), every
@@ -219,8 +219,8 @@ def mac_command(
         pad_top=top,
         pad_left=left,
         span=span,
-        row_step=window.dilation[0] if window.kernel[0] > 1 else 1,
-        column_step=dilation_x,
+        dilation_y=window.dilation[0] if window.kernel[0] > 1 else 1,
+        dilation_x=dilation_x,
         unit_step=dilation_x * units,
         unit_stride=stride_x * units,
         group_step=int(sums.depthwise and groups > 1),

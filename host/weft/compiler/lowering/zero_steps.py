@@ -43,20 +43,20 @@ def without_zero_steps(command: Command) -> Command:
     words = command.weights.words
     kept = words.reshape(groups, -1, *words.shape[1:])[:, wanted].reshape(-1, *words.shape[1:])
     f = command.mac
-    keep = kept_columns(entries, f.column_step, f.stride_x)
+    keep = kept_columns(entries, f.dilation_x, f.stride_x)
     descriptor = structs.replace(f, keep=keep)
     return structs.replace(command, descriptor=descriptor, entries=entries, weights=Weights(kept))
 
 
-def kept_columns(entries: list[Entry], column_step: int, stride_x: int) -> int:
+def kept_columns(entries: list[Entry], dilation_x: int, stride_x: int) -> int:
     """Return how many columns of taps a window takes over from the one before."""
-    if len(entries) > 1 or entries[0].channels or column_step > 1 or not stride_x:
+    if len(entries) > 1 or entries[0].channels or dilation_x > 1 or not stride_x:
         return 0
     return max(0, entries[0].columns - stride_x)
 
 
 def narrowed(
-    config: Config, entry: Entry, used: NDArray[np.bool_], column_step: int, unit_step: int
+    config: Config, entry: Entry, used: NDArray[np.bool_], dilation_x: int, unit_step: int
 ) -> Entry:
     """Return an entry that fetches only columns of taps between the first and last ``used`` one.
 
@@ -64,7 +64,7 @@ def narrowed(
     ----------
     used : ndarray, bool, shape (taps,)
         Whether any output channel has a weight there that is not zero.
-    column_step, unit_step : int
+    dilation_x, unit_step : int
         From one column to the next, as in the descriptor.
     """
     if entry.channels or entry.columns == 1:
@@ -81,7 +81,7 @@ def narrowed(
     taps[:, :, : last - first + 1] = old[:, :, first : last + 1]
     return Entry(
         entry.dy,
-        entry.dx + skipped * column_step,
+        entry.dx + skipped * dilation_x,
         entry.offset + skipped * unit_step,
         last - first + 1,
         False,

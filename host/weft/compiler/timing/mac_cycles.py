@@ -78,7 +78,7 @@ def mac_times(
         covered = top + layer.span + (config.pixels - 1) * stride
         waits = (0,) * len(command.entries)
         if layer.own_weights:
-            needed = [top + rows_read(config, e, layer.row_step) for e in command.entries]
+            needed = [top + rows_read(config, e, layer.dilation_y) for e in command.entries]
             waits = tuple(
                 max(0, rows.filled(count) + 1 + OWN_ROWS * (count < layer.fill_rows) - now)
                 for count in needed

@@ -44,7 +44,7 @@ _geometry = attrgetter(
     "depthwise",
     "last_beats",
     "own_weights",
-    "row_step",
+    "dilation_y",
 )
 _KNOWN: dict[tuple, MacTimes] = {}
 _MOST_KNOWN = 4096

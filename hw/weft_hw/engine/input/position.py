@@ -62,7 +62,7 @@ def follow(
     m.d.comb += next_group.eq(group_unit + descriptor.group_step)
     with m.If(issued):
         m.d.sync += [
-            tap_column.eq(Mux(ended["tap"], kept, tap_column + descriptor.column_step)),
+            tap_column.eq(Mux(ended["tap"], kept, tap_column + descriptor.dilation_x)),
             tap_unit.eq(Mux(ended["tap"], kept_units, tap_unit + descriptor.unit_step)),
         ]
         with m.If(ended["tap"]):

@@ -83,7 +83,7 @@ class TapFetch(wiring.Component):
         spread = self.fetch.every
         if config.own_weights:
             spread &= self.fetch.window.channels
-        step = Mux(spread, descriptor.stride_y, descriptor.row_step)
+        step = Mux(spread, descriptor.stride_y, descriptor.dilation_y)
         column_inside = Signal()
         place, quarter = Signal.like(self.fetch.unit), Signal(2)  # word in the row, where in it
         for i, row in enumerate(rows):

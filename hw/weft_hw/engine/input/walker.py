@@ -240,7 +240,10 @@ class Walker(wiring.Component):
         # It reads a word of one row, or of each tap row: its ``dy`` is at most the rows less those.
         # Registered, so that only a comparison lies between an entry's arrival and `ready`.
         there = []
-        for name, rows in (("word", 1), ("taps", (config.tap_rows - 1) * descriptor.row_step + 1)):
+        for name, rows in (
+            ("word", 1),
+            ("taps", (config.tap_rows - 1) * descriptor.dilation_y + 1),
+        ):
             reach, most = (
                 Signal(position_shape(config), name=f"{n}_{name}") for n in ("reach", "most")
             )
