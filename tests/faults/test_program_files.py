@@ -25,7 +25,8 @@ from weft.program import RING_CHUNKS, Program, RunStep
 from weft.program.archive import pack_members
 from weft.program.follow import follow
 from weft.program.record import ProgramRecord
-from weft.runtime.devices import OpenDevice, open_device
+from weft.runtime.device import OpenDevice
+from weft.runtime.devices import open_device
 from weft_hw.contract.config import CONFIGS, Config, ConfigError
 from weft_hw.contract.descriptor import (
     DESCRIPTOR_BYTES,

@@ -3,6 +3,7 @@
 import sys
 
 from weft.bitstream import flow
+from weft.bitstream.elaborate import Elaborated
 
 __all__ = ["BOARD", "TARGET_MHZ", "stand_ins"]
 
@@ -45,8 +46,8 @@ def stand_ins(patch, folder):
     patch.setenv("PATH", str(place))
     patch.setattr(
         flow,
-        "_elaborate",
-        lambda board, work: (
+        "elaborate",
+        lambda board, work: Elaborated(
             "LFE5U-12F",
             int(TARGET_MHZ * 1e6),
             [list(command) for command in COMMANDS],

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from stand_in_tools import BOARD, TARGET_MHZ, stand_ins
 from weft import udev
-from weft.bitstream import check, flow
+from weft.bitstream import check
 from weft.bitstream import tools as found
+from weft.bitstream.elaborate import elaborate
 from weft.bitstream.flow import build_bitstream
 from weft.cli import main
 from weft.errors import BuildError
@@ -34,14 +35,14 @@ def tools(monkeypatch, tmp_path):
 )
 def test_a_board_may_have_routing_options_of_its_own(tmp_path, routing, router):
     board = replace(get_board(BOARD), config="tiny", routing=routing)
-    _, _, (_, place, _), empty = flow._elaborate(board, tmp_path)
+    _, _, (_, place, _), empty = elaborate(board, tmp_path)
     assert place[place.index("--router") + 1] == router and place.count("--router") == 1
     assert empty == []
 
 
 @pytest.mark.slow
 def test_multiplier_blocks_are_instantiated_and_not_inferred(tmp_path):
-    flow._elaborate(replace(get_board(BOARD), config="tiny"), tmp_path)
+    elaborate(replace(get_board(BOARD), config="tiny"), tmp_path)
     assert "synth_ecp5 -nodsp" in (tmp_path / "top.ys").read_text()
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from weft.cli import main
 from weft.errors import DeviceMismatch, LinkError
 from weft.models.digits import MODEL, held_out, held_out_inputs
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.machine import Machine
 

@@ -17,7 +17,7 @@ from weft.models.digits import held_out_inputs
 from weft.reports.filters import filter_picture
 from weft.reports.report_page import render
 from weft.reports.traffic import traffic
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft_hw.contract.memory_map import COUNTERS, Region
 from weft_sim.testing.machine import Machine
 

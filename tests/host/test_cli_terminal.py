@@ -12,7 +12,7 @@ from weft.cli import main
 from weft.cli.columns import fit_columns
 from weft.cli.output import milliseconds, time_note
 from weft.models.digits import held_out_inputs
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft_hw.boards import clock_of
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.machine import Machine

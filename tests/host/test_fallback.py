@@ -13,7 +13,7 @@ import weft.runtime.prepare
 from onnx import TensorProto, helper, numpy_helper
 from weft.cli import main
 from weft.errors import ModelError
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.fallback.split import Layer, split_layers
 from weft.runtime.fallback.tflite_file import TfliteFile
 from weft_sim.testing.machine import Machine

@@ -12,7 +12,7 @@ from weft.compiler import compile_graph
 from weft.errors import CapacityError, ModelError
 from weft.golden import run as reference
 from weft.program import RunStep
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.execute import load_program, run_counters, run_program
 from weft.runtime.host_memory import HostMoved, board_alone, with_host_memory
 from weft_sim.testing.machine import Machine

@@ -16,7 +16,7 @@ from weft.compiler import compile_graph
 from weft.importers import load_model
 from weft.models.digits import MODEL, held_out_inputs
 from weft.program import RunStep
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.stream import ImageStream
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region

@@ -7,7 +7,7 @@ import pytest
 import weft
 from weft.errors import LinkError
 from weft.models.digits import held_out_inputs
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.resident import program_label
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region

@@ -15,7 +15,7 @@ from msgspec import structs
 from weft.models.digits import MODEL, held_out_inputs
 from weft.models.loading import load
 from weft.program import RunStep
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.profile import LinkProfile
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import COUNTER_STRIDE, Region

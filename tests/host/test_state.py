@@ -8,7 +8,7 @@ from weft.errors import LinkError, ModelError
 from weft.golden import run as reference
 from weft.importers.tflite.walk import import_tflite
 from weft.program import Program, RunStep
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.machine import Machine

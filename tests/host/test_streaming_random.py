@@ -12,9 +12,9 @@ from weft.errors import CapacityError
 from weft.golden import run as reference
 from weft.program import Program, RunStep
 from weft.program.follow import follow
-from weft.runtime.devices import OpenDevice
+from weft.runtime.board_runner import BoardRunner
+from weft.runtime.device import OpenDevice
 from weft.runtime.execute import load_program, run_counters, run_program
-from weft.runtime.runners import BoardRunner
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.descriptor import (
     DESCRIPTOR_BYTES,

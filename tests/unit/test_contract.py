@@ -16,8 +16,8 @@ from weft_hw.contract.descriptor import (
     decode_window,
     encode_descriptor,
     encode_window,
-    field_widths,
 )
+from weft_hw.contract.field_widths import field_widths
 from weft_hw.contract.fields import Field, Fields, largest, offsets, pack, unpack, widths
 from weft_hw.contract.fingerprint import fingerprint
 from weft_hw.contract.memory_map import (

@@ -11,6 +11,7 @@ from weft_hw.boards import Board, get_board
 from weft_hw.files import scratch_folder, write_file
 from weft_hw.processes import in_parallel
 
+from weft.bitstream.elaborate import TOP, elaborate
 from weft.bitstream.loader import BITSTREAM_SUFFIXES
 from weft.bitstream.netlist import spare_logic_and_wires
 from weft.bitstream.results import BuildResult, Resource, SeedResult, read_report
@@ -23,20 +24,8 @@ __all__ = ["build_bitstream"]
 
 Progress = Callable[[str], None]
 
-_TOP = "top"
-_NEXTPNR_OPTIONS = "--timing-allow-fail --report report.json"
-# Multiplier blocks are instantiated: ECP5's pass would spend more of them on factors like 3, and
-# iCE40's (-dsp, left out here) loses the settings of those that are there.
-_SYNTHESIS = {"ecp5": "-nodsp", "ice40": "", "gowin": "-nodsp"}
-_ROUTING = {"ecp5": "--router router1 --tmg-ripup", "ice40": "", "gowin": ""}
 _ROUTED = ("--textcfg", "--asc", "--write")  # names the file that is packed
 _NETLIST = "netlist.v"
-_AFTER_SYNTHESIS = "tee -q -o stat.json stat -json"
-_FRAGMENTS = {
-    "ecp5": (".lpf", "add_preferences"),
-    "ice40": (".pcf", "add_constraints"),
-    "gowin": (".cst", "add_constraints"),
-}
 
 
 def build_bitstream(
@@ -109,16 +98,16 @@ def build_bitstream(
 
     with scratch_folder(out) as work:
         progress(f"elaborating {board.config} for {board.title}")
-        device, clock_hz, commands, empty = _elaborate(board, work)
-        synthesise, place, pack = commands
-        tools = {command[0]: find_tool(command[0]) for command in commands}
+        made = elaborate(board, work)
+        synthesise, place, pack = made.commands
+        tools = {command[0]: find_tool(command[0]) for command in made.commands}
 
         progress(f"synthesis ({tools[synthesise[0]].version})")
         run_stage(tools[synthesise[0]], synthesise, work, log / "synthesis.log")
         flip_flops = _flip_flops(work / "stat.json")
         netlist = _option(place, "--json")
         if board.family == "ecp5":
-            spare_logic_and_wires(work / netlist, empty=empty)
+            spare_logic_and_wires(work / netlist, empty=made.empty)
         in_verilog = f"read_json {netlist}; write_verilog -noattr {_NETLIST}"
         again = [synthesise[0], "-p", in_verilog]
         run_stage(tools[synthesise[0]], again, work, log / "netlist.log")
@@ -143,7 +132,7 @@ def build_bitstream(
                 report,
                 family=board.family,
                 seed=seed,
-                target_mhz=clock_hz / 1e6,
+                target_mhz=made.clock_hz / 1e6,
                 flip_flops=flip_flops,
             )
 
@@ -155,14 +144,14 @@ def build_bitstream(
             progress(f"packing seed {best.seed} ({tools[pack[0]].version})")
             (work / design.output).write_bytes(kept.output(best.seed).read_bytes())
             run_stage(tools[pack[0]], pack, work, log / "pack.log")
-            write_file(final, (work / f"{_TOP}{suffix}").read_bytes())
+            write_file(final, (work / f"{TOP}{suffix}").read_bytes())
             bitstream = final
         else:  # what an earlier build made is none of what the report is about
             Path(os.path.realpath(final)).unlink(missing_ok=True)  # a link stays
         result = BuildResult(
             board=board.name,
             config=board.config,
-            device=device,
+            device=made.device,
             seeds=tuple(kept.found[seed][0] for seed in sorted(kept.found)),
             resources=resources,
             bitstream=bitstream,
@@ -230,56 +219,6 @@ def _check_udp(board: Board) -> None:
         usable = False
     if not usable:
         raise BuildError(f"a board's address must be an IPv4 address, not {board.address!r}")
-
-
-def _elaborate(board: Board, work: Path) -> tuple[str, int, list[list[str]], list[str]]:
-    """Write the platform's files.
-
-    Returns the part, the clock in Hz, the platform's commands and the sites that stay empty.
-    """
-    from weft_hw.boards.constraints import constraints_of
-    from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
-    from weft_hw.parts.delay import KEEP_APART
-
-    platform = platform_of(board)
-    suffix, override = _FRAGMENTS[board.family]
-    fragment = constraints_of(board.constraints, suffix)
-    floorplan = floorplan_of(board)
-    after_synthesis = [f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan if cell]
-    plan = platform.prepare(
-        BoardTop(board),
-        _TOP,
-        emit_src=False,
-        script_after_read=KEEP_APART,
-        synth_opts=" ".join(
-            [
-                _SYNTHESIS[board.family],
-                *([f"-family {platform.family[:4].lower()}"] if board.family == "gowin" else []),
-            ]
-        ),
-        script_after_synth="\n".join([*after_synthesis, _AFTER_SYNTHESIS]),
-        nextpnr_opts=" ".join(
-            [
-                _NEXTPNR_OPTIONS,
-                board.routing or _ROUTING[board.family],
-                # Nextpnr derives the PLL's period itself, but on Gowin.
-                *([f"--freq {clock_hz(board) / 1e6}"] if board.family == "gowin" else []),
-            ]
-        ),
-        **({override: fragment} if fragment else {}),
-    )
-    for name, content in plan.files.items():
-        data = content.encode() if isinstance(content, str) else content
-        (work / name).write_bytes(data)
-    commands = json.loads((work / f"build_{_TOP}.json").read_text())["commands"]
-    quiet = ("-q", "--quiet", "-l", f"{_TOP}.rpt", "--log", f"{_TOP}.tim")
-    commands = [[word for word in command if word not in quiet] for command in commands]
-    return (
-        platform.device,
-        clock_hz(board),
-        commands,
-        [site for cell, site in floorplan if not cell],
-    )
 
 
 def _flip_flops(path: Path) -> int:

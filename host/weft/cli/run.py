@@ -20,22 +20,19 @@ from weft.cli.options import (
     WeightsOption,
     parse_shapes,
 )
-from weft.cli.output import clock_behind, percent, print_json, progress, shape_text, time_note
+from weft.cli.output import clock_behind, percent, print_json, progress, time_note
+from weft.cli.summaries import print_summaries, summarise
 from weft.cli.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
-    from weft.runtime.devices import OpenDevice
-    from weft.runtime.reading import Difference
+    from weft.runtime.device import OpenDevice
+    from weft.runtime.difference import Difference
     from weft.runtime.waves import Tracer
     from weft.session import InferenceSession
 
 __all__ = ["register"]
-
-_TOP = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -138,7 +135,7 @@ def run(
                 outputs.append(session.run(None, feed))
                 mismatches += session.profile.mismatches or 0
                 differences += [(label, difference) for difference in session.differences]
-                results.append(_result(session, label, outputs[-1]))
+                results.append(summarise(session, label, outputs[-1]))
                 add_labels(results[-1]["outputs"], labelled, classes)
                 if maps is not None:
                     written += save_maps(session.graph, session.tensors, folders[number])
@@ -168,7 +165,7 @@ def run(
     else:
         if rule:
             say(rule)
-        _print(results)
+        print_summaries(results)
         if profile.cycles is not None:
             took = time_note(profile.cycles, clock_behind(profile), profile.link)
             say(
@@ -206,7 +203,7 @@ def _against(
 
 
 def _open_traced(
-    model: Path, device: str, config: str | None, waves: Path | None, step: "Callable[..., object]"
+    model: Path, device: str, config: str | None, waves: Path | None, step: "Callable[[str], None]"
 ) -> "tuple[OpenDevice, Tracer]":
     from weft.configuration import get_config
     from weft.errors import WeftError
@@ -221,37 +218,3 @@ def _open_traced(
     path = find_model(model)
     size = Program.load(path).config if path.suffix == ".weft" else get_config(config)
     return open_traced(size, waves, step)
-
-
-def _result(
-    session: "InferenceSession", label: str, arrays: "list[NDArray[Any]]"
-) -> dict[str, Any]:
-    entries = []
-    for info, array in zip(session.get_outputs(), arrays, strict=True):
-        entry: dict[str, Any] = {
-            "name": info.name,
-            "shape": list(array.shape),
-            "dtype": str(array.dtype),
-        }
-        if array.size <= 4096:
-            entry["values"] = array.reshape(-1).tolist()
-        if array.ndim == 2 and array.size > 1:
-            flat = array.reshape(-1)
-            best = sorted(range(len(flat)), key=lambda i: -float(flat[i]))[:_TOP]
-            entry["top"] = [{"index": i, "score": flat[i].item()} for i in best]
-        entries.append(entry)
-    return {"input": label, "outputs": entries}
-
-
-def _print(results: list[dict[str, Any]]) -> None:
-    for result in results:
-        for entry in result["outputs"]:
-            text = f"{result['input']}: {entry['name']} {entry['dtype']} "
-            text += shape_text(entry["shape"])
-            if "top" in entry:
-                ranked = ", ".join(
-                    " ".join(filter(None, (str(t["index"]), t.get("label"), f"({t['score']:g})")))
-                    for t in entry["top"]
-                )
-                text += f"; highest: {ranked}"
-            say(text)

@@ -15,7 +15,7 @@ from weft.interpreter.engine import OpResolverType, engine_of
 from weft.interpreter.signature import SignatureRunner
 from weft.models.loading import find_model
 from weft.program import Program
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.prepare import Preparation
 from weft.runtime.prepared import PreparedModel
 from weft.runtime.profile import Profile

@@ -23,8 +23,8 @@ from weft.program import RING_CHUNKS, HostStep, Program, RunStep
 
 __all__ = [
     "After",
-    "Device",
     "Inspect",
+    "Memories",
     "check_device",
     "load_program",
     "read_counters",
@@ -40,8 +40,8 @@ Inspect = Callable[[int, Values], None]
 After = Callable[[RunStep], None]
 
 
-class Device(Protocol):
-    """Memories of an accelerator, and the command to run descriptors."""
+class Memories(Protocol):
+    """The memories of an accelerator, and the command to run descriptors."""
 
     def write(self, region: Region, unit: int, data: bytes) -> None:
         """Write whole units."""
@@ -70,7 +70,7 @@ def check_device(program: Program, config: Config) -> None:
         )
 
 
-def load_program(program: Program, device: Device, config: Config) -> None:
+def load_program(program: Program, device: Memories, config: Config) -> None:
     """Write a program's images into a device of ``config``.
 
     Raises
@@ -83,13 +83,13 @@ def load_program(program: Program, device: Device, config: Config) -> None:
         device.write(image.region, image.unit, image.data)
 
 
-def write_tensor(program: Program, device: Device, name: str, value: NDArray[np.int8]) -> None:
+def write_tensor(program: Program, device: Memories, name: str, value: NDArray[np.int8]) -> None:
     """Write one image of a tensor to its place."""
     place = program.places[name]
     device.write(place.region, place.base, place.pack(value))
 
 
-def read_tensor(program: Program, device: Device, name: str) -> NDArray[np.int8]:
+def read_tensor(program: Program, device: Memories, name: str) -> NDArray[np.int8]:
     """Return one image of a tensor from its place, with a batch of 1."""
     place = program.places[name]
     data = device.read(place.region, place.base, place.units)
@@ -98,7 +98,7 @@ def read_tensor(program: Program, device: Device, name: str) -> NDArray[np.int8]
 
 def run_program(
     program: Program,
-    device: Device,
+    device: Memories,
     inputs: Mapping[str, NDArray[Any]],
     inspect: Inspect | None = None,
     after: After | None = None,
@@ -126,13 +126,15 @@ def run_program(
     return values
 
 
-def read_counters(device: Device, first: int, number: int, count: int) -> dict[int, dict[str, int]]:
+def read_counters(
+    device: Memories, first: int, number: int, count: int
+) -> dict[int, dict[str, int]]:
     """Return the counters of ``count`` descriptors from ``first`` on, as those of ``number`` on."""
     data = device.read(Region.COUNTER, first * COUNTER_STRIDE, count * COUNTER_STRIDE)
     return _counters_in(data, number)
 
 
-def run_counters(program: Program, device: Device, step: RunStep) -> dict[int, dict[str, int]]:
+def run_counters(program: Program, device: Memories, step: RunStep) -> dict[int, dict[str, int]]:
     """Return the counters of each layer's descriptor of the run that ended last."""
     slots = program.config.descriptor_count
     if step.counters is None:
@@ -175,7 +177,7 @@ def run_host(graph: Graph, step: HostStep, values: Values) -> None:
 
 
 def _run_device(
-    program: Program, device: Device, step: RunStep, values: Values, inspect: Inspect | None
+    program: Program, device: Memories, step: RunStep, values: Values, inspect: Inspect | None
 ) -> None:
     for name in step.loads:
         write_tensor(program, device, name, values[name])

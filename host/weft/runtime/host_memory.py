@@ -16,8 +16,8 @@ from weft_hw.contract.move import Move
 
 from weft.errors import ConfigError, ModelError
 from weft.program import Program
-from weft.runtime.devices import OpenDevice
-from weft.runtime.execute import Device
+from weft.runtime.device import OpenDevice
+from weft.runtime.execute import Memories
 
 __all__ = [
     "HostMoved",
@@ -107,13 +107,13 @@ class HostMoved:
 
     Parameters
     ----------
-    board : Device
+    board : Memories
         Without memory beside the chip.
     config : Config
         As :func:`with_host_memory` returns it.
     """
 
-    def __init__(self, board: Device, config: Config):
+    def __init__(self, board: Memories, config: Config):
         self._board, self._slots = board, config.descriptor_count
         self._units = {region: m.unit_bytes for region, m in memory_map(config).items()}
         self._kept = {region: bytearray() for region in _KEPT}

@@ -15,7 +15,7 @@ from weft.program import Program
 from weft.runtime.comparison import Comparison
 from weft.runtime.prepare import AnyRunner
 from weft.runtime.profile import Profile
-from weft.runtime.runners import Run
+from weft.runtime.run import Run
 from weft.runtime.stream import ImageStream
 
 __all__ = ["Arrays", "Feeds", "Inference"]

@@ -12,8 +12,11 @@ from weft.errors import LinkError, ModelError
 from weft.graph import Graph
 from weft.models.loading import ModelSource, find_model, load, require_exact
 from weft.program import Program
-from weft.runtime.devices import OpenDevice, open_device
+from weft.runtime.board_runner import BoardRunner
+from weft.runtime.device import OpenDevice
+from weft.runtime.devices import open_device
 from weft.runtime.fallback import FallbackRunner, Outside, load_in_parts
+from weft.runtime.golden_runner import GoldenRunner
 from weft.runtime.host_memory import (
     board_alone,
     by_host,
@@ -22,12 +25,12 @@ from weft.runtime.host_memory import (
     with_host_memory,
 )
 from weft.runtime.reading import SecondReading, open_reading
-from weft.runtime.runners import BoardRunner, GoldenRunner, Runner
 
 __all__ = ["AnyRunner", "Preparation", "Report"]
 
+Runner = GoldenRunner | BoardRunner
 AnyRunner = Runner | FallbackRunner
-Report = Callable[[str], object]
+Report = Callable[[str], None]
 
 
 class Preparation:

@@ -10,7 +10,7 @@ from weft_hw.contract.memory_map import Region
 from weft.errors import LinkError
 from weft.golden.run import initial_states
 from weft.program import Program
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.execute import check_device, read_tensor, write_tensor
 
 __all__ = ["Resident", "program_label"]

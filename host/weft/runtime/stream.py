@@ -11,7 +11,7 @@ from weft_hw.contract.memory_map import Region
 from weft.driver.pieces import Block, Span
 from weft.errors import LinkError
 from weft.program import HostStep, Program, RunStep, StreamSet
-from weft.runtime.devices import OpenDevice, Queue
+from weft.runtime.device import OpenDevice, Queue
 from weft.runtime.execute import read_counters, run_host
 from weft.runtime.profile import LinkProfile
 from weft.runtime.resident import Resident

@@ -10,8 +10,9 @@ from weft_hw.contract.memory_map import Region
 from weft.driver.transports.sim import SimTransport
 from weft.errors import ModelError, WeftError
 from weft.program import Program
-from weft.runtime.devices import OpenDevice, open_over
-from weft.runtime.execute import Device
+from weft.runtime.device import OpenDevice
+from weft.runtime.devices import open_over
+from weft.runtime.execute import Memories
 
 __all__ = ["Tracer", "layer_descriptors", "open_traced"]
 
@@ -43,7 +44,7 @@ class Tracer:
         Descriptors whose runs are written, alone or together; None for every run.
     """
 
-    def __init__(self, memories: Device, board: Any):
+    def __init__(self, memories: Memories, board: Any):
         self._memories, self._board = memories, board
         self.wanted: Collection[int] | None = None
 
@@ -71,7 +72,7 @@ class Tracer:
 
 
 def open_traced(
-    config: Config, path: Path, report: Callable[[str], object] = lambda text: None
+    config: Config, path: Path, report: Callable[[str], None] = lambda text: None
 ) -> tuple[OpenDevice, Tracer]:
     """Open a simulated board that writes waveforms to ``path``.
 
@@ -95,10 +96,7 @@ def open_traced(
     if not path.parent.is_dir():
         raise WeftError(f"{path.parent} is no directory")
 
-    def progress(text: str) -> None:
-        report(text)
-
-    transport = SimTransport(config, progress=progress, waves=path)
+    transport = SimTransport(config, progress=report, waves=path)
     device = open_over(transport, config, name="sim")
     tracer = Tracer(device.memories, transport.board)
     device.memories = tracer

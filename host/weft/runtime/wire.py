@@ -16,7 +16,7 @@ from weft_hw.contract.packet import (
 
 from weft.driver.pieces import Block, Pieces, Span
 from weft.program import Program, RunStep
-from weft.runtime.execute import Device
+from weft.runtime.execute import Memories
 from weft.runtime.host_memory import HostMoved
 from weft.runtime.profile import LinkProfile
 
@@ -66,7 +66,7 @@ def predicted_link(program: Program, link: str = "", *, by_host: bool = False) -
         back += OVERHEAD_BYTES + _FRAMING_BYTES + _STATUS_BYTES + answered
         back += field_bytes(REPLY_FIELDS[kind])
 
-    memories: Device = _Asker(pieces, payload, ask)
+    memories: Memories = _Asker(pieces, payload, ask)
     if by_host:
         memories = HostMoved(memories, program.config)
         for image in program.images:

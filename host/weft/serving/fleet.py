@@ -61,7 +61,7 @@ def running_fleet(
     grpc_port: int,
     batch: int,
     seconds: float,
-    stage: Callable[[str], object],
+    stage: Callable[[str], None],
 ) -> Iterator[Callable[[], int]]:
     """Serve ``programs`` on ``devices`` for as long as the context lasts.
 

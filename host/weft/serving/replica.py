@@ -12,7 +12,8 @@ from weft_hw.contract.config import Config
 
 from weft.errors import DeviceMismatch, LinkError
 from weft.program import Program
-from weft.runtime.devices import OpenDevice, open_device
+from weft.runtime.device import OpenDevice
+from weft.runtime.devices import open_device
 from weft.serving.streams import Arrays, Streams
 from weft.session import InferenceSession
 

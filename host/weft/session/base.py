@@ -9,9 +9,9 @@ from weft.errors import ModelError, WeftError
 from weft.graph import Graph
 from weft.graph.signature import TensorInfo
 from weft.program import Program
+from weft.runtime.difference import Difference
 from weft.runtime.inference import Arrays
 from weft.runtime.profile import Profile
-from weft.runtime.reading import Difference
 from weft.session.model import SessionModel, Shapes
 
 __all__ = ["Session"]

@@ -12,7 +12,7 @@ from weft.configuration import ConfigChoice
 from weft.errors import ConfigError, WeftError
 from weft.graph.signature import TensorInfo
 from weft.models.loading import ModelSource
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft.runtime.prepare import Preparation, Report
 from weft.runtime.prepared import PreparedModel
 from weft.session.base import Session

@@ -16,10 +16,10 @@ from weft_hw.contract.descriptor import (
     Kind,
     Rounding,
     Wait,
-    check_descriptor,
     decode_descriptor,
     encode_descriptor,
 )
+from weft_hw.contract.field_widths import check_descriptor
 
 __all__ = ["Elementwise", "Layer", "Mac", "Table", "check_layer", "decode_layer"]
 

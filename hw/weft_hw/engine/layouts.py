@@ -4,7 +4,8 @@ from amaranth.hdl import Shape, signed, unsigned
 from amaranth.lib import data
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import DESCRIPTOR, DESCRIPTOR_BYTES, WINDOW, field_widths
+from weft_hw.contract.descriptor import DESCRIPTOR, DESCRIPTOR_BYTES, WINDOW
+from weft_hw.contract.field_widths import field_widths
 from weft_hw.contract.fields import offsets, widths
 from weft_hw.contract.memory_map import counters
 from weft_hw.parts.fields import layout_of

@@ -21,7 +21,7 @@ from weft.cli.feeds import random_feed
 from weft.program import Program
 from weft.program.archive import pack_members
 from weft.reports.layer_table import layer_rows, memory_use
-from weft.runtime.devices import OpenDevice
+from weft.runtime.device import OpenDevice
 from weft_sim.testing.machine import Machine
 
 from program_files.mutate import mutate

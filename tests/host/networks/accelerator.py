@@ -13,7 +13,8 @@ from weft.importers.onnx.walk import import_onnx
 from weft.importers.tflite.walk import import_tflite
 from weft.program import Program
 from weft.runtime.comparison import count_differences
-from weft.runtime.devices import OpenDevice, open_device
+from weft.runtime.device import OpenDevice
+from weft.runtime.devices import open_device
 from weft_hw.contract.config import Config, get_config
 
 from networks.compare import (

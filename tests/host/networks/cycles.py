@@ -13,7 +13,7 @@ from weft.compiler import compile_graph
 from weft.errors import CapacityError
 from weft.graph import Graph
 from weft.models.loading import load
-from weft.runtime.runners import BoardRunner
+from weft.runtime.board_runner import BoardRunner
 
 from networks.accelerator import FORMS, Boards, imported
 from networks.plan import LARGE

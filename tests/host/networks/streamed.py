@@ -11,7 +11,8 @@ from weft.errors import CapacityError
 from weft.graph import Graph
 from weft.program import Program
 from weft.program.follow import follow
-from weft.runtime.devices import OpenDevice, open_over
+from weft.runtime.device import OpenDevice
+from weft.runtime.devices import open_over
 from weft_hw.contract.config import CONFIGS, Config
 from weft_sim.testing.machine import Machine
 

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph.signature import join_images, split_images
+from weft.runtime.board_runner import BoardRunner
 from weft.runtime.fallback.parts import Arrays, FallbackLayer, Outside
+from weft.runtime.golden_runner import GoldenRunner
 from weft.runtime.profile import LayerProfile
-from weft.runtime.runners import BoardRunner, GoldenRunner, Run
+from weft.runtime.run import Run
 
 __all__ = ["FallbackRunner"]
 
