@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from weft.cli import main
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "debug-a-layer.md"
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(900)]
 
 
@@ -32,7 +34,13 @@ def test_the_waveforms_of_one_layer(tmp_path, capsys):
     profile = json.loads(capsys.readouterr().out)["profile"]
     names, times = names_and_times(vcd)
     assert "TOP.top.engine.feeder.left" in names
-    assert any(name.startswith("TOP.top.engine.array.") for name in names)
+    page = PAGE.read_text()
+    rows = re.findall(r"^\|(.*?)\|", page, re.MULTILINE)[2:]
+    scopes = [scope for row in rows for scope in re.findall(r"`([\w.]+)`", row)]
+    assert len(scopes) > 10
+    heads = {name.rpartition(".")[0] for name in names}
+    assert {scope for scope in scopes if f"TOP.top.{scope}" not in heads} == set()
+    assert "weft run digits --device sim --config tiny --waves build/digits.vcd" in page
     # The whole inference, two samples a cycle; the link takes its cycles before and after.
     assert len(times) == len(set(times)) and len(times) > 2 * profile["cycles"]
 

@@ -7,13 +7,15 @@ import numpy as np
 from msgspec import Struct, field
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import encode_window
+from weft_hw.contract.descriptor import WINDOW, encode_window
+from weft_hw.contract.fields import largest
 from weft_hw.contract.layers import Elementwise, Layer, Mac
 
 from weft.compiler.words import Parameters, Weights
 from weft.program.layout import Layout
 
 __all__ = [
+    "FURTHEST",
     "Buffer",
     "Command",
     "Entry",
@@ -24,6 +26,9 @@ __all__ = [
     "Unsupported",
     "rows_read",
 ]
+
+# Rows or columns that an entry of a window program can lie from the window's first.
+FURTHEST = min(largest(WINDOW, "dy"), largest(WINDOW, "dx"))
 
 
 class Unsupported(Exception):

@@ -2,10 +2,23 @@
 
 from typing import TYPE_CHECKING
 
+from weft_hw.contract.descriptor import DESCRIPTOR
+from weft_hw.contract.fields import widths
+
 if TYPE_CHECKING:
     from weft_hw.contract.config import Config
 
-__all__ = ["ConfigError", "check_config"]
+__all__ = ["LARGEST", "ConfigError", "check_config"]
+
+_WIDTHS = widths(DESCRIPTOR)
+# Words of each memory that descriptors can address, and entries that a run's list can have.
+LARGEST = {
+    "weight_words": 1 << _WIDTHS["weight_base"],
+    "activation_words": 1 << 15,
+    "parameter_words": 1 << _WIDTHS["parameter_base"],
+    "descriptor_count": 256,
+    "window_count": 1 << _WIDTHS["window_base"],
+}
 
 
 class ConfigError(ValueError):
@@ -91,12 +104,6 @@ def check_config(config: "Config") -> None:
             config.pixels > 1 and config.weight_words % config.pixels == 0 and not config.dram_bytes
         ),
     )
-    for field, limit in [
-        ("weight_words", 1 << 16),
-        ("activation_words", 1 << 15),
-        ("parameter_words", 1 << 12),
-        ("descriptor_count", 256),
-        ("window_count", 1 << 12),
-    ]:
+    for field, limit in LARGEST.items():
         require(field, f"from 1 to {limit}", 1 <= getattr(config, field) <= limit)
     require("dsp_multipliers", "from 0 to 4096", 0 <= config.dsp_multipliers <= 1 << 12)

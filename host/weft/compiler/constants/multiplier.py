@@ -5,11 +5,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Rounding
+from weft_hw.contract.fields import largest
+from weft_hw.contract.memory_map import PARAMETER
 
 from weft.compiler.ir import Unsupported
 from weft.golden.arithmetic import Rule, quantize_multiplier
 
 __all__ = [
+    "LARGEST_SHIFT",
     "Decision",
     "fit_multiplier",
     "float32_multiplier",
@@ -18,6 +21,7 @@ __all__ = [
     "split_scale",
 ]
 
+LARGEST_SHIFT = largest(PARAMETER, "shift")
 # (value, below, reaches): integers up to ``below`` give less than the value, those from
 # ``reaches`` on at least it. None where no integer that occurs does.
 Decision = tuple[int, int | None, int | None]
@@ -55,7 +59,7 @@ def float32_multiplier(scale: float) -> tuple[int, int]:
         If the requantiser cannot express it.
     """
     multiplier, shift = float32_multipliers(np.array([scale]))
-    if not 0 <= shift[0] <= 63:
+    if not 0 <= shift[0] <= LARGEST_SHIFT:
         raise Unsupported(_OUT_OF_RANGE)
     return int(multiplier[0]), int(shift[0])
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from weft_hw.contract.descriptor import Rounding
 
 from weft.compiler.constants.multiplier import (
+    LARGEST_SHIFT,
     Decision,
     fit_multiplier,
     float32_multipliers,
@@ -125,8 +126,8 @@ def _direct(rule: Rule, scale: NDArray[np.float64], low: Int64, high: Int64) -> 
         # Beyond, the runtime's left shift of the accumulator would leave 32 bits.
         exact = (exponent <= 0) | (bound < 1 << 31 - np.clip(exponent, 0, 31))
         shift = 31 - exponent
-    exact &= (shift >= 0) & (shift <= 63)
-    return Scaling(rounding_of(rule), multiplier, np.minimum(np.maximum(shift, 0), 63), exact)
+    exact &= (shift >= 0) & (shift <= LARGEST_SHIFT)
+    return Scaling(rounding_of(rule), multiplier, np.clip(shift, 0, LARGEST_SHIFT), exact)
 
 
 def _thresholds(stage: OutputStage, low: Int64, high: Int64) -> tuple[Int64, Int64]:

@@ -3,10 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import WINDOW
-from weft_hw.contract.fields import largest
 
-from weft.compiler.ir import Entry, Place, TooLarge, Unsupported, rows_read
+from weft.compiler.ir import FURTHEST, Entry, Place, TooLarge, Unsupported, rows_read
 from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.convolution import linear_sums, weights_and_bias
@@ -17,9 +15,6 @@ from weft.golden import run as reference
 from weft.program.layout import Layout
 
 __all__ = ["lower_fully_connected"]
-
-# Rows or columns that an entry can lie from the window's first.
-_FURTHEST = min(largest(WINDOW, "dy"), largest(WINDOW, "dx"))
 
 
 def lower_fully_connected(lowering: Lowering, index: int) -> None:
@@ -76,7 +71,7 @@ def word_image(config: Config, layout: Layout, outputs: int) -> tuple[Layout, li
     windows = window_count(config, outputs)
     own = config.own_weights and outputs > config.columns
     # Words are rows where each entry waits for its own: so a layer like this one writes them.
-    widths = [*([1] if own else []), *range(config.tap_columns, _FURTHEST + 1, config.tap_columns)]
+    widths = [*([1] if own else []), *range(config.tap_columns, FURTHEST + 1, config.tap_columns)]
     for width in widths:
         if width >= layout.words + config.tap_columns and best is not None:
             break
@@ -85,7 +80,7 @@ def word_image(config: Config, layout: Layout, outputs: int) -> tuple[Layout, li
             check_line_room(config, row_words=width, rows=height)
         except TooLarge:
             continue
-        if height > _FURTHEST:
+        if height > FURTHEST:
             continue
         entries = _cover(config, features, width, height)
         cycles = windows * sum(max(len(e.taps), e.columns) for e in entries)

@@ -7,6 +7,7 @@ import numpy as np
 from weft_hw.contract.descriptor import Rounding
 
 from weft.compiler.constants.decisions import fit_function
+from weft.compiler.constants.multiplier import LARGEST_SHIFT
 from weft.compiler.constants.pairs import Fit
 from weft.compiler.constants.scaling import Multipliers
 from weft.compiler.ir import Buffer, Entry, Place, TooLarge, Unsupported
@@ -203,6 +204,6 @@ def _litert_mean(lowering: Lowering, node: Node, count: int, channels: int) -> M
     scale = float(x_scale) / float(y_scale)
     multiplier, exponent = golden_multiplier(scale, count)
     # An exponent above 0 shifts the sum left before it is multiplied, within 32 bits.
-    if not 1 <= 31 - exponent <= 63 or 255 * count << max(exponent, 0) >= 1 << 31:
+    if not 1 <= 31 - exponent <= LARGEST_SHIFT or 255 * count << max(exponent, 0) >= 1 << 31:
         raise Unsupported("its output's scale is out of the requantiser's range")
     return Multipliers.uniform(channels, Rounding.DOUBLE, multiplier, 31 - exponent)

@@ -6,14 +6,13 @@ from itertools import pairwise
 
 from weft_hw.contract.config import Config
 
-from weft.compiler.ir import Entry, Place, TooLarge
+from weft.compiler.ir import FURTHEST, Entry, Place, TooLarge
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.mac import Sums, Window, check_line_room, mac_command
 from weft.program.layout import Layout
 
 __all__ = ["emit_whole"]
 
-_FURTHEST = 127  # rows or columns that an entry can lie from the window's first
 _SLICE = 8  # words of channels at a time: their weights, all equal, come once
 
 
@@ -81,11 +80,11 @@ def emit_whole(
 def _views(config: Config, read: Layout) -> Iterator[Layout]:
     """Yield the map as it is, and in rows of other widths, if the line buffers hold all rows."""
     total = read.height * read.width
-    widths = [w for w in range(min(total, _FURTHEST), 0, -1) if total % w == 0]
+    widths = [w for w in range(min(total, FURTHEST), 0, -1) if total % w == 0]
     for width in (read.width, *widths):
         height = total // width
         view = read if width == read.width else read.reshaped(height, width, read.channels)
-        if view is None or (view is not read and height > _FURTHEST):
+        if view is None or (view is not read and height > FURTHEST):
             continue
         try:
             check_line_room(config, row_words=view.row_words, rows=height)
@@ -99,7 +98,7 @@ def _column(config: Config, read: Layout) -> tuple[Layout, int]:
     total = read.height * read.width
     column = read.reshaped(total, 1, read.channels)
     words = config.line_banks * config.line_words // total
-    if column is None or total > _FURTHEST or not words or config.compact:
+    if column is None or total > FURTHEST or not words or config.compact:
         check_line_room(config, row_words=read.row_words, rows=read.height)
         raise TooLarge(f"its window has {total} pixels, which the line buffers cannot hold")
     return column, min(_SLICE, 1 << words.bit_length() - 1)

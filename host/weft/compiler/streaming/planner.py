@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.config_rules import LARGEST
 from weft_hw.contract.memory_map import Region
 
 from weft.compiler.ir import Buffer, Command
@@ -29,14 +30,7 @@ _WORTH_A_LIST = 1.3  # times the least cost, beyond which a grouping is not look
 
 def roomy(config: Config) -> Config:
     """Return ``config`` with memories so large that every command can be lowered whole."""
-    return replace(
-        config,
-        activation_words=1 << 15,
-        weight_words=1 << 16,
-        parameter_words=1 << 12,
-        window_count=1 << 12,
-        descriptor_count=256,
-    )
+    return replace(config, **LARGEST)
 
 
 @dataclass(eq=False)
