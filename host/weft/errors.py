@@ -1,4 +1,4 @@
-"""What can go wrong, as types that a caller can tell apart."""
+"""Errors that users may meet, as types that a caller can tell apart."""
 
 from collections.abc import Sequence
 

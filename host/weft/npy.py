@@ -29,7 +29,7 @@ _MOST_BYTES = 4096  # of a header; more than any array of numbers needs
 
 
 class _Header(NamedTuple):
-    """What an array is, and at which byte of the file its elements begin."""
+    """The type and shape of an array, and the byte of the file at which its elements begin."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]

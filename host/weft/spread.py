@@ -87,7 +87,7 @@ def spread(
     address : str
         ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``, as for :func:`start_ray`.
     modules : sequence of Path
-        Folders of packages that the machines take from here, besides Weft's own.
+        Folders of further packages that the machines take from here.
 
     Raises
     ------

@@ -31,7 +31,7 @@ def find_rule(usb: str) -> str | None:
 
 
 def rule_command(usb: str) -> str:
-    """Return the command that lets whoever sits at this computer use a chip and its ports.
+    """Return the command that lets users at this computer use a chip and its ports.
 
     Nothing where there are no such rules.
     """

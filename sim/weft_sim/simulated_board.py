@@ -42,7 +42,7 @@ class BoardLibrary:
     path : Path
         The library.
     functions : mapping
-        Result and arguments, after the board, of each function besides those that every board has.
+        Result and arguments, after the board, of each function that not every board has.
     """
 
     def __init__(self, path: Path, functions: Mapping[str, _Signature]):
@@ -71,7 +71,7 @@ class BoardLibrary:
 
 
 class SimulatedBoard(BoardLibrary):
-    """What boards made of software have in common: bytes in, bytes out, and a count of cycles.
+    """A board made of software: bytes in, bytes out, and a count of cycles.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ def build_library(
     """Return a shared library of ``component`` behind ``harness``, building it if need be.
 
     A library is found by the source text of the gateware, ``key`` and the versions of the tools;
-    if only comments changed, by the Verilog. It appears whole or not at all: whoever
+    if only comments changed, by the Verilog. It appears whole or not at all: a process that
     is killed, or builds at the same time, spoils nothing.
 
     Parameters
@@ -148,7 +148,7 @@ def build_library(
     index = folder / f"{digest(_sources(), key, *fixed)}.txt"
     if (library := indexed(index)) is not None and is_whole(library):
         return library
-    compiler()  # whoever lacks one learns it now, not after a minute
+    compiler()  # a missing compiler is told now, not after a minute
     check_libraries(waves)
     with scratch_folder(folder) as build:
         progress("generating Verilog")

@@ -1,4 +1,4 @@
-"""What this machine has and lacks for making bitstreams and loading them into boards."""
+"""Checks for the tools that make bitstreams and load them into boards."""
 
 import ctypes.util
 import sys

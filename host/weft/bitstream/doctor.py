@@ -1,4 +1,4 @@
-"""What this machine has and lacks for each thing that Weft does."""
+"""Checks of this machine: what it has and what it lacks for each use of Weft."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What changes in a synthesised ECP5 design before it is placed.
+"""Changes to a synthesised ECP5 design before it is placed.
 
 Nextpnr has no constants next to each input: one LUT drives all that it has to route, over the whole
 chip, and last of all, when few wires are left.

@@ -1,4 +1,4 @@
-"""What a build found out: resources, and the clock that each seed reached."""
+"""Results of a build: resources, and the clock that each seed reached."""
 
 import json
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ _REPORT = "report.json"
 
 @dataclass(frozen=True)
 class Design:
-    """What is placed and routed.
+    """A design to be placed and routed.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Design:
     files : mapping
         What it reads, by name.
     output : str
-        The file that it writes besides its report.
+        The file that it writes in addition to its report.
     """
 
     command: tuple[str, ...]
@@ -47,7 +47,7 @@ class Design:
 
     @property
     def digest(self) -> str:
-        """Of all that a seed's result depends on."""
+        """Digest of everything that a seed's result depends on."""
         known = hashlib.sha256(json.dumps([self.command, self.version]).encode())
         for name, data in sorted(self.files.items()):
             known.update(f"{name} {len(data)} ".encode() + data)
@@ -55,7 +55,7 @@ class Design:
 
 
 class KeptSeeds:
-    """What seeds of one design gave: files in a folder, ``SEED.json`` and the best one's output.
+    """Results of one design's seeds: files in a folder, ``SEED.json`` and the best one's output.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ __all__ = [
 
 
 class LinkKind(StrEnum):
-    """What a board may talk through."""
+    """Links that a board may have."""
 
     uart = "uart"
     usb = "usb"

@@ -1,4 +1,4 @@
-"""What commands print: tables, progress, JSON. Colour and movement only on a terminal."""
+"""Output of commands: tables, progress, JSON. Colour and movement only on a terminal."""
 
 import json
 import sys

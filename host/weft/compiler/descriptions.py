@@ -1,4 +1,4 @@
-"""What became of each layer, and what each descriptor does, for users and debuggers."""
+"""Descriptions of layers and descriptors, for users and debuggers."""
 
 from collections.abc import Mapping, Sequence
 from math import prod

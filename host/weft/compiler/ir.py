@@ -1,4 +1,4 @@
-"""What lowering produces: buffers, and commands that are descriptors without addresses."""
+"""Results of lowering: buffers, and commands, which are descriptors without addresses."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -41,7 +41,7 @@ class Call:
 
     @property
     def frame(self) -> bytes:
-        """What is sent: type, sequence number, content."""
+        """The frame's content: type, sequence number, body."""
         return bytes([self.kind, self.sequence or 0]) + self.content
 
     @property

@@ -15,7 +15,7 @@ _READ_BYTES = 1 << 16
 
 @dataclass
 class LinkStatistics:
-    """What went over a link: bytes each way, requests sent again, frames that came damaged."""
+    """Counts of a link: bytes each way, requests sent again, frames that came damaged."""
 
     bytes_to_board: int = 0
     bytes_from_board: int = 0

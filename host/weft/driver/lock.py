@@ -66,7 +66,7 @@ class DeviceLock:
 
 
 def _open(place: Path) -> int:
-    """Open the file, which stays when its owner has gone, for whoever comes next."""
+    """Open the file, which stays for the next owner when this one has gone."""
     file = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     status = os.fstat(file)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:

@@ -1,4 +1,4 @@
-"""What may be asked of a board's memories, and how it is cut into requests."""
+"""Checks of reads and writes of a board's memories, and how they are cut into requests."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Block(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """What one request writes: whole units, or the first ``channels`` bytes of each pixel.
+    """The content of one write request: whole units, or the first ``channels`` bytes of each pixel.
 
     ``packing`` is log2 of the pixels in a unit. ``channels`` is 0 where all bytes are sent.
     """

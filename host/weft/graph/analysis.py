@@ -1,4 +1,4 @@
-"""What each layer of a graph does and costs, whatever runs it."""
+"""Analysis of a graph's layers: what each does and costs, on any device."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

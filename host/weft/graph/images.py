@@ -1,4 +1,4 @@
-"""What dimension 0 is: a batch of independent images where that is proved, else part of one image.
+"""The meaning of dimension 0: independent images where that is proved, else a part of one image.
 
 Every tensor of a graph has an image dimension in front: images are computed apart from each other.
 A file says nothing of images. Where no operator mixes or reorders the first dimension, that is the

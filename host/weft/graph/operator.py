@@ -1,4 +1,4 @@
-"""What is known of an operator before anything computes it."""
+"""The record of an operator: attributes, shape rule, types, traits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

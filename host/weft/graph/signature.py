@@ -1,4 +1,4 @@
-"""What goes into a model and comes out of it: names, dtypes, shapes, and whether feeds fit."""
+"""Inputs and outputs of a model: names, dtypes, shapes, and whether feeds fit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

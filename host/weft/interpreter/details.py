@@ -1,4 +1,4 @@
-"""What a ``.tflite`` file says of its tensors, in LiteRT's dictionaries."""
+"""Details of a ``.tflite`` file's tensors, in LiteRT's dictionaries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

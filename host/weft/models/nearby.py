@@ -1,4 +1,4 @@
-"""What somebody may have meant whose model has a name that nothing has."""
+"""Suggestions for a model whose name is unknown."""
 
 import os
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""What a field of a program may hold; :mod:`weft.program.check` compares it with other fields."""
+"""Bounds of a program's fields; :mod:`weft.program.check` compares fields with each other."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What a board's memories hold while a program runs, as far as that is known without computing."""
+"""The contents of a board's memories while a program runs, as far as known without computing."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -69,7 +69,7 @@ class Contents:
         self._inside(region, start, stop)
         self.spend(stop - start)
         known = self._written[region][start:stop]
-        # Of activations, words behind the last one of a tensor may be read in vain.
+        # Words behind the last one of a feature map may be read; they are not used.
         complete = known[0] if region is Region.ACTIVATION else known.all()
         require(bool(complete), f"it reads {region.name} {start}, which nothing wrote")
 

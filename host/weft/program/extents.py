@@ -1,4 +1,4 @@
-"""What one layer's descriptor touches in the memories, and whether the engine can work on it."""
+"""The memory that one layer's descriptor touches, and whether the engine can work on it."""
 
 from dataclasses import dataclass
 

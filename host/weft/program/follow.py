@@ -43,7 +43,7 @@ def follow(program: Program) -> tuple[Layer | Move, ...]:
 
 @dataclass
 class _Run:
-    """What has been listed of a run."""
+    """The part of a run that has been followed so far."""
 
     hazards: Hazards
     writer: NDArray[np.int32]  # last layer that wrote each word of activations

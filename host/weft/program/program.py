@@ -77,7 +77,7 @@ class TensorPlace:
 
 @dataclass(frozen=True)
 class DescriptorInfo:
-    """What one descriptor does, for profiles and for the debugger.
+    """Description of one descriptor, for profiles and for debugging.
 
     ``node`` is the graph's node that it is part of, None where it only moves or waits. ``outputs``
     are the tensors that are complete, and can be read at their places, when it has run and the

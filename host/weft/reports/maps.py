@@ -51,7 +51,7 @@ def pictures(
 ) -> Iterator[tuple[int, Node, str, NDArray[np.uint8]]]:
     """Yield number, node, tensor name and :func:`tiles` for each output that ``tensors`` has.
 
-    Shows the first image of a batch; tensors of more than three dimensions besides the batch are
+    Shows the first image of a batch; tensors of more than three dimensions without the batch are
     left out.
     """
     for number, node in enumerate(graph.nodes):

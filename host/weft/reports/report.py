@@ -130,7 +130,7 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What one inference showed.
+    """Results of one inference, for the page.
 
     Parameters
     ----------

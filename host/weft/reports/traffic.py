@@ -1,4 +1,4 @@
-"""What each layer moves between the chip and the memory beside it, and what bounds it."""
+"""Bytes that each layer moves between the chip and the memory beside it, and its bound."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What an inference took: cycles, utilisation and link time, per layer and in all."""
+"""Profile of an inference: cycles, utilisation and link time, per layer and in all."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -69,7 +69,7 @@ class LayerProfile:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkProfile:
-    """What one inference sent and received (program excluded), and how long that took.
+    """Bytes that one inference sent and received (without the program), and their time.
 
     Where the board is simulated, also its clock cycles (those of the link included) and the
     seconds that simulating them took. ``bytes_per_second`` is the rate of the link or, where there
@@ -96,7 +96,7 @@ class LinkProfile:
 
     @property
     def wire_seconds(self) -> float | None:
-        """What the bytes take at the link's rate, one way after the other; None without a rate.
+        """Seconds for the bytes at the link's rate, one way after the other; None without a rate.
 
         It predicts ``seconds`` before there is a board, without what a host takes to answer.
         """
@@ -170,7 +170,7 @@ class Profile:
 
     @property
     def predicted_cycles(self) -> int:
-        """What the cycle model says of the whole inference."""
+        """Cycles of the whole inference, by the cycle model."""
         return sum(layer.predicted_cycles for layer in self.layers)
 
     @property

@@ -1,4 +1,4 @@
-"""What one inference gave: tensors, cycles, counters, traffic."""
+"""Results of one inference: tensors, cycles, counters, traffic."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -35,7 +35,7 @@ _LEAVE_SECONDS = 2.0  # for what is under way when the fleet ends
 def free_port(host: str, port: int) -> int:
     """Return ``port``, or one that is free for 0.
 
-    Ray Serve's proxy shares a port with whoever has it, so it is tried here.
+    Ray Serve's proxy would share a port that is taken, so it is tried here.
 
     Raises
     ------

@@ -29,7 +29,7 @@ _PAUSE_SECONDS = 0.05  # before a request is repeated
 
 
 class Gateway:
-    """What both protocols do.
+    """The logic that both protocols share.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the gateway counts, in the text format of Prometheus."""
+"""Counters of the gateway, in the text format of Prometheus."""
 
 from http import HTTPStatus
 

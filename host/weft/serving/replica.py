@@ -78,7 +78,7 @@ class Replica:
         self._streams = Streams(sessions, limit, self._end)
 
     async def infer(self, model: str, feeds: Arrays) -> Reply:
-        """Return what ``model`` makes of ``feeds``, which fit it."""
+        """Return the outputs of ``model`` for ``feeds``, which fit it."""
         outputs = await asyncio.wrap_future(self._streams.infer(model, feeds))
         cycles = self._device.traffic().simulated_cycles
         return Reply(outputs, self._name, self._streams.images, cycles, self._streams.seconds)

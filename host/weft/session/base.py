@@ -1,4 +1,4 @@
-"""What a session does of Weft's own: a model on a device, its profile, streams of images."""
+"""The part of a session that ONNX Runtime lacks: device, profile, streams of images."""
 
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Self
@@ -39,12 +39,12 @@ class Session:
 
     @property
     def name(self) -> str:
-        """What the model is called."""
+        """The model's name."""
         return self._model.prepared.preparation.name
 
     @property
     def device(self) -> str:
-        """What the device is called."""
+        """The device's name."""
         return self._model.prepared.preparation.device_name
 
     def __enter__(self) -> Self:

@@ -16,7 +16,7 @@ _Run = Callable[[Sequence[str], Mapping[str, Any]], Sequence[NDArray[Any]]]
 
 
 class IOBinding:
-    """What a run is to read, and where its outputs are to go.
+    """Inputs of a run, and places for its outputs.
 
     Parameters
     ----------

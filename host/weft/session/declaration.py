@@ -1,4 +1,4 @@
-"""What an ONNX file says of itself: inputs, outputs, their open dimensions, who made it."""
+"""The declarations of an ONNX file: inputs, outputs, open dimensions, who made it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -56,7 +56,7 @@ class SessionModel:
 
     @property
     def inference(self) -> Inference:
-        """What ran last, or was prepared; a ModelError while shapes are missing."""
+        """The inference that ran last, or was prepared; a ModelError while shapes are missing."""
         if self.prepared.current is None:
             names = ", ".join(info.name for info in self.open_inputs)
             raise ModelError(f"the shape of {names} is open; give shapes, or run an image first")

@@ -73,7 +73,7 @@ class _Options:
 
 @dataclass
 class SessionOptions(_Options):
-    """What a script sets before it opens a session.
+    """Options that a script sets before it opens a session.
 
     ``enable_profiling`` with ``profile_file_prefix``, and dimensions by name, have their meaning.
     What ONNX Runtime does with threads, memory and logs has none here. A
@@ -174,7 +174,7 @@ class SessionOptions(_Options):
 
 @dataclass
 class RunOptions(_Options):
-    """What a script sets for one run; ``terminate`` refuses it, the rest is without meaning."""
+    """Options for one run; ``terminate`` refuses it, the others have no effect."""
 
     log_severity_level: int = -1
     log_verbosity_level: int = 0

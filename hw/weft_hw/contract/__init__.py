@@ -1,1 +1,1 @@
-"""What gateware, simulator, compiler and driver agree on. Imports only the standard library."""
+"""The contract of gateware, simulator, compiler and driver. Imports no Amaranth."""

@@ -87,7 +87,7 @@ __all__ = [
 
 
 class Kind(IntEnum):
-    """What a descriptor makes the engine do."""
+    """The kind of work that a descriptor asks of the engine."""
 
     MAC = 0
     ELEMENTWISE = 1

@@ -1,4 +1,4 @@
-"""What a configuration's gateware looks at of a descriptor, and what it therefore cannot run."""
+"""The bits of a descriptor that a configuration's gateware reads, and what it cannot run."""
 
 from collections.abc import Mapping
 

@@ -23,7 +23,7 @@ Order. Layers and moves of one run are counted apart, each from 0.
 - A wait names only what comes *before* the descriptor in the list, so nothing waits forever.
 - A descriptor that a move loads is fetched after the layer before it has begun. So that layer
   waits for the move. The first descriptors of a run are in memory when it starts.
-- Descriptor ``n`` of a run lies in slot ``(first + n) % descriptor_count``. Counters likewise.
+- Descriptor ``n`` of a run lies in slot ``(first + n) % descriptor_count``. So do its counters.
 - A run ends when all its layers and moves are done.
 
 Nothing else orders them: where a move and a layer (or the host) touch the same units without a

@@ -76,14 +76,14 @@ OWN_ROWS = 1  # by which it sees later that they are there if there are not all 
 TAP_PLACE = 2  # from a column's leaving the queue to the fetch that takes its place
 
 # Output, from the last step that an output takes.
-COLLECT = 4  # to the lanes' first beat, besides the array
+COLLECT = 4  # to the lanes' first beat, without the array's latency
 OUTPUT_LATENCY = 24  # of the lanes
 STORE = 3  # from a layer's last result to its end
 ROW_WRITTEN = 4  # from the last result of an output row to the row's being readable
-COMPACT_DRAIN = 4  # of a compact configuration: to the layer's end, besides the array and the beats
+COMPACT_DRAIN = 4  # of a compact configuration: to the layer's end, without array and beats
 
 # Layers without windows.
-TABLE_END = 5  # from the begin of a table's load to its end, besides its reads
+TABLE_END = 5  # from the begin of a table's load to its end, without its reads
 OPERANDS = 6  # from an element's last operand to the lanes
 
 # Moves. A move begins 2 cycles before its first command reaches the memory's port.
@@ -93,12 +93,12 @@ MOVE_AFTER_LAYER = 3  # from the end of a layer to the begin of a move that wait
 MOVE_COUNTED = 3  # from the end of a move to the begin of a layer that waits for it
 
 # The memory beside the chip: an SDRAM at 100 MHz, which gives or takes a word in every cycle.
-MOVE_LOAD = 18  # from the begin of a load to its end, besides its words, if their row is open
-MOVE_STORE = 8  # likewise of a store
+MOVE_LOAD = 18  # from the begin of a load to its end, without its words, if their row is open
+MOVE_STORE = 8  # the same for a store
 ROW_OPENED = 6  # where another row of the bank is open
 READ_UNIT = 5  # between two units that are read from the memories on the chip
-READ_ACTIVATION = 6  # likewise from activation memory
-WRITE_UNIT = 2  # likewise of units that are written
+READ_ACTIVATION = 6  # the same from activation memory
+WRITE_UNIT = 2  # between two units that are written
 REFRESH_EVERY = 780  # from one refresh to the next
 REFRESH = 14  # in which no word passes
 

@@ -1,4 +1,4 @@
-"""What a layer's reads wait for, and where its cycles go."""
+"""Waits of a layer's reads, and counters of its cycles."""
 
 from amaranth.hdl import Cat, Const, Mux, Signal
 

@@ -17,7 +17,7 @@ __all__ = ["HostPort"]
 class HostPort(wiring.Component):
     """Hands units to the memory that they are for, and fetches those that are asked for.
 
-    A write every 2 cycles; a read takes 4 (5 from activation memory); both wait besides for cycles
+    A write every 2 cycles; a read takes 4 (5 from activation memory); both also wait for cycles
     in which the engine leaves the activation memory free. A read waits for the write before it;
     one read may be under way.
 

@@ -1,4 +1,4 @@
-"""What passes between the link and the engine: runs, and units of its memories."""
+"""Ports between the link and the engine: runs, and units of its memories."""
 
 from amaranth.lib import data
 

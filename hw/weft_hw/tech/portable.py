@@ -1,4 +1,4 @@
-"""What the core asks of a family of chips, and the family that is made of plain logic."""
+"""The cells that the core asks of a family of chips, and the family made of plain logic."""
 
 from amaranth.hdl import Shape
 
@@ -15,7 +15,7 @@ __all__ = ["Portable"]
 
 
 class Portable:
-    """What the core asks of a family; each family's module offers the same methods."""
+    """The cells that the core asks of a family; each family's module offers the same methods."""
 
     name = "portable"
 

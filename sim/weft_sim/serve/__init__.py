@@ -1,7 +1,7 @@
 """The virtual board for other processes: behind a TCP port, or as a device file.
 
-Nobody can make the server wait: sockets never block, queues have a limit, and whoever keeps
-neither is dropped.
+No client can make the server wait: sockets never block, queues have a limit, and a client that
+keeps neither is dropped.
 """
 
 from weft_sim.serve.device_file import serve_pty

@@ -14,7 +14,7 @@ _DRAIN_SECONDS = 0.2  # that the answers to a client who left may take
 
 
 class Server:
-    """Passes bytes between the board and whoever has it; simulates only while something goes on.
+    """Passes bytes between the board and its client; simulates only while something goes on.
 
     Parameters
     ----------

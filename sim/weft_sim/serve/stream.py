@@ -1,4 +1,4 @@
-"""What goes to and comes from one client."""
+"""Bytes to and from one client."""
 
 import time
 from collections.abc import Callable

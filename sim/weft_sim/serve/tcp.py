@@ -22,8 +22,8 @@ _TURN_SECONDS = 0.01  # between two of the others, while a client has the board
 class TcpServer(Server):
     """One client at a time; others get a sentence.
 
-    Whoever speaks first gets the board. It is theirs once the board has answered them; until then
-    they make room, after a while, for the next one who speaks.
+    The client that speaks first gets the board. It keeps the board once that has answered it; until
+    then it makes room, after a while, for the next client that speaks.
 
     While the board is somebody's, others are seen one by one, a hundred in a second. More wait in
     the kernel, which costs the board nothing.

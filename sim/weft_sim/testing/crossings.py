@@ -35,7 +35,7 @@ _ASYNCHRONOUS = "asynchronous"
 
 @dataclass
 class Crossings:
-    """What was found.
+    """Crossings that were found, by form.
 
     Attributes
     ----------

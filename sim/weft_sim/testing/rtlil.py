@@ -1,4 +1,4 @@
-"""What a change does to the gateware: RTLIL of every board and configuration, without places.
+"""RTLIL of every board and configuration, without source lines: what a change does to the gateware.
 
 ``python -m weft_sim.testing.rtlil DIR`` writes a file for each board and configuration. Source
 lines are left out, so that ``diff -r`` of two folders shows changes of the logic only.

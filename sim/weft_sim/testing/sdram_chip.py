@@ -194,7 +194,7 @@ class SdramModel:
 def at_the_pins(pins: Any, model: SdramModel) -> Callable:
     """Return a bench that plays the chip at a controller's ``pins``, in the background.
 
-    The pads' registers show what the controller gave a cycle before, and likewise back.
+    The pads' registers show what the controller gave a cycle before, and the other way round.
     """
     names = ("ras", "cas", "we", "ba", "a", "dqm", "dq", "driven")
     signals = (*(getattr(pins, name) for name in names[:-2]), pins.dq_o, pins.dq_oe)

@@ -12,7 +12,7 @@ from weft.program import RunStep, StreamPlan, StreamSet
 
 __all__ = ["Overlap", "place_images"]
 
-# Cycles of a request besides its data, and of a run that is cut in two, about.
+# About the cycles of a request without its data, and of cutting a run in two.
 _REQUEST, _CUT = 60, 100
 
 

@@ -43,7 +43,7 @@ class MacTimes:
 
 @dataclass(frozen=True)
 class _State:
-    """What one group of windows leaves to the next, in cycles from its first possible fetch."""
+    """State between two groups of windows, in cycles from the first possible fetch."""
 
     pops: tuple[int, ...]  # when the last columns left the queue
     hold: int  # when the feeder may take another column

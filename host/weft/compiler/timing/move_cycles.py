@@ -32,7 +32,7 @@ _OPENING = ROW_OPENED // 6  # a guess: of six loads, one finds another row open
 
 @dataclass(frozen=True)
 class Ports:
-    """What a layer leaves of activation memory between two cycles.
+    """Time that a layer leaves activation memory free between two cycles.
 
     ``loads`` and ``stores`` say at which part of their full speed moves go meanwhile.
     """

@@ -1,4 +1,4 @@
-"""What the driver asks of a byte stream, whatever carries it."""
+"""The interface of a byte stream, as the driver uses it."""
 
 import os
 import time

@@ -38,7 +38,7 @@ class UsbTransport(Transport):
     serial : str, optional
         Its serial number, where several have the same numbers.
     library : module, optional
-        ``usb1``, or what stands in for it.
+        ``usb1``, or a stand-in.
 
     Raises
     ------
@@ -109,7 +109,7 @@ class UsbTransport(Transport):
             self._handle.claimInterface(0)
         except self._usb.USBErrorBusy:
             raise LinkError(f"cannot open {self._name}: another program uses it") from None
-        # Whoever had it before may have left off in the middle of a transfer.
+        # An earlier owner may have stopped in the middle of a transfer.
         for endpoint in (_OUT, _IN):
             self._handle.clearHalt(endpoint)
         for _ in range(_OUT_TRANSFERS):

@@ -51,7 +51,7 @@ def absolute_table(x: Edge, y: Edge) -> Table:
 
 
 def inverse_root_table(x: Edge, y: Edge) -> Table:
-    """Return LiteRT's RSQRT; zero gives the greatest value, what is negative likewise."""
+    """Return LiteRT's RSQRT; zero and negative numbers give the greatest value."""
     (x_scale, x_zero), (y_scale, y_zero) = x, y
     scale = 1 / float(np.sqrt(x_scale) * y_scale)
     multiplier, exponent = quantize_multiplier(scale)

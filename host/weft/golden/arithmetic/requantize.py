@@ -201,7 +201,7 @@ class _DoubleRounding:
 
 @dataclass(frozen=True, eq=False)
 class OutputStage:
-    """What turns a node's accumulators into int8.
+    """The steps that turn a node's accumulators into int8.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What computes each operator on the golden model."""
+"""The functions that compute each operator on the golden model."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What of a model runs outside the accelerator, and how its tensors reach the rest."""
+"""The parts of a model that run outside the accelerator, and how tensors pass between them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ class HimbaechelGowinPlatform(GowinPlatform):
 
     @property
     def chip(self):
-        """What nextpnr and Project Apicula call the die: R stands for memory beside it."""
+        """The die's name in nextpnr and Project Apicula: R stands for memory beside it."""
         return self.family.replace("R-", "-")
 
     @property

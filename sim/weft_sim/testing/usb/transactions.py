@@ -28,7 +28,7 @@ __all__ = ["FULL_SPEED", "HIGH_SPEED", "Speed", "Transactions"]
 
 @dataclass(frozen=True)
 class Speed:
-    """What a speed asks of the host, in bits of the bus.
+    """Times of a speed, in bits of the bus.
 
     ``transaction`` is what the largest one takes, which ends before the frame does. ``gap`` lies
     between two packets of the host, ``turn`` behind one of the device (7.1.18).
