@@ -14,6 +14,7 @@ from pathlib import Path
 from weft.bitstream.tools import find_tool
 from weft_hw.boards import get_board
 from weft_hw.link.ethernet.udp_link import UdpLink
+from weft_hw.link.memories import MEMORIES_IN_LUTS
 from weft_hw.link.uart import Uart
 from weft_hw.link.usb.full_speed import FullSpeedUsb
 from weft_hw.link.usb.high_speed import HighSpeedUsb
@@ -46,19 +47,24 @@ def run(work, program, *arguments):
     return found.version
 
 
+def synthesise(work, name):
+    """Leave the netlist of a link in ``work``; return the cells of each kind, yosys's version."""
+    (work / f"{name}.il").write_text(to_rtlil(LINKS[name]()))
+    (work / f"{name}.ys").write_text(
+        f"read_rtlil {name}.il\n{MEMORIES_IN_LUTS}\n"
+        f"synth_ecp5 -nodsp -top top -json {name}.json\ntee -q -o {name}.stat stat -json\n"
+    )
+    version = run(work, "yosys", "-q", "-s", f"{name}.ys")
+    return json.loads((work / f"{name}.stat").read_text())["design"]["num_cells_by_type"], version
+
+
 def main():
     """Synthesise in a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         names = [name for name in LINKS if name in sys.argv[1:]] or list(LINKS)
         for name in names:
-            (work / f"{name}.il").write_text(to_rtlil(LINKS[name]()))
-            script = (
-                f"read_rtlil {name}.il; synth_ecp5 -nodsp -top top -json {name}.json; "
-                f"tee -q -o {name}.stat stat -json"
-            )
-            version = run(work, "yosys", "-q", "-p", script)
-            cells = json.loads((work / f"{name}.stat").read_text())["design"]["num_cells_by_type"]
+            cells, version = synthesise(work, name)
             luts = cells["LUT4"] + 2 * cells["CCU2C"]
             others = {
                 kind: cells.get(kind, 0) for kind in ("TRELLIS_FF", "TRELLIS_DPR16X4", "DP16KD")

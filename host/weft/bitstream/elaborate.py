@@ -46,6 +46,7 @@ def elaborate(board: Board, work: Path) -> Elaborated:
     """Write the platform's files into the folder ``work``."""
     from weft_hw.boards.constraints import constraints_of
     from weft_hw.boards.top import BoardTop, clock_hz, floorplan_of, platform_of
+    from weft_hw.link.memories import MEMORIES_IN_LUTS
     from weft_hw.parts.delay import KEEP_APART
 
     platform = platform_of(board)
@@ -53,11 +54,12 @@ def elaborate(board: Board, work: Path) -> Elaborated:
     fragment = constraints_of(board.constraints, suffix)
     floorplan = floorplan_of(board)
     after_synthesis = [f'setattr -set BEL "{site}" c:{cell}' for cell, site in floorplan if cell]
+    in_luts = [MEMORIES_IN_LUTS] if board.link != "uart" else []
     plan = platform.prepare(
         BoardTop(board),
         TOP,
         emit_src=False,
-        script_after_read=KEEP_APART,
+        script_after_read="\n".join([KEEP_APART, *in_luts]),
         synth_opts=" ".join(
             [
                 _SYNTHESIS[board.family],

@@ -6,11 +6,9 @@ from ipaddress import IPv4Address
 from weft_hw.contract.ethernet import ETHERNET_BYTES_PER_SECOND, ip_of, mac_of
 from weft_hw.contract.usb import FULL_SPEED_BYTES_PER_SECOND, HIGH_SPEED_BYTES_PER_SECOND
 
-__all__ = ["BITS_PER_BYTE", "UDP_BUFFER_BYTES", "Board"]
+__all__ = ["BITS_PER_BYTE", "Board"]
 
 BITS_PER_BYTE = 10  # on a serial line, 8N1
-# Gigabit brings a long request in 9 us: seven of them leave a host 40 us to answer.
-UDP_BUFFER_BYTES = 8192
 
 Resource = tuple[str, int]
 
@@ -60,7 +58,7 @@ class Board:
         The chips, any of which it may carry (:mod:`weft_hw.memory.sdram.chips`), as resource
         ``sdram`` 0; used where the configuration has memory beside the chip.
     buffer_bytes, buffer_frames : int
-        As for :class:`~weft_hw.core.Core`; ``"udp"`` has at least ``UDP_BUFFER_BYTES``.
+        As for :class:`~weft_hw.core.Core`.
     floorplan : str, optional
         Module and function, joined by a colon, that gives (cell, site) for the cells that the
         placer is not to move, and ("", site) for sites of LUTs that stay empty, from the
@@ -101,11 +99,6 @@ class Board:
     routing: str = ""
     loader: str
     usb: str
-
-    @property
-    def held_bytes(self) -> int:
-        """Return the bytes of requests that it holds, as its link has it."""
-        return max(self.buffer_bytes, UDP_BUFFER_BYTES if self.link == "udp" else 0)
 
     @property
     def mac(self) -> int:

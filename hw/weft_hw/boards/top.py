@@ -98,7 +98,7 @@ class BoardTop(Elaboratable):
             LINKS[board.link](board, port, clock_hz(board), tech),
             clock_hz=clock_hz(board),
             memory=memory,
-            buffer_bytes=board.held_bytes,
+            buffer_bytes=board.buffer_bytes,
             buffer_frames=board.buffer_frames,
         )
         m.d.comb += system.reset.eq(~locked | pressed)

@@ -4,7 +4,6 @@ import ctypes
 from collections.abc import Callable
 from pathlib import Path
 
-from weft_hw.boards.board import UDP_BUFFER_BYTES
 from weft_hw.contract.config import Config
 from weft_hw.contract.ethernet import ip_of, mac_of
 from weft_hw.contract.fingerprint import fingerprint
@@ -66,7 +65,7 @@ class UdpBoard:
         bits_per_second: int = 1_000_000_000,
         serial: str = "7",
         silence: int = 200_000,
-        buffer_bytes: int = UDP_BUFFER_BYTES,
+        buffer_bytes: int = 4096,
         buffer_frames: int = 16,
         progress: Callable[[str], None] = lambda stage: None,
     ):
