@@ -45,7 +45,7 @@ class _Nodes:
         return name
 
     def weights(self, name: str, shape: tuple[int, ...], edge: Edge) -> str:
-        values = np.random.default_rng(SEED).integers(-100, 100, shape)
+        values = np.random.default_rng(SEED).integers(-64, 64, shape)
         if edge.kind == "uint8":
             values += 128
         names = [self.constant(name, values.astype(edge.kind)), *self.edge(name, edge)]
