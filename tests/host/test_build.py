@@ -164,6 +164,14 @@ def test_an_unconstrained_clock_is_an_error(tools, tmp_path):
         build_bitstream(BOARD, out=tmp_path / "out")
 
 
+def test_an_unconstrained_clock_beside_it_is_an_error(tools, tmp_path):
+    tools(others=[("usb", 60.0)])
+    assert build_bitstream(BOARD, out=tmp_path / "out").bitstream
+    tools(others=[("usb", 12.0)])
+    with pytest.raises(BuildError, match="no constraint of clock usb"):
+        build_bitstream(BOARD, out=tmp_path / "out")
+
+
 def test_an_unknown_board_is_one_sentence(tmp_path, capsys):
     for command in (["build", "de10", "--out", str(tmp_path / "out")], ["program", "de10"]):
         assert main(command) == 2

@@ -35,6 +35,7 @@ _NAMES: dict[str, dict[str, dict[str, int]]] = {
 # Relative difference between a constraint and the clock that it is for: nextpnr-ice40 counts the
 # period of a PLL's oscillator in whole picoseconds.
 _SAME_CLOCK = 0.002
+_ASSUMED_MHZ = 12.0  # what nextpnr-ecp5 asks of a clock for which nothing is asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,8 @@ def read_report(
     Raises
     ------
     BuildError
-        If the design's clock has no constraint: then its timing was not checked.
+        If the design's clock has no constraint, or another clock of an ECP5 has none: then its
+        timing was not checked.
     """
     report = json.loads(path.read_text())
     clocks = report["fmax"].values()
@@ -110,6 +112,9 @@ def read_report(
             f"nextpnr knows no constraint of {target_mhz:g} MHz (only {known}), so the clock was "
             f"not checked"
         )
+    for name, clock in report["fmax"].items():
+        if family == "ecp5" and clock["constraint"] == _ASSUMED_MHZ:
+            raise BuildError(f"nextpnr knows no constraint of clock {name}, so it was not checked")
     met = all(clock["achieved"] >= clock["constraint"] for clock in clocks)
     found = report["utilization"]
     resources = {}

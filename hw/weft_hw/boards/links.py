@@ -139,7 +139,8 @@ class UlpiPins(wiring.Component):
         m.submodules.clk = clk = io.Buffer(io.Direction.Input, pins.clk)
         m.domains.usb = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("usb").eq(clk.i)
-        platform.add_clock_constraint(clk.i, ULPI_HZ)
+        # The port keeps its name in synthesis, the buffer's net does not.
+        platform.add_clock_constraint(pins.clk.io, ULPI_HZ)
         m.submodules.data = data = io.Buffer(io.Direction.Bidir, pins.data)
         m.d.comb += [usb.data_i.eq(data.i), data.o.eq(usb.data_o), data.oe.eq(usb.drive)]
         for name, level in [("dir", usb.dir), ("nxt", usb.nxt)]:
@@ -179,7 +180,7 @@ class RgmiiPins(wiring.Component):
         m.submodules.rx_clk = clk = io.Buffer(io.Direction.Input, pins.rx_clk)
         m.domains.ethernet = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("ethernet").eq(clk.i)
-        platform.add_clock_constraint(clk.i, RGMII_HZ)
+        platform.add_clock_constraint(pins.rx_clk.io, RGMII_HZ)
         for name, value in [("rx_data", link.rx_data), ("rx_ctrl", link.rx_control)]:
             pad: Any = io.DDRBuffer(io.Direction.Input, getattr(pins, name), i_domain="ethernet")
             m.submodules[name] = pad
