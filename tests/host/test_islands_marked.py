@@ -7,7 +7,7 @@ import pytest
 import weft
 from networks.island import SHAPE, Island, runtime, written
 from weft.cli import main
-from weft.runtime import reading
+from weft.runtime import file_readings, reading
 
 
 def command(arguments, capsys):
@@ -68,7 +68,7 @@ def test_against_reports_them_apart(residual, monkeypatch, capsys):
         def __init__(self, away):
             self.away = away
 
-        def inputs(self, names) -> reading.Signature:
+        def inputs(self, names) -> file_readings.Signature:
             return {"x": (np.dtype(np.float32), SHAPE)}
 
         def reset(self):
