@@ -60,7 +60,7 @@ class Addresses:
                 self._enter_loaded(window)
                 continue
             place = self._lowest[window.buffer] + stripe % window.slots * window.words
-            self.at[window.buffer] = place - window.low[stripe] * window.unit
+            self.at[window.buffer] = place - window.origins[stripe]
 
     def _enter_loaded(self, window: Window) -> None:
         """Find the place of rows that come from DRAM."""

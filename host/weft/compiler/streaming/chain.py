@@ -6,6 +6,8 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.layers import Table
 
 from weft.compiler.ir import Buffer, Command
+from weft.compiler.report import array_steps
+from weft.compiler.streaming.costs import constant_bytes, move_cycles
 from weft.compiler.streaming.pieces import Uses, tile_words
 from weft.compiler.streaming.rows import Motion
 from weft.program.extents import needs_table
@@ -35,6 +37,8 @@ class Chain:
         What the tables read.
     tile : int
         The words of activation memory that a block of DRAM holds.
+    memory_bound : bool
+        Whether what comes from DRAM and goes there takes longer than the array's steps.
     """
 
     def __init__(
@@ -73,6 +77,10 @@ class Chain:
             for n in motions
         )
         self.constants = list(dict.fromkeys(commands[n].source[0] for n in self.tables))
+        loaded = self.consumers.keys() - self.producers.keys() - residents
+        words = sum(b.words for b in (*loaded, *self.stored, *self.constants))
+        moves = move_cycles(config, 0, words, constant_bytes(config, self.members))
+        self.memory_bound = moves > sum(array_steps(config, commands[n]) for n in motions)
 
     @classmethod
     def of(
@@ -125,20 +133,12 @@ class Chain:
         )
 
     def least(self) -> int:
-        """Return words that it takes at least: the rows of one window of each command."""
+        """Return words that it takes at least: one window's rows of what lasts between stripes."""
         needed: dict[Buffer, int] = {}
         for n, move in self.motions.items():
             for source in self.commands[n].reads:
+                if source in self.residents or (source in self.producers and not move.overlap):
+                    continue
                 rows = min(move.span, move.last) * self.rows[source]
                 needed[source] = max(needed.get(source, 0), rows)
-        inner = set(needed) & set(self.producers) - self.residents
-        return sum(
-            rows
-            for buffer, rows in needed.items()
-            if buffer not in self.residents
-            # It may take the place of what its command reads.
-            and not (buffer in inner and inner & set(self._reads_of(buffer)))
-        )
-
-    def _reads_of(self, buffer: Buffer) -> list[Buffer]:
-        return [read for n in self.producers[buffer] for read in self.commands[n].reads]
+        return sum(needed.values())

@@ -1,7 +1,7 @@
 """Several commands, depth-first: a few rows through all of them, then the next few rows.
 
-What lies between them stays on the chip. Rows that are needed again are copied, not computed
-again. A result may take the place of rows that its command alone has read.
+What lies between them stays on the chip. Rows that are needed again stay or are copied, not
+computed again. A result may take the place of rows that nobody needs once they are read.
 """
 
 from collections.abc import Sequence
@@ -103,13 +103,21 @@ class Fused:
         return layers, move_cycles(self.config, moves, moved, constants), edge
 
     def _held_up(self, window: Window, whole: Sequence[int]) -> int:
-        """Return the cycles in which a store keeps the next stripe from a result's place."""
-        if self._striping.count == 1 or window.root is None or window.consumers:
+        """Return the cycles in which a move keeps the next stripe from a window's only place."""
+        count = self._striping.count
+        if count == 1 or window.slots > 1:
             return 0
-        first = min(self._chain.producers[window.root.buffer])
-        meanwhile = sum(whole[n] for n in self.numbers if n < first)
-        store = move_cycles(self.config, self._striping.count, window.buffer.words, 0)
-        return max(0, store - meanwhile)
+        if window.producer is None:
+            words = sum(span.words for span in window.fresh)
+            others = [n for n in self.numbers if n > window.consumers[-1]]
+        elif window.buffer in self._chain.stored and not window.consumers:
+            words = window.buffer.words
+            first = min(self._chain.producers[(window.root or window).buffer])
+            others = [n for n in self.numbers if n < first]
+        else:
+            return 0
+        move = move_cycles(self.config, count, words, 0)
+        return max(0, move - sum(whole[n] for n in others))
 
 
 def _prefetched(config: Config) -> int:

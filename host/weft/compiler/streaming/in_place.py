@@ -1,4 +1,4 @@
-"""Results that take the place of rows that their command alone has read."""
+"""Results that take the place of rows that nobody needs once their command has read them."""
 
 from collections.abc import Collection, Mapping
 
@@ -14,25 +14,23 @@ def share_places(
     windows: Mapping[Buffer, Window],
     count: int,
     sliced: Collection[int],
-    *,
-    tight: bool,
 ) -> None:
-    """Let results take the place of what only their command reads.
+    """Let results take the place of what nobody needs once their command has read it.
 
-    Those of ``sliced`` commands do not: their next slice reads it again. What goes to DRAM does
-    only where it is ``tight``: a store must then free the place for the next stripe.
+    Those of ``sliced`` commands do not: their next slice reads it again. What has two places that
+    take turns does neither.
     """
     for n in chain.motions:
         target = windows.get(chain.target(n))
-        if target is None or n in sliced:
-            continue
-        if target.slots > 1 and (not tight or target.producer is None):
+        if target is None or n in sliced or target.slots > 1:
             continue
         if len(chain.producers[target.buffer]) > 1:
             continue
         for source in chain.commands[n].reads:
             window = windows.get(source)
-            if window is None or not _used_up(window, chain, count, n):
+            if window is None or window.behind is not None:
+                continue
+            if not _used_up(window, chain, count, n):
                 continue
             if _overtakes(target, window, chain.motions[n].stride, count):
                 continue
@@ -40,12 +38,40 @@ def share_places(
             target.root, target.slots = root, 1
             root.words = max(root.words, target.words)
             break
+        else:
+            _follow_up(chain, windows, count, n)
     for window in windows.values():
         if window.root is None and window.producer is not None:
             shared = any(w.root is window for w in windows.values())
             if not shared and min(window.low) < 0:  # no row lies above the first
                 window.low = [max(0, low) for low in window.low]
                 window.measure(chain.tile)
+
+
+def _follow_up(chain: Chain, windows: Mapping[Buffer, Window], count: int, number: int) -> None:
+    """Let rows that command ``number`` writes follow those that it reads, if those are left.
+
+    Both windows move on over the same place: a row takes that of one read before, which the next
+    stripe does not need.
+    """
+    target, move = windows[chain.target(number)], chain.motions[number]
+    if count == 1 or target.buffer in chain.stored:
+        return
+    for source in chain.commands[number].reads:
+        window = windows.get(source)
+        if window is None or window.producer is None or window.consumers[-1] != number:
+            continue
+        if source in chain.stored or window.slots > 1:
+            continue
+        if move.stride != 1 or target.unit != window.unit:
+            continue
+        if any(w.root is window and w.behind is None for w in windows.values()):
+            continue
+        if window.root is not None and window.behind is None:
+            continue
+        behind = max(target.high[i] - window.low[i + 1] for i in range(count - 1))
+        target.root, target.behind = window.root or window, max(0, behind) + (window.behind or 0)
+        return
 
 
 def _used_up(window: Window, chain: Chain, count: int, number: int) -> bool:

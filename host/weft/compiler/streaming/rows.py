@@ -27,6 +27,11 @@ class Motion:
     last: int
     unit: int  # words of a row; 0 for a MAC command, which is cut by rows itself
 
+    @property
+    def overlap(self) -> bool:
+        """Whether windows of two output rows share input rows."""
+        return self.span > self.stride
+
     def begin(self, done: int) -> int:
         """Return the first input row that is needed once ``done`` output rows are."""
         return done * self.stride - self.top

@@ -46,7 +46,8 @@ class _Cutter:
     def cut(self) -> list[Step] | None:
         chain = self._chain
         for stripe in range(self._striping.count):
-            for window in self._striping.windows.values():
+            # Rows that follow others in the same place go before those.
+            for window in reversed(self._striping.windows.values()):
                 self._cut_copy(window, stripe)
             for n in chain.numbers:
                 if n not in chain.tables:
@@ -98,7 +99,7 @@ class _Cutter:
         if not stripe or window.producer is None or window.slots > 1:
             return
         low, high = max(0, window.low[stripe]), window.high[stripe - 1]
-        if low >= high or window.low[stripe] == window.low[stripe - 1]:
+        if low >= high or window.origins[stripe] == window.origins[stripe - 1]:
             return
         descriptor = Elementwise(
             word_count=(high - low) * window.unit,

@@ -12,17 +12,12 @@ from weft.compiler.streaming.fused import Fused
 from weft.compiler.streaming.pieces import Uses
 from weft.compiler.streaming.rows import Motion
 from weft.compiler.streaming.steps import cut
+from weft.compiler.streaming.stripe_rows import lead
 from weft.compiler.streaming.striping import Striping
 
 __all__ = ["fuse"]
 
-_COUNTS = (  # of stripes
-    *range(1, 11),
-    *range(12, 18, 2),
-    *range(20, 36, 4),
-    *range(40, 72, 8),
-    *range(80, 144, 16),
-)
+_EVERY = 16  # stripes up to which each number is tried
 
 
 def fuse(
@@ -41,8 +36,7 @@ def fuse(
     """Yield ways to cut commands ``numbers`` so that they fit ``arena`` words.
 
     One after the other, if all of their maps fit, in the fewest stripes, and in ``more`` of them;
-    then in fewer ones still, where results take a place that their store must free for the next
-    stripe.
+    then in fewer ones still, where what comes from DRAM and goes there has a single place.
     """
     chain = Chain.of(config, numbers, commands, motions, residents, uses, rows, fixed)
     if chain is None:
@@ -53,11 +47,16 @@ def fuse(
     # A second stripe would begin with the last table of the first.
     if chain.borrows_table or not chain.constants_fit() or chain.least() > arena:
         return
-    fewest = 1 + min(chain.motions[n].height for n in chain.sinks)
+    rows = min(chain.motions[n].height for n in chain.sinks)
+    # Above a few, one for each number of rows that a stripe can have, the first with less or not.
+    totals = {rows, rows + lead(chain)}
+    heights = {-(-total // height) for total in totals for height in range(1, rows + 1)}
+    every = sorted(heights.union(range(2, _EVERY + 1)))
+    fewest = rows + 1
     for tight in (False, True):
         striping = partial(Striping, chain, sharing=sharing, tight=tight)
-        counts = [count for count in _COUNTS if 1 < count < fewest]
-        first = bisect_left(counts, True, key=lambda n: striping(n).side_by_side() <= arena)
+        counts = [count for count in every if 1 < count < fewest]
+        first = bisect_left(counts, True, key=lambda n: striping(n).place() <= arena)
         for count in counts[first : first + 1 + (0 if tight else more)]:
             made = striping(count)
             made.place(arena)

@@ -7,17 +7,25 @@ from weft.compiler.ir import Buffer
 from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.window import Window
 
-__all__ = ["make_windows", "row_ends"]
+__all__ = ["lead", "make_windows", "row_ends"]
 
 
 def row_ends(chain: Chain, count: int) -> dict[int, list[int]]:
-    """Return, for each command, the output rows that are done after each of ``count`` stripes."""
+    """Return, for each command, the output rows that are done after each of ``count`` stripes.
+
+    Commands are ahead of those that read what they write, by the rows below a window. The first
+    stripe is lower, as it has to get ahead, where the others need not be higher for that.
+    """
+    sink = min(chain.motions[n].height for n in chain.sinks)
+    ahead = min(lead(chain), -sink % count)
     ends: dict[int, list[int]] = {n: [] for n in chain.motions}
     for stripe in range(count):
         for n in reversed(list(chain.motions)):
             move, target = chain.motions[n], chain.target(n)
-            if n in chain.sinks or stripe == count - 1:
-                end = -(-move.height * (stripe + 1) // count)
+            if stripe == count - 1:
+                end = move.height
+            elif n in chain.sinks:
+                end = max(1, -(-(move.height + ahead) * (stripe + 1) // count) - ahead)
             else:
                 end = 0
             for c in chain.readers(n):
@@ -30,10 +38,23 @@ def row_ends(chain: Chain, count: int) -> dict[int, list[int]]:
     return ends
 
 
+def lead(chain: Chain) -> int:
+    """Return how many rows of a sink the first commands are ahead of it."""
+    needed: dict[int, int] = {}  # rows that are done when the sinks have one
+    sink = min(chain.motions[n].height for n in chain.sinks)
+    for n in reversed(list(chain.motions)):
+        readers = [(c, chain.motions[c]) for c in chain.readers(n)]
+        needed[n] = max((move.end(needed[c]) for c, move in readers), default=1)
+    return max(rows * sink // chain.motions[n].height - 1 for n, rows in needed.items())
+
+
 def make_windows(
-    chain: Chain, ends: Mapping[int, Sequence[int]], count: int
+    chain: Chain, ends: Mapping[int, Sequence[int]], count: int, *, tight: bool
 ) -> dict[Buffer, Window]:
-    """Return the window of each buffer that has one, for ``count`` stripes up to ``ends``."""
+    """Return the window of each buffer that has one, for ``count`` stripes up to ``ends``.
+
+    What comes from DRAM or goes there has two places that take turns, unless it is ``tight``.
+    """
     windows: dict[Buffer, Window] = {}
     for buffer in (*chain.consumers, *chain.producers):
         if buffer in chain.residents or buffer in windows:
@@ -45,7 +66,7 @@ def make_windows(
             _extend(window, chain, ends, stripe)
         window.measure(chain.tile)
         comes = producer is None or not consumers
-        window.slots = 2 if count > 1 and comes else 1
+        window.slots = 2 if count > 1 and comes and not tight else 1
         windows[buffer] = window
     return windows
 

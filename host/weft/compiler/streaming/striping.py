@@ -1,12 +1,11 @@
 """A chain in stripes, and the places on the chip of what it reads and writes."""
 
-from collections.abc import Sequence
-
 from weft.compiler.ir import Buffer
 from weft.compiler.planning.place import Lifetime, place_buffers
 from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.in_place import share_places
 from weft.compiler.streaming.pieces import slices
+from weft.compiler.streaming.shared_place import SharedPlace
 from weft.compiler.streaming.stripe_rows import make_windows, row_ends
 from weft.compiler.streaming.window import Window
 
@@ -23,7 +22,8 @@ class Striping:
     sharing : int
         How many slices share the weight memory; see :func:`slices`.
     tight : bool
-        Whether results that go to DRAM take a place that their store must free.
+        Whether what comes from DRAM and goes there has a single place, which its reader or its
+        store must free.
 
     Attributes
     ----------
@@ -51,43 +51,64 @@ class Striping:
                 n: slices(chain.config, chain.commands[n], 1, sharing) for n in chain.motions
             }
         self.ends = row_ends(chain, count)
-        self.windows = make_windows(chain, self.ends, count)
+        self.windows = make_windows(chain, self.ends, count, tight=tight)
         sliced = {n for n, ranges in self.slices.items() if len(ranges) > 1}
-        share_places(chain, self.windows, count, sliced, tight=tight)
+        share_places(chain, self.windows, count, sliced)
+        self._shared: list[SharedPlace] = []
         for window in self.windows.values():
             window.room = window.words * window.slots
+            window.origins = [low * window.unit for low in window.low]
+            if window.root is None and window.producer is not None and window.slots == 1:
+                others = [other for other in self.windows.values() if other.root is window]
+                self._shared.append(SharedPlace(window, others))
         self.words = 0
         self.constant_bases: dict[Buffer, int] = {}
-
-    def side_by_side(self) -> int:
-        """Return the words of all places side by side."""
-        unit = self.chain.config.fill_words
-        rooms = [self.chain.padded(buffer) for buffer in self.chain.constants]
-        rooms += [window.room for window in self.windows.values() if window.root is None]
-        return sum(-(-words // unit) * unit for words in rooms)
 
     def place(self, arena: int = 0) -> int:
         """Give windows and constants their places; return the words that they take.
 
-        Where that is less than ``arena``, more are used to load fewer rows again.
+        Where that is less than ``arena``, more are used to load and copy fewer rows again: first
+        what takes the chain longer.
         """
         spare = max(0, arena - self._place()) if arena else 0
+        if not self.chain.memory_bound:
+            spare -= self._extend(spare)
         for window in self.windows.values():
             if window.producer is None:
                 spare -= max(0, window.follow(self.chain.tile, spare))
+        self._extend(spare)
+        for shared in self._shared:
+            shared.settle()
         self.words = self._place()
         return self.words
+
+    def _extend(self, spare: int) -> int:
+        """Give places room, so that rows are copied less often; return the words that it takes."""
+        left = spare
+        while left > 0:
+            worth = [s for s in self._shared if s.saved() and 0 < s.more <= left]
+            if not worth:
+                break
+            best = max(worth, key=lambda shared: shared.saved() / shared.more)
+            left -= best.more
+            best.extend()
+        return spare - max(0, left)
 
     def _place(self) -> int:
         chain = self.chain
         lives: dict[Buffer, Lifetime] = {}
         for buffer in chain.constants:
             numbers = [n for n in chain.tables if chain.commands[n].source[0] is buffer]
-            lives[buffer] = self._lifetime(buffer.name, chain.padded(buffer), numbers)
+            if self.count > 1:
+                numbers = chain.numbers
+            place = Buffer(buffer.name, chain.padded(buffer))
+            lives[buffer] = Lifetime(place, min(numbers), max(numbers))
         for window in self.windows.values():
             root = _root(window)
             numbers = [*window.consumers, *chain.producers.get(window.buffer, [])]
-            life = self._lifetime(root.buffer.name, root.room, numbers)
+            if self._lasts(window):
+                numbers = chain.numbers
+            life = Lifetime(Buffer(root.buffer.name, root.room), min(numbers), max(numbers))
             known = lives.setdefault(root.buffer, life)
             known.extend(life.first)
             known.extend(life.last)
@@ -97,11 +118,16 @@ class Striping:
             window.base = lives[_root(window).buffer].buffer.base
         return words
 
-    def _lifetime(self, name: str, words: int, numbers: Sequence[int]) -> Lifetime:
-        """Return when a place is needed: a single stripe passes each command once."""
-        if self.count > 1:
-            numbers = self.chain.numbers
-        return Lifetime(Buffer(name, words), min(numbers), max(numbers))
+    def _lasts(self, window: Window) -> bool:
+        """Whether a place holds something from one stripe to the next.
+
+        What is stored does, too: the store would keep the layers of the same stripe waiting.
+        """
+        if self.count == 1:
+            return False
+        if window.slots > 1 or window.producer is None or window.buffer in self.chain.stored:
+            return True
+        return any(window.kept(stripe) for stripe in range(1, self.count))
 
 
 def _root(window: Window) -> Window:

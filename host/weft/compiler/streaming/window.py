@@ -13,9 +13,10 @@ class Window:
     """Rows of one buffer on the chip: for each stripe from ``low`` up to but without ``high``.
 
     A row has ``unit`` words. ``slots`` places of ``words`` take turns. ``root`` is the window whose
-    place it takes. ``producer`` is the last of the commands that write it. Rows that come from DRAM
-    lie one behind the other where there is room: for each stripe ``anchors`` then has the word of
-    the buffer that lies first. ``fresh`` is what comes.
+    place it takes; its rows begin where that one's do, or follow them, ``behind`` rows above.
+    ``producer`` is the last of the commands that write it. For each stripe, ``origins`` has the
+    word of the buffer that would lie first in the place. Rows that come from DRAM lie one behind
+    the other where there is room: ``anchors`` then has that word. ``fresh`` is what comes.
     """
 
     buffer: Buffer
@@ -28,7 +29,9 @@ class Window:
     words: int = 0
     base: int = 0
     root: "Window | None" = None
+    behind: int | None = None
     room: int = 0
+    origins: list[int] = field(default_factory=list)
     anchors: list[int] = field(default_factory=list)
     fresh: list[Span] = field(default_factory=list)
 
@@ -42,6 +45,10 @@ class Window:
         self.words = max(
             self.span(low, high, tile).words for low, high in zip(self.low, self.high, strict=True)
         )
+
+    def kept(self, stripe: int) -> int:
+        """Return the words of rows that a stripe needs of the stripe before."""
+        return max(0, self.high[stripe - 1] - max(0, self.low[stripe])) * self.unit
 
     def follow(self, tile: int, spare: int) -> int:
         """Find what comes from DRAM for each stripe, and where it goes.
