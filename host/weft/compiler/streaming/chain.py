@@ -6,7 +6,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.layers import Table
 
 from weft.compiler.ir import Buffer, Command
-from weft.compiler.report import array_steps
+from weft.compiler.descriptions import array_steps
 from weft.compiler.streaming.costs import constant_bytes, move_cycles
 from weft.compiler.streaming.pieces import Uses, tile_words
 from weft.compiler.streaming.rows import Motion

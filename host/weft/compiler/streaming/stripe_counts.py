@@ -47,12 +47,12 @@ def fuse(
     # A second stripe would begin with the last table of the first.
     if chain.borrows_table or not chain.constants_fit() or chain.least() > arena:
         return
-    rows = min(chain.motions[n].height for n in chain.sinks)
+    height = min(chain.motions[n].height for n in chain.sinks)
     # Above a few, one for each number of rows that a stripe can have, the first with less or not.
-    totals = {rows, rows + lead(chain)}
-    heights = {-(-total // height) for total in totals for height in range(1, rows + 1)}
-    every = sorted(heights.union(range(2, _EVERY + 1)))
-    fewest = rows + 1
+    totals = {height, height + lead(chain)}
+    counts_of = {-(-total // rows_each) for total in totals for rows_each in range(1, height + 1)}
+    every = sorted(counts_of.union(range(2, _EVERY + 1)))
+    fewest = height + 1
     for tight in (False, True):
         striping = partial(Striping, chain, sharing=sharing, tight=tight)
         counts = [count for count in every if 1 < count < fewest]
