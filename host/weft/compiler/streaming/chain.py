@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from weft_hw.contract.config import Config
 from weft_hw.contract.layers import Table
 
-from weft.compiler.ir import Buffer, Command
 from weft.compiler.descriptions import array_steps
+from weft.compiler.ir import Buffer, Command
 from weft.compiler.streaming.costs import constant_bytes, move_cycles
 from weft.compiler.streaming.pieces import Uses, tile_words
 from weft.compiler.streaming.rows import Motion
