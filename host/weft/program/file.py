@@ -175,7 +175,8 @@ def _graph_in(record: GraphRecord, members: dict[str, bytes]) -> Graph:
 
 
 def _array_in(members: dict[str, bytes], name: str) -> NDArray[Any]:
+    data = _take(members, name)
     try:
-        return read_npy(_take(members, name))
+        return read_npy(data)
     except ValueError as error:
         raise ModelError(f"its member {name} is no array: {error}") from None
