@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net
+from networks.ort import VNNI
 from weft.importers.onnx.walk import import_onnx
 
 OUTPUTS = 8
@@ -37,6 +38,8 @@ def layer(operator, *, unsigned=False, bias=True, kind="normal", rows=IMAGE[1], 
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("operator", ["Conv", "ConvTranspose", "Gemm"])
 def test_layers(operator, bias, unsigned):
+    if unsigned and operator != "ConvTranspose" and not VNNI:
+        pytest.skip("this CPU has no VNNI: the runtime's sums saturate")
     net, y = layer(operator, bias=bias, unsigned=unsigned)
     assert net.difference(net.quantized(y, 0.11, 3))[0] == 0
 

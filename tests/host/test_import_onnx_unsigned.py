@@ -15,7 +15,7 @@ from weft.importers.onnx.walk import import_onnx
 
 pytest.importorskip("onnxruntime")
 
-from networks.ort import open_ort
+from networks.ort import VNNI, open_ort
 
 SHAPE = (1, 8, 16, 16)
 
@@ -128,7 +128,7 @@ def types_of(graph):
 @pytest.mark.parametrize("form", ["qdq", "qoperator"])
 @pytest.mark.parametrize("seed", range(0, 40, 2))
 def test_random_networks(form, seed):
-    plan, data, edge = onnx_network(seed, form)
+    plan, data, edge = onnx_network(seed, form, narrow=not VNNI)
     graph = import_onnx(data, "random", UINT8, source="random")
     x = random_input(np.random.default_rng(seed), nchw(plan.shape), edge, plan.step)
     runtime = open_ort(data, int8=False)

@@ -136,15 +136,20 @@ def compare_parts(seed: int) -> Outcome:
     return outcome
 
 
-def onnx_network(seed: int, form: str, sides: Sequence[int] = SIDES) -> tuple[Plan, bytes, str]:
-    """Return the plan, the file (form "qdq" or "qoperator") and the type of its edges."""
+def onnx_network(
+    seed: int, form: str, sides: Sequence[int] = SIDES, *, narrow: bool = False
+) -> tuple[Plan, bytes, str]:
+    """Return the plan, the file (form "qdq" or "qoperator") and the type of its edges.
+
+    Where activations are uint8, or if ``narrow``, weights have 7 bits.
+    """
     unsigned = seed % 2 == 1
     kinds = onnx_writer.KINDS if form == "qdq" else qoperator_writer.QOPERATOR_KINDS
     plan = random_plan(
         seed,
         kinds,
         fixed_steps=False,
-        bound=UNSIGNED_BOUND if unsigned else 127,
+        bound=UNSIGNED_BOUND if unsigned or narrow else 127,
         sides=sides,
     )
     for layer in plan.layers:
