@@ -149,23 +149,6 @@ def test_elaborates_with_its_platform(board):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("link", "constraint"),
-    [
-        ("usb", 'FREQUENCY PORT "ulpi_0__clk__io" 60000000.0 HZ;'),
-        ("udp", 'FREQUENCY PORT "eth_rgmii_0__rx_clk__io" 125000000.0 HZ;'),
-    ],
-)
-def test_the_clock_of_a_transceiver_is_constrained_at_its_pin(link, constraint):
-    """The net behind the pin's buffer has another name after synthesis."""
-    if link == "usb":
-        pytest.importorskip("luna", reason="USB needs luna-usb")
-    board = replace(get_board("ecpix-5-85f"), link=link)
-    files = platform_of(board).prepare(BoardTop(board), "top", emit_src=False).files
-    assert constraint in files["top.lpf"].splitlines()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ulx3s-12f", "icepi-zero"])
 def test_sdram_has_a_register_at_each_pin(name):
     board = get_board(name)
