@@ -182,6 +182,18 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
     assert (done.returncode, done.stderr) == (129, b"weft: hung up\n")
 
 
+def check_terminated(source, folder):
+    """Run ``source``, which gets SIGTERM, in a Python of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env=environment(folder),
+    )
+    assert (done.returncode, done.stderr) == (143, b"weft: terminated\n")
+
+
 def test_a_signal_that_python_drops_comes_again(tmp_path):
     """What is raised in a __del__ is only reported; the process still ends."""
     source = """
@@ -198,14 +210,7 @@ app.run = run
 sys.argv = ["weft"]
 sys.exit(main())
 """
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        capture_output=True,
-        check=False,
-        timeout=60,
-        env=environment(tmp_path),
-    )
-    assert (done.returncode, done.stderr) == (143, b"weft: terminated\n")
+    check_terminated(source, tmp_path)
 
 
 def test_a_signal_that_an_early_import_drops_comes_again(tmp_path):
@@ -224,11 +229,4 @@ sys.addaudithook(hook)
 sys.argv = ["weft", "demo", "-d", "golden"]
 sys.exit(main())
 """
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        capture_output=True,
-        check=False,
-        timeout=60,
-        env=environment(tmp_path),
-    )
-    assert (done.returncode, done.stderr) == (143, b"weft: terminated\n")
+    check_terminated(source, tmp_path)

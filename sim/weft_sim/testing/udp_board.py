@@ -3,11 +3,14 @@
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.ethernet import ip_of, mac_of
 from weft_hw.contract.fingerprint import fingerprint
 
+from weft_sim.simulated_board import source
+from weft_sim.testing.timed_board import TimedBoard
 from weft_sim.verilate import build_library
 
 __all__ = ["UdpBoard"]
@@ -22,7 +25,7 @@ _FAULTS = {
 }
 
 
-class UdpBoard:
+class UdpBoard(TimedBoard):
     """A :class:`~weft_hw.system.System` behind Ethernet.
 
     Parameters
@@ -92,82 +95,46 @@ class UdpBoard:
         key = f"UdpBoard {fingerprint(config):016x} {config!r} {clock_hz} {serial!r} {silence}"
         key += f" {buffer_bytes} {buffer_frames}"
         if stand_in:
-            key += _HARNESS.parent.with_name("memory_engine.py").read_text()
-        self._library = ctypes.CDLL(str(build_library(make, key, _HARNESS, progress)))
-        board, number, real = ctypes.c_void_p, ctypes.c_int, ctypes.c_double
-        for name, result, arguments in [
-            ("open", board, []),
-            ("close", None, [board]),
-            ("cycles", ctypes.c_uint64, [board]),
-            ("now", real, [board]),
-            ("idle", number, [board]),
-            ("error", number, [board]),
-            ("clocks", None, [board, real, real, number]),
-            ("carrier", None, [board, number]),
-            ("send", None, [board, ctypes.c_char_p, number, number, number]),
-            ("owed", number, [board]),
-            ("run", None, [board, real]),
-            ("receive", number, [board, ctypes.c_char_p, number, ctypes.POINTER(real)]),
-        ]:
-            function = getattr(self._library, f"board_{name}")
-            function.restype, function.argtypes = result, arguments
-        self._board = self._library.board_open()
+            key += source("memory_engine")
+        super().__init__(build_library(make, key, _HARNESS, progress), self._functions())
         self._out = ctypes.create_string_buffer(_LONGEST)
         is_slow = bits_per_second < 1_000_000_000
         ethernet_hz = bits_per_second / (4 if is_slow else 8)
-        self._call("clocks", clock_hz, ethernet_hz, is_slow)
+        self._call("board_clocks", clock_hz, ethernet_hz, is_slow)
         self.run(64 / ethernet_hz)  # until the clock was measured
 
-    def _call(self, name: str, *arguments):
-        if self._board is None:
-            raise ValueError("the simulated board was closed")
-        return getattr(self._library, f"board_{name}")(self._board, *arguments)
-
-    def close(self):
-        """Free the board; further calls raise ``ValueError``."""
-        if self._board is not None:
-            self._call("close")
-            self._board = None
-
-    @property
-    def now(self) -> float:
-        """Seconds simulated so far."""
-        return self._call("now") / 1e9
-
-    @property
-    def cycles(self) -> int:
-        """Cycles of the core's clock so far."""
-        return self._call("cycles")
-
-    @property
-    def idle(self) -> bool:
-        """Whether the engine waits."""
-        return bool(self._call("idle"))
-
-    @property
-    def error(self) -> bool:
-        """Whether the design's error light is on."""
-        return bool(self._call("error"))
+    @staticmethod
+    def _functions() -> dict[str, Any]:
+        """Return result and arguments of the library's functions."""
+        number, real = ctypes.c_int, ctypes.c_double
+        return {
+            "board_clocks": (None, [real, real, number]),
+            "board_carrier": (None, [number]),
+            "board_send": (None, [ctypes.c_char_p, number, number, number]),
+            "board_owed": (number, []),
+            "board_run": (None, [real]),
+            "board_receive": (number, [ctypes.c_char_p, number, ctypes.POINTER(real)]),
+        }
 
     @property
     def owed_seconds(self) -> float:
         """How long what was sent will take until it has come."""
-        return self._call("owed") * 8 / self.bits_per_second
+        return self._call("board_owed") * 8 / self.bits_per_second
 
     def plug(self, on: bool):
         """Give or take the transceiver's clock, as some do when the cable is pulled."""
-        self._call("carrier", on)
+        self._call("board_carrier", on)
 
     def send(self, frame: bytes, *, preamble: int = 7, error_at: int = -1):
         """Queue a frame, its check sequence included, behind those that are on their way.
 
         ``error_at`` is the byte at which the transceiver tells of an error.
         """
-        self._call("send", frame, len(frame), preamble, error_at)
+        self._call("board_send", frame, len(frame), preamble, error_at)
 
     def run(self, seconds: float):
         """Advance for so long, or until the design has sent a frame."""
-        self._call("run", seconds * 1e9)
+        self._call("board_run", seconds * 1e9)
 
     def receive(self) -> tuple[bytes, float]:
         """Return a frame of the design, with its check sequence, and when it began, in seconds.
@@ -180,7 +147,7 @@ class UdpBoard:
             If the design breaks a rule of the line.
         """
         begin = ctypes.c_double()
-        count = self._call("receive", self._out, _LONGEST, ctypes.byref(begin))
+        count = self._call("board_receive", self._out, _LONGEST, ctypes.byref(begin))
         if count < 0:
             raise ValueError(f"the design's frame has {_FAULTS[count]}")
         return self._out.raw[:count], begin.value / 1e9

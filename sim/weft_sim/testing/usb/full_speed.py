@@ -8,7 +8,8 @@ from typing import Any
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
 
-from weft_sim.simulated_board import BoardLibrary, source
+from weft_sim.simulated_board import source
+from weft_sim.testing.timed_board import TimedBoard
 from weft_sim.verilate import build_library
 
 __all__ = ["BIT_HZ", "UsbBoard"]
@@ -29,7 +30,7 @@ _Faults = {
 }
 
 
-class UsbBoard(BoardLibrary):
+class UsbBoard(TimedBoard):
     """A :class:`~weft_hw.system.System` behind a full-speed USB device.
 
     Parameters
@@ -97,11 +98,8 @@ class UsbBoard(BoardLibrary):
         number, real = ctypes.c_int, ctypes.c_double
         packet = ctypes.c_char_p, number
         return {
-            "board_now": (real, []),
             "board_attached": (number, []),
-            "board_idle": (number, []),
             "board_suspended": (number, []),
-            "board_error": (number, []),
             "board_clocks": (None, [real, real, real]),
             "board_drive": (None, [number, real]),
             "board_send": (None, [*packet, number, number]),
@@ -116,11 +114,6 @@ class UsbBoard(BoardLibrary):
         return FullSpeedUsb(**names)
 
     @property
-    def now(self) -> float:
-        """Return the seconds simulated so far."""
-        return self._call("board_now") / 1e9
-
-    @property
     def attached(self) -> bool:
         """Whether the resistor at D+ tells of a device."""
         return bool(self._call("board_attached"))
@@ -129,16 +122,6 @@ class UsbBoard(BoardLibrary):
     def suspended(self) -> bool:
         """Whether the device takes the bus for asleep."""
         return bool(self._call("board_suspended"))
-
-    @property
-    def error(self) -> bool:
-        """Whether the design's error light is on."""
-        return bool(self._call("board_error"))
-
-    @property
-    def idle(self) -> bool:
-        """Whether the engine waits."""
-        return bool(self._call("board_idle"))
 
     def wait(self, seconds: float):
         """Let the bus be idle."""
