@@ -90,7 +90,7 @@ def test_descriptors_survive_encoding(layout, size, encode, decode):
 def test_no_configuration_reads_beyond_a_field(compact):
     largest = Config(
         name="x",
-        lanes=1,
+        lanes=2,
         weight_words=1 << 16,
         activation_words=1 << 15,
         line_words=512,
@@ -150,6 +150,16 @@ def test_known_bytes_of_a_window_entry():
 def test_a_configuration_keeps_its_rules(field, value, rule):
     with pytest.raises(ConfigError, match=f"^Config.{field} must be {rule}, not {value}$"):
         Config(name="x", **{field: value})
+
+
+def test_the_descriptors_reach_every_beat():
+    """Sixteen beats in a word leave 14 of out_base's 18 bits for the word."""
+    rule = r"^Config.activation_words must be from 1 to 16384, not 32768$"
+    with pytest.raises(ConfigError, match=rule):
+        Config(name="x", columns=16, lanes=1, activation_words=32768)
+    largest = Config(name="x", columns=16, lanes=1, activation_words=16384)
+    last = largest.activation_words * largest.beats - 1
+    assert decode_descriptor(encode_descriptor({"out_base": last}))["out_base"] == last
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 8, 24])

@@ -8,21 +8,25 @@ from weft_hw.contract.fields import widths
 if TYPE_CHECKING:
     from weft_hw.contract.config import Config
 
-__all__ = ["LARGEST", "ConfigError", "check_config"]
+__all__ = ["ConfigError", "check_config", "largest_memories"]
 
 _WIDTHS = widths(DESCRIPTOR)
-# Words of each memory that descriptors can address, and entries that a run's list can have.
-LARGEST = {
-    "weight_words": 1 << _WIDTHS["weight_base"],
-    "activation_words": 1 << 15,
-    "parameter_words": 1 << _WIDTHS["parameter_base"],
-    "descriptor_count": 256,
-    "window_count": 1 << _WIDTHS["window_base"],
-}
 
 
 class ConfigError(ValueError):
     """A configuration breaks a rule; the message names the field, the rule and the value."""
+
+
+def largest_memories(config: "Config") -> dict[str, int]:
+    """Return words of each memory that descriptors can address, and entries of a run's list."""
+    return {
+        "weight_words": 1 << _WIDTHS["weight_base"],
+        # Operands are addressed by words, results by beats.
+        "activation_words": min(1 << 15, (1 << _WIDTHS["out_base"]) // config.beats),
+        "parameter_words": 1 << _WIDTHS["parameter_base"],
+        "descriptor_count": 256,
+        "window_count": 1 << _WIDTHS["window_base"],
+    }
 
 
 def check_config(config: "Config") -> None:
@@ -104,6 +108,6 @@ def check_config(config: "Config") -> None:
             config.pixels > 1 and config.weight_words % config.pixels == 0 and not config.dram_bytes
         ),
     )
-    for field, limit in LARGEST.items():
+    for field, limit in largest_memories(config).items():
         require(field, f"from 1 to {limit}", 1 <= getattr(config, field) <= limit)
     require("dsp_multipliers", "from 0 to 4096", 0 <= config.dsp_multipliers <= 1 << 12)

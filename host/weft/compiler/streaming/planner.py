@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.config_rules import LARGEST
+from weft_hw.contract.config_rules import largest_memories
 from weft_hw.contract.memory_map import Region
 
 from weft.compiler.ir import Buffer, Command
@@ -30,7 +30,7 @@ _WORTH_A_LIST = 1.3  # times the least cost, beyond which a grouping is not look
 
 def roomy(config: Config) -> Config:
     """Return ``config`` with memories so large that every command can be lowered whole."""
-    return replace(config, **LARGEST)
+    return replace(config, **largest_memories(config))
 
 
 @dataclass(eq=False)
