@@ -11,7 +11,7 @@ pytest.importorskip("onnx")
 from networks.accelerator import SMALL, SMALL_PAIRED, imported
 from networks.compare import onnx_network, random_input, tflite_network
 from weft.compiler import compile_graph
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 from weft.importers.tflite.walk import import_tflite
 
 CONFIGURATIONS = [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 from weft.importers.tflite.walk import import_tflite
 
 pytest.importorskip("ai_edge_litert")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weft.compiler import compile_graph
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 from weft.models.loading import get_config
 
 pytest.importorskip("onnxruntime")

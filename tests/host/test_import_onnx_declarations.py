@@ -8,7 +8,7 @@ from onnx import AttributeProto, TensorProto, defs, helper, numpy_helper
 from weft.errors import ModelError
 from weft.importers.onnx.attributes import is_declared, read_attributes
 from weft.importers.onnx.declarations import CONTRIB, DECLARATIONS
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 VERSIONS = [
     (domain, operator, version)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from weft.errors import ModelError
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 pytest.importorskip("onnxruntime")
 

@@ -11,7 +11,7 @@ from weft.golden.arithmetic import (
     FLOAT32_FUNCTIONS,
     FUNCTION_OPERANDS,
 )
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 pytest.importorskip("onnxruntime")
 

@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import Net
 from networks.ort import AVX_512, open_ort
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 SHAPE = (1, 8, 16, 16)
 SCALES = [(0.5, 0.25, 1.0), (0.05, 0.15, 0.1)]

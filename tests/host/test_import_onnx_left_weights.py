@@ -7,7 +7,7 @@ pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net
 from networks.ort import VNNI
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 OUTPUTS = 8
 

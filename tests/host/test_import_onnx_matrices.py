@@ -12,7 +12,7 @@ from networks.ort import open_ort
 from networks.qdq_group import Edge, group
 from weft.errors import ModelError
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 STEP = (0.1, 3)
 

@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
 from networks.ort import open_ort
 from weft.errors import ModelError
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 MODES = [("reflect", 17), ("edge", 13), ("wrap", 19)]
 PADS = {

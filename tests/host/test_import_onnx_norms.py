@@ -8,7 +8,7 @@ pytest.importorskip("onnxruntime")
 from networks.onnx_net import SEED, Net
 from weft.errors import ModelError
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 SCALE, ZERO = 0.0371, -7
 EPSILON = 1e-5

@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
 from weft.errors import ModelError
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ pytest.importorskip("onnxruntime")
 from networks.onnx_net import SEED, Net, exact, pass_through
 from weft.errors import ModelError
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 SHAPE = (2, 5, 9, 7)
 COORDINATES = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"]

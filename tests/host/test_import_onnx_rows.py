@@ -7,7 +7,7 @@ pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net, exact
 from weft.errors import ModelError
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 SOFT = (1 / 255, -128)
 IMAGES = [((2, 6, 9, 7), axis) for axis in (1, 2, 3, -2)]

@@ -10,7 +10,7 @@ from networks.onnx_net import IMAGE, SEED, Net, exact
 from networks.ort import ort_session, run_ort
 from weft.compiler import compile_graph
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 from weft.program import Program
 from weft_hw.contract.config import CONFIGS
 

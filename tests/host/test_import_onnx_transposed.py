@@ -9,7 +9,7 @@ from networks.onnx_net import Net
 from networks.ort import ort_session, run_ort
 from weft.errors import ModelError
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 AUTO = ["SAME_UPPER", "SAME_LOWER", "VALID"]
 

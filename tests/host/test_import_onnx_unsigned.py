@@ -10,8 +10,8 @@ from networks.qdq_group import Edge, group
 from onnx import TensorProto, helper, numpy_helper
 from weft.golden import run as reference
 from weft.graph import Runtime
+from weft.importers.onnx.file import import_onnx
 from weft.importers.onnx.unsigned import as_unsigned
-from weft.importers.onnx.walk import import_onnx
 
 pytest.importorskip("onnxruntime")
 

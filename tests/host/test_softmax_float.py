@@ -7,7 +7,7 @@ pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import SEED, Net
 from networks.ort import AVX_512
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 
 LENGTHS = (*range(1, 70), 95, 96, 97, 128, 1000, 1001)
 wide_cpu = pytest.mark.skipif(not AVX_512, reason="the rule is that of a CPU with AVX-512")

@@ -81,7 +81,7 @@ def load_model(
                 raise ModelError("the shapes of a .tflite model's inputs are those of the file")
 
             return import_tflite(data, name, runtime or Runtime.REFERENCE)
-        from weft.importers.onnx.walk import import_onnx
+        from weft.importers.onnx.file import import_onnx
 
         runtime = runtime or Runtime.ONNXRUNTIME
         return import_onnx(data, name, runtime, source=source, shapes=shapes)

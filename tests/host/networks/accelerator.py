@@ -9,7 +9,7 @@ from weft.compiler import compile_graph
 from weft.errors import CapacityError, ModelError
 from weft.golden import run as reference
 from weft.graph import Graph
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 from weft.importers.tflite.walk import import_tflite
 from weft.program import Program
 from weft.runtime.comparison import count_differences

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from weft.errors import ModelError
 from weft.golden import run as reference
-from weft.importers.onnx.walk import import_onnx
+from weft.importers.onnx.file import import_onnx
 from weft.importers.tflite.walk import import_tflite
 
 from networks import onnx_writer, qoperator_writer, tflite_writer

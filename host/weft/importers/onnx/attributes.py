@@ -5,8 +5,8 @@ from typing import Any
 
 from weft.errors import ModelError
 from weft.importers.onnx.declarations import DECLARATIONS, Attributes, Declaration
+from weft.importers.onnx.messages import attribute_value
 from weft.importers.onnx.schemas import schema_of
-from weft.importers.onnx.values import attribute_value
 
 __all__ = ["is_declared", "opsets_of", "read_attributes"]
 

@@ -13,8 +13,9 @@ from weft.errors import ModelError
 from weft.importers.onnx.affine import scaled
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
-from weft.importers.onnx.floats import pending_of, real
+from weft.importers.onnx.floats import real
 from weft.importers.onnx.islands import add_function
+from weft.importers.onnx.pending import pending_of
 from weft.importers.onnx.tables import is_function
 from weft.importers.onnx.values import Activation, Constant, Pending, Step, Value, step_of, take
 

@@ -1,24 +1,21 @@
 """ONNX's float operators, added to the graph once their result is quantised, or needed."""
 
-import math
 from dataclasses import replace
-from typing import Any
 
 from weft.errors import ModelError
 from weft.golden.arithmetic import CONDITIONS, FLOAT32_FUNCTIONS
-from weft.graph import ACTIVATIONS
 from weft.importers.onnx import elementwise as onnx_elementwise
 from weft.importers.onnx import moves as onnx_moves
 from weft.importers.onnx import pad as onnx_pad
+from weft.importers.onnx import pools as onnx_pools
 from weft.importers.onnx import reductions as onnx_reductions
 from weft.importers.onnx import windows as onnx_windows
-from weft.importers.onnx.affine import by_channel, folded, has_coarse_bias, normalisation
+from weft.importers.onnx.activations import unary_kind
+from weft.importers.onnx.affine import folded, has_coarse_bias
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.fusion import BARRIERS, left_in_float, without_clamp
 from weft.importers.onnx.islands import (
     BINARY,
-    LINEAR,
     add_activation,
     add_affine,
     add_function,
@@ -28,41 +25,12 @@ from weft.importers.onnx.left_weights import with_quantised_weights
 from weft.importers.onnx.matmul import MATMUL, batch_matmul, product
 from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.softmax import SOFTMAX, softmax
-from weft.importers.onnx.tables import check_places, check_resolution, is_function, tabulate
+from weft.importers.onnx.tables import check_places, check_resolution, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
-from weft.importers.onnx.values import (
-    Activation,
-    Constant,
-    Pending,
-    QuantizedConstant,
-    Step,
-    Value,
-    real_of,
-    step_of_constant,
-    take,
-)
+from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, Value, take
 
-__all__ = [
-    "LINEAR_RESIZE",
-    "PENDING",
-    "finish",
-    "fused",
-    "joined",
-    "normalised",
-    "pending_of",
-    "real",
-]
+__all__ = ["LINEAR_RESIZE", "PENDING", "finish", "real"]
 
-UNARY = {
-    "Sigmoid": "LOGISTIC",
-    "Tanh": "TANH",
-    "LeakyRelu": "LEAKY_RELU",
-    "Elu": "ELU",
-    "HardSwish": "HARD_SWISH",
-    "Gelu": "GELU",
-    "Relu": "RELU",
-    "Clip": "",
-}
 LINEAR_RESIZE = "linear Resize"
 # Every float operator whose result must be quantised next.
 PENDING = (
@@ -80,86 +48,6 @@ PENDING = (
     MATMUL,
     *FLOAT32_FUNCTIONS,
 )
-
-
-def fused(
-    operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
-) -> Pending | None:
-    """Return the first operand with Relu or Clip behind it; None where it cannot take that in."""
-    pending = take(operands, 0)
-    if not isinstance(pending, Pending):
-        return None
-    inner = take(pending.operands, 0)
-    if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
-        # A function of each number alone does not mind where the numbers lie.
-        within = fused(operator, attributes, (inner, *operands[1:]))
-        return within and replace(pending, operands=(within, *pending.operands[1:]))
-    kind = "RELU" if operator == "Relu" else clip_kind(attributes, operands)
-    if pending.activation != "NONE" or kind is None or pending.operator not in (*LINEAR, *BINARY):
-        return None
-    return replace(pending, activation=kind)
-
-
-def pending_of(
-    builder: Builder,
-    operator: str,
-    name: str,
-    attributes: Attributes,
-    operands: tuple[Value | None, ...],
-) -> Pending:
-    """Return a float operator, its operands in real numbers where nothing else will do.
-
-    What only moves numbers can wait for the next QuantizeLinear, and so can a function of one
-    tensor.
-    """
-    pending = Pending(operator, name, attributes, operands)
-    # A clamp may turn out to be superfluous.
-    clamps = operator in ("Relu", "Clip") and isinstance(take(operands, 0), Pending)
-    if operator in (*onnx_moves.MOVES, "Concat") or clamps:
-        return pending
-    if operator in FLOAT32_FUNCTIONS and is_function(pending):
-        return pending
-    if (layer := by_channel(pending)) is not None:
-        return layer
-    reals = (real(builder, x, x.name) if isinstance(x, Pending) else x for x in operands)
-    return replace(pending, operands=tuple(reals))
-
-
-def normalised(
-    builder: Builder, name: str, attributes: Attributes, operands: tuple[Value | None, ...]
-) -> Pending:
-    """Return BatchNormalization of what is no layer with weights."""
-    affine, value = normalisation(attributes, operands), take(operands, 0)
-    if isinstance(value, Pending):
-        value = real(builder, value, value.name)
-    if not isinstance(value, Activation) or value.shape[1:2] != affine.factor.shape:
-        raise ModelError("the parameters of BatchNormalization do not fit its input")
-    column = (-1, *(1,) * (len(value.shape) - 2))
-    factor, offset = (Constant(x.reshape(column)) for x in (affine.factor, affine.offset))
-    product = pending_of(builder, "Mul", f"{name}/Mul", Attributes(), (value, factor))
-    return pending_of(builder, "Add", name, Attributes(), (product, offset))
-
-
-def joined(
-    builder: Builder,
-    name: str,
-    attributes: Attributes,
-    operands: tuple[Value | None, ...],
-    output: str,
-) -> Activation | None:
-    """Return Concat of tensors that are quantised alike; None where they are not."""
-    steps = {_step(x) for x in operands}
-    if len(steps) != 1 or (step := steps.pop()) is None:
-        return None
-    layer = Pending("Concat", name, attributes, operands)
-    return onnx_elementwise.concatenation(builder, layer, step, output)
-
-
-def _step(value: Value | None) -> Step | None:
-    """Return the quantisation of a tensor or a constant; None where it has none, or several."""
-    if isinstance(value, Activation):
-        return value.step
-    return step_of_constant(value) if isinstance(value, QuantizedConstant) else None
 
 
 def real(builder: Builder, pending: Pending, output: str) -> Activation:
@@ -242,9 +130,9 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
     if operator == "ConvTranspose":
         return transposed_convolution(builder, pending, step, output)
     if operator == "AveragePool":
-        return onnx_windows.average_pool(builder, pending, step, output, real=island)
+        return onnx_pools.average_pool(builder, pending, step, output, real=island)
     if operator == "GlobalAveragePool":
-        return onnx_windows.global_average_pool(builder, pending, step, output, real=island)
+        return onnx_pools.global_average_pool(builder, pending, step, output, real=island)
     if operator == "ReduceMean":
         return onnx_reductions.mean(builder, pending, step, output)
     if operator == "Concat":
@@ -263,7 +151,7 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
         return onnx_pad.pad(builder, name, attributes, operands, output, step)
     if operator in BINARY and _on_tensors(operands):
         return onnx_elementwise.binary(builder, pending, step, output, real=island)
-    kind, extra = _kind(operator, attributes, operands)
+    kind, extra = unary_kind(operator, attributes, operands)
     if not kind or isinstance(first, Pending):
         return tabulate(builder, pending, step, output)
     if operator == "Elu":
@@ -274,34 +162,3 @@ def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) 
 def _on_tensors(operands: tuple[Value | None, ...]) -> bool:
     """Whether a kernel on quantised operands runs, or float arithmetic on them."""
     return all(isinstance(x, Activation | QuantizedConstant) for x in operands)
-
-
-def _kind(
-    operator: str, attributes: Attributes, operands: tuple[Value | None, ...]
-) -> tuple[str, dict[str, Any]]:
-    """Return the graph form's name and attributes of a function; none if it has no own."""
-    extra: dict[str, Any] = {}
-    if operator == "LeakyRelu":
-        extra = {"alpha": attributes["alpha"]}
-    elif operator == "Gelu":
-        extra = {"approximate": attributes["approximate"] == "tanh"}
-    elif operator == "Elu" and attributes["alpha"] != 1.0:
-        return "", {}
-    elif operator == "Clip":
-        return clip_kind(attributes, operands) or "", {}
-    return UNARY.get(operator, ""), extra
-
-
-def clip_kind(attributes: Attributes, operands: tuple[Value | None, ...]) -> str | None:
-    """Return which activation Clip with these bounds is; None where it is none."""
-    bounds: list[float | None] = [attributes.get("min"), attributes.get("max")]
-    for index, operand in enumerate(operands[1:3]):
-        if isinstance(operand, Constant | QuantizedConstant) and operand.data.size == 1:
-            bounds[index] = float(real_of(operand).reshape(-1)[0])
-        elif operand is not None:
-            return None
-    low, high = bounds
-    low = -math.inf if low is None or low < -1e30 else low
-    high = math.inf if high is None or high > 1e30 else high
-    kinds = {both: name for name, both in ACTIVATIONS.items() if name != "NONE"}
-    return kinds.get((low, high))

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Quantization
-from weft.importers.onnx.values import Activation, Constant, QuantizedConstant, Value, type_name
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    QuantizedConstant,
+    Value,
+    float32_of,
+    type_name,
+)
 
 __all__ = ["FOLDED", "Folder"]
 
@@ -230,15 +237,7 @@ def _array(value: Value | None) -> NDArray[Any] | None:
     """Return a constant's numbers, as real ones where it is quantised."""
     if isinstance(value, Constant):
         return value.data
-    if not isinstance(value, QuantizedConstant):
-        return None
-    quantization = value.quantization
-    lengths = [1] * value.data.ndim
-    if quantization.scale.size > 1:
-        lengths[quantization.axis] = -1
-    zero_point = quantization.zero_point.reshape(lengths)
-    steps = (value.data.astype(np.int64) - zero_point).astype(np.float32)
-    return steps * quantization.scale.reshape(lengths)
+    return float32_of(value) if isinstance(value, QuantizedConstant) else None
 
 
 def _with_scales(

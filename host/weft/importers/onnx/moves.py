@@ -9,11 +9,11 @@ from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.pad import pad
 from weft.importers.onnx.picks import PICKS, pick
+from weft.importers.onnx.pools import max_pool
 from weft.importers.onnx.reductions import EXTREMES, POSITIONS, extreme, position
 from weft.importers.onnx.resize import resize
 from weft.importers.onnx.slices import slice_tensor
 from weft.importers.onnx.values import Activation, Constant, Pending, Value, integers, take
-from weft.importers.onnx.windows import max_pool
 
 __all__ = ["MOVES", "move"]
 

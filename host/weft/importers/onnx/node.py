@@ -13,22 +13,14 @@ from weft.importers.onnx.channels import dequantized, divided
 from weft.importers.onnx.cubic import CUBIC_RESIZE, cubic_resize
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.einsum import einsum
-from weft.importers.onnx.floats import (
-    LINEAR_RESIZE,
-    PENDING,
-    finish,
-    fused,
-    joined,
-    normalised,
-    pending_of,
-    real,
-)
+from weft.importers.onnx.floats import LINEAR_RESIZE, PENDING, finish, real
 from weft.importers.onnx.gemm import plain_gemm
 from weft.importers.onnx.integers import INTEGERS, on_integers
 from weft.importers.onnx.matmul import MATMUL, turned
 from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.norms import NORMALISATIONS, local_response, normalisation_of
 from weft.importers.onnx.pad import is_real_pad, with_filler
+from weft.importers.onnx.pending import fused, joined, normalised, pending_of
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
 from weft.importers.onnx.tables import is_function

@@ -7,7 +7,8 @@ import numpy as np
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
-from weft.importers.onnx.floats import pending_of, real
+from weft.importers.onnx.floats import real
+from weft.importers.onnx.pending import pending_of
 from weft.importers.onnx.values import (
     Activation,
     Constant,

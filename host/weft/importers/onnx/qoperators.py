@@ -9,6 +9,7 @@ import numpy as np
 from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx import elementwise as onnx_elementwise
+from weft.importers.onnx import pools as onnx_pools
 from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.gemm import plain_gemm
@@ -150,20 +151,19 @@ def _binary(operator: str) -> QOperator:
     return handler
 
 
-def _average_pool(
-    b: Builder, name: str, attributes: Attributes, x: Operands, output: str
-) -> Activation:
-    layer = Pending("AveragePool", name, attributes, (_image(b, attributes, x),))
-    value = onnx_windows.average_pool(b, layer, _output(x, 3), output)
-    return _result(b, attributes, value, output)
+def _average(operator: str) -> QOperator:
+    add = {
+        "AveragePool": onnx_pools.average_pool,
+        "GlobalAveragePool": onnx_pools.global_average_pool,
+    }[operator]
 
+    def handler(
+        b: Builder, name: str, attributes: Attributes, x: Operands, output: str
+    ) -> Activation:
+        layer = Pending(operator, name, attributes, (_image(b, attributes, x),))
+        return _result(b, attributes, add(b, layer, _output(x, 3), output), output)
 
-def _global_average_pool(
-    b: Builder, name: str, attributes: Attributes, x: Operands, output: str
-) -> Activation:
-    layer = Pending("GlobalAveragePool", name, attributes, (_image(b, attributes, x),))
-    value = onnx_windows.global_average_pool(b, layer, _output(x, 3), output)
-    return _result(b, attributes, value, output)
+    return handler
 
 
 def _max_pool(
@@ -173,7 +173,7 @@ def _max_pool(
     value = take(x, 0)
     if not isinstance(value, Activation):
         raise ModelError("the input of NhwcMaxPool is not quantised")
-    image = onnx_windows.max_pool(b, name, attributes, b.as_nchw(value), output)
+    image = onnx_pools.max_pool(b, name, attributes, b.as_nchw(value), output)
     return b.as_nhwc(image, output)
 
 
@@ -219,8 +219,8 @@ QOPERATORS: dict[str, QOperator] = {
     "QGemm": _gemm,
     "QLinearAdd": _binary("Add"),
     "QLinearMul": _binary("Mul"),
-    "QLinearAveragePool": _average_pool,
-    "QLinearGlobalAveragePool": _global_average_pool,
+    "QLinearAveragePool": _average("AveragePool"),
+    "QLinearGlobalAveragePool": _average("GlobalAveragePool"),
     "QLinearConcat": _concat,
     "QLinearSigmoid": _unary("LOGISTIC"),
     "QLinearLeakyRelu": _unary("LEAKY_RELU"),

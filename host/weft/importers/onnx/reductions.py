@@ -9,8 +9,8 @@ import numpy as np
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
+from weft.importers.onnx.pools import mean_of_image
 from weft.importers.onnx.values import Activation, Pending, Step, Value, integers, take
-from weft.importers.onnx.windows import mean_of_image
 
 __all__ = [
     "EXTREMES",

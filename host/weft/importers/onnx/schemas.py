@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from weft.importers.onnx.values import attribute_value
+from weft.importers.onnx.messages import attribute_value
 
 __all__ = ["Schema", "schema_of"]
 

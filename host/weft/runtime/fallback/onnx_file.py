@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import Graph, Runtime
+from weft.importers.onnx.file import import_onnx
 from weft.importers.onnx.prepare import set_shapes
 from weft.importers.onnx.unsigned import as_unsigned
-from weft.importers.onnx.walk import import_onnx
 from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
 from weft.runtime.runtimes import attempt, onnx_runtime, open_session
