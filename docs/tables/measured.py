@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from weft_hw.boards import BOARDS
+from weft_hw.boards import BOARDS, Board
 
 __all__ = ["builds_table", "end_to_end_table", "latency_table", "markdown_table", "use_table"]
 
@@ -30,10 +30,6 @@ def markdown_table(head: list[str], rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _slowest_mhz(build: dict[str, Any]) -> float:
-    return min(build["mhz"].values())
-
-
 def _share(used: int, available: int) -> str:
     return f"{used:,} of {available:,}"
 
@@ -41,24 +37,34 @@ def _share(used: int, available: int) -> str:
 def latency_table() -> str:
     """Return cycles and milliseconds of each configuration and model as Markdown.
 
-    The clock is the slowest seed's of the board with the configuration's name.
+    The clock is the slowest seed's of the board with the configuration's name, over any link.
     """
     counted = {(row["config"], row["model"]): row["cycles"] for row in _figures("bench")}
-    rows = []
+    slowest: dict[tuple[str, str], float] = {}
     for build in _figures("builds"):
-        mhz = _slowest_mhz(build)
-        row = [f"`{build['board']}`", f"{mhz:.1f}"]
+        key, mhz = (build["board"], build["config"]), min(build["mhz"].values())
+        slowest[key] = min(mhz, slowest.get(key, mhz))
+    rows = []
+    for (board, config), mhz in slowest.items():
+        row = [f"`{board}`", f"{mhz:.1f}"]
         for model in MODELS:
-            cycles = counted.get((build["config"], model))
+            cycles = counted.get((config, model))
             row.append(f"{cycles:,}: {cycles / mhz / 1e3:.3f} ms" if cycles else "-")
         rows.append(row)
     return markdown_table(["board", "MHz", *MODELS.values()], rows)
 
 
+def _link(board: Board, link: str) -> str:
+    if link == "uart":
+        return f"{board.baud / 1e6:g} Mbaud"
+    return f"`{link}`, {board.bytes_per_second(link) / 1e6:g} MB/s"
+
+
 def end_to_end_table() -> str:
     """Return milliseconds of one image with the link, and the link's share, as Markdown.
 
-    Bytes are those that ``weft explain`` predicts, at the rate of the board's serial port.
+    The clock is that at which the board runs. Bytes are those that ``weft explain`` predicts, at
+    the link's rate.
     """
     counted = {(row["config"], row["model"]): row["cycles"] for row in _figures("bench")}
     moved = {
@@ -67,18 +73,18 @@ def end_to_end_table() -> str:
     }
     rows = []
     for build in _figures("builds"):
-        board = BOARDS[build["board"]]
-        row = [f"`{board.name}`", f"{board.baud / 1e6:g} Mbaud"]
+        board, link = BOARDS[build["board"]], build["link"]
+        row = [f"`{board.name}`", _link(board, link)]
         for model in MODELS:
             cycles, size = (of.get((board.config, model)) for of in (counted, moved))
             if cycles and size:
-                link = 1e3 * size * 10 / board.baud
-                whole = cycles / _slowest_mhz(build) / 1e3 + link
-                row.append(f"{whole:.2f} ms, {100 * link / whole:.0f} % link")
+                wire = 1e3 * size / board.bytes_per_second(link)
+                whole = 1e3 * cycles / board.clock_hz + wire
+                row.append(f"{whole:.2f} ms, {100 * wire / whole:.0f} % link")
             else:
                 row.append("-")
         rows.append(row)
-    return markdown_table(["board", "serial port", *MODELS.values()], rows)
+    return markdown_table(["board", "link", *MODELS.values()], rows)
 
 
 def use_table() -> str:
@@ -91,18 +97,30 @@ def use_table() -> str:
     return markdown_table(["model", "cycles", *(f"`{name}`" for name in COUNTERS)], rows)
 
 
+def _clocks(build: dict[str, Any]) -> str:
+    """Return what each seed reached: of the design's clock, then of the others."""
+    reached = {f"{build['target_mhz']:g}": list(build["mhz"].values())}
+    for seed in build["others"].values():
+        for wanted, mhz in seed.items():
+            reached.setdefault(wanted, []).append(mhz)
+    return "; ".join(
+        f"{', '.join(f'{mhz:.1f}' for mhz in clock)} (wanted: {wanted})"
+        for wanted, clock in reached.items()
+    )
+
+
 def builds_table() -> str:
     """Return resources and clocks of each board's last recorded build as Markdown."""
     rows = []
     for build in _figures("builds"):
-        clocks = ", ".join(f"{mhz:.1f}" for mhz in build["mhz"].values())
         rows.append(
             [
                 f"`{build['board']}`",
+                f"`{build['link']}`",
                 *(_share(*build["resources"][name]) for name in ("lut4", "ff", "dsp", "block_ram")),
-                f"{clocks} (wanted: {build['target_mhz']:g})",
+                _clocks(build),
                 f"`{build['commit']}`",
             ]
         )
-    head = ["board", "LUT4", "flip-flops", "multipliers", "block RAMs", "MHz of each seed"]
-    return markdown_table([*head, "commit"], rows)
+    head = ["board", "link", "LUT4", "flip-flops", "multipliers", "block RAMs"]
+    return markdown_table([*head, "MHz of each seed", "commit"], rows)

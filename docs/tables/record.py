@@ -2,7 +2,7 @@
 
 ``FILE`` holds what ``weft bench --json`` or ``weft explain --json`` printed, or is the
 ``report.json`` of ``weft build``. A figure replaces the one of the same configuration and model, or
-of the same board.
+of the same board and link.
 """
 
 import json
@@ -27,8 +27,10 @@ def _built(report: dict[str, Any]) -> dict[str, Any]:
     return {
         "board": report["board"],
         "config": report["config"],
+        "link": report["link"],
         "target_mhz": report["seeds"][0]["target_mhz"],
         "mhz": {str(seed["seed"]): seed["fmax_mhz"] for seed in report["seeds"]},
+        "others": {str(seed["seed"]): seed["others"] for seed in report["seeds"]},
         "resources": {
             name: [resource["used"], resource["available"]]
             for name, resource in report["resources"].items()
@@ -50,7 +52,7 @@ def record(kind: str, files: list[Path]) -> None:
     """Take the figures of ``files`` into ``docs/figures/KIND.json``, with the commit of now."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-    keys = ("board",) if kind == "builds" else ("config", "model")
+    keys = ("board", "link") if kind == "builds" else ("config", "model")
     path = FIGURES / f"{kind}.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     rows = {tuple(row[key] for key in keys): row for row in known}
@@ -64,4 +66,6 @@ def record(kind: str, files: list[Path]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1] not in _ROWS:
+        raise SystemExit(f"usage: python docs/tables/record.py {'|'.join(_ROWS)} FILE ...")
     record(sys.argv[1], [Path(name) for name in sys.argv[2:]])

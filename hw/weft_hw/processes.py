@@ -63,11 +63,12 @@ def run_command(
 def in_parallel(
     function: Callable[[_Item], _Result], items: Iterable[_Item], workers: int | None = None
 ) -> list[_Result]:
-    """Return ``function`` of each of ``items``, in order, computed by as many threads as cores.
+    """Return ``function`` of each of ``items``, in order, computed side by side in threads.
 
+    As many as cores that this process may use: ``taskset`` and containers take some away.
     If one fails, or a signal comes, the programs that run are ended and the rest is left out.
     """
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or _cores()) as pool:
         try:
             return list(pool.map(function, items))
         except BaseException:
@@ -75,6 +76,11 @@ def in_parallel(
             for process in list(_running):
                 _end(process)
             raise
+
+
+def _cores() -> int | None:
+    """Return how many this process may use, or how many there are where nobody tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -109,8 +109,19 @@ def test_json_is_as_documented(tools, tmp_path, capsys):
     assert main(["build", BOARD, "--out", str(tmp_path / "out"), "--json"]) == 0
     printed = capsys.readouterr()
     report = json.loads(printed.out)
-    assert set(report) == {"board", "config", "device", "seeds", "resources", "bitstream", "tools"}
-    assert report["seeds"] == [{"seed": 1, "fmax_mhz": 60.0, "target_mhz": TARGET_MHZ, "met": True}]
+    assert set(report) == {
+        "board",
+        "config",
+        "link",
+        "device",
+        "seeds",
+        "resources",
+        "bitstream",
+        "tools",
+    }
+    assert report["seeds"] == [
+        {"seed": 1, "fmax_mhz": 60.0, "target_mhz": TARGET_MHZ, "others": {}, "met": True}
+    ]
     assert report["resources"] == {
         "lut4": {"used": 40, "available": 100},
         "ff": {"used": 30, "available": 100},
@@ -122,7 +133,7 @@ def test_json_is_as_documented(tools, tmp_path, capsys):
         "nextpnr-ecp5": "nextpnr-ecp5 1.2",
         "ecppack": "ecppack 1.2",
     }
-    assert (report["board"], report["device"]) == (BOARD, "LFE5U-12F")
+    assert (report["board"], report["link"], report["device"]) == (BOARD, "uart", "LFE5U-12F")
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
     assert "synthesis (yosys 1.2)" in printed.err
 
@@ -164,9 +175,14 @@ def test_an_unconstrained_clock_is_an_error(tools, tmp_path):
         build_bitstream(BOARD, out=tmp_path / "out")
 
 
-def test_an_unconstrained_clock_beside_it_is_an_error(tools, tmp_path):
+def test_a_clock_beside_it_is_held_to_its_constraint_too(tools, tmp_path):
     tools(others=[("usb", 60.0)])
     assert build_bitstream(BOARD, out=tmp_path / "out").bitstream
+    tools(others=[("usb", 60.0), ("ethernet", 125.0)])
+    with pytest.raises(BuildError, match=r"no seed reaches the 125 MHz .* reaches 90\.0 MHz"):
+        build_bitstream(BOARD, out=tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["seeds"][0]["others"] == {"60": 90.0, "125": 90.0}
     tools(others=[("usb", 12.0)])
     with pytest.raises(BuildError, match="no constraint of clock usb"):
         build_bitstream(BOARD, out=tmp_path / "out")

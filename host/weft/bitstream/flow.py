@@ -151,6 +151,7 @@ def build_bitstream(
         result = BuildResult(
             board=board.name,
             config=board.config,
+            link=board.link,
             device=made.device,
             seeds=tuple(kept.found[seed][0] for seed in sorted(kept.found)),
             resources=resources,
@@ -160,9 +161,10 @@ def build_bitstream(
         summary = json.dumps(result.as_dict(), indent=2) + "\n"
         write_file(out / "report.json", summary.encode())
     if bitstream is None:
+        wanted, reached = min(best.clocks, key=lambda clock: clock[1] / clock[0])
         raise BuildError(
-            f"no seed reaches the {best.target_mhz:g} MHz at which {board.name} runs (the best, "
-            f"{best.seed}, reaches {best.fmax_mhz:.1f} MHz): more --seeds may, or "
+            f"no seed reaches the {wanted:g} MHz at which {board.name} runs (the best, "
+            f"{best.seed}, reaches {reached:.1f} MHz): more --seeds may, or "
             f"--allow-timing-fail makes a bitstream that may fail; see {log}"
         )
     return result

@@ -1,6 +1,7 @@
 """Results of a build: resources, and the clock that each seed reached."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,12 +49,30 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class SeedResult:
-    """One run of place and route."""
+    """One run of place and route.
+
+    Parameters
+    ----------
+    seed : int
+    fmax_mhz, target_mhz : float
+        What the design's clock reaches, and what it runs at.
+    others : mapping
+        What other clocks reach, a link's transceiver's for one, by the MHz that are wanted.
+    met : bool
+        Every clock reaches what is wanted.
+    """
 
     seed: int
     fmax_mhz: float
     target_mhz: float
+    others: Mapping[str, float]
     met: bool
+
+    @property
+    def clocks(self) -> list[tuple[float, float]]:
+        """MHz that each clock is wanted to have, and reaches; the design's is the first."""
+        beside = [(float(wanted), reached) for wanted, reached in self.others.items()]
+        return [(self.target_mhz, self.fmax_mhz), *beside]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +81,7 @@ class BuildResult:
 
     board: str
     config: str
+    link: str
     device: str
     seeds: tuple[SeedResult, ...]
     resources: Mapping[str, Resource]
@@ -101,11 +121,13 @@ def read_report(
     """
     report = json.loads(path.read_text())
     clocks = report["fmax"].values()
-    ours = [
-        clock["achieved"]
-        for clock in clocks
-        if abs(clock["constraint"] - target_mhz) <= _SAME_CLOCK * target_mhz
-    ]
+    ours, others = [], {}
+    for clock in clocks:
+        if abs(clock["constraint"] - target_mhz) <= _SAME_CLOCK * target_mhz:
+            ours.append(clock["achieved"])
+        else:
+            wanted = f"{clock['constraint']:g}"
+            others[wanted] = min(round(clock["achieved"], 2), others.get(wanted, math.inf))
     if not ours:
         known = ", ".join(f"{clock['constraint']:g} MHz" for clock in clocks) or "none"
         raise BuildError(
@@ -126,6 +148,10 @@ def read_report(
             used, available = flip_flops, int(found["ICESTORM_LC"]["available"])
         resources[name] = Resource(used=used, available=available)
     result = SeedResult(
-        seed=seed, fmax_mhz=round(min(ours), 2), target_mhz=round(target_mhz, 3), met=met
+        seed=seed,
+        fmax_mhz=round(min(ours), 2),
+        target_mhz=round(target_mhz, 3),
+        others=others,
+        met=met,
     )
     return result, resources
