@@ -277,6 +277,8 @@ def test_what_litert_refuses_is_refused_in_one_sentence(name, names):
 def test_what_weft_cannot_reproduce_is_refused(names):
     with pytest.raises(weft.ConfigError, match="runs no delegates"):
         weft.Interpreter(names["path"], experimental_delegates=[object()])
+    with pytest.raises(weft.ConfigError, match=r"no delegates, such as edge\.so"):
+        weft.load_delegate("edge.so")
     kinds = weft.OpResolverType
     kind = kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     with pytest.raises(weft.ConfigError, match="XNNPACK and the reference kernels, no others"):

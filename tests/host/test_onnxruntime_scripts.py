@@ -184,6 +184,32 @@ SCRIPTS = {
         assert isinstance(rt.InferenceSession(digits).get_inputs()[0], rt.NodeArg)
         result = [rt.has_collective_ops(), isinstance(rt.get_build_info(), str)]
     """,
+    "options that a version may not have": """
+        options, result = rt.SessionOptions(), []
+        for error, call in [
+            (AttributeError, lambda: setattr(options, "enable_nothing", True)),
+            (TypeError, lambda: setattr(options, "intra_op_num_threads", "2")),
+            (TypeError, lambda: options.add_session_config_entry("a", 1)),
+            (TypeError, lambda: options.add_free_dimension_override_by_name("N", "3")),
+            (RuntimeError, lambda: options.get_session_config_entry("a")),
+        ]:
+            try:
+                call()
+            except error:
+                result.append("caught")
+    """,
+    "texts for a log": """
+        result = [str(rt.InferenceSession(open_model).get_inputs()[0])]
+        result += [str(rt.ExecutionMode.ORT_PARALLEL), f"{rt.GraphOptimizationLevel(99)}"]
+    """,
+    "tensors of other packages": """
+        value = rt.OrtValue.from_dlpack(picture)
+        result = [value.shape(), value.data_type(), np.from_dlpack(value)]
+        try:
+            rt.OrtValue.from_dlpack("text")
+        except TypeError:
+            result.append("caught")
+    """,
     "a class around the session": """
         class Classifier:
             def __init__(self, path):

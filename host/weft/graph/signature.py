@@ -58,6 +58,9 @@ class TensorInfo:
         """The dtype as ONNX Runtime writes it: ``tensor(int8)``."""
         return onnx_type(self.dtype)
 
+    def __str__(self) -> str:
+        return f"NodeArg(name={self.name!r}, type={self.type!r}, shape={self.shape})"
+
     @property
     def is_open(self) -> bool:
         """Whether the file leaves a dimension open, or their number."""

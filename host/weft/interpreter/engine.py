@@ -5,7 +5,7 @@ from typing import Any
 
 from weft.errors import ConfigError
 
-__all__ = ["OpResolverType", "engine_of"]
+__all__ = ["OpResolverType", "engine_of", "load_delegate"]
 
 _ENGINES = ("xnnpack", "reference")
 
@@ -17,6 +17,11 @@ class OpResolverType(Enum):
     BUILTIN = 1
     BUILTIN_REF = 2
     BUILTIN_WITHOUT_DEFAULT_DELEGATES = 3
+
+
+def load_delegate(library: str, options: Any = None) -> None:
+    """Refuse: a delegate would compute with other bits."""
+    raise ConfigError(f"Weft runs no delegates, such as {library}; device= says where to run")
 
 
 def engine_of(resolver: Any, like: str | None) -> str:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any
 
 from weft.errors import ConfigError
@@ -17,11 +17,21 @@ __all__ = [
 ]
 
 
+class NoSuchOption(ConfigError, AttributeError, RuntimeError):
+    """There is no option or entry of that name; ONNX Runtime raises one of the latter two."""
+
+
+class WrongType(ConfigError, TypeError):
+    """A value is of another type than asked for."""
+
+
 class ExecutionMode(IntEnum):
     """How ONNX Runtime would order nodes; Weft has an order of its own."""
 
     ORT_SEQUENTIAL = 0
     ORT_PARALLEL = 1
+
+    __str__ = Enum.__str__
 
 
 class ExecutionOrder(IntEnum):
@@ -30,6 +40,8 @@ class ExecutionOrder(IntEnum):
     DEFAULT = 0
     PRIORITY_BASED = 1
     MEMORY_EFFICIENT = 2
+
+    __str__ = Enum.__str__
 
 
 class GraphOptimizationLevel(IntEnum):
@@ -40,6 +52,8 @@ class GraphOptimizationLevel(IntEnum):
     ORT_ENABLE_EXTENDED = 2
     ORT_ENABLE_LAYOUT = 3
     ORT_ENABLE_ALL = 99
+
+    __str__ = Enum.__str__
 
 
 @dataclass
@@ -52,22 +66,22 @@ class _Options:
         known = {option.name: option.default for option in fields(self)}
         owner = type(self).__name__
         if name not in known:
-            raise ConfigError(f"{owner} has no option {name}")
+            raise NoSuchOption(f"{owner} has no option {name}")
         kind = type(known[name])
         if kind is not type(MISSING):
             if not (type(value) is kind or (kind in (int, bool) and type(value) in (int, bool))):
-                raise ConfigError(f"{owner}.{name} must be {kind.__name__}, not {value!r}")
+                raise WrongType(f"{owner}.{name} must be {kind.__name__}, not {value!r}")
             value = kind(value)
         super().__setattr__(name, value)
 
     def _add(self, key: str, value: str) -> None:
         if not isinstance(key, str) or not isinstance(value, str):
-            raise ConfigError(f"an entry is a name and a text, not {key!r} and {value!r}")
+            raise WrongType(f"an entry is a name and a text, not {key!r} and {value!r}")
         self._entries[key] = value
 
     def _get(self, key: str) -> str:
         if key not in self._entries:
-            raise ConfigError(f"{type(self).__name__} has no entry {key!r}")
+            raise NoSuchOption(f"{type(self).__name__} has no entry {key!r}")
         return self._entries[key]
 
 
@@ -111,11 +125,11 @@ class SessionOptions(_Options):
 
     def add_free_dimension_override_by_name(self, name: str, size: int) -> None:
         """Let open dimensions called ``name`` be ``size``."""
-        self._sizes[name] = size
+        self._sizes[name] = _size(name, size)
 
     def add_free_dimension_override_by_denotation(self, denotation: str, size: int) -> None:
         """Let open dimensions that mean ``denotation`` be ``size``."""
-        self._denoted[denotation] = size
+        self._denoted[denotation] = _size(denotation, size)
 
     def add_provider(self, name: str, options: dict[str, str]) -> None:
         """Name a provider, as a session's ``providers`` do."""
@@ -190,3 +204,9 @@ class RunOptions(_Options):
     def get_run_config_entry(self, key: str) -> str:
         """Return an entry."""
         return self._get(key)
+
+
+def _size(name: str, size: int) -> int:
+    if type(size) is not int:
+        raise WrongType(f"the size of dimension {name} must be int, not {size!r}")
+    return size

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ConfigError, ModelError
 from weft.graph.signature import onnx_type
+from weft.session.options import WrongType
 
 __all__ = ["OrtValue", "require_host"]
 
@@ -59,6 +60,22 @@ class OrtValue:
         """Return a value of zeros; ``element_type`` is a NumPy dtype or a number of ONNX's."""
         require_host(device_type)
         return cls(np.zeros(tuple(shape), dtype_of(element_type)))
+
+    @classmethod
+    def from_dlpack(cls, data: Any, /) -> "OrtValue":
+        """Return a value that shares the memory of another package's tensor, by DLPack."""
+        try:
+            return cls(np.from_dlpack(data))
+        except (AttributeError, BufferError, RuntimeError, TypeError, ValueError) as error:
+            raise WrongType(
+                f"{type(data).__name__} gives no array of the host's: {error}"
+            ) from None
+
+    def __dlpack__(self, *, stream: Any = None) -> Any:
+        return self._array.__dlpack__(stream=stream)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._array.__dlpack_device__()
 
     def numpy(self) -> NDArray[Any]:
         """Return the array, which :meth:`update_inplace` changes."""
