@@ -11,20 +11,45 @@ from weft.errors import ModelError
 from weft.graph.graph import REAL, Graph, Node, Quantization, Tensor
 
 __all__ = [
+    "BOOL",
     "FLOAT32",
     "INT8",
+    "INT16",
+    "INT32",
     "UINT8",
+    "WHOLE",
     "check_alike",
     "check_int8",
     "check_real_weights",
     "check_weights",
+    "input_of",
     "one_of",
+    "output_of",
     "per_tensor",
     "require_int8",
+    "step_of",
 ]
 
 INT8, UINT8 = np.dtype(np.int8), np.dtype(np.uint8)
-FLOAT32 = np.dtype(np.float32)
+INT16, INT32 = np.dtype(np.int16), np.dtype(np.int32)
+WHOLE = (INT32, np.dtype(np.int64))
+FLOAT32, BOOL = np.dtype(np.float32), np.dtype(np.bool_)
+
+
+def input_of(graph: Graph, node: Node) -> Tensor:
+    """Return a node's first input."""
+    return graph.tensors[str(node.inputs[0])]
+
+
+def output_of(graph: Graph, node: Node) -> Tensor:
+    """Return a node's first output."""
+    return graph.tensors[node.outputs[0]]
+
+
+def step_of(tensor: Tensor) -> tuple[np.float32, int]:
+    """Return scale and zero point of a tensor that has one of each."""
+    quantization = per_tensor(tensor)
+    return quantization.scale[0], int(quantization.zero_point[0])
 
 
 def one_of(tensor: Tensor, dtypes: tuple[np.dtype, ...]) -> None:

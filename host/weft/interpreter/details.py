@@ -70,6 +70,29 @@ class Details:
     outputs: tuple[int, ...]
     signatures: Mapping[str, Signature]
 
+    def tensor(self, index: int, subgraph: int = 0) -> TensorDetails:
+        """Return a tensor; a ModelError where there is no such one."""
+        if subgraph or not 0 <= index < len(self.tensors):
+            raise ModelError(f"the model has {len(self.tensors)} tensors, no {index}")
+        return self.tensors[index]
+
+    def input(self, index: int) -> TensorDetails:
+        """Return a tensor that is an input; a ModelError where it is none."""
+        details = self.tensor(index)
+        if index not in self.inputs:
+            raise ModelError(f"tensor {index} ({details.name}) is no input")
+        return details
+
+    def signature(self, key: str | None) -> Signature:
+        """Return a signature, for None the only one; a ModelError where there is no such one."""
+        known = self.signatures
+        if key is None and len(known) == 1:
+            [key] = known
+        if key is None or key not in known:
+            names = ", ".join(known) or "none"
+            raise ModelError(f"the model has no signature {key!r}; it has {names}")
+        return known[key]
+
 
 def read_details(data: bytes) -> Details:
     """Return the details of the ``.tflite`` file in ``data``.

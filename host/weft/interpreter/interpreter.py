@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from weft.configuration import ConfigChoice
 from weft.errors import ConfigError, ModelError
 from weft.importers import read_model
-from weft.interpreter.details import TensorDetails, read_details
+from weft.interpreter.details import read_details
 from weft.interpreter.engine import OpResolverType, engine_of
 from weft.interpreter.signature import SignatureRunner
 from weft.models.loading import find_model
@@ -146,7 +146,7 @@ class Interpreter:
         ModelError
             If it is no input, or ``strict`` and the dimension is not open.
         """
-        details, shape = self._input(input_index), tuple(int(size) for size in tensor_size)
+        details, shape = self._details.input(input_index), tuple(int(size) for size in tensor_size)
         given = details.shape_signature
         fits = len(shape) == len(given) and all(
             size == wanted or wanted < 0 for size, wanted in zip(shape, given, strict=True)
@@ -159,7 +159,7 @@ class Interpreter:
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
         """Copy ``value``, of the declared dtype and shape, to an input."""
-        details, array = self._input(tensor_index), np.asarray(value)
+        details, array = self._details.input(tensor_index), np.asarray(value)
         place = self._place(tensor_index)
         if array.dtype != place.dtype:
             raise ModelError(f"input {details.name} must be {place.dtype}, not {array.dtype}")
@@ -181,7 +181,7 @@ class Interpreter:
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> NDArray[Any]:
         """Return a copy of an input, an output, a constant, or of any tensor that is kept."""
-        details = self._tensor(tensor_index, subgraph_index)
+        details = self._details.tensor(tensor_index, subgraph_index)
         if details.data is not None:
             return details.data.copy()
         if tensor_index in (*self._details.inputs, *self._details.outputs):
@@ -196,7 +196,7 @@ class Interpreter:
 
     def tensor(self, tensor_index: int) -> Callable[[], NDArray[Any]]:
         """Return a function that returns the memory of an input or output."""
-        self._tensor(tensor_index)
+        self._details.tensor(tensor_index)
         return lambda: self._place(tensor_index)
 
     def get_input_details(self) -> list[dict[str, Any]]:
@@ -222,13 +222,7 @@ class Interpreter:
 
     def get_signature_runner(self, signature_key: str | None = None) -> SignatureRunner:
         """Return what runs the model by the names of a signature; None stands for the only one."""
-        known = self._details.signatures
-        if signature_key is None and len(known) == 1:
-            [signature_key] = known
-        if signature_key is None or signature_key not in known:
-            names = ", ".join(known) or "none"
-            raise ModelError(f"the model has no signature {signature_key!r}; it has {names}")
-        return SignatureRunner(self, known[signature_key])
+        return SignatureRunner(self, self._details.signature(signature_key))
 
     def reset_all_variables(self) -> None:
         """Let the next call be the first one for a network that keeps a state between calls."""
@@ -237,17 +231,6 @@ class Interpreter:
     def num_subgraphs(self) -> int:
         """Return 1: the others initialise variables."""
         return 1
-
-    def _tensor(self, index: int, subgraph: int = 0) -> TensorDetails:
-        if subgraph or not 0 <= index < len(self._details.tensors):
-            raise ModelError(f"the model has {len(self._details.tensors)} tensors, no {index}")
-        return self._details.tensors[index]
-
-    def _input(self, index: int) -> TensorDetails:
-        details = self._tensor(index)
-        if index not in self._details.inputs:
-            raise ModelError(f"tensor {index} ({details.name}) is no input")
-        return details
 
     def _place(self, index: int) -> NDArray[Any]:
         if index not in self._values:

@@ -10,9 +10,9 @@ from weft.compiler.ir import Place, Unsupported
 from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import depthwise_entries
-from weft.compiler.lowering.mac import Sums, Window
 from weft.compiler.lowering.pool import pool_window
 from weft.compiler.lowering.whole import emit_whole
+from weft.compiler.lowering.window import Sums, Window
 from weft.golden import run as reference
 from weft.golden.arithmetic import (
     OutputStage,

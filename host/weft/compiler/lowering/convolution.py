@@ -13,8 +13,8 @@ from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering, require_one_map
 from weft.compiler.lowering.fold_input import fold_input
 from weft.compiler.lowering.kernel import dense_entries, depthwise_entries
-from weft.compiler.lowering.mac import Sums, Window
 from weft.compiler.lowering.regroup import regroup_pixels
+from weft.compiler.lowering.window import Sums, Window
 from weft.golden import run as reference
 from weft.golden.arithmetic import OutputStage
 from weft.graph import Node

@@ -6,7 +6,7 @@ from weft.compiler.ir import Buffer, Place
 from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import dense_entries, depthwise_entries
-from weft.compiler.lowering.mac import Sums, Window
+from weft.compiler.lowering.window import Sums, Window
 from weft.program.layout import Layout
 
 __all__ = ["copy", "spread"]

@@ -13,8 +13,8 @@ from weft.compiler.constants.pairs import VALUES
 from weft.compiler.constants.requantize import parameter_words
 from weft.compiler.ir import Command, Unsupported
 from weft.compiler.lowering.context import Lowering
-from weft.compiler.lowering.mac import Sums
 from weft.compiler.lowering.operands import place_operands
+from weft.compiler.lowering.window import Sums
 from weft.compiler.words import Parameters
 from weft.golden import run as reference
 from weft.graph import Node

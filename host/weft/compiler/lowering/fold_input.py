@@ -10,7 +10,8 @@ from weft_hw.contract.config import Config
 from weft.compiler.ir import Buffer, Place, TooLarge
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.kernel import dense_entries
-from weft.compiler.lowering.mac import Window, check_line_room
+from weft.compiler.lowering.mac import check_line_room
+from weft.compiler.lowering.window import Window
 from weft.graph import Tensor
 from weft.program.layout import Fold, Layout, default_layout, feature_map
 

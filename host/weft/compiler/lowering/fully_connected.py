@@ -9,8 +9,9 @@ from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.convolution import linear_sums, weights_and_bias
 from weft.compiler.lowering.kernel import dense_entries, fetch_times
-from weft.compiler.lowering.mac import Window, check_line_room, mac_command
+from weft.compiler.lowering.mac import check_line_room, mac_command
 from weft.compiler.lowering.own_weights import share_among_pixels, window_count
+from weft.compiler.lowering.window import Window
 from weft.golden import run as reference
 from weft.program.layout import Layout
 

@@ -7,20 +7,14 @@ from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Misplaced, TooLarge, Unsupported
 from weft.compiler.lowering.average import lower_average_pool
+from weft.compiler.lowering.concatenation import lower_concatenation, place_concatenations
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.convolution import lower_convolution, lower_depthwise
 from weft.compiler.lowering.elementwise import lower_binary, lower_function
 from weft.compiler.lowering.fully_connected import lower_fully_connected
 from weft.compiler.lowering.order import order_nodes
 from weft.compiler.lowering.pool import lower_max_pool, lower_mean, lower_reduce_max
-from weft.compiler.lowering.shape import (
-    lower_concatenation,
-    lower_gather,
-    lower_pad,
-    lower_reshape,
-    lower_slice,
-    place_concatenations,
-)
+from weft.compiler.lowering.shape import lower_gather, lower_pad, lower_reshape, lower_slice
 from weft.compiler.lowering.spare import spare_channels
 from weft.compiler.lowering.states import keep_states
 from weft.errors import CapacityError

@@ -15,8 +15,8 @@ from weft.compiler.lowering.columns import emit_window
 from weft.compiler.lowering.context import Lowering, require_one_map
 from weft.compiler.lowering.convolution import linear_sums
 from weft.compiler.lowering.kernel import depthwise_entries, maximum_entries
-from weft.compiler.lowering.mac import Sums, Window
 from weft.compiler.lowering.whole import emit_whole
+from weft.compiler.lowering.window import Sums, Window
 from weft.golden import run as reference
 from weft.golden.arithmetic import OutputStage, mean_float32
 from weft.golden.arithmetic import mean_multiplier as golden_multiplier

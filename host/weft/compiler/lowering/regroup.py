@@ -8,7 +8,8 @@ from weft_hw.contract.fields import largest
 
 from weft.compiler.ir import Place, TooLarge
 from weft.compiler.lowering.kernel import dense_entries
-from weft.compiler.lowering.mac import Window, check_line_room
+from weft.compiler.lowering.mac import check_line_room
+from weft.compiler.lowering.window import Window
 
 __all__ = ["regroup_pixels"]
 

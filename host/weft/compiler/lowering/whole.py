@@ -8,7 +8,8 @@ from weft_hw.contract.config import Config
 
 from weft.compiler.ir import FURTHEST, Entry, Place, TooLarge
 from weft.compiler.lowering.context import Lowering
-from weft.compiler.lowering.mac import Sums, Window, check_line_room, mac_command
+from weft.compiler.lowering.mac import check_line_room, mac_command
+from weft.compiler.lowering.window import Sums, Window
 from weft.program.layout import Layout
 
 __all__ = ["emit_whole"]

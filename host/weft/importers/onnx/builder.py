@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import ModelError
 from weft.graph import OPERATORS, REAL, Graph, Node, Quantization, Runtime, Tensor
-from weft.importers.onnx.values import Activation, Affine, Origin, Pending, Step, Value
+from weft.importers.onnx.reals import Reals
+from weft.importers.onnx.values import Activation, Step
 
 __all__ = ["Builder", "nhwc_shape"]
 
@@ -25,19 +26,6 @@ def nhwc_shape(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     raise ModelError(f"shape {shape} is not an image's")
 
 
-class _Real(NamedTuple):
-    """Identifies a float operator, however many copies of it there are."""
-
-    origin: Origin
-    operands: tuple[Value | None, ...]
-    activation: str
-    affine: Affine | None
-
-    @classmethod
-    def of(cls, pending: Pending) -> "_Real":
-        return cls(pending.origin, pending.operands, pending.activation, pending.affine)
-
-
 class Builder:
     """Grows the graph node by node."""
 
@@ -48,7 +36,7 @@ class Builder:
         self.renamed: dict[str, str] = {}
         self._node_names: set[str] = set()
         self._converted: dict[tuple[str, str], Activation] = {}
-        self._reals: dict[_Real, tuple[Pending, Activation]] = {}
+        self.reals = Reals(self.renamed)
 
     def graph(self, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Graph:
         """Return what was collected, constants that nothing reads left out."""
@@ -172,23 +160,6 @@ class Builder:
         attributes = {"unsigned": step.unsigned}
         tensor = self.emit("QUANTIZE", name, (value.tensor,), output, attributes, step=step)
         return replace(value, tensor=tensor, step=step)
-
-    def known_real(self, pending: Pending) -> Activation | None:
-        """Return the real numbers that :meth:`remember_real` was told ``pending`` stands for."""
-        if (found := self._reals.get(_Real.of(pending))) is None:
-            return None
-        value = found[1]
-        return replace(value, tensor=self.renamed.get(value.tensor, value.tensor))
-
-    def remember_real(self, pending: Pending, value: Activation) -> Activation:
-        """Take ``value`` for what ``pending`` stands for, and return it."""
-        self._reals[_Real.of(pending)] = (pending, value)
-        return value
-
-    @property
-    def reals(self) -> list[Pending]:
-        """What is computed in real numbers."""
-        return [pending for pending, _ in self._reals.values()]
 
     def as_nchw(self, value: Activation) -> Activation:
         """Return what lies in the order (N, H, W, C) or (N, L, C) as an image of ONNX's order."""

@@ -52,8 +52,8 @@ PENDING = (
 
 def real(builder: Builder, pending: Pending, output: str) -> Activation:
     """Return the real numbers that ``pending`` computes; they are computed once."""
-    if (known := builder.known_real(pending)) is not None:
-        return known
+    if pending in builder.reals:
+        return builder.reals[pending]
     operands = tuple(
         real(builder, x, f"{output}/{x.operator}") if isinstance(x, Pending) else x
         for x in pending.operands
@@ -76,7 +76,8 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
         value = add_function(builder, replace(pending, operands=operands), output)
     else:
         value = _finish(builder, replace(pending, operands=operands), None, output)
-    return builder.remember_real(pending, value)
+    builder.reals[pending] = value
+    return value
 
 
 def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:

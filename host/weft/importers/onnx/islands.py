@@ -146,7 +146,7 @@ def bare_layers(builder: Builder) -> list[Pending]:
     # Weights whose scales run along another dimension are real, but come from integers.
     if any(tensor.dtype != np.float32 for tensor in weights or builder.tensors.values()):
         return []
-    bare = [x for x in builder.reals if x.operator in LINEAR or not weights]
+    bare = [x for x in builder.reals.operators() if x.operator in LINEAR or not weights]
     return list({pending.name: pending for pending in bare}.values())
 
 

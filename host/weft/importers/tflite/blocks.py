@@ -3,8 +3,9 @@
 import math
 
 from weft.errors import ModelError
+from weft.importers.tflite.chain import Chain
 from weft.importers.tflite.layer import Layer
-from weft.importers.tflite.moves import Chain, paddings
+from weft.importers.tflite.moves import paddings
 
 __all__ = ["batch_to_space", "depth_to_space", "space_to_batch", "space_to_depth"]
 

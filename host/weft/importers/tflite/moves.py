@@ -1,19 +1,16 @@
 """Operators that move values without changing them."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from weft.errors import ModelError
-from weft.graph import Runtime
+from weft.importers.tflite.chain import Chain
 from weft.importers.tflite.integers import at_positions
 from weft.importers.tflite.layer import Layer
-from weft.importers.tflite.tensors import RawTensor, indices
+from weft.importers.tflite.tensors import indices
 
 __all__ = [
-    "Chain",
     "broadcast",
     "expand",
     "gather",
@@ -23,65 +20,12 @@ __all__ = [
     "pad_with",
     "paddings",
     "reshape",
-    "resize",
     "reverse",
     "squeeze",
     "tile",
     "transpose",
     "unpack",
 ]
-
-Shape = tuple[int, ...]
-
-
-class Chain:
-    """Moves one after the other: from a tensor of a layer to one of its outputs."""
-
-    def __init__(self, layer: Layer, source: RawTensor):
-        self._layer, self._source = layer, source
-        self._steps: list[tuple[str, Shape, dict[str, Any]]] = []
-        self.shape = source.shape
-
-    def then(self, operator: str, shape: Sequence[int], **attributes: Any) -> "Chain":
-        """Append an operator whose result has ``shape``."""
-        self.shape = tuple(shape)
-        self._steps.append((operator, self.shape, attributes))
-        return self
-
-    def reshape(self, *shape: int) -> "Chain":
-        """Append RESHAPE, unless the shape is there already."""
-        return self if shape == self.shape else self.then("RESHAPE", shape)
-
-    def pick(self, axis: int, places: Sequence[int]) -> "Chain":
-        """Append what takes ``places`` along ``axis``: a part, or values in any order."""
-        length, shape = self.shape[axis], list(self.shape)
-        if list(places) == list(range(length)):
-            return self
-        if not places or not all(0 <= i < length for i in places):
-            raise ModelError(f"{self._layer.kind} leaves dimension {axis} of {self.shape}")
-        shape[axis] = len(places)
-        step = places[1] - places[0] if len(places) > 1 else 1
-        even = step > 0 and list(places) == list(range(places[0], places[-1] + 1, step))
-        if even and step == 1:
-            begin = [0] * len(shape)
-            begin[axis] = places[0]
-            return self.then("SLICE", shape, begin=tuple(begin), size=tuple(shape))
-        return self.then("GATHER", shape, axis=axis, indices=tuple(places))
-
-    def end(self, output: RawTensor, shape: Sequence[int] | None = None) -> None:
-        """Emit the moves; the last one writes ``output``, of ``shape`` if that is another one."""
-        self._layer.require_shape(output, self.shape if shape is None else shape)
-        self.reshape(*output.shape)
-        if not self._steps:
-            self.then("RESHAPE", output.shape)
-        name: str | None = self._source.name
-        for number, (operator, shape, attributes) in enumerate(self._steps, 1):
-            target = output.name
-            if number < len(self._steps):
-                dtype = self._source.dtype or np.dtype(np.int8)
-                target = self._layer.add(shape, self._source.quantization, dtype=dtype)
-            self._layer.emit(operator, (name,), target, **attributes)
-            name = target
 
 
 def reshape(layer: Layer) -> None:
@@ -238,39 +182,3 @@ def unpack(layer: Layer) -> None:
     shape = (*source.shape[:axis], *source.shape[axis + 1 :])
     for index, output in enumerate(layer.outputs):
         Chain(layer, source).pick(axis, [index]).end(output, shape)
-
-
-def resize(layer: Layer) -> None:
-    """Translate RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR."""
-    names = {"RESIZE_BILINEAR": "Bilinear", "RESIZE_NEAREST_NEIGHBOR": "NearestNeighbor"}
-    options = layer.options(f"Resize{names[layer.kind]}Options")
-    image = layer.input(0).shape
-    if layer.input(1).data is not None:
-        layer.require_shape(layer.output, (*image[:1], *layer.integers(1), *image[-1:]))
-    source, output = layer.input(0), layer.output
-    made = output.name
-    # The kernels take the integers as they are, whatever scale the result has.
-    relabelled = layer.runtime == Runtime.REFERENCE and _differ(source, output)
-    if relabelled:
-        made = layer.add(output.shape, source.quantization, dtype=output.dtype)
-    unsigned: dict[str, Any] = (
-        {"unsigned": True} if relabelled and layer.is_unsigned(output) else {}
-    )
-    layer.emit(
-        layer.kind,
-        layer.names(1),
-        made,
-        align_corners=bool(options.AlignCorners),
-        half_pixel_centers=bool(options.HalfPixelCenters),
-        **unsigned,
-    )
-    if relabelled:
-        layer.emit("RESHAPE", (made,))
-
-
-def _differ(a: RawTensor, b: RawTensor) -> bool:
-    """Whether the numbers of two quantised tensors mean different ones."""
-    p, q = a.quantization, b.quantization
-    if p is None or q is None:
-        return False
-    return not (np.array_equal(p.scale, q.scale) and np.array_equal(p.zero_point, q.zero_point))

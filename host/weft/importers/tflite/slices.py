@@ -1,8 +1,8 @@
 """Operators that take parts of a tensor."""
 
 from weft.errors import ModelError
+from weft.importers.tflite.chain import Chain
 from weft.importers.tflite.layer import Layer
-from weft.importers.tflite.moves import Chain
 from weft.importers.tflite.table import Options
 from weft.importers.tflite.tensors import RawTensor
 

@@ -9,6 +9,7 @@ from weft.importers.tflite import (
     functions,
     integers,
     moves,
+    resize,
     slices,
     windows,
 )
@@ -82,6 +83,6 @@ TRANSLATIONS: dict[str, Callable[[Layer], None]] = {
     "STRIDED_SLICE": slices.strided,
     "SPLIT": slices.split,
     "SPLIT_V": slices.split_into,
-    "RESIZE_NEAREST_NEIGHBOR": moves.resize,
-    "RESIZE_BILINEAR": moves.resize,
+    "RESIZE_NEAREST_NEIGHBOR": resize.resize,
+    "RESIZE_BILINEAR": resize.resize,
 }
