@@ -7,7 +7,7 @@ from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In
 
 from weft_hw.memory.sdram.chips import SdramChip
-from weft_hw.memory.sdram.controller import pins_of
+from weft_hw.memory.sdram.pins import pins_of
 
 __all__ = ["SdramPads"]
 

@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 # From one value of a lane to the next, where ``Config.compact`` makes a lane serial: 161 cycles
-# take in 32 bits, multiply them bit by bit, round and clamp (weft_hw.engine.output.serial_lanes).
+# take in 32 bits, multiply them bit by bit, round and clamp (weft_hw.engine.output.serial_lane).
 LANE_CYCLES = 161
 
 READ_LATENCY = 2  # from an address to the word, in every memory on the chip

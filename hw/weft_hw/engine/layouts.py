@@ -16,6 +16,7 @@ __all__ = [
     "column_layout",
     "descriptor_layout",
     "events_layout",
+    "fetch_layout",
     "pixel_shape",
     "position_shape",
     "step_layout",
@@ -86,6 +87,21 @@ def window_layout(config: Config) -> data.StructLayout:
             "group_end": 1,
             "final_group": 1,
             "last_pixel": pixel_shape(config),
+        }
+    )
+
+
+def fetch_layout(config: Config) -> data.StructLayout:
+    """One column of taps to be fetched: where it lies, and what it is for."""
+    return data.StructLayout(
+        {
+            "row": position_shape(config),  # of the first tap row
+            "column": position_shape(config),
+            "unit": unit_shape(config),
+            "every": 1,
+            "pixel": pixel_shape(config),
+            "complete": 1,
+            "window": window_layout(config),
         }
     )
 

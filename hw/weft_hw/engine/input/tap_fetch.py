@@ -6,8 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.timing import TAP_QUEUE
-from weft_hw.engine.input.walker import fetch_layout
-from weft_hw.engine.layouts import column_layout, descriptor_layout
+from weft_hw.engine.layouts import column_layout, descriptor_layout, fetch_layout
 from weft_hw.parts.delay import delay
 from weft_hw.parts.queue import Queue
 from weft_hw.parts.stages import Combinational, Registered

@@ -10,31 +10,15 @@ from weft_hw.engine.input.position import follow
 from weft_hw.engine.input.window_program import ENTRY
 from weft_hw.engine.layouts import (
     descriptor_layout,
+    fetch_layout,
     pixel_shape,
     position_shape,
-    unit_shape,
-    window_layout,
 )
 from weft_hw.parts.stages import Combinational, Registered
 
-__all__ = ["StandingWalker", "Walker", "fetch_layout"]
+__all__ = ["StandingWalker", "Walker"]
 
 _READS_UNDER_WAY = 4
-
-
-def fetch_layout(config: Config) -> data.StructLayout:
-    """One column of taps to be fetched: where it lies, and what it is for."""
-    return data.StructLayout(
-        {
-            "row": position_shape(config),  # of the first tap row
-            "column": position_shape(config),
-            "unit": unit_shape(config),
-            "every": 1,
-            "pixel": pixel_shape(config),
-            "complete": 1,
-            "window": window_layout(config),
-        }
-    )
 
 
 class Walker(wiring.Component):

@@ -10,34 +10,17 @@ from amaranth.utils import ceil_log2
 from weft_hw.memory.port import BURST_WORDS, Port
 from weft_hw.memory.sdram.banks import Banks
 from weft_hw.memory.sdram.chips import SdramChip
+from weft_hw.memory.sdram.pins import pins_of
 from weft_hw.parts.delay import delay
 from weft_hw.parts.queue import Queue
 
-__all__ = ["HALTING", "SdramController", "pins_of"]
+__all__ = ["HALTING", "SdramController"]
 
-_ADDRESS_PINS = 13
 _PRECHARGE_ALL = 1 << 10  # address bit that means all banks
 _PLACES = 16  # words that were read and wait to be taken
 # States in which no word passes.
 HALTING = {"PRECHARGE", "ACTIVATE", "CLOSE", "PRECHARGE-ALL", "REOPEN"}
 _LEAST_RRD = 4  # cycles from one ACTIVE to the next, whatever the commands are
-
-
-def pins_of(chip: SdramChip) -> wiring.Signature:
-    """Return the pins of a chip, as the controller gives them to the pads' registers."""
-    return wiring.Signature(
-        {
-            "ras": Out(1),
-            "cas": Out(1),
-            "we": Out(1),
-            "ba": Out(2),
-            "a": Out(max(_ADDRESS_PINS, ceil_log2(chip.rows))),
-            "dqm": Out(1),
-            "dq_o": Out(16),
-            "dq_oe": Out(1),
-            "dq_i": In(16),
-        }
-    )
 
 
 class SdramController(wiring.Component):
