@@ -36,7 +36,7 @@ def test_files_exist_and_hold_the_names_beside_them(page: Path):
 
 def test_operator():
     pytest.importorskip("ai_edge_litert")
-    from test_tflite_operators import Random
+    from networks.tflite_random import Random
     from weft.golden.operators.evaluators import EVALUATORS
     from weft.graph import OPERATORS
     from weft.importers.tflite.functions import FUNCTIONS

@@ -10,32 +10,6 @@ pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net, every_value, exact, pass_through
 from weft.errors import ModelError
-from weft.importers.onnx.file import import_onnx
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
-        {"auto_pad": "SAME_LOWER", "strides": [2, 3]},
-        {"auto_pad": "VALID"},
-        {"pads": [0, 1, 2, 0], "dilations": [2, 1]},
-    ],
-)
-def test_padding_of_convolutions(attributes):
-    net = Net(IMAGE)
-    weights = np.random.default_rng(SEED).integers(-127, 128, (5, 6, 3, 2)).astype(np.int8)
-    net.node("Conv", [net.x, net.weights("w", weights)], "y", **attributes)
-    exact(net, "y", 0.2)
-
-
-@pytest.mark.parametrize("group", [1, 4])
-def test_one_dimensional_convolution(group):
-    net = Net((2, 4, 21))
-    rng = np.random.default_rng(SEED)
-    weights = rng.integers(-127, 128, (8, 4 // group, 5)).astype(np.int8)
-    net.node("Conv", [net.x, net.weights("w", weights)], "y", pads=[2, 1], strides=[2], group=group)
-    exact(net, "y", 0.1)
 
 
 @pytest.mark.parametrize("operator", ["Max", "Min"])
@@ -45,64 +19,6 @@ def test_extremes_of_any_number_of_operands(operator, numbers):
     constants = [net.constant(f"c{i}", np.float32(x)) for i, x in enumerate(numbers)]
     net.node(operator, [net.x, *constants], "y")
     exact(net, "y", 0.03)
-
-
-def test_float_bias_and_relu6():
-    net = Net(IMAGE)
-    rng = np.random.default_rng(SEED)
-    weights = rng.integers(-127, 128, (5, 6, 1, 1)).astype(np.int8)
-    bias = net.weights("b", rng.integers(-9000, 9000, 5).astype(np.int32), 0.01 * 0.03)
-    net.node("Conv", [net.x, net.weights("w", weights), bias], "c")
-    low, high = net.constant("low", np.float32(0)), net.constant("high", np.float32(6))
-    net.node("Clip", ["c", low, high], "y")
-    exact(net, "y", 6 / 255, -128)
-
-
-@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1},
-        {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]},
-        {"kernel_shape": [3, 3], "auto_pad": "SAME_UPPER", "strides": [2, 2]},
-    ],
-)
-def test_pools(operator, attributes):
-    net = Net(IMAGE)
-    net.node(operator, [net.x], "y", **attributes)
-    pass_through(net, "y", opset=17)
-
-
-@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
-@pytest.mark.parametrize("opset", [17, 20])
-def test_pools_that_leave_out_pixels_of_same_are_refused(operator, opset):
-    """ONNX Runtime stops at a padding below zero; from opset 19 on it averages other pixels."""
-    net = Net((1, 6, 9, 6))
-    net.node(operator, [net.x], "y", kernel_shape=[1, 2], strides=[1, 3], auto_pad="SAME_UPPER")
-    with pytest.raises(ModelError, match="leaves out the last pixels"):
-        import_onnx(
-            net.bytes(net.quantized("y", 0.05, 1), opset=opset), "m", "onnxruntime", source="m"
-        )
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        {"kernel_shape": [3, 2], "dilations": [2, 3]},
-        {"kernel_shape": [2, 3], "dilations": [4, 2], "strides": [2, 2], "pads": [1, 2, 0, 1]},
-        {"kernel_shape": [2, 2], "dilations": [3, 1], "strides": [3, 2], "ceil_mode": 1},
-    ],
-)
-def test_dilated_max_pool(attributes):
-    net = Net(IMAGE)
-    net.node("MaxPool", [net.x], "y", **attributes)
-    pass_through(net, "y", opset=17)
-
-
-def test_average_pool_that_counts_padding():
-    net = Net(IMAGE)
-    net.node("AveragePool", [net.x], "y", kernel_shape=[3, 3], pads=[1] * 4, count_include_pad=1)
-    pass_through(net, "y", opset=17)
 
 
 @pytest.mark.parametrize("trans", [0, 1])
@@ -271,12 +187,6 @@ def test_slice(starts, ends, axes, image):
     pass_through(net, "y")
 
 
-def test_global_max_pool():
-    net = Net(IMAGE)
-    net.node("GlobalMaxPool", [net.x], "y")
-    pass_through(net, "y")
-
-
 def test_shape_computed_from_the_batch():
     """What an export with an open batch writes for x.view(x.size(0), -1)."""
     net = Net(IMAGE)
@@ -286,32 +196,6 @@ def test_shape_computed_from_the_batch():
     net.node("Concat", ["first", net.constant("rest", np.array([-1], np.int64))], "target", axis=0)
     net.node("Reshape", [net.x, "target"], "y")
     pass_through(net, "y")
-
-
-@pytest.mark.parametrize(
-    ("group", "attributes"),
-    [
-        (1, {"strides": [2, 2]}),
-        (2, {"strides": [1, 3], "pads": [1, 0, 0, 1]}),
-        (3, {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
-    ],
-)
-def test_transposed_convolution(group, attributes):
-    net = Net(IMAGE)
-    rng = np.random.default_rng(SEED)
-    weights = rng.integers(-127, 128, (6, 6 // group, 3, 3)).astype(np.int8)
-    bias = net.weights("b", rng.integers(-9000, 9000, 6).astype(np.int32), 0.01 * 0.03)
-    net.node(
-        "ConvTranspose", [net.x, net.weights("w", weights), bias], "y", group=group, **attributes
-    )
-    exact(net, "y", 0.2)
-
-
-def test_transposed_convolution_in_one_dimension():
-    net = Net((1, 4, 9))
-    weights = np.random.default_rng(SEED).integers(-127, 128, (4, 5, 3)).astype(np.int8)
-    net.node("ConvTranspose", [net.x, net.weights("w", weights)], "y", strides=[2], pads=[1, 0])
-    exact(net, "y", 0.2)
 
 
 @pytest.mark.parametrize("unsigned", [False, True])
@@ -336,26 +220,6 @@ def test_concatenation_of_different_scales(axis):
     other = net.quantized("l", 0.011, 40)
     net.node("Concat", [net.x, other], "y", axis=axis)
     exact(net, "y", 0.04, 3)
-
-
-def test_reduce_mean_is_a_global_average_pool():
-    net = Net(IMAGE)
-    net.node("ReduceMean", [net.x, net.constant("a", np.array([2, 3], np.int64))], "y", keepdims=0)
-    different, total = net.difference(net.quantized("y", 0.02, 3))
-    # ONNX Runtime has no integer kernel for it and sums in float32.
-    assert different <= 1 and total == 6
-
-
-@pytest.mark.parametrize("unsigned", [False, True])
-def test_squeeze_and_excitation(unsigned):
-    net = Net(IMAGE, unsigned=unsigned)
-    weights = np.random.default_rng(SEED).integers(-60, 61, (6, 6, 1, 1)).astype(np.int8)
-    net.node("GlobalAveragePool", [net.x], "g")
-    net.node("Conv", [net.quantized("g", 0.008, 4), net.weights("w", weights)], "c")
-    net.node("Sigmoid", [net.quantized("c", 0.02, 9)], "s")
-    net.node("Mul", [net.x, net.quantized("s", 1 / 255, -128)], "m")
-    net.node("Add", [net.quantized("m", 0.02, 1), net.x], "y")
-    exact(net, "y")
 
 
 @pytest.mark.parametrize("operator", ["Add", "Mul"])

@@ -1,120 +1,20 @@
 """Programs whose memories are loaded by moves, made from random chains of resident layers."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 from engine_cases import Case, machine_result
+from streamed_memory import Memory, Move, Space, Streamed, load_layer, ranges
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import (
-    DESCRIPTOR_BYTES,
-    Kind,
-    decode_descriptor,
-    encode_descriptor,
-)
+from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind, decode_descriptor, encode_descriptor
 from weft_hw.contract.memory_map import DESCRIPTOR_WORDS, DRAM_BLOCK_BYTES, Region, memory_map
 from weft_hw.contract.move import encode_move
 
-__all__ = ["Streamed", "save_streams", "stream"]
+__all__ = ["save_streams", "stream"]
 
 _MOST_MOVES = 4  # of one layer's, besides those that load descriptors
-
-
-@dataclass
-class _Move:
-    """A move before its place in the list is known; ``needed_by`` is the first that waits."""
-
-    fields: dict[str, int]
-    needed_by: int
-
-
-@dataclass
-class Streamed:
-    """A program of layers and moves, and what the memories hold before and after it."""
-
-    config: Config
-    descriptors: list[bytes]
-    resident: int  # descriptors that are in memory when it starts
-    memory: bytes  # beside the chip
-    expected: np.ndarray  # uint8 (words, columns): activation memory afterwards
-    stored: dict[int, bytes] = field(default_factory=dict)  # bytes by place beside the chip
-    layers: list[tuple[int, int]] = field(default_factory=list)  # position and busy cycles
-
-
-class _Memory:
-    """The memory beside the chip while a program is made."""
-
-    def __init__(self, rng: np.random.Generator):
-        self.rng, self.bytes = rng, bytearray(rng.bytes(DRAM_BLOCK_BYTES))
-
-    def add(self, data: bytes) -> int:
-        """Put ``data`` on a new block; return its number."""
-        self.bytes += self.rng.bytes(-len(self.bytes) % DRAM_BLOCK_BYTES)
-        self.bytes += self.rng.bytes(DRAM_BLOCK_BYTES * int(self.rng.integers(0, 3)))
-        block = len(self.bytes) // DRAM_BLOCK_BYTES
-        self.bytes += data
-        return block
-
-
-class _Space:
-    """Which layers use which units of a memory on the chip."""
-
-    def __init__(self, units: int, rng: np.random.Generator):
-        self.units, self.rng = units, rng
-        self.uses: list[tuple[int, int, int]] = []
-
-    def place(self, count: int, step: int, layer: int, listed: int) -> tuple[int, int]:
-        """Find units for ``layer`` when ``listed`` layers are; return the first, and the wait."""
-        for _ in range(200):
-            first = int(self.rng.integers(0, (self.units - count) // step + 1)) * step
-            # Half of the time as low as it goes, so that places are used again.
-            first = first // 4 // step * step if self.rng.random() < 0.5 else first
-            others = [user for a, b, user in self.uses if a < first + count and first < b]
-            if all(user < listed for user in others):
-                self.uses.append((first, first + count, layer))
-                return first, max((user + 1 for user in others), default=0)
-        raise LookupError
-
-
-def _ranges(bases: list[int], end: int) -> list[range]:
-    """Return what each layer uses, from where these begin: up to where the next one's begin."""
-    ends = [min([b for b in bases if b > base], default=end) for base in bases]
-    return [range(base, stop) for base, stop in zip(bases, ends, strict=True)]
-
-
-def _load_layer(case: Case, layer: dict, used: dict[Region, range], spaces, memory, number, listed):
-    """Return the moves that load a layer, and the fields that say where it finds all that."""
-    fields, moves = {}, []
-    sizes = memory_map(case.config)
-    images = case.memories()
-    names = {
-        Region.WEIGHT: ("weight_base", case.config.columns),
-        Region.PARAMETER: ("parameter_base", case.config.lanes),
-        Region.WINDOW: ("window_base", 1),
-    }
-    for region, units in used.items():
-        if not len(units):
-            continue
-        name, step = names[region]
-        first, wait = spaces[region].place(len(units), step, number, listed)
-        fields[name] = first // step
-        block = memory.add(images[region][units.start : units.stop].tobytes())
-        moves.append(
-            _Move(
-                {
-                    "region": region,
-                    "unit": first,
-                    "count": len(units),
-                    "rows": 1,
-                    "block": block,
-                    "layers": wait,
-                },
-                number,
-            )
-        )
-        assert len(images[region][units.start]) == sizes[region].unit_bytes
-    return fields, moves
 
 
 def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed:
@@ -126,7 +26,7 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
         If it does not fit.
     """
     config = replace(case.config, name=f"{case.config.name}-streamed", dram_bytes=dram_bytes)
-    memory, images = _Memory(rng), case.memories()
+    memory, images = Memory(rng), case.memories()
     layers = [decode_descriptor(data) for data in case.descriptors]
     macs = [k for k, layer in enumerate(layers) if layer["kind"] == Kind.MAC]
     finishes = [k for k, layer in enumerate(layers) if layer["kind"] != Kind.TABLE]
@@ -137,15 +37,15 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
         (Region.WINDOW, "window_base", 1, macs),
     ]:
         bases = [layers[k][name] * step for k in users]
-        for k, units in zip(users, _ranges(bases, len(images[region])), strict=True):
+        for k, units in zip(users, ranges(bases, len(images[region])), strict=True):
             used[k][region] = units
     spaces = {
-        region: _Space(memory_map(config)[region].units // 2, rng)
+        region: Space(memory_map(config)[region].units // 2, rng)
         for region in (Region.WEIGHT, Region.PARAMETER, Region.WINDOW)
     }
 
     # Moves by the layer that they come before: the input, then what layers need, some ahead.
-    groups: list[list[_Move]] = [[] for _ in [*layers, None]]  # the last one: behind all layers
+    groups: list[list[Move]] = [[] for _ in [*layers, None]]  # the last one: behind all layers
     words = images[Region.ACTIVATION]
     half = int(rng.integers(1, len(words)))
     pitch = ceil(half * config.columns / DRAM_BLOCK_BYTES) + int(rng.integers(0, 3))
@@ -157,7 +57,7 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
         )
     )
     groups[0].append(
-        _Move(
+        Move(
             {
                 "region": Region.ACTIVATION,
                 "count": half,
@@ -172,7 +72,7 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
     if rows * half < len(words):
         block = memory.add(words[rows * half :].tobytes())
         groups[0].append(
-            _Move(
+            Move(
                 {
                     "region": Region.ACTIVATION,
                     "unit": rows * half,
@@ -187,7 +87,7 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
     for k, moves in enumerate(groups[:-1]):
         ahead = k + int(rng.integers(0, 3)) if k else 0
         while ready <= min(ahead, len(layers) - 1) and (ready <= k or len(moves) < _MOST_MOVES):
-            fields, more = _load_layer(
+            fields, more = load_layer(
                 case, layers[ready], used[ready], spaces, memory, ready, listed=k
             )
             layers[ready] |= fields
@@ -209,13 +109,13 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
     return result
 
 
-def _store(result: Streamed, groups, k: int, first: int, stop: int, memory: _Memory, rng):
+def _store(result: Streamed, groups, k: int, first: int, stop: int, memory: Memory, rng):
     """Store words that layers before ``k`` wrote; nobody waits for it."""
     columns = result.config.columns
     stop = int(rng.integers(first, stop)) + 1
     block = memory.add(bytes(-(-(stop - first) * columns // DRAM_BLOCK_BYTES) * DRAM_BLOCK_BYTES))
     groups[k].append(
-        _Move(
+        Move(
             {
                 "region": Region.ACTIVATION,
                 "store": 1,
@@ -231,19 +131,19 @@ def _store(result: Streamed, groups, k: int, first: int, stop: int, memory: _Mem
     result.stored[block * DRAM_BLOCK_BYTES] = result.expected[first:stop].tobytes()
 
 
-def _spill(groups, k: int, words: int, config: Config, memory: _Memory):
+def _spill(groups, k: int, words: int, config: Config, memory: Memory):
     """Store all words before layer ``k``, spoil them, and fetch them again."""
     size = words * config.columns
     kept, noise = memory.add(bytes(size)), memory.add(memory.rng.bytes(size))
     move = {"region": Region.ACTIVATION, "count": words, "rows": 1, "layers": k}
     groups[k] += [
-        _Move(move | {"block": kept, "store": 1}, k),
-        _Move(move | {"block": noise}, k),
-        _Move(move | {"block": kept}, k),
+        Move(move | {"block": kept, "store": 1}, k),
+        Move(move | {"block": noise}, k),
+        Move(move | {"block": kept}, k),
     ]
 
 
-def _list(result: Streamed, case: Case, layers, groups, memory: _Memory, rng):
+def _list(result: Streamed, case: Case, layers, groups, memory: Memory, rng):
     """Put all into one list; two moves of each group load the descriptors of the next one."""
     slots = result.config.descriptor_count
     tail = groups.pop()
@@ -255,8 +155,8 @@ def _list(result: Streamed, case: Case, layers, groups, memory: _Memory, rng):
     result.resident = starts[min(2, len(sizes))]
     done = 0
     waits = [0] * len(layers)
-    own: list[tuple[int, _Move]] = []  # the moves of descriptors, whose place is not known yet
-    listed: list[_Move | int] = []
+    own: list[tuple[int, Move]] = []  # the moves of descriptors, whose place is not known yet
+    listed: list[Move | int] = []
     for k, moves in enumerate(groups):
         loads = []
         if 0 < k < len(groups) - 1:
@@ -270,7 +170,7 @@ def _list(result: Streamed, case: Case, layers, groups, memory: _Memory, rng):
                 wait = next((q + 1 for q in range(k) if starts[q + 1] > last - slots - 1), 0)
                 wait = wait if last > slots else 0
                 loads.append(
-                    _Move(
+                    Move(
                         {
                             "region": Region.DESCRIPTOR,
                             "rows": 1,

@@ -9,6 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from networks.first_dimension import FIRST
 from networks.more_layers import OPERATORS as OPERATORS_OF
 from networks.plan import Layer, Plan, Step
+from networks.tflite_codes import ACTIVATIONS, OPERATORS, TYPES, VERSIONS
 
 __all__ = ["ALL_KINDS", "KINDS", "MORE_KINDS", "Writer", "write_tflite"]
 
@@ -50,96 +51,6 @@ MORE_KINDS = {
     dtype: {**KINDS, **dict.fromkeys(OPERATORS_OF[dtype], 2)} for dtype in ("int8", "uint8")
 }
 MORE_KINDS["first"] = {**KINDS, **dict.fromkeys(FIRST, 4)}
-
-OPERATORS = {
-    "conv": "CONV_2D",
-    "grouped": "CONV_2D",
-    "depthwise": "DEPTHWISE_CONV_2D",
-    "fully_connected": "FULLY_CONNECTED",
-    "add": "ADD",
-    "mul": "MUL",
-    "sub": "SUB",
-    "concat": "CONCATENATION",
-    "max_pool": "MAX_POOL_2D",
-    "average_pool": "AVERAGE_POOL_2D",
-    "mean": "MEAN",
-    "pad": "PAD",
-    "pad_with": "PADV2",
-    "logistic": "LOGISTIC",
-    "tanh": "TANH",
-    "leaky_relu": "LEAKY_RELU",
-    "elu": "ELU",
-    "hard_swish": "HARD_SWISH",
-    "gelu": "GELU",
-    "relu": "RELU",
-    "relu6": "RELU6",
-    "requantize": "QUANTIZE",
-    "resize": "RESIZE_NEAREST_NEIGHBOR",
-    "transpose_conv": "TRANSPOSE_CONV",
-    "flatten": "RESHAPE",
-    "reshape": "RESHAPE",
-    "transpose": "TRANSPOSE",
-    "softmax": "SOFTMAX",
-    "arg_max": "ARG_MAX",
-    "quantize": "QUANTIZE",
-    "dequantize": "DEQUANTIZE",
-}
-VERSIONS = {
-    "RELU_0_TO_1": 1,
-    "RELU_N1_TO_1": 1,
-    "ELU": 1,
-    **dict.fromkeys(
-        (
-            "LOGICAL_AND",
-            "LOGICAL_NOT",
-            "LOGICAL_OR",
-            "FLOOR_MOD",
-            "SQUEEZE",
-            "RESHAPE",
-            "EXPAND_DIMS",
-        ),
-        1,
-    ),
-    "conv": 3,
-    "depthwise": 3,
-    "grouped": 3,
-    "fully_connected": 4,
-    "transpose_conv": 3,
-    "resize": 3,
-    "hard_swish": 1,
-    "gelu": 1,
-    "elu": 1,
-    "flatten": 1,
-    "reshape": 1,
-    **dict.fromkeys(
-        (
-            "HARD_SWISH",
-            "GELU",
-            "RESHAPE",
-            "PRELU",
-            "DEPTH_TO_SPACE",
-            "NEG",
-            "EXPAND_DIMS",
-            "SQUEEZE",
-            "VAR_HANDLE",
-            "CALL_ONCE",
-            "READ_VARIABLE",
-            "ASSIGN_VARIABLE",
-            "SHAPE",
-        ),
-        1,
-    ),
-}
-ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
-TYPES = {
-    np.dtype(np.float32): 0,
-    np.dtype(np.int32): 2,
-    np.dtype(np.uint8): 3,
-    np.dtype(np.int64): 4,
-    np.dtype(np.bool_): 6,
-    np.dtype(np.int16): 7,
-    np.dtype(np.int8): 9,
-}
 
 
 class Writer:

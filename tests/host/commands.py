@@ -1,0 +1,13 @@
+"""Commands that fail."""
+
+from weft.cli import main
+
+
+def failing(arguments, capsys):
+    """Run a command that fails; return its exit code and its one sentence."""
+    code = main([str(argument) for argument in arguments])
+    output = capsys.readouterr()
+    assert output.out == "" and "Traceback" not in output.err
+    [line] = output.err.splitlines()
+    assert line.startswith("weft: ")
+    return code, line.removeprefix("weft: ")
