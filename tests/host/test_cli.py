@@ -37,7 +37,7 @@ def simulated(monkeypatch):
     """Device ``sim`` is the architectural simulator; returns what was opened."""
     opened = []
 
-    def open_device(name, config, report=None):
+    def open_device(name, config, progress=None):
         opened.append(CountedMachine(config))
         return OpenDevice(name, config, opened[-1])
 

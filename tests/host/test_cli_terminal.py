@@ -100,7 +100,7 @@ def counted(monkeypatch):
     monkeypatch.setattr(
         weft.runtime.prepare,
         "open_device",
-        lambda name, config, report=None: OpenDevice(name, config, Counting(config)),
+        lambda name, config, progress=None: OpenDevice(name, config, Counting(config)),
     )
 
 

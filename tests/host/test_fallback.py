@@ -245,7 +245,7 @@ def simulated(monkeypatch):
     monkeypatch.setattr(
         weft.runtime.prepare,
         "open_device",
-        lambda name, config, report=None: OpenDevice(name, config, Counted(config)),
+        lambda name, config, progress=None: OpenDevice(name, config, Counted(config)),
     )
 
 

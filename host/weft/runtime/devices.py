@@ -17,7 +17,7 @@ __all__ = ["open_device", "open_over"]
 
 
 def open_device(
-    name: str, config: Config, report: Callable[[str], None] = lambda text: None
+    name: str, config: Config, progress: Callable[[str], None] = lambda text: None
 ) -> OpenDevice:
     """Open the device called ``name`` for programs of ``config``.
 
@@ -26,7 +26,7 @@ def open_device(
     name : str
         ``sim``, or what else :func:`weft.driver.transports.open_transport` knows.
     config : Config
-    report : callable
+    progress : callable
         Called with a text for each stage of long work.
 
     Raises
@@ -38,7 +38,7 @@ def open_device(
     """
     from weft.driver.transports import open_transport
 
-    return open_over(open_transport(name, config, progress=report), config, name=name)
+    return open_over(open_transport(name, config, progress=progress), config, name=name)
 
 
 def open_over(transport: "Transport", config: Config, *, name: str, **options: Any) -> OpenDevice:

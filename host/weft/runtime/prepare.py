@@ -26,11 +26,11 @@ from weft.runtime.host_memory import (
 )
 from weft.runtime.reading import SecondReading, open_reading
 
-__all__ = ["AnyRunner", "Preparation", "Report"]
+__all__ = ["AnyRunner", "Preparation", "Progress"]
 
 Runner = GoldenRunner | BoardRunner
 AnyRunner = Runner | FallbackRunner
-Report = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 class Preparation:
@@ -51,7 +51,7 @@ class Preparation:
         ``link``: what does not fit a board without memory beside it comes over the link.
     shadows : bool
         Compile so that every tensor can be read back.
-    report : callable, optional
+    progress : callable, optional
         Called with a text whenever another stage begins.
 
     Attributes
@@ -77,7 +77,7 @@ class Preparation:
         exact: bool = False,
         weights: str | None = None,
         shadows: bool = False,
-        report: Report | None = None,
+        progress: Progress | None = None,
     ):
         if not isinstance(device, str | OpenDevice):
             found = type(device).__name__
@@ -94,7 +94,7 @@ class Preparation:
         self._fallback, self._exact, self._shadows = fallback, exact, shadows
         self._over_link = weights_over_link(weights)
         self._board: OpenDevice | None = None
-        self._report = report or (lambda text: None)
+        self._progress = progress or (lambda text: None)
 
     def reading(self, against: str | None) -> SecondReading | None:
         """Return how the model's own runtime reads it, where that is wanted.
@@ -121,7 +121,7 @@ class Preparation:
             If an input's shape is open and ``shapes`` does not give it.
         ModelError, ConfigError, CapacityError, LinkError, DeviceMismatch
         """
-        self._report("reading the model")
+        self._progress("reading the model")
         outside: Outside | None = None
         if self._fallback and isinstance(self.model, Path | bytes):
             loaded, outside = load_in_parts(self.model, self._rounding, shapes)
@@ -139,7 +139,7 @@ class Preparation:
             return GoldenRunner(loaded, get_config(self._config))
         require_model(self.model, over_link=self._over_link)
         if isinstance(loaded, Graph):
-            self._report("compiling")
+            self._progress("compiling")
             board = self._board
             config = self._size() if board is None else board.config
             loaded = compile_graph(
@@ -148,14 +148,14 @@ class Preparation:
         if self._board is not None:  # others' programs for it may be in use
             return BoardRunner(loaded, self._board)
         board = self._device
-        self._report(f"opening {self.device_name}")
+        self._progress(f"opening {self.device_name}")
         size = board_alone(loaded.config) if self._over_link else loaded.config
         if isinstance(board, str):
-            board = open_device(board, size, self._report)
+            board = open_device(board, size, self._progress)
         if self._over_link:
             board = by_host(board, loaded.config)
         try:
-            self._report("loading the program")
+            self._progress("loading the program")
             runner = BoardRunner(loaded, board)
         except BaseException:
             board.close()

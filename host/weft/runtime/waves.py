@@ -72,7 +72,7 @@ class Tracer:
 
 
 def open_traced(
-    config: Config, path: Path, report: Callable[[str], None] = lambda text: None
+    config: Config, path: Path, progress: Callable[[str], None] = lambda text: None
 ) -> tuple[OpenDevice, Tracer]:
     """Open a simulated board that writes waveforms to ``path``.
 
@@ -81,7 +81,7 @@ def open_traced(
     config : Config
     path : Path
         A new ``.fst`` or ``.vcd`` file. A clock cycle takes 2 ns of its time.
-    report : callable
+    progress : callable
         Called with a text for each stage of long work.
 
     Raises
@@ -96,7 +96,7 @@ def open_traced(
     if not path.parent.is_dir():
         raise WeftError(f"{path.parent} is no directory")
 
-    transport = SimTransport(config, progress=report, waves=path)
+    transport = SimTransport(config, progress=progress, waves=path)
     device = open_over(transport, config, name="sim")
     tracer = Tracer(device.memories, transport.board)
     device.memories = tracer

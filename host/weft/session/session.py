@@ -13,7 +13,7 @@ from weft.errors import ConfigError, WeftError
 from weft.graph.signature import TensorInfo
 from weft.models.loading import ModelSource
 from weft.runtime.device import OpenDevice
-from weft.runtime.prepare import Preparation, Report
+from weft.runtime.prepare import Preparation, Progress
 from weft.runtime.prepared import PreparedModel
 from weft.session.base import Session
 from weft.session.binding import IOBinding
@@ -97,7 +97,7 @@ class InferenceSession(Session):
         weights: str | None = None,
         against: str | None = None,
         shapes: Shapes | None = None,
-        progress: Report | None = None,
+        progress: Progress | None = None,
         enable_fallback: int = 1,
         read_config_from_model: int = 0,
         disabled_optimizers: Collection[str] | None = None,
@@ -121,7 +121,7 @@ class InferenceSession(Session):
                 exact=exact,
                 weights=weights,
                 shadows=check or keep_tensors,
-                report=progress,
+                progress=progress,
             )
             declaration = None
             if isinstance(preparation.model, Path | bytes):
