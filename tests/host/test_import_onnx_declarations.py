@@ -158,3 +158,53 @@ def test_types_are_said_by_name(name, kind):
     proto.graph.input[0].type.tensor_type.elem_type = TensorProto.DataType.Value(name)
     with pytest.raises(ModelError, match=f"an input of type {kind} is not supported"):
         import_onnx(proto.SerializeToString(), "m", "onnxruntime", source="m")
+
+
+def with_zero_point_of_four_bits(net: Net) -> None:
+    data = helper.make_tensor("x.z", TensorProto.INT4, [], [0])
+    net.tensors = [x for x in net.tensors if x.name != "x.z"] + [data]
+
+
+def test_four_bits_are_not_eight():
+    """ONNX Runtime clamps such activations to -8 to 7; weights of 4 bits are read."""
+    net = Net(IMAGE)
+    with_zero_point_of_four_bits(net)
+    net.node("Relu", [net.x], "r")
+    data = net.bytes(net.quantized("r", 0.1, 0), opset=21)
+    with pytest.raises(ModelError, match="activations must be int8 or uint8, not int4"):
+        import_onnx(data, "m", "onnxruntime", source="m")
+
+
+def test_weights_whose_scale_is_of_half_precision():
+    """The runtime multiplies in float16, and rounds."""
+    net = Net(IMAGE)
+    scale, steps = net.constant("s", np.float16(0.01)), net.constant("w", np.int8([[[[7]]]] * 6))
+    net.node("DequantizeLinear", [steps, scale], "h")
+    net.node("Cast", ["h"], "f", to=TensorProto.FLOAT)
+    net.node("Conv", [net.x, "f"], "c", group=6)
+    data = net.bytes(net.quantized("c", 0.1, 0))
+    with pytest.raises(ModelError, match="the scale of a constant must be float32, not float16"):
+        import_onnx(data, "m", "onnxruntime", source="m")
+
+
+def test_sparse_initialiser():
+    net = Net(IMAGE)
+    net.node("Mul", [net.x, "w"], "r")
+    proto = onnx.ModelProto.FromString(net.bytes(net.quantized("r", 0.1, 0)))
+    values = numpy_helper.from_array(np.float32([1.5]), "w")
+    proto.graph.sparse_initializer.append(
+        helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([2]), "i"), [7])
+    )
+    with pytest.raises(ModelError, match="w: a sparse initialiser is not supported"):
+        import_onnx(proto.SerializeToString(), "m", "onnxruntime", source="m")
+
+
+def test_second_output_that_is_read():
+    net = Net(IMAGE)
+    net.node("MaxPool", [net.x], "p", kernel_shape=[2, 2])
+    net.nodes[-1].output.append("places")
+    graph = import_onnx(net.bytes(net.quantized("p", 0.1, 0)), "m", "onnxruntime", source="m")
+    assert "MAX_POOL_2D" in [node.operator for node in graph.nodes]
+    net.node("Cast", ["places"], "c", to=TensorProto.FLOAT)
+    with pytest.raises(ModelError, match="p: its output places is not supported, only the first"):
+        import_onnx(net.bytes(net.quantized("c", 0.1, 0)), "m", "onnxruntime", source="m")

@@ -7,11 +7,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from weft.errors import ModelError
+from weft.golden import run as reference
 from weft.importers.onnx.file import import_onnx
 
 pytest.importorskip("onnxruntime")
 
 from networks.onnx_net import IMAGE, SEED, Net, exact
+from networks.ort import open_ort
 
 
 def refused(data: bytes, message: str) -> None:
@@ -163,64 +165,6 @@ def test_float_operators_of_integers_are_refused():
     refused(net.bytes("y"), "Add of integers is not supported")
 
 
-def function(name: str, nodes, domain="my.lab", opset=17, attributes=()) -> onnx.FunctionProto:
-    return helper.make_function(
-        domain,
-        name,
-        ["a", "w"],
-        ["y"],
-        nodes,
-        [helper.make_opsetid("", opset), helper.make_opsetid(domain, 1)],
-        attributes,
-    )
-
-
-def with_functions(net: Net, functions, opset=17) -> bytes:
-    proto = onnx.ModelProto.FromString(net.bytes(net.quantized("r", 0.1, -128), opset=opset))
-    proto.opset_import.append(helper.make_opsetid("my.lab", 1))
-    proto.functions.extend(functions)
-    return proto.SerializeToString()
-
-
-def called() -> Net:
-    net = Net(IMAGE)
-    data = np.random.default_rng(SEED).integers(-127, 128, (5, 6, 3, 3)).astype(np.int8)
-    net.node("F", [net.x, net.weights("w", data)], "r", domain="my.lab")
-    return net
-
-
-def test_functions_of_the_model_are_inlined():
-    inner = function("G", [helper.make_node("Conv", ["a", "w"], ["y"])])
-    outer = function(
-        "F",
-        [
-            helper.make_node("G", ["a", "w"], ["c"], domain="my.lab"),
-            helper.make_node("Relu", ["c"], ["y"]),
-        ],
-    )
-    graph = import_onnx(with_functions(called(), [inner, outer]), "m", "onnxruntime", source="m")
-    convolution_nodes = [node for node in graph.nodes if node.operator == "CONV_2D"]
-    assert [node.attributes["activation"] for node in convolution_nodes] == ["RELU"]
-
-
-def test_function_that_calls_itself():
-    nodes = [helper.make_node("F", ["a", "w"], ["y"], domain="my.lab")]
-    refused(with_functions(called(), [function("F", nodes)]), "calls itself")
-
-
-def test_functions_that_multiply():
-    """Each of 20 functions calls the one before 10 times."""
-    functions = [function("F20", [helper.make_node("Relu", ["a"], ["y"])])]
-    for level in range(19, -1, -1):
-        names = ["a", *(f"t{i}" for i in range(9)), "y"]
-        nodes = [
-            helper.make_node(f"F{level + 1}", [one, "w"], [two], domain="my.lab")
-            for one, two in itertools.pairwise(names)
-        ]
-        functions.append(function(f"F{level}" if level else "F", nodes))
-    refused(with_functions(called(), functions), "more than 131072 nodes")
-
-
 @pytest.mark.parametrize(
     ("operator", "operands"),
     [
@@ -261,3 +205,45 @@ def test_weights_beyond_every_step_are_refused():
     net.node("DequantizeLinear", ["q", *parameters], "d")
     net.node("Conv", [net.x, "d"], "y")
     refused(net.bytes(net.quantized("y", 0.1, 0)), "out of the range")
+
+
+def outputs_are_exact(data: bytes, dtype) -> None:
+    session = open_ort(data)
+    rng, shape = np.random.default_rng(SEED), session.get_inputs()[0].shape
+    x = rng.normal(size=shape) if dtype == np.float32 else rng.integers(0, 256, shape)
+    x = x.astype(np.uint8).view(np.int8) if dtype == np.int8 else x.astype(dtype)
+    graph = import_onnx(data, "m", "onnxruntime", source="m")
+    found = reference.run(graph, {"x": x})
+    for name, expected in zip(graph.outputs, session.run(None, {"x": x}), strict=True):
+        np.testing.assert_array_equal(found[name], expected)
+
+
+def test_dequantised_constant_is_an_output():
+    net = Net(IMAGE)
+    steps = np.random.default_rng(SEED).integers(-128, 128, (4, 5)).astype(np.int8)
+    net.node("Dropout", [net.weights("w", steps, 0.3)], "y")
+    net.node("Tanh", [net.x], "t")
+    outputs_are_exact(net.bytes(net.quantized("t", 1 / 128, 0), "y"), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("operator", "dtype"),
+    [("Relu", np.int8), *itertools.product(["Clip", "Split", None], [np.int8, np.uint8])],
+)
+def test_scale_of_an_integer_input_behind_what_reads_it(operator, dtype):
+    """The input itself is an output, too."""
+    net = Net((1, 6, 4, 4), unsigned=dtype == np.uint8)
+    del net.nodes[:]
+    read = "x"
+    if operator:
+        bounds = [net.constant("low", dtype(3))] if operator == "Clip" else []
+        options = {"axis": 1, "num_outputs": 1} if operator == "Split" else {}
+        read = net.node(operator, ["x", *bounds], "m", **options)
+    net.node("DequantizeLinear", [read, "x.s", "x.z"], "f")
+    net.quantized(net.node("Tanh", ["f"], "t"), 1 / 128, 0)
+    proto = onnx.ModelProto.FromString(net.bytes("t.f"))
+    kind = TensorProto.UINT8 if net.unsigned else TensorProto.INT8
+    proto.graph.input[0].type.tensor_type.elem_type = kind
+    proto.graph.output.append(proto.graph.input[0])
+    data = proto.SerializeToString()
+    outputs_are_exact(data, dtype)

@@ -6,8 +6,8 @@ from typing import Any
 from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
+from weft.importers.onnx.functions import inline_functions
 from weft.importers.onnx.prepare import (
-    inline_functions,
     open_batch,
     open_tensors,
     ordered_nodes,

@@ -50,6 +50,7 @@ FOLDED = (
     "Constant",
     "ConstantOfShape",
     "Div",
+    "Dropout",
     "Equal",
     "Floor",
     "Greater",
@@ -113,6 +114,8 @@ class Folder:
         if node.op_type not in FOLDED or node.domain not in ("", "ai.onnx"):
             raise ModelError(f"{node.op_type} of constants is not supported")
         first = operands[0] if operands else None
+        if node.op_type == "Dropout" and first is not None and len(operands) < 3:
+            return [first]
         if isinstance(first, Activation):
             # An array of this shape that takes no memory.
             shaped = np.broadcast_to(np.float32(0), first.shape)

@@ -8,6 +8,7 @@ import numpy as np
 
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
+from weft.importers.onnx.integers import INTEGERS
 from weft.importers.onnx.moves import MOVES
 from weft.importers.onnx.qoperators import QOPERATORS, as_quantized
 from weft.importers.onnx.values import (
@@ -67,8 +68,8 @@ def _input_step(graph: Any, name: str, values: Mapping[str, Value], dtype: Any) 
         reads = [i for i, x in enumerate(node.input) if x in names]
         if not reads:
             continue
-        if node.op_type in (*MOVES, "NhwcMaxPool"):
-            names.update(node.output[:1])
+        if node.op_type in (*INTEGERS, *MOVES, "NhwcMaxPool", "Split"):
+            names.update(node.output if node.op_type == "Split" else node.output[:1])
         elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
             operands = tuple(values.get(x) for x in node.input)
             scale, zero_point = take(operands, reads[0] + 1), take(operands, reads[0] + 2)

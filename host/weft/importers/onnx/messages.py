@@ -55,10 +55,7 @@ def constant_of(proto: Any) -> Constant:
                 f"but has {len(proto.raw_data)}"
             )
     try:
-        data = np.asarray(numpy_helper.to_array(proto))
-        # Four bits become eight: the numbers stay the same.
-        narrow = {TensorProto.INT4: np.int8, TensorProto.UINT4: np.uint8}.get(proto.data_type)
-        return Constant(data if narrow is None else data.astype(narrow))
+        return Constant(np.asarray(numpy_helper.to_array(proto)))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ModelError(f"initialiser {proto.name} is malformed ({error})") from error
 

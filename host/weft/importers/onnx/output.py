@@ -12,7 +12,9 @@ from weft.importers.onnx.values import (
     ELEMENT_TYPES,
     Activation,
     Constant,
+    QuantizedConstant,
     Value,
+    float32_of,
     type_name,
 )
 
@@ -34,8 +36,10 @@ def add_output(builder: Builder, name: str, declared: int, value: Value | None, 
     ModelError
         If no layer computes it, or it is of another type than declared.
     """
-    if isinstance(value, Constant):
-        return builder.constant(name, value.data)
+    if isinstance(value, Constant | QuantizedConstant):
+        return builder.constant(
+            name, value.data if isinstance(value, Constant) else float32_of(value)
+        )
     if not isinstance(value, Activation):
         raise ModelError("no layer computes this output")
     value = replace(value, tensor=builder.renamed.get(value.tensor, value.tensor))

@@ -1,4 +1,4 @@
-"""Turns an ONNX file into a plain one: no functions, nodes in order, every input with a shape."""
+"""Turns an ONNX file into a plain one: nodes in order, every input with a shape."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,6 @@ from weft.graph.signature import example_shape
 from weft.importers.onnx.values import ELEMENT_TYPES
 
 __all__ = [
-    "inline_functions",
     "open_batch",
     "open_tensors",
     "ordered_nodes",
@@ -18,44 +17,7 @@ __all__ = [
     "set_shapes",
 ]
 
-_MOST_NODES = 1 << 17
 _SEVERAL = 31  # images; more than a file would name one by one
-
-
-def inline_functions(model: Any) -> Any:
-    """Return ``model`` with the functions that it defines in place of their calls.
-
-    Raises
-    ------
-    ModelError
-        If a function calls itself, their nodes would be too many, or ``onnx`` cannot do it.
-    """
-    from onnx import inliner
-
-    if not model.functions:
-        return model
-    functions = {(f.domain, f.name): f for f in model.functions}
-    sizes: dict[tuple[str, str], int] = {}
-
-    def size(nodes: Any, above: tuple[tuple[str, str], ...]) -> int:
-        total = len(nodes)
-        for node in nodes:
-            key = (node.domain, node.op_type)
-            if key not in functions:
-                continue
-            if key in above or len(above) > 64:
-                raise ModelError(f"function {node.op_type} calls itself")
-            if key not in sizes:
-                sizes[key] = size(functions[key].node, (*above, key))
-            total += sizes[key]
-        return total
-
-    if size(model.graph.node, ()) > _MOST_NODES:
-        raise ModelError(f"its functions have more than {_MOST_NODES} nodes together")
-    try:
-        return inliner.inline_local_functions(model, convert_version=True)
-    except Exception as error:  # the package raises what its C++ side threw
-        raise ModelError(f"its functions cannot be inlined ({error})") from error
 
 
 def ordered_nodes(graph: Any) -> list[tuple[int, Any]]:

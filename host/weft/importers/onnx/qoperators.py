@@ -57,7 +57,11 @@ def quantized_constant(
     """Return weights with their scales; uint8 ones become int8."""
     if not isinstance(scale, Constant) or scale.data.ndim > 1 or scale.data.size == 0:
         raise ModelError("the scale of a constant must be one number, or one a channel")
-    data, scales = value.data, scale.data.reshape(-1).astype(np.float32)
+    if scale.data.dtype != np.float32:
+        raise ModelError(f"the scale of a constant must be float32, not {scale.data.dtype}")
+    data, scales = value.data, scale.data.reshape(-1)
+    # Four bits become eight: the numbers stay the same.
+    data = data.astype({"int4": np.int8, "uint4": np.uint8}.get(data.dtype.name, data.dtype))
     zeros = np.zeros(scales.size, np.int64)
     if isinstance(zero_point, Constant):
         if zero_point.data.size not in (1, scales.size):

@@ -1,6 +1,6 @@
 """ONNX models as ``onnxruntime.quantization`` writes them, into the graph form."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -59,6 +59,9 @@ class Importer:
 
     def run(self) -> Graph:
         """Return the graph; a ModelError names every layer that is not supported."""
+        for sparse in self._graph.sparse_initializer:
+            with self._layer(sparse.values.name, sparse.values.name):
+                raise ModelError("a sparse initialiser is not supported")
         for initializer in self._graph.initializer:
             with self._layer(initializer.name, initializer.name):
                 self._values[initializer.name] = constant_of(initializer)
@@ -86,15 +89,17 @@ class Importer:
             self._unknown.update(node.output)
             if (value := stand_in(self._builder, self._graph, node, self._values)) is not None:
                 self._know(node.output[0], value, stand_ins)
-        outputs = self._outputs()
+        outputs = self._outputs(inputs)
         self._require_quantized()
         graph = self._builder.graph(tuple(inputs), tuple(outputs))
         return check(graph, self._problems, elsewhere=stand_ins)
 
-    def _outputs(self) -> list[str]:
+    def _outputs(self, inputs: Container[str]) -> list[str]:
         outputs = []
         for value in self._graph.output:
-            if value.name not in self._unknown:
+            if value.name in inputs:
+                outputs.append(value.name)
+            elif value.name not in self._unknown:
                 with self._layer(value.name):
                     declared = value.type.tensor_type.elem_type
                     found, dequantized = self._values.get(value.name), value.name in self._real
@@ -152,6 +157,9 @@ class Importer:
             results = split_of(self._builder, node, label, attributes, operands)
         else:
             results = [result_of(self._builder, node, label, attributes, operands, self._real)]
+        for name in outputs[len(results) :]:
+            if self._readers.count(name):
+                raise ModelError(f"its output {name} is not supported, only the first one")
         for name, result in zip(outputs, results, strict=False):
             if isinstance(result, Pending):
                 result = self._marked(node, result)
