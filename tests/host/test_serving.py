@@ -202,10 +202,15 @@ def test_what_is_cancelled_is_not_carried_out():
 
 def test_a_board_that_fails_ends_its_queue():
     failed: Future = Future()
-    queue, _, gate = streams(8, failed.set_result)
+
+    def end(error):
+        failed.set_result((str(error), futures[1].done()))
+
+    queue, _, gate = streams(8, end)
     futures = [queue.infer("a", {"x": np.array([n])}) for n in (1, -1, 2)]
     gate.set()
-    assert str(failed.result(10)) == "gone"
+    # A replica's process ends here: had the request heard of it, nobody would ask again elsewhere.
+    assert failed.result(10) == ("gone", False)
     with pytest.raises(LinkError, match="gone"):
         futures[1].result(10)
     assert not futures[2].done()

@@ -41,7 +41,9 @@ class Streams:
     limit : int
         After which the model is next whose request has waited for longest.
     failed : callable
-        Called with the LinkError once the device fails. Nothing is carried out after that.
+        Called with the LinkError once the device fails, before a request hears of it: a process
+        that ends there answers nothing, and what it had is asked elsewhere. Nothing is carried
+        out after that.
 
     Attributes
     ----------
@@ -80,8 +82,7 @@ class Streams:
             start = time.monotonic()
             try:
                 self._stream(model)
-            except LinkError as error:
-                self._failed(error)
+            except LinkError:
                 return
             self.seconds += time.monotonic() - start
 
@@ -102,6 +103,8 @@ class Streams:
                 self.images += len(arrays[0])
                 under_way.popleft().future.set_result(dict(zip(names, arrays, strict=True)))
         except Exception as error:
+            if isinstance(error, LinkError):
+                self._failed(error)
             for asked in under_way:
                 asked.future.set_exception(error)
             if isinstance(error, LinkError):
