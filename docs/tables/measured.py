@@ -57,7 +57,7 @@ def latency_table() -> str:
 def _link(board: Board, link: str) -> str:
     if link == "uart":
         return f"{board.baud / 1e6:g} Mbaud"
-    return f"`{link}`, {board.bytes_per_second(link) / 1e6:g} MB/s"
+    return f"`{link}`, {board.bytes_per_second(link) / 1e6:.3g} MB/s"
 
 
 def end_to_end_table() -> str:

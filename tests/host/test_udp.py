@@ -119,7 +119,7 @@ def test_addresses_are_made_of_the_serial_number():
     assert PORT == 22373
     board = BOARDS["ecpix-5-85f"]
     assert (board.mac, board.ip) == (mac_of("ecpix-5-85f"), ip_of("ecpix-5-85f"))
-    assert udp_addresses() == {str(board.ip): board}
+    assert udp_addresses() == {str(b.ip): b for b in (board, BOARDS["colorlight-i5"])}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,13 @@ def test_devices_ask_the_network(peer, monkeypatch, capsys):
     thread = threading.Thread(target=hello, args=(peer,))
     thread.start()
     port = peer.getsockname()[1]
-    [found] = probe_udp(lambda address: UdpTransport("127.0.0.1", port))
+
+    def connect(address):
+        if address != "169.254.247.226":
+            raise LinkError("no route")
+        return UdpTransport("127.0.0.1", port)
+
+    [found] = probe_udp(connect)
     peer.sendto(b"", peer.getsockname())
     thread.join(5)
     assert found.available and found.config == "tiny" and found.device == "udp:169.254.247.226"

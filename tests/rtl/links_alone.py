@@ -1,8 +1,8 @@
 """Cells of each link alone in an ECP5: ``python tests/rtl/links_alone.py [NAME ...] [--route]``.
 
 What yosys makes of them, a CCU2C counted as the two LUTs that it takes. With ``--route`` also the
-clocks that nextpnr estimates, for each of three seeds: both USB links in an 85F, and Ethernet in a
-25F of the slowest grade as well.
+clocks that nextpnr estimates, for each of three seeds: both USB links in an 85F, Ethernet in a 25F
+of the slowest grade as well, and SPI there.
 """
 
 import json
@@ -15,6 +15,7 @@ from weft.bitstream.tools import find_tool
 from weft_hw.boards import get_board
 from weft_hw.link.ethernet.udp_link import UdpLink
 from weft_hw.link.memories import MEMORIES_IN_LUTS
+from weft_hw.link.spi import SpiDevice
 from weft_hw.link.uart import Uart
 from weft_hw.link.usb.full_speed import FullSpeedUsb
 from weft_hw.link.usb.high_speed import HighSpeedUsb
@@ -28,14 +29,16 @@ LINKS = {
         clock_hz=120_000_000, product="Weft ecpix-5-85f", serial="ecpix-5-85f"
     ),
     "udp": lambda: UdpLink(clock_hz=120_000_000, mac=ECPIX.mac, ip=ECPIX.ip),
+    "spi": SpiDevice,
 }
 SEEDS = (1, 2, 3)
-# Each in the part of its board; the last one is that of the Colorlight i5.
+# Each in the part of its board; the 25F of Ethernet is that of the Colorlight i5.
 _PARTS = [
     ("usb", "--85k --package CABGA381 --speed 6 --freq 100"),
     ("usb-high", "--um5g-85k --package CABGA554 --speed 8 --freq 120"),
     ("udp", "--um5g-85k --package CABGA554 --speed 8 --freq 125"),
     ("udp", "--25k --package CABGA381 --speed 6 --freq 125"),
+    ("spi", "--25k --package CABGA256 --speed 6 --freq 100"),
 ]
 
 

@@ -1,13 +1,16 @@
 """Networks over Ethernet, gateware and network simulated: bits and rates."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import weft
 from graph_builder import Builder
-from links.networks import tensor_bytes_a_second
+from links.networks import milliseconds, tensor_bytes_a_second
 from links.udp import drive
+from networks.mlperf_tiny import MODELS
+from weft.importers import load_model
 from weft.models.digits import held_out_inputs
 from weft.runtime.devices import open_over
 from weft_hw.contract.config import get_config
@@ -41,6 +44,27 @@ def test_images_one_after_the_other_keep_the_line_busy(bits_per_second, images):
     share = stream(bits_per_second, images)
     print(f"{100 * share:.1f} % of the line rate of datagrams")
     assert share >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    "WEFT_UDP_NETWORKS" not in os.environ or not MODELS.exists(),
+    reason="builds the ECPIX-5's engine once more: set WEFT_UDP_NETWORKS and WEFT_MODELS",
+)
+@pytest.mark.parametrize(
+    ("name", "most_ms"),
+    [
+        ("vww_mobilenet_int8", 2.5),
+        ("ic_resnet8_int8", 1.3),
+        ("kws_dscnn_int8", 0.4),
+        ("ad_autoencoder_int8", 0.15),
+    ],
+)
+def test_an_image_end_to_end(name, most_ms):
+    """The engine of the ECPIX-5 at the clock that it is meant for, at gigabit."""
+    config = get_config("ecpix-5-85f")
+    graph = load_model(MODELS / f"{name}.tflite")
+    assert milliseconds(drive(Lan(UdpBoard(config))), config, graph) <= most_ms
 
 
 def test_digits_over_a_network_with_every_fault():

@@ -65,7 +65,7 @@ def test_damage_on_the_bus_never_gives_a_wrong_result(host):
 
     def spoil(what, packet):
         nonlocal damaged
-        if rng.random() > 0.03:
+        if rng.random() > 0.1:
             return packet
         damaged += 1
         if rng.random() < 0.5:

@@ -236,3 +236,25 @@ def test_floorplan_places_each_multiplier_and_large_memory_once(tmp_path, name):
 def test_floorplan_of_another_array_is_refused():
     with pytest.raises(ValueError, match="needs columns = 16, not 4"):
         list(lfe5u_85f_floorplan(replace(get_config("ulx3s-85f"), columns=4, lanes=2)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "link", "pins"),
+    [
+        ("ulx3s-12f", "usb", "D15 E15 B12"),
+        ("orangecrab-85f", "usb", "N1 M2 N2"),
+        ("icepi-zero", "usb", "F15 E16 H14"),
+        ("icepi-zero", "spi", "H2 J1 L2 G2"),  # GPIO 8 to 11
+    ],
+)
+def test_links_at_the_fpgas_own_pins(name, link, pins):
+    if link == "usb":
+        pytest.importorskip("luna", reason="USB needs luna-usb")
+    board = replace(get_board(name), config="tiny", link=link)
+    files = platform_of(board).prepare(BoardTop(board), "top", emit_src=False).files
+    places = re.findall(rf'LOCATE COMP "{link}_0__\S+" SITE "(\w+)"', files["top.lpf"])
+    assert set(pins.split()) <= set(places)
+    # USB's clock is made of the design's.
+    assert files["top.il"].count(r"cell \EHXPLLL") == (2 if link == "usb" else 1)
+    assert "uart_0__" not in files["top.lpf"]

@@ -88,6 +88,16 @@ def test_an_ethernet_transceiver_makes_its_own_clock():
     assert sorted(found.memories) == [f"system.link.link.{way}.storage" for way in ("rx", "tx")]
 
 
+def test_a_board_that_carries_no_gigabit_tells_its_transceiver():
+    board = replace(BOARDS["colorlight-i5"], config="tiny", link="udp")
+    files = platform_of(board).prepare(BoardTop(board), "top", emit_src=False).files
+    assert 'FREQUENCY PORT "eth_rgmii_0__rx_clk__io" 25000000.0 HZ;' in files["top.lpf"]
+    assert 'LOCATE COMP "eth_rgmii_0__mdio__io" SITE "P5";' in files["top.lpf"]
+    found = find_crossings(files["top.il"])
+    assert len(found.clocks) == 2 and found.resets == []
+    assert sorted(found.memories) == [f"system.link.link.{way}.storage" for way in ("rx", "tx")]
+
+
 def crossings_of(build):
     m = Module()
     ports = build(m)

@@ -88,6 +88,8 @@ def build_bitstream(
         _check_usb(board)
     if board.link == "udp":
         _check_udp(board)
+    if board.link == "spi" and not board.spi:
+        raise BuildError(f"no pins of {board.name} are for SPI: --link uart")
     if not seeds:
         raise BuildError("a build needs at least one seed")
     out.mkdir(parents=True, exist_ok=True)

@@ -117,8 +117,8 @@ def print_profile(profile: "Profile", *, wide: bool = False) -> None:
         spare=() if wide else _SPARE,
     )
     say(f"{profile.macs:,} MACs")
-    predicted = profile.predicted_cycles
-    say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz)}")
+    if predicted := profile.predicted_cycles:
+        say(f"{predicted:,} cycles predicted{time_note(predicted, clock_hz, profile.link)}")
     if profile.cycles is not None:
         took = time_note(profile.cycles, clock_hz, profile.link)
         say(

@@ -36,6 +36,7 @@ class LinkKind(StrEnum):
     uart = "uart"
     usb = "usb"
     udp = "udp"
+    spi = "spi"
 
 
 ModelArgument = Annotated[
@@ -49,15 +50,15 @@ DeviceOption = Annotated[
         "-d",
         metavar="D",
         help="golden (NumPy), sim (the gateware, simulated cycle by cycle), tcp:HOST:PORT, "
-        "serial:PATH?baud=N, usb:VID:PID:SERIAL or udp:HOST.",
+        "serial:PATH?baud=N, usb:VID:PID:SERIAL, udp:HOST or spi:PATH?hz=N.",
     ),
 ]
 LinkOption = Annotated[
     LinkKind | None,
     typer.Option(
         "--link",
-        help="What carries bytes: the serial port, USB, or Ethernet at the FPGA's pins. By default "
-        "what the board is built with.",
+        help="What carries bytes: the serial port, or USB, Ethernet or SPI at the FPGA's pins. By "
+        "default what the board is built with.",
     ),
 ]
 ConfigOption = Annotated[

@@ -74,7 +74,7 @@ class LinkProfile:
     Where the board is simulated, also its clock cycles (those of the link included) and the
     seconds that simulating them took. ``bytes_per_second`` is the rate of the link or, where there
     is no board, of that of the board with this configuration; 0 where there is none either.
-    ``kind`` is what link that is, ``"uart"``, ``"usb"`` or ``"udp"``.
+    ``kind`` is what link that is, ``"uart"``, ``"usb"``, ``"udp"`` or ``"spi"``.
     """
 
     bytes_to_board: int = 0
@@ -92,7 +92,7 @@ class LinkProfile:
         millions = self.bytes_per_second / 1e6
         if self.kind == "uart":
             return f"{millions * BITS_PER_BYTE:g} Mbaud"
-        return f"{millions:g} MB/s"
+        return f"{millions:.3g} MB/s"
 
     @property
     def wire_seconds(self) -> float | None:

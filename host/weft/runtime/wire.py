@@ -33,8 +33,8 @@ def link_of(config: str, link: str = "") -> tuple[str, float]:
     ----------
     config : str
     link : str
-        ``"uart"``, ``"usb"`` at the board's fastest, or ``"udp"``; by default what the board is
-        built with.
+        ``"uart"``, ``"usb"`` at the board's fastest, ``"udp"`` or ``"spi"``; by default what the
+        board is built with.
         The rate is 0 without such a board or link.
     """
     board = board_of(config)

@@ -9,6 +9,7 @@ from weft_hw.boards.orangecrab import ORANGECRAB_85F
 from weft_hw.boards.tang_nano_9k import TANG_NANO_9K
 from weft_hw.boards.tang_nano_20k import TANG_NANO_20K
 from weft_hw.boards.ulx3s import ULX3S_12F, ULX3S_45F, ULX3S_85F, ULX3S_85F_WIDE
+from weft_hw.contract.spi import DEFAULT_SPI_HZ
 
 __all__ = [
     "BITS_PER_BYTE",
@@ -19,6 +20,7 @@ __all__ = [
     "board_of",
     "clock_of",
     "get_board",
+    "spi_hz_of",
 ]
 
 DEFAULT_BAUD = 3_000_000
@@ -72,3 +74,12 @@ def baud_of(config: str) -> int:
     """
     board = board_of(config)
     return board.baud if board else DEFAULT_BAUD
+
+
+def spi_hz_of(config: str) -> int:
+    """Return SPI's clock, in Hz, of the board with the configuration of this name.
+
+    Without one, what the slowest board takes.
+    """
+    board = board_of(config)
+    return board.spi_hz if board else DEFAULT_SPI_HZ

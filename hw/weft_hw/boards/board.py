@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from weft_hw.contract.ethernet import ETHERNET_BYTES_PER_SECOND, ip_of, mac_of
+from weft_hw.contract.ethernet import (
+    ETHERNET_BYTES_PER_SECOND,
+    FAST_ETHERNET_BYTES_PER_SECOND,
+    ip_of,
+    mac_of,
+)
+from weft_hw.contract.spi import SPI_CYCLES
 from weft_hw.contract.usb import FULL_SPEED_BYTES_PER_SECOND, HIGH_SPEED_BYTES_PER_SECOND
 
 __all__ = ["BITS_PER_BYTE", "Board"]
@@ -45,8 +51,13 @@ class Board:
         USB transceiver for high speed, which is used instead of such pins.
     rgmii : (str, int), optional
         Ethernet transceiver.
+    gigabit : bool
+        It may offer gigabit, whose clock of 125 MHz not every part carries; else 100 Mbit/s.
+    spi : (str, int), optional
+        Pins at a header, where a Raspberry Pi or a microcontroller is the host.
     link : str
-        What the design talks through: ``"uart"``, ``"usb"`` where there is either, or ``"udp"``.
+        What the design talks through: ``"uart"``, ``"usb"`` where there is either, ``"udp"`` or
+        ``"spi"``.
     serial : str
         Serial number that the design shows on USB, and that its addresses on Ethernet are made
         of; its name by default.
@@ -85,6 +96,8 @@ class Board:
     usb_pins: Resource | None = None
     ulpi: Resource | None = None
     rgmii: Resource | None = None
+    gigabit: bool = True
+    spi: Resource | None = None
     link: str = "uart"
     serial: str = ""
     address: str = ""
@@ -121,12 +134,20 @@ class Board:
         """Whether it can have a USB link."""
         return bool(self.ulpi or self.usb_pins)
 
+    @property
+    def spi_hz(self) -> int:
+        """Return the fastest clock that SPI takes."""
+        return self.clock_hz // SPI_CYCLES
+
     def bytes_per_second(self, link: str) -> float:
         """Return what a link of it carries; 0 where the board has no such link."""
         if link == "uart":
             return self.baud / BITS_PER_BYTE
         if link == "udp":
-            return ETHERNET_BYTES_PER_SECOND if self.rgmii else 0.0
+            rate = ETHERNET_BYTES_PER_SECOND if self.gigabit else FAST_ETHERNET_BYTES_PER_SECOND
+            return rate if self.rgmii else 0.0
+        if link == "spi":
+            return self.spi_hz / 8 if self.spi else 0.0
         if self.ulpi:
             return HIGH_SPEED_BYTES_PER_SECOND
         return FULL_SPEED_BYTES_PER_SECOND if self.usb_pins else 0.0

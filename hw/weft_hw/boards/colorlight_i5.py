@@ -1,4 +1,4 @@
-"""Colorlight i5: Lattice ECP5-25F on a module, and an extension board with a DAPLink debugger."""
+"""Colorlight i5: Lattice ECP5-25F on a module with Ethernet, an extension board with a debugger."""
 
 from weft_hw.boards.board import Board
 
@@ -15,6 +15,9 @@ COLORLIGHT_I5 = Board(
     clock_hz=100_000_000,
     # How much the debugger's firmware passes on without loss was not measured; this is a guess.
     baud=1_000_000,
+    # In this part Ethernet's clock of 125 MHz is met by one seed of three, without an engine.
+    rgmii=("eth_rgmii", 0),
+    gigabit=False,
     idle=("led", 0),
     reset=("button", 0),
     buffer_bytes=2048,

@@ -1,4 +1,4 @@
-"""What a board talks through, pins included: its serial port, USB, or Ethernet."""
+"""What a board talks through, pins included: its serial port, USB, Ethernet, or SPI."""
 
 from typing import Any
 
@@ -8,14 +8,17 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
 from weft_hw.boards.board import Board
-from weft_hw.link.ethernet.udp_link import RGMII_HZ, UdpLink
+from weft_hw.link.ethernet.speed_limit import SpeedLimit
+from weft_hw.link.ethernet.udp_link import RGMII_100_HZ, RGMII_HZ, UdpLink
+from weft_hw.link.spi import SpiDevice
 from weft_hw.link.uart import Uart
 from weft_hw.parts.delay import delay
 
-__all__ = ["LINKS", "RgmiiPins", "UartPins", "UlpiPins", "UsbPins"]
+__all__ = ["LINKS", "RgmiiPins", "SpiPins", "UartPins", "UlpiPins", "UsbPins"]
 
 # The transceiver of the ECPIX-5 (KSZ9031RNX) wants its reset for 10 ms from power-up on, delays its
-# own clock by 1.2 ns, and takes data 1.2 to 2 ns before the clock that it is brought.
+# own clock by 1.2 ns, and takes data 1.2 to 2 ns before the clock that it is brought. At 100 Mbit/s
+# data stand for 20 ns about each edge that counts, so that no other board is particular.
 _RESET_SECONDS, _CLOCK_DELAY = 10e-3, 2e-9
 
 _STREAMS = {
@@ -104,7 +107,8 @@ class UsbPins(wiring.Component):
         ]:
             m.submodules[name] = pad = io.Buffer(io.Direction.Bidir, pin)
             m.d.comb += [level.eq(pad.i), pad.o.eq(value), pad.oe.eq(usb.drive)]
-        m.submodules.pullup = pullup = io.Buffer(io.Direction.Output, self._pins.pullup)
+        # Some boards have a second resistor, at D- for low speed, whose pin is left alone.
+        m.submodules.pullup = pullup = io.Buffer(io.Direction.Output, self._pins.pullup[0])
         m.d.comb += [pullup.o.eq(usb.pullup), usb.reset.eq(self.reset | ~locked)]
         wiring.connect(m, usb.received, wiring.flipped(self.received))
         wiring.connect(m, wiring.flipped(self.sent), usb.sent)
@@ -159,7 +163,8 @@ class RgmiiPins(wiring.Component):
     """A UDP port behind the Ethernet transceiver of ``board``, which makes its clock.
 
     The transceiver is taken as its straps set it up: it delays the clock that it brings, and wants
-    the one that it is brought late. Its management interface is left alone.
+    the one that it is brought late. Its management interface is left alone where the board carries
+    gigabit.
 
     Parameters and members are those of :class:`UartPins`.
     """
@@ -170,6 +175,7 @@ class RgmiiPins(wiring.Component):
 
     def __init__(self, board: Board, port: Any, clock_hz: int, tech: Any):
         self._pins, self._clock_hz, self._tech = port(board.rgmii), clock_hz, tech
+        self._gigabit = board.gigabit
         self._link = UdpLink(clock_hz=clock_hz, mac=board.mac, ip=board.ip)
         super().__init__(_STREAMS)
 
@@ -180,7 +186,8 @@ class RgmiiPins(wiring.Component):
         m.submodules.rx_clk = clk = io.Buffer(io.Direction.Input, pins.rx_clk)
         m.domains.ethernet = ClockDomain(reset_less=True, local=True)
         m.d.comb += ClockSignal("ethernet").eq(clk.i)
-        platform.add_clock_constraint(pins.rx_clk.io, RGMII_HZ)
+        fastest = RGMII_HZ if self._gigabit else RGMII_100_HZ
+        platform.add_clock_constraint(pins.rx_clk.io, fastest)
         for name, value in [("rx_data", link.rx_data), ("rx_ctrl", link.rx_control)]:
             pad: Any = io.DDRBuffer(io.Direction.Input, getattr(pins, name), i_domain="ethernet")
             m.submodules[name] = pad
@@ -192,16 +199,61 @@ class RgmiiPins(wiring.Component):
         m.submodules.tx_clk = self._tech.late_clock(
             pins.tx_clk, domain="ethernet", seconds=_CLOCK_DELAY
         )
-        m.submodules.mdc = io.Buffer(io.Direction.Output, pins.mdc)
-        # From power-up on; the button leaves the connection alone.
+        m.submodules.mdc = mdc = io.Buffer(io.Direction.Output, pins.mdc)
+        # From power-up on; the button leaves the connection alone. It listens as long after that.
         wait = round(self._clock_hz * _RESET_SECONDS)
-        left = Signal(range(wait + 1), init=wait)
+        left = Signal(range(2 * wait + 1), init=2 * wait)
         holds = Signal(init=1)
-        m.d.sync += [left.eq(Mux(left == 0, 0, left - 1)), holds.eq(left != 0)]
+        m.d.sync += [left.eq(Mux(left == 0, 0, left - 1)), holds.eq(left > wait)]
+        if not self._gigabit:
+            m.submodules.limit = limit = SpeedLimit(self._clock_hz)
+            m.submodules.mdio = mdio = io.Buffer(io.Direction.Output, pins.mdio)
+            m.d.comb += [
+                limit.start.eq(left == 0),
+                mdc.o.eq(limit.mdc),
+                mdio.o.eq(limit.mdio),
+                mdio.oe.eq(limit.drive),
+            ]
         m.submodules.rst = rst = io.Buffer(io.Direction.Output, pins.rst)
         m.d.comb += [rst.o.eq(holds), link.reset.eq(self.reset | holds)]
         wiring.connect(m, link.received, wiring.flipped(self.received))
         wiring.connect(m, wiring.flipped(self.sent), link.sent)
+        return m
+
+
+class SpiPins(wiring.Component):
+    """An SPI device at a header of ``board``.
+
+    Parameters and members are those of :class:`UartPins`.
+    """
+
+    reset: Signal
+    received: stream.Interface
+    sent: stream.Interface
+
+    def __init__(self, board: Board, port: Any, clock_hz: int, tech: Any):
+        self._pins = port(board.spi)
+        super().__init__(_STREAMS)
+
+    def elaborate(self, platform):
+        m = Module()
+        pins = self._pins
+        m.submodules.device = device = SpiDevice()
+        for name, level in [
+            ("cs", device.select),
+            ("clk", device.clock),
+            ("copi", device.copi),
+        ]:
+            m.submodules[name] = pad = io.Buffer(io.Direction.Input, getattr(pins, name))
+            m.d.comb += level.eq(pad.i)
+        m.submodules.cipo = cipo = io.Buffer(io.Direction.Output, pins.cipo)
+        m.d.comb += [
+            cipo.o.eq(device.cipo),
+            cipo.oe.eq(device.drive),
+            device.reset.eq(self.reset),
+        ]
+        wiring.connect(m, device.received, wiring.flipped(self.received))
+        wiring.connect(m, wiring.flipped(self.sent), device.sent)
         return m
 
 
@@ -210,4 +262,4 @@ def _usb(board: Board, port: Any, clock_hz: int, tech: Any) -> wiring.Component:
     return (UlpiPins if board.ulpi else UsbPins)(board, port, clock_hz, tech)
 
 
-LINKS = {"uart": UartPins, "usb": _usb, "udp": RgmiiPins}
+LINKS = {"uart": UartPins, "usb": _usb, "udp": RgmiiPins, "spi": SpiPins}

@@ -1,4 +1,4 @@
-"""OrangeCrab 85F: Lattice ECP5 in the form of a Feather, with a serial port at its header."""
+"""OrangeCrab 85F: Lattice ECP5 in the form of a Feather, with USB, a serial port at its header."""
 
 from weft_hw.boards.board import Board
 
@@ -15,6 +15,7 @@ ORANGECRAB_85F = Board(
     clock_hz=120_000_000,
     # What most cables with a UART of 3.3 V reach.
     baud=3_000_000,
+    usb_pins=("usb", 0),
     idle=("led", 0),
     busy=("led", 1),
     error=("led", 2),

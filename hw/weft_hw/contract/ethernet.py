@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 __all__ = [
     "DATAGRAM_BYTES",
     "ETHERNET_BYTES_PER_SECOND",
+    "FAST_ETHERNET_BYTES_PER_SECOND",
     "NUMBER_BYTES",
     "PORT",
     "ip_of",
@@ -17,6 +18,7 @@ DATAGRAM_BYTES = 1472  # what one UDP datagram carries in an Ethernet frame of 1
 NUMBER_BYTES = 4  # before the frames of each datagram: docs/protocol.md
 # What goes through at gigabit: docs/links.md says how it was measured.
 ETHERNET_BYTES_PER_SECOND = 110e6
+FAST_ETHERNET_BYTES_PER_SECOND = 11.1e6
 
 
 def mac_of(serial: str) -> int:

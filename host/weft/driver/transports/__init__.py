@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from weft_hw.boards import baud_of
+from weft_hw.boards import baud_of, spi_hz_of
 from weft_hw.contract.config import Config
 
 from weft.driver.transports.base import Transport
@@ -24,10 +24,10 @@ def open_transport(
     Parameters
     ----------
     device : str
-        ``sim``, ``tcp:HOST:PORT``, ``serial:PATH[?baud=N]``, ``usb:VID:PID[:SERIAL]``
-        or ``udp:HOST``.
+        ``sim``, ``tcp:HOST:PORT``, ``serial:PATH[?baud=N]``, ``usb:VID:PID[:SERIAL]``,
+        ``udp:HOST`` or ``spi:PATH[?hz=N]``.
     config : Config
-        What ``sim`` simulates, and whose board a serial port has the rate of.
+        What ``sim`` simulates, and whose board a serial port, or SPI, has the rate of.
     progress : callable, optional
         Called with the name of each stage of long work.
     options
@@ -60,7 +60,11 @@ def open_transport(
         from weft.driver.transports.udp import UdpTransport
 
         return UdpTransport.from_name(where, **options)
+    if kind == "spi":
+        from weft.driver.transports.spi import SpiTransport
+
+        return SpiTransport.from_name(where, **{"hz": spi_hz_of(config.name), **options})
     raise LinkError(
         f"there is no device {device!r}; choose from golden, sim, tcp:HOST:PORT, "
-        "serial:PATH?baud=N, usb:VID:PID:SERIAL and udp:HOST"
+        "serial:PATH?baud=N, usb:VID:PID:SERIAL, udp:HOST and spi:PATH?hz=N"
     )

@@ -19,7 +19,7 @@ class Transport(ABC):
     bytes_per_second : float or None
         Rate of the link, if it is slow enough to matter to deadlines.
     kind : str
-        What carries it where a board is real: ``"uart"``, ``"usb"`` or ``"udp"``.
+        What carries it where a board is real: ``"uart"``, ``"usb"``, ``"udp"`` or ``"spi"``.
     silence : str
         What it may mean that nothing answers at all; the end of a sentence.
     process : int or None

@@ -20,9 +20,10 @@ from weft_hw.link.ethernet.frame_sender import FrameSender
 from weft_hw.link.ethernet.speed_meter import SpeedMeter
 from weft_hw.parts.stream_buffer import StreamBuffer
 
-__all__ = ["RGMII_HZ", "UdpLink"]
+__all__ = ["RGMII_100_HZ", "RGMII_HZ", "UdpLink"]
 
-RGMII_HZ = 125_000_000  # of the domain ``ethernet`` at gigabit: the transceiver makes it
+# Of the domain ``ethernet`` at gigabit, and at 100 Mbit/s: the transceiver makes it.
+RGMII_HZ, RGMII_100_HZ = 125_000_000, 25_000_000
 # What a burst of datagrams brings faster than a slower core takes it.
 _CROSSING_BYTES, _REPLY_CROSSING_BYTES = 2048, 8
 
