@@ -8,28 +8,14 @@ another: that is what an asynchronous FIFO is made of, whose pointers are synchr
 else that samples a foreign signal is reported, and so is one that is sampled twice.
 """
 
-import json
-import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from weft_sim.tools import run_tool, yosys
+from weft_sim.testing.netlist import BUFFERS, MEMORY, PLLS, Netlist, is_clock
 
 __all__ = ["Crossings", "find_crossings"]
 
-_SCRIPT = """
-read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v; read_verilog -lib +/ice40/cells_sim.v
-read_verilog -lib -nooverwrite +/gowin/cells_sim.v +/gowin/cells_xtra_gw2a.v
-read_rtlil top.il; hierarchy -top top; proc; flatten; memory_collect; opt_expr; opt_clean
-select top; write_json -selected top.json
-"""
-_MEMORY = "$mem_v2"
 _FLIP_FLOPS = ("$dff", "$adff")
-_BUFFERS = ("IB", "BB", "SB_IO", "IBUF")  # between a pin and the fabric
-_PLLS = ("EHXPLLL", "SB_PLL40_PAD", "rPLL")
-_CLOCK_PINS = ("CLK", "RCLK", "WCLK", "RD_CLK", "WR_CLK", "INPUT_CLK", "OUTPUT_CLK", "CLOCK")
 _ASYNCHRONOUS = "asynchronous"
 
 
@@ -64,111 +50,40 @@ def find_crossings(rtlil: str) -> Crossings:
     ToolError
         If yosys is missing or fails.
     """
-    with tempfile.TemporaryDirectory(prefix="weft-") as scratch:
-        work = Path(scratch)
-        (work / "top.il").write_text(rtlil)
-        (work / "crossings.ys").write_text(_SCRIPT)
-        run_tool([*yosys(), "-q", "-s", "crossings.ys"], cwd=work)
-        module = json.loads((work / "top.json").read_text())["modules"]["top"]
-    return _Walk(module).crossings()
+    return _Search(Netlist.of(rtlil)).crossings()
 
 
-class _Walk:
-    """One walk over a flat netlist; bits are the numbers that yosys gives them."""
+class _Search:
+    """One search through a netlist."""
 
-    def __init__(self, module: dict[str, Any]):
-        self.cells: dict[str, dict[str, Any]] = {
-            name: cell for name, cell in module["cells"].items() if cell["type"] != "$scopeinfo"
-        }
-        self._clocks: dict[tuple[str, str], str | None] = {}
-        self.names: dict[int, str] = {}
-        # The longest name of its own says most.
-        for name, net in sorted(
-            module["netnames"].items(), key=lambda item: (not item[0].startswith("$"), len(item[0]))
-        ):
-            self.names.update((bit, name) for bit in net["bits"] if isinstance(bit, int))
-        self.drivers: dict[int, str] = {}
-        self.readers: dict[int, list[tuple[str, str]]] = defaultdict(list)
-        for name in self.cells:
-            for port, bit, is_output in self._pins(name):
-                if is_output:
-                    self.drivers[bit] = name
-                else:
-                    self.readers[bit].append((name, port))
-        self.inputs = [
-            bit
-            for port in module["ports"].values()
-            if port["direction"] != "output"
-            for bit in port["bits"]
-        ]
-        self.outputs = {
-            bit
-            for port in module["ports"].values()
-            if port["direction"] != "input"
-            for bit in port["bits"]
-        }
-        self.clock_names = {
-            bit: name
-            for name, net in sorted(module["netnames"].items(), key=lambda item: -len(item[0]))
-            for bit in net["bits"]
-        }
-
-    def _pins(self, name: str):
-        """Yield (port, bit, whether it is an output) of a cell, without constants."""
-        cell = self.cells[name]
-        for port, bits in cell["connections"].items():
-            is_output = cell["port_directions"].get(port) == "output"
-            for bit in bits:
-                if isinstance(bit, int):
-                    yield port, bit, is_output
-
-    def _clock(self, name: str, port: str) -> str | None:
-        """Return the clock with which a pin is sampled or changes, None for a combinational one."""
-        if (name, port) not in self._clocks:
-            self._clocks[name, port] = self._find_clock(name, port)
-        return self._clocks[name, port]
-
-    def _find_clock(self, name: str, port: str) -> str | None:
-        cell = self.cells[name]
-        if cell["type"] in (*_PLLS, *_BUFFERS):
-            return None
-        wanted = port.partition("_")[0] + "_CLK" if cell["type"] == _MEMORY else ""
-        clocks = {
-            self.clock_names[bit]
-            for clock_port, bits in cell["connections"].items()
-            for bit in bits
-            if isinstance(bit, int)
-            and _is_clock(clock_port)
-            and cell["port_directions"].get(clock_port) != "output"
-            and clock_port.startswith(wanted)
-        }
-        return " and ".join(sorted(clocks)) or None
+    def __init__(self, netlist: Netlist):
+        self._netlist = netlist
 
     def crossings(self) -> Crossings:
         result = Crossings()
         sources: dict[str, list[int]] = defaultdict(list)
-        for name, cell in self.cells.items():
-            if cell["type"] == _MEMORY:
-                written = self._clock(name, "WR_DATA")
+        for name, cell in self._netlist.cells.items():
+            if cell["type"] == MEMORY:
+                written = self._netlist.clock(name, "WR_DATA")
                 result.memories += (
                     [name]
-                    if written and self._clock(name, "RD_DATA") not in (None, written)
+                    if written and self._netlist.clock(name, "RD_DATA") not in (None, written)
                     else []
                 )
-            for port, bit, is_output in self._pins(name):
+            for port, bit, is_output in self._netlist.pins(name):
                 if not is_output:
                     continue
-                clock = self._clock(name, port)
-                if cell["type"] == _MEMORY:
-                    clock = clock or self._clock(name, "WR_DATA")
+                clock = self._netlist.clock(name, port)
+                if cell["type"] == MEMORY:
+                    clock = clock or self._netlist.clock(name, "WR_DATA")
                 if clock:
                     sources[clock].append(bit)
-                elif cell["type"] in _PLLS:
+                elif cell["type"] in PLLS:
                     sources[_ASYNCHRONOUS].append(bit)
         result.clocks = set(sources) - {_ASYNCHRONOUS}
         if len(result.clocks) == 1:  # it crosses to no other
             sources.pop(*result.clocks)
-        sources[_ASYNCHRONOUS] += self.inputs
+        sources[_ASYNCHRONOUS] += self._netlist.inputs
         for origin, bits in sources.items():
             self._follow(result, origin, bits)
         for names in (result.unsafe, result.resets):
@@ -182,36 +97,39 @@ class _Walk:
         passed: set[str] = set()  # cells without a clock, each gone through once
         while stack:
             bit = stack.pop()
-            for name, port in self.readers[bit]:
-                clock = self._clock(name, port)
+            for name, port in self._netlist.readers[bit]:
+                clock = self._netlist.clock(name, port)
                 if clock is not None:
-                    if clock != origin and not _is_clock(port):
+                    if clock != origin and not is_clock(port):
                         sampled[bit] += self._judge(result, name, port, bit, origin)
-                elif self.cells[name]["type"] not in _PLLS and name not in passed:
+                elif self._netlist.cells[name]["type"] not in PLLS and name not in passed:
                     passed.add(name)
                     following = {
                         out
-                        for out_port, out, is_output in self._pins(name)
-                        if is_output and self._clock(name, out_port) is None
+                        for out_port, out, is_output in self._netlist.pins(name)
+                        if is_output and self._netlist.clock(name, out_port) is None
                     } - reached
                     reached |= following
                     stack += following
         result.unsafe += [
-            f"{self.names[bit]} is sampled {count} times"
+            f"{self._netlist.names[bit]} is sampled {count} times"
             for bit, count in sampled.items()
             if count > 1
         ]
 
     def _judge(self, result: Crossings, name: str, port: str, bit: int, origin: str) -> bool:
         """File one sampled signal; return whether it is a synchroniser's first stage."""
-        where = self.names[bit]
+        where = self._netlist.names[bit]
         if port == "ARST" and self._shifts_constant(name):
             result.resets.append(where)
             return False
         if port == "D" and self._is_first_stage(name, bit):
             result.synchronizers.append(where)
             return True
-        into = next((self.names[b] for _, b, is_output in self._pins(name) if is_output), name)
+        into = next(
+            (self._netlist.names[b] for _, b, is_output in self._netlist.pins(name) if is_output),
+            name,
+        )
         result.unsafe.append(
             f"{where} ({origin}) is sampled by {into} (pin {port}) without a synchroniser"
         )
@@ -219,40 +137,36 @@ class _Walk:
 
     def _is_first_stage(self, name: str, bit: int) -> bool:
         """Whether a foreign bit goes straight in, and straight on to one more flip-flop."""
-        cell, driver = self.cells[name], self.drivers.get(bit)
-        straight = driver is None or self.cells[driver]["type"] in (
+        cell, driver = self._netlist.cells[name], self._netlist.drivers.get(bit)
+        straight = driver is None or self._netlist.cells[driver]["type"] in (
             *_FLIP_FLOPS,
-            *_BUFFERS,
-            *_PLLS,
+            *BUFFERS,
+            *PLLS,
             "$not",
         )  # an inverter makes no glitches
         if not straight or cell["type"] != "$dff":
             return False
         output = cell["connections"]["Q"][cell["connections"]["D"].index(bit)]
-        readers = self.readers[output]
+        readers = self._netlist.readers[output]
         return (
-            output not in self.outputs
+            output not in self._netlist.outputs
             and len(readers) == 1
             and readers[0][1] == "D"
-            and self.cells[readers[0][0]]["type"] == "$dff"
-            and self._clock(readers[0][0], "D") == self._clock(name, "D")
+            and self._netlist.cells[readers[0][0]]["type"] == "$dff"
+            and self._netlist.clock(readers[0][0], "D") == self._netlist.clock(name, "D")
         )
 
     def _shifts_constant(self, name: str) -> bool:
         """Whether a flip-flop with asynchronous reset belongs to a reset synchroniser."""
-        cell = self.cells[name]
+        cell = self._netlist.cells[name]
         if cell["type"] != "$adff":
             return False
         for bit in cell["connections"]["D"]:
-            driver = self.drivers.get(bit)
+            driver = self._netlist.drivers.get(bit)
             if isinstance(bit, int) and (
                 driver is None
-                or self.cells[driver]["type"] != "$adff"
-                or self.cells[driver]["connections"]["ARST"] != cell["connections"]["ARST"]
+                or self._netlist.cells[driver]["type"] != "$adff"
+                or self._netlist.cells[driver]["connections"]["ARST"] != cell["connections"]["ARST"]
             ):
                 return False
         return True
-
-
-def _is_clock(port: str) -> bool:
-    return port.rstrip("0123456789AB_") in _CLOCK_PINS
