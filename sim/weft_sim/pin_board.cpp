@@ -3,12 +3,7 @@
 
 #include <cstdint>
 
-#include "Vtop.h"
-#include "sdram_chip.h"
-#include "verilated.h"
-
-// What the linker wants of a program that never asks for simulated time.
-double sc_time_stamp() { return 0; }
+#include "clocked_board.h"
 
 namespace {
 
@@ -131,32 +126,18 @@ struct Context : VerilatedContext {
     }
 };
 
-struct Board {
-    Context context;
-    Vtop top{&context};
-    uint64_t cycles = 0;
+struct Board : ClockedBoard<Context> {
     Sender sender;
     Receiver receiver;
     Noise to_board, from_board;
-    SdramBeside<Vtop> sdram;
     int quiet = 0;
 
-    // What `top` shows for the inputs that are set, before the edge that `step` makes.
-    void settle() {
-        sdram.drive(top);
-        top.clk = 0;
-        top.eval();
-    }
-
-    void step() {
-        sdram.step(top);
-        top.clk = 1;
-        top.eval();
-        ++cycles;
-    }
+    void silence() { top.rx = 1; }
 };
 
 }  // namespace
+
+#include "board_calls.h"
 
 extern "C" {
 
@@ -166,10 +147,6 @@ Board* board_open() {
     board->settle();
     return board;
 }
-
-void board_close(Board* board) { delete board; }
-
-uint64_t board_cycles(const Board* board) { return board->cycles; }
 
 int board_error(const Board* board) { return board->top.error; }
 
@@ -190,27 +167,8 @@ void board_noise(Board* board, uint64_t seed, double interval, int only_glitches
     }
 }
 
-// Gives its SDRAM a size; `retention` is how many cycles a row keeps its words.
-void board_memory(Board* board, int rows, uint64_t retention) {
-    board->sdram.chip.resize(rows, retention);
-}
-
-void board_break_memory(Board* board, int data_high, int address_low, uint64_t retention) {
-    board->sdram.chip.break_it(data_high, address_low, retention);
-}
-
 // Whether the pads' registers are part of the design.
 void board_has_pads(Board* board) { board->sdram.has_registers = false; }
-
-// Lets time pass in which nobody says anything.
-void board_wait(Board* board, uint64_t count) {
-    board->top.rx = 1;
-    for (uint64_t n = 0; n < count; ++n) {
-        board->settle();
-        board->step();
-    }
-    board->settle();
-}
 
 uint64_t board_disturbances(const Board* board) {
     return board->to_board.count + board->from_board.count;

@@ -4,9 +4,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "Vtop.h"
-#include "sdram_chip.h"
-#include "verilated.h"
+#include "clocked_board.h"
 #if VM_TRACE_FST
 #include "verilated_fst_c.h"
 using Trace = VerilatedFstC;
@@ -14,9 +12,6 @@ using Trace = VerilatedFstC;
 #include "verilated_vcd_c.h"
 using Trace = VerilatedVcdC;
 #endif
-
-// What the linker wants of a program that never asks for simulated time.
-double sc_time_stamp() { return 0; }
 
 namespace {
 
@@ -70,11 +65,7 @@ void load(Board& board, Top& top, int region, uint32_t address, const uint8_t* d
     }
 }
 
-struct Board {
-    VerilatedContext context;
-    Vtop top{&context};
-    uint64_t cycles = 0;
-    SdramBeside<Vtop> sdram;
+struct Board : ClockedBoard<VerilatedContext> {
 #if VM_TRACE
     Trace trace;
     bool traced = false;  // in this cycle
@@ -84,20 +75,16 @@ struct Board {
     ~Board() { trace.close(); }
 #endif
 
-    // What `top` shows for the inputs that are set, before the edge that `step` makes.
+    void silence() { top.rx___05Fvalid = 0; }
+
     void settle() {
-        sdram.drive(top);
-        top.clk = 0;
-        top.eval();
+        ClockedBoard::settle();
         dump(2 * cycles);
     }
 
     void step() {
-        sdram.step(top);
-        top.clk = 1;
-        top.eval();
-        dump(2 * cycles + 1);
-        ++cycles;
+        ClockedBoard::step();
+        dump(2 * cycles - 1);
     }
 
 private:
@@ -112,6 +99,8 @@ private:
 };
 
 }  // namespace
+
+#include "board_calls.h"
 
 extern "C" {
 
@@ -133,34 +122,11 @@ void board_trace_to(Board* board, const char* path) {
 void board_trace(Board* board, int on) { board->traced = on; }
 #endif
 
-void board_close(Board* board) { delete board; }
-
-// Gives its SDRAM a size; `retention` is how many cycles a row keeps its words.
-void board_memory(Board* board, int rows, uint64_t retention) {
-    board->sdram.chip.resize(rows, retention);
-}
-
-void board_break_memory(Board* board, int data_high, int address_low, uint64_t retention) {
-    board->sdram.chip.break_it(data_high, address_low, retention);
-}
-
-// Lets time pass in which nobody says anything.
-void board_wait(Board* board, uint64_t count) {
-    board->top.rx___05Fvalid = 0;
-    for (uint64_t n = 0; n < count; ++n) {
-        board->settle();
-        board->step();
-    }
-    board->settle();
-}
-
 // Writes units past the link, while nothing runs.
 void board_load(Board* board, int region, uint32_t address, const uint8_t* data, int64_t units,
                 int unit_bytes, int gap) {
     load(*board, board->top, region, address, data, units, unit_bytes, gap);
 }
-
-uint64_t board_cycles(const Board* board) { return board->cycles; }
 
 int board_busy(const Board* board) { return board->top.busy; }
 

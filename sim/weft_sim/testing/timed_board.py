@@ -1,13 +1,60 @@
 """A simulated board with clocks of its own beside the core's: time passes, not cycles."""
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from weft_sim.simulated_board import BoardLibrary
+from weft_hw.contract.config import Config
+from weft_hw.contract.fingerprint import fingerprint
 
-__all__ = ["TimedBoard"]
+from weft_sim.simulated_board import BoardLibrary, source
+from weft_sim.verilate import build_library
+
+__all__ = ["TimedBoard", "build_system"]
+
+
+def build_system(
+    config: Config,
+    link: Callable[[], Any],
+    key: str,
+    harness: Path,
+    progress: Callable[[str], None],
+    *,
+    clock_hz: int,
+    stand_in: bool,
+    **buffers: int,
+) -> Path:
+    """Return the library of a :class:`~weft_hw.system.System` behind ``harness``.
+
+    Parameters
+    ----------
+    config : Config
+    link : callable
+        Makes the link; ``key`` tells apart what it makes.
+    harness, progress
+        As for :func:`~weft_sim.verilate.build_library`.
+    clock_hz : int
+        Of the core.
+    stand_in : bool
+        As for :class:`~weft_sim.virtual_board.VirtualBoard`.
+    buffers : int
+        As for :class:`~weft_hw.core.Core`.
+    """
+
+    def make():
+        from weft_hw.system import System
+        from weft_hw.tech.portable import Portable
+
+        from weft_sim.memory_engine import MemoryEngine
+
+        engine = MemoryEngine(config) if stand_in else None
+        return System(config, Portable(), link(), clock_hz=clock_hz, engine=engine, **buffers)
+
+    key = f"{key} {fingerprint(config):016x} {config!r} {clock_hz} {buffers}"
+    if stand_in:
+        key += source("memory_engine")
+    return build_library(make, key, harness, progress)
 
 
 class TimedBoard(BoardLibrary):

@@ -7,11 +7,8 @@ from typing import Any
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.ethernet import ip_of, mac_of
-from weft_hw.contract.fingerprint import fingerprint
 
-from weft_sim.simulated_board import source
-from weft_sim.testing.timed_board import TimedBoard
-from weft_sim.verilate import build_library
+from weft_sim.testing.timed_board import TimedBoard, build_system
 
 __all__ = ["UdpBoard"]
 
@@ -75,28 +72,23 @@ class UdpBoard(TimedBoard):
         self.mac, self.ip = mac_of(serial).to_bytes(6, "big"), ip_of(serial)
         self.bits_per_second = bits_per_second
 
-        def make():
+        def link():
             from weft_hw.link.ethernet.udp_link import UdpLink
-            from weft_hw.system import System
-            from weft_hw.tech.portable import Portable
 
-            from weft_sim.memory_engine import MemoryEngine
+            return UdpLink(clock_hz=clock_hz, mac=mac_of(serial), ip=ip_of(serial), silence=silence)
 
-            return System(
-                config,
-                Portable(),
-                UdpLink(clock_hz=clock_hz, mac=mac_of(serial), ip=ip_of(serial), silence=silence),
-                clock_hz=clock_hz,
-                engine=MemoryEngine(config) if stand_in else None,
-                buffer_bytes=buffer_bytes,
-                buffer_frames=buffer_frames,
-            )
-
-        key = f"UdpBoard {fingerprint(config):016x} {config!r} {clock_hz} {serial!r} {silence}"
-        key += f" {buffer_bytes} {buffer_frames}"
-        if stand_in:
-            key += source("memory_engine")
-        super().__init__(build_library(make, key, _HARNESS, progress), self._functions())
+        library = build_system(
+            config,
+            link,
+            f"UdpBoard {serial!r} {silence}",
+            _HARNESS,
+            progress,
+            clock_hz=clock_hz,
+            stand_in=stand_in,
+            buffer_bytes=buffer_bytes,
+            buffer_frames=buffer_frames,
+        )
+        super().__init__(library, self._functions())
         self._out = ctypes.create_string_buffer(_LONGEST)
         is_slow = bits_per_second < 1_000_000_000
         ethernet_hz = bits_per_second / (4 if is_slow else 8)

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.fingerprint import fingerprint
 
-from weft_sim.simulated_board import source
-from weft_sim.testing.timed_board import TimedBoard
-from weft_sim.verilate import build_library
+from weft_sim.testing.timed_board import TimedBoard, build_system
 
 __all__ = ["BIT_HZ", "UsbBoard"]
 
@@ -67,26 +64,16 @@ class UsbBoard(TimedBoard):
         device_error: float = 0.0,
         progress: Callable[[str], None] = lambda stage: None,
     ):
-        def make():
-            from weft_hw.system import System
-            from weft_hw.tech.portable import Portable
-
-            from weft_sim.memory_engine import MemoryEngine
-
-            return System(
-                config,
-                Portable(),
-                self._link(clock_hz, product=f"Weft {config.name}", serial=serial),
-                clock_hz=clock_hz,
-                engine=MemoryEngine(config) if stand_in else None,
-            )
-
-        key = f"{type(self).__name__} {fingerprint(config):016x} {config!r} {clock_hz} {serial!r}"
-        if stand_in:
-            key += source("memory_engine")
-        super().__init__(
-            build_library(make, key, _FOLDER / self.harness, progress), self._functions()
+        library = build_system(
+            config,
+            lambda: self._link(clock_hz, product=f"Weft {config.name}", serial=serial),
+            f"{type(self).__name__} {serial!r}",
+            _FOLDER / self.harness,
+            progress,
+            clock_hz=clock_hz,
+            stand_in=stand_in,
         )
+        super().__init__(library, self._functions())
         self._out = ctypes.create_string_buffer(_LONGEST)
         self._call(
             "board_clocks", clock_hz, self.usb_hz * (1 + device_error), BIT_HZ * (1 + host_error)
