@@ -13,7 +13,7 @@ from weft.importers import load_model
 pytest.importorskip("onnxruntime")
 
 from networks.ort import open_ort
-from test_fallback import Network
+from qdq_network import Network
 
 DATA = "m.onnx.data"
 
