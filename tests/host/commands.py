@@ -1,6 +1,11 @@
-"""Commands that fail."""
+"""What tests of commands share: the folder of MLPerf's models, and commands that fail."""
+
+import os
+from pathlib import Path
 
 from weft.cli import main
+
+MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
 
 
 def failing(arguments, capsys):

@@ -1,21 +1,18 @@
 """Commands do what they say, and bad input gives one sentence and the right exit code."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import weft.runtime.prepare
-from commands import failing
+from commands import MODELS, failing
 from PIL import Image
 from weft.cli import main
 from weft.models.digits import MODEL, held_out, held_out_inputs
 from weft.runtime.device import OpenDevice
 from weft_hw.contract.memory_map import Region
 from weft_sim.testing.machine import Machine
-
-MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
 
 
 class CountedMachine(Machine):

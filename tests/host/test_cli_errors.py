@@ -7,8 +7,7 @@ import sys
 import numpy as np
 import pytest
 import weft.runtime.prepare
-from commands import failing
-from test_cli import MODELS
+from commands import MODELS, failing
 from weft.cli import main
 from weft.errors import DeviceMismatch, LinkError
 from weft.models.digits import MODEL
