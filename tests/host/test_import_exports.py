@@ -13,24 +13,15 @@ from weft_hw.contract.config import CONFIGS
 
 pytest.importorskip("onnxruntime")
 
+from networks.calibration import Reader
 from networks.ort import ort_session, run_ort
 from onnxruntime.quantization import (
-    CalibrationDataReader,
     QuantFormat,
     QuantType,
     quantize_static,
 )
 
 SEED = 9
-
-
-class Reader(CalibrationDataReader):
-    def __init__(self, images):
-        self._images = iter(images)
-
-    def get_next(self) -> Any:
-        image = next(self._images, None)
-        return None if image is None else {"x": image}
 
 
 class Net:

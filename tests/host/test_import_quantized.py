@@ -1,7 +1,5 @@
 """Networks that onnxruntime.quantization itself wrote, from float models."""
 
-from typing import Any
-
 import numpy as np
 import onnx
 import pytest
@@ -11,24 +9,15 @@ from weft.importers import load_model
 
 pytest.importorskip("onnxruntime")
 
+from networks.calibration import Reader
 from networks.ort import ort_session, run_ort
 from onnxruntime.quantization import (
-    CalibrationDataReader,
     QuantFormat,
     QuantType,
     quantize_static,
 )
 
 SEED = 9
-
-
-class Reader(CalibrationDataReader):
-    def __init__(self, images):
-        self._images = iter(images)
-
-    def get_next(self) -> Any:
-        image = next(self._images, None)
-        return None if image is None else {"x": image}
 
 
 def float_model() -> onnx.ModelProto:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import pytest
 from weft.errors import ModelError
@@ -15,16 +14,9 @@ from ai_edge_litert import schema_py_generated as schema
 from networks.litert import reference_interpreter, run_litert
 from networks.plan import Layer, Plan, Step
 from networks.tflite_writer import write_tflite
+from refusals import edited
 
 STEP = Step(0.05, -3)
-
-
-def edited(plan: Plan, change) -> bytes:
-    model = schema.ModelT.InitFromPackedBuf(write_tflite(plan), 0)
-    change(model)
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
 
 
 def flatten_plan() -> Plan:

@@ -125,6 +125,22 @@ def row_places(move):
     ]
 
 
+def random_move(rng, rig, region, count):
+    """Return the fields of a move but for its block, and the blocks from there to its end."""
+    rows = int(rng.integers(1, 4))
+    step = blocks({"count": count}, rig.size(region)) + int(rng.integers(0, 3))
+    move = {
+        "region": region,
+        "count": count,
+        "rows": rows,
+        "unit": int(rng.integers(0, 4096)),
+        "unit_step": count + int(rng.integers(0, 100)),
+        "block_step": step,
+        "layers": 5,
+    }
+    return move, rows * step
+
+
 @pytest.mark.parametrize("latency,stall", [(0, 0), (15, 7)], ids=["streaming", "stalling"])
 @pytest.mark.parametrize(
     "config,word_bytes",
@@ -137,20 +153,9 @@ def test_loads(config, word_bytes, latency, stall):
     moves = []
     for region in LOADED:
         for count in [1, 2, 3, 5, 16, 17, int(rng.integers(30, 60))]:
-            rows = int(rng.integers(1, 4))
-            step = blocks({"count": count}, rig.size(region)) + int(rng.integers(0, 3))
-            moves.append(
-                {
-                    "region": region,
-                    "count": count,
-                    "rows": rows,
-                    "unit": int(rng.integers(0, 4096)),
-                    "unit_step": count + int(rng.integers(0, 100)),
-                    "block_step": step,
-                    "layers": 5,
-                    "block": int(rng.integers(0, MEMORY_BYTES // DRAM_BLOCK_BYTES - rows * step)),
-                }
-            )
+            move, length = random_move(rng, rig, region, count)
+            last = MEMORY_BYTES // DRAM_BLOCK_BYTES - length
+            moves.append(move | {"block": int(rng.integers(0, last))})
 
     async def drive(ctx):
         memory = rig.fill(ctx, rng)
@@ -179,22 +184,9 @@ def test_stores(config, word_bytes, latency, stall):
     moves, block = [], 1
     for region in STORED:
         for count in [1, 2, 3, 4, 5, 16, 17, int(rng.integers(30, 60))]:
-            rows = int(rng.integers(1, 4))
-            step = blocks({"count": count}, rig.size(region)) + int(rng.integers(0, 3))
-            moves.append(
-                {
-                    "region": region,
-                    "count": count,
-                    "rows": rows,
-                    "unit": int(rng.integers(0, 4096)),
-                    "unit_step": count + int(rng.integers(0, 100)),
-                    "block_step": step,
-                    "layers": 5,
-                    "block": block,
-                    "store": 1,
-                }
-            )
-            block += rows * step + 1
+            move, length = random_move(rng, rig, region, count)
+            moves.append(move | {"block": block, "store": 1})
+            block += length + 1
 
     async def drive(ctx):
         expected = bytearray(rig.fill(ctx, rng))
