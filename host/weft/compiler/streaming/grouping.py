@@ -11,8 +11,9 @@ from weft.compiler.ir import Buffer, Command, TooLarge
 from weft.compiler.planning.place import Lifetime, place_buffers
 from weft.compiler.streaming.costs import joint
 from weft.compiler.streaming.fused import Fused
-from weft.compiler.streaming.pieces import SHARING, Single, Uses
+from weft.compiler.streaming.pieces import SHARING, Uses
 from weft.compiler.streaming.rows import motion, row_words
+from weft.compiler.streaming.single import Single
 from weft.compiler.streaming.sliced import Sliced
 from weft.compiler.streaming.stripe_counts import fuse
 from weft.compiler.timing.cycles import predict_cycles
