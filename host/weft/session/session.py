@@ -1,8 +1,7 @@
 """A session in the shape of ONNX Runtime's."""
 
-import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from weft.models.loading import ModelSource
 from weft.runtime.device import OpenDevice
 from weft.runtime.prepare import Preparation, Progress
 from weft.runtime.prepared import PreparedModel
-from weft.session.base import Session
-from weft.session.binding import IOBinding
+from weft.session.calls import Calls
 from weft.session.declaration import ModelMetadata, read_declaration
 from weft.session.model import SessionModel, Shapes
 from weft.session.options import RunOptions, SessionOptions
@@ -26,10 +24,8 @@ from weft.session.values import OrtValue
 
 __all__ = ["InferenceSession"]
 
-_Callback = Callable[[list[NDArray[Any]], Any, str], object]
 
-
-class InferenceSession(Session):
+class InferenceSession(Calls):
     """Runs a model on a device. Threads may share it: images take turns.
 
     Scripts written for ``onnxruntime.InferenceSession`` run unchanged. What means something to
@@ -224,50 +220,6 @@ class InferenceSession(Session):
         if self._trace is not None:
             self._trace.add(begin, self.profile)
         return outputs if chosen is None else [outputs[index] for index in chosen]
-
-    def run_with_ort_values(
-        self,
-        output_names: Collection[str] | None,
-        input_dict_ort_values: Mapping[str, OrtValue],
-        run_options: RunOptions | None = None,
-    ) -> list[OrtValue]:
-        """Return outputs as :meth:`run` does, as values."""
-        outputs = self.run(output_names, input_dict_ort_values, run_options)
-        return [OrtValue(array) for array in outputs]
-
-    def run_async(
-        self,
-        output_names: Collection[str] | None,
-        input_feed: Mapping[str, Any],
-        callback: _Callback,
-        user_data: Any = None,
-        run_options: RunOptions | None = None,
-    ) -> None:
-        """Run in another thread, which calls ``callback(outputs, user_data, error)``.
-
-        ``error`` is an empty text, or what went wrong; there are no outputs then.
-        """
-
-        def work() -> None:
-            outputs, error = [], ""
-            try:
-                outputs = self.run(output_names, input_feed, run_options)
-            except WeftError as raised:
-                error = str(raised)
-            callback(outputs, user_data, error)
-
-        threading.Thread(target=work, name="weft run_async").start()
-
-    def io_binding(self) -> IOBinding:
-        """Return an object that takes inputs and outputs before a run."""
-        inputs, outputs = self.get_inputs(), self.get_outputs()
-        return IOBinding([info.name for info in inputs], [info.name for info in outputs])
-
-    def run_with_iobinding(
-        self, iobinding: IOBinding, run_options: RunOptions | None = None
-    ) -> None:
-        """Run what is bound; the binding then has the outputs."""
-        iobinding.run(lambda names, feeds: self.run(names, feeds, run_options))
 
     def end_profiling(self) -> str:
         """Write the trace that ``enable_profiling`` asked for; return its name, or ``""``."""
