@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 import weft
+from networks.onnx_net import Net
 from weft.cli import main
 
 LONG = "a" * 300
@@ -156,3 +158,38 @@ def test_an_interpreter_that_was_closed():
     interpreter.close()
     with pytest.raises(weft.WeftError, match="the session was closed"):
         interpreter.invoke()
+
+
+def test_a_session_that_was_closed():
+    """Also before anything was prepared, as where the file leaves shapes open."""
+    image = np.zeros((1, 1, 8, 8), np.float32)
+    session = weft.InferenceSession("digits")
+    session.run(None, {"image": image})
+    images = session.stream([image] * 3)
+    next(images)
+    unprepared = open_session()
+    for closed in (session, unprepared):
+        closed.close()
+        closed.close()
+    for call in (
+        lambda: session.run(None, {"image": image}),
+        lambda: list(session.stream([image])),
+        lambda: next(images),
+        session.reset_state,
+        lambda: unprepared.run(None, {"x": image}),
+        lambda: list(unprepared.stream([image])),
+        lambda: unprepared.set_shapes({"x": image.shape}),
+        unprepared.reset_state,
+    ):
+        with pytest.raises(weft.WeftError, match="the session was closed"):
+            call()
+
+
+def open_session():
+    """Return a session of a model that leaves height and width open."""
+    net = Net((1, 1, 8, 8))
+    net.node("Conv", [net.x, net.weights("w", np.ones((1, 1, 1, 1), np.int8))], "c")
+    proto = onnx.ModelProto.FromString(net.bytes(net.quantized("c", 0.2, 3)))
+    for axis in (2, 3):
+        proto.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = "s"
+    return weft.InferenceSession(proto.SerializeToString())

@@ -182,8 +182,8 @@ class BoardDriver(OpenBoard):
         ReplyLost
             If the request was carried out, but the reply was lost.
         """
-        self.transport.check_process()
         with self._lock:
+            self.check()
             start = time.monotonic()
             try:
                 return self._link.finish(call, self.run_timeout)

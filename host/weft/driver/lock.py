@@ -10,6 +10,7 @@ from pathlib import Path
 from weft_hw.files import runtime_folder
 
 from weft.errors import LinkError
+from weft.forks import tell_of_forks
 
 __all__ = ["DeviceLock"]
 
@@ -35,7 +36,6 @@ class DeviceLock:
 
     def __init__(self, name: str):
         self._file: int | None = None
-        self._process = os.getpid()
         try:
             import fcntl
         except ImportError:
@@ -54,13 +54,18 @@ class DeviceLock:
             raise LinkError(f"{name} is in use by process {owner}") from None
         _write_owner(file, str(os.getpid()))
         self._file = file
+        tell_of_forks(self)
 
     def release(self):
-        """Let others have it; may be called twice. A forked process lets go of its copy only."""
+        """Let others have it; may be called twice."""
         if self._file is not None:
-            if os.getpid() == self._process:
-                with suppress(OSError):
-                    _write_owner(self._file, "")
+            with suppress(OSError):
+                _write_owner(self._file, "")
+            self.in_fork()
+
+    def in_fork(self):
+        """Let go of this process's copy, which would outlive its owner."""
+        if self._file is not None:
             os.close(self._file)
             self._file = None
 

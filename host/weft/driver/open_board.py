@@ -1,6 +1,5 @@
 """An open board: its link, held by one thread at a time, and whether it is the right board."""
 
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from weft.driver.link import Link
 from weft.driver.requests import Requests
 from weft.driver.transports.base import Transport
 from weft.errors import DeviceMismatch, LinkError
+from weft.forks import ThreadLock
 
 __all__ = ["OpenBoard"]
 
@@ -32,7 +32,7 @@ class OpenBoard:
         self.transport, self.config, self.run_timeout = transport, config, run_timeout
         self._link = Link(transport, timeout, retries)
         self._requests = Requests(self._link, config)
-        self._lock = threading.RLock()
+        self._lock = ThreadLock()
         self._closed = False
         self.clock_hz = self._session = 0
         try:
@@ -56,13 +56,17 @@ class OpenBoard:
         with self._working():
             return self._session
 
+    def check(self):
+        """Raise :class:`LinkError` once the board was closed, or in a fork of its owner."""
+        self.transport.check_process()
+        if self._closed:
+            raise LinkError("the board was closed")
+
     @contextmanager
     def _working(self):
         """Have the link to oneself, and open."""
-        self.transport.check_process()  # before the lock, which a thread may hold in a copy
         with self._lock:
-            if self._closed:
-                raise LinkError("the board was closed")
+            self.check()
             start = time.monotonic()
             try:
                 if not self._link.is_open:
@@ -95,19 +99,14 @@ class OpenBoard:
 
     def reset(self):
         """Stop whatever the board does and start again; its memories keep their contents."""
-        self.transport.check_process()
         with self._lock:
+            self.check()
             self._link.is_open = False
             with self._working():
                 pass
 
     def close(self):
         """Give the transport back; further calls raise :class:`LinkError`."""
-        try:
-            self.transport.check_process()
-        except LinkError:  # its lock may be held by a thread that was not forked
-            self.transport.close()
-            return
         with self._lock:
             self._closed, self._link.is_open = True, False
             self.transport.close()

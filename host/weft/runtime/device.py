@@ -1,6 +1,5 @@
 """An accelerator at hand: its memories, its link, and what may be asked of it."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
 from weft.driver.pieces import Block, Span
+from weft.forks import ThreadLock
 from weft.runtime.execute import Memories
 from weft.runtime.profile import LinkProfile
 
@@ -89,13 +89,13 @@ class OpenDevice:
     clock_hz : int
         What the device says of its clock; 0 where there is none.
     check : callable
-        Raises :class:`LinkError` where this process may not use the device: it was forked.
+        Raises :class:`LinkError` once the device was closed, or in a fork of its owner.
     load : callable or None
         As ``memories.write``, while nothing runs; a simulated board takes it past the link.
 
     Attributes
     ----------
-    lock : RLock
+    lock : ThreadLock
         To be held from the first write of an inference to the last read.
     stream : Stream or None
         Whose images are under way between two holds of the lock.
@@ -114,7 +114,7 @@ class OpenDevice:
     clock_hz: int = 0
     check: Callable[[], object] = field(default=lambda: None)
     load: Callable[[Region, int, bytes], None] | None = None
-    lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+    lock: ThreadLock = field(default_factory=ThreadLock, init=False)
     holder: object = field(default=None, init=False)
     stream: Stream | None = field(default=None, init=False)
 

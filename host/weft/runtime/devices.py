@@ -89,7 +89,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
         _BoardMarks(board),
         Pipeline(board),
         board.clock_hz,
-        transport.check_process,
+        board.check,
         load=board.load,
     )
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
+from weft.errors import WeftError
 from weft.runtime.inference import Inference
 from weft.runtime.prepare import Preparation
 
@@ -29,6 +30,7 @@ class PreparedModel:
     def __init__(self, preparation: Preparation, *, check: bool, keep_tensors: bool):
         self.preparation = preparation
         self.current: Inference | None = None
+        self._closed = False
         self._check, self._keep_tensors = check, keep_tensors
         self._known: OrderedDict[tuple[object, ...], Inference] = OrderedDict()
 
@@ -37,8 +39,10 @@ class PreparedModel:
 
         Raises
         ------
-        OpenShapeError, ModelError, ConfigError, CapacityError, LinkError, DeviceMismatch
+        OpenShapeError, ModelError, ConfigError, CapacityError, LinkError, DeviceMismatch, WeftError
+            The last one once the model was closed.
         """
+        self.check()
         key = tuple(sorted((name, tuple(shape)) for name, shape in shapes.items()))
         inference = self._known.pop(key, None)
         if inference is None:
@@ -55,16 +59,20 @@ class PreparedModel:
         return inference
 
     def check(self) -> None:
-        """Raise once the model was closed, or in a process that did not open its device."""
+        """Raise once the model was closed, or in a fork of the device's owner."""
         if self.current is not None:
             self.current.runner.check()
+        elif self._closed:
+            raise WeftError("the session was closed")
 
     def close(self) -> None:
         """Let go of the device."""
+        self._closed = True
         if self.current is not None:
             self.current.runner.close()
 
     def reset_state(self) -> None:
-        """Let the next call be the first one."""
+        """Let the next call be the first one; raises as :meth:`check`."""
+        self.check()
         for inference in self._known.values():
             inference.runner.reset_state()

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from weft.errors import ModelError, WeftError
+from weft.errors import ModelError
 from weft.graph import Graph
 from weft.graph.signature import TensorInfo
 from weft.program import Program
@@ -55,11 +55,6 @@ class Session:
 
     def close(self) -> None:
         """Let go of the device, once an image under way is done."""
-        try:
-            self._model.prepared.check()
-        except WeftError:  # in a forked process, where a lock may be held forever
-            self._model.prepared.close()
-            return
         with self._model.lock:
             self._model.prepared.close()
 

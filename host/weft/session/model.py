@@ -1,10 +1,10 @@
 """A model as a session sees it: what its file declares, and what is compiled for its feeds."""
 
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from weft.errors import ModelError, OpenShapeError
+from weft.forks import ThreadLock
 from weft.graph.signature import TensorInfo, as_arrays
 from weft.runtime.inference import Arrays, Inference
 from weft.runtime.prepared import PreparedModel
@@ -31,7 +31,7 @@ class SessionModel:
 
     Attributes
     ----------
-    lock : RLock
+    lock : ThreadLock
         To be held while an image runs.
 
     Raises
@@ -46,7 +46,7 @@ class SessionModel:
         shapes: Shapes,
         reading: SecondReading | None = None,
     ):
-        self.prepared, self.reading, self.lock = prepared, reading, threading.RLock()
+        self.prepared, self.reading, self.lock = prepared, reading, ThreadLock()
         self._declaration = declaration
         try:
             prepared.prepare({**self._known_shapes(), **_checked(shapes)})

@@ -23,7 +23,7 @@ class Transport(ABC):
     silence : str
         What it may mean that nothing answers at all; the end of a sentence.
     process : int or None
-        Which one opened the link; None where a forked process gets a copy of the board, too.
+        Which one opened the link; None before.
     """
 
     bytes_per_second: float | None = None

@@ -10,6 +10,7 @@ from weft_hw.boards import BITS_PER_BYTE, DEFAULT_BAUD
 from weft.driver.lock import DeviceLock
 from weft.driver.transports.base import Transport
 from weft.errors import LinkError
+from weft.forks import tell_of_forks
 from weft.udev import rule_command
 
 __all__ = ["SerialTransport"]
@@ -57,6 +58,7 @@ class SerialTransport(Transport):
             self._lock.release()
             raise LinkError(_why(path, error)) from None
         self.process = os.getpid()
+        tell_of_forks(self)
         self.bytes_per_second = baud / BITS_PER_BYTE
 
     @classmethod
@@ -86,6 +88,10 @@ class SerialTransport(Transport):
         except self._errors as error:
             raise LinkError(f"{self._path} is gone: {error}") from None
         return data
+
+    def in_fork(self):
+        """Close the copy, which would keep the port from others."""
+        self._port.close()
 
     def close(self):
         """Close the port."""

@@ -1,5 +1,6 @@
 """The virtual board in this process."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ class SimTransport(Transport):
             if isinstance(error, OSError) and error.strerror:
                 text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
             raise LinkError(f"cannot build the virtual board: {text}") from None
+        self.process = os.getpid()  # a thread may have been simulating when a fork copied it
         self._past_link = past_link
         self._outgoing, self._incoming = bytearray(), bytearray()
 
@@ -114,8 +116,9 @@ class SimTransport(Transport):
         self.board.load(region, address, data, unit_bytes)  # type: ignore[attr-defined]
 
     def close(self):
-        """Free the virtual board."""
-        self.board.close()
+        """Free the virtual board; a forked process, where its threads are missing, leaves it."""
+        if self.process == os.getpid():
+            self.board.close()
 
     def simulated(self) -> tuple[int, float]:
         """Return the cycles simulated and the seconds that took."""

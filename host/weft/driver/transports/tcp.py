@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from weft.driver.lock import DeviceLock
 from weft.driver.transports.base import Transport
 from weft.errors import LinkError
+from weft.forks import tell_of_forks
 
 __all__ = ["TcpTransport"]
 
@@ -36,6 +37,7 @@ class TcpTransport(Transport):
             raise LinkError(f"cannot connect to {self._name}: {reason}") from None
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.process = os.getpid()
+        tell_of_forks(self)
         self._first = b""  # what came first: a server that refuses says why
 
     @classmethod
@@ -72,6 +74,10 @@ class TcpTransport(Transport):
         if len(self._first) < _FIRST_BYTES:
             self._first += data[:_FIRST_BYTES]
         return data
+
+    def in_fork(self):
+        """Close the copy, or the connection lasts as long as it."""
+        self._socket.close()
 
     def close(self):
         """Close the connection."""

@@ -15,6 +15,7 @@ from weft_hw.contract.ethernet import (
 from weft.driver.lock import DeviceLock
 from weft.driver.transports.base import Transport
 from weft.errors import LinkError
+from weft.forks import tell_of_forks
 
 __all__ = ["UdpTransport"]
 
@@ -67,6 +68,7 @@ class UdpTransport(Transport):
                 raise LinkError(f"cannot reach {self._name}: {error.strerror}") from None
         self._socket = connected
         self.process = os.getpid()
+        tell_of_forks(self)
         self.bytes_per_second = ETHERNET_BYTES_PER_SECOND
 
     @classmethod
@@ -125,6 +127,10 @@ class UdpTransport(Transport):
                 return b""
         data, self._left = self._left[:limit], self._left[limit:]
         return data
+
+    def in_fork(self):
+        """Close the copy, which would keep the port."""
+        self._socket.close()
 
     def close(self):
         """Close the socket."""

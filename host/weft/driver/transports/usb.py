@@ -213,6 +213,11 @@ class UsbTransport(Transport):
         """End the transfers under way and give the device back."""
         if self._context is None:
             return
+        if self.process not in (None, os.getpid()):
+            # What libusb gave back would be the owner's: a fork has the same open file.
+            if self._lock is not None:
+                self._lock.release()
+            return
         context, self._context = self._context, None
         under_way = [*self._sending, *self._taking]
         for transfer in under_way:

@@ -1,6 +1,5 @@
 """Matrix products of small integers, exact, by the BLAS of NumPy on one thread."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from weft.forks import ThreadLock
+
 __all__ = ["one_thread", "product"]
 
 Float32 = NDArray[np.float32]
@@ -16,7 +17,7 @@ Float32 = NDArray[np.float32]
 # Sums of integers are exact in float32 below it, in whatever order they are taken.
 _EXACT = 1 << 24
 
-_lock, _users, _before = threading.Lock(), 0, []
+_lock, _users, _before = ThreadLock(), 0, []
 
 
 @cache
