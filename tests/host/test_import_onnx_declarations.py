@@ -178,7 +178,8 @@ def test_four_bits_are_not_eight():
 def test_weights_whose_scale_is_of_half_precision():
     """The runtime multiplies in float16, and rounds."""
     net = Net(IMAGE)
-    scale, steps = net.constant("s", np.float16(0.01)), net.constant("w", np.int8([[[[7]]]] * 6))
+    scale = net.constant("s", np.float16(0.01))
+    steps = net.constant("w", np.full((6, 1, 1, 1), 7, np.int8))
     net.node("DequantizeLinear", [steps, scale], "h")
     net.node("Cast", ["h"], "f", to=TensorProto.FLOAT)
     net.node("Conv", [net.x, "f"], "c", group=6)
@@ -191,7 +192,7 @@ def test_sparse_initialiser():
     net = Net(IMAGE)
     net.node("Mul", [net.x, "w"], "r")
     proto = onnx.ModelProto.FromString(net.bytes(net.quantized("r", 0.1, 0)))
-    values = numpy_helper.from_array(np.float32([1.5]), "w")
+    values = numpy_helper.from_array(np.array([1.5], np.float32), "w")
     proto.graph.sparse_initializer.append(
         helper.make_sparse_tensor(values, numpy_helper.from_array(np.array([2]), "i"), [7])
     )

@@ -18,8 +18,13 @@ TINY, ICEPI = get_config("tiny"), get_config("icepi-zero")
 class Line:
     """Answers each transfer with the next bytes of what it is given, then with zeros."""
 
+    mode = max_speed_hz = -1
+
     def __init__(self, answers=b""):
         self.answers, self.sent, self.closed = answers, b"", False
+
+    def open_path(self, path):
+        pass
 
     def xfer3(self, data):
         self.sent += bytes(data)
@@ -56,7 +61,6 @@ def test_a_line_that_nobody_drives_is_not_kept():
 
 def test_the_rate_of_the_boards_clock(monkeypatch):
     line = Line()
-    line.open_path = lambda path: None
     modules = {"spidev": SimpleNamespace(SpiDev=lambda: line)}
     monkeypatch.setattr(importlib, "import_module", modules.__getitem__)
     for config, name, hz in [

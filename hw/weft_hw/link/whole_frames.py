@@ -37,9 +37,10 @@ class WholeFrames(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.held = held = SyncFIFO(width=8, depth=self._depth)
+        held: Any = SyncFIFO(width=8, depth=self._depth)
+        m.submodules.held = held
         m.submodules.buffer = buffer = StreamBuffer(8)
-        queued: Any = held.r_stream
+        queued = held.r_stream
         whole = Signal(range(self._depth + 1))  # frames
         leaves, comes = Signal(), Signal()
         m.d.comb += [
