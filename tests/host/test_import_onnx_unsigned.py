@@ -112,7 +112,7 @@ def test_which_tensors_become_uint8(form, tmp_path):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     open_ort(model.SerializeToString(), int8=False, optimised=tmp_path / "optimised.onnx")
     expected = types_of(onnx.load(tmp_path / "optimised.onnx").graph)
-    as_unsigned(model.graph)
+    as_unsigned(model.graph, ())
     found = types_of(model.graph)
     # Groups with an integer kernel have lost their QuantizeLinear.
     assert {name: found[name] for name in expected} == expected

@@ -14,6 +14,7 @@ from weft.importers.onnx.prepare import (
     require_shapes,
     set_shapes,
 )
+from weft.importers.onnx.shape_reads import unread_shapes
 from weft.importers.onnx.unsigned import as_unsigned
 from weft.importers.onnx.walk import Importer, Shape
 
@@ -50,11 +51,12 @@ def import_onnx(
     try:
         model = inline_functions(model)
         unknown = open_tensors(model)
+        unread = unread_shapes(model, unknown)
         set_shapes(model.graph, shapes or {})
         if runtime == Runtime.ONNXRUNTIME_UINT8:
-            as_unsigned(model.graph)
+            as_unsigned(model.graph, unread)
         batch = open_batch(model.graph)
-        importer = Importer(model, name, runtime, unknown)
+        importer = Importer(model, name, runtime, unknown, unread)
     except OpenShapeError as error:
         raise OpenShapeError(f"cannot import {name}: {error}", error.inputs) from error
     except ModelError as error:
@@ -63,14 +65,14 @@ def import_onnx(
         graph = importer.run()
     except ModelError as error:
         if batch:
-            _require_first(model, name, runtime, unknown, batch, error)
+            _require_first(model, name, runtime, unknown, unread, batch, error)
         raise
     if not batch or graph.declared is not None:
         return graph
     # What keeps one image apart may still mix several: a Reshape to (1, -1).
     set_shapes(model.graph, batch)
     try:
-        several = Importer(model, name, runtime, unknown).run()
+        several = Importer(model, name, runtime, unknown, unread).run()
     except ModelError:
         return as_one_image(graph)
     return graph if several.declared is None else as_one_image(graph)
@@ -81,6 +83,7 @@ def _require_first(
     name: str,
     runtime: Runtime,
     unknown: frozenset[str],
+    unread: frozenset[str],
     batch: Mapping[str, Shape],
     error: ModelError,
 ) -> None:
@@ -90,7 +93,7 @@ def _require_first(
     several.CopyFrom(model)
     set_shapes(several.graph, batch)
     try:
-        Importer(several, name, runtime, unknown).run()
+        Importer(several, name, runtime, unknown, unread).run()
     except ModelError:
         return
     try:

@@ -10,6 +10,7 @@ from weft.graph.signature import example_shape
 from weft.importers.onnx.values import ELEMENT_TYPES
 
 __all__ = [
+    "known_shapes",
     "open_batch",
     "open_tensors",
     "ordered_nodes",
@@ -118,6 +119,28 @@ def open_tensors(model: Any) -> frozenset[str]:
         return frozenset(names)
     known = (*inferred.value_info, *inferred.input, *inferred.output)
     return frozenset(names - {value.name for value in known if _is_closed(value)})
+
+
+def known_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of tensors that ``onnx`` infers; an open batch of an input is 1."""
+    from onnx import shape_inference
+
+    closed = type(model)()
+    closed.CopyFrom(model)
+    for value in closed.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if dims and dims[0].dim_value < 1:
+            dims[0].dim_value = 1
+    del closed.graph.value_info[:], closed.graph.output[:]  # what a file says of an open batch
+    try:
+        inferred = shape_inference.infer_shapes(closed, data_prop=True).graph
+    except Exception:  # the package raises what its C++ side threw
+        return {}
+    return {
+        value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+        for value in inferred.value_info
+        if _is_closed(value)
+    }
 
 
 def _is_closed(value: Any) -> bool:

@@ -6,7 +6,7 @@ the values, for one reader; each reader of a DequantizeLinear has a copy of it b
 int8 stays, and a group with both is left in float.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,11 @@ __all__ = ["as_unsigned"]
 _TAKEN_OUT = ("Identity", "Dropout")
 
 
-def as_unsigned(graph: Any) -> None:
-    """Rewrite the nodes of an ONNX ``graph``; weights and other constants stay what they are."""
+def as_unsigned(graph: Any, unread: Container[str]) -> None:
+    """Rewrite the nodes of an ONNX ``graph``; weights and other constants stay what they are.
+
+    ``unread`` are the outputs of nodes that do not count as readers.
+    """
     from onnx import TensorProto, numpy_helper
 
     types = {value.name: value.type.tensor_type for value in graph.value_info}
@@ -27,7 +30,7 @@ def as_unsigned(graph: Any) -> None:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
             constants[node.output[0]] = node.attribute[0].t
     fixed = _fixed(graph, constants)
-    readers = _Readers(graph)
+    readers = _Readers(graph, unread)
     for node in graph.node:
         if node.op_type != "QuantizeLinear" or len(node.input) < 3 or node.input[0] in fixed:
             continue
@@ -74,12 +77,13 @@ def _zero_point(node: Any, constants: Mapping[str, Any]) -> int | None:
 class _Readers:
     """Who reads each tensor of a graph."""
 
-    def __init__(self, graph: Any):
+    def __init__(self, graph: Any, unread: Container[str]):
         self.nodes: dict[str, list[Any]] = {}
         self._outputs = {value.name for value in graph.output}
         for node in graph.node:
-            for name in node.input:
-                self.nodes.setdefault(name, []).append(node)
+            if node.output and node.output[0] not in unread:
+                for name in node.input:
+                    self.nodes.setdefault(name, []).append(node)
 
     def slots(self, name: str) -> int:
         """Return how many operands, and outputs of the graph, tensor ``name`` is."""
@@ -90,5 +94,6 @@ class _Readers:
         total = int(name in self._outputs)
         for node in self.nodes.get(name, ()):
             inner = node.op_type in _TAKEN_OUT and node.output[0] not in self._outputs
-            total += self.count(node.output[0]) if inner else 1
+            # One that nothing reads is still there.
+            total += max(self.count(node.output[0]), 1) if inner else 1
         return total

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from weft.errors import ModelError
 from weft.graph import Graph, Runtime
 from weft.importers.onnx.attributes import is_declared, opsets_of, read_attributes
@@ -21,9 +23,9 @@ from weft.importers.onnx.moves import MOVES
 from weft.importers.onnx.node import result_of, split_of
 from weft.importers.onnx.output import add_output
 from weft.importers.onnx.pad import kind_of_pad
-from weft.importers.onnx.prepare import ordered_nodes, require_shapes
+from weft.importers.onnx.prepare import known_shapes, ordered_nodes, require_shapes
 from weft.importers.onnx.readers import Readers
-from weft.importers.onnx.values import Activation, Pending, Value, take
+from weft.importers.onnx.values import Activation, Constant, Pending, Value, take
 from weft.importers.rules.check import check
 from weft.importers.rules.problems import Problems
 
@@ -39,22 +41,32 @@ class Importer:
     all others are examined; those too that read it in QOperator form, or lie behind the next
     QuantizeLinear, if the file tells its shape.
 
-    ``open_names`` are the tensors of which the file itself leaves a dimension open.
+    ``open_names`` are the tensors of which the file itself leaves a dimension open, ``unread`` the
+    outputs of nodes that ONNX Runtime takes out.
     """
 
-    def __init__(self, model: Any, name: str, runtime: Runtime, open_names: frozenset[str]):
-        self._graph = model.graph
+    def __init__(
+        self,
+        model: Any,
+        name: str,
+        runtime: Runtime,
+        open_names: frozenset[str],
+        unread: frozenset[str],
+    ):
+        self._model, self._graph = model, model.graph
         self._opsets = opsets_of(model)
         self._open = open_names
         self._nodes = ordered_nodes(model.graph)
         outputs = [value.name for value in model.graph.output]
-        self._readers = Readers((node for _, node in self._nodes), outputs)
+        self._readers = Readers(model.graph.node, outputs, unread)
+        self._read = {name for _, node in self._nodes for name in node.input}.union(outputs)
         require_shapes(model.graph, self._nodes)
         self._folder = Folder(self._opsets)
         self._builder = Builder(name, runtime)
         self._values: dict[str, Value] = {}
         self._real: set[str] = set()  # names of quantised tensors that were dequantised
         self._unknown: set[str] = set()
+        self._shapes: dict[str, Shape] | None = None  # as far as they were asked for
         self._problems = Problems(name)
 
     def run(self) -> Graph:
@@ -65,11 +77,9 @@ class Importer:
         for initializer in self._graph.initializer:
             with self._layer(initializer.name, initializer.name):
                 self._values[initializer.name] = constant_of(initializer)
-        read = {name for _, node in self._nodes for name in node.input}
-        read.update(value.name for value in self._graph.output)
         inputs = []
         for value in self._graph.input:
-            if value.name in read and value.name not in self._values:
+            if value.name in self._read and value.name not in self._values:
                 with self._layer(value.name, value.name):
                     added = add_input(self._builder, self._graph, value, self._values)
                     self._values[value.name] = added
@@ -150,6 +160,8 @@ class Importer:
         if any(output in self._values for output in outputs):
             raise ModelError(f"its output {outputs[0]} is computed twice")
         operands = tuple([self._operand(name) for name in inputs])
+        if operator in ("Shape", "Size") and isinstance(operands[0], Pending):
+            operands = (self._shaped(inputs[0]) or operands[0],)
         results: Sequence[Value]
         if self._folder.takes(node, operands):
             results = self._folder.fold(node, operands)
@@ -158,7 +170,7 @@ class Importer:
         else:
             results = [result_of(self._builder, node, label, attributes, operands, self._real)]
         for name in outputs[len(results) :]:
-            if self._readers.count(name):
+            if name in self._read:
                 raise ModelError(f"its output {name} is not supported, only the first one")
         for name, result in zip(outputs, results, strict=False):
             if isinstance(result, Pending):
@@ -171,10 +183,16 @@ class Importer:
                 result = replace(result, moved_by=self._mover(node, attributes, operands))
             self._values[name] = result
         if operator == "DequantizeLinear" or (
-            operator in (*MOVES, "Concat", "Einsum", "ReduceSum", "Split")
-            and node.input[0] in self._real
+            operator != "QuantizeLinear" and inputs and inputs[0] in self._real
         ):
             self._real.update(outputs)
+
+    def _shaped(self, name: str) -> Constant | None:
+        """Return an array with the shape of tensor ``name``, if ``onnx`` can tell it."""
+        if self._shapes is None:
+            self._shapes = known_shapes(self._model)
+        shape = self._shapes.get(name)
+        return None if shape is None else Constant(np.broadcast_to(np.float32(0), shape))
 
     def _marked(self, node: Any, result: Pending) -> Pending:
         """Return a MatMul with a mark if ONNX Runtime does not know every dimension it has."""

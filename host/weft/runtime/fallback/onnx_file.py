@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import Graph, Runtime
 from weft.importers.onnx.file import import_onnx
-from weft.importers.onnx.prepare import set_shapes
+from weft.importers.onnx.prepare import open_tensors, set_shapes
+from weft.importers.onnx.shape_reads import unread_shapes
 from weft.importers.onnx.unsigned import as_unsigned
 from weft.runtime.fallback.parts import Arrays
 from weft.runtime.fallback.split import Layer
@@ -42,10 +43,11 @@ class OnnxFile:
         self._runtime = onnx_runtime("the fallback for ONNX models")
         self._name, self._reproduced = name, runtime
         self._model: Any = onnx.ModelProto.FromString(data)
+        unread = unread_shapes(self._model, open_tensors(self._model))
         set_shapes(self._model.graph, shapes or {})
         graph = self._model.graph
         if runtime == Runtime.ONNXRUNTIME_UINT8:
-            as_unsigned(graph)  # once for all parts, for it depends on who reads a tensor
+            as_unsigned(graph, unread)  # once for all parts, for it depends on who reads a tensor
         for index, node in enumerate(graph.node):
             node.name = node.name or f"{node.op_type} {index}"
         constants = {x.name for x in graph.initializer}
