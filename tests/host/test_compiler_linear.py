@@ -13,6 +13,14 @@ def test_smallest(graphs, config):
     check_all_on_accelerator(graphs, b, b.conv(b.input(1, 1, 1), 1, kernel=(1, 1)), config=config)
 
 
+def test_a_window_that_slides_goes_by_taps(graphs):
+    """On four pixels: a new column of taps is fetched in 4 cycles, 9 taps of a word take 9."""
+    b = graphs.Builder(2)
+    x = b.conv(b.input(8, 9, 3), 16, padding=(1, 1, 1, 1))
+    program = check_all_on_accelerator(graphs, b, x, config=WIDE)
+    assert [layer.keep for layer in program.decoded] == [2]
+
+
 @pytest.mark.parametrize("channels", [1, 3, 7, 16, 17, 255])
 def test_channel_counts(graphs, channels):
     b = graphs.Builder(channels)

@@ -15,17 +15,17 @@ LOADED, NOBODY = -10, -20  # writers of words other than descriptors
 
 
 def spans(program, number):
-    """Bytes that a descriptor reads and writes: (reads, written), as sets of words."""
+    """Words that a descriptor reads at once, reads when the one before is done, and writes."""
     d, config = program.decoded[number], program.config
     if isinstance(d, Table):
-        return set(range(d.in_base, d.in_base + 1024 // config.columns)), set()
+        return set(range(d.in_base, d.in_base + 1024 // config.columns)), set(), set()
     if isinstance(d, Elementwise):
         count = d.word_count
         reads = set(range(d.in_base, d.in_base + count))
         if not d.unary:
             reads |= set(range(d.other_base, d.other_base + count))
         start = d.out_base // config.beats
-        return reads, set(range(start, start + count))
+        return reads, set(), set(range(start, start + count))
     assert isinstance(d, Mac)
     count = d.fill_rows * d.row_words
     node = program.graph.nodes[program.descriptors[number].node]
@@ -34,8 +34,9 @@ def spans(program, number):
     reads = set(range(d.in_base, d.in_base + count))
     y, x = np.arange(d.out_height)[:, None, None], np.arange(d.out_width)[:, None]
     beats = np.arange((d.groups - 1) * config.beats + d.last_beats)
-    places = d.out_base + y * d.out_row + x * d.out_pixel + beats
-    return reads, set((places // config.beats).reshape(-1).tolist())
+    places = (y * d.out_row + x * d.out_pixel + beats).reshape(-1)
+    late = d.other_base + places // config.beats if d.adds else np.array([], int)
+    return reads, set(late.tolist()), set(((d.out_base + places) // config.beats).tolist())
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -59,11 +60,11 @@ def test_waits_and_places(graphs, seed):
         place = program.places[name]
         writer |= dict.fromkeys(range(place.base, place.base + place.units), LOADED)
     for number in range(run.first, run.first + run.count):
-        reads, written = spans(program, number)
+        reads, late, written = spans(program, number)
         assert not written & constants
-        assert not written & reads, "a layer overwrites its own input"
+        assert not written & (reads | late), "a layer overwrites its own input"
         sources = {writer.get(word, NOBODY) for word in reads - constants}
-        assert NOBODY not in sources, "reads what nobody wrote"
+        assert NOBODY not in sources | {writer.get(word, NOBODY) for word in late}, "not written"
         layer = program.decoded[number]
         assert not isinstance(layer, Move)
         wait = layer.wait
@@ -105,6 +106,9 @@ def touched(program, numbers):
             words |= set(range(start, start + count))
             start, row = fields["out_base"] // beats, fields["out_row"] // beats
             words |= set(range(start, start + fields["out_height"] * row))
+            if fields["adds"]:
+                start = fields["other_base"]
+                words |= set(range(start, start + fields["out_height"] * row))
         elif fields["kind"] == Kind.ELEMENTWISE:
             for start in (fields["in_base"], fields["other_base"], fields["out_base"] // beats):
                 words |= set(range(start, start + fields["word_count"]))

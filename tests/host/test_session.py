@@ -114,10 +114,10 @@ def test_resnet_equals_litert_reference_kernels(device):
     with weft.InferenceSession(RESNET, device=opened, config="ulx3s-85f") as session:
         [scores] = session.run(None, {session.get_inputs()[0].name: image})
     assert np.array_equal(scores, expected)
-    if session.program is not None:  # an addition takes two descriptors, and counts for both
+    if session.program is not None:  # an addition counts for its table alone
         layers = session.profile.layers
         assert sum(x.cycles or 0 for x in layers) == session.profile.cycles
-        assert min(x.cycles or 0 for x in layers if x.operator == "ADD") > 2000
+        assert all(1000 <= (x.cycles or 0) < 2000 for x in layers if x.operator == "ADD")
 
 
 def test_counters_of_every_run_are_read():

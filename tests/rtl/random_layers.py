@@ -151,7 +151,7 @@ def add_random_mac(
             case.used_words + target.words <= config.activation_words
             and len(case.entries) + len(entries) <= config.window_count
             and len(case.weights) + groups * rows * steps + rows <= config.weight_words
-            and len(case.parameters) + groups * rows * config.columns
+            and len(case.parameters) + groups * rows * config.columns + config.lanes
             <= config.parameter_words * config.lanes
             and steps * groups * out[0] * out[1] <= MOST_STEPS
         ):
@@ -161,6 +161,8 @@ def add_random_mac(
     case.allocate(target.words)
     keep = entries[0][0]["columns"] - stride[1]
     slides = len(entries) == 1 and step[1] == 1 and keep > 0 and rng.random() < 0.8
+    other = case.used_words - 2 * target.words  # that begins there, or further up
+    adds = table and other >= 0 and bool(rng.random() < 0.4)
     few = channels * kernel[0] * kernel[1] <= FLOAT32_MACS
     rounding = Rounding(_between(rng, 0, 2 if few else 1))
     bits = 0 if maximum else 6 + steps.bit_length() // 2
@@ -170,13 +172,33 @@ def add_random_mac(
         multiplier=lambda: rng.integers(1 << 23, 1 << 24) << 7,
         shift=lambda: 31 + max(0, bits + int(rng.integers(-1, 3))),
     )
+    sums = {}
+    if adds:
+        wide = bool(rng.random() < 0.7)
+        sums = {
+            "adds": True,
+            "adds_first": bool(rng.random() < 0.5),
+            "wide": wide,
+            "other_base": _between(rng, 0, other),
+            "sum_parameter": case.add_parameters(
+                1,
+                bias=lambda: rng.integers(-1 << 31, 1 << 31),  # not used
+                multiplier=lambda: rng.integers(1 << 23, 1 << 24) << 7,
+                shift=lambda: 31 + 20 + int(rng.integers(0, 2)),
+            ),
+            "sum_rounding": _between(rng, 0, 1),
+            "sum_zero_point": _between(rng, -20, 20),
+            "sum_low": _between(rng, -128, -60),
+            "sum_high": _between(rng, 60, 127),
+        }
     lanes = (1 << config.lanes) - 1
     masks = [_between(rng, 1, lanes) if rng.random() < 0.3 else lanes for _ in range(2)]
     touched = (out[0] - 1) * stride[0] + span[0] - pad[0]
     least = min(max(touched, 1), source.height)
     note = (
         f"{source} k {kernel} s {stride} d {step} p {pad} -> {out}x{groups} dw {depthwise} "
-        f"max {maximum} own {own} keep {slides} entries {len(entries)} steps {steps} {wait.name}"
+        f"max {maximum} own {own} adds {adds} keep {slides} entries {len(entries)} steps {steps} "
+        f"{wait.name}"
     )
     weights = _weights(case, entries, groups * rows, channels, depthwise, maximum)
     if own:
@@ -211,7 +233,8 @@ def add_random_mac(
         zero_point=_between(rng, -20, 20),
         low=_between(rng, -128, -60),
         high=_between(rng, 60, 127),
-        use_table=table and bool(rng.random() < 0.4),
+        use_table=table and not adds and bool(rng.random() < 0.4),
+        **sums,
         fill_rows=source.height if rng.random() < 0.5 else least,
         first_mask=masks[0],
         last_mask=masks[1],

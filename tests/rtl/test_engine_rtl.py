@@ -91,8 +91,9 @@ def test_random_chains(config, macs_only, run_engine):
     if not macs_only:
         assert {layer["kind"] for layer in layers} == set(Kind) - {Kind.MOVE}
         assert {layer["use_table"] for layer in layers} == {0, 1}
-        for name in ("unary", "wide", "multiply"):
+        for name in ("unary", "wide", "multiply", "adds"):
             assert any(layer[name] for layer in layers), name
+        assert {layer["adds_first"] for layer in layers if layer["adds"]} == {0, 1}
     run_engine(config, cases)
 
 

@@ -11,7 +11,9 @@ from graph_builder import Builder
 from networks.accelerator import SMALL, SMALL_COMPACT, SMALL_PAIRED, Boards
 from networks.cycles import compare_cycles, random_graphs
 from networks.mlperf_tiny import MODELS, NAMES
+from weft import InferenceSession
 from weft.cli.feeds import random_feed
+from weft.compiler import compile_graph
 from weft.graph import Graph
 from weft.models.loading import load
 
@@ -81,6 +83,32 @@ def test_fully_connected_layers_in_a_row(config):
     assert [predicted for _, predicted, _ in outcome.layers] == [
         counted for *_, counted in outcome.layers
     ]
+
+
+@pytest.mark.parametrize("name", [SMALL.name, SMALL_PAIRED.name, "ulx3s-85f"])
+def test_residual_blocks(name):
+    """Layers that add their results to another map, between layers that fill at the same time."""
+    with Boards(name) as boards:
+        for seed in range(3):
+            b = Builder(seed)
+            x = b.conv(b.input(7 + seed, 6, 5), 12, padding=(1, 1, 1, 1))
+            for out, stride in ((12, 1), (20, 2), (20, 1)):
+                y = b.conv(x, out, stride=(stride, stride), padding=(1, 1, 1, 1))
+                y = b.conv(y, out, padding=(1, 1, 1, 1))
+                if out != b.tensors[x].shape[-1]:
+                    x = b.conv(x, out, kernel=(1, 1), stride=(stride, stride))
+                x = b.binary("ADD", *((x, y), (y, x))[seed % 2])
+            graph, feeds = b.build(b.conv(x, 3, kernel=(1, 1))), b.feeds()
+            outcome = compare_cycles("blocks", graph, feeds, boards)
+            assert outcome is not None
+            assert [predicted for _, predicted, _ in outcome.layers] == [
+                counted for *_, counted in outcome.layers
+            ]
+            config, program = boards.configs[0], compile_graph(graph, boards.configs[0])
+            session = InferenceSession(program, device=boards.board(config), check=True)
+            session.run(None, feeds)
+            assert [row.mismatches for row in session.profile.layers] == [0] * len(graph.nodes)
+            assert sum(getattr(layer, "adds", 0) for layer in program.decoded) == 3
 
 
 def test_digits_on_a_compact_configuration():

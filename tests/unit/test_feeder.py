@@ -19,10 +19,12 @@ CONFIGS = [SMALLEST, get_config("tiny"), PAIR]
 class Layer:
     """A random layer: its columns, and the steps that the array must see."""
 
-    def __init__(self, config, rng, *, entries=None, steps_most=16, size_most=3, own=False):
+    def __init__(
+        self, config, rng, *, entries=None, steps_most=16, size_most=3, own=False, adds=False
+    ):
         width, height, groups = (int(rng.integers(1, size_most + 1)) for _ in range(3))
         width, groups = (1, 1) if own else (width, groups)
-        self.own = own
+        self.own, self.adds = own, adds
         entries = entries or int(rng.integers(1, 4))
         self.last_beats = int(rng.integers(1, config.beats + 1))
         shape = [
@@ -80,6 +82,11 @@ class Layer:
                             address += step
                     following = address
 
+    def leave(self, config, step):
+        """Cycles in which the results of an output leave, given its last step."""
+        beats = self.last_beats if step[3] else config.beats
+        return beats * (step[4] + 1) * (1 + self.adds)
+
 
 def run(config, layers, column_stall, enable):
     """Return per layer what the outputs showed: pushes, starts and steps with their cycles."""
@@ -129,6 +136,7 @@ def run(config, layers, column_stall, enable):
         for index, layer in enumerate(layers):
             ctx.set(dut.weight_base, layer.base)
             ctx.set(dut.last_beats, layer.last_beats)
+            ctx.set(dut.adds, int(layer.adds))
             if config.own_weights:
                 ctx.set(dut.own_weights, int(layer.own))
             ctx.set(dut.begin, 1)
@@ -139,7 +147,7 @@ def run(config, layers, column_stall, enable):
             while len(seen[index]["step"]) < len(layer.steps):
                 await ctx.tick()
             assert ctx.get(dut.empty)
-            for _ in range(3 + config.beats * config.pixels):
+            for _ in range(3 + 2 * config.beats * config.pixels):
                 await ctx.tick()
 
     bench.run(dut, drive, background=[watch, gate], deadline=30_000)
@@ -158,15 +166,17 @@ def check(config, layer, log):
         assert sum(c < cycle for c, *_ in log["push"]) == arrived  # and none of the next window
     ends = [(cycle, step) for cycle, step in log["step"] if step[1]]
     for (before, step), (after, _) in pairwise(ends):
-        beats = layer.last_beats if step[3] else config.beats
-        assert after - before >= beats * (step[4] + 1)
+        assert after - before >= layer.leave(config, step)
 
 
 @pytest.mark.parametrize("kind", ["streaming", "columns-stall", "enable-stalls"])
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_every_column_and_step(config, kind):
     rng = bench.generator()
-    layers = [Layer(config, rng, steps_most=most) for most in (1, 2, 4, 16)]
+    layers = [
+        Layer(config, rng, steps_most=most, adds=adds)
+        for most, adds in ((1, False), (2, True), (4, False), (16, True))
+    ]
     column_stall = bench.stalls(rng, 6 if kind == "columns-stall" else 0)
     gate = (lambda: int(rng.random() < 0.4)) if kind == "enable-stalls" else (lambda: 1)
     for layer, log in zip(layers, run(config, layers, column_stall, gate), strict=True):
@@ -184,7 +194,11 @@ def test_weights_of_their_own_go_on_from_window_to_window():
 def test_windows_follow_each_other_without_a_gap(config):
     """Between columns, steps and results, the scarcest alone decides the rate."""
     rng = bench.generator(2)
-    layers = [Layer(config, rng, entries=1, steps_most=most, size_most=6) for most in (1, 3, 16)]
+    layers = [
+        Layer(config, rng, entries=1, steps_most=most, size_most=6, adds=adds)
+        for most in (1, 3, 16)
+        for adds in (False, True)
+    ]
     for layer, log in zip(layers, run(config, layers, lambda: 0, lambda: 1), strict=True):
         check(config, layer, log)
         outputs = [step for step in layer.steps if step[1]]
@@ -193,10 +207,9 @@ def test_windows_follow_each_other_without_a_gap(config):
         for (before, after), step, (count, _) in zip(
             pairwise(starts), outputs, layer.windows[1:], strict=False
         ):
-            beats = layer.last_beats if step[3] else config.beats
-            assert after - before == max(steps, count, beats * (step[4] + 1))
+            assert after - before == max(steps, count, layer.leave(config, step))
         assert (log["waits"] > 0) == any(
-            (layer.last_beats if s[3] else config.beats) * (s[4] + 1) > max(steps, c)
+            layer.leave(config, s) > max(steps, c)
             for s, (c, _) in zip(outputs, layer.windows[1:], strict=False)
         )
 

@@ -39,10 +39,14 @@ class Lines:
         ]
         self.lines = np.full((self.config.line_banks, self.config.line_words), -1, object)
         self.reads, self.cycle = [], 0
+        self.rng, self.held = rng, 0.0  # how often the port is taken
         self.pipe = [[0] * self.config.fill_words] * LATENCY
 
     async def tick(self, ctx):
         dut = self.dut
+        hold = self.rng.random() < self.held
+        ctx.set(dut.hold, int(hold))
+        assert not (hold and ctx.get(dut.read_enable))
         if ctx.get(dut.read_enable):
             self.reads.append((self.cycle, ctx.get(dut.read_address)))
         size = self.config.fill_words
@@ -105,12 +109,13 @@ async def begin(ctx, dut, descriptor, lines):
     ctx.set(dut.begin, 0)
 
 
-@pytest.mark.parametrize("wait", ["streaming", "rows-come-late", "rows-leave-late"])
+@pytest.mark.parametrize("wait", ["streaming", "rows-come-late", "rows-leave-late", "held"])
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_fills_every_row(config, wait):
     rng = bench.generator()
     dut = Fill(config)
     lines = Lines(dut, rng)
+    lines.held = 0.5 if wait == "held" else 0.0
 
     async def drive(ctx):
         for _ in range(6):

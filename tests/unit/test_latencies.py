@@ -99,14 +99,16 @@ def graph_of(rows, width, channels, out, more):
     b = Builder(1)
     x = b.conv(b.input(rows, width, channels), out, kernel=(1, 1), padding=(1, 0, 0, 0))
     if more:
-        y = b.conv(x, out, padding=(1, 1, 1, 1))
-        x = b.unary("LOGISTIC", b.binary("ADD", x, y))
+        x = b.conv(x, out, padding=(1, 1, 1, 1))
+        x = b.binary("ADD", x, b.conv(x, out, padding=(1, 1, 1, 1)))
+        x = b.binary("ADD", x, b.unary("LOGISTIC", x))
     return b.build(x)
 
 
 @pytest.fixture(scope="module")
 def fast():
     beside = "elementwise.read_enable", "fill.rows_ready", "lanes.valid"
+    beside += "lanes.beat.second", "lanes.result_second", "second.read_enable"
     return Run(FAST, graph_of(8, 4, 64, 4, True), (*SIGNALS, *beside))
 
 
@@ -197,7 +199,8 @@ def test_low_row(run):
 def test_collect(fast):
     for _, end in fast.spans(Mac):
         last = max(c for c in fast.high("feeder.step.valid") if c < end)
-        beats = [c for c in fast.high("lanes.valid") if last < c < end][-FAST.beats :]
+        beats = {c for c in fast.high("lanes.valid") if last < c < end}
+        beats = sorted(beats - {*fast.high("lanes.beat.second")})[-FAST.beats :]
         assert beats[0] - last == timing.array_latency(FAST) + timing.COLLECT
 
 
@@ -216,6 +219,16 @@ def test_output_lanes(fast):
 def test_store(fast):
     for _, end in fast.spans((Mac, Elementwise)):
         assert end - max(c for c in fast.high("lanes.result_valid") if c < end) == timing.STORE
+
+
+def test_second_pass(fast):
+    """Of the third layer, which adds its results to those of the second."""
+    begin, end = fast.spans(Mac)[2]
+    firsts = {c for c in fast.high("lanes.result_valid") if begin < c < end}
+    firsts = sorted(firsts - {*fast.high("lanes.result_second")})
+    reads = [c for c in fast.high("second.read_enable") if begin < c < end]
+    assert reads == [c + timing.SECOND_READ for c in firsts]
+    assert fast.high("lanes.beat.second")[-1] == firsts[-1] + timing.SECOND_PASS
 
 
 def test_row_written(fast):
@@ -237,7 +250,7 @@ def test_compact_drain(compact):
 
 def test_table_end(fast):
     reads = TABLE_ENTRIES * max(1, TABLE_ENTRY_BYTES // FAST.columns)
-    assert [end - begin for begin, end in fast.spans(Table)] == [reads + timing.TABLE_END] * 2
+    assert [end - begin for begin, end in fast.spans(Table)] == [reads + timing.TABLE_END] * 3
 
 
 def test_operands(fast):

@@ -10,7 +10,12 @@ from weft_hw.contract.memory_map import Region
 from weft_hw.contract.move import MOVE, Move
 from weft_sim.testing import bench
 
-ENUMERATIONS = {"wait": Wait, "rounding": Rounding, "region": Region}
+ENUMERATIONS = {
+    "wait": Wait,
+    "rounding": Rounding,
+    "sum_rounding": Rounding,
+    "region": Region,
+}
 KINDS = [(Mac, DESCRIPTOR), (Elementwise, DESCRIPTOR), (Table, DESCRIPTOR), (Move, MOVE)]
 # Gaps between the rows of nothing: what only a decoder sees.
 TABLE = {"kind": Kind.TABLE, "in_base": 5, "wait": Wait.LAYER, "moves": 3}
@@ -105,3 +110,7 @@ def test_values_fit_their_fields_and_the_configuration():
         check_layer(CONFIGS["icebreaker"], layer)
     with pytest.raises(ValueError, match=r"^high must be"):
         check_layer(CONFIGS["ulx3s-85f"], replace(layer, high=128))
+    adds = Mac(**{**dict.fromkeys(names(Mac), 0), "adds": True})
+    check_layer(CONFIGS["ulx3s-85f"], adds)
+    with pytest.raises(ValueError, match=r"^layers of icebreaker cannot add to another map$"):
+        check_layer(CONFIGS["icebreaker"], adds)

@@ -25,6 +25,7 @@ CONTROLS = {
     "activation-table": {"use_table": 1},
     "add-table": {"add_table": 1},
     "multiply": {"multiply": 1, "in_zero": -128, "other_zero": 127},
+    "second": {"second": {"rounding": Rounding.HALF_UP, "zero_point": 9, "low": -90, "high": 77}},
     "multiply-table": {"multiply": 1, "in_zero": 127, "other_zero": -128, "use_table": 1},
 }
 BEATS = 120
@@ -51,6 +52,8 @@ class Stimulus:
             self.value = rng.choice([*range(-128, 128), *[-128] * 50, *[127] * 50], beats)
         self.operand = rng.choice([*range(-128, 128), *[-128] * 50, *[127] * 50], beats)
         self.parameter = rng.integers(0, config.parameter_words, BEATS)
+        # Beats of either pass follow each other in any order.
+        self.second = rng.integers(0, 2, BEATS) if control.get("second") else np.zeros(BEATS, int)
         self.rescale = {"rounding": Rounding.DOUBLE, "zero_point": -4, "low": -100, "high": 127}
 
     def expected(self, control):
@@ -58,10 +61,20 @@ class Stimulus:
         if control.get("multiply"):
             value = (value - control["in_zero"]) * (self.operand - control["other_zero"])
         n = self.parameter
-        addend = self.table[self.operand & 255] if control.get("add_table") else self.bias[n]
+        by_table = bool(control.get("add_table")) | (self.second[:, None] == 1)
+        addend = np.where(by_table, self.table[self.operand & 255], self.bias[n])
         total = wrap(value + addend, 32)
-        y = requantize(total, self.multiplier[n], self.shift[n], self.rescale["rounding"])
-        y = np.clip(y + self.rescale["zero_point"], self.rescale["low"], self.rescale["high"])
+        first, other = self.rescale, control.get("second", self.rescale)
+        y, z = (
+            requantize(total, self.multiplier[n], self.shift[n], rescale["rounding"])
+            for rescale in (first, other)
+        )
+        y = np.where(self.second[:, None], z, y)
+        zero_point, low, high = (
+            np.where(self.second, other[name], first[name])[:, None]
+            for name in ("zero_point", "low", "high")
+        )
+        y = np.clip(y + zero_point, low, high)
         return wrap(self.table[y & 255], 8) if control.get("use_table") else y
 
 
@@ -116,6 +129,7 @@ def test_matches_contract(config, control, bubbles):
                     "value": stimulus.value[beat].tolist(),
                     "operand": stimulus.operand[beat].tolist(),
                     "parameter": int(stimulus.parameter[beat]),
+                    "second": int(stimulus.second[beat]),
                 },
             )
             ctx.set(dut.valid, 1)
@@ -125,12 +139,14 @@ def test_matches_contract(config, control, bubbles):
         for _ in range(dut.LATENCY + 8):
             await step(ctx)
         wanted = [None] * len(results)
-        for cycle, values in zip(sent, expected.tolist(), strict=True):
+        pairs = zip(expected.tolist(), stimulus.second.tolist(), strict=True)
+        for cycle, values in zip(sent, pairs, strict=True):
             wanted[cycle + dut.LATENCY] = values
         assert results == wanted
 
     async def step(ctx):
-        results.append([*ctx.get(dut.results)] if ctx.get(dut.result_valid) else None)
+        valid = ctx.get(dut.result_valid)
+        results.append(([*ctx.get(dut.results)], ctx.get(dut.result_second)) if valid else None)
         await ctx.tick()
 
     bench.run(dut, produce, deadline=4 * BEATS + 700)

@@ -5,6 +5,7 @@ from weft_hw.contract.fingerprint import fingerprint
 
 from weft.compiler.descriptions import describe_descriptors, describe_layers
 from weft.compiler.lowering.lower import lower
+from weft.compiler.lowering.sums import fuse_sums
 from weft.compiler.passes import PASSES
 from weft.compiler.planning.emit import emit_images
 from weft.compiler.planning.overlap import place_images
@@ -60,6 +61,7 @@ def compile_graph(
 
 def _compile_resident(model: Graph, graph: Graph, config: Config, *, hurried: bool) -> Program:
     lowering, host = lower(graph, config, hurried=hurried)
+    fuse_sums(lowering)
     schedule = make_schedule(lowering)
     constants = list(lowering.constants.values())
     used, overlap = place_images(lowering, schedule, constants)

@@ -65,8 +65,10 @@ def completed(model: Graph, lowering: Lowering) -> dict[int, tuple[str, ...]]:
     graph = lowering.graph
     complete: dict[int, tuple[str, ...]] = {}
     finished = {name: n for n, c in enumerate(lowering.commands) for name in c.outputs}
+    # Results that are added to another map are stored nowhere.
+    added = {c.node for c in lowering.commands if c.sum_parameters is not None}
     for index, node in enumerate(graph.nodes):  # what reshapes and concatenations alias
-        if index in lowering.host:
+        if index in lowering.host or index in added:
             continue
         for name in node.outputs:
             if name not in finished:

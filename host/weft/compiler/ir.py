@@ -134,11 +134,15 @@ class Command(Struct, eq=False):
         Window program.
     weights : Weights or None
     parameters : Parameters or None
+    sum_parameters : Parameters or None
+        Of the sum, where results are added to another map.
     macs : int
     outputs : tuple of str
         Tensors complete once this command has run.
     rows : Rows or None
         Of a MAC command; None where its rows are not those of the map.
+    turn : int or None
+        Index of the node in whose turn it runs, if that is another.
     """
 
     node: int
@@ -149,9 +153,11 @@ class Command(Struct, eq=False):
     entries: list[Entry] = field(default_factory=list)
     weights: Weights | None = None
     parameters: Parameters | None = None
+    sum_parameters: Parameters | None = None
     macs: int = 0
     outputs: tuple[str, ...] = ()
     rows: Rows | None = None
+    turn: int | None = None
 
     @property
     def reads(self) -> list[Buffer]:

@@ -1,6 +1,6 @@
 """The memory that one layer's descriptor touches, and whether the engine can work on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,14 @@ class Extents:
         Words of activation memory; not all of those between must be written.
     needs_table : bool
         Whether a table must have been loaded before.
+    late_reads : list of (region, first, last)
+        What is read when the layer before is done.
     """
 
     reads: list[tuple[Region, int, int]]
     writes: list[tuple[int, int]]
     needs_table: bool = False
+    late_reads: list[tuple[Region, int, int]] = field(default_factory=list)
 
 
 def input_words(layer: Mac) -> int:
@@ -47,7 +50,7 @@ def needs_table(layer: Layer) -> bool:
     """Whether a layer looks values up in the table that was loaded last."""
     if isinstance(layer, Elementwise):
         return layer.use_table or not (layer.unary or layer.multiply)
-    return isinstance(layer, Mac) and layer.use_table
+    return isinstance(layer, Mac) and (layer.use_table or layer.adds)
 
 
 def rows_in_order(config: Config, before: Layer, layer: Layer) -> bool:
@@ -133,8 +136,14 @@ def _mac(config: Config, d: Mac, windows: NDArray[np.uint32], known: NDArray[np.
         (Region.WEIGHT, weights[0], sum(weights)),
         (Region.PARAMETER, parameters[0], sum(parameters)),
     ]
-    last = (d.out_height - 1) * d.out_row + (d.out_width - 1) * d.out_pixel
-    return Extents(reads, [_words(config, d.out_base, last + beats)], needs_table(d))
+    size = (d.out_height - 1) * d.out_row + (d.out_width - 1) * d.out_pixel + beats
+    late = []
+    if d.adds:
+        _require(not d.use_table, "a layer that adds cannot pass its results through the table")
+        other = _words(config, d.other_base * config.beats, size)
+        entry = d.sum_parameter * config.lanes
+        late = [(Region.ACTIVATION, *other), (Region.PARAMETER, entry, entry + config.lanes)]
+    return Extents(reads, [_words(config, d.out_base, size)], needs_table(d), late)
 
 
 def _own_weights(config: Config, d: Mac) -> None:

@@ -136,12 +136,13 @@ class _Follower:
         contents, number = self._contents, run.layers + 1
         known = contents.written(Region.WINDOW)
         touched = extents(self.config, d, contents.windows, known)
-        for span in touched.reads:
+        reads = touched.reads + touched.late_reads
+        for span in reads:
             contents.read_by_layer(*span)
         contents.check_results(touched.writes)
         require(self._table or not touched.needs_table, "no table was loaded before it")
         self._check_order(run, d, touched, number)
-        for region, start, stop in touched.reads:
+        for region, start, stop in reads:
             run.hazards.note_layer(number, region, start, stop - start, writes=False)
             if region is Region.ACTIVATION:
                 run.touched[run.behind, start:stop] = True
@@ -162,7 +163,7 @@ class _Follower:
 
     def _check_order(self, run: _Run, d: Layer, touched: Extents, number: int) -> None:
         """Raise unless what the layer touches is waited for."""
-        spans = [(*span, False) for span in touched.reads]
+        spans = [(*span, False) for span in touched.reads + touched.late_reads]
         spans += [(Region.ACTIVATION, *span, True) for span in touched.writes]
         for region, start, stop, writes in spans:
             needed = run.hazards.moves_before_layer(region, start, stop - start, writes=writes)

@@ -128,7 +128,12 @@ class BoardRunner:
         for layer in self.program.layers:
             counted = [run.counters[n] for n in layer.descriptors if n in run.counters]
             known = bool(run.counters)
-            compared = [differences[name] for name in layer.outputs if name in differences]
+            # What is added to another map is stored nowhere: the sum is compared.
+            completed = (
+                name for n in layer.descriptors for name in self.program.descriptors[n].outputs
+            )
+            names = [name for name in layer.outputs if name in differences] or completed
+            compared = [differences[name] for name in names if name in differences]
             output = self.graph.tensors.get(layer.outputs[0])
 
             def total(name: str, counted=counted, known=known) -> int | None:

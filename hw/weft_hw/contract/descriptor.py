@@ -51,6 +51,14 @@ Every result then passes, ``lanes`` at a time (beat ``h``, lane ``l``, column
 (in the first beat of group 0 only lanes in ``first_mask``, in the last beat of the last group
 only lanes in ``last_mask`` are written; for a single beat, lanes in both).
 
+With ``adds`` (and without ``use_table``) such a value is not stored but added to byte ``l`` of the
+beat at the same place of a map at word ``other_base``, which has the output's layout::
+
+    first, second = (value, other) if adds_first else (other, value)
+    total = (first << 19 if wide else first) + table[second & 255]
+    value = clamp(requantise(total, multiplier[sum_parameter][l], shift[sum_parameter][l])
+                  + sum_zero_point)  between sum_low and sum_high, by sum_rounding
+
 An ``ELEMENTWISE`` descriptor takes ``word_count`` words from ``in_base`` (``a``) and, unless
 ``unary``, from ``other_base`` (``b``); element by element the value before requantisation is
 ``(a << 19 if wide else a) + (bias[parameter_base][l] if unary else table[b & 255])``
@@ -164,16 +172,23 @@ DESCRIPTOR = Fields(
     Field("out_pixel", 14, "beats between output columns"),
     Field("first_mask", 16, "lanes written in a pixel's first beat"),
     Field("last_mask", 16, "lanes written in a pixel's last beat"),
-    Field("other_base", 16, "ELEMENTWISE: first word of the second operand"),
+    Field("other_base", 16, "first word of the operand of ELEMENTWISE, or of a MAC that adds"),
     Field("word_count", 16, "ELEMENTWISE: words of each operand"),
     Field("unary", 1, "ELEMENTWISE: there is no second operand"),
-    Field("wide", 1, "ELEMENTWISE: the first operand is shifted left by 19"),
+    Field("wide", 1, "the first operand of a sum is shifted left by 19"),
     Field("multiply", 1, "ELEMENTWISE: multiply the operands"),
     Field("in_zero", 8, "ELEMENTWISE, multiply: zero point of the first operand", True),
     Field("other_zero", 8, "ELEMENTWISE, multiply: zero point of the second operand", True),
     Field("moves", 16, "moves of this run that are done before the layer begins"),
     Field("own_weights", 1, "each output row has weights and parameters of its own"),
     Field("row_gap", 12, "words between the end of an input row and the next row"),
+    Field("adds", 1, "MAC: results are added to another map"),
+    Field("adds_first", 1, "MAC that adds: results are the first operand, not the table's"),
+    Field("sum_parameter", 12, "MAC that adds: parameter word of the sum"),
+    Field("sum_rounding", 2, "MAC that adds: Rounding of the sum"),
+    Field("sum_zero_point", 8, "MAC that adds: zero point of the sum", True),
+    Field("sum_low", 8, "MAC that adds: lower clamp of the sum", True),
+    Field("sum_high", 8, "MAC that adds: upper clamp of the sum", True),
 )
 
 WINDOW_BYTES = 4

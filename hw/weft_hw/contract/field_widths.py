@@ -65,6 +65,8 @@ def check_descriptor(config: Config, values: Mapping[str, int]) -> None:
     encode_descriptor(values)
     if values.get("own_weights", 0) and not config.own_weights:
         raise ValueError(f"pixels of {config.name} have no weights of their own")
+    if config.compact and values.get("adds", 0):
+        raise ValueError(f"layers of {config.name} cannot add to another map")
     if config.compact and values["kind"] != Kind.MAC:
         raise ValueError(f"{config.name} has no {Kind(values['kind']).name} layers")
     if not config.compact:  # whose fields have all of their bits

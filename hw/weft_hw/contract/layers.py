@@ -83,6 +83,15 @@ class Mac(_Layer, frozen=True, kw_only=True):
     first_mask: int
     last_mask: int
     own_weights: bool = False
+    adds: bool = False
+    adds_first: bool = False
+    wide: bool = False
+    sum_parameter: int = 0
+    sum_rounding: Rounding = Rounding.DOUBLE
+    sum_zero_point: int = 0
+    sum_low: int = 0
+    sum_high: int = 0
+    other_base: int = 0
     window_base: int = 0
     window_count: int = 0
     weight_base: int = 0
@@ -130,7 +139,11 @@ Layer = Mac | Elementwise | Table
 _KINDS: dict[int, type[Layer]] = {made.kind: made for made in (Mac, Elementwise, Table)}
 _NAMES = {kind: frozenset(made.__struct_fields__) for kind, made in _KINDS.items()}
 _FLAGS = frozenset(field.name for field in DESCRIPTOR if field.width == 1)
-_ENUMERATIONS: dict[str, type[IntEnum]] = {"wait": Wait, "rounding": Rounding}
+_ENUMERATIONS: dict[str, type[IntEnum]] = {
+    "wait": Wait,
+    "rounding": Rounding,
+    "sum_rounding": Rounding,
+}
 
 
 def check_layer(config: Config, layer: Layer) -> None:

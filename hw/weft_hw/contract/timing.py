@@ -38,6 +38,8 @@ __all__ = [
     "ROW_FILLED",
     "ROW_OPENED",
     "ROW_WRITTEN",
+    "SECOND_PASS",
+    "SECOND_READ",
     "STORE",
     "TABLE_END",
     "TAP_PLACE",
@@ -80,6 +82,8 @@ COLLECT = 4  # to the lanes' first beat, without the array's latency
 OUTPUT_LATENCY = 24  # of the lanes
 STORE = 3  # from a layer's last result to its end
 ROW_WRITTEN = 4  # from the last result of an output row to the row's being readable
+SECOND_READ = 2  # from a result of a layer that adds to the read of what it is added to
+SECOND_PASS = 9  # from such a result to the lanes, for the second time
 COMPACT_DRAIN = 4  # of a compact configuration: to the layer's end, without array and beats
 
 # Layers without windows.

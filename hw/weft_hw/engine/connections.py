@@ -18,7 +18,7 @@ __all__ = [
 
 
 def connect_lanes(
-    m, sequencer, activations, fill, output, writer, collector, *, elementwise, table
+    m, sequencer, activations, fill, output, writer, collector, *, elementwise, table, second
 ):
     """Connect results, or operands, to the output lanes; operands take the read port."""
     back = sequencer.back
@@ -28,6 +28,14 @@ def connect_lanes(
     m.d.comb += [
         elementwise.descriptor.eq(back),
         table.descriptor.eq(back),
+        second.descriptor.eq(back),
+        second.begin.eq(sequencer.back_begin),
+        second.valid.eq(output.result_valid & back.adds & ~output.result_second),
+        second.values.eq(output.results),
+        second.read_data.eq(activations.read_data),
+        second.room.eq(~collector.ahead),
+        elementwise.sums.eq(second.sums),
+        writer.valid.eq(output.result_valid & (~back.adds | output.result_second)),
         elementwise.begin.eq(sequencer.back_begin & (back.kind == Kind.ELEMENTWISE)),
         table.begin.eq(sequencer.back_begin & (back.kind == Kind.TABLE)),
         sequencer.done.eq(delay(m, writer.done | table.done, 1, name="written")),
@@ -36,6 +44,7 @@ def connect_lanes(
         output.valid.eq(valid),
         output.beat.eq(beat),
         *_rescale(output.control.rescale, back),
+        *_rescale(output.control.second, back, "sum_"),
         output.control.use_table.eq(back.use_table),
         output.control.in_zero.eq(back.in_zero),
         output.control.other_zero.eq(back.other_zero),
@@ -44,12 +53,19 @@ def connect_lanes(
         output.write_table.enable.eq(table.enable),
         output.write_table.address.eq(table.address),
         output.write_table.data.eq(table.data),
-        activations.read_enable.eq(fill.read_enable | elementwise.read_enable | table.read_enable),
+        fill.hold.eq(second.read_enable),
+        activations.read_enable.eq(
+            fill.read_enable | elementwise.read_enable | table.read_enable | second.read_enable
+        ),
         activations.read_address.eq(
             Mux(
                 fill.read_enable,
                 fill.read_address,
-                Mux(elementwise.read_enable, elementwise.read_address, table.read_address),
+                Mux(
+                    elementwise.read_enable,
+                    elementwise.read_address,
+                    Mux(second.read_enable, second.read_address, table.read_address),
+                ),
             )
         ),
     ]
@@ -61,6 +77,7 @@ def connect_serial(m, sequencer, collector, output, writer):
         sequencer.done.eq(delay(m, writer.done, 1, name="written")),
         collector.ready.eq(output.ready),
         output.begin.eq(collector.start),
+        writer.valid.eq(output.result_valid),
         collector.takes.eq(output.takes),
         output.bits.eq(collector.bits),
         output.parameter.eq(collector.parameter),
@@ -78,8 +95,9 @@ def connect_pairs(m, back, feeder, window, array, accumulators, collector):
     ]
 
 
-def _rescale(rescale, back):
-    return [rescale[name].eq(back[name]) for name in ("rounding", "zero_point", "low", "high")]
+def _rescale(rescale, back, prefix=""):
+    names = "rounding", "zero_point", "low", "high"
+    return [rescale[name].eq(back[f"{prefix}{name}"]) for name in names]
 
 
 def connect_beside(engine, m, sequencer, host, *, mover, blocks, units):

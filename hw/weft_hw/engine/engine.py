@@ -23,6 +23,7 @@ from weft_hw.engine.input.fill import Fill
 from weft_hw.engine.input.line_buffer import LineBuffer
 from weft_hw.engine.output.collector import Collector
 from weft_hw.engine.output.elementwise import Elementwise
+from weft_hw.engine.output.second_pass import SecondPass
 from weft_hw.engine.output.table_loader import TableLoader
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
 from weft_hw.engine.sequencer import Sequencer
@@ -100,7 +101,11 @@ class Engine(wiring.Component):
         operands = (
             {}
             if config.compact
-            else {"elementwise": Elementwise(config), "table": TableLoader(config)}
+            else {
+                "elementwise": Elementwise(config),
+                "table": TableLoader(config),
+                "second": SecondPass(config),
+            }
         )
         beside = (
             {}
@@ -162,7 +167,9 @@ class Engine(wiring.Component):
             passing, drained = Const(0, 1), Const(0, 1)
         else:
             connect_lanes(m, sequencer, activations, fill, output, writer, collector, **operands)
-            passing, drained = operands["elementwise"].valid, operands["elementwise"].drained
+            elementwise = operands["elementwise"]
+            passing, drained = elementwise.valid & ~elementwise.beat.second, elementwise.drained
+            m.d.comb += feeder.adds.eq(back.adds)
         count_events(m, config, sequencer, feeder, passing, drained)
         order_reads(m, config, sequencer, fill, writer)
 
@@ -211,7 +218,6 @@ class Engine(wiring.Component):
             collector.results.eq(accumulators.results),
             collector.last_beats.eq(back.last_beats),
             collector.parameter_base.eq(back.parameter_base),
-            writer.valid.eq(output.result_valid),
             writer.values.eq(output.results),
             activations.beat_enable.eq(writer.enable),
             activations.beat_address.eq(writer.address),

@@ -20,6 +20,7 @@ __all__ = [
     "pixel_shape",
     "position_shape",
     "step_layout",
+    "sums_layout",
     "unit_shape",
     "window_layout",
 ]
@@ -126,5 +127,12 @@ def beat_layout(config: Config) -> data.StructLayout:
             "value": data.ArrayLayout(signed(32), config.lanes),
             "operand": data.ArrayLayout(signed(8), config.lanes),
             "parameter": range(config.parameter_words),
+            "second": 1,  # results of a layer that adds, on their second way through the lanes
         }
     )
+
+
+def sums_layout(config: Config) -> data.StructLayout:
+    """Return the layout of a beat of both operands of a sum, int8, from a layer that adds."""
+    operand = data.ArrayLayout(signed(8), config.lanes)
+    return data.StructLayout({"valid": 1, "first": operand, "second": operand})

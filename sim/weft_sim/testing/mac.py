@@ -138,6 +138,8 @@ def mac(machine: "Machine", d: dict[str, int]) -> None:
     y, x = np.arange(d["out_height"])[:, None], np.arange(d["out_width"])
     pixel = d["out_base"] + y * d["out_row"] + x * d["out_pixel"]
     values = values.reshape(d["out_height"], d["out_width"], -1, config.lanes)
+    if d["adds"]:
+        values = _added(machine, d, values, pixel - d["out_base"])
     for n in range(values.shape[2]):
         mask = (1 << config.lanes) - 1
         mask &= d["first_mask"] if n == 0 else mask
@@ -147,6 +149,23 @@ def mac(machine: "Machine", d: dict[str, int]) -> None:
         for lane in range(config.lanes):
             if mask >> lane & 1:
                 out[pixel + n, lane] = values[:, :, n, lane]
+
+
+def _added(
+    machine: "Machine", d: dict[str, int], values: NDArray[np.uint8], pixel: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Return the sums of values (..., beats, lanes) and of what lies at the same place elsewhere.
+
+    ``pixel`` is the beat of each output's first value, from the output's first beat on.
+    """
+    out, place = machine.beats(), pixel[..., None] + np.arange(values.shape[2])
+    place = place + d["other_base"] * machine.config.beats
+    if d["use_table"] or place.max() >= len(out):
+        raise MachineFault(f"a layer cannot add beat {int(place.max())}")
+    first, second = (x.view(np.int8).astype(np.int64) for x in (values, out[place]))
+    if not d["adds_first"]:
+        first, second = second, first
+    return machine.add(d, first, second)
 
 
 def _sums(

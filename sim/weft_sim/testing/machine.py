@@ -167,6 +167,16 @@ class Machine:
             result = self._table[result & 255]
         return (result & 255).astype(np.uint8)
 
+    def add(
+        self, d: dict[str, int], first: NDArray[np.int64], second: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """Add two operands (..., lanes) as a MAC layer that adds does."""
+        parameters = self.parameters(d["sum_parameter"], 1)
+        total = (first << WIDE_SHIFT if d["wide"] else first) + self._table[second & 255]
+        names = ("rounding", "zero_point", "low", "high")
+        sums = d | {name: d[f"sum_{name}"] for name in names}
+        return self.finish(sums, total - parameters["bias"].reshape(-1), parameters)
+
     def _elementwise(self, d: dict[str, int]) -> None:
         config, count = self.config, d["word_count"]
         operand = {}

@@ -126,7 +126,12 @@ def lower_convolution(lowering: Lowering, index: int) -> None:
         read = Place(source.buffer, source.layout.slice(group * depth, depth))
         write = Place(target.buffer, target.layout.slice(group * per_group, per_group))
         entries = dense_entries(
-            config, read.layout, window.kernel, window.dilation, times=window.times(config)
+            config,
+            read.layout,
+            window.kernel,
+            window.dilation,
+            times=window.times(config),
+            slide=window.slide,
         )
         part = replace(sums if groups == 1 else sums.some(rows), entries=entries)
         outputs = node.outputs if group == groups - 1 else ()
@@ -183,7 +188,12 @@ def _lower_per_channel(
         dense = np.zeros((out, taps, channels), weights.dtype)
         dense[np.arange(out), :, np.arange(out) // multiplier] = weights
         entries = dense_entries(
-            config, source.layout, window.kernel, window.dilation, times=window.times(config)
+            config,
+            source.layout,
+            window.kernel,
+            window.dilation,
+            times=window.times(config),
+            slide=window.slide,
         )
         steps = sum(len(entry.taps) for entry in entries)
         selection = 2 * -(-channels // config.channel_rows) + taps

@@ -129,7 +129,9 @@ def _fits(config: Config, layout: Layout, window: Window) -> bool:
 def _cycles(config: Config, layout: Layout, window: Window) -> int:
     """Return the cycles of one window: steps, or columns of taps that are fetched again."""
     times = window.times(config)
-    entries = dense_entries(config, layout, window.kernel, window.dilation, times=times)
+    entries = dense_entries(
+        config, layout, window.kernel, window.dilation, times=times, slide=window.slide
+    )
     sliding = len(entries) == 1 and not entries[0].channels and window.dilation[1] == 1
     return sum(
         max(

@@ -63,21 +63,24 @@ def fetch_times(config: Config, stride_y: int, out_height: int) -> Pair:
 
 @lru_cache(16)  # a network has many layers of the same geometry
 def dense_entries(
-    config: Config, layout: Layout, kernel: Pair, dilation: Pair, *, times: Pair
+    config: Config, layout: Layout, kernel: Pair, dilation: Pair, *, times: Pair, slide: int = 0
 ) -> list[Entry]:
     """Return the entries of an ordinary convolution; weights are indexed (y, x, channel).
 
     Each piece of the kernel goes by taps of one channel or by channels of one tap, whichever
-    takes fewer cycles, fetching included (``times``: see :func:`fetch_times`). The list is shared
-    and must stay as it is.
+    takes fewer cycles, fetching included (``times``: see :func:`fetch_times`). A window that is a
+    single piece, and moves by ``slide`` columns, fetches no others again; 0 where it does not move.
+    The list is shared and must stay as it is.
     """
     entries: list[Entry] = []
-    for piece in _pieces(config, kernel, dilation):
-        for unit, channels in channel_words(layout):
+    pieces, words = list(_pieces(config, kernel, dilation)), list(channel_words(layout))
+    slides = slide > 0 and len(pieces) == len(words) == 1 and dilation[1] == 1
+    for piece in pieces:
+        for unit, channels in words:
             _, _, rows, columns = piece
             feed = config.channel_rows
             slices = -(-len(channels) // feed)
-            by_taps = max(len(channels), columns * times[0])
+            by_taps = max(len(channels), (min(columns, slide) if slides else columns) * times[0])
             by_channels = rows * columns * max(slices, times[1])
             make = _by_taps if by_taps <= by_channels else _by_channels
             entries += make(config, layout, kernel, dilation, piece, unit, channels)

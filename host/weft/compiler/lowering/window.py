@@ -42,6 +42,11 @@ class Window:
         height = self.out_size[0]
         return fetch_times(config, self.stride[0] if height > 1 else 1, height)
 
+    @property
+    def slide(self) -> int:
+        """Columns by which it moves on; 0 if there is a single one."""
+        return self.stride[1] if self.out_size[1] > 1 else 0
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sums:

@@ -64,6 +64,8 @@ def emit_images(
             bases["weight_base"] = weights.add(command.weights.data, multiple)
         if command.parameters is not None:
             bases["parameter_base"] = parameters.add(command.parameters.data)
+        if command.sum_parameters is not None:
+            bases["sum_parameter"] = parameters.add(command.sum_parameters.data)
         first.append(replace(command.descriptor, **bases))
     used = {
         Region.WEIGHT: bytes(weights.data),

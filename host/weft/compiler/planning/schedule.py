@@ -116,7 +116,8 @@ def _is_source(lowering: Lowering, name: str) -> bool:
 def _segments(lowering: Lowering) -> list[_Segment]:
     by_node: dict[int, list[Command]] = {}
     for command in lowering.commands:
-        by_node.setdefault(command.node, []).append(command)
+        turn = command.node if command.turn is None else command.turn
+        by_node.setdefault(turn, []).append(command)
     segments: list[_Segment] = []
     for index in order_nodes(lowering.graph, lowering.host):
         on_host = index in lowering.host
@@ -140,7 +141,9 @@ def _set_waits(commands: list[Command]) -> None:
     writers: dict[Buffer, list[int]] = {}
     for number, command in enumerate(commands):
         wait = Wait.NOTHING
-        for buffer in command.reads:
+        # A map that results are added to is not read before the layer before is done.
+        early = isinstance(command.descriptor, Mac)
+        for buffer in [command.source[0]] if early else command.reads:
             written = writers.get(buffer, [])
             if not written:
                 continue

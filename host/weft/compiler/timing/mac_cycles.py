@@ -19,6 +19,8 @@ from weft_hw.contract.timing import (
     OWN_ROWS,
     ROW_FILLED,
     ROW_WRITTEN,
+    SECOND_PASS,
+    SECOND_READ,
     STORE,
     TAP_PLACE,
     TAP_QUEUE,
@@ -39,6 +41,8 @@ class MacTimes:
     end: int = 0  # of the layer: its last result is written
     busy: int = 0  # steps
     rows_written: list[int] = field(default_factory=list)  # for each output row
+    # Reads of what results are added to: the cycle before the first, and how many in a row.
+    reads: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,13 @@ class _State:
 
 
 def mac_times(
-    config: Config, command: Command, *, begin: int, join: int, written: Sequence[int] | None
+    config: Config,
+    command: Command,
+    *,
+    begin: int,
+    join: int,
+    written: Sequence[int] | None,
+    reads: Sequence[tuple[int, int]] = (),
 ) -> MacTimes:
     """Follow a layer through the engine.
 
@@ -64,11 +74,13 @@ def mac_times(
         Cycles in which its front half and its back half begin.
     written : sequence of int, or None
         When each output row of the layer before is written; None if that was no MAC layer.
+    reads : sequence of (int, int)
+        That layer's ``MacTimes.reads``.
     """
     layer = command.mac
-    rows = _Rows(config, command, begin, join, written)
+    times = MacTimes(reads=[*reads])
+    rows = _Rows(config, command, begin, join, written, times.reads)
     walk = _Walk(config, command, join)
-    times = MacTimes()
     fetching = fetch_latency(config)
     now = begin + fetching.first + OWN_ENTRY * layer.own_weights
     drain = COLLECT + array_latency(config) + OUTPUT_LATENCY
@@ -89,6 +101,9 @@ def mac_times(
         last_fetch = walk.block(now, pixels, waits)
         beats = layer.last_beats * pixels
         done = walk.last_step + drain + beats
+        if layer.adds:
+            times.reads += [(step + drain + SECOND_READ, count) for step, count in walk.outputs]
+            done += SECOND_PASS + OUTPUT_LATENCY
         left = range(pixels - 1, -1, -1) if layer.own_weights else (0,) * pixels
         times.rows_written += [done + ROW_WRITTEN - layer.last_beats * after for after in left]
         times.end = done + STORE
@@ -100,6 +115,7 @@ def mac_times(
         rows.use(max(0, top + config.pixels * stride), last_fetch + fetching.low_row - 1)
         now = last_fetch + fetching.row
     times.last_start, times.busy = walk.last_start, walk.busy
+    del times.reads[: len(reads)]
     return times
 
 
@@ -107,9 +123,15 @@ class _Rows:
     """Arrival of input rows in the line buffers."""
 
     def __init__(
-        self, config: Config, command: Command, begin: int, join: int, written: Sequence[int] | None
+        self,
+        config: Config,
+        command: Command,
+        begin: int,
+        join: int,
+        written: Sequence[int] | None,
+        reads: list[tuple[int, int]],
     ):
-        layer = command.mac
+        layer, self._first, self._reads = command.mac, 0, reads
         self._words, self._count = layer.row_words, layer.fill_rows
         self._pitch = self._words + layer.row_gap
         self._capacity = (config.line_banks * config.line_words) >> layer.row_bits
@@ -132,11 +154,24 @@ class _Rows:
             start = max(self._next, self._exists(), self._room())
             # Words that share a group of activation memory are read together.
             reads = -(-(self._address % self._at_once + self._words) // self._at_once)
-            self._end = start + reads + ROW_FILLED
-            self._next = start + reads + 1
+            last = self._read(start, reads)
+            self._end = last + ROW_FILLED
+            self._next = last + 1
             self._address += self._pitch
             self._row += 1
         return self._end
+
+    def _read(self, now: int, reads: int) -> int:
+        """Return when the last of some reads behind ``now`` is made: a second pass goes first."""
+        others = self._reads
+        while self._first < len(others) and sum(others[self._first]) <= now:
+            self._first += 1
+        for first, count in others[self._first :]:
+            if first >= now + reads:
+                break
+            made = max(0, first - now)
+            now, reads = max(now, first) + count - max(0, now - first), reads - made
+        return now + reads
 
     def _exists(self) -> int:
         """Return when the next row may be read from activation memory."""
@@ -163,6 +198,7 @@ class _Walk:
         self._join, self._groups = join, layer.groups
         self._width, self._keep = layer.out_width, layer.keep
         self._last_beats = layer.last_beats
+        self._passes = 1 + layer.adds  # of results through the lanes
         self._second_row = int(config.paired and layer.depthwise)  # of a pair, taken later
         distinct = config.pixels > 1 and layer.stride_y % 2 == 1
         shared = layer.own_weights
@@ -176,6 +212,7 @@ class _Walk:
         self._known: dict = {}
         self._moved = 0  # what the state's times count from
         self.last_start = self.last_step = self.busy = 0
+        self.outputs: list[tuple[int, int]] = []  # last steps and beats of a block's outputs
 
     def block(self, now: int, pixels: int, waits: tuple[int, ...]) -> int:
         """Walk a block of output rows, whose first fetch may be ``now``; return the last fetch.
@@ -183,6 +220,7 @@ class _Walk:
         ``waits`` are those of the entries of a single window, in cycles from ``now``.
         """
         fetch = now - 1
+        self.outputs = []
         for group in range(self._groups):
             beats = self._last_beats if group == self._groups - 1 else self._config.beats
             beats *= LANE_CYCLES if self._config.compact else 1
@@ -200,22 +238,24 @@ class _Walk:
         key = (state, max(0, self._join + 1 - now), pixels, leave, waits)
         if key not in self._known:
             self._known[key] = self._follow(*key)
-        self._state, fetch, start, steps = self._known[key]
+        self._state, fetch, starts, steps = self._known[key]
         self._moved = now
-        self.last_start, self.last_step = now + start, now + start + steps - 1
+        self.last_start, self.last_step = now + starts[-1], now + starts[-1] + steps - 1
+        if self._passes > 1:
+            self.outputs += [(now + start + steps - 1, leave) for start in starts]
         self.busy += self._width * sum(entry[2] for entry in self._entries)
         return now + fetch
 
     def _follow(
         self, state: _State, join: int, pixels: int, leave: int, waits: tuple[int, ...]
-    ) -> tuple[_State, int, int, int]:
-        """Return the state after a group, its last fetch, and its last window's start and steps.
+    ) -> tuple[_State, int, list[int], int]:
+        """Return the state after a group, its last fetch, and its last windows' starts and steps.
 
         Times count from the first fetch that the group could make.
         """
         pops, hold, free, leaving = list(state.pops), state.hold, state.free, state.exit
         latency = self._latency
-        fetch, pop, start, steps = -1, pops[-1], 0, 0
+        fetch, pop, start, starts, steps = -1, pops[-1], 0, [], 0
         final = len(self._entries) - 1
         for x in range(self._width):
             kept = self._keep if x else 0
@@ -232,6 +272,7 @@ class _Walk:
                 start = max(pop + 1, free, join)
                 if number == final:
                     start = max(start, leaving - steps)
-                    leaving = start + steps + leave
+                    leaving = start + steps + leave * self._passes
+                    starts.append(start)
                 hold, free = start + self._second_row, start + steps
-        return _State(tuple(pops[-TAP_QUEUE:]), hold, free, leaving), fetch, start, steps
+        return _State(tuple(pops[-TAP_QUEUE:]), hold, free, leaving), fetch, starts, steps

@@ -45,6 +45,7 @@ _geometry = attrgetter(
     "last_beats",
     "own_weights",
     "dilation_y",
+    "adds",
 )
 _KNOWN: dict[tuple, MacTimes] = {}
 _MOST_KNOWN = 4096
@@ -64,6 +65,7 @@ class Timeline:
         self._free: int | None = None
         self._fetched, self._front_free = 1 + FETCH_DESCRIPTOR, 0
         self._written: Sequence[int] | None = None
+        self._reads: Sequence[tuple[int, int]] = ()
         self._mover = MoveClock(config)
 
     @property
@@ -98,6 +100,7 @@ class Timeline:
         else:
             times = MacTimes(join - 1, join + _table(config))
         self._written = times.rows_written if isinstance(descriptor, Mac) else None
+        self._reads = times.reads
         self._front_free = times.last_start + 1 + NEXT_FRONT
         self._mover.busy(Ports.of(config, command, join, times.end))
         ends.append(times.end)
@@ -112,10 +115,13 @@ class Timeline:
             by_rows = f.wait == Wait.ROW
             rows = written[: f.fill_rows] if by_rows else ()
             written = tuple(min(ahead, max(0, row - join + ahead)) for row in rows)
+        shift = join - ahead
+        reads = tuple((first - shift, n) for first, n in self._reads if first + n > shift)
         key = (
             self.config,
             ahead,
             written,
+            reads,
             (command.source[0].base + command.source[1]) % self.config.fill_words,
             _geometry(f),
             tuple(
@@ -128,14 +134,14 @@ class Timeline:
             if len(_KNOWN) > _MOST_KNOWN:
                 _KNOWN.clear()
             known = _KNOWN[key] = mac_times(
-                self.config, command, begin=0, join=ahead, written=written
+                self.config, command, begin=0, join=ahead, written=written, reads=reads
             )
-        shift = join - ahead
         return MacTimes(
             known.last_start + shift,
             known.end + shift,
             known.busy,
             [row + shift for row in known.rows_written],
+            [(first + shift, n) for first, n in known.reads],
         )
 
     def move(self, move: Move) -> None:

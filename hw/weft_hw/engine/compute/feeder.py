@@ -33,6 +33,7 @@ class Feeder(wiring.Component):
     begin : In(1), a new layer: takes ``weight_base``
     enable : In(1), windows may start; columns are taken in any case
     weight_base, last_beats : In, constant during a layer
+    adds : In(1), likewise, not if ``config.compact``: results leave the lanes twice
     own_weights : In(1), likewise, only if ``config.own_weights``: ``weight_address`` goes on by
         ``pixels`` words a step, from one window to the next
     step : Out(step_layout(config)); weight_address : Out
@@ -59,6 +60,7 @@ class Feeder(wiring.Component):
     channels: Signal
     waits_output: Signal
     empty: Signal
+    adds: Signal
     own_weights: Signal
 
     def __init__(self, config: Config):
@@ -72,6 +74,7 @@ class Feeder(wiring.Component):
                 "weight_base": In(range(config.weight_words)),
                 "last_beats": In(widths(DESCRIPTOR)["last_beats"]),
                 **self._more_ports(),
+                **({} if config.compact else {"adds": In(1)}),
                 **({"own_weights": In(1)} if config.own_weights else {}),
                 "step": Out(step_layout(config)),
                 "weight_address": Out(range(config.weight_words)),
@@ -89,7 +92,7 @@ class Feeder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, column = self.config, self.columns.p
-        most = config.pixels * config.beats * self.BEAT_CYCLES
+        most = config.pixels * config.beats * self.BEAT_CYCLES * (1 if config.compact else 2)
 
         complete = Signal()  # the window former holds a whole window that waits for its start
         window = Signal(window_layout(config))  # what is known of it
@@ -154,6 +157,8 @@ class Feeder(wiring.Component):
 
         # Exit.
         beats = Mux(window.final_group, self.last_beats, config.beats)
+        if not config.compact:
+            beats = Mux(self.adds, beats << 1, beats)
         window_results = Signal.like(results)
         self._count_results(m, window_results, beats, window.last_pixel)
         with m.If(start):

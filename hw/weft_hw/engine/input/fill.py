@@ -33,6 +33,7 @@ class Fill(wiring.Component):
     -------
     begin : In(1), a new layer; descriptor : In, constant until the next ``begin``
     low_row : In; rows_ready : In, input rows that exist in activation memory
+    hold : In(1), nothing is read in this cycle
     read_enable, read_address : Out, to activation memory, whose data come 3 cycles later
     read_words : In, of the group in which ``read_address`` lies
     write : Out(line_write(config)), one for each of them
@@ -43,6 +44,7 @@ class Fill(wiring.Component):
     descriptor: data.View
     low_row: Signal
     rows_ready: Signal
+    hold: Signal
     read_enable: Signal
     read_address: Signal
     read_words: data.View
@@ -58,6 +60,7 @@ class Fill(wiring.Component):
                 "descriptor": In(descriptor_layout(config)),
                 "low_row": In(rows),
                 "rows_ready": In(rows),
+                "hold": In(1),
                 "read_enable": Out(1),
                 "read_address": Out(range(config.activation_words)),
                 "read_words": In(data.ArrayLayout(config.columns * 8, config.fill_words)),
@@ -102,13 +105,14 @@ class Fill(wiring.Component):
             with m.State("WAIT"), m.If(allowed & ~self.begin):
                 m.next = "COPY"
             with m.State("COPY"):
-                m.d.comb += [self.read_enable.eq(1), advance.eq(1 + both)]
-                m.d.sync += [
-                    behind.eq(last),
-                    word.eq(word + 1 + both),
-                    left.eq(left - 1 - both),
-                ]
-                with m.If(last | self.begin):
+                with m.If(~self.hold):
+                    m.d.comb += [self.read_enable.eq(1), advance.eq(1 + both)]
+                    m.d.sync += [
+                        behind.eq(last),
+                        word.eq(word + 1 + both),
+                        left.eq(left - 1 - both),
+                    ]
+                with m.If(last & ~self.hold | self.begin):
                     m.d.sync += [word.eq(0), left.eq(descriptor.row_words), row.eq(row + 1)]
                     m.next = "WAIT"
         m.d.comb += self.read_address.eq(address)

@@ -49,6 +49,7 @@ class Collector(wiring.Component):
     last_beats : In, as in the descriptor; parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
     valid : Out(1); beat : Out(beat_layout(config))
+    ahead : Out(1), ``valid`` of the next cycle
     """
 
     done: data.View
@@ -58,6 +59,7 @@ class Collector(wiring.Component):
     begin: Signal
     valid: Signal
     beat: data.View
+    ahead: Signal
     own_weights: Signal
 
     def __init__(self, config: Config):
@@ -67,6 +69,7 @@ class Collector(wiring.Component):
                 **collected(config),
                 "valid": Out(1),
                 "beat": Out(beat_layout(config)),
+                "ahead": Out(1),
                 **({"own_weights": In(1)} if config.own_weights else {}),
                 **self._more_ports(),
             }
@@ -85,7 +88,7 @@ class Collector(wiring.Component):
 
         # Hand out.
         m.d.sync += self.valid.eq(busy)
-        m.d.comb += self.beat.eq(out)
+        m.d.comb += [self.beat.eq(out), self.ahead.eq(busy)]
         index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
         entry = Mux(self.own_weights, index, beat) if config.own_weights else beat
         m.d.sync += out.parameter.eq(group + entry)

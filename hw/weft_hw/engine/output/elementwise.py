@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import WIDE_SHIFT
 from weft_hw.engine.activation_memory import ACCESS_LATENCY
-from weft_hw.engine.layouts import beat_layout, descriptor_layout
+from weft_hw.engine.layouts import beat_layout, descriptor_layout, sums_layout
 from weft_hw.parts.delay import delay
 
 __all__ = ["Elementwise"]
@@ -17,7 +17,7 @@ class Elementwise(wiring.Component):
     """Reads a word of each operand and sends it on in beats.
 
     A word takes ``max(operands, beats)`` cycles; the first beat is valid 5 cycles after the last
-    operand's address. Nothing stalls.
+    operand's address. Nothing stalls. Beats of a layer that adds are handed on, a cycle later.
 
     Parameters
     ----------
@@ -28,6 +28,7 @@ class Elementwise(wiring.Component):
     begin : In(1), starts the walk over ``word_count`` words; descriptor : In
     read_enable, read_address : Out; read_data : In, 3 cycles later
     drained : Out(1), no operand is left to be read
+    sums : In, what a layer that adds sends to the lanes: ``valid``, ``first``, ``second``
     valid : Out(1); beat : Out(beat_layout(config))
     """
 
@@ -37,6 +38,7 @@ class Elementwise(wiring.Component):
     read_address: Signal
     read_data: Signal
     drained: Signal
+    sums: data.View
     valid: Signal
     beat: data.View
 
@@ -50,6 +52,7 @@ class Elementwise(wiring.Component):
                 "read_address": Out(range(config.activation_words)),
                 "read_data": In(config.columns * 8),
                 "drained": Out(1),
+                "sums": In(sums_layout(config)),
                 "valid": Out(1),
                 "beat": Out(beat_layout(config)),
             }
@@ -109,14 +112,20 @@ class Elementwise(wiring.Component):
                 beat.eq(0),
             ]
 
-        m.d.sync += self.valid.eq(beat != config.beats)
+        sums = self.sums
         m.d.comb += self.beat.eq(out)
-        m.d.sync += out.parameter.eq(descriptor.parameter_base)
+        m.d.sync += [
+            self.valid.eq((beat != config.beats) | sums.valid),
+            out.second.eq(sums.valid),
+            out.parameter.eq(Mux(sums.valid, descriptor.sum_parameter, descriptor.parameter_base)),
+        ]
         for lane in range(config.lanes):
             positions = range(lane, config.columns, config.lanes)
             index = beat[: max(1, config.beats.bit_length() - 1)]
             value = Array(a.word_select(k, 8).as_signed() for k in positions)[index]
             operand = Array(b.word_select(k, 8).as_signed() for k in positions)[index]
+            value = Mux(sums.valid, sums.first[lane], value)
+            operand = Mux(sums.valid, sums.second[lane], operand)
             m.d.sync += [
                 out.value[lane].eq(Mux(descriptor.wide, value << WIDE_SHIFT, value)),
                 out.operand[lane].eq(operand),

@@ -25,6 +25,7 @@ _ADDRESS_WAIT = 1 + wide_latency(_CENTERED) - 1 - READ_LATENCY
 LANE_CONTROL = data.StructLayout(
     {
         "rescale": RESCALE,
+        "second": RESCALE,
         "use_table": 1,
         "add_table": 1,
         "multiply": 1,
@@ -55,6 +56,7 @@ class OutputLane(wiring.Component):
     Members
     -------
     value : In(signed(32)); operand : In(signed(8)); parameter : In(range(parameter_words))
+    second : In(1), of this value
     control : In(LANE_CONTROL)
     write_parameter, write_table : In, ports of this lane's memories
     o : Out(signed(8))
@@ -67,6 +69,7 @@ class OutputLane(wiring.Component):
     value: Signal
     operand: Signal
     parameter: Signal
+    second: Signal
     control: data.View
     write_parameter: data.View
     write_table: data.View
@@ -79,6 +82,7 @@ class OutputLane(wiring.Component):
                 "value": In(signed(32)),
                 "operand": In(signed(8)),
                 "parameter": In(range(config.parameter_words)),
+                "second": In(1),
                 "control": In(LANE_CONTROL),
                 "write_parameter": In(
                     lane_write_layout(config.parameter_words, PARAMETER_BYTES * 8, _parts(config))
@@ -100,7 +104,9 @@ class OutputLane(wiring.Component):
         m.submodules.table = table = self.tech.block_ram(
             width=8 * TABLE_ENTRY_BYTES, depth=TABLE_ENTRIES
         )
-        m.submodules.requantize = requantize = Requantize(self.tech, dsp=self.config.dsp_lanes)
+        m.submodules.requantize = requantize = Requantize(
+            self.tech, dsp=self.config.dsp_lanes, two=True
+        )
         for memory, port in [(parameters, self.write_parameter), (table, self.write_table)]:
             m.d.comb += [
                 memory.write_address.eq(port.address),
@@ -122,9 +128,12 @@ class OutputLane(wiring.Component):
             table.read_address.eq(Mux(control.use_table, requantize.o, operand)),
         ]
         parameter = data.View(_PARAMETER_LAYOUT, parameters.read_data[: _PARAMETER_LAYOUT.size])
-        addend, total = Signal(signed(32)), Signal(signed(32))
+        addend, total, add_table = Signal(signed(32)), Signal(signed(32)), Signal()
+        wait = _ADDRESS_WAIT + READ_LATENCY - 1
+        second = delay(m, self.second, wait, name="second")
         m.d.sync += [
-            addend.eq(Mux(control.add_table, table.read_data.as_signed(), parameter.bias)),
+            add_table.eq(control.add_table | second),
+            addend.eq(Mux(add_table, table.read_data.as_signed(), parameter.bias)),
             total.eq(Mux(control.multiply, product.o, value) + addend),
         ]
 
@@ -133,6 +142,8 @@ class OutputLane(wiring.Component):
             requantize.multiplier.eq(delay(m, parameter.multiplier, 2, name="multiplier")),
             requantize.shift.eq(delay(m, parameter.shift, 2, name="shift")),
             requantize.rescale.eq(control.rescale),
+            requantize.second.eq(delay(m, second, self.SUM_LATENCY - wait, name="second_sum")),
+            requantize.second_rescale.eq(control.second),
         ]
         plain = delay(m, requantize.o, READ_LATENCY, name="plain")
         m.d.sync += self.o.eq(Mux(control.use_table, table.read_data[:8], plain))
@@ -145,11 +156,12 @@ class OutputLanes(wiring.Component):
     Lane ``l`` computes ``y = requantise(x + addend)`` (see :class:`Requantize`) with::
 
         x      = (value[l] - in_zero) * (operand[l] - other_zero)  if multiply  else value[l]
-        addend = table[operand[l] & 255]  if add_table  else bias[parameter][l]
+        addend = table[operand[l] & 255]  if add_table or second  else bias[parameter][l]
 
-    in 32 bits that wrap, and gives ``table[y & 255] & 255`` if ``use_table``, else ``y``. The sum
-    of products that ``multiply`` asks for takes the low 8 bits of ``value``. Each lane's table is
-    one memory with one read port, so ``use_table`` and ``add_table`` exclude each other.
+    in 32 bits that wrap, and gives ``table[y & 255] & 255`` if ``use_table``, else ``y``. Beats
+    that are ``second`` are rescaled by ``control.second``. The sum of products that
+    ``multiply`` asks for takes the low 8 bits of ``value``. Each lane's table is
+    one memory with one read port, so ``use_table`` excludes ``add_table`` and ``second``.
 
     Latency is ``LATENCY`` cycles whatever the control says, throughput one beat per cycle; nothing
     stalls it. Writes reach the last lane ``lanes / 2`` cycles later than they are given. The
@@ -171,6 +183,7 @@ class OutputLanes(wiring.Component):
         then 0
     write_table : In(lane_write_layout), address 0 to 255, 32-bit data, the same for all lanes
     result_valid : Out(1); results : Out(ArrayLayout(signed(8), lanes))
+    result_second : Out(1), the beat was ``second``
     """
 
     LATENCY = OutputLane.LATENCY
@@ -181,6 +194,7 @@ class OutputLanes(wiring.Component):
     write_parameter: data.View
     write_table: data.View
     result_valid: Signal
+    result_second: Signal
     results: data.View
 
     def __init__(self, config: Config, tech: Portable):
@@ -195,6 +209,7 @@ class OutputLanes(wiring.Component):
                 ),
                 "write_table": In(lane_write_layout(TABLE_ENTRIES, 8 * TABLE_ENTRY_BYTES)),
                 "result_valid": Out(1),
+                "result_second": Out(1),
                 "results": Out(data.ArrayLayout(signed(8), config.lanes)),
             }
         )
@@ -222,6 +237,7 @@ class OutputLanes(wiring.Component):
                 lane.value.eq(self.beat.value[index]),
                 lane.operand.eq(self.beat.operand[index]),
                 lane.parameter.eq(self.beat.parameter),
+                lane.second.eq(self.beat.second),
                 lane.control.eq(handed[index * len(handed) // self.config.lanes]),
                 lane.control.in_zero.eq(control.in_zero),
                 lane.control.other_zero.eq(control.other_zero),
@@ -231,7 +247,10 @@ class OutputLanes(wiring.Component):
                 lane.write_table.eq(write_table),
                 self.results[index].eq(lane.o),
             ]
-        m.d.comb += self.result_valid.eq(delay(m, self.valid, self.LATENCY, name="valid"))
+        m.d.comb += [
+            self.result_valid.eq(delay(m, self.valid, self.LATENCY, name="valid")),
+            self.result_second.eq(delay(m, self.beat.second, self.LATENCY, name="second")),
+        ]
         return m
 
     def _in_two_parts(self, m: Module):

@@ -56,6 +56,8 @@ class Requantize(wiring.Component):
         Family that supplies the multiplier.
     dsp : bool
         Whether to ask for vendor multipliers instead of fabric.
+    two : bool
+        Whether each value chooses between two ways to rescale it.
 
     Members
     -------
@@ -63,6 +65,8 @@ class Requantize(wiring.Component):
     multiplier : In(31)
     shift : In(6)
     rescale : In(RESCALE)
+    second : In(1), of ``value``: take ``second_rescale`` instead, only if ``two``
+    second_rescale : In(RESCALE), likewise
     o : Out(signed(8))
     """
 
@@ -73,16 +77,20 @@ class Requantize(wiring.Component):
     multiplier: Signal
     shift: Signal
     rescale: data.View
+    second: Signal
+    second_rescale: data.View
     o: Signal
 
-    def __init__(self, tech: Portable, *, dsp: bool = False):
-        self.tech, self._dsp = tech, dsp
+    def __init__(self, tech: Portable, *, dsp: bool = False, two: bool = False):
+        self.tech, self._dsp, self._two = tech, dsp, two
+        choice = {"second": In(1), "second_rescale": In(RESCALE)} if two else {}
         super().__init__(
             {
                 "value": In(signed(32)),
                 "multiplier": In(_MULTIPLIER),
                 "shift": In(6),
                 "rescale": In(RESCALE),
+                **choice,
                 "o": Out(signed(8)),
             }
         )
@@ -103,37 +111,65 @@ class Requantize(wiring.Component):
         ]
         m.d.comb += [product.a.eq(magnitude), product.b.eq(multiplier)]
 
-        # Decoded once: `rounding` may come from afar, and is the same for all values under way.
-        double, float32 = Signal(), Signal()
-        m.d.sync += [
-            double.eq(self.rescale.rounding == Rounding.DOUBLE),
-            float32.eq(self.rescale.rounding == Rounding.FLOAT32),
-        ]
+        double = self._rounds(m, Rounding.DOUBLE, 1)
         m.d.comb += product.nudge.eq(double & shift[5])
 
         shift = delay(m, shift, product.latency, name="shift")
         whole, fraction, sticky = self._shift(m, product.o, shift)
         tie_negative = delay(m, negative, product.latency + 3, name="negative")
+        float32 = self._rounds(m, Rounding.FLOAT32, product.latency + 5)
         whole, up = self._round(m, whole, fraction, sticky, tie_negative, float32)
         negative = delay(m, tie_negative, 2, name="negative_rounded")
 
+        zero_point, low, high, low_again, high_again = self._bounds(m, product.latency + 6)
         # -(whole + up) = ~whole + 1 - up, so rounding is the adder's carry for either sign.
         signed_whole = Cat(whole ^ negative.replicate(len(whole)), negative, negative)
         carried = (
-            Cat(negative ^ up, signed_whole).as_signed()
-            + Cat(Const(1, 1), self.rescale.zero_point).as_signed()
+            Cat(negative ^ up, signed_whole).as_signed() + Cat(Const(1, 1), zero_point).as_signed()
         )
         total = Signal(signed(len(signed_whole)))
         m.d.sync += total.eq(carried >> 1)
 
-        low, high = self.rescale.low, self.rescale.high
         above, below, within = Signal(), Signal(), Signal(8)
         m.d.sync += [above.eq(total > high), below.eq(total < low), within.eq(total)]
         # What a faster multiplier gains is waited for here, where there are the fewest bits.
         spare = wide_latency(_MULTIPLIER) - product.latency
-        clamped = Mux(above, high, Mux(below, low, within))
+        clamped = Mux(above, high_again, Mux(below, low_again, within))
         m.d.sync += self.o.eq(delay(m, clamped, spare, name="clamped"))
         return m
+
+    def _rounds(self, m: Module, rounding: Rounding, cycles: int) -> Value:
+        """Return whether a value is rounded so, ``cycles`` after it."""
+        # Decoded ahead: `rounding` may come from afar, and does not change while values pass.
+        first = Signal(name=rounding.name.lower())
+        m.d.sync += first.eq(self.rescale.rounding == rounding)
+        if not self._two:
+            return first
+        other, chosen = Signal.like(first, name_suffix="_second"), Signal.like(first)
+        second = delay(m, self.second, cycles - 1, name=f"second_{first.name}")
+        m.d.sync += [
+            other.eq(self.second_rescale.rounding == rounding),
+            chosen.eq(Mux(second, other, first)),
+        ]
+        return chosen
+
+    def _bounds(self, m: Module, cycles: int) -> tuple[Value, ...]:
+        """Return the zero point ``cycles`` after a value, and its bounds 1 and 2 cycles later."""
+        rescale = self.rescale
+        if not self._two:
+            return rescale.zero_point, *(rescale.low, rescale.high) * 2
+        second, other = delay(m, self.second, cycles - 1, name="second"), self.second_rescale
+        zero_point, low, high = (
+            Signal(signed(8), name=f"chosen_{name}") for name in ("zero_point", "low", "high")
+        )
+        m.d.sync += zero_point.eq(Mux(second, other.zero_point, rescale.zero_point))
+        second = delay(m, second, 1, name="second_bounds")
+        m.d.sync += [
+            low.eq(Mux(second, other.low, rescale.low)),
+            high.eq(Mux(second, other.high, rescale.high)),
+        ]
+        again = [delay(m, bound, 1, name=f"{bound.name}_again") for bound in (low, high)]
+        return zero_point, low, high, *again
 
     def _shift(self, m: Module, value: Value, shift: Value) -> tuple[Value, Value, Value]:
         """Shift right in 3 cycles, two bits of ``shift`` each.
