@@ -1,19 +1,19 @@
-"""Random layers and chains of them, in the contract's own terms."""
+"""Random layers, in the contract's own terms."""
 
 from math import ceil, gcd
 
 import numpy as np
 from engine_cases import Case, Tensor, add_mac
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import Kind, Rounding, Wait
+from weft_hw.contract.descriptor import Rounding, Wait
 
-__all__ = ["random_chain", "random_layer"]
+__all__ = ["add_random_mac", "between", "random_layer", "random_tensor"]
 
 MOST_STEPS = 1500  # cycles of work in a layer
 FLOAT32_MACS = 900  # so many products stay below 2**24
 
 
-def _between(rng: np.random.Generator, low: int, high: int) -> int:
+def between(rng: np.random.Generator, low: int, high: int) -> int:
     return int(rng.integers(low, high, endpoint=True))
 
 
@@ -22,7 +22,7 @@ def random_tensor(case: Case, height: int, width: int, channels: int) -> Tensor:
     columns, rng = case.config.columns, case.rng
     packings = [p for p in (0, 1, 2) if channels <= columns >> p]
     packing = int(rng.choice(packings)) if packings else 0
-    gap = _between(rng, 1, 5) if rng.random() < 0.3 and not case.config.compact else 0
+    gap = between(rng, 1, 5) if rng.random() < 0.3 and not case.config.compact else 0
     return Tensor(case.used_words, height, width, ceil(channels / columns), packing, gap)
 
 
@@ -98,29 +98,29 @@ def add_random_mac(
     config, rng = case.config, case.rng
     for _ in range(60):
         point, single = rng.random() < 0.25, rng.random() < 0.3
-        kernel = [1, 1] if point else [_between(rng, 1, 7), _between(rng, 1, 7)]
-        stride = [_between(rng, 1, 3), _between(rng, 1, 3)]
-        step = [_between(rng, 1, 3) if rng.random() < 0.4 else 1 for _ in range(2)]
+        kernel = [1, 1] if point else [between(rng, 1, 7), between(rng, 1, 7)]
+        stride = [between(rng, 1, 3), between(rng, 1, 3)]
+        step = [between(rng, 1, 3) if rng.random() < 0.4 else 1 for _ in range(2)]
         if single:  # one entry, whose window can slide
-            kernel = [_between(rng, 1, config.tap_rows), config.tap_columns]
-            stride[1] = _between(rng, 1, max(1, config.tap_columns - 1))
+            kernel = [between(rng, 1, config.tap_rows), config.tap_columns]
+            stride[1] = between(rng, 1, max(1, config.tap_columns - 1))
             step = [1, 1]
         span = [(k - 1) * d + 1 for k, d in zip(kernel, step, strict=True)]
         size = source.height, source.width
         pad = [
-            _between(rng, max(0, ceil((s - n) / 2)), max(s - 1, 0))
+            between(rng, max(0, ceil((s - n) / 2)), max(s - 1, 0))
             for s, n in zip(span, size, strict=True)
         ]
         out = [(n + 2 * p - s) // d + 1 for n, p, s, d in zip(size, pad, span, stride, strict=True)]
         if out[0] > 1 and rng.random() < 0.2:  # the last input rows may be read for nothing
-            out[0] = _between(rng, 1, out[0])
+            out[0] = between(rng, 1, out[0])
         depthwise = bool(rng.random() < 0.3) or (single and source.pixel_words > 1)
         maximum = depthwise and not single and bool(rng.random() < 0.5)
-        filters = _between(rng, 1, filters_most)
+        filters = between(rng, 1, filters_most)
         groups = source.pixel_words if depthwise else ceil(filters / config.columns)
         own = config.own_weights and not depthwise and bool(rng.random() < 0.4)
         if own:  # rows that share a window are groups of channels
-            out, stride, groups = [_between(rng, 1, 2 * config.pixels + 1), 1], [0, 1], 1
+            out, stride, groups = [between(rng, 1, 2 * config.pixels + 1), 1], [0, 1], 1
         rows = ceil(out[0] / config.pixels) * config.pixels if own else 1
         if min(out) < 1 or not fits_lines(
             config, source, span[0] + (config.pixels - 1) * stride[0]
@@ -137,7 +137,7 @@ def add_random_mac(
             bool(point or rng.random() < 0.5),
         )
         steps = sum(entry["steps_minus_1"] + 1 for entry, _, _ in entries)
-        last_beats = config.beats if own else _between(rng, 1, config.beats)
+        last_beats = config.beats if own else between(rng, 1, config.beats)
         packings = [
             p
             for p in (1, 2)
@@ -164,7 +164,7 @@ def add_random_mac(
     other = case.used_words - 2 * target.words  # that begins there, or further up
     adds = table and other >= 0 and bool(rng.random() < 0.4)
     few = channels * kernel[0] * kernel[1] <= FLOAT32_MACS
-    rounding = Rounding(_between(rng, 0, 2 if few else 1))
+    rounding = Rounding(between(rng, 0, 2 if few else 1))
     bits = 0 if maximum else 6 + steps.bit_length() // 2
     base = case.add_parameters(
         groups * rows * config.beats,
@@ -179,20 +179,20 @@ def add_random_mac(
             "adds": True,
             "adds_first": bool(rng.random() < 0.5),
             "wide": wide,
-            "other_base": _between(rng, 0, other),
+            "other_base": between(rng, 0, other),
             "sum_parameter": case.add_parameters(
                 1,
                 bias=lambda: rng.integers(-1 << 31, 1 << 31),  # not used
                 multiplier=lambda: rng.integers(1 << 23, 1 << 24) << 7,
                 shift=lambda: 31 + 20 + int(rng.integers(0, 2)),
             ),
-            "sum_rounding": _between(rng, 0, 1),
-            "sum_zero_point": _between(rng, -20, 20),
-            "sum_low": _between(rng, -128, -60),
-            "sum_high": _between(rng, 60, 127),
+            "sum_rounding": between(rng, 0, 1),
+            "sum_zero_point": between(rng, -20, 20),
+            "sum_low": between(rng, -128, -60),
+            "sum_high": between(rng, 60, 127),
         }
     lanes = (1 << config.lanes) - 1
-    masks = [_between(rng, 1, lanes) if rng.random() < 0.3 else lanes for _ in range(2)]
+    masks = [between(rng, 1, lanes) if rng.random() < 0.3 else lanes for _ in range(2)]
     touched = (out[0] - 1) * stride[0] + span[0] - pad[0]
     least = min(max(touched, 1), source.height)
     note = (
@@ -226,13 +226,13 @@ def add_random_mac(
         group_step=int(depthwise),
         keep=keep if slides else 0,
         own_weights=own,
-        pad_value=_between(rng, -128, 127),
+        pad_value=between(rng, -128, 127),
         depthwise=depthwise,
         maximum=maximum,
         rounding=rounding,
-        zero_point=_between(rng, -20, 20),
-        low=_between(rng, -128, -60),
-        high=_between(rng, 60, 127),
+        zero_point=between(rng, -20, 20),
+        low=between(rng, -128, -60),
+        high=between(rng, 60, 127),
         use_table=table and not adds and bool(rng.random() < 0.4),
         **sums,
         fill_rows=source.height if rng.random() < 0.5 else least,
@@ -246,110 +246,12 @@ def random_layer(config: Config, rng: np.random.Generator) -> Case:
     """One MAC layer: kernel 1 to 7, stride and dilation 1 to 3, 1 to 40 channels, 1x1 maps too."""
     while True:
         case = Case(config, rng)
-        channels = _between(rng, 1, 40 if rng.random() < 0.6 else config.columns // 2)
+        channels = between(rng, 1, 40 if rng.random() < 0.6 else config.columns // 2)
         small = rng.random() < 0.3
-        height, width = _between(rng, 1, 2 if small else 10), _between(rng, 1, 2 if small else 10)
+        height, width = between(rng, 1, 2 if small else 10), between(rng, 1, 2 if small else 10)
         source = random_tensor(case, height, width, channels)
         if source.words > config.activation_words or source.row_words > config.line_words:
             continue
         case.allocate(source.words)
         if add_random_mac(case, source, channels, Wait.NOTHING, False):
-            return case
-
-
-def _add_elementwise(case: Case, tensors: list[Tensor], table: bool) -> Tensor | None:
-    """Append a random ELEMENTWISE layer that reads the last tensor; return its output."""
-    config, rng = case.config, case.rng
-    a, b = tensors[-1], tensors[_between(rng, 0, len(tensors) - 1)]
-    if rng.random() < 0.5:
-        a, b = b, a
-    count = min(a.words, b.words)
-    kinds = ["unary", "multiply", *["add"] * (2 * table)]
-    kind = str(rng.choice(kinds))
-    wide = kind == "add"
-    target = Tensor(case.used_words, 1, count)
-    if (
-        target.words + case.used_words > config.activation_words
-        or len(case.parameters) + config.lanes > config.parameter_words * config.lanes
-    ):
-        return None
-    case.allocate(count)
-    bits = {"unary": 0, "multiply": 8, "add": 20}[kind]
-    base = case.add_parameters(
-        1,
-        bias=lambda: rng.integers(-20, 20) << max(0, bits - 1),
-        multiplier=lambda: rng.integers(1 << 23, 1 << 24) << 7,
-        shift=lambda: 31 + bits + int(rng.integers(0, 2)),
-    )
-    case.add(
-        count * config.beats,
-        f"{kind} {count} words",
-        kind=Kind.ELEMENTWISE,
-        in_base=a.base,
-        other_base=b.base,
-        word_count=count,
-        unary=kind == "unary",
-        wide=wide,
-        multiply=kind == "multiply",
-        in_zero=_between(rng, -128, 127),
-        other_zero=_between(rng, -128, 127),
-        out_base=target.base * config.beats,
-        parameter_base=base,
-        rounding=_between(rng, 0, 1),
-        zero_point=_between(rng, -20, 20),
-        low=-128,
-        high=_between(rng, 60, 127),
-        wait=_between(rng, 0, 2),
-        use_table=kind != "add" and table and bool(rng.random() < 0.4),
-    )
-    return target
-
-
-def random_chain(config: Config, rng: np.random.Generator, macs_only: bool) -> Case:
-    """Two to six layers that read each other's outputs as early as their waits allow.
-
-    Feature maps are small, so that the results of a layer are still on their way when the next
-    one could read them.
-    """
-    while True:
-        case = Case(config, rng)
-        channels = _between(rng, 1, 2 * config.columns)
-        tensor = random_tensor(case, _between(rng, 1, 5), _between(rng, 1, 4), channels)
-        case.allocate(tensor.words)
-        tensors, table = [tensor], False
-        table_words = 256 * 4 // config.columns
-        if not macs_only and case.used_words + table_words < config.activation_words * 3 // 4:
-            base = case.allocate(table_words)
-            entries = rng.integers(-(1 << 26), 1 << 26, 256).astype("<i4")
-            case.activations[base : case.used_words] = entries.view(np.uint8).reshape(
-                -1, config.columns
-            )
-            case.add(0, "table", kind=Kind.TABLE, in_base=base)
-            table = True
-        written, by_mac = None, False  # what the layer before wrote
-        for _ in range(_between(rng, 2, 5)):
-            if not macs_only and rng.random() < 0.4:
-                made, by_mac = _add_elementwise(case, tensors, table), False
-            else:
-                source = tensors[-1 if rng.random() < 0.8 else _between(rng, 0, len(tensors) - 1)]
-                wait = Wait.LAYER
-                if source is not written:
-                    wait = Wait(_between(rng, 0, 1) * Wait.LAYER)
-                elif by_mac and rng.random() < 0.7:
-                    wait = Wait.ROW
-                most = config.columns * source.pixel_words >> source.packing
-                made = add_random_mac(
-                    case,
-                    source,
-                    _between(rng, max(1, most // 2), most),
-                    wait,
-                    table,
-                    filters_most=2 * config.columns,
-                )
-                by_mac = True
-            if made is None:
-                break
-            tensors.append(made)
-            written = made
-        if len(case.descriptors) >= 2:
             return case

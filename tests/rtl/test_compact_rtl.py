@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from random_layers import random_chain, random_layer
+from random_chains import random_chain
+from random_layers import random_layer
 from weft_hw.contract.config import get_config
 
 SEED = 20261124

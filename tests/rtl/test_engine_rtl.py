@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pooling import average_pool, max_pool
-from random_layers import random_chain, random_layer
+from random_chains import random_chain
+from random_layers import random_layer
 from weft_hw.contract.config import Config, get_config
 from weft_hw.contract.descriptor import Kind, Wait, decode_descriptor, decode_window
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from engine_with_memory import EngineWithMemory
-from random_layers import random_chain
+from random_chains import random_chain
 from streamed import save_streams, stream
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import Kind, decode_descriptor, encode_descriptor
