@@ -22,6 +22,10 @@ class Line:
 
     def __init__(self, answers=b""):
         self.answers, self.sent, self.closed = answers, b"", False
+        self.mode = self.max_speed_hz = -1
+
+    def open_path(self, path):
+        pass
 
     def open_path(self, path):
         pass
