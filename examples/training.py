@@ -84,11 +84,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     )
 
 
-def write_block(page: Path, text: str) -> None:
-    """Put ``text`` between the comments ``made`` and ``end`` of the Markdown file ``page``."""
+def write_block(page: Path, text: str, mark: str = "made") -> None:
+    """Put ``text`` between the comments ``mark`` and ``end`` of the Markdown file ``page``."""
     before = page.read_text(encoding="utf-8")
     after = re.sub(
-        r"(<!-- made -->\n).*?(<!-- end -->)",
+        rf"(<!-- {mark} -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}\n{text}\n\n{match[2]}",
         before,
         flags=re.DOTALL,

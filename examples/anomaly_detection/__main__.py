@@ -14,6 +14,7 @@ import weft
 from numpy.typing import NDArray
 from torch import nn
 
+from examples.curves import area, curve, drawn
 from examples.digits.train import as_input, jitter, split
 from examples.training import CONFIG, cost, fit, run, table, write_block
 
@@ -49,39 +50,12 @@ def errors() -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return np.square(run(MODEL, x).astype(np.float64) - x).mean(1), labels != NORMAL
 
 
-def curve(
-    error: NDArray[np.float64], anomaly: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return false and true alarms, as shares, for each threshold from the highest down."""
-    order = np.argsort(-error, kind="stable")
-    found = np.concatenate([[0], np.cumsum(anomaly[order])]) / anomaly.sum()
-    false = np.concatenate([[0], np.cumsum(~anomaly[order])]) / (~anomaly).sum()
-    return false, found
-
-
-def drawn(false: NDArray[np.float64], found: NDArray[np.float64]) -> str:
-    """Return the curve as an SVG picture."""
-    points = " ".join(
-        f"{40 + 300 * x:.1f},{320 - 300 * y:.1f}" for x, y in zip(false, found, strict=True)
-    )
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 360 360" font-family="sans-serif" '
-        'font-size="14">\n<rect width="360" height="360" fill="#fff"/>\n'
-        '<path d="M40 20V320H340" fill="none" stroke="#57606a"/>\n'
-        '<path d="M40 320L340 20" stroke="#d0d7de"/>\n'
-        f'<polyline points="{points}" fill="none" stroke="#0072b2" stroke-width="2"/>\n'
-        '<text x="110" y="345">false alarms, 0 to 100 %</text>\n'
-        '<text transform="translate(25 260) rotate(-90)">anomalies found, 0 to 100 %</text>\n'
-        "</svg>\n"
-    )
-
-
 def result() -> str:
     """Return the page's table."""
     error, anomaly = errors()
     false, found = curve(error, anomaly)
     rows = [
-        ["area under the curve", f"{np.trapezoid(found, false):.4f}"],
+        ["area under the curve", f"{area((false, found)):.4f}"],
         ["anomalies found without a false alarm", f"{100 * found[false == 0].max():.1f} %"],
         *cost(MODEL).items(),
     ]
@@ -91,6 +65,6 @@ def result() -> str:
 if __name__ == "__main__":
     if "--train" in sys.argv:
         train()
-    CURVE.write_text(drawn(*curve(*errors())), encoding="utf-8")
+    CURVE.write_text(drawn({"": curve(*errors())}), encoding="utf-8")
     write_block(HERE / "README.md", result())
     print(result())

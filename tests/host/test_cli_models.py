@@ -124,7 +124,7 @@ def test_weft_models_is_looked_in_first(server, monkeypatch, tmp_path, capsys):
     assert fetch(NAME) == path and server.asked == []
     path.write_bytes(b"something else")
     assert main(["models", "get", NAME]) == 2
-    assert f"{path} is not the public model: its SHA-256 is" in capsys.readouterr().err
+    assert f"{path} is not the public file: its SHA-256 is" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def page(name: str) -> str:
     return (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
 
 
-def made(name: str) -> str:
-    found = re.search(r"<!-- made -->\n\n(.*?)\n\n<!-- end -->", page(name), re.DOTALL)
+def made(name: str, mark: str = "made") -> str:
+    found = re.search(rf"<!-- {mark} -->\n\n(.*?)\n\n<!-- end -->", page(name), re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -71,12 +71,39 @@ def test_visual_wake_words():
         assert (score > 0.5) == module.PHOTOGRAPHS[name], name
 
 
+def mlperf(name: str) -> ModuleType:
+    if not os.environ.get("WEFT_MODELS"):
+        pytest.skip("WEFT_MODELS is not set: there is no model")
+    return importlib.import_module(f"examples.{name}.mlperf")
+
+
+def test_mlperf_tiny_hears_words():
+    """With other features than those of its training, none to three of forty were recognised."""
+    pytest.importorskip("espeakng_loader")
+    module = mlperf("keyword_spotting")
+    text = module.result()
+    same(text, made("keyword_spotting", "mlperf"))
+    share = re.search(r"Of all, (\d+) % are recognised", text)
+    assert share is not None and int(share[1]) >= 60
+
+
+def test_mlperf_tiny_finds_sounds():
+    """A louder sound is found more surely, and the quiet recording is what training gave."""
+    module = mlperf("anomaly_detection")
+    same(module.result(), made("anomaly_detection", "mlperf"))
+    assert module.drawn(module.curves(module.DRAWN)) == module.CURVES.read_text()
+    quiet, loud = (module.curves(level) for level in (-30, 30))
+    for name in quiet:
+        assert module.area(quiet[name]) < 0.6 < 0.95 < module.area(loud[name])
+
+
 def test_pictures():
     words = example("keyword_spotting")
     with Image.open(words.PICTURE) as picture:
         np.testing.assert_array_equal(words.drawn(), np.asarray(picture))
     anomalies = example("anomaly_detection")
-    assert anomalies.drawn(*anomalies.curve(*anomalies.errors())) == anomalies.CURVE.read_text()
+    curves = {"": anomalies.curve(*anomalies.errors())}
+    assert anomalies.drawn(curves) == anomalies.CURVE.read_text()
 
 
 def test_wake_word_stream(tmp_path: Path):

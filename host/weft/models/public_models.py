@@ -15,23 +15,29 @@ from weft_hw.files import cache_folder, write_file
 
 from weft.errors import ModelError
 
-__all__ = ["PUBLIC_MODELS", "SOURCE", "PublicModel", "fetch", "locate", "model_folder"]
+__all__ = [
+    "PUBLIC_MODELS",
+    "SOURCE",
+    "PublicFile",
+    "PublicModel",
+    "fetch",
+    "fetch_file",
+    "locate",
+    "model_folder",
+]
 
 # MLPerf Tiny's reference models, at a commit of 2025.
 SOURCE = (
     "https://raw.githubusercontent.com/mlcommons/tiny/"
-    "1afd2c9820f795965a6134facd0b4dfae41ef23f/benchmark/training/"
+    "1afd2c9820f795965a6134facd0b4dfae41ef23f/benchmark/"
 )
 _CONNECT_SECONDS, _FETCH_SECONDS = 30.0, 300.0
 _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
-class PublicModel:
-    """A model by its name: what it does, its path below ``SOURCE``, size, SHA-256 and licence.
-
-    ``classes`` are what its outputs score, in their order.
-    """
+class PublicFile:
+    """A file by its name: what it is for, its path below ``SOURCE``, size, SHA-256 and licence."""
 
     name: str
     task: str
@@ -39,12 +45,18 @@ class PublicModel:
     size: int
     sha256: str
     licence: str
-    classes: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
         """Name of its file, wherever that lies."""
         return self.name + Path(self.path).suffix
+
+
+@dataclass(frozen=True)
+class PublicModel(PublicFile):
+    """A model; ``classes`` are what its outputs score, in their order."""
+
+    classes: tuple[str, ...] = ()
 
 
 PUBLIC_MODELS = {
@@ -53,7 +65,7 @@ PUBLIC_MODELS = {
         PublicModel(
             "ic_resnet8_int8",
             "image classification (CIFAR-10), ResNet-8",
-            "image_classification/trained_models/pretrainedResnet_quant.tflite",
+            "training/image_classification/trained_models/pretrainedResnet_quant.tflite",
             98_496,
             "3c002613d1b2475eb51dd78dfb85a546c8ae658dee71cf6ade43b022fe205415",
             "Apache-2.0",
@@ -73,7 +85,7 @@ PUBLIC_MODELS = {
         PublicModel(
             "vww_mobilenet_int8",
             "visual wake words (person or none), MobileNetV1 0.25",
-            "visual_wake_words/trained_models/vww_96_int8.tflite",
+            "training/visual_wake_words/trained_models/vww_96_int8.tflite",
             333_288,
             "597a384c8c2c8a1276f04702f25013b7838f2f814f1ca7c174d295b73e3d6b7b",
             "Apache-2.0",
@@ -82,7 +94,7 @@ PUBLIC_MODELS = {
         PublicModel(
             "kws_dscnn_int8",
             "keyword spotting (12 words), DS-CNN",
-            "keyword_spotting/trained_models/kws_ref_model.tflite",
+            "training/keyword_spotting/trained_models/kws_ref_model.tflite",
             53_936,
             "aeea436800704fce17b17292e4412630ad856e9d777c044c64ef748a880bd0ae",
             "Apache-2.0",
@@ -104,7 +116,7 @@ PUBLIC_MODELS = {
         PublicModel(
             "ad_autoencoder_int8",
             "anomaly detection (machine sounds), autoencoder",
-            "anomaly_detection/trained_models/ad01_int8.tflite",
+            "training/anomaly_detection/trained_models/ad01_int8.tflite",
             276_976,
             "87cf24194ef93d1d9b11a591d805526b98008e351655d29883c825c9c106ba24",
             "MIT",
@@ -118,8 +130,8 @@ def model_folder() -> Path:
     return cache_folder() / "models"
 
 
-def locate(model: PublicModel) -> Path | None:
-    """Return the file of ``model`` on this machine: in ``WEFT_MODELS``, or one fetched before.
+def locate(public: PublicFile) -> Path | None:
+    """Return ``public`` on this machine: in ``WEFT_MODELS``, or one fetched before.
 
     Raises
     ------
@@ -127,41 +139,45 @@ def locate(model: PublicModel) -> Path | None:
         If ``WEFT_MODELS`` has a file of its name with another content.
     """
     if folder := os.environ.get("WEFT_MODELS"):
-        path = Path(folder, model.file)
+        path = Path(folder, public.file)
         if path.is_file():
-            if (found := _checksum(path)) != model.sha256:
+            if (found := _checksum(path)) != public.sha256:
                 raise ModelError(
-                    f"{path} is not the public model: its SHA-256 is {found}, not {model.sha256}"
+                    f"{path} is not the public file: its SHA-256 is {found}, not {public.sha256}"
                 )
             return path
-    path = model_folder() / model.file
-    return path if path.is_file() and _checksum(path) == model.sha256 else None
+    path = model_folder() / public.file
+    return path if path.is_file() and _checksum(path) == public.sha256 else None
 
 
 def fetch(name: str) -> Path:
-    """Return the file of the public model called ``name``, fetched unless it is here.
+    """Return the file of the public model called ``name``, as :func:`fetch_file` does."""
+    if name not in PUBLIC_MODELS:
+        raise ModelError(
+            f"there is no public model {name!r}; choose from {', '.join(PUBLIC_MODELS)}"
+        )
+    return fetch_file(PUBLIC_MODELS[name])
+
+
+def fetch_file(public: PublicFile) -> Path:
+    """Return ``public`` on this machine, fetched unless it is here.
 
     A file appears whole, with the right checksum, or not at all.
 
     Raises
     ------
     ModelError
-        If there is no such model, it cannot be fetched, or what comes is something else.
+        If it cannot be fetched, or what comes is something else.
     """
-    if name not in PUBLIC_MODELS:
-        raise ModelError(
-            f"there is no public model {name!r}; choose from {', '.join(PUBLIC_MODELS)}"
-        )
-    model = PUBLIC_MODELS[name]
-    if (path := locate(model)) is not None:
+    if (path := locate(public)) is not None:
         return path
-    content = _download(SOURCE + model.path, model.size)
-    if (found := hashlib.sha256(content).hexdigest()) != model.sha256:
+    content = _download(SOURCE + public.path, public.size)
+    if (found := hashlib.sha256(content).hexdigest()) != public.sha256:
         raise ModelError(
-            f"what came from {SOURCE}{model.path} is not {name}: {len(content)} bytes "
-            f"with SHA-256 {found}, not {model.sha256}"
+            f"what came from {SOURCE}{public.path} is not {public.name}: {len(content)} bytes "
+            f"with SHA-256 {found}, not {public.sha256}"
         )
-    path = model_folder() / model.file
+    path = model_folder() / public.file
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, content)
     return path
