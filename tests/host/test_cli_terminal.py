@@ -39,6 +39,7 @@ def test_without_a_command_there_is_help_of_several_lines():
     assert result.stderr.startswith("Usage: weft [OPTIONS] COMMAND [ARGS]...\n\n  Int8 networks")
     words = [line.split()[0] for line in result.stderr.partition("Commands:\n")[2].splitlines()]
     assert words == [*COMMANDS.split(), "models"]
+    assert "..." not in result.stderr.partition("\n")[2]  # each command's sentence is whole
     shown = weft_process("--help")
     assert (shown.returncode, shown.stdout) == (0, result.stderr)
 

@@ -17,6 +17,7 @@ from weft.models.digits import MODEL, held_out_inputs
 pytestmark = [pytest.mark.tools, pytest.mark.timeout(1200)]
 
 MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 RESNET = MODELS / "ic_resnet8_int8.tflite"
 
 
@@ -48,6 +49,8 @@ def test_demo_compares_every_layer(config, capsys, tmp_path):
     rows = [line for line in lines if line.startswith(("CONV ", "DEPTHWISE", "FULLY"))]
     assert len(rows) == 5 and all(row.endswith("equal") for row in rows)
     assert not any("differ" in line for line in lines)
+    if config == "ulx3s-85f":  # README's table is what this prints
+        assert "\n".join(lines[: lines.index("activation maps of image 0 (a 6):")]) in README
     pictures = [Path(line.strip()) for line in lines if line.endswith(".png")]
     assert len(pictures) >= 8
     for picture in pictures:

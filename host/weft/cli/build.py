@@ -75,7 +75,7 @@ def build(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Synthesise, place and route, and pack the complete design for BOARD."""
+    """Make a bitstream for BOARD: synthesise, place, route, pack."""
     from weft.bitstream.flow import build_bitstream
 
     result = build_bitstream(

@@ -9,6 +9,7 @@ import typer
 from weft.cli.options import ConfigOption, DeviceOption
 from weft.cli.output import (
     clock_behind,
+    milliseconds,
     operator_label,
     percent,
     print_table,
@@ -39,7 +40,7 @@ def demo(
         Path, typer.Option("--maps", metavar="DIR", help="Where the activation maps go.")
     ] = Path("build/demo"),
 ) -> int:
-    """Classify handwritten digits on the accelerator and compare every layer.
+    """Classify digits on the accelerator and compare every layer.
 
     Exit code 0 only if every value equals the golden model.
     """
@@ -71,15 +72,17 @@ def demo(
         profile = session.profile
     finished = time.monotonic()
 
+    clock_hz = clock_behind(profile)
     print_table(
         f"Digits on {profile.config} ({device}), one image",
-        ["layer", "shape", ">MACs", ">cycles", ">utilisation", "golden"],
+        ["layer", "shape", ">MACs", ">cycles", ">ms", ">utilisation", "golden"],
         [
             [
                 operator_label(layer.operator),
                 shape_text(layer.output_shape),
                 f"{layer.macs:,}" if layer.macs else "",
                 f"{layer.cycles:,}" if layer.cycles else "",
+                milliseconds(layer.cycles, clock_hz),
                 percent(layer.utilization) if layer.macs else "",
                 f"{differing[layer.name]:,} differ"
                 if layer.name in differing
@@ -91,7 +94,7 @@ def demo(
         ],
     )
     if profile.cycles is not None:
-        took = time_note(profile.cycles, clock_behind(profile), profile.link)
+        took = time_note(profile.cycles, clock_hz, profile.link)
         say(
             f"one image: {profile.cycles:,} cycles{took}, "
             f"{percent(profile.utilization)} of {profile.multipliers} multipliers"

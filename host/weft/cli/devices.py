@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def devices(as_json: JsonOption = False):
-    """List the devices that --device takes on this machine, and ask boards who they are."""
+    """List what --device takes on this machine, and ask boards."""
     from serial.tools import list_ports
 
     from weft.bitstream.doctor import lacks_for_simulation

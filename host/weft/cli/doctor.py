@@ -32,7 +32,7 @@ def doctor(
     wide: WideOption = False,
     as_json: JsonOption = False,
 ):
-    """List what this machine has and lacks, and what installs the rest; or test a device."""
+    """List what this machine has and lacks, or test a device."""
     if device is not None:
         _test(device, config, as_json)
         return

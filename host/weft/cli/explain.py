@@ -51,7 +51,10 @@ def explain(
         ),
     ] = False,
 ):
-    """Show a row per layer of MODEL: volumes, parameters, receptive field, MACs, cycles."""
+    """Show a row per layer of MODEL: its form, cost and place.
+
+    That is volumes, parameters, receptive field, MACs and predicted cycles; nothing is run.
+    """
     from weft_hw.boards import clock_of
 
     from weft.compiler import compile_graph

@@ -46,7 +46,7 @@ def report(
     rounding: RoundingOption = None,
     shape: ShapeOption = None,
 ):
-    """Write a page about MODEL: layers, cycles, memory, filters, activation maps."""
+    """Write a page about MODEL: layers, cycles, memory, maps."""
     from weft.cli.feeds import gather_feeds
     from weft.cli.labels import labelled_outputs, read_labels
     from weft.graph.signature import TensorInfo

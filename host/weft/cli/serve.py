@@ -70,7 +70,10 @@ def serve(
         typer.Option("--timeout", metavar="S", min=0.001, help="Seconds that a request may take."),
     ] = 60.0,
 ) -> int:
-    """Serve models on boards over HTTP and gRPC (Open Inference Protocol) until interrupted."""
+    """Serve models on boards over HTTP and gRPC until interrupted.
+
+    Clients of the Open Inference Protocol, version 2, work unchanged.
+    """
     from weft.runtime.devices import open_device
     from weft.serving.fleet import free_port, running_fleet
 

@@ -31,7 +31,10 @@ def serve_sim(
         bool, typer.Option("--pty", help="Serve a device file instead of a port.")
     ] = False,
 ) -> int:
-    """Serve the simulated board until interrupted; prints the name that --device takes."""
+    """Serve the simulated board until interrupted.
+
+    Prints the name that --device takes.
+    """
     from weft.configuration import get_config
 
     size = get_config(config)
