@@ -18,14 +18,9 @@ TINY, ICEPI = get_config("tiny"), get_config("icepi-zero")
 class Line:
     """Answers each transfer with the next bytes of what it is given, then with zeros."""
 
-    mode = max_speed_hz = -1
-
     def __init__(self, answers=b""):
         self.answers, self.sent, self.closed = answers, b"", False
         self.mode = self.max_speed_hz = -1
-
-    def open_path(self, path):
-        pass
 
     def open_path(self, path):
         pass
