@@ -8,7 +8,7 @@ from amaranth.utils import ceil_log2
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES
 from weft_hw.contract.timing import LANE_CYCLES
-from weft_hw.engine.output.output_lanes import lane_write_layout
+from weft_hw.engine.output.output_lane import lane_write_layout
 from weft_hw.engine.output.requantize import RESCALE
 from weft_hw.engine.output.serial_lane import ADD, ROUND, SerialLane
 from weft_hw.parts.delay import delay
