@@ -5,11 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.fingerprint import fingerprint
 
-from weft_sim.simulated_board import source
-from weft_sim.testing.timed_board import TimedBoard
-from weft_sim.verilate import build_library
+from weft_sim.testing.timed_board import TimedBoard, build_system
 
 __all__ = ["SpiBoard"]
 
@@ -48,24 +45,20 @@ class SpiBoard(TimedBoard):
         buffer_bytes: int = 4096,
         progress: Callable[[str], None] = lambda stage: None,
     ):
-        def make():
+        def link():
             from weft_hw.link.spi import SpiDevice
-            from weft_hw.system import System
-            from weft_hw.tech.portable import Portable
 
-            from weft_sim.memory_engine import MemoryEngine
+            return SpiDevice()
 
-            return System(
-                config,
-                Portable(),
-                SpiDevice(),
-                engine=MemoryEngine(config) if stand_in else None,
-                buffer_bytes=buffer_bytes,
-            )
-
-        key = f"SpiBoard {fingerprint(config):016x} {config!r} {buffer_bytes}"
-        if stand_in:
-            key += source("memory_engine")
+        library = build_system(
+            config,
+            link,
+            "SpiBoard",
+            _HARNESS,
+            progress,
+            stand_in=stand_in,
+            buffer_bytes=buffer_bytes,
+        )
         number, real = ctypes.c_int, ctypes.c_double
         functions = {
             "board_clocks": (None, [real, real]),
@@ -75,7 +68,7 @@ class SpiBoard(TimedBoard):
             "board_run": (None, [real]),
             "board_transfer": (None, [ctypes.c_char_p, ctypes.c_char_p, number, number]),
         }
-        super().__init__(build_library(make, key, _HARNESS, progress), functions)
+        super().__init__(library, functions)
         self._call("board_clocks", clock_hz, spi_hz)
         self.mode = self.max_speed_hz = 0
         self.run(64 / clock_hz)

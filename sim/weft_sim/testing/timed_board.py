@@ -21,8 +21,8 @@ def build_system(
     harness: Path,
     progress: Callable[[str], None],
     *,
-    clock_hz: int,
     stand_in: bool,
+    clock_hz: int = 0,
     **buffers: int,
 ) -> Path:
     """Return the library of a :class:`~weft_hw.system.System` behind ``harness``.
@@ -34,10 +34,10 @@ def build_system(
         Makes the link; ``key`` tells apart what it makes.
     harness, progress
         As for :func:`~weft_sim.verilate.build_library`.
-    clock_hz : int
-        Of the core.
     stand_in : bool
         As for :class:`~weft_sim.virtual_board.VirtualBoard`.
+    clock_hz : int
+        Of the core, where the host is to learn it.
     buffers : int
         As for :class:`~weft_hw.core.Core`.
     """
