@@ -52,6 +52,11 @@ def test_without_a_command_there_is_help_of_several_lines():
         ("weft run --ch", ["--check"]),
         ("weft run digits -c iceb", ["icebreaker"]),
         ("weft explain --config icepi-", ["icepi-zero"]),
+        ("weft build tang-nano-2", ["tang-nano-20k"]),
+        ("weft models get kws", ["kws_dscnn_int8"]),
+        ("weft run digits --rounding xnn", ["xnnpack"]),
+        ("weft run digits --device gol", ["golden"]),
+        ("weft run digits --against run", ["runtime"]),
     ],
 )
 def test_the_shell_completes_commands_options_and_configurations(words, completions):

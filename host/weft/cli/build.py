@@ -11,8 +11,20 @@ from weft.cli.terminal import say, say_error
 
 __all__ = ["register"]
 
+
+def _boards() -> list[str]:
+    from weft_hw.boards import BOARDS
+
+    return list(BOARDS)
+
+
 BoardArgument = Annotated[
-    str, typer.Argument(metavar="BOARD", help="As in hw/weft_hw/boards: ulx3s-85f, ulx3s-12f, ...")
+    str,
+    typer.Argument(
+        metavar="BOARD",
+        autocompletion=_boards,
+        help="As in hw/weft_hw/boards: ulx3s-85f, ulx3s-12f, ...",
+    ),
 ]
 
 

@@ -71,9 +71,17 @@ def list_models(wide: WideOption = False, as_json: JsonOption = False) -> None:
         say(f"weft models get {' '.join(missing)}")
 
 
+def _names() -> list[str]:
+    from weft.models.public_models import PUBLIC_MODELS
+
+    return list(PUBLIC_MODELS)
+
+
 @models.command(name="get")
 def get_models(
-    names: Annotated[list[str], typer.Argument(metavar="NAME ...", help="As listed.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME ...", autocompletion=_names, help="As listed.")
+    ],
 ) -> None:
     """Fetch models unless they are here, and print their files; commands then know their names."""
     from weft.models.public_models import fetch

@@ -49,6 +49,7 @@ DeviceOption = Annotated[
         "--device",
         "-d",
         metavar="D",
+        autocompletion=lambda: ["golden", "sim"],
         help="golden (NumPy), sim (the gateware, simulated cycle by cycle), tcp:HOST:PORT, "
         "serial:PATH?baud=N, usb:VID:PID:SERIAL, udp:HOST or spi:PATH?hz=N.",
     ),
@@ -76,6 +77,7 @@ RoundingOption = Annotated[
     typer.Option(
         "--rounding",
         metavar="R",
+        autocompletion=lambda: ["reference", "xnnpack", "onnxruntime", "onnxruntime-uint8"],
         help="Whose bits: reference (default for .tflite), xnnpack, onnxruntime (for ONNX), "
         "onnxruntime-uint8 (its default session on x86-64).",
     ),
@@ -97,6 +99,7 @@ AgainstOption = Annotated[
     typer.Option(
         "--against",
         metavar="runtime",
+        autocompletion=lambda: ["runtime"],
         help="Compare every output with ONNX Runtime's or LiteRT's reading of the file.",
     ),
 ]
@@ -119,6 +122,7 @@ WeightsOption = Annotated[
     typer.Option(
         "--weights",
         metavar="link",
+        autocompletion=lambda: ["link"],
         help="Keep what does not fit a board without DRAM on the host, and send it for each image.",
     ),
 ]
