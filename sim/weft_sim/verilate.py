@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import weft_hw
-from weft_hw.files import scratch_folder, write_file
+from weft_hw.files import scratch_folder
 
 from weft_sim.compile import (
     COMPILER_OPTIONS,
@@ -21,7 +21,7 @@ from weft_sim.compile import (
     check_libraries,
     compile_library,
 )
-from weft_sim.library import digest, indexed, is_whole, publish, simulators
+from weft_sim.library import digest, indexed, is_whole, point, publish, simulators
 from weft_sim.tools import compiler, run_tool, verilator, yosys
 
 __all__ = ["build_library", "build_netlist"]
@@ -161,7 +161,7 @@ def build_library(
             run_tool([*verilator(), *options, "--top-module", "top", "top.v"], cwd=build)
             progress("compiling C++")
             publish(compile_library(build, harness, waves), library)
-        write_file(index, f"{library.name} {digest(index.name, library.name)}".encode())
+        point(index, library)
     return library
 
 

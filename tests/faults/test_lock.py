@@ -1,6 +1,9 @@
 """The lock of a device: in a folder of the user's own, and whatever lies there comes to no harm."""
 
+import fcntl
+import multiprocessing
 import os
+import resource
 import stat
 
 import pytest
@@ -64,6 +67,36 @@ def test_no_folder_is_one_sentence(monkeypatch):
     monkeypatch.setattr(lock, "runtime_folder", runtime_folder)
     message = r"^cannot lock x: /run/weft it is no folder of this user's own$"
     with pytest.raises(LinkError, match=message):
+        DeviceLock("x")
+
+
+def test_a_full_disk_takes_the_owners_name_only(folder):
+    def hold():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        lock = DeviceLock("x")
+        held.set()
+        end.wait(30)
+        lock.release()
+
+    fork = multiprocessing.get_context("fork")
+    held, end = fork.Event(), fork.Event()
+    process = fork.Process(target=hold)
+    process.start()
+    assert held.wait(10)
+    with pytest.raises(LinkError, match=r"x is in use by process unknown$"):
+        DeviceLock("x")
+    end.set()
+    process.join(10)
+    assert process.exitcode == 0
+    DeviceLock("x").release()
+
+
+def test_a_file_system_without_locks_is_one_sentence(folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(LinkError, match=r"^cannot lock x: No locks available$"):
         DeviceLock("x")
 
 

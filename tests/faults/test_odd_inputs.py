@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import weft
+from networks import compare
 from networks.onnx_net import Net
 from weft.cli import main
 
@@ -158,6 +159,43 @@ def test_an_interpreter_that_was_closed():
     interpreter.close()
     with pytest.raises(weft.WeftError, match="the session was closed"):
         interpreter.invoke()
+
+
+def test_what_an_interpreter_takes_for_no_tensor():
+    content = compare.tflite_network(3)[1]
+    interpreter = weft.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    [details, *_] = interpreter.get_input_details()
+    at = details["index"]
+    for call in (
+        *(
+            lambda value=value: interpreter.set_tensor(at, value)
+            for value in (None, "x", [[1], []])
+        ),
+        lambda: interpreter.set_tensor(at, np.zeros(details["shape"])[:0]),
+        *(
+            lambda index=index: interpreter.get_tensor(index)
+            for index in (None, "0", 0.5, -1, 10**9)
+        ),
+        *(
+            lambda shape=shape: interpreter.resize_tensor_input(at, shape)
+            for shape in (None, 5, "ab", [None], [-1], [1 << 31] * 4)
+        ),
+        lambda: weft.Interpreter(model_content="text"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(weft.ModelError):
+            call()
+    interpreter.invoke()
+
+
+def test_what_is_no_memory_to_bind():
+    session = weft.InferenceSession("digits")
+    binding = session.io_binding()
+    for shape, address in ((None, 8), ([-1], 8), ((1, 1, 8, 8), 0), ("ab", 8)):
+        with pytest.raises(weft.ConfigError):
+            binding.bind_input("image", "cpu", 0, np.float32, shape, address)  # type: ignore[arg-type]
+    with pytest.raises(weft.ConfigError, match="a binding is what io_binding"):
+        session.run_with_iobinding(None)  # type: ignore[arg-type]
 
 
 def test_a_session_that_was_closed():

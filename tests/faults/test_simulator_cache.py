@@ -64,6 +64,36 @@ def test_damaged_files_of_the_cache_are_made_again(cache, library):
         assert {p.name: p.read_bytes() for p in cache.iterdir()} == whole
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["pipe", "link to itself", "dangling link", "link to another"])
+def test_what_is_no_file_in_the_cache_counts_as_missing(cache, library, tmp_path, kind):
+    path, _ = library()
+    whole = {p.name: p.read_bytes() for p in cache.iterdir()}
+    (tmp_path / "other").write_bytes(b"other")
+    for name in whole:
+        (cache / name).unlink()
+        if kind == "pipe":
+            os.mkfifo(cache / name)
+        else:
+            targets = {"link to itself": name, "dangling link": tmp_path / "none"}
+            (cache / name).symlink_to(targets.get(kind, tmp_path / "other"))
+        assert library()[0] == path
+        assert {p.name: p.read_bytes() for p in cache.iterdir()} == whole, name
+        assert (tmp_path / "other").read_bytes() == b"other" and not (tmp_path / "none").exists()
+
+
+def test_a_folder_in_the_place_of_a_library_is_an_error(cache, library):
+    library()
+    for name in [p.name for p in cache.iterdir()]:
+        (cache / name).unlink()
+        (cache / name).mkdir()
+        with pytest.raises(OSError) as raised:
+            library()
+        assert str(cache / name) in str(raised.value)
+        (cache / name).rmdir()
+    library()
+
+
 def test_an_index_of_another_build_is_not_followed(cache, library):
     path, _ = library()
     [index] = cache.glob("*.txt")

@@ -52,16 +52,24 @@ class DeviceLock:
             owner = _owner(file)
             os.close(file)
             raise LinkError(f"{name} is in use by process {owner}") from None
-        _write_owner(file, str(os.getpid()))
+        except OSError as error:  # a file system without locks
+            os.close(file)
+            raise LinkError(f"cannot lock {name}: {error.strerror or error}") from None
         self._file = file
+        self._write_owner(str(os.getpid()))
         tell_of_forks(self)
 
     def release(self):
         """Let others have it; may be called twice."""
         if self._file is not None:
-            with suppress(OSError):
-                _write_owner(self._file, "")
+            self._write_owner("")
             self.in_fork()
+
+    def _write_owner(self, owner: str):
+        # Of one size, so that nothing has to be cut off. Where there is no room, only this is lost.
+        if self._file is not None:
+            with suppress(OSError):
+                os.pwrite(self._file, owner.ljust(_NAME_BYTES).encode(), 0)
 
     def in_fork(self):
         """Let go of this process's copy, which would outlive its owner."""
@@ -78,11 +86,6 @@ def _open(place: Path) -> int:
         os.close(file)
         raise PermissionError(1, "is no plain file of one name", str(place))
     return file
-
-
-def _write_owner(file: int, owner: str):
-    # Of one size, so that nothing has to be cut off.
-    os.pwrite(file, owner.ljust(_NAME_BYTES).encode(), 0)
 
 
 def _owner(file: int) -> str:

@@ -72,6 +72,8 @@ class Details:
 
     def tensor(self, index: int, subgraph: int = 0) -> TensorDetails:
         """Return a tensor; a ModelError where there is no such one."""
+        if not isinstance(index, int | np.integer):
+            raise ModelError(f"a tensor has a number, not {index!r}")
         if subgraph or not 0 <= index < len(self.tensors):
             raise ModelError(f"the model has {len(self.tensors)} tensors, no {index}")
         return self.tensors[index]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +22,8 @@ from weft.runtime.prepared import PreparedModel
 from weft.runtime.profile import Profile
 
 __all__ = ["Interpreter"]
+
+_MOST = (1 << 31) - 1  # of a size in a .tflite file
 
 
 class Interpreter:
@@ -78,6 +81,8 @@ class Interpreter:
             raise ConfigError(f"num_threads must be at least 1, not {num_threads!r}")
         if experimental_delegates:
             raise ConfigError("Weft runs no delegates; the device is given by device=")
+        if not isinstance(model_content, bytes | bytearray | memoryview | None):
+            raise ModelError(f"model_content is bytes, not {type(model_content).__name__}")
         model = find_model(model_path) if model_path is not None else bytes(model_content or b"")
         self._details = read_details(read_model(model)[0])
         engine = engine_of(experimental_op_resolver_type, like)
@@ -144,9 +149,9 @@ class Interpreter:
         Raises
         ------
         ModelError
-            If it is no input, or ``strict`` and the dimension is not open.
+            If it is no input, this is no shape, or ``strict`` and the dimension is not open.
         """
-        details, shape = self._details.input(input_index), tuple(int(size) for size in tensor_size)
+        details, shape = self._details.input(input_index), _sizes(tensor_size)
         given = details.shape_signature
         fits = len(shape) == len(given) and all(
             size == wanted or wanted < 0 for size, wanted in zip(shape, given, strict=True)
@@ -159,8 +164,11 @@ class Interpreter:
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
         """Copy ``value``, of the declared dtype and shape, to an input."""
-        details, array = self._details.input(tensor_index), np.asarray(value)
-        place = self._place(tensor_index)
+        details, place = self._details.input(tensor_index), self._place(tensor_index)
+        try:
+            array = np.asarray(value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ModelError(f"input {details.name} is no array ({error})") from None
         if array.dtype != place.dtype:
             raise ModelError(f"input {details.name} must be {place.dtype}, not {array.dtype}")
         if array.shape != place.shape:
@@ -248,3 +256,12 @@ class Interpreter:
 
     def _describe(self, index: int) -> dict[str, Any]:
         return self._details.tensors[index].resized(self._shapes[index]).as_dict()
+
+
+def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return sizes of a shape; a ModelError where they are none."""
+    with suppress(TypeError, ValueError, OverflowError):
+        shape = tuple(int(size) for size in sizes)
+        if all(0 <= size <= _MOST for size in shape):
+            return shape
+    raise ModelError(f"a shape is a sequence of sizes, not {sizes!r}")

@@ -131,7 +131,13 @@ def _require(name: str, names: Sequence[str], kind: str) -> None:
 
 def _memory(address: int, element_type: Any, shape: Sequence[int]) -> NDArray[Any]:
     """Return the memory at ``address`` as an array."""
-    dtype, sizes = dtype_of(element_type), tuple(int(size) for size in shape)
+    dtype = dtype_of(element_type)
+    try:
+        sizes = tuple(int(size) for size in shape)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{shape!r} is no shape") from None
+    if not address or any(size < 0 for size in sizes):
+        raise ConfigError(f"there is no array of shape {shape!r} at address {address!r}")
     count = int(np.prod(sizes, dtype=np.int64)) * dtype.itemsize
     data = (ctypes.c_char * count).from_address(int(address))
     return np.frombuffer(memoryview(data), dtype).reshape(sizes)

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from weft.errors import WeftError
+from weft.errors import ConfigError, WeftError
 from weft.graph.signature import TensorInfo
 from weft.session.base import Session
 from weft.session.binding import IOBinding
@@ -81,4 +81,7 @@ class Calls(Session, ABC):
         self, iobinding: IOBinding, run_options: RunOptions | None = None
     ) -> None:
         """Run what is bound; the binding then has the outputs."""
+        if not isinstance(iobinding, IOBinding):
+            found = type(iobinding).__name__
+            raise ConfigError(f"a binding is what io_binding() gives, not {found}")
         iobinding.run(lambda names, feeds: self.run(names, feeds, run_options))
