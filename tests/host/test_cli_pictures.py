@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
-from weft.cli.pictures import MAX_PIXELS, InputError, read_pixels
+from weft.cli.pictures import MAX_PIXELS, MAX_SIDE, InputError, read_pixels
 
 # An upright picture of 2x3 pixels, and what a file holds whose EXIF orientation is the key.
 UPRIGHT = np.array([[10, 20, 30], [40, 50, 60]], np.uint8)
@@ -139,6 +139,13 @@ def test_of_several_frames_the_first_counts(tmp_path):
     frames = [Image.new("L", (2, 2), value) for value in (7, 90, 200)]
     content = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert read(tmp_path, content, 2, 2).ravel().tolist() == [7] * 4
+
+
+@pytest.mark.parametrize("size", [(1 << 16, 1), (1, 1 << 16)])
+def test_a_side_has_a_limit_of_its_own(tmp_path, size):
+    with pytest.raises(InputError, match=r"x\.png is more than 65,535 pixels wide or high$"):
+        read(tmp_path, saved(Image.new("L", size), "PNG"), 8, 8)
+    assert read(tmp_path, saved(Image.new("L", (MAX_SIDE, 1)), "PNG"), 8, 8).shape == (8, 8, 1)
 
 
 @pytest.mark.parametrize("width", [1 << 13, 1 << 14, 1 << 20, (1 << 31) - 1])

@@ -12,13 +12,13 @@ from weft.errors import WeftError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_PIXELS", "PICTURES", "PICTURE_RULE", "InputError", "read_pixels"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "PICTURES", "PICTURE_RULE", "InputError", "read_pixels"]
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".webp")
 # Pillow's names; of its other formats some start programs, such as Ghostscript for EPS.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")
-MAX_PIXELS = 1 << 26
+MAX_PIXELS, MAX_SIDE = 1 << 26, (1 << 16) - 1  # Pillow resizes with a table as long as a side
 PICTURE_RULE = (
     f"read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to {MAX_PIXELS:,} pixels, turned "
     "as EXIF says, laid on white, 16-bit values cut to 8, of several frames the first"
@@ -47,6 +47,8 @@ def read_pixels(path: Path, width: int, height: int, channels: int) -> NDArray[n
             with Image.open(path, formats=_FORMATS) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
+                if max(picture.size) > MAX_SIDE:
+                    raise InputError(f"{path} is more than {MAX_SIDE:,} pixels wide or high")
                 picture = _plain(picture, path)
                 picture = picture.convert("L" if channels == 1 else "RGB")
                 if picture.size != (width, height):
