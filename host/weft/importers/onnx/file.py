@@ -7,6 +7,7 @@ from weft.errors import ModelError, OpenShapeError
 from weft.graph import Graph, Runtime
 from weft.graph.images import as_one_image
 from weft.importers.onnx.functions import inline_functions
+from weft.importers.onnx.no_ops import take_out_no_ops
 from weft.importers.onnx.prepare import (
     open_batch,
     open_tensors,
@@ -50,6 +51,7 @@ def import_onnx(
         raise ModelError(f"{source} is neither a .tflite nor an ONNX model with layers")
     try:
         model = inline_functions(model)
+        take_out_no_ops(model)
         unknown = open_tensors(model)
         unread = unread_shapes(model, unknown)
         set_shapes(model.graph, shapes or {})

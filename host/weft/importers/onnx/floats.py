@@ -13,7 +13,7 @@ from weft.importers.onnx import windows as onnx_windows
 from weft.importers.onnx.activations import unary_kind
 from weft.importers.onnx.affine import folded, has_coarse_bias
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.fusion import BARRIERS, left_in_float, without_clamp
+from weft.importers.onnx.fusion import is_barrier, left_in_float, without_clamp
 from weft.importers.onnx.islands import (
     BINARY,
     add_activation,
@@ -89,7 +89,8 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
     inner = take(operands, 0)
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
         # Numbers that only move may as well be quantised first.
-        if pending.operator in BARRIERS or pending.shared:
+        barrier = is_barrier(pending.operator, pending.attributes.version)
+        if barrier or pending.shared:
             inner = replace(inner, shared=True)
         value = finish(builder, inner, step, f"{output}/{inner.operator}")
         rest = (value, *operands[1:])

@@ -14,20 +14,22 @@ from dataclasses import replace
 import numpy as np
 
 from weft.graph import ACTIVATIONS
+from weft.importers.onnx.moves import MOVES
 from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
     QuantizedConstant,
     Step,
+    Value,
     take,
 )
 
-__all__ = ["BARRIERS", "left_in_float", "without_clamp"]
+__all__ = ["behind_mover", "is_barrier", "left_in_float", "without_clamp"]
 
 _BINARY = ("Add", "Mul", "Sub")
 # Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
-BARRIERS = (
+_BARRIERS = (
     "Concat",
     "DepthToSpace",
     "Expand",
@@ -42,7 +44,10 @@ BARRIERS = (
     "Split",
     "Tile",
 )
+# Behind other movers than these a clamp keeps its group in float, even where it is taken out.
+_CROSSED = ("Dropout", "Identity", "Transpose")
 # By so much a step may reach beyond the bounds of a Clip that the runtime takes for superfluous.
+_INTEGER_MAX_POOL = 12  # the opset that has it
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -103,14 +108,26 @@ def _is_kept(activation: str, step: Step) -> bool:
     return (-128 - step.zero_point) * scale < low or (127 - step.zero_point) * scale > high
 
 
+def is_barrier(mover: str, version: int) -> bool:
+    """Whether the runtime brings neither Q nor DQ past operator ``mover`` of this version."""
+    return mover in _BARRIERS or (mover == "MaxPool" and version < _INTEGER_MAX_POOL)
+
+
+def behind_mover(mover: str, clamped: Pending) -> Pending:
+    """Return ``clamped``, whose clamp stands behind ``mover`` in the file."""
+    return clamped if mover in _CROSSED else replace(clamped, shared=True)
+
+
 def without_clamp(pending: Pending, step: Step) -> Pending:
     """Return ``pending`` without a Relu or Clip behind it that the runtime finds superfluous."""
     if pending.activation in ("RELU6", "RELU_N1_TO_1"):
         covered = _covers(ACTIVATIONS[pending.activation], step)
         return replace(pending, activation="NONE") if covered else pending
     inner = take(pending.operands, 0)
-    if not isinstance(inner, Pending) or pending.activation != "NONE":
+    if not isinstance(inner, Pending) or pending.activation != "NONE" or pending.shared:
         return pending
+    if _is_moved(inner):
+        inner = replace(inner, shared=True)  # the clamp was between, when the runtime looked
     if pending.operator == "Relu" and step.zero_point == -128:
         return without_clamp(inner, step)
     if pending.operator == "Clip":
@@ -120,11 +137,19 @@ def without_clamp(pending: Pending, step: Step) -> Pending:
     return pending
 
 
+def _is_moved(value: Value | None) -> bool:
+    """Whether a mover stands between ``value`` and the operator that computes it."""
+    while isinstance(value, Pending) and value.operator in MOVES:
+        if value.operator not in _CROSSED:
+            return True
+        value = take(value.operands, 0)
+    return False
+
+
 def _covers(bounds: tuple[float, float], step: Step) -> bool:
-    low, high = bounds
-    scale = float(step.scale)
-    least, most = (-128 - step.zero_point) * scale, (127 - step.zero_point) * scale
-    return low - least <= _EPSILON and most - high <= _EPSILON
+    low, high = map(np.float32, bounds)  # the runtime compares in float32
+    least, most = (step.scale * np.float32(x - step.zero_point) for x in (-128, 127))
+    return bool(low - least <= _EPSILON and most - high <= _EPSILON)
 
 
 def _number(clip: Pending, index: int, key: str) -> float | None:

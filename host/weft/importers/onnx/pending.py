@@ -11,6 +11,7 @@ from weft.importers.onnx.affine import by_channel, normalisation
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.floats import real
+from weft.importers.onnx.fusion import behind_mover
 from weft.importers.onnx.islands import BINARY, LINEAR
 from weft.importers.onnx.tables import is_function
 from weft.importers.onnx.values import (
@@ -38,7 +39,10 @@ def fused(
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
         # A function of each number alone does not mind where the numbers lie.
         within = fused(operator, attributes, (inner, *operands[1:]))
-        return within and replace(pending, operands=(within, *pending.operands[1:]))
+        if within is None:
+            return None
+        within = behind_mover(pending.operator, within)
+        return replace(pending, operands=(within, *pending.operands[1:]))
     kind = "RELU" if operator == "Relu" else clip_kind(attributes, operands)
     if pending.activation != "NONE" or kind is None or pending.operator not in (*LINEAR, *BINARY):
         return None

@@ -10,6 +10,7 @@ from weft.graph.signature import example_shape
 from weft.importers.onnx.values import ELEMENT_TYPES
 
 __all__ = [
+    "dimensions_of",
     "known_shapes",
     "open_batch",
     "open_tensors",
@@ -140,6 +141,23 @@ def known_shapes(model: Any) -> dict[str, tuple[int, ...]]:
         value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
         for value in inferred.value_info
         if _is_closed(value)
+    }
+
+
+def dimensions_of(model: Any) -> dict[str, tuple[int | str, ...]]:
+    """Return dimensions as ``onnx`` infers them: numbers, and names of open ones."""
+    from onnx import shape_inference
+
+    try:
+        graph = shape_inference.infer_shapes(model, data_prop=True).graph
+    except Exception:  # the package raises what its C++ side threw
+        return {}
+    return {
+        value.name: tuple(
+            dim.dim_param or (dim.dim_value if dim.HasField("dim_value") else "?")
+            for dim in value.type.tensor_type.shape.dim
+        )
+        for value in (*graph.value_info, *graph.input, *graph.output)
     }
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from weft.importers.onnx.prepare import dimensions_of
+
 __all__ = ["unread_shapes"]
 
 _SHAPES = ("Shape", "Size")
@@ -41,7 +43,7 @@ class _Targets:
                 self._readers.setdefault(name, []).append(node)
         self._outputs = {value.name for value in graph.output}
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
-        self._dims = _inferred(model)
+        self._dims = dimensions_of(model)
 
     def take_out(self, node: Any) -> bool:
         """Whether nothing reads ``node`` once the runtime has written targets down."""
@@ -110,20 +112,3 @@ class _Targets:
             return False
         sizes = [self._dims.get(x, ())[place : place + 1] for x in (shape.input[0], source)]
         return not all(sizes) or sizes[0] == sizes[1]
-
-
-def _inferred(model: Any) -> dict[str, tuple[int | str, ...]]:
-    """Return dimensions as ``onnx`` infers them: numbers, and names of open ones."""
-    from onnx import shape_inference
-
-    try:
-        graph = shape_inference.infer_shapes(model, data_prop=True).graph
-    except Exception:  # the package raises what its C++ side threw
-        return {}
-    return {
-        value.name: tuple(
-            dim.dim_param or (dim.dim_value if dim.HasField("dim_value") else "?")
-            for dim in value.type.tensor_type.shape.dim
-        )
-        for value in (*graph.value_info, *graph.input, *graph.output)
-    }

@@ -15,7 +15,7 @@ from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.floats import real
 from weft.importers.onnx.folding import Folder
-from weft.importers.onnx.fusion import BARRIERS
+from weft.importers.onnx.fusion import is_barrier
 from weft.importers.onnx.inputs import add_input, operand_stand_in, stand_in
 from weft.importers.onnx.islands import bare_layers
 from weft.importers.onnx.messages import constant_of
@@ -212,7 +212,8 @@ class Importer:
     def _mover(self, node: Any, attributes: Attributes, operands: tuple[Value | None, ...]) -> str:
         """Return what stands between DequantizeLinear and the result of ``node``, if anything."""
         first = take(operands, 0)
-        if node.op_type in BARRIERS and node.input[0] in self._real:
+        barrier = is_barrier(node.op_type, attributes.version)
+        if barrier and node.input[0] in self._real:
             if node.op_type == "Pad" and isinstance(first, Activation):
                 return kind_of_pad(attributes, operands, len(first.shape))
             return node.op_type
