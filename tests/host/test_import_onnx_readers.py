@@ -1,5 +1,7 @@
 """Who reads a tensor decides whether ONNX Runtime has an integer kernel: in both its sessions."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -70,7 +72,8 @@ class Graph:
 def test_a_reader_that_nothing_needs(operator, place):
     """The runtime leaves it where it is, but for copies and shapes."""
     graph = Graph(2)
-    graph.node(operator, [place], **({"to": 1} if operator == "Cast" else {}))
+    attributes: dict[str, Any] = {"to": 1} if operator == "Cast" else {}
+    graph.node(operator, [place], **attributes)
     graph.check("y.f", fused=None if place == "x.f" else operator not in ("Relu", "Transpose"))
 
 
