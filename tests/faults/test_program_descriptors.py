@@ -105,6 +105,11 @@ def test_images_that_overlap_have_buffers_of_their_own(programs):
         ({"wait": 3}, "there is no wait 3"),
         ({"rounding": 3}, "there is no rounding 3"),
         ({"moves": 1}, "waits for move 1, which comes after it"),
+        ({"adds": 1}, "no table was loaded before it"),
+        ({"adds": 1, "use_table": 1}, "adds cannot pass its results through the table"),
+        ({"adds": 1, "other_base": 511}, "touches ACTIVATION"),
+        ({"adds": 1, "sum_parameter": 4095}, "touches PARAMETER"),
+        ({"sum_rounding": 3}, "there is no sum_rounding 3"),
         ({"kind": 3}, ""),
     ],
 )
@@ -113,7 +118,9 @@ def test_descriptors_that_would_stop_a_board(programs, change, text):
     number, at, data = next(
         entry for entry in descriptors(program) if decode_descriptor(entry[2])["kind"] == 0
     )
-    data = encode_descriptor({**decode_descriptor(data), **change})
+    values = decode_descriptor(data)
+    values["other_base"] = values["in_base"]  # what is there may be added
+    data = encode_descriptor(values | change)
     with pytest.raises(ModelError, match=f"^descriptor 0: .*{text}"):
         follow(with_bytes(program, number, at, data))
 

@@ -24,6 +24,7 @@ def test_every_beat_with_its_parameters(config, most):
     rng = bench.generator()
     dut = Collector(config)
     wanted, seen, cycle = {}, {}, 0
+    ahead = set()  # cycles of which it was said that a beat is there
     coming = {}  # (cycle, pixel): results, there for one cycle; what else is there must not matter
 
     async def tick(ctx):
@@ -35,6 +36,8 @@ def test_every_beat_with_its_parameters(config, most):
                 for p in range(config.pixels)
             ],
         )
+        if ctx.get(dut.ahead):
+            ahead.add(cycle + 2)
         await ctx.tick()
         cycle += 1
         if ctx.get(dut.valid):
@@ -89,6 +92,6 @@ def test_every_beat_with_its_parameters(config, most):
                     ctx.set(dut.done.valid, 0)
             for _ in range(FIRST_BEAT):
                 await tick(ctx)
-        assert seen == wanted
+        assert seen == wanted and ahead == {*seen}
 
     bench.run(dut, drive, deadline=20_000)

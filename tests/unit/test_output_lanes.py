@@ -54,6 +54,11 @@ class Stimulus:
         self.parameter = rng.integers(0, config.parameter_words, BEATS)
         # Beats of either pass follow each other in any order.
         self.second = rng.integers(0, 2, BEATS) if control.get("second") else np.zeros(BEATS, int)
+        if control.get("second"):  # small sums and shifts, where roundings differ
+            self.bias, self.table, self.value = (
+                values % 400 - 200 for values in (self.bias, self.table, self.value)
+            )
+            self.shift = self.shift % 3 + 32
         self.rescale = {"rounding": Rounding.DOUBLE, "zero_point": -4, "low": -100, "high": 127}
 
     def expected(self, control):

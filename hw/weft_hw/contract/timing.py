@@ -83,7 +83,7 @@ OUTPUT_LATENCY = 24  # of the lanes
 STORE = 3  # from a layer's last result to its end
 ROW_WRITTEN = 4  # from the last result of an output row to the row's being readable
 SECOND_READ = 2  # from a result of a layer that adds to the read of what it is added to
-SECOND_PASS = 9  # from such a result to the lanes, for the second time
+SECOND_PASS = 10  # from such a result to the lanes, for the second time
 COMPACT_DRAIN = 4  # of a compact configuration: to the layer's end, without array and beats
 
 # Layers without windows.

@@ -49,7 +49,7 @@ class Collector(wiring.Component):
     last_beats : In, as in the descriptor; parameter_base : In(range(parameter_words))
     begin : In(1), a new layer: takes ``parameter_base``
     valid : Out(1); beat : Out(beat_layout(config))
-    ahead : Out(1), ``valid`` of the next cycle
+    ahead : Out(1), ``valid`` of the cycle after next
     """
 
     done: data.View
@@ -88,7 +88,7 @@ class Collector(wiring.Component):
 
         # Hand out.
         m.d.sync += self.valid.eq(busy)
-        m.d.comb += [self.beat.eq(out), self.ahead.eq(busy)]
+        m.d.comb += self.beat.eq(out)
         index = (pixel * config.beats + beat)[: (config.pixels * config.beats - 1).bit_length()]
         entry = Mux(self.own_weights, index, beat) if config.own_weights else beat
         m.d.sync += out.parameter.eq(group + entry)
@@ -106,6 +106,7 @@ class Collector(wiring.Component):
         m.d.sync += final_beat.eq(self.last_beats - 1)
         m.d.comb += last_beat.eq(beat == Mux(step.final_group, final_beat, config.beats - 1))
         m.d.comb += last_pixel.eq(pixel == step.last_pixel)
+        m.d.comb += self.ahead.eq(self.done.valid | (busy & ~(last_beat & last_pixel)))
         with m.If(busy):
             m.d.sync += beat.eq(beat + 1)
             with m.If(last_beat):

@@ -19,9 +19,10 @@ _PATH = 8  # more cycles than a beat waits for its operand
 class SecondPass(wiring.Component):
     """Reads the other operand of each beat of results, and offers both to the lanes.
 
-    The writer's loops, from another base, find the operand. A beat is offered 7 cycles after it
-    came, and leaves in the first cycle with ``room``. Results come in bursts of one window, and
-    the feeder leaves as many cycles behind each burst, so the queues hold a burst and those 7.
+    The writer's loops, from another base, find the operand. A beat may leave 7 cycles after it
+    came, in the first cycle with ``room``; it is in ``sums`` in the cycle after. Results come in
+    bursts of one window, and the feeder leaves as many cycles behind each burst, so the queues
+    hold a burst and what comes in those 7 cycles.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ class SecondPass(wiring.Component):
     begin : In(1); descriptor : In, constant until the layer is done
     valid : In(1), values : In, of [lane]: results on their first way through the lanes
     read_enable, read_address : Out; read_data : In, 3 cycles later
-    room : In(1), the lanes are free
+    room : In(1), the lanes are free when a beat that leaves now reaches them
     sums : Out(sums_layout(config))
     """
 
@@ -85,15 +86,19 @@ class SecondPass(wiring.Component):
         depth = 1 << (config.pixels * config.beats + _PATH - 1).bit_length()
         m.submodules.results = results = Queue(operand.shape(), depth=depth)
         m.submodules.operands = operands = Queue(operand.shape(), depth=depth)
-        first = self.descriptor.adds_first
+        first, leaves = self.descriptor.adds_first, Signal()
         m.d.comb += [
             results.put.eq(self.valid),
             results.item.eq(self.values),
             operands.put.eq(arrived),
             operands.item.eq(operand),
-            self.sums.valid.eq(operands.o.valid & self.room),
-            results.o.ready.eq(self.sums.valid),
+            leaves.eq(operands.o.valid & self.room),
+            results.o.ready.eq(leaves),
             operands.o.ready.eq(self.room),
+        ]
+        # Registered, as the lanes lie far apart.
+        m.d.sync += [
+            self.sums.valid.eq(leaves),
             self.sums.first.eq(Mux(first, results.o.payload, operands.o.payload)),
             self.sums.second.eq(Mux(first, operands.o.payload, results.o.payload)),
         ]
