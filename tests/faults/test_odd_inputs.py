@@ -174,11 +174,11 @@ def test_what_an_interpreter_takes_for_no_tensor():
         ),
         lambda: interpreter.set_tensor(at, np.zeros(details["shape"])[:0]),
         *(
-            lambda index=index: interpreter.get_tensor(index)
+            lambda index=index: interpreter.get_tensor(index)  # type: ignore[arg-type]
             for index in (None, "0", 0.5, -1, 10**9)
         ),
         *(
-            lambda shape=shape: interpreter.resize_tensor_input(at, shape)
+            lambda shape=shape: interpreter.resize_tensor_input(at, shape)  # type: ignore[arg-type]
             for shape in (None, 5, "ab", [None], [-1], [1 << 31] * 4)
         ),
         lambda: weft.Interpreter(model_content="text"),  # type: ignore[arg-type]

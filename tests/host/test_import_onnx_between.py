@@ -1,5 +1,7 @@
 """What stands between an operator and its QuantizeLinear: clamps, movers, nodes without effect."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -23,7 +25,9 @@ class Graph:
         self.inputs = ["x"] if operator == "AveragePool" else ["x", "x2"]
         for name in self.inputs:
             self.pair(name, name, 3)
-        window = {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0]} if len(self.inputs) == 1 else {}
+        window: dict[str, Any] = (
+            {"kernel_shape": [2, 2], "pads": [1, 1, 0, 0]} if len(self.inputs) == 1 else {}
+        )
         self.last = self.node(operator, [f"{name}.f" for name in self.inputs], **window)
 
     def constant(self, value) -> str:
@@ -49,7 +53,7 @@ class Graph:
         if operator == "Reshape":
             self.node("Reshape", [self.last, self.constant([1, 64, -1] if time else [1, 8, -1])])
         elif operator == "Squeeze":
-            axes = {"axes": [0]} if self.opset < 13 else {}
+            axes: dict[str, Any] = {"axes": [0]} if self.opset < 13 else {}
             name = self.node("Unsqueeze", [self.last, *self._axes()], **axes)
             self.node("Squeeze", [name, *self._axes()], **axes)
         elif operator == "Transpose":
@@ -124,10 +128,10 @@ def test_max_pool_in_front_of_an_operator(opset):
     ("operator", "constant"),
     [
         ("Add", np.float32(0)),
-        ("Sub", np.float32([0])),
+        ("Sub", np.array([0], np.float32)),
         ("Mul", np.float32(1)),
         ("Div", np.float32(1)),
-        ("Mul", np.float32([[1]])),
+        ("Mul", np.array([[1]], np.float32)),
         ("Mul", np.float32(-1)),
         ("Expand", np.array(SHAPE)),
         ("Expand", np.array([1])),
