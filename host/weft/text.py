@@ -1,6 +1,6 @@
 """Text of strangers, such as names in files, made safe to show."""
 
-__all__ = ["printable"]
+__all__ = ["printable", "reason"]
 
 
 def printable(text: str) -> str:
@@ -14,3 +14,10 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def reason(error: Exception) -> str:
+    """Return what an error says, of the system's own ones the file and the reason alone."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

@@ -33,7 +33,8 @@ def write_file(path: str | Path, data: bytes) -> None:
     try:
         _write_file(Path(path), data)
     except OSError as error:
-        error.filename, error.filename2 = str(path), None
+        error.filename = str(path)
+        del error.filename2  # None would be shown
         raise
 
 

@@ -65,6 +65,7 @@ def test_every_call_fails_once(tmp_path, monkeypatch, there):
                 write_file(path, NEW)
             except OSError as error:
                 failed = error.filename == str(path)
+                assert str(error).endswith(f": {str(path)!r}")
         content = path.read_bytes() if path.exists() else None
         assert content in ((NEW, OLD if there else None) if failed else (NEW,))
         assert set(names(tmp_path)) <= {"x.npy"}

@@ -166,6 +166,18 @@ def test_a_fleet(full, tmp_path, monkeypatch):
     assert not list(full.glob("weft-*"))
 
 
+@pytest.mark.tools
+@pytest.mark.parametrize("command", ["run digits -d sim", "serve-sim --port 0", "doctor -d sim"])
+def test_a_cache_that_is_full(full, monkeypatch, command):
+    """The simulator cannot be built: the sentence names the folder."""
+    monkeypatch.setenv("WEFT_CACHE", str(full))
+    (full / "simulators").mkdir()
+    done = weft(*command.split(), "--config", "tiny")
+    assert done.returncode == 3 and done.stderr.count("\n") == 1
+    assert done.stderr.endswith(f"{full}/simulators: No space left on device\n")
+    assert list((full / "simulators").iterdir()) == []
+
+
 def test_a_file_system_that_is_full(full):
     names = sorted(path.name for path in full.iterdir())
     for arguments, name in WRITES:

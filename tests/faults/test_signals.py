@@ -34,6 +34,8 @@ def environment(tmp_path):
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "TMPDIR": str(tmp_path),
+        # Else the folder of locks, which stays, is made in the one for what must go.
+        "XDG_RUNTIME_DIR": str(tmp_path.parent),
     }
 
 
@@ -47,17 +49,28 @@ def at_import(tmp_path, number, at, *arguments):
     )
 
 
-def test_at_imports(tmp_path):
+@pytest.mark.parametrize(
+    "command, rounds",
+    [
+        ("report digits -o {}/x.html", 12),
+        ("compile digits -c tiny -o {}/x.weft", 3),
+        ("devices", 3),
+        ("models list", 3),
+        ("--help", 3),
+    ],
+)
+def test_at_imports(tmp_path, command, rounds):
     """At some of all imports of a command; the last ones come while it runs."""
-    arguments = ["report", "digits", "-o", str(tmp_path / "x.html")]
+    arguments = command.format(tmp_path).split()
     whole = at_import(tmp_path, signal.SIGINT, 1 << 30, *arguments)
     assert whole.returncode == 0
     count = int(whole.stderr)
-    (tmp_path / "x.html").unlink()
-    rounds = int(os.environ.get("WEFT_SIGNALS", "12"))
+    for path in tmp_path.iterdir():
+        path.unlink()
+    rounds = int(os.environ.get("WEFT_SIGNALS", rounds))
     for at in [0, 1, 2, *(count * step // rounds for step in range(1, rounds))]:
         # The first imports are those of what catches signals: SIGTERM then ends it by itself.
-        number = signal.SIGINT if at < 10 else list(LINES)[at % 2]
+        number = signal.SIGINT if at < 12 else list(LINES)[at % 2]
         done = at_import(tmp_path, number, at, *arguments)
         assert (done.returncode, done.stderr) == (128 + number, LINES[number]), at
         assert not list(tmp_path.iterdir())

@@ -26,6 +26,7 @@ from weft.cli import run as run_command
 from weft.cli.completion import whole_files
 from weft.cli.terminal import discard, say, say_error, write_out
 from weft.errors import DeviceMismatch, LinkError, WeftError
+from weft.text import reason
 
 __all__ = ["EXIT_DEVICE", "EXIT_DIFFERENT", "EXIT_DONE", "EXIT_USAGE", "app", "run"]
 
@@ -130,7 +131,7 @@ def _sentence(error: Exception) -> str:
         extra = _EXTRAS.get(error.name or "", "")
         text = f"Python module {error.name} is missing: pip install 'weft-fpga{extra}'"
     elif isinstance(error, OSError) and error.strerror:
-        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        text = reason(error)
     elif isinstance(error, MemoryError):
         text = "out of memory"
     else:

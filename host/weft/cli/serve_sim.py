@@ -10,6 +10,7 @@ from weft.cli.options import ConfigOption
 from weft.cli.output import progress
 from weft.cli.terminal import say
 from weft.errors import LinkError
+from weft.text import reason
 
 __all__ = ["register"]
 
@@ -59,7 +60,7 @@ def serve_sim(
         finally:
             board.close()
     except (ToolError, OSError) as error:
-        raise LinkError(str(error)) from None
+        raise LinkError(reason(error)) from None
     return 0
 
 

@@ -10,6 +10,7 @@ from weft_hw.contract.memory_map import Region
 
 from weft.driver.transports.base import Transport
 from weft.errors import LinkError
+from weft.text import reason
 
 if TYPE_CHECKING:
     from weft_sim.pin_board import PinBoard
@@ -79,10 +80,7 @@ class SimTransport(Transport):
                 self.hz, self.board = pins.clock_hz, pins
                 self.bytes_per_second = pins.baud / BITS_PER_BYTE
         except (ToolError, OSError) as error:
-            text = str(error)
-            if isinstance(error, OSError) and error.strerror:
-                text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-            raise LinkError(f"cannot build the virtual board: {text}") from None
+            raise LinkError(f"cannot build the virtual board: {reason(error)}") from None
         self.process = os.getpid()  # a thread may have been simulating when a fork copied it
         self._past_link = past_link
         self._outgoing, self._incoming = bytearray(), bytearray()
