@@ -168,7 +168,7 @@ def test_what_its_owner_closed_a_fork_does_not_keep(how):
             process = FORK.Process(target=open_and_fork, args=(closes,))
             process.start()
             fork = other.recv()
-            os.waitpid(process.pid, 0)  # join waits for its fork, too
+            os.waitpid(process.pid or 0, 0)  # join waits for its fork, too
             try:
                 with weft.InferenceSession(
                     "digits", device=server.device, config="tiny"

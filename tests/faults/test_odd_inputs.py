@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import onnx
@@ -167,20 +168,13 @@ def test_what_an_interpreter_takes_for_no_tensor():
     interpreter.allocate_tensors()
     [details, *_] = interpreter.get_input_details()
     at = details["index"]
+    values: list[Any] = [None, "x", [[1], []], np.zeros(details["shape"])[:0]]
+    numbers: list[Any] = [None, "0", 0.5, -1, 10**9]
+    shapes: list[Any] = [None, 5, "ab", [None], [-1], [1 << 31] * 4]
     for call in (
-        *(
-            lambda value=value: interpreter.set_tensor(at, value)
-            for value in (None, "x", [[1], []])
-        ),
-        lambda: interpreter.set_tensor(at, np.zeros(details["shape"])[:0]),
-        *(
-            lambda index=index: interpreter.get_tensor(index)  # type: ignore[arg-type]
-            for index in (None, "0", 0.5, -1, 10**9)
-        ),
-        *(
-            lambda shape=shape: interpreter.resize_tensor_input(at, shape)  # type: ignore[arg-type]
-            for shape in (None, 5, "ab", [None], [-1], [1 << 31] * 4)
-        ),
+        *(lambda value=value: interpreter.set_tensor(at, value) for value in values),
+        *(lambda number=number: interpreter.get_tensor(number) for number in numbers),
+        *(lambda shape=shape: interpreter.resize_tensor_input(at, shape) for shape in shapes),
         lambda: weft.Interpreter(model_content="text"),  # type: ignore[arg-type]
     ):
         with pytest.raises(weft.ModelError):

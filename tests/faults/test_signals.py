@@ -67,7 +67,7 @@ def test_at_imports(tmp_path, command, rounds):
     count = int(whole.stderr)
     for path in tmp_path.iterdir():
         path.unlink()
-    rounds = int(os.environ.get("WEFT_SIGNALS", rounds))
+    rounds = int(os.environ.get("WEFT_SIGNALS") or rounds)
     for at in [0, 1, 2, *(count * step // rounds for step in range(1, rounds))]:
         # The first imports are those of what catches signals: SIGTERM then ends it by itself.
         number = signal.SIGINT if at < 12 else list(LINES)[at % 2]
