@@ -95,6 +95,8 @@ def tflite_result(path: Path) -> str:
         said = ""
     try:
         text = _compared(import_tflite(data, "m", "xnnpack"), data, OpResolverType.AUTO)
+    except WeftError as error:
+        return said or f"imports; not compared: {str(error)[:100]}"
     except (RuntimeError, ValueError) as error:
         return said or f"imports, but LiteRT refuses it: {str(error)[:100]}".replace("\n", " ")
     return f"{text} (default engine)"

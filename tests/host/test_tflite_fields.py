@@ -174,3 +174,23 @@ def test_a_field_that_nobody_reads_is_found(kind):
             operator = read_back(kind, **{field: value})
             assert unread(operator, set()) == expected
             assert unread(operator, {name}) == []
+
+
+def test_weights_of_four_bits():
+    """LiteRT's default engine leaves them to kernels that round otherwise than XNNPACK's."""
+    net, rng = Net(), np.random.default_rng(5)
+    steps = rng.integers(-7, 8, (6, 8)).astype(np.int8)
+    w = net.weights(steps, [0.01] * 6)
+    tensor = net.writer.graph.tensors[w]
+    low, high = (steps.reshape(-1)[i::2].view(np.uint8) & 15 for i in (0, 1))
+    tensor.type = schema.TensorType.INT4
+    net.writer.model.buffers[tensor.buffer].data = low | high << 4
+    y = net.op(
+        "FULLY_CONNECTED",
+        [net.input((3, 8)), w, -1],
+        net.tensor((3, 6), (0.02, 3)),
+        "FullyConnectedOptions",
+    )
+    net.compare(y)
+    with pytest.raises(ModelError, match="FULLY_CONNECTED with weights of 4 bits is supported wit"):
+        import_tflite(net.bytes(y), "m", "xnnpack")

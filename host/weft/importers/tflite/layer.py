@@ -45,6 +45,20 @@ class Layer:
         self._all, self._unsigned = tensors, unsigned
         self._read: set[str] = set()
 
+    def require_known_weights(self) -> None:
+        """Refuse weights of 4 bits with XNNPACK, which leaves them to kernels that round otherwise.
+
+        Raises
+        ------
+        ModelError
+            If there are any.
+        """
+        read = [self._all[i] for i in self.operator.inputs if i >= 0]
+        if self.runtime == Runtime.XNNPACK and any(x.type_name == "INT4" for x in read):
+            raise ModelError(
+                f"{self.kind} with weights of 4 bits is supported with --rounding reference alone"
+            )
+
     @property
     def kind(self) -> str:
         """The operator's name in TFLite's schema."""

@@ -52,6 +52,7 @@ def import_tflite(data: bytes, name: str, rounding: str) -> Graph:
         elsewhere |= outputs
         # Options are read from the file only now.
         with problems.layer(label), well_formed():
+            layer.require_known_weights()
             _translate(layer, memory)
             nodes += layer.nodes
             made |= layer.tensors
