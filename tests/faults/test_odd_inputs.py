@@ -225,3 +225,9 @@ def open_session():
     for axis in (2, 3):
         proto.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = "s"
     return weft.InferenceSession(proto.SerializeToString())
+
+
+@pytest.mark.parametrize("kind", ["serial", "spi", "tcp", "udp", "usb", "sim"])
+def test_no_device_has_a_zero_in_its_name(kind):
+    with pytest.raises(weft.LinkError, match=r"^no device is called "):
+        weft.InferenceSession("digits", device=f"{kind}:a\0", config="tiny")

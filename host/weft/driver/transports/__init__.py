@@ -38,6 +38,8 @@ def open_transport(
     LinkError
         If there is no such device, or it does not open.
     """
+    if "\0" in device:
+        raise LinkError(f"no device is called {device!r}")
     kind, _, where = device.partition(":")
     if device == "sim":
         from weft.driver.transports.sim import SimTransport

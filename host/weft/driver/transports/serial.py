@@ -42,8 +42,6 @@ class SerialTransport(Transport):
             raise LinkError("serial ports need pyserial: pip install pyserial") from None
         self._errors = (serial.SerialException, OSError)
         self._path = path
-        if "\0" in path:
-            raise LinkError(f"cannot open {path!r}: no port has such a name")
         self._lock = DeviceLock(os.path.realpath(path))
         try:
             # Exclusive: the lock holds among one user's processes, this among all users'.
