@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from weft.cli import Ended, main
 
 LINES = {signal.SIGINT: b"weft: interrupted\n", signal.SIGTERM: b"weft: terminated\n"}
 # Sends itself a signal at a given import, as counted from the first one after Weft itself.
@@ -243,3 +244,17 @@ sys.argv = ["weft", "demo", "-d", "golden"]
 sys.exit(main())
 """
     check_terminated(source, tmp_path)
+
+
+def test_a_signal_that_a_library_wraps_ends_the_command(monkeypatch, capsys):
+    """Ray's compiled code makes a SystemError of what a signal's handler raises in it."""
+
+    def wrapped(*_, **__):
+        try:
+            raise Ended(signal.SIGTERM)
+        except Ended as end:
+            raise SystemError("returned a result with an exception set") from end
+
+    monkeypatch.setattr("weft.cli.app.app", wrapped)
+    assert main(["devices"]) == 143
+    assert capsys.readouterr().err == "weft: terminated\n"

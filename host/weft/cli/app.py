@@ -8,6 +8,7 @@ import typer
 
 from weft import __version__
 from weft.cli import (
+    Ended,
     bench,
     build,
     compile,
@@ -114,12 +115,21 @@ def run(arguments: Sequence[str]) -> int:
             raise KeyboardInterrupt from None
         error = abort.__cause__  # which Typer takes for the end of what a user types
     except Exception as caught:
+        if (end := _ended(caught)) is not None:
+            raise end from None
         error = caught
     if debug:
         for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
             say_error(line)
     say_error(f"weft: {_sentence(error)}")
     return EXIT_DEVICE if isinstance(error, LinkError | DeviceMismatch) else EXIT_USAGE
+
+
+def _ended(error: BaseException | None) -> Ended | None:
+    """Return the signal that a library made another error of, as Ray's compiled code does."""
+    while error is not None and not isinstance(error, Ended):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _sentence(error: Exception) -> str:
