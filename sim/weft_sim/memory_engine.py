@@ -69,8 +69,10 @@ class MemoryEngine(wiring.Component):
         unit = self.write.payload
         # Memories survive a reset, and so do their checksums.
         sums = Array(Signal(32, name=f"sum_{region.name}", reset_less=True) for region in Region)
+        memories = memory_map(self.config)
         masks = Array(
-            (1 << 8 * memory.unit_bytes) - 1 for memory in memory_map(self.config).values()
+            (1 << 8 * memories[region].unit_bytes) - 1 if region in memories else 0
+            for region in Region
         )
         words = Signal(8 * max_unit_bytes(self.config))
         m.d.comb += words.eq(unit.data & masks[unit.region])

@@ -130,7 +130,6 @@ def test_descriptors_that_would_stop_a_board(programs, change, text):
     [
         ({"block": (1 << 24) - 1}, "touches DRAM"),
         ({"unit": (1 << 20) - 1}, "touches"),
-        ({"region": 7}, "no memory 7"),
         ({"region": 6}, "no memory 6"),
         ({"store": 1}, "no such move|overwrites a constant"),
         ({"count": 0}, "must have units"),

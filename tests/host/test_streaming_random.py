@@ -7,7 +7,6 @@ import pytest
 from networks.configurations import FEW
 from test_compiler_random import random_branches, random_layer
 from weft.compiler import compile_graph
-from weft.compiler.streaming.pieces import SHARING
 from weft.errors import CapacityError
 from weft.golden import run as reference
 from weft.program import Program, RunStep
@@ -22,7 +21,6 @@ from weft_hw.contract.descriptor import (
     decode_descriptor,
     encode_descriptor,
 )
-from weft_hw.contract.layers import Table
 from weft_hw.contract.memory_map import COUNTER_BYTES, Region, memory_map
 from weft_hw.contract.move import Move, decode_move, encode_move
 from weft_sim.testing.machine import Machine, MachineFault
@@ -109,29 +107,6 @@ def _turns_red(graphs, field, number):
 
     assert all(right(program.images, seed) for seed in range(3))
     return not all(right(without(), seed) for seed in range(6))
-
-
-def test_a_table_from_before_a_group(graphs, monkeypatch):
-    """A group that begins behind a table's load, and loads another, cannot go in stripes."""
-    b = graphs.Builder(9)
-    x = b.input(12, 8, 8)
-    parts = b.conv(x, 8), b.conv(x, 8)
-    other = b.quantization(0.7 * b.scale(parts[0]))
-    joined = b.node("CONCATENATION", parts, (1, 10, 6, 16), other, axis=3, activation="NONE")
-    graph = b.build(b.conv(joined, 4, kernel=(1, 1)))
-    cuts = []
-
-    def cut(planner, *_):
-        tables = [n for n, c in enumerate(planner.commands) if isinstance(c.descriptor, Table)]
-        cuts.append(tables)
-        singles = [range(n, n + 1) for n in range(tables[0] + 1)]
-        parts = [*singles, range(tables[0] + 1, len(planner.commands))]
-        return planner.regroup(parts, {}, 0, SHARING[0])
-
-    monkeypatch.setattr("weft.compiler.streaming.planner.improved", cut)
-    for words in (660, 700):  # it would go in stripes
-        graphs.check(graph, replace(FEW, activation_words=words), b.feeds(), shadows=True)
-    assert len(cuts[0]) == 2
 
 
 def test_two_hundred_layers(graphs, monkeypatch):

@@ -37,7 +37,7 @@ def test_each_memory_takes_the_same_units_either_way():
             for block in blocks:
                 board.load(*block)
             assert (board.statistics.bytes_to_board == sent) == past_link
-            sums.append(board.read(Region.COUNTER, 0, len(Region) - 1))
+            sums.append(board.read(Region.COUNTER, 0, len(Region)))
             activations.append(board.read(Region.ACTIVATION, 0, 7))
             with pytest.raises(ValueError, match="WEIGHT takes units of"):
                 board.load(Region.WEIGHT, 0, bytes(1))

@@ -171,6 +171,8 @@ def test_memories_follow_from_the_sizes():
         Region.DESCRIPTOR: (4, 80),
         Region.WINDOW: (4, 6),
         Region.COUNTER: (4, 40),
+        Region.TABLE: (4, 256),
     }
+    assert Region.TABLE not in memory_map(CONFIGS["icebreaker"])  # which has no tables
     assert max_unit_bytes(config) == 9
     assert sum(field.width for field in PARAMETER) == 69

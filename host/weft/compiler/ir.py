@@ -143,6 +143,8 @@ class Command(Struct, eq=False):
         Of a MAC command; None where its rows are not those of the map.
     turn : int or None
         Index of the node in whose turn it runs, if that is another.
+    table : Buffer or None
+        What holds the table that it looks up, where that is no TABLE layer's business.
     """
 
     node: int
@@ -158,6 +160,7 @@ class Command(Struct, eq=False):
     outputs: tuple[str, ...] = ()
     rows: Rows | None = None
     turn: int | None = None
+    table: Buffer | None = None
 
     @property
     def reads(self) -> list[Buffer]:

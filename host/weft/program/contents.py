@@ -73,18 +73,18 @@ class Contents:
         complete = known[0] if region is Region.ACTIVATION else known.all()
         require(bool(complete), f"it reads {region.name} {start}, which nothing wrote")
 
-    def check_results(self, spans: Iterable[tuple[int, int]]) -> None:
-        """Check words of activation memory that a layer is going to write."""
-        for start, stop in spans:
-            self._inside(Region.ACTIVATION, start, stop)
+    def check_results(self, spans: Iterable[tuple[Region, int, int]]) -> None:
+        """Check units that a layer is going to write."""
+        for region, start, stop in spans:
+            self._inside(region, start, stop)
             self.spend(stop - start)
-            if self._home is Region.ACTIVATION:
+            if region is self._home:
                 overwrites = self._constant[start:stop].any()
                 require(not overwrites, f"it overwrites a constant at {start}")
 
-    def write_result(self, start: int, stop: int) -> None:
-        """Note words that a layer writes."""
-        self._written[Region.ACTIVATION][start:stop] = True
+    def write_by_layer(self, region: Region, start: int, stop: int) -> None:
+        """Note units that a layer writes."""
+        self._written[region][start:stop] = True
 
     def check_move(self, region: Region, unit: int, units: int, block: int, blocks: int) -> None:
         """Check that both sides of a move lie in their memories."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import TABLE_BYTES, WINDOW
+from weft_hw.contract.descriptor import TABLE_BYTES, TABLE_ENTRIES, WINDOW
 from weft_hw.contract.fields import offsets, widths
 from weft_hw.contract.layers import Elementwise, Layer, Mac, Table
 from weft_hw.contract.memory_map import Region
@@ -18,6 +18,7 @@ _EXTENTS = (
     *("fill_rows", "row_words", "in_height", "in_width"),
     *("out_height", "out_width", "groups", "window_count"),
 )
+_TABLE = Region.TABLE, 0, TABLE_ENTRIES
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,14 @@ class Extents:
     Parameters
     ----------
     reads : list of (region, first, last)
-    writes : list of (first, last)
-        Words of activation memory; not all of those between must be written.
-    needs_table : bool
-        Whether a table must have been loaded before.
+    writes : list of (region, first, last)
+        Of activation memory not all of those between must be written.
     late_reads : list of (region, first, last)
         What is read when the layer before is done.
     """
 
     reads: list[tuple[Region, int, int]]
-    writes: list[tuple[int, int]]
-    needs_table: bool = False
+    writes: list[tuple[Region, int, int]]
     late_reads: list[tuple[Region, int, int]] = field(default_factory=list)
 
 
@@ -47,7 +45,7 @@ def input_words(layer: Mac) -> int:
 
 
 def needs_table(layer: Layer) -> bool:
-    """Whether a layer looks values up in the table that was loaded last."""
+    """Whether a layer looks values up in the table."""
     if isinstance(layer, Elementwise):
         return layer.use_table or not (layer.unary or layer.multiply)
     return isinstance(layer, Mac) and (layer.use_table or layer.adds)
@@ -85,23 +83,28 @@ def extents(
     """
     if isinstance(d, Table):
         words = TABLE_BYTES // config.columns
-        return Extents([(Region.ACTIVATION, d.in_base, d.in_base + words)], [])
+        return Extents([(Region.ACTIVATION, d.in_base, d.in_base + words)], [_TABLE])
     if isinstance(d, Elementwise):
-        return _elementwise(config, d)
-    return _mac(config, d, windows, known)
+        found = _elementwise(config, d)
+    else:
+        found = _mac(config, d, windows, known)
+    if not needs_table(d):
+        return found
+    _require(not config.compact, f"{config.name} has no table")
+    return Extents([*found.reads, _TABLE], found.writes, found.late_reads)
 
 
 def _elementwise(config: Config, d: Elementwise) -> Extents:
     count, lanes = d.word_count, config.lanes
     _require(count >= 1, "it has no words")
     written = _words(config, d.out_base, count * config.beats)
-    if d.unary and count == 1 and written == (d.in_base, d.in_base + 1):
+    if d.unary and count == 1 and written[1:] == (d.in_base, d.in_base + 1):
         return Extents([], [written])  # it only waits: what its word holds is of no use
     names = ("in_base",) if d.unary else ("in_base", "other_base")
     reads = [(Region.ACTIVATION, getattr(d, name), getattr(d, name) + count) for name in names]
     entry = d.parameter_base * lanes
     reads.append((Region.PARAMETER, entry, entry + lanes))
-    return Extents(reads, [written], needs_table(d))
+    return Extents(reads, [written])
 
 
 def _mac(config: Config, d: Mac, windows: NDArray[np.uint32], known: NDArray[np.bool_]) -> Extents:
@@ -142,8 +145,8 @@ def _mac(config: Config, d: Mac, windows: NDArray[np.uint32], known: NDArray[np.
         _require(not d.use_table, "a layer that adds cannot pass its results through the table")
         other = _words(config, d.other_base * config.beats, size)
         entry = d.sum_parameter * config.lanes
-        late = [(Region.ACTIVATION, *other), (Region.PARAMETER, entry, entry + config.lanes)]
-    return Extents(reads, [_words(config, d.out_base, size)], needs_table(d), late)
+        late = [other, (Region.PARAMETER, entry, entry + config.lanes)]
+    return Extents(reads, [_words(config, d.out_base, size)], late)
 
 
 def _own_weights(config: Config, d: Mac) -> None:
@@ -190,8 +193,8 @@ def _steps(config: Config, d: Mac, program: NDArray[np.uint32]) -> int:
     return int(steps.sum())
 
 
-def _words(config: Config, beat: int, count: int) -> tuple[int, int]:
-    return beat // config.beats, -(-(beat + count) // config.beats)
+def _words(config: Config, beat: int, count: int) -> tuple[Region, int, int]:
+    return Region.ACTIVATION, beat // config.beats, -(-(beat + count) // config.beats)
 
 
 def _require(holds: bool, rule: str) -> None:

@@ -62,7 +62,7 @@ class _Follower:
     def __init__(self, program: Program):
         self.program, self.config = program, program.config
         self.listed: list[Layer | Move] = []
-        self._contents, self._table = Contents(program), False
+        self._contents = Contents(program)
 
     def run(self, step: RunStep) -> None:
         """Follow a run, for each set of buffers that images take in turn."""
@@ -140,18 +140,17 @@ class _Follower:
         for span in reads:
             contents.read_by_layer(*span)
         contents.check_results(touched.writes)
-        require(self._table or not touched.needs_table, "no table was loaded before it")
         self._check_order(run, d, touched, number)
         for region, start, stop in reads:
             run.hazards.note_layer(number, region, start, stop - start, writes=False)
             if region is Region.ACTIVATION:
                 run.touched[run.behind, start:stop] = True
-        for start, stop in touched.writes:
-            run.touched[run.behind, start:stop] = True
-            run.hazards.note_layer(number, Region.ACTIVATION, start, stop - start, writes=True)
-            run.writer[start:stop] = number
-            contents.write_result(start, stop)
-        self._table |= isinstance(d, Table)
+        for region, start, stop in touched.writes:
+            run.hazards.note_layer(number, region, start, stop - start, writes=True)
+            contents.write_by_layer(region, start, stop)
+            if region is Region.ACTIVATION:
+                run.touched[run.behind, start:stop] = True
+                run.writer[start:stop] = number
         run.layers, run.waited, run.before = number, max(run.waited, d.moves), d
 
     def _count(self, run: _Run, slot: int) -> None:
@@ -164,7 +163,7 @@ class _Follower:
     def _check_order(self, run: _Run, d: Layer, touched: Extents, number: int) -> None:
         """Raise unless what the layer touches is waited for."""
         spans = [(*span, False) for span in touched.reads + touched.late_reads]
-        spans += [(Region.ACTIVATION, *span, True) for span in touched.writes]
+        spans += [(*span, True) for span in touched.writes]
         for region, start, stop, writes in spans:
             needed = run.hazards.moves_before_layer(region, start, stop - start, writes=writes)
             require(needed <= d.moves, f"it must wait for move {needed}")

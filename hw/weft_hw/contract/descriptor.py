@@ -67,7 +67,7 @@ An ``ELEMENTWISE`` descriptor takes ``word_count`` words from ``in_base`` (``a``
 from ``out_base`` on; multiplier and shift are those of ``parameter_base``.
 
 A ``TABLE`` descriptor loads the 256 little-endian 32-bit entries of the table from
-``256 * 4 / columns`` words at ``in_base``.
+``256 * 4 / columns`` words at ``in_base``. So does a move, or the host, by the region of that name.
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,12 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, WINDOW_BYTES
+from weft_hw.contract.descriptor import (
+    DESCRIPTOR_BYTES,
+    TABLE_ENTRIES,
+    TABLE_ENTRY_BYTES,
+    WINDOW_BYTES,
+)
 from weft_hw.contract.fields import Field, Fields
 
 __all__ = [
@@ -61,6 +66,7 @@ class Region(IntEnum):
     WINDOW = 4
     COUNTER = 5
     DRAM = 6  # beside the chip; only where the board has one
+    TABLE = 7  # what TABLE layers load, too; none in a compact configuration
 
 
 class Memory(NamedTuple):
@@ -88,7 +94,8 @@ def memory_map(config: Config) -> dict[Region, Memory]:
     Unit addresses: ACTIVATION counts words. WEIGHT is ``word * columns + column``, each unit the
     ``rows`` int8 weights of one column. PARAMETER is ``entry * lanes + lane``. DESCRIPTOR and
     WINDOW count 32-bit words. COUNTER is ``layer * COUNTER_STRIDE + counter``. DRAM counts blocks;
-    it is there only where ``config.dram_bytes`` is not 0.
+    it is there only where ``config.dram_bytes`` is not 0. TABLE counts entries of the lanes' table;
+    it is there unless ``config.compact``.
     """
     on_chip = {
         Region.ACTIVATION: Memory(config.columns, config.activation_words, True, True),
@@ -104,6 +111,8 @@ def memory_map(config: Config) -> dict[Region, Memory]:
             COUNTER_BYTES, config.descriptor_count * COUNTER_STRIDE, True, False
         ),
     }
+    if not config.compact:
+        on_chip[Region.TABLE] = Memory(TABLE_ENTRY_BYTES, TABLE_ENTRIES, False, True)
     if not config.dram_bytes:
         return on_chip
     blocks = config.dram_bytes // DRAM_BLOCK_BYTES

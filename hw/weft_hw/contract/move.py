@@ -92,13 +92,11 @@ class Move(Struct, frozen=True, kw_only=True):
         Raises
         ------
         ValueError
-            If there is none: an unknown region, or bits without a meaning.
+            If there is none: bits without a meaning are set.
         """
         fields = decode_move(data)
         if encode_move(fields) != data:
             raise ValueError("bits without a meaning are set")
         del fields["kind"]
-        store, region = bool(fields.pop("store")), fields.pop("region")
-        if region not in tuple(Region):
-            raise ValueError(f"there is no memory {region} on the chip")
-        return cls(store=store, region=Region(region), **fields)
+        store, region = bool(fields.pop("store")), Region(fields.pop("region"))
+        return cls(store=store, region=region, **fields)

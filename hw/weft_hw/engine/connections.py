@@ -18,10 +18,24 @@ __all__ = [
 
 
 def connect_lanes(
-    m, sequencer, activations, fill, output, writer, collector, *, elementwise, table, second
+    m,
+    sequencer,
+    host,
+    activations,
+    fill,
+    output,
+    writer,
+    collector,
+    *,
+    elementwise,
+    table,
+    second,
 ):
-    """Connect results, or operands, to the output lanes; operands take the read port."""
-    back = sequencer.back
+    """Connect results, or operands, to the output lanes; operands take the read port.
+
+    A table comes from a TABLE layer, or from the host or a move.
+    """
+    back, store = sequencer.back, host.store
     # A register on the way to the lanes, which lie all over the chip.
     valid = delay(m, collector.valid | elementwise.valid, 1, name="valid")
     beat = delay(m, Mux(elementwise.valid, elementwise.beat, collector.beat), 1, name="beat")
@@ -50,9 +64,9 @@ def connect_lanes(
         output.control.other_zero.eq(back.other_zero),
         output.control.multiply.eq((back.kind == Kind.ELEMENTWISE) & back.multiply),
         output.control.add_table.eq((back.kind == Kind.ELEMENTWISE) & ~back.unary & ~back.multiply),
-        output.write_table.enable.eq(table.enable),
-        output.write_table.address.eq(table.address),
-        output.write_table.data.eq(table.data),
+        output.write_table.enable.eq(table.enable | store.enable[Region.TABLE]),
+        output.write_table.address.eq(Mux(table.enable, table.address, store.address)),
+        output.write_table.data.eq(Mux(table.enable, table.data, store.data)),
         fill.hold.eq(second.read_enable),
         activations.read_enable.eq(
             fill.read_enable | elementwise.read_enable | table.read_enable | second.read_enable

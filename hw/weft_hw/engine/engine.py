@@ -166,7 +166,9 @@ class Engine(wiring.Component):
             ]
             passing, drained = Const(0, 1), Const(0, 1)
         else:
-            connect_lanes(m, sequencer, activations, fill, output, writer, collector, **operands)
+            connect_lanes(
+                m, sequencer, host, activations, fill, output, writer, collector, **operands
+            )
             elementwise = operands["elementwise"]
             passing, drained = elementwise.valid & ~elementwise.beat.second, elementwise.drained
             m.d.comb += feeder.adds.eq(back.adds)

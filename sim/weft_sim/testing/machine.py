@@ -52,7 +52,7 @@ def requantize(
     return np.asarray((product + half) >> shift, np.int64)
 
 
-Snapshot = tuple[dict[Region, NDArray[np.uint8]], NDArray[np.int64]]
+Snapshot = dict[Region, NDArray[np.uint8]]
 
 
 class Machine:
@@ -79,7 +79,6 @@ class Machine:
             region: self.noise.integers(0, 256, (m.units, m.unit_bytes), dtype=np.uint8)
             for region, m in memory_map(config).items()
         }
-        self._table = self.noise.integers(-(1 << 31), 1 << 31, TABLE_ENTRIES)
 
     def write(self, region: Region, unit: int, data: bytes | NDArray[np.uint8]) -> None:
         """Write whole units from ``unit`` on."""
@@ -113,18 +112,16 @@ class Machine:
         moves.finish()
 
     def snapshot(self) -> Snapshot:
-        """Return a copy of what lies in the memories on the chip, and the table."""
-        memories = {
+        """Return a copy of what lies in the memories on the chip."""
+        return {
             region: memory.copy()
             for region, memory in self._memory.items()
             if region is not Region.DRAM
         }
-        return memories, self._table
 
     def restore(self, before: Snapshot) -> None:
         """Put back what :meth:`snapshot` returned."""
-        memories, self._table = before
-        for region, memory in memories.items():
+        for region, memory in before.items():
             self._memory[region][:] = memory
 
     def layer(self, descriptor: dict[str, int]) -> None:
@@ -136,8 +133,11 @@ class Machine:
             self._elementwise(descriptor)
         else:
             words = TABLE_BYTES // self.config.columns
-            table = self.read(Region.ACTIVATION, descriptor["in_base"], words)
-            self._table = np.frombuffer(table, "<i4").astype(np.int64)
+            self.write(Region.TABLE, 0, self.read(Region.ACTIVATION, descriptor["in_base"], words))
+
+    def table(self) -> NDArray[np.int64]:
+        """Return the table's entries, int64 (256,)."""
+        return np.frombuffer(self.read(Region.TABLE, 0, TABLE_ENTRIES), "<i4").astype(np.int64)
 
     def beats(self) -> NDArray[np.uint8]:
         """Return activation memory as beats, (beats, lanes), to be written to."""
@@ -164,7 +164,7 @@ class Machine:
         rounded = requantize(total, multiplier, shift, d["rounding"])
         result = np.clip(rounded + d["zero_point"], d["low"], d["high"])
         if d["use_table"]:
-            result = self._table[result & 255]
+            result = self.table()[result & 255]
         return (result & 255).astype(np.uint8)
 
     def add(
@@ -172,7 +172,7 @@ class Machine:
     ) -> NDArray[np.uint8]:
         """Add two operands (..., lanes) as a MAC layer that adds does."""
         parameters = self.parameters(d["sum_parameter"], 1)
-        total = (first << WIDE_SHIFT if d["wide"] else first) + self._table[second & 255]
+        total = (first << WIDE_SHIFT if d["wide"] else first) + self.table()[second & 255]
         names = ("rounding", "zero_point", "low", "high")
         sums = d | {name: d[f"sum_{name}"] for name in names}
         return self.finish(sums, total - parameters["bias"].reshape(-1), parameters)
@@ -193,7 +193,7 @@ class Machine:
             if not d["unary"]:
                 # The table takes the bias's place.
                 b = operand["other_base"].reshape(a.shape)
-                value = value + self._table[b & 255] - parameters["bias"]
+                value = value + self.table()[b & 255] - parameters["bias"]
         out = self.beats()
         if d["out_base"] + len(a) > len(out):
             raise MachineFault(f"beat {d['out_base'] + len(a) - 1} lies outside {len(out)}")

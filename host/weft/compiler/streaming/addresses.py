@@ -30,24 +30,15 @@ class Addresses:
     def __init__(self, striping: Striping, base: int, *, mirrored: bool):
         self._windows, self._mirrored = striping.windows, mirrored
         self._stripe = -1
-        chain = striping.chain
 
         def place_of(first: int, words: int) -> int:
             return base + (striping.words - first - words if mirrored else first)
 
-        self.at: dict[Buffer, int] = {
-            buffer: place_of(first, chain.padded(buffer))
-            for buffer, first in striping.constant_bases.items()
-        }
         self._lowest = {
             w.buffer: place_of(w.base, (w.root or w).room) for w in self._windows.values()
         }
-        self._loads = {
-            buffer: (Span(buffer, 0, chain.padded(buffer)), self.at[buffer])
-            for buffer in chain.constants
-        }
-        for buffer in chain.residents:
-            self.at[buffer] = buffer.base
+        self._loads: dict[Buffer, tuple[Span, int]] = {}
+        self.at = {buffer: buffer.base for buffer in striping.chain.residents}
         self.before = self.at
 
     def enter(self, stripe: int) -> None:

@@ -1,27 +1,26 @@
 """Commands that go depth-first together: who among them writes and reads each buffer."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.layers import Table
 
 from weft.compiler.descriptions import array_steps
 from weft.compiler.ir import Buffer, Command
 from weft.compiler.streaming.costs import constant_bytes, move_cycles
 from weft.compiler.streaming.pieces import Uses, tile_words
 from weft.compiler.streaming.rows import Motion
-from weft.program.extents import needs_table
 
 __all__ = ["Chain"]
 
 
 class Chain:
-    """Commands ``numbers`` of a run, which all but tables move over rows.
+    """Commands ``numbers`` of a run, which all move over rows.
 
     Attributes
     ----------
     motions : mapping
-        How each of them moves, but for tables.
+        How each of them moves.
     producers, consumers : mapping
         The numbers of those that write to a buffer, and of those that read it, in order.
     sinks : list of int
@@ -30,11 +29,8 @@ class Chain:
         What they write to DRAM.
     rows : mapping
         The words of a row of each buffer.
-    tables : list of int
-    borrows_table : bool
-        Whether a command looks up in a table from before the chain, which then loads another.
-    constants : list of Buffer
-        What the tables read.
+    tables : int
+        How many they look up; there is room for one.
     tile : int
         The words of activation memory that a block of DRAM holds.
     memory_bound : bool
@@ -47,7 +43,7 @@ class Chain:
         numbers: range,
         commands: Sequence[Command],
         motions: Mapping[int, Motion],
-        residents: set[Buffer],
+        residents: AbstractSet[Buffer],
         uses: Uses,
         rows: Mapping[Buffer, int],
         fixed: set[Buffer],
@@ -63,22 +59,19 @@ class Chain:
         for n in motions:
             for buffer in dict.fromkeys(commands[n].reads):
                 self.consumers.setdefault(buffer, []).append(n)
-        self.sinks = [n for n in motions if not self.readers(n)]
+        self._readers = {
+            n: [c for c in self.consumers.get(commands[n].written, []) if c > n] for n in motions
+        }
+        self.sinks = [n for n in motions if not self._readers[n]]
         inside = set(numbers)
         self.stored = {
             b
             for b in self.producers
             if b in fixed or not inside.issuperset(uses.readers.get(b, []))
         } - residents
-        self.tables = [n for n in numbers if n not in motions]
-        self.borrows_table = any(
-            n < first and needs_table(commands[n].descriptor)
-            for first in self.tables[:1]
-            for n in motions
-        )
-        self.constants = list(dict.fromkeys(commands[n].source[0] for n in self.tables))
+        self.tables = len({c.table for c in self.members if c.table is not None})
         loaded = self.consumers.keys() - self.producers.keys() - residents
-        words = sum(b.words for b in (*loaded, *self.stored, *self.constants))
+        words = sum(b.words for b in (*loaded, *self.stored))
         moves = move_cycles(config, 0, words, constant_bytes(config, self.members))
         self.memory_bound = moves > sum(array_steps(config, commands[n]) for n in motions)
 
@@ -89,17 +82,16 @@ class Chain:
         numbers: range,
         commands: Sequence[Command],
         motions: Sequence[Motion | None],
-        residents: set[Buffer],
+        residents: AbstractSet[Buffer],
         uses: Uses,
         rows: Mapping[Buffer, int],
         fixed: set[Buffer],
     ) -> "Chain | None":
         """Return commands ``numbers`` as a chain; None if they cannot go row by row."""
-        moving = [n for n in numbers if not isinstance(commands[n].descriptor, Table)]
-        found = {n: move for n in moving if (move := motions[n]) is not None}
-        if not moving or len(found) < len(moving):
+        found = {n: move for n in numbers if (move := motions[n]) is not None}
+        if len(found) < len(numbers):
             return None
-        written = [writer for n in moving for writer in uses.beside(commands[n])]
+        written = [writer for n in numbers for writer in uses.beside(commands[n])]
         if min(written) < numbers.start or max(written) >= numbers.stop:
             return None
         return cls(config, numbers, commands, found, residents, uses, rows, fixed)
@@ -115,11 +107,7 @@ class Chain:
 
     def readers(self, number: int) -> list[int]:
         """Return the commands behind it that read what it writes to."""
-        return [c for c in self.consumers.get(self.target(number), []) if c > number]
-
-    def padded(self, constant: Buffer) -> int:
-        """Return the words of whole blocks that hold a constant."""
-        return -(-constant.words // self.tile) * self.tile
+        return self._readers[number]
 
     def constants_fit(self) -> bool:
         """Whether weights, parameters and window programs fit the chip, all at once."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import TABLE_BYTES, WINDOW_BYTES
 from weft_hw.contract.layers import Mac
 from weft_hw.contract.memory_map import PARAMETER_BYTES
 
@@ -18,13 +19,14 @@ _OVERLAP = 0.15  # of the shorter of layers and moves, what does not overlap wit
 
 
 def constant_bytes(config: Config, commands: Iterable[Command]) -> int:
-    """Return the bytes of weights, parameters and window programs."""
+    """Return the bytes of weights, parameters, window programs and tables."""
     total = 0
     for command in commands:
         total += 0 if command.weights is None else command.weights.words.size
         if command.parameters is not None:
             total += len(command.parameters) * config.lanes * PARAMETER_BYTES
-        total += 4 * len(command.entries)
+        total += WINDOW_BYTES * len(command.entries)
+        total += TABLE_BYTES * (command.table is not None)
     return total
 
 

@@ -1,7 +1,7 @@
 """The memory beside the chip: which block holds what, and its image."""
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import WINDOW_BYTES
+from weft_hw.contract.descriptor import TABLE_ENTRY_BYTES, WINDOW_BYTES
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, PARAMETER_BYTES, Region
 
 from weft.compiler.ir import Buffer, Command
@@ -55,6 +55,8 @@ class Dram:
         if command.entries:
             data = b"".join(entry.data for entry in command.entries)
             found.append((Region.WINDOW, WINDOW_BYTES, data))
+        if command.table is not None and command.table.data is not None:
+            found.append((Region.TABLE, TABLE_ENTRY_BYTES, command.table.data))
         return [Constant(region, self.put(data), len(data) // unit) for region, unit, data in found]
 
     def images(self, model: str) -> list[Image]:

@@ -7,6 +7,7 @@ computed again. A result may take the place of rows that nobody needs once they 
 from collections.abc import Sequence
 
 from weft_hw.contract.config import Config
+from weft_hw.contract.descriptor import TABLE_BYTES
 
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.addresses import Addresses
@@ -96,8 +97,9 @@ class Fused:
                 edge += window.words
                 moves += count
                 moved += window.buffer.words
-        moved += sum(buffer.words for buffer in chain.constants)
         constants = constant_bytes(self.config, chain.members)
+        if chain.tables > 1:  # each comes for every stripe
+            constants += (count - 1) * chain.tables * TABLE_BYTES
         held = 0 if count == 1 else constants - _prefetched(self.config)
         edge = move_cycles(self.config, 0, edge, max(0, held))
         return layers, move_cycles(self.config, moves, moved, constants), edge

@@ -69,7 +69,7 @@ class Listing:
         self._layers = self._moves = 0  # listed, those of the ring included
         self._numbers = [0]  # of the program's layers, as they were listed
         self._listed: dict[Transfer, int] = {}
-        self._recent: list[Layer] = []  # the last two that were listed
+        self._before: Layer | None = None  # the last one that was listed
         self._last: Item | None = None  # likewise, or the ring's own
         self._analyse(program, dependencies)
         self._run()
@@ -198,7 +198,7 @@ class Listing:
         if self._ring is not None:
             needed = max(needed, self._ring.needed(len(self.items)))
         descriptor = replace(layer.descriptor, moves=needed, wait=self._wait(layer))
-        self._recent = [*self._recent[-1:], layer]
+        self._before = layer
         self._add(Item(descriptor, piece=layer.piece))
         self._numbers.append(self._layers)
 
@@ -224,13 +224,14 @@ class Listing:
         self.items.append(item)
 
     def _wait(self, layer: Layer) -> Wait:
-        """Return what reads wait for: the layer before, or the one before that behind a table."""
-        behind_table = self._recent[-1:] and self._recent[-1].written == (0, 0)
-        recent = self._recent[-2 if behind_table else -1 :]
-        written = [before.written for before in recent]
-        if any(a < stop and start < b for start, stop in written for a, b in layer.read):
-            next_to = self._last is not None and self._last.piece is recent[-1].piece
-            if next_to and rows_in_order(self.config, recent[-1].descriptor, layer.descriptor):
+        """Return what reads wait for: the layer before, if that."""
+        before = self._before
+        if before is None:
+            return Wait.NOTHING
+        start, stop = before.written
+        if any(a < stop and start < b for a, b in layer.read):
+            next_to = self._last is not None and self._last.piece is before.piece
+            if next_to and rows_in_order(self.config, before.descriptor, layer.descriptor):
                 return Wait.ROW
             return Wait.LAYER
         return Wait.NOTHING

@@ -60,7 +60,8 @@ class StreamedRun:
         idle: int = 0,
     ) -> Listing:
         """Return the list of ``program``, which is this run's own."""
-        sizes = region_sizes(config) | {Region.ACTIVATION: config.activation_words}
+        sizes = region_sizes(config)
+        sizes |= {Region.ACTIVATION: config.activation_words, Region.TABLE: 1}
         return Listing(config, program, Dependencies(sizes, self.dram.used), ring, idle)
 
 

@@ -25,6 +25,7 @@ from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.order import in_order
 from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
 from weft.compiler.streaming.ring import AHEAD, DescriptorRing
+from weft.compiler.streaming.tables import with_tables
 from weft.compiler.timing.timeline import Timeline
 from weft.graph import Graph
 from weft.program import (
@@ -59,6 +60,7 @@ def compile_streamed(
         If the DRAM is too small, or the smallest piece of a layer does not fit the chip.
     """
     lowering, host = lower(graph, roomy(config))
+    lowering.commands = with_tables(lowering.commands)
     schedule = make_schedule(lowering)
     steps = [step for step in schedule.steps if isinstance(step, RunStep)]
     for step in steps:

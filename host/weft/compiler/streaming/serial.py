@@ -36,8 +36,9 @@ class Layer(Struct, eq=False):
 
     @property
     def written(self) -> tuple[int, int]:
-        """Words of activation memory that it writes; (0, 0) for a table."""
-        return next(((t.first, t.first + t.count) for t in self._activations(True)), (0, 0))
+        """Words of activation memory that it writes."""
+        [touch] = self._activations(True)
+        return touch.first, touch.first + touch.count
 
     def _activations(self, writes: bool) -> list[Touch]:
         return [t for t in self.touches if t.region is Region.ACTIVATION and t.writes == writes]

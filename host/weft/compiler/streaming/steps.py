@@ -21,8 +21,8 @@ __all__ = ["Step", "cut"]
 class Step:
     """A piece of a stripe.
 
-    It computes ``rows``, from the first up to but without the last; a table has none. Or it copies
-    rows of the window ``copy``.
+    It computes ``rows``, from the first up to but without the last, or copies rows of the window
+    ``copy``.
     """
 
     stripe: int
@@ -50,11 +50,8 @@ class _Cutter:
             for window in reversed(self._striping.windows.values()):
                 self._cut_copy(window, stripe)
             for n in chain.numbers:
-                if n not in chain.tables:
-                    if not self._cut_rows(n, stripe):
-                        return None
-                elif stripe == 0 or len(chain.tables) > 1:
-                    self._add(stripe, n, self._commands[n])
+                if not self._cut_rows(n, stripe):
+                    return None
         last = {step.piece.whole: step.piece for step in self._steps if step.copy is None}
         for piece in last.values():
             piece.finishes = True

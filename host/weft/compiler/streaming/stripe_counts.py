@@ -44,8 +44,7 @@ def fuse(
     whole = Striping(chain, 1, sharing)
     if whole.place() <= arena:
         yield from _cut(whole)
-    # A second stripe would begin with the last table of the first.
-    if chain.borrows_table or not chain.constants_fit() or chain.least() > arena:
+    if not chain.constants_fit() or chain.least() > arena:
         return
     height = min(chain.motions[n].height for n in chain.sinks)
     # Above a few, one for each number of rows that a stripe can have, the first with less or not.

@@ -34,7 +34,7 @@ class Striping:
     windows : dict
         By buffer.
     words : int
-        On the chip, and ``constant_bases`` the first word of each constant, once placed.
+        On the chip, once placed.
 
     Raises
     ------
@@ -62,10 +62,9 @@ class Striping:
                 others = [other for other in self.windows.values() if other.root is window]
                 self._shared.append(SharedPlace(window, others))
         self.words = 0
-        self.constant_bases: dict[Buffer, int] = {}
 
     def place(self, arena: int = 0) -> int:
-        """Give windows and constants their places; return the words that they take.
+        """Give windows their places; return the words that they take.
 
         Where that is less than ``arena``, more are used to load and copy fewer rows again: first
         what takes the chain longer.
@@ -97,12 +96,6 @@ class Striping:
     def _place(self) -> int:
         chain = self.chain
         lives: dict[Buffer, Lifetime] = {}
-        for buffer in chain.constants:
-            numbers = [n for n in chain.tables if chain.commands[n].source[0] is buffer]
-            if self.count > 1:
-                numbers = chain.numbers
-            place = Buffer(buffer.name, chain.padded(buffer))
-            lives[buffer] = Lifetime(place, min(numbers), max(numbers))
         for window in self.windows.values():
             root = _root(window)
             numbers = [*window.consumers, *chain.producers.get(window.buffer, [])]
@@ -113,7 +106,6 @@ class Striping:
             known.extend(life.first)
             known.extend(life.last)
         words = place_buffers(chain.config, (), list(lives.values()))
-        self.constant_bases = {buffer: lives[buffer].buffer.base for buffer in chain.constants}
         for window in self.windows.values():
             window.base = lives[_root(window).buffer].buffer.base
         return words

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 from weft_hw.contract.config import Config
-from weft_hw.contract.descriptor import TABLE_BYTES
 from weft_hw.contract.layers import Elementwise, Mac
 
 from weft.compiler.ir import Buffer, Command
@@ -165,12 +164,7 @@ def fills_words(config: Config, command: Command) -> bool:
 def reads(config: Config, command: Command) -> list[Span]:
     """Return the words of activation memory that a command reads."""
     f = command.descriptor
-    if isinstance(f, Mac):
-        count = input_words(f)
-    elif isinstance(f, Elementwise):
-        count = f.word_count
-    else:
-        count = TABLE_BYTES // config.columns
+    count = input_words(f) if isinstance(f, Mac) else command.elementwise.word_count
     operands = (command.source, command.other)
     return [Span(o[0], o[1], o[1] + count) for o in operands if o is not None]
 

@@ -67,6 +67,7 @@ class Writer:
         self._node, self._loads = -1, list[Transfer]()  # of the last piece; for the next one
         self._scope: Scope | None = None
         self._places: dict[Constant, int] = {}
+        self._table: Constant | None = None  # there is room for one
         self._loaded: set[Constant] = set()
         # Pieces of one scope share their constants and keep them.
         self._shared: dict[Scope, dict[Constant, None]] = {}
@@ -170,6 +171,12 @@ class Writer:
         if piece.scope is not self._scope:
             self._enter(piece.scope)
         for constant in self._constants[piece]:
+            if constant.region is Region.TABLE:
+                if constant != self._table:
+                    self._table = constant
+                    self._load_constant(constant, 0, constant.units, 1)
+                touches.append(Touch(Region.TABLE, 0, 1))
+                continue
             base, unit = self._places[constant], self._units.get(constant.region, 1)
             first, count = self._part(piece, constant.region, constant.units // unit)
             if constant not in self._loaded:
