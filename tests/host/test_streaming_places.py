@@ -14,7 +14,11 @@ from weft.compiler.streaming.steps import cut
 from weft.compiler.streaming.striping import Striping
 from weft.compiler.streaming.tables import with_tables
 from weft.compiler.streaming.window import Window
+from weft.program.follow import follow
 from weft_hw.contract.config import CONFIGS
+from weft_hw.contract.layers import Mac
+from weft_hw.contract.memory_map import Region
+from weft_hw.contract.move import Move
 
 CONFIG = replace(CONFIGS["ulx3s-85f"], name="small", activation_words=2048, dram_bytes=1 << 20)
 
@@ -113,3 +117,25 @@ def test_a_place_holds_what_each_stripe_needs(lap):
             assert 8 * high - window.origins[stripe] <= root.room
     moved = [a != b for a, b in zip(root.origins, root.origins[1:], strict=False)]
     assert sum(moved) == (7 - 1) // lap
+
+
+def test_the_first_rows_do_not_wait_for_the_others(graphs):
+    """A run's first layer begins when a part of its first stripe's input is there."""
+    b = graphs.Builder(2)
+    x = b.conv(b.input(40, 16, 16), 32, kernel=(3, 3), padding=(1, 1, 1, 1))
+    graph = b.build(b.conv(x, 16, kernel=(3, 3), padding=(1, 1, 1, 1)))
+    config = replace(CONFIG, activation_words=1000)
+    program = graphs.check(graph, config, b.feeds(), shadows=True)
+    listed = follow(program)
+    moves = [item for item in listed if isinstance(item, Move)]
+    first, second = [item for item in listed if isinstance(item, Mac)][:2]
+    rows = [sum(_rows_that_come(moves[: layer.moves])) for layer in (first, second)]
+    assert first.in_base < second.in_base and rows[0] < rows[1]
+    # A 3x3 window of the last row reaches one row further, but for the map's last.
+    assert rows[0] == first.out_height + 1
+    assert rows[1] == first.out_height + second.out_height + 1
+
+
+def _rows_that_come(moves):
+    """Return the rows, of 16 words, that each load of activations brings."""
+    return [m.count // 16 for m in moves if m.region is Region.ACTIVATION and not m.store]

@@ -29,7 +29,7 @@ class Addresses:
 
     def __init__(self, striping: Striping, base: int, *, mirrored: bool):
         self._windows, self._mirrored = striping.windows, mirrored
-        self._stripe = -1
+        self._stripe, self._tile = -1, striping.chain.tile
 
         def place_of(first: int, words: int) -> int:
             return base + (striping.words - first - words if mirrored else first)
@@ -65,6 +65,16 @@ class Addresses:
         if fresh.words:
             self._loads[window.buffer] = fresh, lowest + fresh.start - first
 
-    def arrival(self, buffer: Buffer) -> tuple[Span, int] | None:
-        """Return words that must come before a buffer is read, and where to; once."""
-        return self._loads.pop(buffer, None)
+    def arrival(self, buffer: Buffer, needed: int | None) -> tuple[Span, int] | None:
+        """Return words that must come before a buffer is read, and where to; once.
+
+        Where no word from ``needed`` on is read yet, the others come at the next call.
+        """
+        arrival = self._loads.pop(buffer, None)
+        if arrival is None or needed is None:
+            return arrival
+        span, place = arrival
+        stop = min(span.stop, max(span.start, -(-needed // self._tile) * self._tile))
+        if stop < span.stop:
+            self._loads[buffer] = Span(buffer, stop, span.stop), place + stop - span.start
+        return Span(buffer, span.start, stop), place

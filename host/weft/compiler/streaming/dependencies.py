@@ -67,8 +67,9 @@ class Dependencies:
         found: set[int] = set()
         for kind in kinds:
             numbers = self._moves[region][kind, first : first + count]
-            if count > _FEW:  # mostly runs of the same number: the first of each will do
-                numbers = numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
+            if count > _FEW:  # mostly runs of the same number: the last of each will do
+                found.add(int(numbers[-1]))
+                numbers = numbers[:-1][numbers[1:] != numbers[:-1]]
             found.update(numbers.tolist())
         return found
 

@@ -14,7 +14,7 @@ from weft.compiler.streaming.addresses import Addresses
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
 from weft.compiler.streaming.steps import Step
 from weft.compiler.streaming.striping import Striping
-from weft.compiler.streaming.tiles import Span
+from weft.compiler.streaming.tiles import Span, reads
 from weft.compiler.streaming.window import Window
 from weft.compiler.streaming.writer import Writer
 
@@ -46,11 +46,22 @@ class Fused:
             target = None if step.rows is None else self._chain.target(piece.whole)
             reads = [at[buffer] for buffer in piece.command.reads]
             for buffer in piece.command.reads:  # its place may be another's until now
-                if (arrival := addresses.arrival(buffer)) is not None:
+                words = self._needed(number, buffer)
+                if (arrival := addresses.arrival(buffer, words)) is not None:
                     writer.load(*arrival)
             writer.run(piece, reads, 0 if target is None else at[target])
             if target is not None and self._completes(number, target):
                 self._store(writer, step, target, at[target], shadowed)
+
+    def _needed(self, number: int, buffer: Buffer) -> int | None:
+        """Return up to which word of a buffer a step reads it; None if it is a stripe's last."""
+        step = self._steps[number]
+        for following in self._steps[number + 1 : number + 2]:
+            same = following.stripe == step.stripe and following.piece.whole == step.piece.whole
+            if same and following.rows != step.rows:
+                spans = reads(self.config, step.piece.command)
+                return max(span.stop for span in spans if span.buffer is buffer)
+        return None
 
     def _completes(self, number: int, target: Buffer) -> bool:
         """Whether a step is the last that writes its rows of ``target``."""

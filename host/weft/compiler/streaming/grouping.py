@@ -9,13 +9,14 @@ from weft_hw.contract.config import Config
 
 from weft.compiler.ir import Buffer, Command, TooLarge
 from weft.compiler.planning.place import Lifetime, place_buffers
+from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.costs import joint
 from weft.compiler.streaming.fused import Fused
 from weft.compiler.streaming.pieces import SHARING, Uses
 from weft.compiler.streaming.rows import motion, row_words
 from weft.compiler.streaming.single import Single
 from weft.compiler.streaming.sliced import Sliced
-from weft.compiler.streaming.stripe_counts import fuse
+from weft.compiler.streaming.stripe_counts import Cuts
 from weft.compiler.timing.cycles import predict_cycles
 from weft.errors import CapacityError
 
@@ -75,6 +76,7 @@ class Planner:
                 self._alive[number].append(buffer)
         self._movable = [b for b in buffers if b not in fixed]
         self._known: dict[tuple, list[Group]] = {}
+        self._cuts: dict[tuple, Cuts | None] = {}
         self._wanted: Mapping[range, int] = {}
         self._first_end, self._sharing = 0, SHARING[0]
 
@@ -123,30 +125,41 @@ class Planner:
 
     def _variants(self, numbers: range, residents: set[Buffer], arena: int) -> list[Group]:
         """Return the groups that commands ``numbers`` can be."""
-        inside = frozenset(b for n in numbers for b in _touched(self.commands[n]) if b in residents)
+        inside = self._inside(numbers, residents)
         more = _MORE if numbers in self._wanted else 0
         key = numbers.start, numbers.stop, inside, arena, more, self._sharing
         if key not in self._known:
             self._known[key] = self._all(numbers, residents, arena, more)
         return self._known[key]
 
+    def _inside(self, numbers: range, residents: set[Buffer]) -> frozenset[Buffer]:
+        """Return the residents that commands ``numbers`` touch."""
+        return frozenset(b for n in numbers for b in _touched(self.commands[n]) if b in residents)
+
+    def _cuts_of(self, numbers: range, residents: set[Buffer]) -> Cuts | None:
+        """Return the ways to cut commands ``numbers`` into stripes; None if there are none."""
+        inside = self._inside(numbers, residents)
+        key = numbers.start, numbers.stop, inside, self._sharing
+        if key not in self._cuts:
+            chain = Chain.of(
+                self.config,
+                numbers,
+                self.commands,
+                self._motions,
+                inside,
+                self.uses,
+                self._rows,
+                self.fixed,
+            )
+            self._cuts[key] = None if chain is None else Cuts(chain, self._sharing)
+        return self._cuts[key]
+
     def _all(self, numbers: range, residents: set[Buffer], arena: int, more: int) -> list[Group]:
         made: list[Group] = []
         if len(numbers) > 1:
+            cuts = self._cuts_of(numbers, residents)
             with suppress(TooLarge):
-                made += fuse(
-                    self.config,
-                    numbers,
-                    self.commands,
-                    residents,
-                    self.uses,
-                    self._rows,
-                    self._motions,
-                    self.fixed,
-                    arena,
-                    more,
-                    self._sharing,
-                )
+                made += () if cuts is None else cuts.fitting(arena, more)
             return made
         number, command = numbers.start, self.commands[numbers.start]
         with suppress(TooLarge):

@@ -24,7 +24,8 @@ __all__ = ["LOOKS", "StreamedRun", "plan_run", "roomy"]
 # Buffers of up to this part of activation memory are taken to stay on the chip, while groups are
 # sought; the cycle model judges what comes of each.
 _SHARES = (8, 4, 3, 1 << 20)
-LOOKS = 8000  # pieces that are looked at, while small changes are tried
+LOOKS = 30000  # pieces that are looked at, while small changes are tried
+_MOST_TRIES = 250  # of these
 _WORTH_A_LIST = 1.3  # times the least cost, beyond which a grouping is not looked at further
 
 
@@ -99,7 +100,7 @@ def plan_run(
     best = worth[0] if len(worth) == 1 else min(worth, key=lambda made: listed(made).worked)
     if planner.searches:
         pieces = sum(len(group.pieces) for group in best.groups)
-        best = improved(planner, best, listed, LOOKS // pieces)
+        best = improved(planner, best, listed, min(LOOKS // pieces, _MOST_TRIES))
     for buffer in (*planner.uses.writers, *planner.uses.readers):
         if buffer in fixed:
             dram.place(buffer)

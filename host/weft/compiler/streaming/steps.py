@@ -63,6 +63,14 @@ class _Cutter:
         first, last = ends[stripe - 1] if stripe else 0, ends[stripe]
         if first >= last:
             return True
+        if stripe == 0 and (early := self._early(number)):
+            return self._cut_part(number, stripe, 0, early) and self._cut_part(
+                number, stripe, early, last
+            )
+        return self._cut_part(number, stripe, first, last)
+
+    def _cut_part(self, number: int, stripe: int, first: int, last: int) -> bool:
+        """Cut some rows of a command into slices; return whether that can be."""
         part = self._chain.motions[number].part(self._config, first, last)
         if part is None:
             return False
@@ -76,6 +84,26 @@ class _Cutter:
             sliced = channel_slice(self._config, part, *groups) if groups[1] else part
             self._add(stripe, number, sliced, (first, last))
         return True
+
+    def _early(self, number: int) -> int:
+        """Return how many rows a run's first command computes while the others' input comes.
+
+        0 where all wait for all of it.
+        """
+        chain, windows = self._chain, self._striping.windows
+        command, ends = chain.commands[number], self._striping.ends[number]
+        target = windows.get(chain.target(number))
+        if number > 0 or not isinstance(command.descriptor, Mac):
+            return 0
+        if target is None or target.root is not None or len(self._striping.slices[number]) > 1:
+            return 0  # results would take the place of what is needed, or slices come twice
+        source = windows.get(command.reads[0])
+        if source is None or not source.fresh:
+            return 0
+        comes = move_cycles(self._config, 0, source.fresh[0].words, 0)
+        computes = array_steps(self._config, command) * ends[0] // command.mac.out_height
+        early = -(-ends[0] * comes // (comes + computes))
+        return early if comes > computes // ends[0] and early < ends[0] else 0
 
     def _hurried(self, number: int) -> bool:
         """Whether a command of a run's first stripe would wait for the last of its weights."""

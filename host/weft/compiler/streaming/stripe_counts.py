@@ -1,71 +1,77 @@
 """How many stripes a group of commands may be cut into, so that it fits."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator
 
-from weft_hw.contract.config import Config
-
-from weft.compiler.ir import Buffer, Command
 from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.fused import Fused
-from weft.compiler.streaming.pieces import Uses
-from weft.compiler.streaming.rows import Motion
 from weft.compiler.streaming.steps import cut
 from weft.compiler.streaming.stripe_rows import lead
 from weft.compiler.streaming.striping import Striping
 
-__all__ = ["fuse"]
+__all__ = ["Cuts"]
 
 _EVERY = 16  # stripes up to which each number is tried
 
 
-def fuse(
-    config: Config,
-    numbers: range,
-    commands: Sequence[Command],
-    residents: set[Buffer],
-    uses: Uses,
-    rows: Mapping[Buffer, int],
-    motions: Sequence[Motion | None],
-    fixed: set[Buffer],
-    arena: int,
-    more: int,
-    sharing: int,
-) -> Iterator[Fused]:
-    """Yield ways to cut commands ``numbers`` so that they fit ``arena`` words.
+class Cuts:
+    """Ways to cut a chain, whatever room there is; what each number of stripes takes is kept.
 
-    One after the other, if all of their maps fit, in the fewest stripes, and in ``more`` of them;
-    then in fewer ones still, where what comes from DRAM and goes there has a single place.
+    Parameters
+    ----------
+    chain : Chain
+    sharing : int
+        How many slices share the weight memory; see :func:`slices`.
     """
-    chain = Chain.of(config, numbers, commands, motions, residents, uses, rows, fixed)
-    if chain is None:
-        return
-    whole = Striping(chain, 1, sharing)
-    if whole.place() <= arena:
-        yield from _cut(whole)
-    if not chain.constants_fit() or chain.least() > arena:
-        return
-    height = min(chain.motions[n].height for n in chain.sinks)
-    # Above a few, one for each number of rows that a stripe can have, the first with less or not.
-    totals = {height, height + lead(chain)}
-    counts_of = {-(-total // rows_each) for total in totals for rows_each in range(1, height + 1)}
-    every = sorted(counts_of.union(range(2, _EVERY + 1)))
-    fewest = height + 1
-    for tight in (False, True):
-        striping = partial(Striping, chain, sharing=sharing, tight=tight)
-        counts = [count for count in every if 1 < count < fewest]
-        first = bisect_left(counts, True, key=lambda n: striping(n).place() <= arena)
-        for count in counts[first : first + 1 + (0 if tight else more)]:
-            made = striping(count)
-            made.place(arena)
-            yield from _cut(made)
-        if first < len(counts):
-            fewest = counts[first]
 
+    def __init__(self, chain: Chain, sharing: int):
+        self._chain, self._sharing = chain, sharing
+        self._words: dict[tuple[int, bool], int] = {}
+        self._least = chain.least() if chain.constants_fit() else None
+        height = min(chain.motions[n].height for n in chain.sinks)
+        # Above a few, one for each number of rows that a stripe can have, the first with less or
+        # not.
+        totals = {height, height + lead(chain)}
+        counts = {-(-total // rows) for total in totals for rows in range(1, height + 1)}
+        self._counts = sorted(n for n in counts.union(range(2, _EVERY + 1)) if 1 < n <= height)
 
-def _cut(striping: Striping) -> Iterator[Fused]:
-    """Yield the group that a chain in stripes is, if it can be cut so."""
-    steps = cut(striping)
-    if steps is not None:
-        yield Fused(striping, steps)
+    def fitting(self, arena: int, more: int) -> Iterator[Fused]:
+        """Yield ways to cut the chain so that it fits ``arena`` words.
+
+        One command after the other, if all of their maps fit, in the fewest stripes, and in
+        ``more`` of them; then in fewer ones still, where what comes from DRAM and goes there has a
+        single place.
+
+        Raises
+        ------
+        TooLarge
+            If the weights of one group of channels do not fit the chip.
+        """
+        if self._takes(1) <= arena:
+            yield from self._cut(1, 0, tight=False)
+        if self._least is None or self._least > arena:
+            return
+        counts = self._counts
+        for tight in (False, True):
+            first = bisect_left(counts, True, key=lambda n: self._takes(n, tight=tight) <= arena)
+            for count in counts[first : first + 1 + (0 if tight else more)]:
+                yield from self._cut(count, arena, tight=tight)
+            counts = counts[:first]
+
+    def _takes(self, count: int, *, tight: bool = False) -> int:
+        """Return the words that a number of stripes takes at least."""
+        key = count, tight
+        if key not in self._words:
+            self._words[key] = self._striping(count, tight).place()
+        return self._words[key]
+
+    def _cut(self, count: int, arena: int, *, tight: bool) -> Iterator[Fused]:
+        """Yield the group that a number of stripes is, if the chain can be cut so."""
+        striping = self._striping(count, tight)
+        striping.place(arena)
+        steps = cut(striping)
+        if steps is not None:
+            yield Fused(striping, steps)
+
+    def _striping(self, count: int, tight: bool) -> Striping:
+        return Striping(self._chain, count, self._sharing, tight=tight)
