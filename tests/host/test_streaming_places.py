@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from weft.compiler.ir import Buffer
 from weft.compiler.lowering.lower import lower
+from weft.compiler.lowering.sums import fuse_sums
 from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.pieces import SHARING, Uses
 from weft.compiler.streaming.planner import roomy
@@ -33,9 +34,11 @@ def residual_blocks(graphs):
     return b, b.build(b.conv(x, 16, kernel=(1, 1)))
 
 
-def striping(graph, count):
-    """Return all of a network's commands as a chain in ``count`` stripes."""
+def striping(graph, count, *, fused=False):
+    """Return all of a network's commands, sums ``fused`` or not, in ``count`` stripes."""
     lowering, _ = lower(graph, roomy(CONFIG))
+    if fused:
+        fuse_sums(lowering)
     commands = with_tables(lowering.commands)
     rows, uses = row_words(CONFIG, commands), Uses(commands)
     motions = [motion(CONFIG, command, rows) for command in commands]
@@ -65,14 +68,15 @@ def test_residual_blocks_that_stream(graphs):
         assert graphs.check(graph, config, b.feeds(), shadows=True).streamed
 
 
-def test_rows_of_a_residual_block_follow_each_other(graphs):
+@pytest.mark.parametrize("fused", [False, True])
+def test_rows_of_a_residual_block_follow_each_other(graphs, fused):
     """A block's result lies a row above its input, in the same place.
 
     A row has 12 words, a stripe 4 rows. What comes and what goes has two places. The blocks' input
     and the first result have 4 rows, and 4 that the next stripe's 3x3 windows need; what lies
     between has a place of 4 rows in turn.
     """
-    made = striping(residual_blocks(graphs)[1], 7)
+    made = striping(residual_blocks(graphs)[1], 7, fused=fused)
     assert made.place() == 12 * (2 * 4 + 8 + 4 + 2 * 4)
     assert copied(made) == [0, 4, 4, 4, 4, 4, 4]
 

@@ -6,7 +6,7 @@ import pytest
 from weft.compiler.streaming.pieces import SHARING
 from weft.program.follow import follow
 from weft_hw.contract.config import CONFIGS
-from weft_hw.contract.layers import Elementwise, Table
+from weft_hw.contract.layers import Mac, Table
 from weft_hw.contract.memory_map import Region
 from weft_hw.contract.move import Move
 
@@ -34,7 +34,7 @@ def test_a_table_comes_when_another_one_was_in_use(graphs, blocks, monkeypatch):
     users = [
         info.layer
         for info, item in zip(program.descriptors, listed, strict=True)
-        if isinstance(item, Elementwise) and not item.unary
+        if isinstance(item, Mac) and item.adds
     ]
     changes = sum(a != b for a, b in zip(["", *users], users, strict=False))
     loads = [m for m in listed if isinstance(m, Move) and m.region is Region.TABLE]

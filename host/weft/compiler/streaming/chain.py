@@ -7,7 +7,7 @@ from weft_hw.contract.config import Config
 
 from weft.compiler.descriptions import array_steps
 from weft.compiler.ir import Buffer, Command
-from weft.compiler.streaming.costs import constant_bytes, move_cycles
+from weft.compiler.streaming.costs import constant_bytes, move_cycles, parameter_words
 from weft.compiler.streaming.pieces import Uses, tile_words
 from weft.compiler.streaming.rows import Motion
 
@@ -112,7 +112,7 @@ class Chain:
     def constants_fit(self) -> bool:
         """Whether weights, parameters and window programs fit the chip, all at once."""
         weights = sum(len(c.weights) for c in self.members if c.weights is not None)
-        parameters = sum(len(c.parameters) for c in self.members if c.parameters is not None)
+        parameters = sum(parameter_words(c) for c in self.members)
         entries = sum(len(c.entries) for c in self.members)
         return (
             weights <= self.config.weight_words
@@ -125,8 +125,10 @@ class Chain:
         needed: dict[Buffer, int] = {}
         for n, move in self.motions.items():
             for source in self.commands[n].reads:
-                if source in self.residents or (source in self.producers and not move.overlap):
+                if source in self.residents or (
+                    source in self.producers and not move.overlaps(source)
+                ):
                     continue
-                rows = min(move.span, move.last) * self.rows[source]
+                rows = move.fewest(source) * self.rows[source]
                 needed[source] = max(needed.get(source, 0), rows)
         return sum(needed.values())

@@ -10,7 +10,7 @@ from weft_hw.contract.memory_map import PARAMETER_BYTES
 from weft.compiler.ir import Command
 from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
 
-__all__ = ["constant_bytes", "joint", "move_cycles", "restart_cycles"]
+__all__ = ["constant_bytes", "joint", "move_cycles", "parameter_words", "restart_cycles"]
 
 _MOVE = 60  # of a move, besides its words
 _REFRESH = 1.02
@@ -18,13 +18,17 @@ _RESTART = 70  # of another piece of a command: the array runs empty
 _OVERLAP = 0.15  # of the shorter of layers and moves, what does not overlap with the longer
 
 
+def parameter_words(command: Command) -> int:
+    """Return the words of parameters, those of a sum among them."""
+    return sum(len(p) for p in (command.parameters, command.sum_parameters) if p is not None)
+
+
 def constant_bytes(config: Config, commands: Iterable[Command]) -> int:
     """Return the bytes of weights, parameters, window programs and tables."""
     total = 0
     for command in commands:
         total += 0 if command.weights is None else command.weights.words.size
-        if command.parameters is not None:
-            total += len(command.parameters) * config.lanes * PARAMETER_BYTES
+        total += parameter_words(command) * config.lanes * PARAMETER_BYTES
         total += WINDOW_BYTES * len(command.entries)
         total += TABLE_BYTES * (command.table is not None)
     return total

@@ -51,7 +51,10 @@ class Dram:
         if command.weights is not None:
             found.append((Region.WEIGHT, self.config.rows, command.weights.data))
         if command.parameters is not None:
-            found.append((Region.PARAMETER, PARAMETER_BYTES, command.parameters.data))
+            data = command.parameters.data
+            if command.sum_parameters is not None:  # behind the others
+                data += command.sum_parameters.data
+            found.append((Region.PARAMETER, PARAMETER_BYTES, data))
         if command.entries:
             data = b"".join(entry.data for entry in command.entries)
             found.append((Region.WINDOW, WINDOW_BYTES, data))

@@ -32,7 +32,7 @@ def share_places(
                 continue
             if not _used_up(window, chain, count, n):
                 continue
-            if _overtakes(target, window, chain.motions[n].stride, count):
+            if _overtakes(target, window, chain.motions[n].pace(source), count):
                 continue
             root = window.root or window
             target.root, target.slots = root, 1
@@ -57,13 +57,14 @@ def _follow_up(chain: Chain, windows: Mapping[Buffer, Window], count: int, numbe
     target, move = windows[chain.target(number)], chain.motions[number]
     if count == 1 or target.buffer in chain.stored:
         return
-    for source in chain.commands[number].reads:
+    # What results are added to first: it has rows that the next stripe needs.
+    for source in reversed(chain.commands[number].reads):
         window = windows.get(source)
         if window is None or window.producer is None or window.consumers[-1] != number:
             continue
         if source in chain.stored or window.slots > 1:
             continue
-        if move.stride != 1 or target.unit != window.unit:
+        if move.pace(source) != 1 or target.unit != window.unit:
             continue
         if any(w.root is window and w.behind is None for w in windows.values()):
             continue

@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Wait
+from weft_hw.contract.layers import Mac
 from weft_hw.contract.memory_map import memory_map
 from weft_hw.contract.move import Move
 
@@ -229,7 +230,9 @@ class Listing:
         if before is None:
             return Wait.NOTHING
         start, stop = before.written
-        if any(a < stop and start < b for a, b in layer.read):
+        # A map that results are added to is not read before the layer before is done.
+        late = isinstance(layer.descriptor, Mac)
+        if any(a < stop and start < b for a, b in layer.read[: 1 if late else None]):
             next_to = self._last is not None and self._last.piece is before.piece
             if next_to and rows_in_order(self.config, before.descriptor, layer.descriptor):
                 return Wait.ROW

@@ -18,7 +18,7 @@ def in_order(commands: Sequence[Command]) -> list[Command]:
     """
     order = list(commands)
     for command in commands:
-        if not isinstance(command.descriptor, Mac) or command.descriptor.use_table:
+        if not isinstance(command.descriptor, Mac) or command.other is not None:
             continue
         if command.target is None or command.target[0].words >= command.source[0].words:
             continue

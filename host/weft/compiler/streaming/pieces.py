@@ -115,7 +115,7 @@ def _parts(config: Config, command: Command, step: int) -> Iterable[Command | No
     if isinstance(f, Mac):
         height = f.out_height
         for first in range(0, height, step):
-            yield row_stripe(command, first, min(first + step, height))
+            yield row_stripe(config, command, first, min(first + step, height))
     elif isinstance(f, Elementwise):
         count, unit = f.word_count, tile_words(config)
         for first in range(0, count, step * unit):
@@ -188,7 +188,8 @@ def slices(config: Config, command: Command, stripes: int, sharing: int) -> list
             f"{config.window_count} on the chip"
         )
     groups, words = command.descriptor.groups, max(1, group_words(command))
-    most = min(config.weight_words // words, config.parameter_words // config.beats)
+    room = config.parameter_words - (command.sum_parameters is not None)
+    most = min(config.weight_words // words, room // config.beats)
     if most < 1:
         raise TooLarge(f"the weights of {config.columns} of its channels do not fit the chip")
     each = most if most >= groups and stripes > 1 else max(1, most // sharing)

@@ -18,6 +18,7 @@ from weft.compiler.descriptions import array_steps, completed, describe_layers
 from weft.compiler.ir import Buffer
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.lowering.lower import lower
+from weft.compiler.lowering.sums import fuse_sums
 from weft.compiler.planning.schedule import make_schedule
 from weft.compiler.streaming.dram import Dram
 from weft.compiler.streaming.items import Item
@@ -60,6 +61,7 @@ def compile_streamed(
         If the DRAM is too small, or the smallest piece of a layer does not fit the chip.
     """
     lowering, host = lower(graph, roomy(config))
+    fuse_sums(lowering)
     lowering.commands = with_tables(lowering.commands)
     schedule = make_schedule(lowering)
     steps = [step for step in schedule.steps if isinstance(step, RunStep)]

@@ -55,7 +55,7 @@ class Sliced:
             return None
         if target[0] in residents or uses.writers[target[0]] != [number] or target[1]:
             return None
-        if command.rows is None or f.out_pixel % beats:
+        if command.rows is None or f.out_pixel % beats or f.adds:
             return None
         if f.out_row != f.out_width * f.out_pixel:
             return None

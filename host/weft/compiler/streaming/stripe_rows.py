@@ -30,7 +30,7 @@ def row_ends(chain: Chain, count: int) -> dict[int, list[int]]:
                 end = 0
             for c in chain.readers(n):
                 if ends[c][stripe]:
-                    end = max(end, chain.motions[c].end(ends[c][stripe]))
+                    end = max(end, chain.motions[c].end(target, ends[c][stripe]))
             if stripe:
                 end = max(end, ends[n][-1])
             step = chain.tile // gcd(chain.tile, chain.rows[target])
@@ -44,7 +44,8 @@ def lead(chain: Chain) -> int:
     sink = min(chain.motions[n].height for n in chain.sinks)
     for n in reversed(list(chain.motions)):
         readers = [(c, chain.motions[c]) for c in chain.readers(n)]
-        needed[n] = max((move.end(needed[c]) for c, move in readers), default=1)
+        target = chain.target(n)
+        needed[n] = max((move.end(target, needed[c]) for c, move in readers), default=1)
     return max(rows * sink // chain.motions[n].height - 1 for n, rows in needed.items())
 
 
@@ -79,9 +80,9 @@ def _extend(window: Window, chain: Chain, ends: Mapping[int, Sequence[int]], str
         reader, move = ends[c], chain.motions[c]
         done = reader[stripe - 1] if stripe else 0
         if done < move.height:
-            lows.append(move.begin(done))
+            lows.append(move.begin(window.buffer, done))
             if reader[stripe]:
-                highs.append(move.end(reader[stripe]))
+                highs.append(move.end(window.buffer, reader[stripe]))
     if window.producer is None:
         low = max(0, min(lows, default=before))
         window.low.append(low)

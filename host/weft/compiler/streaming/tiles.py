@@ -46,7 +46,11 @@ class Span:
         return (self.stop - self.start) * self.rows
 
 
-def row_stripe(command: Command, first: int, last: int) -> Command | None:
+def _moved(operand: tuple[Buffer, int] | None, by: int) -> tuple[Buffer, int] | None:
+    return operand and (operand[0], operand[1] + by)
+
+
+def row_stripe(config: Config, command: Command, first: int, last: int) -> Command | None:
     """Return what computes output rows ``first`` to ``last - 1`` of a MAC command.
 
     None where a window of theirs lies in the padding alone, which no descriptor can say.
@@ -72,6 +76,7 @@ def row_stripe(command: Command, first: int, last: int) -> Command | None:
         descriptor=descriptor,
         source=(source, offset + begin * (f.row_words + f.row_gap)),
         target=(target, beat + first * f.out_row),
+        other=_moved(command.other, first * f.out_row // config.beats),
         rows=None,
     )
 
@@ -105,6 +110,7 @@ def channel_slice(
         command,
         descriptor=descriptor,
         target=(command.target[0], command.target[1] + first * beats),
+        other=_moved(command.other, first),
         weights=None if weights is None else weights[first * words : last * words],
         parameters=None if parameters is None else parameters[first * beats : last * beats],
         rows=None,
@@ -114,17 +120,13 @@ def channel_slice(
 
 def word_range(config: Config, command: Command, first: int, last: int) -> Command:
     """Return what computes words ``first`` to ``last - 1`` of an ELEMENTWISE command."""
-
-    def moved(operand: tuple[Buffer, int] | None, by: int) -> tuple[Buffer, int] | None:
-        return operand and (operand[0], operand[1] + by)
-
     source, offset = command.source
     return replace(
         command,
         descriptor=replace(command.elementwise, word_count=last - first),
         source=(source, offset + first),
-        other=moved(command.other, first),
-        target=moved(command.target, first * config.beats),
+        other=_moved(command.other, first),
+        target=_moved(command.target, first * config.beats),
         rows=None,
     )
 
@@ -164,9 +166,20 @@ def fills_words(config: Config, command: Command) -> bool:
 def reads(config: Config, command: Command) -> list[Span]:
     """Return the words of activation memory that a command reads."""
     f = command.descriptor
+    (source, offset), other = command.source, command.other
     count = input_words(f) if isinstance(f, Mac) else command.elementwise.word_count
-    operands = (command.source, command.other)
-    return [Span(o[0], o[1], o[1] + count) for o in operands if o is not None]
+    spans = [Span(source, offset, offset + count)]
+    if other is not None:
+        if isinstance(f, Mac):  # what results are added to lies as they do
+            count = -(-_beats_written(config, f) // config.beats)
+        spans.append(Span(other[0], other[1], other[1] + count))
+    return spans
+
+
+def _beats_written(config: Config, f: Mac) -> int:
+    """Return the beats from the first to the last that a MAC layer writes, gaps included."""
+    pixel = (f.groups - 1) * config.beats + f.last_beats
+    return (f.out_height - 1) * f.out_row + (f.out_width - 1) * f.out_pixel + pixel
 
 
 def writes(config: Config, command: Command) -> Span | None:
@@ -177,11 +190,5 @@ def writes(config: Config, command: Command) -> Span | None:
     if isinstance(f, Elementwise):
         count = f.word_count * beats
     else:
-        f = command.mac
-        count = (
-            (f.out_height - 1) * f.out_row
-            + (f.out_width - 1) * f.out_pixel
-            + (f.groups - 1) * beats
-            + f.last_beats
-        )
+        count = _beats_written(config, command.mac)
     return Span(buffer, beat // beats, -(-(beat + count) // beats))

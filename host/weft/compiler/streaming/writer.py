@@ -184,6 +184,10 @@ class Writer:
                 self._load_constant(constant, base, unit, count)
             bases[self._BASES[constant.region]] = base + first
             touches.append(Touch(constant.region, base + first, count))
+            if constant.region is Region.PARAMETER and command.sum_parameters is not None:
+                last = constant.units // unit - 1
+                bases["sum_parameter"] = base + last
+                touches.append(Touch(constant.region, base + last, 1))
         self.program.append(Layer(piece, replace(command.descriptor, **bases), touches))
         self._node = command.node
         for move in self._loads:

@@ -57,6 +57,7 @@ class Ports:
         reads = -(-f.fill_rows * f.row_words // config.fill_words)
         rows = f.out_height * f.groups
         windows = rows * f.out_width
+        reads += windows * beats * f.adds
         writes = windows * beats - rows // f.groups * f.out_width * (beats - f.last_beats)
         # Between results there are gaps: behind each window, or only behind each row. A gap lets
         # one unit pass, a long one a unit as often as they come.
