@@ -88,6 +88,8 @@ def load_layer(case: Case, layer: dict, used: dict[Region, range], spaces, memor
         name, step = names[region]
         first, wait = spaces[region].place(len(units), step, number, listed)
         fields[name] = first // step
+        if region == Region.PARAMETER and layer.get("adds"):  # the sum's follows the layer's own
+            fields["sum_parameter"] = layer["sum_parameter"] - layer[name] + first // step
         block = memory.add(images[region][units.start : units.stop].tobytes())
         moves.append(
             Move(
