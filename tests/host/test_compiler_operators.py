@@ -65,6 +65,20 @@ def test_concatenation_in_place(graphs, sizes):
     assert len(program.descriptors) == len(sizes) + 1
 
 
+@pytest.mark.parametrize("sizes", [(1, 1), (3, 5), (4, 12), (1, 2, 6)])
+@pytest.mark.parametrize("copied", [False, True])
+def test_first_part_of_a_concatenation_written_last(graphs, sizes, copied):
+    """It leaves alone what lies behind it in the same beat, and so does a copy of it."""
+    b = graphs.Builder(sum(sizes))
+    x = b.input(3, 4, 2)
+    parts = [b.conv(x, size, kernel=(1, 1)) for size in reversed(sizes)][::-1]
+    b.share_quantization(*parts[1:] if copied else parts)
+    joined = b.concatenation(*parts)
+    if copied:
+        b.share_quantization(parts[1], joined)
+    check_all_on_accelerator(graphs, b, joined, b.conv(joined, 3, kernel=(1, 1)))
+
+
 def test_concatenation_of_what_cannot_be_written_in_place(graphs):
     """A graph input, a sum, a tensor twice, another scale, and an odd offset behind a pool."""
     b = graphs.Builder(12)

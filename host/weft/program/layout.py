@@ -77,6 +77,8 @@ class Layout:
         Byte of the tensor's first channel inside a pixel.
     fold : Fold, optional
         How a tensor that the host sends becomes this map.
+    part : bool
+        Whether the other channels of these pixels are another tensor's.
     """
 
     height: Size
@@ -88,6 +90,7 @@ class Layout:
     row_words: Size
     first: Count = 0
     fold: Fold | None = None
+    part: bool = False
 
     @property
     def words(self) -> int:
@@ -106,8 +109,8 @@ class Layout:
 
     @property
     def whole(self) -> bool:
-        """Whether no other tensor shares the buffer."""
-        return self.first == 0 and self.pixel_bytes - self.channels < self.unit_bytes
+        """Whether what lies behind the last channel, up to the end of its unit, is nobody's."""
+        return not self.part and self.pixel_bytes - self.channels < self.unit_bytes
 
     def check(self, config: Config, values: int) -> None:
         """Raise :class:`ModelError` unless this is how a tensor of ``values`` can lie in words."""
@@ -134,7 +137,7 @@ class Layout:
         """Return the layout of ``channels`` channels from ``first`` on."""
         if (first, channels) == (0, self.channels):
             return self
-        return replace(self, first=self.first + first, channels=channels)
+        return replace(self, first=self.first + first, channels=channels, part=True)
 
     def reshaped(self, height: int, width: int, channels: int) -> "Layout | None":
         """Return the same bytes as another feature map, or None if they are none."""
