@@ -68,7 +68,8 @@ class Addresses:
     def arrival(self, buffer: Buffer, needed: int | None) -> tuple[Span, int] | None:
         """Return words that must come before a buffer is read, and where to; once.
 
-        Where no word from ``needed`` on is read yet, the others come at the next call.
+        Where no word from ``needed`` on is read yet, those come at the next call; all of them if
+        no word is.
         """
         arrival = self._loads.pop(buffer, None)
         if arrival is None or needed is None:
@@ -77,4 +78,4 @@ class Addresses:
         stop = min(span.stop, max(span.start, -(-needed // self._tile) * self._tile))
         if stop < span.stop:
             self._loads[buffer] = Span(buffer, stop, span.stop), place + stop - span.start
-        return Span(buffer, span.start, stop), place
+        return (Span(buffer, span.start, stop), place) if stop > span.start else None

@@ -1,0 +1,19 @@
+"""Random networks that once failed where memories are small; the seeds are of ``networks.fuzz``."""
+
+import pytest
+from networks.streamed import MachineBoards
+from weft.compiler.streaming import planner
+
+
+@pytest.mark.parametrize(
+    ("form", "seed"),
+    [
+        ("qoperator", 6032),  # a part of a concatenation wrote over the next one
+        ("qdq", 6111),  # a load of no word: a run whose first rows need none of a stripe's new ones
+        ("qdq", 6514),
+    ],
+)
+def test_every_value_is_the_golden_models(monkeypatch, form, seed):
+    monkeypatch.setattr(planner, "LOOKS", planner.LOOKS)  # which the boards change
+    outcome = MachineBoards().compare(form, seed)
+    assert outcome.compared > 0 and not outcome.differences
