@@ -93,6 +93,26 @@ def test_images_that_overlap_have_buffers_of_their_own(programs):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        ({"other_base": 4095}, "touches ACTIVATION"),
+        ({"sum_parameter": 1023}, "touches PARAMETER"),
+    ],
+)
+def test_sums_that_would_stop_a_board(programs, change, text):
+    """What a layer adds, and the parameters of the sum, are within their memories."""
+    program = programs["branches"]
+    number, at, data = next(
+        entry
+        for entry in descriptors(program)
+        if (values := decode_descriptor(entry[2]))["kind"] == Kind.MAC and values["adds"]
+    )
+    data = encode_descriptor(decode_descriptor(data) | change)
+    with pytest.raises(ModelError, match=f"^descriptor [0-9]+: .*{text}"):
+        follow(with_bytes(program, number, at, data))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
         ({"groups": 0}, "groups must be at least 1"),
         ({"out_height": 0}, "out_height must be at least 1"),
         ({"last_beats": 0}, "last_beats must be"),
@@ -105,10 +125,8 @@ def test_images_that_overlap_have_buffers_of_their_own(programs):
         ({"wait": 3}, "there is no wait 3"),
         ({"rounding": 3}, "there is no rounding 3"),
         ({"moves": 1}, "waits for move 1, which comes after it"),
-        ({"adds": 1}, "no table was loaded before it"),
+        ({"adds": 1}, "it reads TABLE 0, which nothing wrote"),
         ({"adds": 1, "use_table": 1}, "adds cannot pass its results through the table"),
-        ({"adds": 1, "other_base": 511}, "touches ACTIVATION"),
-        ({"adds": 1, "sum_parameter": 4095}, "touches PARAMETER"),
         ({"sum_rounding": 3}, "there is no sum_rounding 3"),
         ({"kind": 3}, ""),
     ],
