@@ -61,8 +61,6 @@ def import_onnx(
         importer = Importer(model, name, runtime, unknown, unread)
     except OpenShapeError as error:
         raise OpenShapeError(f"cannot import {name}: {error}", error.inputs) from error
-    except UnicodeDecodeError as error:
-        raise ModelError(f"cannot import {name}: a name in it is not UTF-8") from error
     except ModelError as error:
         raise ModelError(f"cannot import {name}: {error}") from error
     try:

@@ -28,8 +28,6 @@ def take_out_no_ops(model: Any) -> None:
     source: dict[str, str] = {}
     kept = []
     for node in graph.node:
-        for index, name in enumerate(node.input):
-            node.input[index] = source.get(name, name)
         operand = _operand(node, neutral, dimensions) or _unexpanded(node, dimensions)
         if operand is None or node.output[0] in outputs:
             kept.append(node)
@@ -38,11 +36,10 @@ def take_out_no_ops(model: Any) -> None:
     if source:
         del graph.node[:]
         graph.node.extend(kept)
-        for node in graph.node:  # of those out of order
+        for node in graph.node:
             for index, name in enumerate(node.input):
                 while name in source:
-                    name = source[name]
-                node.input[index] = name
+                    node.input[index] = name = source[name]
 
 
 def _operand(
