@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import weft
 from graph_builder import Builder
-from links.networks import milliseconds, tensor_bytes_a_second
+from links.networks import MOST_MS, milliseconds, tensor_bytes_a_second
 from links.udp import drive
 from networks.mlperf_tiny import MODELS
 from weft.importers import load_model
@@ -51,15 +51,7 @@ def test_images_one_after_the_other_keep_the_line_busy(bits_per_second, images):
     "WEFT_UDP_NETWORKS" not in os.environ or not MODELS.exists(),
     reason="builds the ECPIX-5's engine once more: set WEFT_UDP_NETWORKS and WEFT_MODELS",
 )
-@pytest.mark.parametrize(
-    ("name", "most_ms"),
-    [
-        ("vww_mobilenet_int8", 2.5),
-        ("ic_resnet8_int8", 1.3),
-        ("kws_dscnn_int8", 0.4),
-        ("ad_autoencoder_int8", 0.15),
-    ],
-)
+@MOST_MS
 def test_an_image_end_to_end(name, most_ms):
     """The engine of the ECPIX-5 at the clock that it is meant for, at gigabit."""
     config = get_config("ecpix-5-85f")

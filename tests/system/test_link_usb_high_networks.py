@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("luna", reason="USB needs luna-usb")
 
 from graph_builder import Builder
-from links.networks import milliseconds, tensor_bytes_a_second
+from links.networks import MOST_MS, milliseconds, tensor_bytes_a_second
 from links.usb import drive, plug_in_fast
 from networks.mlperf_tiny import MODELS
 from weft.importers import load_model
@@ -29,15 +29,7 @@ def test_images_one_after_the_other_keep_the_bus_busy():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not MODELS.exists(), reason="WEFT_MODELS has no models")
-@pytest.mark.parametrize(
-    ("name", "most_ms"),
-    [
-        ("vww_mobilenet_int8", 2.5),
-        ("ic_resnet8_int8", 1.3),
-        ("kws_dscnn_int8", 0.4),
-        ("ad_autoencoder_int8", 0.15),
-    ],
-)
+@MOST_MS
 def test_an_image_end_to_end(name, most_ms):
     """The engine of the ECPIX-5 at the clock that it is meant for."""
     config = get_config("ecpix-5-85f")

@@ -67,14 +67,10 @@ struct Board {
 
 }  // namespace
 
+#include "timed_board.h"
+
 extern "C" {
 
-Board* board_open() { return new Board; }
-void board_close(Board* board) { delete board; }
-uint64_t board_cycles(const Board* board) { return board->cycles; }
-double board_now(const Board* board) { return board->now; }
-int board_error(const Board* board) { return board->top.error; }
-int board_idle(const Board* board) { return board->top.idle; }
 int board_driven(const Board* board) { return board->top.drive; }
 
 // Clocks of the core and of the host.

@@ -123,14 +123,9 @@ struct Board {
 
 }  // namespace
 
-extern "C" {
+#include "timed_board.h"
 
-Board* board_open() { return new Board; }
-void board_close(Board* board) { delete board; }
-uint64_t board_cycles(const Board* board) { return board->cycles; }
-double board_now(const Board* board) { return board->now; }
-int board_error(const Board* board) { return board->top.error; }
-int board_idle(const Board* board) { return board->top.idle; }
+extern "C" {
 
 // Clocks of core and transceiver, and whether a cycle of the latter carries half a byte.
 void board_clocks(Board* board, double core_hz, double ethernet_hz, int slow) {

@@ -1,6 +1,7 @@
 """Networks over a simulated link: every value compared, and how long they took."""
 
 import numpy as np
+import pytest
 import weft
 from weft.cli.feeds import random_feed
 from weft.compiler import compile_graph
@@ -10,7 +11,18 @@ from weft.graph import Graph
 from weft.runtime.devices import open_over
 from weft_hw.contract.config import Config
 
-__all__ = ["milliseconds", "tensor_bytes_a_second"]
+__all__ = ["MOST_MS", "milliseconds", "tensor_bytes_a_second"]
+
+# What one image may take on the ECPIX-5, end to end, over any of its fast links.
+MOST_MS = pytest.mark.parametrize(
+    ("name", "most_ms"),
+    [
+        ("vww_mobilenet_int8", 2.5),
+        ("ic_resnet8_int8", 1.3),
+        ("kws_dscnn_int8", 0.4),
+        ("ad_autoencoder_int8", 0.15),
+    ],
+)
 
 
 def tensor_bytes_a_second(
