@@ -7,11 +7,12 @@ from amaranth.lib.wiring import In, Out
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.fingerprint import fingerprint
-from weft_hw.contract.memory_map import Region, max_unit_bytes
-from weft_hw.contract.packet import PROTOCOL_VERSION, Request, Status
+from weft_hw.contract.memory_map import max_unit_bytes
+from weft_hw.contract.packet import PROTOCOL_VERSION, Request
 from weft_hw.engine.ports import RUN, link_address_bits, read_layout, write_layout
 from weft_hw.link.checks import RequestCheck, SmallRequestCheck
 from weft_hw.link.cobs import Framed
+from weft_hw.link.command_states import CommandParts, CommandRegisters, add_states
 from weft_hw.link.header import RequestHeader
 from weft_hw.link.pixels import PixelPadder
 from weft_hw.link.reply import Reply
@@ -118,150 +119,65 @@ class Commands(wiring.Component):
         m.submodules.answer = answer = Reply(self._hello)
         m.submodules.writer = writer = self.WRITER(self.config)
         m.submodules.reader = reader = UnitReader(self.config)
-        wiring.connect(m, writer.o, wiring.flipped(self.write))
-        wiring.connect(m, reader.request, wiring.flipped(self.read))
-        wiring.connect(m, wiring.flipped(self.data), reader.data)
+        incoming = self._incoming(m, request.header, check, writer)
+        parts = CommandParts(check, request, answer, writer, reader, incoming)
+        registers = CommandRegisters(self.lengths.payload.shape())
+        self._connect_request(m, parts, registers)
+        self._connect_engine(m, parts)
+        self._connect_answer(m, answer, request.header, registers)
+        add_states(m, self, parts, registers)
+        return m
 
-        header, status = request.header, Signal(Status)
-        length = Signal(self.lengths.payload.shape())
-        left, more = Signal.like(length), Signal()  # bytes of the request that are still queued
-        is_open, expected, run = Signal(), Signal(8), Signal(16)
-        label = Signal(32, reset_less=True)  # memories outlive a reset, and so does their label
-
-        incoming = self._incoming(m, header, check, writer)
-        place = header.fields.WRITE
-        touches_program, has_data = Signal(), Signal()
-        transfer = Signal(Transfer(self.config))
+    def _connect_request(self, m, parts, registers):
+        """Connect what a request says with what checks it."""
+        request, check = parts.request, parts.check
         m.d.comb += [
             request.byte.eq(self.bytes.payload),
             request.greet.eq(self.greet),
             request.sequence.eq(self.sequence),
-            request.step.eq(writer.step | reader.step),
-            check.header.eq(header),
-            check.length.eq(length),
-            check.data_bytes.eq(left),
-            check.is_open.eq(is_open),
-            check.expected.eq(expected),
-            transfer.region.eq(place.region),
-            transfer.address.eq(place.address),
-            transfer.count.eq(place.count),
-            transfer.unit_bytes.eq(check.unit_bytes),
-            writer.transfer.eq(transfer),
-            reader.transfer.eq(transfer),
-            incoming.payload.eq(self.bytes.payload),
-            self.start.payload.first.eq(header.fields.RUN.first),
-            self.start.payload.count.eq(header.fields.RUN.count),
-            has_data.eq((header.kind == Request.READ) & (status == Status.OK)),
-            answer.status.eq(status),
-            answer.more.eq(has_data),
+            request.step.eq(parts.writer.step | parts.reader.step),
+            parts.incoming.payload.eq(self.bytes.payload),
+            check.header.eq(request.header),
+            check.length.eq(registers.length),
+            check.data_bytes.eq(registers.left),
+            check.is_open.eq(registers.is_open),
+            check.expected.eq(registers.expected),
+        ]
+
+    def _connect_engine(self, m, parts):
+        """Connect the engine's ports, and where a transfer goes."""
+        fields = parts.request.header.fields
+        wiring.connect(m, parts.writer.o, wiring.flipped(self.write))
+        wiring.connect(m, parts.reader.request, wiring.flipped(self.read))
+        wiring.connect(m, wiring.flipped(self.data), parts.reader.data)
+        transfer = Signal(Transfer(self.config))
+        m.d.comb += [
+            transfer.region.eq(fields.WRITE.region),
+            transfer.address.eq(fields.WRITE.address),
+            transfer.count.eq(fields.WRITE.count),
+            transfer.unit_bytes.eq(parts.check.unit_bytes),
+            parts.writer.transfer.eq(transfer),
+            parts.reader.transfer.eq(transfer),
+            self.start.payload.first.eq(fields.RUN.first),
+            self.start.payload.count.eq(fields.RUN.count),
+        ]
+
+    def _connect_answer(self, m, answer, header, registers):
+        """Connect what a reply can tell."""
+        m.d.comb += [
+            answer.status.eq(registers.status),
             answer.facts.kind.eq(header.kind),
             answer.facts.sequence.eq(header.sequence),
-            answer.facts.expected.eq(expected),
+            answer.facts.expected.eq(registers.expected),
             answer.facts.session.eq(self.session),
             answer.facts.busy.eq(self.busy),
-            answer.facts.run.eq(run),
+            answer.facts.run.eq(registers.run),
             answer.facts.cycles.eq(self.cycles),
-            answer.facts.label.eq(label),
+            answer.facts.label.eq(registers.label),
             answer.facts.frame_errors.eq(self.counters.frame_errors),
             answer.facts.overruns.eq(self.counters.overruns),
             answer.facts.expirations.eq(self.counters.expirations),
         ]
-        taken = self.bytes.valid & self.bytes.ready
-        with m.If(taken):
-            m.d.sync += [left.eq(left - 1), more.eq(left != 1)]
-        with m.If(touches_program):
-            m.d.sync += label.eq(0)
-
-        with m.FSM() as fsm:
-            m.d.comb += self.idle.eq(fsm.ongoing("IDLE"))
-            m.d.sync += touches_program.eq(
-                fsm.ongoing("WRITE") & (place.region != Region.ACTIVATION)
-            )
-            with m.State("IDLE"):
-                m.d.comb += [request.clear.eq(1), answer.clear.eq(1)]
-                m.d.sync += status.eq(Status.OK)
-                with m.If(self.greet):
-                    m.d.comb += self.greeted.eq(1)
-                    m.d.sync += [is_open.eq(1), expected.eq(self.sequence + 1)]
-                    m.next = "GREET"
-                with m.Elif(self.lengths.valid):
-                    m.d.comb += self.lengths.ready.eq(1)
-                    m.d.sync += [
-                        length.eq(self.lengths.payload),
-                        left.eq(self.lengths.payload),
-                        more.eq(self.lengths.payload != 0),
-                    ]
-                    m.next = "HEADER"
-            with m.State("HEADER"):
-                with m.If(~more | request.complete):
-                    m.d.comb += check.start.eq(1)
-                    m.next = "CHECK"
-                with m.Else():
-                    m.d.comb += [self.bytes.ready.eq(1), request.take.eq(self.bytes.valid)]
-            with m.State("CHECK"):
-                m.d.sync += status.eq(check.status)
-                with m.If(check.done):
-                    m.next = "DECIDE"
-            with m.State("DECIDE"):
-                m.next = "DISCARD"
-                with m.If(status == Status.OK):
-                    m.next = "COMPOSE"
-                    with m.If(header.kind != Request.HELLO):
-                        m.d.sync += expected.eq(expected + 1)
-                    with m.Switch(header.kind):
-                        with m.Case(Request.WRITE, Request.PIXELS):
-                            m.next = "WRITE"
-                        with m.Case(Request.RUN):
-                            m.next = "START"
-                        with m.Case(Request.WAIT):
-                            m.next = "WAIT"
-                        with m.Case(Request.LABEL):
-                            m.d.sync += label.eq(header.fields.LABEL.label)
-            with m.State("WRITE"):
-                m.d.comb += [
-                    writer.active.eq(1),
-                    incoming.valid.eq(self.bytes.valid & more),
-                    self.bytes.ready.eq(incoming.ready & more),
-                ]
-                with m.If(writer.done):
-                    m.next = "COMPOSE"
-            with m.State("START"):
-                m.d.comb += self.start.valid.eq(1)
-                with m.If(self.start.ready):
-                    m.d.sync += run.eq(header.fields.RUN.run)
-                    m.next = "COMPOSE"
-            with m.State("WAIT"), m.If(~self.busy):
-                m.next = "COMPOSE"
-            with m.State("DISCARD"):
-                m.d.comb += self.bytes.ready.eq(more)
-                with m.If(~more):
-                    m.next = "COMPOSE"
-            with m.State("GREET"):
-                m.next = "COMPOSE"
-            with m.State("COMPOSE"):
-                m.d.comb += answer.start.eq(1)
-                m.next = "REPLY"
-            with m.State("REPLY"):
-                m.d.comb += [
-                    answer.active.eq(1),
-                    self.reply.payload.eq(answer.o.payload),
-                    self.reply.valid.eq(answer.o.valid),
-                    answer.o.ready.eq(self.reply.ready),
-                ]
-                with m.If(answer.done):
-                    m.next = "IDLE"
-                    with m.If(has_data):
-                        m.next = "DATA"
-            with m.State("DATA"):
-                m.d.comb += [
-                    reader.active.eq(1),
-                    self.reply.payload.eq(reader.o.payload),
-                    self.reply.valid.eq(reader.o.valid),
-                    reader.o.ready.eq(self.reply.ready),
-                ]
-                with m.If(reader.done):
-                    m.next = "IDLE"
-        return m
 
     def _incoming(self, m, header, check, writer):
         """Return the stream that takes what a WRITE or PIXELS brings."""
