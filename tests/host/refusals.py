@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from networks.plan import Layer, Plan, Step
+from networks.plan import Layer, Plan, QParams
 from networks.tflite_writer import write_tflite
 from weft.errors import ModelError
 from weft.importers import load_model
@@ -29,7 +29,7 @@ def refused(path: Path | str, pattern: str, **arguments) -> None:
 
 
 def one_layer(kind="relu", shape=(1, 4, 4, 3), **options) -> Plan:
-    step = Step(0.05, 0)
+    step = QParams(0.05, 0)
     return Plan(SEED, shape, step, [Layer(kind, (0,), shape, step, options)])
 
 

@@ -23,11 +23,11 @@ pytest.importorskip("onnxruntime")
 from ai_edge_litert import schema_py_generated as schema
 from networks.litert import reference_interpreter, run_litert
 from networks.plan import Layer as PlanLayer
-from networks.plan import Plan, Step
+from networks.plan import Plan, QParams
 from networks.tflite_writer import write_tflite
 from qdq_network import SEED, Network, equals_onnxruntime, outside
 
-STEP = Step(0.02, 3)
+STEP = QParams(0.02, 3)
 
 
 def test_tail_in_onnx_runtime(tmp_path):

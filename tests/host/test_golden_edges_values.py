@@ -10,12 +10,12 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from edges import ENGINES, EVERY_VALUE, SEED, check, check_onnx, conv
 from networks import tflite_writer
 from networks.litert import reference_interpreter, run_litert, xnnpack_interpreter
-from networks.plan import Layer, Plan, Step
+from networks.plan import Layer, Plan, QParams
 from weft.golden import run as reference
 from weft.importers.tflite.walk import import_tflite
 
 
-def pair(kind: str, a: Step, b: Step, y: Step) -> Plan:
+def pair(kind: str, a: QParams, b: QParams, y: QParams) -> Plan:
     """Every pair of int8 values: a constant row against a column."""
     constant = EVERY_VALUE.reshape(1, 1, 256, 1)
     options = {"activation": "NONE", "constant": constant, "constant_step": b}
@@ -33,8 +33,8 @@ def test_every_pair_of_operands(kind, seed):
     scale = float(scales.sum() / 2 if kind != "mul" else scales.prod() * 90)
     if seed < 2:
         scale = 0.25 if kind != "mul" else 0.5
-    a, b = (Step(float(s), int(z)) for s, z in zip(scales, zeros[:2], strict=True))
-    plan = pair(kind, a, b, Step(float(np.float32(scale)), int(zeros[2])))
+    a, b = (QParams(float(s), int(z)) for s, z in zip(scales, zeros[:2], strict=True))
+    plan = pair(kind, a, b, QParams(float(np.float32(scale)), int(zeros[2])))
     x = np.broadcast_to(EVERY_VALUE.reshape(1, 256, 1, 1), plan.shape)
     check(plan, np.ascontiguousarray(x), onnx=kind != "sub")
 
@@ -50,7 +50,7 @@ LAST_BIT = [
 
 @pytest.mark.parametrize("case", LAST_BIT)
 def test_sums_of_onnx_runtime_to_the_last_bit(case):
-    plan = pair("add", Step(*case[:2]), Step(*case[2:4]), Step(*case[4:]))
+    plan = pair("add", QParams(*case[:2]), QParams(*case[2:4]), QParams(*case[4:]))
     x = np.broadcast_to(EVERY_VALUE.reshape(1, 256, 1, 1), plan.shape)
     check_onnx(plan, np.ascontiguousarray(x))
 
@@ -72,10 +72,14 @@ UNARY = {
 @pytest.mark.parametrize("seed", range(5))
 def test_every_value_of_an_activation(kind, seed):
     rng = np.random.default_rng(seed)
-    step = Step(float(np.float32(np.exp(rng.normal(-3.5, 1)))), int(rng.integers(-128, 128)))
+    step = QParams(float(np.float32(np.exp(rng.normal(-3.5, 1)))), int(rng.integers(-128, 128)))
     scale = float(np.float32(step.scale * np.exp(rng.normal(0, 0.5))))
-    out = Step(1 / 256, -128) if kind == "logistic" else Step(scale, int(rng.integers(-128, 128)))
-    out = Step(1 / 128, 0) if kind == "tanh" else out
+    out = (
+        QParams(1 / 256, -128)
+        if kind == "logistic"
+        else QParams(scale, int(rng.integers(-128, 128)))
+    )
+    out = QParams(1 / 128, 0) if kind == "tanh" else out
     shape = (1, 1, 1, 256)
     plan = Plan(seed, shape, step, [Layer(kind, (0,), shape, out, UNARY[kind])])
     data = tflite_writer.write_tflite(plan)
@@ -98,7 +102,7 @@ def test_every_value_of_an_activation(kind, seed):
 # LiteRT itself aborts where the exponentials add up to more than 256 times the largest.
 @pytest.mark.parametrize("scale", [0.05, 0.0625, 0.3, 1.7])
 def test_floats_at_ties(scale):
-    step = Step(float(np.float32(scale)), 5)
+    step = QParams(float(np.float32(scale)), 5)
     shape = (1, 1, 5, 256)
     ties = (np.arange(-128, 128) - np.float32(5.5)).astype(np.float32) * np.float32(scale)
     infinity = np.float32(np.inf)
@@ -119,8 +123,8 @@ def test_clamps_whose_bound_is_a_tie(activation, bound, steps, zero_point):
     scale = float(np.float32(bound / (steps + 0.5)))
     plan = conv(
         (1, 1, 16, 16),
-        Step(scale, 0),
-        Step(scale, zero_point),
+        QParams(scale, 0),
+        QParams(scale, zero_point),
         scales=(1.0,),
         weights=np.ones((1, 1, 1, 16), np.int8),
         activation=activation,
@@ -138,8 +142,8 @@ def test_means_close_to_a_tie(size, seed):
     count, channels = size[0] * size[1], 32
     x_scale = np.float32(rng.uniform(0.01, 0.03))
     ratio = 2.0 ** rng.integers(-1, 3) if seed < 2 else rng.uniform(0.5, 3)  # or exact ties
-    x_step = Step(float(x_scale), int(rng.integers(-128, 128)))
-    y_step = Step(float(np.float32(x_scale / np.float32(ratio))), int(rng.integers(-128, 128)))
+    x_step = QParams(float(x_scale), int(rng.integers(-128, 128)))
+    y_step = QParams(float(np.float32(x_scale / np.float32(ratio))), int(rng.integers(-128, 128)))
     sums = np.arange(-128 * count, 127 * count + 1) - x_step.zero_point * count
     real = sums * (x_step.scale / y_step.scale / count)
     inside = np.abs(real + y_step.zero_point) < 127
@@ -162,8 +166,8 @@ def test_softmax(classes):
         plan = Plan(
             SEED,
             (4, classes),
-            Step(scale, 3),
-            [Layer("softmax", (0,), (4, classes), Step(1 / 256, -128), {})],
+            QParams(scale, 3),
+            [Layer("softmax", (0,), (4, classes), QParams(1 / 256, -128), {})],
         )
         x = rng.integers(-128, 128, plan.shape).astype(np.int8)
         x[1:, classes // 2 :] = np.minimum(x[1:, classes // 2 :], -100)

@@ -12,7 +12,7 @@ pytest.importorskip("onnxruntime")
 from ai_edge_litert import schema_py_generated as schema
 from networks.compare import onnx_network, tflite_network
 from networks.mutate import base_files, mutate, outcome_of
-from networks.plan import Layer, Step
+from networks.plan import Layer, QParams
 from networks.tflite_writer import write_tflite
 from refusals import ADVICE, SEED, edited, one_layer, refused, write
 
@@ -154,20 +154,20 @@ def test_asymmetric_weights(tmp_path):
 def test_bounds_beyond_32_bits(tmp_path):
     """LiteRT's pools and products take what comes of the overflow for bounds."""
     plan = one_layer("max_pool", kernel=(1, 1), stride=(1, 1), same=True, activation="RELU6")
-    plan.step = plan.layers[0].step = Step(6 / 2**31, 0)
+    plan.step = plan.layers[0].step = QParams(6 / 2**31, 0)
     message = r"cannot import m: value1: the output scale of MAX_POOL_2D is too fine for RELU6"
     refused(write(tmp_path, write_tflite(plan)), message)
     alone = one_layer("relu6")
     alone.layers[0].step = plan.step
     refused(write(tmp_path, write_tflite(alone)), message.replace("MAX_POOL_2D", "RELU6"))
-    plan.step = plan.layers[0].step = Step(6.1 / 2**31, 0)
+    plan.step = plan.layers[0].step = QParams(6.1 / 2**31, 0)
     load_model(write(tmp_path, write_tflite(plan)))
 
 
 @pytest.mark.parametrize("rounding", ["reference", "xnnpack"])
 def test_change_of_scale_beyond_every_shift(tmp_path, rounding):
     plan = one_layer("requantize")
-    plan.layers[0].step = Step(plan.step.scale / 2**30, 0)
+    plan.layers[0].step = QParams(plan.step.scale / 2**30, 0)
     message = r"cannot import m: value1: its scales differ by a factor of 1\.07e\+09"
     refused(write(tmp_path, write_tflite(plan)), message, rounding=rounding)
 

@@ -12,11 +12,11 @@ pytest.importorskip("ai_edge_litert")
 
 from ai_edge_litert import schema_py_generated as schema
 from networks.litert import reference_interpreter, run_litert
-from networks.plan import Layer, Plan, Step
+from networks.plan import Layer, Plan, QParams
 from networks.tflite_writer import write_tflite
 from refusals import edited
 
-STEP = Step(0.05, -3)
+STEP = QParams(0.05, -3)
 
 
 def flatten_plan() -> Plan:
@@ -29,7 +29,7 @@ def flatten_plan() -> Plan:
         STEP,
         [
             Layer("flatten", (0,), (1, 12), STEP),
-            Layer("fully_connected", (1,), (1, 4), Step(0.2, 5), options),
+            Layer("fully_connected", (1,), (1, 4), QParams(0.2, 5), options),
         ],
     )
 
@@ -108,7 +108,7 @@ def test_constant_scalar_operand():
                 {
                     "activation": "RELU",
                     "constant": np.array([77], np.int8),
-                    "constant_step": Step(0.02, 5),
+                    "constant_step": QParams(0.02, 5),
                 },
             )
         ],
@@ -119,10 +119,10 @@ def test_constant_scalar_operand():
 @pytest.mark.parametrize(
     "kind, step, pattern",
     [
-        ("softmax", Step(1 / 128, -128), "the output of SOFTMAX must have scale 1/256 .*"),
-        ("softmax", Step(1 / 256, 0), "the output of SOFTMAX must have scale 1/256 .*"),
-        ("hard_swish", Step(1e-5, 0), "the output scale of HARD_SWISH is too fine"),
-        ("max_pool", Step(0.04, -3), "MAX_POOL_2D must have the same quantisation .*"),
+        ("softmax", QParams(1 / 128, -128), "the output of SOFTMAX must have scale 1/256 .*"),
+        ("softmax", QParams(1 / 256, 0), "the output of SOFTMAX must have scale 1/256 .*"),
+        ("hard_swish", QParams(1e-5, 0), "the output scale of HARD_SWISH is too fine"),
+        ("max_pool", QParams(0.04, -3), "MAX_POOL_2D must have the same quantisation .*"),
     ],
 )
 def test_what_litert_refuses(kind, step, pattern):
@@ -162,6 +162,6 @@ def test_scales_that_shift_beyond_32_bits(kind, bits):
             "activation": "NONE",
         }
     shape = (1, 4, 4, 3 if kind == "conv" else 8)
-    step = Step(STEP.scale / 2.0**bits, 5)
+    step = QParams(STEP.scale / 2.0**bits, 5)
     plan = Plan(1, (1, 4, 4, 8), STEP, [Layer(kind, (0,), shape, step, options)])
     check(write_tflite(plan), plan)

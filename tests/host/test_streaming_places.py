@@ -11,9 +11,9 @@ from weft.compiler.streaming.pieces import SHARING, Uses
 from weft.compiler.streaming.planner import roomy
 from weft.compiler.streaming.rows import motion, row_words
 from weft.compiler.streaming.shared_place import SharedPlace
-from weft.compiler.streaming.steps import cut
 from weft.compiler.streaming.striping import Striping
 from weft.compiler.streaming.tables import with_tables
+from weft.compiler.streaming.tasks import cut
 from weft.compiler.streaming.window import Window
 from weft.program.follow import follow
 from weft_hw.contract.config import CONFIGS
@@ -52,12 +52,12 @@ def striping(graph, count, *, fused=False):
 
 def copied(made):
     """Return the rows that are copied, stripe by stripe."""
-    steps = cut(made)
-    assert steps is not None
+    tasks = cut(made)
+    assert tasks is not None
     words = [0] * made.count
-    for step in steps:
-        if step.copy is not None:
-            words[step.stripe] += step.piece.command.elementwise.word_count
+    for task in tasks:
+        if task.copy is not None:
+            words[task.stripe] += task.piece.command.elementwise.word_count
     return [count // 12 for count in words]
 
 

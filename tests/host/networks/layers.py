@@ -5,7 +5,7 @@ import numpy as np
 from networks.first_dimension import FIRST
 from networks.more_layers import MORE
 from networks.onnx_layers import NODES
-from networks.plan import ACTIVATIONS, FINEST, Planner, Step
+from networks.plan import ACTIVATIONS, FINEST, Planner, QParams
 
 __all__ = ["extend", "finish"]
 
@@ -106,7 +106,7 @@ def squeeze(p: Planner, value: int, kind: str) -> int | None:
     if p.rng.random() < 0.5:
         small = extend_same(p, small)
     if p.rng.random() < 0.5:
-        step = Step(1 / 256, -128)
+        step = QParams(1 / 256, -128)
         small = p.add("logistic", (small,), (shape[0], 1, 1, shape[3]), step)
     values = (value, small) if p.rng.random() < 0.7 else (small, value)
     return pair(p, values, p.pick(["mul", "mul", "add"]))
@@ -114,7 +114,7 @@ def squeeze(p: Planner, value: int, kind: str) -> int | None:
 
 def silu(p: Planner, value: int, kind: str) -> int:
     """x * sigmoid(x), as exports write SiLU."""
-    gate = p.add("logistic", (value,), p.plan.shape_of(value), Step(1 / 256, -128))
+    gate = p.add("logistic", (value,), p.plan.shape_of(value), QParams(1 / 256, -128))
     return pair(p, (value, gate), "mul")
 
 
@@ -186,15 +186,15 @@ def pad(p: Planner, value: int, kind: str) -> int:
 def unary(p: Planner, value: int, kind: str) -> int:
     step, options = p.step(p.plan.step_of(value).scale), {}
     if p.fixed_steps and kind == "logistic":
-        step = Step(1 / 256, -128)
+        step = QParams(1 / 256, -128)
     elif kind in ("logistic", "tanh"):
-        step = p.pick([Step(1 / 128, 0), p.step(1 / 150)])
+        step = p.pick([QParams(1 / 128, 0), p.step(1 / 150)])
     elif kind == "leaky_relu":
         options["alpha"] = float(np.float32(p.pick([0.01, 0.1, 0.25, 0.3])))
     elif kind == "gelu":
         options["approximate"] = bool(p.rng.random() < 0.5)
     elif kind == "hard_swish" and step.scale < p.plan.step_of(value).scale / 64:
-        step = Step(p.plan.step_of(value).scale, step.zero_point)
+        step = QParams(p.plan.step_of(value).scale, step.zero_point)
     return p.add(kind, (value,), p.plan.shape_of(value), step, **options)
 
 
@@ -268,14 +268,14 @@ def finish(p: Planner, value: int) -> None:
     tail = p.rng.random()
     # LiteRT aborts on a softmax whose input scale is next to nothing.
     if tail < 0.4 and "softmax" in p.kinds and p.plan.step_of(value).scale > 1e-6:
-        p.add("softmax", (value,), p.plan.shape_of(value), Step(1 / 256, -128))
+        p.add("softmax", (value,), p.plan.shape_of(value), QParams(1 / 256, -128))
     elif tail < 0.5 and "arg_max" in p.kinds:
-        p.add("arg_max", (value,), (shape[0],), Step(1.0, 0))
+        p.add("arg_max", (value,), (shape[0],), QParams(1.0, 0))
 
 
 def soften(p: Planner, value: int, kind: str) -> int:
     """Softmax of an image: over its channels, or up to opset 12 over everything."""
-    return p.add("softmax", (value,), p.plan.shape_of(value), Step(1 / 256, -128))
+    return p.add("softmax", (value,), p.plan.shape_of(value), QParams(1 / 256, -128))
 
 
 def never(p: Planner, value: int, kind: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from networks.plan import Planner, Step
+from networks.plan import Planner, QParams
 
 __all__ = ["MORE", "OPERATORS"]
 
@@ -22,7 +22,7 @@ def operator(
     name: str,
     shape,
     table: str = "",
-    step: Step | None = None,
+    step: QParams | None = None,
     constants=(),
     **fields: Any,
 ) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from networks.plan import Planner, Step
+from networks.plan import Planner, QParams
 
 __all__ = ["NODES"]
 
@@ -25,13 +25,13 @@ UNARY = {
 
 
 def node(
-    p: Planner, values, shape, step: Step, operator: str, constants=(), **attributes: Any
+    p: Planner, values, shape, step: QParams, operator: str, constants=(), **attributes: Any
 ) -> int:
     names = {"operator": operator, "constants": tuple(constants), "attributes": attributes}
     return p.add("node", tuple(values), shape, step, **names)
 
 
-def near(p: Planner, value: int) -> Step:
+def near(p: Planner, value: int) -> QParams:
     """The tensor's step, or one of its size."""
     step = p.plan.step_of(value)
     return step if p.rng.random() < 0.5 else p.step(step.scale)
@@ -124,7 +124,7 @@ def function(p: Planner, value: int, kind: str) -> int:
 
 def soft(p: Planner, value: int, kind: str) -> int:
     shape, axis = p.plan.shape_of(value), int(p.rng.integers(1, 4))
-    return node(p, [value], shape, Step(1 / 256, -128), "Softmax", axis=axis)
+    return node(p, [value], shape, QParams(1 / 256, -128), "Softmax", axis=axis)
 
 
 def matrices(p: Planner, value: int, kind: str) -> int | None:
@@ -137,7 +137,7 @@ def matrices(p: Planner, value: int, kind: str) -> int | None:
     weights = p.weights((*lead, width, outputs))
     scale = p.weight_scales(1)
     step = p.linear_step(value, scale, width)
-    constant = (weights, Step(scale[0], 0))
+    constant = (weights, QParams(scale[0], 0))
     return node(p, [value], (batch, height, outputs, depth), step, "MatMul", [constant])
 
 

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
-from networks.plan import Layer, Plan, Step
+from networks.plan import Layer, Plan, QParams
 
 __all__ = ["CONTRIB", "Style", "Writer", "nchw", "onnx_weights", "window"]
 
@@ -109,7 +109,7 @@ class Writer:
         domain = self.style.domain or None
         return self.node("DequantizeLinear", [source, *parameters], output, domain, **attributes)
 
-    def step(self, name: str, step: Step) -> list[str]:
+    def step(self, name: str, step: QParams) -> list[str]:
         zero_point = step.zero_point + (128 if self.unsigned else 0)
         scale = self.constant(f"{name}/scale", np.array(step.scale, np.float32))
         # ONNX Runtime's integer kernels take an absent zero point for one of uint8.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LARGE", "SIDES", "Layer", "Plan", "Step", "random_plan"]
+__all__ = ["LARGE", "SIDES", "Layer", "Plan", "QParams", "random_plan"]
 
 SIDES = (1, 2, 3, 5, 7, 8, 11, 16)  # of the input
 LARGE = (16, 24, 32, 40)
@@ -18,7 +18,7 @@ FINEST = 3e-9
 
 
 @dataclass(frozen=True)
-class Step:
+class QParams:
     scale: float
     zero_point: int
 
@@ -28,7 +28,7 @@ class Layer:
     kind: str
     inputs: tuple[int, ...]  # values: 0 is the network's input, k the output of layer k - 1
     shape: tuple[int, ...]  # of the output, NHWC
-    step: Step
+    step: QParams
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -36,13 +36,13 @@ class Layer:
 class Plan:
     seed: int
     shape: tuple[int, ...]
-    step: Step
+    step: QParams
     layers: list[Layer]
 
     def shape_of(self, value: int) -> tuple[int, ...]:
         return self.shape if value == 0 else self.layers[value - 1].shape
 
-    def step_of(self, value: int) -> Step:
+    def step_of(self, value: int) -> QParams:
         return self.step if value == 0 else self.layers[value - 1].step
 
 
@@ -75,13 +75,13 @@ class Planner:
     def pick(self, choices):
         return choices[int(self.rng.integers(len(choices)))]
 
-    def step(self, scale: float) -> Step:
+    def step(self, scale: float) -> QParams:
         if self.rng.random() < 0.25:
             scale = 2.0 ** int(np.round(np.log2(scale)))
         else:
             scale *= float(np.exp(self.rng.normal(0, 0.4)))
         zero_point = self.pick([-128, 127, 0, *self.rng.integers(-128, 128, 4).tolist()])
-        return Step(float(np.float32(scale)), int(zero_point))
+        return QParams(float(np.float32(scale)), int(zero_point))
 
     def add(self, kind, inputs, shape, step, **options) -> int:
         if self.fixed_steps and step.scale < FINEST and "activation" in options:
@@ -98,7 +98,7 @@ class Planner:
             return [float(np.float32(base * s)) for s in spread]
         return [float(np.float32(base))]
 
-    def linear_step(self, value: int, scales: list[float], depth: int) -> Step:
+    def linear_step(self, value: int, scales: list[float], depth: int) -> QParams:
         # Inputs and weights are about uniform; this puts most outputs inside of int8.
         spread = 73 * 40 * np.sqrt(depth) * self.plan.step_of(value).scale * np.median(scales)
         wide = self.pick([40.0, 40.0, 40.0, 10.0, 200.0, 2000.0])

@@ -13,7 +13,7 @@ from networks.tflite_writer import Writer
 __all__ = ["SEED", "Net"]
 
 SEED = 29
-Step = tuple[float, int]
+QParams = tuple[float, int]
 TYPES = {  # by the schema's numbers
     0: np.float32,
     2: np.int32,
@@ -33,19 +33,19 @@ class Net:
         self.inputs: list[int] = []
         self._names = 0
 
-    def tensor(self, shape, step: Step | None = None, *, data=None, dtype: Any = None) -> int:
+    def tensor(self, shape, step: QParams | None = None, *, data=None, dtype: Any = None) -> int:
         """Add an activation, or a constant; ``step`` is scale and zero point."""
         dtype = dtype or (self.dtype if data is None else np.asarray(data).dtype)
         self._names += 1
         scales, zero_points = ([step[0]], [step[1]]) if step else (None, ())
         return self.writer.tensor(f"t{self._names}", shape, dtype, scales, zero_points, data=data)
 
-    def input(self, shape, step: Step | None = (0.05, -3), *, dtype: Any = None) -> int:
+    def input(self, shape, step: QParams | None = (0.05, -3), *, dtype: Any = None) -> int:
         """Add an input of the graph."""
         self.inputs.append(self.tensor(shape, step, dtype=dtype))
         return self.inputs[-1]
 
-    def constant(self, data, step: Step | None = None) -> int:
+    def constant(self, data, step: QParams | None = None) -> int:
         """Add a constant of the array's type."""
         data = np.asarray(data)
         return self.tensor(data.shape, step, data=data)

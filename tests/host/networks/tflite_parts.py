@@ -13,12 +13,12 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from networks.plan import SIDES
-from networks.tflite_net import Net, Step
+from networks.tflite_net import Net, QParams
 
 __all__ = ["PARTS", "detection", "lstm", "parts_network", "real"]
 
 TANH = 4  # the activation
-IMAGE: Step = (0.05, -3)
+IMAGE: QParams = (0.05, -3)
 
 
 def ints(*values: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def shape_of(net: Net, tensor: int) -> tuple[int, ...]:
     return tuple(net.writer.graph.tensors[tensor].shape)
 
 
-def step_of(net: Net, tensor: int) -> Step:
+def step_of(net: Net, tensor: int) -> QParams:
     found = net.writer.graph.tensors[tensor].quantization
     return found.scale[0], found.zeroPoint[0]
 

@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from networks.first_dimension import FIRST
 from networks.more_layers import OPERATORS as OPERATORS_OF
-from networks.plan import Layer, Plan, Step
+from networks.plan import Layer, Plan, QParams
 from networks.tflite_codes import ACTIVATIONS, OPERATORS, TYPES, VERSIONS
 
 __all__ = ["ALL_KINDS", "KINDS", "MORE_KINDS", "Writer", "write_tflite"]
@@ -96,7 +96,7 @@ class Writer:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def activation(self, name, shape, step: Step, dtype: Any = np.int8) -> int:
+    def activation(self, name, shape, step: QParams, dtype: Any = np.int8) -> int:
         return self.tensor(name, shape, dtype, [step.scale], [step.zero_point])
 
     def operator(self, kind: str, inputs, output, options=None, options_type="") -> None:
@@ -141,7 +141,7 @@ def write_tflite(
     dtype = np.dtype(edge)
     if dtype != np.int8:
         offset = 128 if dtype == np.uint8 else 0
-        step = Step(plan.step.scale, plan.step.zero_point + offset)
+        step = QParams(plan.step.scale, plan.step.zero_point + offset)
         if dtype == np.uint8:
             source = writer.activation("input", plan.shape, step, dtype)
         else:
@@ -152,7 +152,7 @@ def write_tflite(
         first = source
         layer = plan.layers[-1]
         if layer.kind != "arg_max":
-            step = Step(layer.step.scale, layer.step.zero_point + offset)
+            step = QParams(layer.step.scale, layer.step.zero_point + offset)
             if dtype == np.uint8:
                 target = writer.activation("output", layer.shape, step, dtype)
                 writer.operator("quantize", [last], target)
@@ -164,7 +164,7 @@ def write_tflite(
     return writer.bytes()
 
 
-def _weights(writer: Writer, layer: Layer, name: str, source: Step, data, axis: int):
+def _weights(writer: Writer, layer: Layer, name: str, source: QParams, data, axis: int):
     scales = layer.options["scales"]
     zero_points = [0] * len(scales)
     if writer.unsigned:

@@ -12,8 +12,8 @@ from weft_hw.contract.descriptor import TABLE_BYTES
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.addresses import Addresses
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
-from weft.compiler.streaming.steps import Step
 from weft.compiler.streaming.striping import Striping
+from weft.compiler.streaming.tasks import Task
 from weft.compiler.streaming.tiles import Span, reads
 from weft.compiler.streaming.window import Window
 from weft.compiler.streaming.writer import Writer
@@ -22,13 +22,13 @@ __all__ = ["Fused"]
 
 
 class Fused:
-    """A group of commands in stripes: ``steps`` of a chain that has its places."""
+    """A group of commands in stripes: ``tasks`` of a chain that has its places."""
 
-    def __init__(self, striping: Striping, steps: Sequence[Step]):
-        self._striping, self._chain, self._steps = striping, striping.chain, steps
+    def __init__(self, striping: Striping, tasks: Sequence[Task]):
+        self._striping, self._chain, self._tasks = striping, striping.chain, tasks
         self.config, self.numbers = self._chain.config, self._chain.numbers
         self.words = striping.words
-        self.pieces = [step.piece for step in steps]
+        self.pieces = [task.piece for task in tasks]
 
     def write(self, writer: Writer, base: int, shadowed: set[Buffer], *, mirrored: bool) -> None:
         """Write the group; its words begin at ``base``, and what comes first lies at that end.
@@ -36,14 +36,14 @@ class Fused:
         Or, ``mirrored``, at the other one.
         """
         addresses = Addresses(self._striping, base, mirrored=mirrored)
-        for number, step in enumerate(self._steps):
-            addresses.enter(step.stripe)
-            piece, at = step.piece, addresses.at
-            if step.copy is not None:
-                buffer = step.copy.buffer
+        for number, task in enumerate(self._tasks):
+            addresses.enter(task.stripe)
+            piece, at = task.piece, addresses.at
+            if task.copy is not None:
+                buffer = task.copy.buffer
                 writer.run(piece, [addresses.before[buffer]], at[buffer])
                 continue
-            target = None if step.rows is None else self._chain.target(piece.whole)
+            target = None if task.rows is None else self._chain.target(piece.whole)
             reads = [at[buffer] for buffer in piece.command.reads]
             for buffer in piece.command.reads:  # its place may be another's until now
                 words = self._needed(number, buffer)
@@ -51,35 +51,35 @@ class Fused:
                     writer.load(*arrival)
             writer.run(piece, reads, 0 if target is None else at[target])
             if target is not None and self._completes(number, target):
-                self._store(writer, step, target, at[target], shadowed)
+                self._store(writer, task, target, at[target], shadowed)
 
     def _needed(self, number: int, buffer: Buffer) -> int | None:
-        """Return up to which word of a buffer a step reads it; None if it is a stripe's last."""
-        step = self._steps[number]
-        for following in self._steps[number + 1 : number + 2]:
-            same = following.stripe == step.stripe and following.piece.whole == step.piece.whole
-            if same and following.rows != step.rows:
-                spans = reads(self.config, step.piece.command)
+        """Return up to which word of a buffer a task reads it; None if it is a stripe's last."""
+        task = self._tasks[number]
+        for following in self._tasks[number + 1 : number + 2]:
+            same = following.stripe == task.stripe and following.piece.whole == task.piece.whole
+            if same and following.rows != task.rows:
+                spans = reads(self.config, task.piece.command)
                 return max(span.stop for span in spans if span.buffer is buffer)
         return None
 
     def _completes(self, number: int, target: Buffer) -> bool:
-        """Whether a step is the last that writes its rows of ``target``."""
-        step = self._steps[number]
-        for following in self._steps[number + 1 : number + 2]:
-            if following.piece.whole == step.piece.whole and following.rows == step.rows:
+        """Whether a task is the last that writes its rows of ``target``."""
+        task = self._tasks[number]
+        for following in self._tasks[number + 1 : number + 2]:
+            if following.piece.whole == task.piece.whole and following.rows == task.rows:
                 return False  # another slice of the same rows
-        return step.piece.whole == self._chain.producers[target][-1]
+        return task.piece.whole == self._chain.producers[target][-1]
 
     def _store(
-        self, writer: Writer, step: Step, target: Buffer, at: int, shadowed: set[Buffer]
+        self, writer: Writer, task: Task, target: Buffer, at: int, shadowed: set[Buffer]
     ) -> None:
-        """Store the rows of a step where somebody else needs them."""
-        if step.rows is not None and target not in self._chain.residents:
+        """Store the rows of a task where somebody else needs them."""
+        if task.rows is not None and target not in self._chain.residents:
             if target in self._chain.stored or target in shadowed:
-                span = self._striping.windows[target].span(*step.rows, self._chain.tile)
+                span = self._striping.windows[target].span(*task.rows, self._chain.tile)
                 writer.store(span, at + span.start)
-        elif target in shadowed and step.piece.finishes:
+        elif target in shadowed and task.piece.finishes:
             writer.store(Span(target, 0, target.words), target.base)
 
     def cost(self, whole: Sequence[int]) -> tuple[int, int, int]:
@@ -90,11 +90,11 @@ class Fused:
         chain, count = self._chain, self._striping.count
         layers = sum(whole[n] for n in self.numbers)
         seen: set[int] = set()
-        for step in self._steps:
-            piece = step.piece
-            if step.copy is not None:
+        for task in self._tasks:
+            piece = task.piece
+            if task.copy is not None:
                 layers += piece.command.elementwise.word_count * self.config.beats
-            if step.copy is not None or piece.whole in seen:
+            if task.copy is not None or piece.whole in seen:
                 layers += restart_cycles(self.config, piece.command)
             seen.add(piece.whole)
         moves, moved, edge = 0, 0, 0

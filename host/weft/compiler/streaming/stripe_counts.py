@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.fused import Fused
-from weft.compiler.streaming.steps import cut
 from weft.compiler.streaming.stripe_rows import lead
 from weft.compiler.streaming.striping import Striping
+from weft.compiler.streaming.tasks import cut
 
 __all__ = ["Cuts"]
 
@@ -69,9 +69,9 @@ class Cuts:
         """Yield the group that a number of stripes is, if the chain can be cut so."""
         striping = self._striping(count, tight)
         striping.place(arena)
-        steps = cut(striping)
-        if steps is not None:
-            yield Fused(striping, steps)
+        tasks = cut(striping)
+        if tasks is not None:
+            yield Fused(striping, tasks)
 
     def _striping(self, count: int, tight: bool) -> Striping:
         return Striping(self._chain, count, self._sharing, tight=tight)

@@ -14,8 +14,8 @@ from weft.importers.onnx.values import (
     Affine,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     real_of,
     take,
@@ -119,7 +119,7 @@ def by_channel(pending: Pending) -> Pending | None:
     ):
         return None
     image, factors = first.operands
-    if not isinstance(image, Activation) or image.step is None or len(image.shape) < 3:
+    if not isinstance(image, Activation) or image.qparams is None or len(image.shape) < 3:
         return None
     channels, outputs = image.shape[1], weights.data.shape[0]
     scales = _numbers(factors, channels, len(image.shape) - 2)
@@ -142,16 +142,16 @@ def folded(pending: Pending) -> Pending | None:
     if pending.operator == "ConvTranspose" or not isinstance(weights, QuantizedConstant):
         return None
     axis = 0 if pending.operator == "Conv" or pending.attributes.get("transB", 0) else 1
-    data, step = weights.data, weights.quantization
-    if step.scale.size > 1 and step.axis != axis:
+    data, quantization = weights.data, weights.quantization
+    if quantization.scale.size > 1 and quantization.axis != axis:
         return None
-    scale = (step.scale * np.abs(affine.factor)).astype(np.float32)
+    scale = (quantization.scale * np.abs(affine.factor)).astype(np.float32)
     negative = affine.factor < 0
     column = [-1 if i == axis else 1 for i in range(data.ndim)]
     turned = negative.reshape(column)
     if not (np.isfinite(scale) & (scale > 0)).all() or np.any((data == -128) & turned):
         return None
-    zero_point = np.where(negative, -step.zero_point, step.zero_point)
+    zero_point = np.where(negative, -quantization.zero_point, quantization.zero_point)
     if np.any(zero_point > 127):
         return None
     data = np.where(turned, -data, data).astype(data.dtype)
@@ -162,26 +162,26 @@ def folded(pending: Pending) -> Pending | None:
     return replace(pending, operands=(pending.operands[0], kernel, total), affine=None)
 
 
-def has_coarse_bias(layer: Pending, step: Step) -> bool:
+def has_coarse_bias(layer: Pending, qparams: QParams) -> bool:
     """Whether a real bias in whole steps of the accumulator would move results too much.
 
-    A step of the accumulator then is more than 1/32 of ``step``, or the bias has over 30 bits.
+    Such a step is more than 1/32 of one of the output then, or the bias has over 30 bits.
     """
     image, weights, bias = (take(layer.operands, index) for index in range(3))
     if (
         not isinstance(image, Activation)
-        or image.step is None
+        or image.qparams is None
         or not isinstance(weights, QuantizedConstant)
         or not isinstance(bias, Constant)
         or bias.data.dtype != np.float32
     ):
         return False
-    product = weights.quantization.scale.astype(np.float64) * np.float64(image.step.scale)
+    product = weights.quantization.scale.astype(np.float64) * np.float64(image.qparams.scale)
     if product.size not in (1, bias.data.size):  # one scale an input channel
         return False
     with np.errstate(all="ignore"):
         steps = np.abs(bias.data.reshape(-1).astype(np.float64)) / product
-    return bool(np.any(product > step.scale / _FINEST) or np.any(steps > _LARGEST))
+    return bool(np.any(product > qparams.scale / _FINEST) or np.any(steps > _LARGEST))
 
 
 def _composed(layer: Pending, outer: Affine) -> Pending:

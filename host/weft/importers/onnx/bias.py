@@ -12,8 +12,8 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     real_of,
     take,
@@ -36,7 +36,7 @@ def bias_tensor(
     operator: str,
     bias: Value | None,
     weights: Quantization | None,
-    x: Step | None,
+    x: QParams | None,
     channels: int,
     *,
     real: bool = False,
@@ -167,12 +167,12 @@ def check_sum(layer: Pending, bias: Value | None) -> None:
     if (
         isinstance(x, Activation)
         and isinstance(y, Activation)
-        and x.step is not None
-        and y.step is not None
+        and x.qparams is not None
+        and y.qparams is not None
         and len(y.shape) == 2
         and isinstance(bias, QuantizedConstant)
         and bias.data.dtype == np.int32
-        and not is_whole("", bias, np.asarray([x.step.scale * y.step.scale], np.float32))
+        and not is_whole("", bias, np.asarray([x.qparams.scale * y.qparams.scale], np.float32))
     ):
         raise ModelError("a bias of another scale behind MatMul of two tensors is not supported")
 
@@ -192,17 +192,17 @@ def with_whole_bias(gemm: Pending) -> Pending:
     x, weights, bias = (take(gemm.operands, index) for index in range(3))
     if (
         not isinstance(x, Activation)
-        or x.step is None
+        or x.qparams is None
         or x.moved_by
-        or x.step.bare
+        or x.qparams.bare
         or not isinstance(weights, QuantizedConstant)
         or weights.bare
-        or (weights.unsigned and not x.step.unsigned)
+        or (weights.unsigned and not x.qparams.unsigned)
         or not isinstance(bias, QuantizedConstant)
         or bias.data.dtype != np.int32
     ):
         return gemm
-    product = (x.step.scale * weights.quantization.scale).astype(np.float32)
+    product = (x.qparams.scale * weights.quantization.scale).astype(np.float32)
     whole = replace(bias, quantization=Quantization(product, np.zeros(product.shape, np.int64)))
     return replace(gemm, operands=(x, weights, whole))
 

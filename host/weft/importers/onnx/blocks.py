@@ -42,13 +42,13 @@ def rearrange(
             raise ModelError(f"{operator} with mode {mode} is not supported")
     if not fits:
         raise ModelError(f"blocks of {size} do not fit shape {value.shape}")
-    kind, step = builder.tensors[image.tensor].dtype, value.step
+    kind, qparams = builder.tensors[image.tensor].dtype, value.qparams
     blocks = builder.emit(
         "RESHAPE",
         f"{name}/blocks",
         (image.tensor,),
         f"{output}/blocks",
-        step=step,
+        qparams=qparams,
         dtype=kind,
         shape=split,
     )
@@ -58,10 +58,10 @@ def rearrange(
         (blocks,),
         f"{output}/moved",
         {"permutation": permutation},
-        step=step,
+        qparams=qparams,
         dtype=kind,
     )
     tensor = builder.emit(
-        "RESHAPE", f"{name}/image", (moved,), output, step=step, dtype=kind, shape=stored
+        "RESHAPE", f"{name}/image", (moved,), output, qparams=qparams, dtype=kind, shape=stored
     )
     return replace(image, tensor=tensor, shape=(stored[0], stored[3], *stored[1:3]))

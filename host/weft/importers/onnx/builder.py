@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from weft.errors import ModelError
 from weft.graph import OPERATORS, REAL, Graph, Node, Quantization, Runtime, Tensor
 from weft.importers.onnx.reals import Reals
-from weft.importers.onnx.values import Activation, Step
+from weft.importers.onnx.values import Activation, QParams
 
 __all__ = ["Builder", "nhwc_shape"]
 
@@ -81,24 +81,24 @@ class Builder:
         output: str,
         attributes: Mapping[str, Any] | None = None,
         *,
-        step: Step | None = None,
+        qparams: QParams | None = None,
         dtype: Any = None,
         shape: tuple[int, ...] | None = None,
     ) -> str:
         """Add a node with one output and return that tensor's name.
 
-        The output is int8 where it has a ``step``, else real, unless ``dtype`` says otherwise.
+        The output is int8 where it has a ``qparams``, else real, unless ``dtype`` says otherwise.
         Its shape follows from the operator unless ``shape`` gives it.
         """
         if dtype is None:
-            dtype = _INT8 if step is not None else REAL
+            dtype = _INT8 if qparams is not None else REAL
         label, count = name, 1
         while label in self._node_names:
             count += 1
             label = f"{name}#{count}"
         self._node_names.add(label)
         output = self.unique(output)
-        quantization = step.quantization if step is not None else None
+        quantization = qparams.quantization if qparams is not None else None
         node = Node(operator, label, inputs, (output,), attributes or {})
         if shape is None:
             probe = Graph(self._name, (), self.tensors, (), (), self._runtime)
@@ -144,22 +144,22 @@ class Builder:
             name,
             dtype=found.dtype,
             shape=found.shape,
-            step=None
+            qparams=None
             if found.quantization is None
-            else Step(found.quantization.scale[0], int(found.quantization.zero_point[0]), False),
+            else QParams(found.quantization.scale[0], int(found.quantization.zero_point[0]), False),
         )
 
-    def quantized(self, value: Activation, step: Step, name: str, output: str) -> Activation:
-        """Return ``value`` quantised by ``step``, if need be by a node that makes ``output``."""
-        if value.step is not None and (
-            value.step.scale == step.scale and value.step.zero_point == step.zero_point
+    def quantized(self, value: Activation, qparams: QParams, name: str, output: str) -> Activation:
+        """Return ``value`` quantised by ``qparams``, if need be by a node that makes ``output``."""
+        if value.qparams is not None and (
+            value.qparams.scale == qparams.scale and value.qparams.zero_point == qparams.zero_point
         ):
-            return replace(value, step=step)
-        if value.step is None and self.tensors[value.tensor].dtype not in (np.float32, REAL):
+            return replace(value, qparams=qparams)
+        if value.qparams is None and self.tensors[value.tensor].dtype not in (np.float32, REAL):
             raise ModelError("QuantizeLinear of integers is not supported")
-        attributes = {"unsigned": step.unsigned}
-        tensor = self.emit("QUANTIZE", name, (value.tensor,), output, attributes, step=step)
-        return replace(value, tensor=tensor, step=step)
+        attributes = {"unsigned": qparams.unsigned}
+        tensor = self.emit("QUANTIZE", name, (value.tensor,), output, attributes, qparams=qparams)
+        return replace(value, tensor=tensor, qparams=qparams)
 
     def as_nchw(self, value: Activation) -> Activation:
         """Return what lies in the order (N, H, W, C) or (N, L, C) as an image of ONNX's order."""
@@ -194,7 +194,7 @@ class Builder:
             tensor = self._transpose(value, permutation, f"{value.tensor}/nhwc")
             if len(value.shape) == 3:
                 shape = nhwc_shape(value.shape)
-                tensor = self._reshape(tensor, shape, f"{value.tensor}/n1lc", value.step)
+                tensor = self._reshape(tensor, shape, f"{value.tensor}/n1lc", value.qparams)
             self._converted[key] = replace(value, tensor=tensor, layout="channels_last")
         return self._converted[key]
 
@@ -210,14 +210,14 @@ class Builder:
             if shape[1] * shape[2] > 1 and shape[3] > 1:
                 tensor = self._transpose(value, (0, 3, 1, 2), f"{tensor}/nchw")
             if self.tensors[tensor].shape != value.shape:
-                tensor = self._reshape(tensor, value.shape, f"{tensor}/plain", value.step)
+                tensor = self._reshape(tensor, value.shape, f"{tensor}/plain", value.qparams)
             self._converted[key] = replace(value, tensor=tensor, layout="plain")
         return self._converted[key]
 
     def reshaped(self, value: Activation, shape: tuple[int, ...], name: str) -> Activation:
         """Return ``value`` with another shape; ``value`` must be plain."""
-        tensor = self._reshape(value.tensor, shape, name, value.step)
-        return Activation(tensor, shape, "plain", value.step)
+        tensor = self._reshape(value.tensor, shape, name, value.qparams)
+        return Activation(tensor, shape, "plain", value.qparams)
 
     def transposed(
         self, value: Activation, permutation: tuple[int, ...], name: str, output: str
@@ -229,7 +229,13 @@ class Builder:
         attributes = {"permutation": permutation}
         dtype = self.tensors[plain.tensor].dtype
         tensor = self.emit(
-            "TRANSPOSE", name, (plain.tensor,), output, attributes, step=value.step, dtype=dtype
+            "TRANSPOSE",
+            name,
+            (plain.tensor,),
+            output,
+            attributes,
+            qparams=value.qparams,
+            dtype=dtype,
         )
         shape = tuple(value.shape[axis] for axis in permutation)
         return replace(value, tensor=tensor, shape=shape, layout="plain")
@@ -242,10 +248,14 @@ class Builder:
             (value.tensor,),
             name,
             {"permutation": permutation},
-            step=value.step,
+            qparams=value.qparams,
             dtype=dtype,
         )
 
-    def _reshape(self, tensor: str, shape: tuple[int, ...], name: str, step: Step | None) -> str:
+    def _reshape(
+        self, tensor: str, shape: tuple[int, ...], name: str, qparams: QParams | None
+    ) -> str:
         dtype = self.tensors[tensor].dtype
-        return self.emit("RESHAPE", name, (tensor,), name, step=step, dtype=dtype, shape=shape)
+        return self.emit(
+            "RESHAPE", name, (tensor,), name, qparams=qparams, dtype=dtype, shape=shape
+        )

@@ -17,7 +17,15 @@ from weft.importers.onnx.floats import real
 from weft.importers.onnx.islands import add_function
 from weft.importers.onnx.pending import pending_of
 from weft.importers.onnx.tables import is_function
-from weft.importers.onnx.values import Activation, Constant, Pending, Step, Value, step_of, take
+from weft.importers.onnx.values import (
+    Activation,
+    Constant,
+    Pending,
+    QParams,
+    Value,
+    qparams_of,
+    take,
+)
 
 __all__ = ["dequantized", "divided"]
 
@@ -27,8 +35,8 @@ _ONE = Constant(np.ones((), np.float32))
 
 def divided(
     builder: Builder, operands: Operands, attributes: Attributes, name: str
-) -> tuple[Value | None, Step]:
-    """Return what a QuantizeLinear of ``operands`` rounds, and the step with which it does so.
+) -> tuple[Value | None, QParams]:
+    """Return what a QuantizeLinear of ``operands`` rounds, and by which scale and zero point.
 
     Raises
     ------
@@ -38,21 +46,21 @@ def divided(
     value, kind = take(operands, 0), attributes.get("output_dtype", 0)
     scales = _scales(take(operands, 1), attributes.get("axis", 1))
     if scales is None:
-        return value, step_of(take(operands, 1), take(operands, 2), kind)
-    zeros, step = _zero_points(take(operands, 2), kind)
+        return value, qparams_of(take(operands, 1), take(operands, 2), kind)
+    zeros, qparams = _zero_points(take(operands, 2), kind)
     if zeros is None and (layer := scaled(value, scales)) is not None:
-        return layer, step
+        return layer, qparams
     if isinstance(value, Pending) and not (zeros is None and is_function(value)):
         value = real(builder, value, value.name)
     column = (-1, *(1,) * (len(_shape(value)) - 2))
     operands = (value, Constant(scales.reshape(column)))
     quotient = pending_of(builder, "Div", f"{name}/Div", Attributes(), operands)
     if zeros is None:
-        return quotient, step
+        return quotient, qparams
     # The zero point comes behind the rounding, where it does not turn ties.
     whole = Pending("Round", f"{name}/Round", Attributes(), (quotient,))
     rounded = add_function(builder, _settled(builder, whole), f"{name}/Round")
-    return Pending("Add", name, Attributes(), (rounded, Constant(zeros.reshape(column)))), step
+    return Pending("Add", name, Attributes(), (rounded, Constant(zeros.reshape(column)))), qparams
 
 
 def dequantized(value: Activation, operands: Operands, axis: int, name: str) -> Value:
@@ -63,19 +71,19 @@ def dequantized(value: Activation, operands: Operands, axis: int, name: str) -> 
     ModelError
         If it was quantised in another way.
     """
-    if value.step is None:
+    if value.qparams is None:
         raise ModelError("DequantizeLinear of a float tensor is not supported")
-    unsigned = value.step.unsigned
+    unsigned = value.qparams.unsigned
     scales = _scales(take(operands, 1), axis)
-    zeros, step = None, None
+    zeros, qparams = None, None
     if scales is None:
-        step = step_of(take(operands, 1), take(operands, 2), unsigned=unsigned)
+        qparams = qparams_of(take(operands, 1), take(operands, 2), unsigned=unsigned)
     else:
-        zeros, step = _zero_points(take(operands, 2), 0, unsigned=unsigned)
-    if value.step != step:
+        zeros, qparams = _zero_points(take(operands, 2), 0, unsigned=unsigned)
+    if value.qparams != qparams:
         raise ModelError("its scale and zero point differ from those of its input")
     if scales is None:
-        return replace(value, step=step)
+        return replace(value, qparams=qparams)
     if value.shape[1:2] != scales.shape:
         raise ModelError(f"{len(scales)} scales do not fit the channels of {value.shape}")
     column = (-1, *(1,) * (len(value.shape) - 2))
@@ -99,16 +107,16 @@ def _scales(value: Value | None, axis: int) -> NDArray[np.float64] | None:
 
 def _zero_points(
     value: Value | None, kind: int, *, unsigned: bool = True
-) -> tuple[NDArray[np.float64] | None, Step]:
-    """Return zero points, where they differ by channel, and the step of the integers."""
+) -> tuple[NDArray[np.float64] | None, QParams]:
+    """Return zero points, where they differ by channel, and the qparams of the integers."""
     if not isinstance(value, Constant) or value.data.size < 2:
-        return None, step_of(_ONE, value, kind, unsigned=unsigned)
+        return None, qparams_of(_ONE, value, kind, unsigned=unsigned)
     zeros = value.data.reshape(-1)
-    step = step_of(_ONE, replace(value, data=zeros[0]), kind)
+    qparams = qparams_of(_ONE, replace(value, data=zeros[0]), kind)
     if np.all(zeros == zeros[0]):
-        return None, step
-    offset = 128 if step.unsigned else 0
-    return zeros.astype(np.float64) - offset, replace(step, zero_point=0)
+        return None, qparams
+    offset = 128 if qparams.unsigned else 0
+    return zeros.astype(np.float64) - offset, replace(qparams, zero_point=0)
 
 
 def _settled(builder: Builder, pending: Pending) -> Pending:

@@ -13,11 +13,11 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     float32_of,
-    step_of_constant,
+    qparams_of_constant,
 )
 
 __all__ = ["binary", "concatenation", "unary"]
@@ -26,13 +26,13 @@ Attributes = Mapping[str, Any]
 
 
 def _activation(value: Value | None, operator: str, *, real: bool = False) -> Activation:
-    if not isinstance(value, Activation) or (value.step is None and not real):
+    if not isinstance(value, Activation) or (value.qparams is None and not real):
         raise ModelError(f"the input of {operator} is not quantised")
     return value
 
 
 def binary(
-    builder: Builder, layer: Pending, step: Step, output: str, *, real: bool = False
+    builder: Builder, layer: Pending, qparams: QParams, output: str, *, real: bool = False
 ) -> Activation:
     """Add ADD, SUB or MUL of two activations or an activation and a constant.
 
@@ -80,12 +80,12 @@ def binary(
         name,
         tuple(names),
         output,
-        {"activation": layer.activation, "unsigned": step.unsigned}
+        {"activation": layer.activation, "unsigned": qparams.unsigned}
         | ({"real": True} if real else {}),
-        step=step,
+        qparams=qparams,
     )
     layout = "channels_last" if last else "flat" if flat else "plain"
-    return Activation(tensor, shape, layout, step)
+    return Activation(tensor, shape, layout, qparams)
 
 
 def _is_repeated(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
@@ -106,15 +106,17 @@ def _constant(builder: Builder, name: str, value: QuantizedConstant, rank: int, 
     return builder.constant(name, _in_order(value.data, rank, last), value.quantization)
 
 
-def concatenation(builder: Builder, layer: Pending, step: Step | None, output: str) -> Activation:
+def concatenation(
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str
+) -> Activation:
     """Add CONCATENATION; operands of another scale are requantised, some may be constant.
 
-    Without ``step`` its result is real.
+    Without ``qparams`` its result is real.
     """
     values = [
         x
         if isinstance(x, Constant | QuantizedConstant)
-        else _activation(x, "Concat", real=step is None)
+        else _activation(x, "Concat", real=qparams is None)
         for x in layer.operands
     ]
     images = [x for x in values if isinstance(x, Activation)]
@@ -133,7 +135,7 @@ def concatenation(builder: Builder, layer: Pending, step: Step | None, output: s
             names.append((builder.channels_last(x) if last else builder.plain(x)).tensor)
         else:
             label = f"{layer.name}/{number}"
-            names.append(_joined_constant(builder, label, x, rank, step, last=last))
+            names.append(_joined_constant(builder, label, x, rank, qparams, last=last))
     position = axis
     if last:
         position = (0, 3, 1, 2)[axis] if rank == 4 else (0, 3, 2)[axis]
@@ -145,12 +147,12 @@ def concatenation(builder: Builder, layer: Pending, step: Step | None, output: s
         tuple(names),
         output,
         {"axis": position, "activation": "NONE"},
-        step=step,
+        qparams=qparams,
         shape=tuple(whole),
     )
     size = sum(shape[axis] for shape in shapes)
     shape = (*shapes[0][:axis], size, *shapes[0][axis + 1 :])
-    return Activation(tensor, shape, "channels_last" if last else "plain", step)
+    return Activation(tensor, shape, "channels_last" if last else "plain", qparams)
 
 
 def _joined_constant(
@@ -158,21 +160,21 @@ def _joined_constant(
     name: str,
     value: Constant | QuantizedConstant,
     rank: int,
-    step: Step | None,
+    qparams: QParams | None,
     *,
     last: bool,
 ) -> str:
-    """Add a constant that stands beside tensors: its integers, or with no ``step`` real numbers."""
-    if step and isinstance(value, QuantizedConstant) and step_of_constant(value):
+    """Add a constant beside tensors: its integers, or real numbers if there are no ``qparams``."""
+    if qparams and isinstance(value, QuantizedConstant) and qparams_of_constant(value):
         return _constant(builder, name, value, rank, last)
     numbers = float32_of(value)
     if not np.isfinite(numbers).all():
         raise ModelError("Concat of numbers that are not finite is not supported")
-    if step is None:
+    if qparams is None:
         return builder.constant(name, _in_order(numbers.astype(np.float64), rank, last))
-    steps = np.clip(np.rint(numbers / step.scale), -(1 << 30), 1 << 30) + step.zero_point
+    steps = np.clip(np.rint(numbers / qparams.scale), -(1 << 30), 1 << 30) + qparams.zero_point
     data = np.clip(steps, -128, 127).astype(np.int8)
-    return _constant(builder, name, QuantizedConstant(data, step.quantization), rank, last)
+    return _constant(builder, name, QuantizedConstant(data, qparams.quantization), rank, last)
 
 
 def _in_order(data: NDArray[Any], rank: int, last: bool) -> NDArray[Any]:
@@ -189,13 +191,13 @@ def unary(
     operator: str,
     attributes: Attributes,
     x: Value | None,
-    step: Step,
+    qparams: QParams,
     output: str,
 ) -> Activation:
     """Add an activation function; it keeps shape and layout."""
     value = _activation(x, operator)
     if len(value.shape) == 4:
         value = builder.channels_last(value)
-    attributes = {**attributes, "unsigned": step.unsigned}
-    tensor = builder.emit(operator, name, (value.tensor,), output, attributes, step=step)
-    return replace(value, tensor=tensor, step=step)
+    attributes = {**attributes, "unsigned": qparams.unsigned}
+    tensor = builder.emit(operator, name, (value.tensor,), output, attributes, qparams=qparams)
+    return replace(value, tensor=tensor, qparams=qparams)

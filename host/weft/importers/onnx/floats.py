@@ -27,7 +27,7 @@ from weft.importers.onnx.resize import linear_resize
 from weft.importers.onnx.softmax import SOFTMAX, softmax
 from weft.importers.onnx.tables import check_places, check_resolution, tabulate
 from weft.importers.onnx.transposed import transposed_convolution
-from weft.importers.onnx.values import Activation, Pending, QuantizedConstant, Step, Value, take
+from weft.importers.onnx.values import Activation, Pending, QParams, QuantizedConstant, Value, take
 
 __all__ = ["LINEAR_RESIZE", "PENDING", "finish", "real"]
 
@@ -66,11 +66,11 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
         value = add_affine(builder, pending, bare, output)
     elif pending.operator in onnx_moves.MOVES:
         if pending.operator == "Pad":
-            onnx_pad.require_step(pending.attributes, operands)
+            onnx_pad.require_expressible(pending.attributes, operands)
         value = onnx_moves.move(
             builder, pending.operator, pending.name, pending.attributes, operands, output
         )
-        if pending.operator == "Pad" and value.step is not None:
+        if pending.operator == "Pad" and value.qparams is not None:
             value = replace(value, moved_by="Pad of values")
     elif pending.operator in FLOAT32_FUNCTIONS:
         value = add_function(builder, replace(pending, operands=operands), output)
@@ -80,11 +80,11 @@ def real(builder: Builder, pending: Pending, output: str) -> Activation:
     return value
 
 
-def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
-    """Add the node of a float operator whose result is quantised by ``step`` now."""
+def finish(builder: Builder, pending: Pending, qparams: QParams, output: str) -> Activation:
+    """Add the node of a float operator whose result is quantised by ``qparams`` now."""
     if pending.operator in CONDITIONS:
         raise ModelError(f"QuantizeLinear of what {pending.operator} makes, which is no number")
-    pending = with_quantised_weights(without_clamp(pending, step))
+    pending = with_quantised_weights(without_clamp(pending, qparams))
     operands, name = pending.operands, pending.name
     inner = take(operands, 0)
     if pending.operator in onnx_moves.MOVES and isinstance(inner, Pending):
@@ -92,73 +92,73 @@ def finish(builder: Builder, pending: Pending, step: Step, output: str) -> Activ
         barrier = is_barrier(pending.operator, pending.attributes.version)
         if barrier or pending.shared:
             inner = replace(inner, shared=True)
-        value = finish(builder, inner, step, f"{output}/{inner.operator}")
+        value = finish(builder, inner, qparams, f"{output}/{inner.operator}")
         rest = (value, *operands[1:])
         return onnx_moves.move(builder, pending.operator, name, pending.attributes, rest, output)
     if pending.operator == "Concat":
         pending = replace(
             pending,
             operands=tuple(
-                finish(builder, replace(x, shared=True), step, f"{output}/{i}")
+                finish(builder, replace(x, shared=True), qparams, f"{output}/{i}")
                 if isinstance(x, Pending)
                 else x
                 for i, x in enumerate(operands)
             ),
         )
     layer = None if pending.affine is None else folded(pending)
-    if layer is not None and not has_coarse_bias(layer, step):
+    if layer is not None and not has_coarse_bias(layer, qparams):
         pending = replace(layer, shared=True)
     # The runtime's float Softmax is another one than its table of exponentials.
-    left = pending.operator in ("Softmax", MATMUL) or has_coarse_bias(pending, step)
-    if needs_reals(pending) or (left and left_in_float(pending, step)):
-        check_resolution(pending, step)
+    left = pending.operator in ("Softmax", MATMUL) or has_coarse_bias(pending, qparams)
+    if needs_reals(pending) or (left and left_in_float(pending, qparams)):
+        check_resolution(pending, qparams)
         value = real(builder, pending, f"{output}/real")
-        return builder.quantized(value, step, f"{name}/quantized", output)
-    return _finish(builder, pending, step, output)
+        return builder.quantized(value, qparams, f"{name}/quantized", output)
+    return _finish(builder, pending, qparams, output)
 
 
-def _finish(builder: Builder, pending: Pending, step: Step | None, output: str) -> Activation:
-    """Add the node of a float operator; without ``step`` its result is real."""
+def _finish(builder: Builder, pending: Pending, qparams: QParams | None, output: str) -> Activation:
+    """Add the node of a float operator; without ``qparams`` its result is real."""
     operands, name = pending.operands, pending.name
     operator, attributes = pending.operator, pending.attributes
-    island = step is not None and left_in_float(pending, step)
+    island = qparams is not None and left_in_float(pending, qparams)
     first = take(operands, 0)
     if operator == "Conv":
-        return onnx_windows.convolution(builder, pending, step, output, island=island)
+        return onnx_windows.convolution(builder, pending, qparams, output, island=island)
     if operator in ("Gemm", "MatMul"):
-        return product(builder, pending, step, output, island=island)
+        return product(builder, pending, qparams, output, island=island)
     if operator == MATMUL:
-        return batch_matmul(builder, pending, step, output)
+        return batch_matmul(builder, pending, qparams, output)
     if operator == "ConvTranspose":
-        return transposed_convolution(builder, pending, step, output)
+        return transposed_convolution(builder, pending, qparams, output)
     if operator == "AveragePool":
-        return onnx_pools.average_pool(builder, pending, step, output, real=island)
+        return onnx_pools.average_pool(builder, pending, qparams, output, real=island)
     if operator == "GlobalAveragePool":
-        return onnx_pools.global_average_pool(builder, pending, step, output, real=island)
+        return onnx_pools.global_average_pool(builder, pending, qparams, output, real=island)
     if operator == "ReduceMean":
-        return onnx_reductions.mean(builder, pending, step, output)
+        return onnx_reductions.mean(builder, pending, qparams, output)
     if operator == "Concat":
-        return onnx_elementwise.concatenation(builder, pending, step, output)
+        return onnx_elementwise.concatenation(builder, pending, qparams, output)
     if operator == LINEAR_RESIZE:
-        return linear_resize(builder, pending, step, output)
+        return linear_resize(builder, pending, qparams, output)
     if operator in SOFTMAX:
         old = attributes.version < 13
         axis = attributes["axis"]
-        return softmax(builder, operator, name, axis, first, step, output, flattened=old)
+        return softmax(builder, operator, name, axis, first, qparams, output, flattened=old)
     if operator == "ReduceSum":
         return onnx_reductions.total(builder, name, attributes, operands, output)
-    if step is None:
+    if qparams is None:
         raise ModelError(f"the result of {operator} is not quantised")
     if operator == "Pad":
-        return onnx_pad.pad(builder, name, attributes, operands, output, step)
+        return onnx_pad.pad(builder, name, attributes, operands, output, qparams)
     if operator in BINARY and _on_tensors(operands):
-        return onnx_elementwise.binary(builder, pending, step, output, real=island)
+        return onnx_elementwise.binary(builder, pending, qparams, output, real=island)
     kind, extra = unary_kind(operator, attributes, operands)
     if not kind or isinstance(first, Pending):
-        return tabulate(builder, pending, step, output)
+        return tabulate(builder, pending, qparams, output)
     if operator == "Elu":
-        check_places(pending, step)
-    return onnx_elementwise.unary(builder, name, kind, extra, first, step, output)
+        check_places(pending, qparams)
+    return onnx_elementwise.unary(builder, name, kind, extra, first, qparams, output)
 
 
 def _on_tensors(operands: tuple[Value | None, ...]) -> bool:

@@ -19,8 +19,8 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     take,
 )
@@ -46,35 +46,41 @@ _BARRIERS = (
 )
 # Behind other movers than these a clamp keeps its group in float, even where it is taken out.
 _CROSSED = ("Dropout", "Identity", "Transpose")
-# By so much a step may reach beyond the bounds of a Clip that the runtime takes for superfluous.
 _INTEGER_MAX_POOL = 12  # the opset that has it
+# An output range may reach so far beyond the bounds of a Clip that the runtime leaves out.
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
-def left_in_float(pending: Pending, step: Step) -> bool:
-    """Return whether real numbers are computed, and ``step`` quantises them afterwards."""
-    if pending.shared or _is_kept(pending.activation, step):
+def left_in_float(pending: Pending, qparams: QParams) -> bool:
+    """Return whether real numbers are computed, and ``qparams`` quantises them afterwards."""
+    if pending.shared or _is_kept(pending.activation, qparams):
         return True
     movers = {x.moved_by for x in pending.operands if isinstance(x, Activation)}
     if movers - _merged_pads(pending) - {""}:
         return True
-    steps = [x.step for x in pending.operands if isinstance(x, Activation) and x.step is not None]
+    found = [
+        x.qparams for x in pending.operands if isinstance(x, Activation) and x.qparams is not None
+    ]
     if pending.operator in _BINARY:
-        edges = [step, *steps, *(x for x in pending.operands if isinstance(x, QuantizedConstant))]
+        edges = [
+            qparams,
+            *found,
+            *(x for x in pending.operands if isinstance(x, QuantizedConstant)),
+        ]
         return not all(x.scalar for x in edges) or len({x.unsigned for x in edges}) > 1
     weights = take(pending.operands, 1)
     if _is_gemm(pending) and (
-        any(s.bare for s in steps) or (isinstance(weights, QuantizedConstant) and weights.bare)
+        any(s.bare for s in found) or (isinstance(weights, QuantizedConstant) and weights.bare)
     ):
         return True
     if isinstance(weights, QuantizedConstant):
         # The first factor must be of the result's type, the second of int8 if that is.
         first = pending.attributes.get("turned", False)
-        if (weights.unsigned and not step.unsigned) or (
-            first and weights.unsigned != step.unsigned
+        if (weights.unsigned and not qparams.unsigned) or (
+            first and weights.unsigned != qparams.unsigned
         ):
             return True
-    return any(s.unsigned != step.unsigned for s in steps)
+    return any(s.unsigned != qparams.unsigned for s in found)
 
 
 def _is_gemm(pending: Pending) -> bool:
@@ -99,13 +105,13 @@ def _merged_pads(pending: Pending) -> set[str]:
     return found if padded or attributes.get("ceil_mode", 0) else found | {"Pad"}
 
 
-def _is_kept(activation: str, step: Step) -> bool:
-    """Whether an activation clamps what ``step`` could express."""
+def _is_kept(activation: str, qparams: QParams) -> bool:
+    """Whether an activation clamps what ``qparams`` could express."""
     if activation == "NONE":
         return False
     low, high = ACTIVATIONS[activation]
-    scale = float(step.scale)
-    return (-128 - step.zero_point) * scale < low or (127 - step.zero_point) * scale > high
+    scale = float(qparams.scale)
+    return (-128 - qparams.zero_point) * scale < low or (127 - qparams.zero_point) * scale > high
 
 
 def is_barrier(mover: str, version: int) -> bool:
@@ -118,22 +124,22 @@ def behind_mover(mover: str, clamped: Pending) -> Pending:
     return clamped if mover in _CROSSED else replace(clamped, shared=True)
 
 
-def without_clamp(pending: Pending, step: Step) -> Pending:
+def without_clamp(pending: Pending, qparams: QParams) -> Pending:
     """Return ``pending`` without a Relu or Clip behind it that the runtime finds superfluous."""
     if pending.activation in ("RELU6", "RELU_N1_TO_1"):
-        covered = _covers(ACTIVATIONS[pending.activation], step)
+        covered = _covers(ACTIVATIONS[pending.activation], qparams)
         return replace(pending, activation="NONE") if covered else pending
     inner = take(pending.operands, 0)
     if not isinstance(inner, Pending) or pending.activation != "NONE" or pending.shared:
         return pending
     if _is_moved(inner):
         inner = replace(inner, shared=True)  # the clamp was between, when the runtime looked
-    if pending.operator == "Relu" and step.zero_point == -128:
-        return without_clamp(inner, step)
+    if pending.operator == "Relu" and qparams.zero_point == -128:
+        return without_clamp(inner, qparams)
     if pending.operator == "Clip":
         low, high = (_number(pending, index, key) for index, key in ((1, "min"), (2, "max")))
-        if low is not None and high is not None and _covers((low, high), step):
-            return without_clamp(inner, step)
+        if low is not None and high is not None and _covers((low, high), qparams):
+            return without_clamp(inner, qparams)
     return pending
 
 
@@ -146,9 +152,9 @@ def _is_moved(value: Value | None) -> bool:
     return False
 
 
-def _covers(bounds: tuple[float, float], step: Step) -> bool:
+def _covers(bounds: tuple[float, float], qparams: QParams) -> bool:
     low, high = map(np.float32, bounds)  # the runtime compares in float32
-    least, most = (step.scale * np.float32(x - step.zero_point) for x in (-128, 127))
+    least, most = (qparams.scale * np.float32(x - qparams.zero_point) for x in (-128, 127))
     return bool(low - least <= _EPSILON and most - high <= _EPSILON)
 
 

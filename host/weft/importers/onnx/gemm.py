@@ -17,8 +17,8 @@ from weft.importers.onnx.values import (
     Affine,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     take,
 )
@@ -73,13 +73,13 @@ def turned_activation(builder: Builder, name: str, x: Value | None) -> Activatio
 
 
 def fully_connected(
-    builder: Builder, layer: Pending, step: Step | None, output: str, *, island: bool
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str, *, island: bool
 ) -> Activation:
     """Add FULLY_CONNECTED for one matrix."""
-    operator, name, real = layer.operator, layer.name, step is None
+    operator, name, real = layer.operator, layer.name, qparams is None
     attributes, operands = layer.attributes, layer.operands
     x = take(operands, 0)
-    if not isinstance(x, Activation) or (x.step is None and not real):
+    if not isinstance(x, Activation) or (x.qparams is None and not real):
         raise ModelError(f"the input of {operator} is not quantised")
     axis = 0 if attributes.get("transB", 0) else 1
     weights, quantization = weights_of(take(operands, 1), operator, axis=axis, real=real)
@@ -102,7 +102,7 @@ def fully_connected(
             flat,
             (x.tensor,),
             flat,
-            step=x.step,
+            qparams=x.qparams,
             dtype=builder.tensors[x.tensor].dtype,
             shape=(batch, depth),
         )
@@ -115,7 +115,7 @@ def fully_connected(
         operator,
         take(operands, 2),
         quantization,
-        x.step,
+        x.qparams,
         outputs,
         real=real,
         island=island,
@@ -127,7 +127,7 @@ def fully_connected(
         (tensor, kernel, bias),
         output,
         {"activation": layer.activation} | ({"island": True} if island else {}),
-        step=step,
+        qparams=qparams,
         shape=shape,
     )
-    return Activation(tensor, shape, "plain", step)
+    return Activation(tensor, shape, "plain", qparams)

@@ -14,9 +14,9 @@ from weft.importers.onnx.qoperators import QOPERATORS, as_quantized
 from weft.importers.onnx.values import (
     ELEMENT_TYPES,
     Activation,
-    Step,
+    QParams,
     Value,
-    step_of,
+    qparams_of,
     take,
     type_name,
 )
@@ -37,7 +37,7 @@ def add_input(builder: Builder, graph: Any, value: Any, values: Mapping[str, Val
     activation = Activation(name, shape, "plain", None)
     if dtype == np.float32:
         return activation
-    return as_quantized(builder, activation, _input_step(graph, value.name, values, dtype))
+    return as_quantized(builder, activation, _input_qparams(graph, value.name, values, dtype))
 
 
 def _shape_of(value: Any) -> tuple[int, ...]:
@@ -61,7 +61,7 @@ def _shape_of(value: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _input_step(graph: Any, name: str, values: Mapping[str, Value], dtype: Any) -> Step:
+def _input_qparams(graph: Any, name: str, values: Mapping[str, Value], dtype: Any) -> QParams:
     """Scale and zero point of an 8-bit input: those with which it is first read."""
     names = {name}
     for node in graph.node:
@@ -73,7 +73,7 @@ def _input_step(graph: Any, name: str, values: Mapping[str, Value], dtype: Any) 
         elif node.op_type in QOPERATORS or node.op_type == "DequantizeLinear":
             operands = tuple(values.get(x) for x in node.input)
             scale, zero_point = take(operands, reads[0] + 1), take(operands, reads[0] + 2)
-            return step_of(scale, zero_point, unsigned=dtype == np.uint8)
+            return qparams_of(scale, zero_point, unsigned=dtype == np.uint8)
     raise ModelError("no layer tells the scale of this input")
 
 
@@ -115,11 +115,11 @@ def _stand_in(
     """Add tensor ``name`` with the shape of one of ``known``, and operand ``scale`` of ``node``."""
     operands = tuple(values.get(operand) for operand in node.input)
     try:
-        step = step_of(take(operands, scale), take(operands, scale + 1))
+        qparams = qparams_of(take(operands, scale), take(operands, scale + 1))
         shapes = [_shape_of(value) for value in graph.value_info if value.name in known]
     except ModelError:
         return None
     if not shapes:
         return None
-    tensor = builder.add_tensor(name, shapes[0], np.int8, step.quantization)
-    return Activation(tensor, shapes[0], "plain", step)
+    tensor = builder.add_tensor(name, shapes[0], np.int8, qparams.quantization)
+    return Activation(tensor, shapes[0], "plain", qparams)

@@ -31,17 +31,17 @@ def on_integers(
         If a bound is no constant of the tensor's type.
     """
     value = take(operands, 0)
-    if not isinstance(value, Activation) or value.step is None:
+    if not isinstance(value, Activation) or value.qparams is None:
         raise ModelError(f"the input of {operator} is not quantised")
-    dtype = np.dtype(np.uint8 if value.step.unsigned else np.int8)
+    dtype = np.dtype(np.uint8 if value.qparams.unsigned else np.int8)
     limits = np.iinfo(dtype)
     low = 0 if operator == "Relu" else _bound(operands, 1, dtype, limits.min)
     high = limits.max if operator == "Relu" else _bound(operands, 2, dtype, limits.max)
     stored = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.int64)
-    offset = 128 if value.step.unsigned else 0
+    offset = 128 if value.qparams.unsigned else 0
     # As the specification has it: the upper bound counts where the bounds cross.
     table = np.minimum(np.maximum(stored + offset, low), high) - offset
-    return emit_table(builder, name, value, table, value.step, output)
+    return emit_table(builder, name, value, table, value.qparams, output)
 
 
 def _bound(operands: tuple[Value | None, ...], index: int, dtype: np.dtype, default: int) -> int:

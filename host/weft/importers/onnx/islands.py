@@ -49,7 +49,7 @@ def needs_reals(pending: Pending) -> bool:
     if (
         pending.affine is not None
         or pending.operator in _REAL
-        or any(isinstance(x, Activation) and x.step is None for x in pending.operands)
+        or any(isinstance(x, Activation) and x.qparams is None for x in pending.operands)
     ):
         return True
     if pending.operator in LINEAR:

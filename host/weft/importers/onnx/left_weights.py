@@ -32,7 +32,7 @@ def with_quantised_weights(layer: Pending) -> Pending:
         or layer.shared
         or layer.affine is not None
         or not isinstance(inner, Activation)
-        or inner.step is None
+        or inner.qparams is None
         or inner.moved_by
         or not isinstance(weights, Constant)
         or weights.data.dtype != np.float32

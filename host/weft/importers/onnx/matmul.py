@@ -15,8 +15,8 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     take,
 )
@@ -55,11 +55,11 @@ def turned(builder: Builder, name: str, operands: Operands) -> Pending:
 
 
 def product(
-    builder: Builder, layer: Pending, step: Step | None, output: str, *, island: bool = False
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str, *, island: bool = False
 ) -> Activation:
     """Add FULLY_CONNECTED for Gemm or for MatMul with constant weights, one for each matrix.
 
-    Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
+    Without ``qparams`` its result is real. ``island`` marks what the runtime leaves in float.
     """
     x, weights = take(layer.operands, 0), take(layer.operands, 1)
     if (
@@ -68,21 +68,23 @@ def product(
         or layer.operator == "Gemm"
         or weights.data.ndim == 2
     ):
-        return fully_connected(builder, layer, step, output, island=island)
+        return fully_connected(builder, layer, qparams, output, island=island)
     data = weights.data
     if data.ndim == 1:
         column = replace(layer, operands=(x, replace(weights, data=data[:, None])))
-        result = fully_connected(builder, column, step, f"{output}/column", island=island)
+        result = fully_connected(builder, column, qparams, f"{output}/column", island=island)
         return builder.reshaped(result, result.shape[:-1], output)
     if not x.shape or x.shape[-1] != data.shape[-2]:
         raise ModelError(f"weights of shape {data.shape} do not fit an input of {x.shape}")
-    return _several(builder, layer, x, weights, step, output, island)
+    return _several(builder, layer, x, weights, qparams, output, island)
 
 
-def batch_matmul(builder: Builder, layer: Pending, step: Step | None, output: str) -> Activation:
-    """Add BATCH_MATMUL for MatMul of two tensors; without ``step`` its result is real."""
+def batch_matmul(
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str
+) -> Activation:
+    """Add BATCH_MATMUL for MatMul of two tensors; without ``qparams`` its result is real."""
     values = [x for x in layer.operands if isinstance(x, Activation)]
-    if len(values) != 2 or (step is not None and any(x.step is None for x in values)):
+    if len(values) != 2 or (qparams is not None and any(x.qparams is None for x in values)):
         raise ModelError("the operands of MatMul are not quantised")
     left, right = (x.shape for x in values)
     if not left or not right:
@@ -96,8 +98,10 @@ def batch_matmul(builder: Builder, layer: Pending, step: Step | None, output: st
         else builder.plain(x).tensor
         for i, (x, shape) in enumerate(zip(values, whole, strict=True))
     ]
-    tensor = builder.emit("BATCH_MATMUL", layer.name, tuple(names), f"{output}/product", step=step)
-    result = Activation(tensor, builder.tensors[tensor].shape, "plain", step)
+    tensor = builder.emit(
+        "BATCH_MATMUL", layer.name, tuple(names), f"{output}/product", qparams=qparams
+    )
+    result = Activation(tensor, builder.tensors[tensor].shape, "plain", qparams)
     rows = () if len(left) == 1 else left[-2:-1]
     columns = () if len(right) == 1 else right[-1:]
     front = np.broadcast_shapes(left[:-2], right[:-2])
@@ -111,7 +115,7 @@ def _several(
     layer: Pending,
     x: Activation,
     weights: Constant | QuantizedConstant,
-    step: Step | None,
+    qparams: QParams | None,
     output: str,
     island: bool,
 ) -> Activation:
@@ -148,7 +152,7 @@ def _several(
             f"{output}/{number}/in",
         )
         single = replace(layer, name=name, operands=(taken, _matrix(weights, j)))
-        parts.append(fully_connected(builder, single, step, f"{output}/{number}", island=island))
+        parts.append(fully_connected(builder, single, qparams, f"{output}/{number}", island=island))
     found = parts[0].tensor
     if len(parts) > 1:
         found = builder.emit(
@@ -157,10 +161,10 @@ def _several(
             tuple(p.tensor for p in parts),
             f"{output}/joined",
             {"axis": 1, "activation": "NONE"},
-            step=step,
+            qparams=qparams,
             shape=(images, len(parts), rows, columns),
         )
-    result = Activation(found, (images, len(parts), rows, columns), "plain", step)
+    result = Activation(found, (images, len(parts), rows, columns), "plain", qparams)
     kept = (*batch, columns) if len(x.shape) == 1 else (*batch, rows, columns)
     return builder.reshaped(result, kept, output)
 
@@ -177,15 +181,15 @@ def _matrix(weights: Constant | QuantizedConstant, number: int) -> Value:
     data = weights.data.reshape(-1, *shape)[number]
     if not isinstance(weights, QuantizedConstant):
         return Constant(data)
-    step, axis = weights.quantization, weights.quantization.axis - len(lead)
-    if step.scale.size == 1:
+    qparams, axis = weights.quantization, weights.quantization.axis - len(lead)
+    if qparams.scale.size == 1:
         return replace(weights, data=data)
     if axis >= 0:
         return replace(
-            weights, data=data, quantization=Quantization(step.scale, step.zero_point, axis)
+            weights, data=data, quantization=Quantization(qparams.scale, qparams.zero_point, axis)
         )
-    index = int(np.unravel_index(number, lead)[step.axis])
+    index = int(np.unravel_index(number, lead)[qparams.axis])
     own = slice(index, index + 1)
     return replace(
-        weights, data=data, quantization=Quantization(step.scale[own], step.zero_point[own])
+        weights, data=data, quantization=Quantization(qparams.scale[own], qparams.zero_point[own])
     )

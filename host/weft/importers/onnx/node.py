@@ -65,7 +65,7 @@ def result_of(
     integers = [
         name
         for name, value in zip(node.input, operands, strict=True)
-        if isinstance(value, Activation) and value.step is not None and name not in reals
+        if isinstance(value, Activation) and value.qparams is not None and name not in reals
     ]
     if operator == "DequantizeLinear" or operator in QOPERATORS:
         if any(name in reals for name in node.input):
@@ -85,8 +85,8 @@ def result_of(
         return value
     if operator == "Cast":
         return _cast(first, attributes["to"], real=not integers)
-    if operator == "Pad" and isinstance(first, Activation) and first.step and integers:
-        operands = with_filler(operands, first.step)
+    if operator == "Pad" and isinstance(first, Activation) and first.qparams and integers:
+        operands = with_filler(operands, first.qparams)
     if (
         operator in MOVES
         and not isinstance(first, Pending)
@@ -155,8 +155,8 @@ def _norm(
 def _cast(value: Value | None, kind: int, *, real: bool) -> Value:
     """Return ``value`` where it is of type ``kind`` already."""
     found: Any = np.float32
-    if isinstance(value, Activation) and value.step is not None and not real:
-        found = np.uint8 if value.step.unsigned else np.int8
+    if isinstance(value, Activation) and value.qparams is not None and not real:
+        found = np.uint8 if value.qparams.unsigned else np.int8
     if value is None or ELEMENT_TYPES.get(kind) is not found:
         raise ModelError(f"Cast of {type_name(found)} to {type_name(kind)} is not supported")
     return value
@@ -187,12 +187,12 @@ def _quantize(
 ) -> Value:
     if attributes.get("precision", 0) not in (0, 1):
         raise ModelError("QuantizeLinear with a precision other than float32 is not supported")
-    value, step = divided(builder, operands, attributes, label)
+    value, qparams = divided(builder, operands, attributes, label)
     if isinstance(value, Pending):
-        return finish(builder, value, step, output)
+        return finish(builder, value, qparams, output)
     if not isinstance(value, Activation):
         raise ModelError("the input of QuantizeLinear is missing")
-    return builder.quantized(value, step, label, output)
+    return builder.quantized(value, qparams, label, output)
 
 
 def _dequantize(

@@ -44,10 +44,10 @@ def add_output(builder: Builder, name: str, declared: int, value: Value | None, 
         raise ModelError("no layer computes this output")
     value = replace(value, tensor=builder.renamed.get(value.tensor, value.tensor))
     value = builder.plain(value)
-    step, tensor = value.step, value.tensor
+    qparams, tensor = value.qparams, value.tensor
     dtype: Any = builder.tensors[tensor].dtype
-    if step is not None:
-        dtype = np.dtype(np.float32 if real else np.uint8 if step.unsigned else np.int8)
+    if qparams is not None:
+        dtype = np.dtype(np.float32 if real else np.uint8 if qparams.unsigned else np.int8)
     elif dtype == REAL:
         dtype = np.dtype(np.float32)
     if declared and ELEMENT_TYPES.get(declared) != dtype:
@@ -56,10 +56,10 @@ def add_output(builder: Builder, name: str, declared: int, value: Value | None, 
         return builder.named(tensor, name)
     builder.free(name)
     tensor = builder.renamed.get(tensor, tensor)
-    if step is None or dtype == np.float32:
+    if qparams is None or dtype == np.float32:
         return builder.emit("DEQUANTIZE", name, (tensor,), name, dtype=dtype)
     tensor = builder.emit("QUANTIZE", name, (tensor,), name, dtype=dtype)
-    zero_point = np.array([step.zero_point + 128])
-    quantization = Quantization(np.array([step.scale], np.float32), zero_point)
+    zero_point = np.array([qparams.zero_point + 128])
+    quantization = Quantization(np.array([qparams.scale], np.float32), zero_point)
     builder.tensors[tensor] = replace(builder.tensors[tensor], quantization=quantization)
     return tensor

@@ -12,14 +12,14 @@ from weft.importers.onnx.picks import picked
 from weft.importers.onnx.values import (
     Activation,
     Constant,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     integers,
     take,
 )
 
-__all__ = ["is_real_pad", "kind_of_pad", "pad", "require_step", "with_filler"]
+__all__ = ["is_real_pad", "kind_of_pad", "pad", "require_expressible", "with_filler"]
 
 Attributes = Mapping[str, Any]
 Operands = tuple[Value | None, ...]
@@ -27,12 +27,12 @@ _MODES = ("edge", "reflect", "wrap")  # by the names that NumPy has for them, to
 
 
 def is_real_pad(attributes: Attributes, operands: Operands) -> bool:
-    """Whether only the step with which the result is quantised tells what a Pad fills with."""
+    """Whether only the qparams of the result tell what a Pad fills with."""
     value = take(operands, 0)
     if not isinstance(value, Activation) or attributes.get("mode", "constant") != "constant":
         return False
     number = _filler(attributes, operands)
-    return not isinstance(number, int) and (number != 0 or value.step is None)
+    return not isinstance(number, int) and (number != 0 or value.qparams is None)
 
 
 def kind_of_pad(attributes: Attributes, operands: Operands, rank: int) -> str:
@@ -45,8 +45,8 @@ def kind_of_pad(attributes: Attributes, operands: Operands, rank: int) -> str:
     return "Pad" if any(any(pair) for pair in pairs) else "Pad by nothing"
 
 
-def require_step(attributes: Attributes, operands: Operands) -> None:
-    """Refuse a Pad whose number the step of its input cannot express.
+def require_expressible(attributes: Attributes, operands: Operands) -> None:
+    """Refuse a Pad whose number the qparams of its input cannot express.
 
     Raises
     ------
@@ -57,18 +57,18 @@ def require_step(attributes: Attributes, operands: Operands) -> None:
     if not is_real_pad(attributes, operands) or not isinstance(value, Activation):
         return
     number = _filler(attributes, operands)
-    if value.step is None:
+    if value.qparams is None:
         return
-    steps = np.rint(number / value.step.scale)
-    if steps * value.step.scale != number or not -128 <= steps + value.step.zero_point <= 127:
+    steps = np.rint(number / value.qparams.scale)
+    if steps * value.qparams.scale != number or not -128 <= steps + value.qparams.zero_point <= 127:
         raise ModelError(f"Pad with {number}, which the scale of its input cannot express")
 
 
-def with_filler(operands: Operands, step: Step) -> Operands:
+def with_filler(operands: Operands, qparams: QParams) -> Operands:
     """Return the operands of a Pad of integers, which fills with the integer zero by itself."""
     if take(operands, 2) is not None:
         return operands
-    zero = Constant(np.zeros((), np.uint8 if step.unsigned else np.int8))
+    zero = Constant(np.zeros((), np.uint8 if qparams.unsigned else np.int8))
     return (*(*operands, None)[:2], zero, *operands[3:])
 
 
@@ -78,9 +78,9 @@ def pad(
     attributes: Attributes,
     operands: Operands,
     output: str,
-    step: Step | None = None,
+    qparams: QParams | None = None,
 ) -> Activation:
-    """Add PAD; with a ``step``, tensor and filler are quantised by it first.
+    """Add PAD; with ``qparams``, tensor and filler are quantised first.
 
     Where neither it nor the tensor has one, the result is real. What negative pads cut off goes
     first, as it does in the runtime.
@@ -88,9 +88,9 @@ def pad(
     value = take(operands, 0)
     if not isinstance(value, Activation):
         raise ModelError("the input of Pad is not quantised")
-    if step is not None:
-        value = builder.quantized(value, step, f"{name}/quantized", f"{name}/quantized")
-    step = value.step
+    if qparams is not None:
+        value = builder.quantized(value, qparams, f"{name}/quantized", f"{name}/quantized")
+    qparams = value.qparams
     pairs = _pairs(attributes, operands, len(value.shape))
     if len(pairs) == 4 and value.layout != "flat":
         value = builder.channels_last(value)
@@ -111,8 +111,8 @@ def pad(
         name,
         (value.tensor,),
         output,
-        {"paddings": pairs, "value": _padded(_filler(attributes, operands), step)},
-        step=step,
+        {"paddings": pairs, "value": _padded(_filler(attributes, operands), qparams)},
+        qparams=qparams,
     )
     return replace(value, tensor=tensor, shape=shape)
 
@@ -178,8 +178,8 @@ def _filler(attributes: Attributes, operands: Operands) -> np.float32 | int:
     if isinstance(filler, Constant | QuantizedConstant) and filler.data.size == 1:
         [data] = filler.data.reshape(-1)
         if isinstance(filler, QuantizedConstant):
-            step = filler.quantization
-            return step.scale[0] * np.float32(int(data) - step.zero_point[0])
+            quantization = filler.quantization
+            return quantization.scale[0] * np.float32(int(data) - quantization.zero_point[0])
         if data.dtype == np.float32:
             return data
         if data.dtype in (np.int8, np.uint8):
@@ -187,13 +187,13 @@ def _filler(attributes: Attributes, operands: Operands) -> np.float32 | int:
     raise ModelError("the value of Pad must be a constant number")
 
 
-def _padded(number: np.float32 | int, step: Step | None) -> float:
+def _padded(number: np.float32 | int, qparams: QParams | None) -> float:
     if isinstance(number, int):
         return number
     if np.isnan(number):
         raise ModelError("Pad with not-a-number is not supported")
-    if step is None:
+    if qparams is None:
         return float(number)
     with np.errstate(over="ignore"):
-        steps = np.clip(np.rint(number / step.scale), -512, 512)
-    return int(np.clip(steps + step.zero_point, -128, 127))
+        steps = np.clip(np.rint(number / qparams.scale), -512, 512)
+    return int(np.clip(steps + qparams.zero_point, -128, 127))

@@ -18,10 +18,10 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
-    step_of_constant,
+    qparams_of_constant,
     take,
 )
 
@@ -97,15 +97,15 @@ def joined(
     output: str,
 ) -> Activation | None:
     """Return Concat of tensors that are quantised alike; None where they are not."""
-    steps = {_step(x) for x in operands}
-    if len(steps) != 1 or (step := steps.pop()) is None:
+    found = {_qparams(x) for x in operands}
+    if len(found) != 1 or (qparams := found.pop()) is None:
         return None
     layer = Pending("Concat", name, attributes, operands)
-    return onnx_elementwise.concatenation(builder, layer, step, output)
+    return onnx_elementwise.concatenation(builder, layer, qparams, output)
 
 
-def _step(value: Value | None) -> Step | None:
+def _qparams(value: Value | None) -> QParams | None:
     """Return the quantisation of a tensor or a constant; None where it has none, or several."""
     if isinstance(value, Activation):
-        return value.step
-    return step_of_constant(value) if isinstance(value, QuantizedConstant) else None
+        return value.qparams
+    return qparams_of_constant(value) if isinstance(value, QuantizedConstant) else None

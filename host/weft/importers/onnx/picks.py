@@ -39,7 +39,7 @@ def picked(
         (value.tensor,),
         output,
         {"axis": place, "indices": tuple(int(i) for i in indices)},
-        step=value.step,
+        qparams=value.qparams,
         dtype=builder.tensors[value.tensor].dtype,
         shape=tuple(stored),
     )

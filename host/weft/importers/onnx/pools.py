@@ -6,7 +6,7 @@ from typing import Any
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder, nhwc_shape
 from weft.importers.onnx.declarations import Attributes as Declared
-from weft.importers.onnx.values import Activation, Pending, Step, Value, take
+from weft.importers.onnx.values import Activation, Pending, QParams, Value, take
 from weft.importers.onnx.windows import Attributes, Window, image_of, pair_of, window_of
 
 __all__ = ["average_pool", "global_average_pool", "max_pool", "mean_of_image"]
@@ -49,12 +49,14 @@ def _ceiling(window: Window, size: tuple[int, int], kernel: tuple[int, int]) -> 
     return tuple(padding)
 
 
-def _pooled(builder: Builder, image: Activation, tensor: str, step: Step | None) -> Activation:
+def _pooled(
+    builder: Builder, image: Activation, tensor: str, qparams: QParams | None
+) -> Activation:
     batch, rows, columns, channels = builder.tensors[tensor].shape
     shape = (
         (batch, channels, rows, columns) if len(image.shape) == 4 else (batch, channels, columns)
     )
-    return Activation(tensor, shape, "channels_last", step)
+    return Activation(tensor, shape, "channels_last", qparams)
 
 
 def max_pool(
@@ -62,45 +64,50 @@ def max_pool(
 ) -> Activation:
     """Add MAX_POOL_2D."""
     image = image_of(builder, x, "MaxPool")
-    step = image.step
+    qparams = image.qparams
     window, _ = _pool_window(attributes, image, "MaxPool")
-    tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), output, window, step=step)
-    return _pooled(builder, image, tensor, step)
+    tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), output, window, qparams=qparams)
+    return _pooled(builder, image, tensor, qparams)
 
 
 def average_pool(
-    builder: Builder, layer: Pending, step: Step | None, output: str, *, real: bool = False
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str, *, real: bool = False
 ) -> Activation:
     """Add AVERAGE_POOL_2D; where padding counts, a PAD goes before it.
 
     ``real`` says that the runtime has no integer kernel here (:mod:`weft.importers.onnx.fusion`).
-    Without ``step`` the result is real.
+    Without ``qparams`` the result is real.
     """
     name, attributes = layer.name, layer.attributes
-    image = image_of(builder, take(layer.operands, 0), "AveragePool", real=step is None)
+    image = image_of(builder, take(layer.operands, 0), "AveragePool", real=qparams is None)
     window, kernel = _pool_window(attributes, image, "AveragePool")
     padding = window["padding"]
     if kernel == nhwc_shape(image.shape)[1:3] and not any(padding):
         # ONNX Runtime, too, takes its global pool for a window that covers the image.
         order = ("sequence" if _in_blocks(image) else "lanes") if real else None
-        return mean_of_image(builder, name, image, step, output, order)
+        return mean_of_image(builder, name, image, qparams, output, order)
     tensor = image.tensor
     if attributes.get("count_include_pad", 0) and any(padding):
         if attributes.get("ceil_mode", 0):
             raise ModelError("AveragePool with ceil_mode and count_include_pad is not supported")
         pairs = ((0, 0), padding[:2], padding[2:], (0, 0))
         tensor = builder.emit(
-            "PAD", f"{name}/pad", (tensor,), f"{name}/pad", {"paddings": pairs}, step=image.step
+            "PAD",
+            f"{name}/pad",
+            (tensor,),
+            f"{name}/pad",
+            {"paddings": pairs},
+            qparams=image.qparams,
         )
         window["padding"] = (0, 0, 0, 0)
-    window["unsigned"] = step is not None and step.unsigned
+    window["unsigned"] = qparams is not None and qparams.unsigned
     if real:
         # The kernel of opset 19 knows dilation and has no columns.
         newer = isinstance(attributes, Declared) and attributes.version >= 19
         apart = newer or _in_blocks(image) or window["stride"][1] > 2
         window["real"] = "sequence" if apart else "columns"
-    tensor = builder.emit("AVERAGE_POOL_2D", name, (tensor,), output, window, step=step)
-    return _pooled(builder, image, tensor, step)
+    tensor = builder.emit("AVERAGE_POOL_2D", name, (tensor,), output, window, qparams=qparams)
+    return _pooled(builder, image, tensor, qparams)
 
 
 def _in_blocks(image: Activation) -> bool:
@@ -113,30 +120,30 @@ def _in_blocks(image: Activation) -> bool:
 
 
 def global_average_pool(
-    builder: Builder, layer: Pending, step: Step | None, output: str, *, real: bool = False
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str, *, real: bool = False
 ) -> Activation:
     """Add MEAN over both spatial dimensions; with ``real`` as the runtime's float pool gives it.
 
-    Without ``step`` the result is real.
+    Without ``qparams`` the result is real.
     """
     image, order = take(layer.operands, 0), "lanes" if real else None
-    return mean_of_image(builder, layer.name, image, step, output, order)
+    return mean_of_image(builder, layer.name, image, qparams, output, order)
 
 
 def mean_of_image(
     builder: Builder,
     name: str,
     x: Value | None,
-    step: Step | None,
+    qparams: QParams | None,
     output: str,
     order: str | None,
 ) -> Activation:
     """Add MEAN over both spatial dimensions, in this ``order`` of float32 sums if there is one."""
-    image = image_of(builder, x, "GlobalAveragePool", real=step is None)
+    image = image_of(builder, x, "GlobalAveragePool", real=qparams is None)
     if math.prod(image.shape) == 0:
         raise ModelError("GlobalAveragePool of an empty tensor")
     attributes: dict[str, Any] = {"axes": (1, 2), "keep_dims": True}
     if order is not None:
         attributes["real"] = order
-    tensor = builder.emit("MEAN", name, (image.tensor,), output, attributes, step=step)
-    return _pooled(builder, image, tensor, step)
+    tensor = builder.emit("MEAN", name, (image.tensor,), output, attributes, qparams=qparams)
+    return _pooled(builder, image, tensor, qparams)

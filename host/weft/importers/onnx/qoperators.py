@@ -19,10 +19,10 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
-    step_of,
+    qparams_of,
     take,
 )
 
@@ -33,21 +33,23 @@ Operands = tuple[Value | None, ...]
 QOperator = Callable[[Builder, str, Attributes, Operands, str], Activation]
 
 
-def as_quantized(builder: Builder, value: Activation, step: Step) -> Activation:
+def as_quantized(builder: Builder, value: Activation, qparams: QParams) -> Activation:
     """Give a graph input of int8 or uint8 its scale; uint8 becomes int8 by QUANTIZE."""
     tensor = builder.tensors[value.tensor]
     offset = 128 if tensor.dtype == np.uint8 else 0
-    if tensor.dtype == np.float32 or (tensor.dtype == np.uint8) != step.unsigned:
+    if tensor.dtype == np.float32 or (tensor.dtype == np.uint8) != qparams.unsigned:
         raise ModelError(f"tensor {tensor.name} is {tensor.dtype} and was not quantised")
     quantization = Quantization(
-        np.array([step.scale], np.float32), np.array([step.zero_point + offset])
+        np.array([qparams.scale], np.float32), np.array([qparams.zero_point + offset])
     )
     builder.tensors[value.tensor] = replace(tensor, quantization=quantization)
-    if not step.unsigned:
-        return replace(value, step=step)
+    if not qparams.unsigned:
+        return replace(value, qparams=qparams)
     name = f"{value.tensor}/int8"
     return replace(
-        value, tensor=builder.emit("QUANTIZE", name, (value.tensor,), name, step=step), step=step
+        value,
+        tensor=builder.emit("QUANTIZE", name, (value.tensor,), name, qparams=qparams),
+        qparams=qparams,
     )
 
 
@@ -92,17 +94,17 @@ def _operand(
         return quantized_constant(value, scale, zero_point, axis)
     if not isinstance(value, Activation):
         raise ModelError("an operand is not quantised")
-    if value.step is None:
+    if value.qparams is None:
         raise ModelError("its operand is not quantised")
-    if value.step != step_of(scale, zero_point, unsigned=value.step.unsigned):
+    if value.qparams != qparams_of(scale, zero_point, unsigned=value.qparams.unsigned):
         raise ModelError("its operand was quantised with another scale or zero point")
     return value
 
 
-def _output(operands: Operands, index: int) -> Step:
-    images = [x.step for x in operands if isinstance(x, Activation) and x.step is not None]
+def _output(operands: Operands, index: int) -> QParams:
+    images = [x.qparams for x in operands if isinstance(x, Activation) and x.qparams is not None]
     unsigned = not images or images[0].unsigned
-    return step_of(take(operands, index), take(operands, index + 1), unsigned=unsigned)
+    return qparams_of(take(operands, index), take(operands, index + 1), unsigned=unsigned)
 
 
 def _image(b: Builder, attributes: Attributes, operands: Operands) -> Activation:

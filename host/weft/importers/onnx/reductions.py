@@ -10,7 +10,7 @@ from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.pools import mean_of_image
-from weft.importers.onnx.values import Activation, Pending, Step, Value, integers, take
+from weft.importers.onnx.values import Activation, Pending, QParams, Value, integers, take
 
 __all__ = [
     "EXTREMES",
@@ -68,43 +68,47 @@ def extreme(
     """Add one of ``EXTREMES``; an image keeps its channels last."""
     axes = reduced_axes(operator, attributes, operands, len(value.shape))
     kind = EXTREMES[operator]
-    result = _reduced(builder, kind, name, value, axes, value.step, output)
+    result = _reduced(builder, kind, name, value, axes, value.qparams, output)
     return squeezed(builder, attributes, result, axes, output)
 
 
-def mean(builder: Builder, pending: Pending, step: Step | None, output: str) -> Activation:
-    """Add MEAN for ReduceMean; without ``step`` its result is real."""
+def mean(builder: Builder, pending: Pending, qparams: QParams | None, output: str) -> Activation:
+    """Add MEAN for ReduceMean; without ``qparams`` its result is real."""
     value, name, attributes = take(pending.operands, 0), pending.name, pending.attributes
-    if not isinstance(value, Activation) or (value.step is None and step is not None):
+    if not isinstance(value, Activation) or (value.qparams is None and qparams is not None):
         raise ModelError("the input of ReduceMean is not quantised")
     rank = len(value.shape)
     axes = reduced_axes("ReduceMean", attributes, pending.operands, rank)
     if not axes:
-        return _copied(builder, value, step, name, output)
+        return _copied(builder, value, qparams, name, output)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
     # With an odd count and equal scales no mean lies between two integers closely enough for the
     # order of the runtime's float32 sums to matter.
     odd = math.prod(value.shape[axis] for axis in axes) % 2 == 1
-    sure = step is None or (odd and value.step is not None and value.step.scale == step.scale)
+    sure = qparams is None or (
+        odd and value.qparams is not None and value.qparams.scale == qparams.scale
+    )
     if rank in (3, 4) and axes == tuple(range(2, rank)):
         order = None if sure else "rows"
-        result = mean_of_image(builder, name, value, step, output, order)
+        result = mean_of_image(builder, name, value, qparams, output, order)
     elif inner := tuple(axis for axis in axes if axis or value.shape[0] != 1):
         plain = builder.plain(value)
         named: dict[str, Any] = {"axes": inner, "keep_dims": True}
         if not sure:  # their order depends on what lies before and behind these axes
             named["island"] = True
-        tensor = builder.emit("MEAN", name, (plain.tensor,), output, named, step=step, shape=kept)
-        result = Activation(tensor, kept, "plain", step)
+        tensor = builder.emit(
+            "MEAN", name, (plain.tensor,), output, named, qparams=qparams, shape=kept
+        )
+        result = Activation(tensor, kept, "plain", qparams)
     else:
-        result = _copied(builder, value, step, name, output)
+        result = _copied(builder, value, qparams, name, output)
     return squeezed(builder, attributes, result, axes, output)
 
 
 def _copied(
-    builder: Builder, value: Activation, step: Step | None, name: str, output: str
+    builder: Builder, value: Activation, qparams: QParams | None, name: str, output: str
 ) -> Activation:
-    return value if step is None else builder.quantized(value, step, name, output)
+    return value if qparams is None else builder.quantized(value, qparams, name, output)
 
 
 def total(
@@ -129,7 +133,7 @@ def _reduced(
     name: str,
     value: Activation,
     axes: tuple[int, ...],
-    step: Step | None,
+    qparams: QParams | None,
     output: str,
 ) -> Activation:
     """Return ``value`` with length 1 along ``axes``."""
@@ -144,9 +148,9 @@ def _reduced(
     found = {"axes": tuple(sorted(places[axis] for axis in inner)), "keep_dims": True}
     stored = builder.tensors[value.tensor].shape
     kept = tuple(1 if axis in found["axes"] else size for axis, size in enumerate(stored))
-    tensor = builder.emit(kind, name, (value.tensor,), output, found, step=step, shape=kept)
+    tensor = builder.emit(kind, name, (value.tensor,), output, found, qparams=qparams, shape=kept)
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
-    return replace(value, tensor=tensor, shape=shape, step=step)
+    return replace(value, tensor=tensor, shape=shape, qparams=qparams)
 
 
 def position(

@@ -12,7 +12,7 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
-    Step,
+    QParams,
     Value,
     integers,
     take,
@@ -57,7 +57,7 @@ def resize(
                 (tensor,),
                 output,
                 {"align_corners": False, "half_pixel_centers": half_pixel},
-                step=value.step,
+                qparams=value.qparams,
                 shape=shape,
             )
             break
@@ -66,15 +66,17 @@ def resize(
         for axis, label in ((1, f"{output}/rows"), (2, output)):
             chosen = {"axis": axis, "indices": tuple(pixels[axis - 1].tolist())}
             tensor = builder.emit(
-                "GATHER", label, (tensor,), label, chosen, step=value.step, dtype=dtype
+                "GATHER", label, (tensor,), label, chosen, qparams=value.qparams, dtype=dtype
             )
     return replace(image, tensor=tensor, shape=(image.shape[0], image.shape[1], *target[2:]))
 
 
-def linear_resize(builder: Builder, layer: Pending, step: Step | None, output: str) -> Activation:
-    """Add RESIZE_BETWEEN for Resize with mode linear; without ``step`` its result is real."""
+def linear_resize(
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str
+) -> Activation:
+    """Add RESIZE_BETWEEN for Resize with mode linear; without ``qparams`` its result is real."""
     attributes, value = layer.attributes, take(layer.operands, 0)
-    if not isinstance(value, Activation) or (value.step is None and step is not None):
+    if not isinstance(value, Activation) or (value.qparams is None and qparams is not None):
         raise ModelError("the input of Resize is not quantised")
     if attributes.get("exclude_outside", 0):
         raise ModelError("Resize with exclude_outside and another mode than cubic is not supported")
@@ -88,8 +90,10 @@ def linear_resize(builder: Builder, layer: Pending, step: Step | None, output: s
         at = positions_of(attributes, length, target[axis], factors[axis])
         at = np.arange(target[axis]) if factors[axis] == 1 else np.clip(at, 0, length - 1)
         places[key] = tuple(at.astype(np.float64).tolist())
-    tensor = builder.emit("RESIZE_BETWEEN", layer.name, (image.tensor,), output, places, step=step)
-    return replace(image, tensor=tensor, shape=target, step=step)
+    tensor = builder.emit(
+        "RESIZE_BETWEEN", layer.name, (image.tensor,), output, places, qparams=qparams
+    )
+    return replace(image, tensor=tensor, shape=target, qparams=qparams)
 
 
 def target_of(

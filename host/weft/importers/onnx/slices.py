@@ -42,7 +42,7 @@ def part_of(
         (value.tensor,),
         output,
         {"begin": start, "size": size},
-        step=value.step,
+        qparams=value.qparams,
         dtype=builder.tensors[value.tensor].dtype,
         shape=size,
     )

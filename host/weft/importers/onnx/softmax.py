@@ -9,7 +9,7 @@ import numpy as np
 from weft.errors import ModelError
 from weft.graph import REAL
 from weft.importers.onnx.builder import Builder
-from weft.importers.onnx.values import Activation, Step, Value
+from weft.importers.onnx.values import Activation, QParams, Value
 
 __all__ = ["SOFTMAX", "softmax"]
 
@@ -22,7 +22,7 @@ def softmax(
     name: str,
     axis: int,
     x: Value | None,
-    step: Step | None,
+    qparams: QParams | None,
     output: str,
     *,
     flattened: bool = False,
@@ -30,15 +30,15 @@ def softmax(
     """Add one of ``SOFTMAX`` over ``axis``, which is brought behind the others where need be.
 
     ``flattened``: over ``axis`` and all dimensions behind it together, as up to opset 12. Without
-    ``step`` its result is real.
+    ``qparams`` its result is real.
     """
-    if not isinstance(x, Activation) or (x.step is None and step is not None):
+    if not isinstance(x, Activation) or (x.qparams is None and qparams is not None):
         raise ModelError(f"the input of {operator} is not quantised")
     value, shape, rank = x, x.shape, len(x.shape)
     axis += rank if axis < 0 else 0
     if not 0 <= axis < max(rank, 1):
         raise ModelError(f"{operator} over axis {axis} of {rank} dimensions is not possible")
-    attributes: dict[str, Any] = {"unsigned": step is not None and step.unsigned}
+    attributes: dict[str, Any] = {"unsigned": qparams is not None and qparams.unsigned}
     if operator == "Softmax":
         attributes["beta"] = 1.0
 
@@ -46,11 +46,11 @@ def softmax(
         kind = SOFTMAX[operator]
         # Real numbers, which float64 stands for, make real ones.
         exact = operator == "Softmax" and builder.tensors[value.tensor].dtype != REAL
-        dtype: Any = np.float32 if step is None and exact else None
+        dtype: Any = np.float32 if qparams is None and exact else None
         tensor = builder.emit(
-            kind, name, (value.tensor,), output, attributes, step=step, dtype=dtype
+            kind, name, (value.tensor,), output, attributes, qparams=qparams, dtype=dtype
         )
-        return replace(value, tensor=tensor, step=step)
+        return replace(value, tensor=tensor, qparams=qparams)
 
     if flattened and math.prod(shape[axis + 1 :]) > 1:
         row = (*shape[:axis], math.prod(shape[axis:]))

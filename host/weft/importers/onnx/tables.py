@@ -14,8 +14,8 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
 )
 
@@ -60,7 +60,7 @@ def is_function(value: Value | None) -> bool:
     except ModelError:
         return False
     activations = [x for x in leaves if isinstance(x, Activation)]
-    if len({x.tensor for x in activations}) != 1 or any(x.step is None for x in activations):
+    if len({x.tensor for x in activations}) != 1 or any(x.qparams is None for x in activations):
         return False
     shape = activations[0].shape
     return all(
@@ -96,11 +96,11 @@ def _evaluate(value: Value | None, real: NDArray[np.float32], *, last: bool = Fa
     if isinstance(value, Constant):
         return _column(value.data.astype(np.float32))
     if isinstance(value, QuantizedConstant):
-        step = value.quantization
-        if step.scale.size != 1:
+        quantization = value.quantization
+        if quantization.scale.size != 1:
             raise ModelError("an operand must have one scale for all its channels")
-        steps = value.data.astype(np.int64) - step.zero_point[0]
-        return _column(step.scale[0] * steps.astype(np.float32))
+        steps = value.data.astype(np.int64) - quantization.zero_point[0]
+        return _column(quantization.scale[0] * steps.astype(np.float32))
     operands = [_evaluate(operand, real, last=last) for operand in value.operands]
     check_operands(value)
     function = FLOAT32_FUNCTIONS[value.operator]
@@ -120,59 +120,59 @@ def check_operands(function: Pending) -> None:
         raise ModelError(f"{function.operator} must have no more than {most} operands")
 
 
-def _reals(step: Step) -> NDArray[np.float32]:
+def _reals(qparams: QParams) -> NDArray[np.float32]:
     """Return the real numbers of the 256 values, in the order of a table."""
     values = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
-    return step.scale * (values - step.zero_point).astype(np.float32)
+    return qparams.scale * (values - qparams.zero_point).astype(np.float32)
 
 
-def _table(result: NDArray[np.float32], step: Step) -> NDArray[np.int64]:
+def _table(result: NDArray[np.float32], qparams: QParams) -> NDArray[np.int64]:
     with np.errstate(all="ignore"):
-        steps = np.rint(result / step.scale).astype(np.float64)
+        steps = np.rint(result / qparams.scale).astype(np.float64)
     steps = np.clip(steps, -1e9, 1e9)
-    return np.clip(steps + step.zero_point, -128, 127).astype(np.int64)
+    return np.clip(steps + qparams.zero_point, -128, 127).astype(np.int64)
 
 
-def check_places(pending: Pending, step: Step) -> None:
+def check_places(pending: Pending, qparams: QParams) -> None:
     """Refuse a function of which the last values of a tensor would be quantised to others.
 
     Raises
     ------
     ModelError
-        Where ``step`` is so fine that the last bit of an exponential decides.
+        Where ``qparams`` is so fine that the last bit of an exponential decides.
     """
     leaves = [x for x in _leaves(pending) if isinstance(x, Activation)]
-    if not leaves or leaves[0].step is None:
+    if not leaves or leaves[0].qparams is None:
         return
-    real = _reals(leaves[0].step)
+    real = _reals(leaves[0].qparams)
     first, last = (np.asarray(_evaluate(pending, real, last=at)) for at in (False, True))
     same = (first == last) | (np.isnan(first) & np.isnan(last))
-    if not same.all() and not np.array_equal(_table(first, step), _table(last, step)):
+    if not same.all() and not np.array_equal(_table(first, qparams), _table(last, qparams)):
         raise ModelError(f"{pending.operator}{_SO_SMALL}")
 
 
-def check_resolution(value: Value | None, step: Step) -> None:
-    """Refuse an island whose step is finer than the last bit of ``exp(x) - 1`` in float32.
+def check_resolution(value: Value | None, qparams: QParams) -> None:
+    """Refuse an island whose scale is finer than the last bit of ``exp(x) - 1`` in float32.
 
     The runtime subtracts in float32, where numbers just below 1 are 2**-24 apart.
 
     Raises
     ------
     ModelError
-        Where that alone moves a value by more than a quarter of ``step``.
+        Where that alone moves a value by more than a quarter of the scale.
     """
     if not isinstance(value, Pending):
         return
     if value.operator in LAST_FUNCTIONS:
         bit = abs(value.attributes.get("alpha", 1.0)) * 2.0**-24
-        if step.scale < 4 * bit:
+        if qparams.scale < 4 * bit:
             raise ModelError(f"{value.operator}{_SO_SMALL}")
     for operand in value.operands:
-        check_resolution(operand, step)
+        check_resolution(operand, qparams)
 
 
-def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Activation:
-    """Add TABLE for a float function whose result is quantised by ``step`` now.
+def tabulate(builder: Builder, pending: Pending, qparams: QParams, output: str) -> Activation:
+    """Add TABLE for a float function whose result is quantised by ``qparams`` now.
 
     Raises
     ------
@@ -184,25 +184,25 @@ def tabulate(builder: Builder, pending: Pending, step: Step, output: str) -> Act
         _leaves(pending)
         raise ModelError(f"{pending.operator} is not a function of one quantised tensor alone")
     source = next(x for x in _leaves(pending) if isinstance(x, Activation))
-    before = source.step
+    before = source.qparams
     if before is None:
         raise ModelError(f"the input of {pending.operator} is not quantised")
     real = _reals(before)
     result = np.asarray(_evaluate(pending, real))
-    check_places(pending, step)
+    check_places(pending, qparams)
     result = np.broadcast_to(result, np.broadcast_shapes(result.shape, (256,)))
     if len(source.shape) == 4 or (len(source.shape) == 3 and result.ndim == 2):
         source = builder.channels_last(source)
     elif result.ndim == 2:
         source = builder.plain(source)
     with np.errstate(all="ignore"):
-        steps = np.rint(result / step.scale).astype(np.float64)
+        steps = np.rint(result / qparams.scale).astype(np.float64)
     if np.isnan(steps).any():
         # What the runtime makes of it depends on where in the tensor it stands.
         raise ModelError(
             f"{pending.operator} gives no number for some of the values that its input may have"
         )
-    return emit_table(builder, pending.name, source, _table(result, step), step, output)
+    return emit_table(builder, pending.name, source, _table(result, qparams), qparams, output)
 
 
 def emit_table(
@@ -210,10 +210,10 @@ def emit_table(
     name: str,
     source: Activation,
     table: NDArray[np.int64],
-    step: Step,
+    qparams: QParams,
     output: str,
 ) -> Activation:
     """Add TABLE: ``table`` (256,) or (channels, 256), at the index ``value & 255``."""
     attributes = {"table": tuple(table.reshape(-1).tolist())}
-    tensor = builder.emit("TABLE", name, (source.tensor,), output, attributes, step=step)
-    return replace(source, tensor=tensor, step=step)
+    tensor = builder.emit("TABLE", name, (source.tensor,), output, attributes, qparams=qparams)
+    return replace(source, tensor=tensor, qparams=qparams)

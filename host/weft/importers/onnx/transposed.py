@@ -10,7 +10,7 @@ from weft.errors import ModelError
 from weft.graph import Quantization
 from weft.importers.onnx.bias import bias_tensor
 from weft.importers.onnx.builder import Builder, nhwc_shape
-from weft.importers.onnx.values import Activation, Pending, Step, take
+from weft.importers.onnx.values import Activation, Pending, QParams, take
 from weft.importers.onnx.windows import (
     MAX_SIDE,
     check_kernel,
@@ -25,13 +25,13 @@ Attributes = Mapping[str, Any]
 
 
 def transposed_convolution(
-    builder: Builder, layer: Pending, step: Step | None, output: str
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str
 ) -> Activation:
     """Add TRANSPOSE_CONV; a grouped one gets zeros between its groups.
 
-    Without ``step`` its result is real. The runtime always leaves it in float.
+    Without ``qparams`` its result is real. The runtime always leaves it in float.
     """
-    name, attributes, operands, real = layer.name, layer.attributes, layer.operands, step is None
+    name, attributes, operands, real = layer.name, layer.attributes, layer.operands, qparams is None
     image = image_of(builder, take(operands, 0), "ConvTranspose", real=real)
     weights, quantization = weights_of(take(operands, 1), "ConvTranspose", axis=1, real=real)
     check_kernel(attributes, weights.shape, "ConvTranspose")
@@ -51,7 +51,7 @@ def transposed_convolution(
         "ConvTranspose",
         take(operands, 2),
         quantization,
-        image.step,
+        image.qparams,
         len(kernel),
         real=real,
         island=True,
@@ -63,7 +63,7 @@ def transposed_convolution(
         (image.tensor, constant, bias),
         output,
         {**window, "activation": layer.activation, "island": True},
-        step=step,
+        qparams=qparams,
         shape=shape,
     )
     rows, columns = shape[1:3]
@@ -72,7 +72,7 @@ def transposed_convolution(
         tensor,
         back if len(image.shape) == 4 else (batch, len(kernel), columns),
         "channels_last",
-        step,
+        qparams,
     )
 
 

@@ -16,14 +16,14 @@ __all__ = [
     "Constant",
     "Origin",
     "Pending",
+    "QParams",
     "QuantizedConstant",
-    "Step",
     "Value",
     "float32_of",
     "integers",
+    "qparams_of",
+    "qparams_of_constant",
     "real_of",
-    "step_of",
-    "step_of_constant",
     "take",
     "type_name",
 ]
@@ -40,8 +40,8 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Step:
-    """Per-tensor quantisation of an activation, as the graph form has it: int8.
+class QParams:
+    """Scale and zero point of an activation, one each for the whole tensor, as int8 has them.
 
     ``unsigned`` remembers that the file's type is uint8, whose zero point is 128 higher;
     ``scalar`` that its scale and zero point have no dimensions, not one of 1; ``bare`` that the
@@ -64,7 +64,7 @@ class Step:
 class QuantizedConstant:
     """Weights or a bias: int8 or int32 values, scales and zero points along ``axis``.
 
-    ``unsigned``, ``scalar`` and ``bare`` remember what :class:`Step` does.
+    ``unsigned``, ``scalar`` and ``bare`` remember what :class:`QParams` does.
     """
 
     data: NDArray[Any]
@@ -78,7 +78,7 @@ class QuantizedConstant:
 class Activation:
     """A quantised activation, float32 at the graph's edge, or real numbers of a float island.
 
-    Only the first has a ``step``.
+    Only the first has ``qparams``.
 
     ``shape`` is ONNX's; ``layout`` says how ``tensor`` holds it: ``"plain"`` in that order,
     ``"channels_last"`` (4 dimensions NHWC, 3 as N1LC), or ``"flat"``: shape (N, C * H * W), but
@@ -89,7 +89,7 @@ class Activation:
     tensor: str
     shape: tuple[int, ...]
     layout: str
-    step: Step | None
+    qparams: QParams | None
     moved_by: str = ""
 
 
@@ -148,24 +148,26 @@ def real_of(value: "Constant | QuantizedConstant") -> NDArray[np.float64]:
     """Return the real numbers that a constant expresses."""
     if isinstance(value, Constant):
         return value.data.astype(np.float64)
-    data, step = value.data.astype(np.int64), value.quantization
+    data, quantization = value.data.astype(np.int64), value.quantization
     form = [1] * data.ndim
-    if step.scale.size > 1:
-        form[step.axis] = -1
-    steps = data - step.zero_point.reshape(form if step.zero_point.size > 1 else [1] * data.ndim)
-    return step.scale.astype(np.float64).reshape(form) * steps
+    if quantization.scale.size > 1:
+        form[quantization.axis] = -1
+    steps = data - quantization.zero_point.reshape(
+        form if quantization.zero_point.size > 1 else [1] * data.ndim
+    )
+    return quantization.scale.astype(np.float64).reshape(form) * steps
 
 
 def float32_of(value: "Constant | QuantizedConstant") -> NDArray[np.float32]:
     """Return the numbers that a constant expresses, as ONNX Runtime dequantises them."""
     if isinstance(value, Constant):
         return value.data.astype(np.float32)
-    step = value.quantization
+    quantization = value.quantization
     form = [1] * value.data.ndim
-    if step.scale.size > 1:
-        form[step.axis] = -1
-    steps = value.data.astype(np.int64) - step.zero_point.reshape(form)
-    return step.scale.reshape(form) * steps.astype(np.float32)
+    if quantization.scale.size > 1:
+        form[quantization.axis] = -1
+    steps = value.data.astype(np.int64) - quantization.zero_point.reshape(form)
+    return quantization.scale.reshape(form) * steps.astype(np.float32)
 
 
 def integers(value: Value | None, what: str) -> tuple[int, ...]:
@@ -177,9 +179,9 @@ def integers(value: Value | None, what: str) -> tuple[int, ...]:
     return tuple(int(x) for x in value.data.reshape(-1))
 
 
-def step_of(
+def qparams_of(
     scale: Value | None, zero_point: Value | None, kind: int = 0, *, unsigned: bool = True
-) -> Step:
+) -> QParams:
     """Return the quantisation that a scalar scale and zero point express.
 
     Parameters
@@ -205,7 +207,7 @@ def step_of(
         raise ModelError(f"activations must be int8 or uint8, not {type_name(kind)}")
     if zero_point is None:
         unsigned = wanted == np.uint8 if kind else unsigned
-        return Step(value, -128 if unsigned else 0, unsigned, scalar, bare=True)
+        return QParams(value, -128 if unsigned else 0, unsigned, scalar, bare=True)
     if not isinstance(zero_point, Constant) or zero_point.data.size != 1:
         raise ModelError("an activation's zero point must be one constant number")
     dtype = zero_point.data.dtype
@@ -215,12 +217,12 @@ def step_of(
         raise ModelError(f"its zero point is {dtype}, its output_dtype {type_name(kind)}")
     data = int(zero_point.data.reshape(-1)[0])
     scalar = scalar and zero_point.data.ndim == 0
-    return Step(value, data - 128 * int(dtype == np.uint8), dtype == np.uint8, scalar)
+    return QParams(value, data - 128 * int(dtype == np.uint8), dtype == np.uint8, scalar)
 
 
-def step_of_constant(value: QuantizedConstant) -> Step | None:
-    """Return the step of int8 or uint8 numbers with one scale; None of others."""
+def qparams_of_constant(value: QuantizedConstant) -> QParams | None:
+    """Return the qparams of int8 or uint8 numbers with one scale, else None."""
     quantization = value.quantization
     if value.data.dtype != np.int8 or quantization.scale.size != 1:
         return None
-    return Step(quantization.scale[0], int(quantization.zero_point[0]), value.unsigned)
+    return QParams(quantization.scale[0], int(quantization.zero_point[0]), value.unsigned)

@@ -14,8 +14,8 @@ from weft.importers.onnx.values import (
     Activation,
     Constant,
     Pending,
+    QParams,
     QuantizedConstant,
-    Step,
     Value,
     real_of,
     take,
@@ -41,7 +41,7 @@ def image_of(
     builder: Builder, value: Value | None, operator: str, *, real: bool = True
 ) -> Activation:
     """Return an operand with its channels last; without ``real`` it must be quantised."""
-    if not isinstance(value, Activation) or (value.step is None and not real):
+    if not isinstance(value, Activation) or (value.qparams is None and not real):
         raise ModelError(f"the input of {operator} is not quantised")
     return builder.channels_last(value)
 
@@ -117,13 +117,13 @@ def window_of(
 
 
 def convolution(
-    builder: Builder, layer: Pending, step: Step | None, output: str, *, island: bool = False
+    builder: Builder, layer: Pending, qparams: QParams | None, output: str, *, island: bool = False
 ) -> Activation:
     """Add CONV_2D or, with a group an input channel, DEPTHWISE_CONV_2D.
 
-    Without ``step`` its result is real. ``island`` marks what the runtime leaves in float.
+    Without ``qparams`` its result is real. ``island`` marks what the runtime leaves in float.
     """
-    name, attributes, operands, real = layer.name, layer.attributes, layer.operands, step is None
+    name, attributes, operands, real = layer.name, layer.attributes, layer.operands, qparams is None
     image = image_of(builder, take(operands, 0), "Conv", real=real)
     data, quantization = weights_of(take(operands, 1), "Conv", axis=0, real=real)
     check_kernel(attributes, data.shape, "Conv")
@@ -144,12 +144,12 @@ def convolution(
         "Conv",
         take(operands, 2),
         quantization,
-        image.step,
+        image.qparams,
         channels,
         real=real,
         island=island,
     )
-    real_bias = step is not None and bias is not None and builder.tensors[bias].dtype.kind == "f"
+    real_bias = qparams is not None and bias is not None and builder.tensors[bias].dtype.kind == "f"
     if island or real_bias:
         window["island"] = True
     if groups == depth and groups > 1:
@@ -163,9 +163,11 @@ def convolution(
         window["groups"] = groups
         operator = "CONV_2D"
     kernel = builder.constant(f"{name}/weights", layout, quantization)
-    tensor = builder.emit(operator, name, (image.tensor, kernel, bias), output, window, step=step)
+    tensor = builder.emit(
+        operator, name, (image.tensor, kernel, bias), output, window, qparams=qparams
+    )
     rows, columns = builder.tensors[tensor].shape[1:3]
     shape = (
         (batch, channels, rows, columns) if len(image.shape) == 4 else (batch, channels, columns)
     )
-    return Activation(tensor, shape, "channels_last", step)
+    return Activation(tensor, shape, "channels_last", qparams)

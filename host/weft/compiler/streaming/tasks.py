@@ -1,4 +1,4 @@
-"""What a chain in stripes does, step by step: pieces of commands, and copies of rows."""
+"""A chain in stripes as a list of tasks: pieces of commands, and copies of rows."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ from weft.compiler.streaming.striping import Striping
 from weft.compiler.streaming.tiles import channel_slice
 from weft.compiler.streaming.window import Window
 
-__all__ = ["Step", "cut"]
+__all__ = ["Task", "cut"]
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """A piece of a stripe.
+class Task:
+    """A piece, and the stripe that it belongs to.
 
     It computes ``rows``, from the first up to but without the last, or copies rows of the window
     ``copy``.
@@ -31,8 +31,8 @@ class Step:
     copy: Window | None = None
 
 
-def cut(striping: Striping) -> list[Step] | None:
-    """Return the steps, in order; None if a command cannot be cut so."""
+def cut(striping: Striping) -> list[Task] | None:
+    """Return the tasks, in order; None if a command cannot be cut so."""
     return _Cutter(striping).cut()
 
 
@@ -41,9 +41,9 @@ class _Cutter:
         self._striping, self._chain = striping, striping.chain
         self._config, self._commands = striping.chain.config, striping.chain.commands
         self._scope = Scope()
-        self._steps: list[Step] = []
+        self._tasks: list[Task] = []
 
-    def cut(self) -> list[Step] | None:
+    def cut(self) -> list[Task] | None:
         chain = self._chain
         for stripe in range(self._striping.count):
             # Rows that follow others in the same place go before those.
@@ -52,10 +52,10 @@ class _Cutter:
             for n in chain.numbers:
                 if not self._cut_rows(n, stripe):
                     return None
-        last = {step.piece.whole: step.piece for step in self._steps if step.copy is None}
+        last = {task.piece.whole: task.piece for task in self._tasks if task.copy is None}
         for piece in last.values():
             piece.finishes = True
-        return self._steps
+        return self._tasks
 
     def _cut_rows(self, number: int, stripe: int) -> bool:
         """Cut a stripe's rows of a command into slices; return whether that can be."""
@@ -153,5 +153,5 @@ class _Cutter:
         copy: Window | None = None,
     ) -> Piece:
         piece = Piece(number, command, Scope() if self._striping.count == 1 else self._scope)
-        self._steps.append(Step(stripe, piece, rows, copy))
+        self._tasks.append(Task(stripe, piece, rows, copy))
         return piece
