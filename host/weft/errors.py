@@ -12,6 +12,7 @@ __all__ = [
     "NoSuchFile",
     "OpenShapeError",
     "WeftError",
+    "WrongType",
 ]
 
 
@@ -56,8 +57,12 @@ class OpenShapeError(ModelError):
         self.inputs = tuple(inputs)
 
 
-class ConfigError(WeftError, ValueError):
+class ConfigError(WeftError, ValueError, RuntimeError):
     """There is no such configuration or option, or it breaks a rule."""
+
+
+class WrongType(ModelError, ConfigError, TypeError):
+    """An argument is of another type than asked for."""
 
 
 class CapacityError(WeftError):

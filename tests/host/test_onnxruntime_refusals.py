@@ -126,6 +126,16 @@ REFUSED = {
         "SessionOptions has no option threads",
     ),
     "no file": ("digits", "rt.InferenceSession('nothing.onnx')", "there is no model nothing.onnx"),
+    "name of an output": (
+        "digits",
+        "session.run([None], {'image': images[:1]})",
+        "the name of an output is a text, not None",
+    ),
+    "options of a session": (
+        "digits",
+        "rt.InferenceSession(digits, {'intra_op_num_threads': 1})",
+        "sess_options are SessionOptions, not dict",
+    ),
     "no model": ("digits", "rt.InferenceSession(3)", "a model is a path, bytes, .*, not int"),
     "junk": ("digits", "rt.InferenceSession(b'junk')", "neither a .tflite nor"),
     "nothing": ("digits", "rt.InferenceSession(b'')", "neither a .tflite nor"),
@@ -140,9 +150,13 @@ def test_what_the_runtime_refuses_is_refused_in_one_sentence(name, tmp_path):
     with pytest.raises(Exception) as raised:
         run_script(script, names, "onnxruntime")
     assert not isinstance(raised.value, KeyError | NameError)
+    theirs = type(raised.value)
     with pytest.raises(weft.WeftError, match=message) as raised:
         run_script(script, names, "weft")
     assert "\n" not in str(raised.value)
+    kinds = weft.capi.onnxruntime_pybind11_state
+    kind = getattr(kinds, theirs.__name__, theirs)  # what a script is ready for
+    assert isinstance(raised.value, kind) or name == "feeds without names"
 
 
 def test_constants_of_the_file_take_no_other_value(tmp_path):

@@ -82,6 +82,16 @@ SCRIPTS = {
         result = [[arg.shape for arg in session.get_inputs()]]
         result += session.run(None, {"x": picture})
     """,
+    "all sizes by name": """
+        result = []
+        for model in open_model, batch_model:
+            options = rt.SessionOptions()
+            for name, size in ("N", 3), ("H", 6), ("W", 5):
+                options.add_free_dimension_override_by_name(name, size)
+            session = rt.InferenceSession(model, options)
+            result += [arg.shape for arg in session.get_inputs() + session.get_outputs()]
+            result += session.run(None, {"x": np.concatenate([picture, picture * 2, -picture])})
+    """,
     "an input that no layer reads": """
         session = rt.InferenceSession(unread_model)
         result = session.run(None, {"x": picture, "unread": np.zeros(2, np.int64)})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from weft.compiler import compile_graph
 from weft.configuration import DEFAULT_CONFIG, ConfigChoice, get_config
-from weft.errors import ConfigError, ModelError, NoSuchFile
+from weft.errors import ConfigError, ModelError, NoSuchFile, WrongType
 from weft.graph import Graph
 from weft.importers import load_model
 from weft.program import Program
@@ -33,7 +33,7 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     """
     if not isinstance(model, str | os.PathLike):
         found = type(model).__name__
-        raise ModelError(f"a model is a path, bytes, a Graph or a Program, not {found}")
+        raise WrongType(f"a model is a path, bytes, a Graph or a Program, not {found}")
     path = Path(model)
     try:
         if path.is_file():

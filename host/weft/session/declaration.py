@@ -1,6 +1,6 @@
 """The declarations of an ONNX file: inputs, outputs, open dimensions, who made it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from weft.importers import read_model
 
 __all__ = ["Declaration", "ModelMetadata", "read_declaration"]
 
+Dimensions = Callable[[Mapping[str, str]], Mapping[str, int]]
 _NO_VERSION = (1 << 63) - 1  # what ONNX Runtime reports where the file has none
 
 
@@ -39,36 +40,23 @@ class Declaration:
     overridable : sequence of TensorInfo
         Inputs that have a value in the file.
     metadata : ModelMetadata
-    denotations : mapping
-        What the file says open dimensions mean, by their names.
+    open : collection of str
+        Inputs of which the file leaves a dimension open, also where a size was given for it since.
     """
 
     inputs: Sequence[TensorInfo]
     outputs: Sequence[TensorInfo]
     overridable: Sequence[TensorInfo] = ()
     metadata: ModelMetadata = ModelMetadata()
-    denotations: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether an input has an open dimension."""
-        return any(info.is_open for info in self.inputs)
-
-    def with_dimensions(self, sizes: Mapping[str, int]) -> "Declaration":
-        """Return it with ``sizes`` in place of open dimensions of those names."""
-
-        def closed(infos: Sequence[TensorInfo]) -> list[TensorInfo]:
-            return [
-                replace(info, shape=[sizes.get(d, d) if isinstance(d, str) else d for d in shape])
-                for info in infos
-                for shape in [info.shape]
-            ]
-
-        return replace(self, inputs=closed(self.inputs), outputs=closed(self.outputs))
+    open: Collection[str] = ()
 
 
-def read_declaration(model: Path | bytes) -> Declaration | None:
-    """Return what an ONNX file says; None where ``model`` is no ONNX file."""
+def read_declaration(model: Path | bytes, dimensions: Dimensions) -> Declaration | None:
+    """Return what an ONNX file says; None where ``model`` is no ONNX file.
+
+    ``dimensions`` gives sizes of open dimensions by their names. It is called with what the file
+    says they mean, by name, too.
+    """
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -82,6 +70,8 @@ def read_declaration(model: Path | bytes) -> Declaration | None:
     graph = proto.graph
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
+    opened = [info.name for info in map(_info, inputs) if info.is_open]
+    _close(proto, dimensions)
     overridable = [value for value in graph.input if value.name in constants]
     return Declaration(
         inputs=[_info(value) for value in inputs],
@@ -96,13 +86,21 @@ def read_declaration(model: Path | bytes) -> Declaration | None:
             version=proto.model_version if proto.HasField("model_version") else _NO_VERSION,
             custom_metadata_map={entry.key: entry.value for entry in proto.metadata_props},
         ),
-        denotations={
-            dim.dim_param: dim.denotation
-            for value in inputs
-            for dim in value.type.tensor_type.shape.dim
-            if dim.denotation
-        },
+        open=opened,
     )
+
+
+def _close(proto: Any, dimensions: Dimensions) -> None:
+    """Write sizes into ``proto`` in place of names of open dimensions."""
+    meanings = {d.dim_param: d.denotation for d in _dims(proto.graph.input) if d.denotation}
+    sizes = dimensions(meanings)
+    for dim in _dims([*proto.graph.input, *proto.graph.output]):
+        if dim.dim_param in sizes:
+            dim.dim_value = sizes[dim.dim_param]
+
+
+def _dims(values: Iterable[Any]) -> Iterator[Any]:
+    return (dim for value in values for dim in value.type.tensor_type.shape.dim)
 
 
 def _outputs(proto: Any) -> list[TensorInfo]:
@@ -115,11 +113,7 @@ def _outputs(proto: Any) -> list[TensorInfo]:
             outputs = onnx.shape_inference.infer_shapes(proto).graph.output
         except Exception:  # its C++ side throws what it likes; the file's own words remain
             outputs = proto.graph.output
-    given = {
-        dim.dim_param
-        for value in (*proto.graph.input, *proto.graph.output)
-        for dim in value.type.tensor_type.shape.dim
-    }
+    given = {dim.dim_param for dim in _dims([*proto.graph.input, *proto.graph.output])}
     infos = [_info(value) for value in outputs]
     return [  # names that the inference made up are no names
         replace(info, shape=[d if isinstance(d, int) or d in given else None for d in info.shape])

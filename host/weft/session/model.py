@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from weft.errors import ModelError, OpenShapeError
+from weft.errors import ModelError, OpenShapeError, WrongType
 from weft.forks import ThreadLock
 from weft.graph.signature import TensorInfo, as_arrays
 from weft.runtime.inference import Arrays, Inference
@@ -80,7 +80,7 @@ class SessionModel:
     @property
     def outputs(self) -> list[TensorInfo]:
         """The outputs; where inputs are open as the file declares them, else as they come out."""
-        if self._declaration is not None and self._declaration.is_open:
+        if self._declaration is not None and self._declaration.open:
             return list(self._declaration.outputs)
         graph = self.inference.graph
         return [TensorInfo.of(graph, name) for name in graph.outputs]
@@ -124,9 +124,11 @@ class SessionModel:
         if output_names is None:
             return None
         if isinstance(output_names, str) or not isinstance(output_names, Collection):
-            raise ModelError(f"output names are a list or None, not {type(output_names).__name__}")
+            raise WrongType(f"output names are a list or None, not {type(output_names).__name__}")
         known = [info.name for info in self.outputs]
         for name in output_names:
+            if not isinstance(name, str):
+                raise WrongType(f"the name of an output is a text, not {name!r}")
             if name not in known:
                 raise ModelError(f"the model has no output {name!r}, only {', '.join(known)}")
         return [known.index(name) for name in output_names] or None
@@ -138,12 +140,12 @@ class SessionModel:
         ------
         ModelError, CapacityError, LinkError
         """
-        if self._declaration is None or not self._declaration.is_open:
+        if self._declaration is None or not self._declaration.open:
             return self.inference, self.inference.images(arrays)
         with self.lock:
-            infos = [i for i in self._declaration.inputs if i.is_open and i.name in arrays]
-            shapes = {info.name: arrays[info.name].shape for info in infos}
-            one = {info.name: _one_image(info, shapes[info.name]) for info in infos}
+            infos = [i for i in self._declaration.inputs if i.name in self._declaration.open]
+            shapes = {i.name: arrays[i.name].shape for i in infos if i.name in arrays}
+            one = {i.name: _one_image(i, shapes[i.name]) for i in infos if i.name in shapes}
             try:
                 inference = self.prepared.prepare(one)
             except OpenShapeError:
@@ -158,9 +160,9 @@ class SessionModel:
         if self._declaration is None:
             return {}
         return {
-            info.name: (None, *sizes)
+            info.name: (info.shape[0] if isinstance(info.shape[0], int) else None, *sizes)
             for info in self._declaration.inputs
-            if info.is_open
+            if info.name in self._declaration.open
             for sizes in [[size for size in info.shape[1:] if isinstance(size, int)]]
             if info.shape and len(sizes) == len(info.shape) - 1
         }

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum, IntEnum
 from typing import Any
 
-from weft.errors import ConfigError
+from weft.errors import ConfigError, WrongType
 
 __all__ = [
     "ExecutionMode",
@@ -17,12 +17,8 @@ __all__ = [
 ]
 
 
-class NoSuchOption(ConfigError, AttributeError, RuntimeError):
+class NoSuchOption(ConfigError, AttributeError):
     """There is no option or entry of that name; ONNX Runtime raises one of the latter two."""
-
-
-class WrongType(ConfigError, TypeError):
-    """A value is of another type than asked for."""
 
 
 class ExecutionMode(IntEnum):

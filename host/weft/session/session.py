@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from weft.configuration import ConfigChoice
-from weft.errors import ConfigError, WeftError
+from weft.errors import ConfigError, WeftError, WrongType
 from weft.graph.signature import TensorInfo
 from weft.models.loading import ModelSource
 from weft.runtime.device import OpenDevice
@@ -100,7 +100,7 @@ class InferenceSession(Calls):
     ):
         options = SessionOptions() if sess_options is None else sess_options
         if not isinstance(options, SessionOptions):
-            raise ConfigError(f"sess_options are SessionOptions, not {type(options).__name__}")
+            raise WrongType(f"sess_options are SessionOptions, not {type(options).__name__}")
         options.warn()
         self._options = options
 
@@ -121,10 +121,7 @@ class InferenceSession(Calls):
             )
             declaration = None
             if isinstance(preparation.model, Path | bytes):
-                declaration = read_declaration(preparation.model)
-            if declaration is not None:
-                sizes = options.dimensions(declaration.denotations)
-                declaration = declaration.with_dimensions(sizes)
+                declaration = read_declaration(preparation.model, options.dimensions)
             prepared = PreparedModel(preparation, check=check, keep_tensors=keep_tensors)
             reading = preparation.reading(against)
             return SessionModel(prepared, declaration, shapes or {}, reading)
@@ -210,7 +207,7 @@ class InferenceSession(Calls):
         """
         self._model.prepared.check()
         if run_options is not None and not isinstance(run_options, RunOptions):
-            raise ConfigError(f"run_options are RunOptions, not {type(run_options).__name__}")
+            raise WrongType(f"run_options are RunOptions, not {type(run_options).__name__}")
         if run_options is not None and run_options.terminate:
             raise WeftError("run_options.terminate is set")
         begin = time.monotonic_ns()

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.errors import ConfigError, ModelError
+from weft.errors import ConfigError, ModelError, WrongType
 from weft.graph.signature import onnx_type
-from weft.session.options import WrongType
 
 __all__ = ["OrtValue", "require_host"]
 

@@ -40,6 +40,7 @@ def script_names(tmp_path):
         "digits": str(MODEL),
         "images": held_out_inputs()[0],
         "open_model": str(open_network(tmp_path / "open.onnx")),
+        "batch_model": str(open_network(tmp_path / "batch.onnx", ("N", 3, 6, 5))),
         "closed_model": str(open_network(tmp_path / "closed.onnx", (1, 3, 6, 5))),
         "unread_model": str(open_network(tmp_path / "unread.onnx", unread=True)),
         "picture": rng.normal(size=(1, 3, 6, 5)).astype(np.float32),
