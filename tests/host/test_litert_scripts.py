@@ -92,7 +92,7 @@ SCRIPTS = {
     "bytes, threads and flags": """
         with open(path, "rb") as file:
             interpreter = rt.Interpreter(
-                model_content=file.read(), num_threads=2,
+                model_path="", model_content=file.read(), num_threads=2,
                 experimental_disable_delegate_clustering=False, experimental_delegates=None,
             )
         interpreter.allocate_tensors()
@@ -238,6 +238,15 @@ REFUSED = {
     "list": (f"{READY} i.set_tensor(k, images[:1].tolist())", "input t1 must be int8, not int64"),
     "rank": (f"{READY} i.set_tensor(k, images[0])", r"must have shape \(1, 6, 5, 3\), not \(6"),
     "size": (f"{READY} i.set_tensor(k, images[:2])", r"must have shape \(1, 6, 5, 3\), not \(2"),
+    "resolver": (
+        "rt.Interpreter(path, experimental_op_resolver_type='BUILTIN_REF')",
+        "'BUILTIN_REF' is no OpResolverType",
+    ),
+    "text for a number": (f"{READY} i.get_tensor('t1')", "a tensor has a number, not 't1'"),
+    "text for bytes": (
+        "rt.Interpreter(model_content='m.tflite')",
+        "model_content is bytes, not str",
+    ),
     "index": (f"{READY} i.get_tensor(99)", "the model has 6 tensors, no 99"),
     "unallocated": (
         "i = rt.Interpreter(path); i.get_tensor(i.get_output_details()[0]['index'])",

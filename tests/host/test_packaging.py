@@ -53,6 +53,10 @@ print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
     assert not modules & {*HEAVY, "onnx", "tflite", "typer", "rich", "PIL"}
 
 
+def test_a_shell_completes_the_names_of_the_package():
+    assert run_python("import weft; print(set(weft.__all__) <= set(dir(weft)))").stdout == "True\n"
+
+
 def test_a_model_runs_where_only_the_core_is_installed(tmp_path):
     weft.compile("digits", config="tiny").save(tmp_path / "digits.weft")
     code = f"""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.errors import ModelError
+from weft.errors import ModelError, WrongType
 from weft.importers.tflite.flatbuffer import read_model, well_formed
 
 __all__ = ["Details", "Signature", "TensorDetails", "read_details"]
@@ -73,7 +73,7 @@ class Details:
     def tensor(self, index: int, subgraph: int = 0) -> TensorDetails:
         """Return a tensor; a ModelError where there is no such one."""
         if not isinstance(index, int | np.integer):
-            raise ModelError(f"a tensor has a number, not {index!r}")
+            raise WrongType(f"a tensor has a number, not {index!r}")
         if subgraph or not 0 <= index < len(self.tensors):
             raise ModelError(f"the model has {len(self.tensors)} tensors, no {index}")
         return self.tensors[index]

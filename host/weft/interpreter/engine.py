@@ -26,7 +26,9 @@ def load_delegate(library: str, options: Any = None) -> None:
 
 def engine_of(resolver: Any, like: str | None) -> str:
     """Return whose bits are wanted: the engine that LiteRT would take."""
-    name = getattr(resolver, "name", str(resolver))
+    name = getattr(resolver, "name", None)
+    if name not in OpResolverType.__members__:  # LiteRT's own type will do
+        raise ConfigError(f"{resolver!r} is no OpResolverType")
     if name == "BUILTIN_WITHOUT_DEFAULT_DELEGATES":
         raise ConfigError("Weft reproduces XNNPACK and the reference kernels, no others of LiteRT")
     engine = "reference" if name == "BUILTIN_REF" else "xnnpack"

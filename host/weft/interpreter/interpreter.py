@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.configuration import ConfigChoice
-from weft.errors import ConfigError, ModelError
+from weft.errors import ConfigError, ModelError, WrongType
 from weft.importers import read_model
 from weft.interpreter.details import read_details
 from weft.interpreter.engine import OpResolverType, engine_of
@@ -75,15 +75,15 @@ class Interpreter:
         device: str | OpenDevice = "golden",
         config: ConfigChoice = None,
     ):
-        if (model_path is None) == (model_content is None):
+        if bool(model_path) == bool(model_content):
             raise ModelError("give either model_path or model_content")
-        if num_threads is not None and (type(num_threads) is not int or num_threads < 1):
+        if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
             raise ConfigError(f"num_threads must be at least 1, not {num_threads!r}")
         if experimental_delegates:
             raise ConfigError("Weft runs no delegates; the device is given by device=")
         if not isinstance(model_content, bytes | bytearray | memoryview | None):
-            raise ModelError(f"model_content is bytes, not {type(model_content).__name__}")
-        model = find_model(model_path) if model_path is not None else bytes(model_content or b"")
+            raise WrongType(f"model_content is bytes, not {type(model_content).__name__}")
+        model = find_model(model_path) if model_path else bytes(model_content or b"")
         self._details = read_details(read_model(model)[0])
         engine = engine_of(experimental_op_resolver_type, like)
         keep = experimental_preserve_all_tensors
