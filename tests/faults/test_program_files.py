@@ -18,7 +18,7 @@ from weft.program.archive import pack_members
 from weft.program.record import ProgramRecord
 from weft.runtime.device import OpenDevice
 from weft_hw.contract.config import CONFIGS, Config, ConfigError
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 
 def test_changed_files_are_refused_or_run():
@@ -164,4 +164,6 @@ def test_a_board_without_the_memory_that_a_program_streams_from(programs):
     with pytest.raises(
         DeviceMismatch, match=r"^the program streams .* which this streams has not$"
     ):
-        weft.InferenceSession(program, device=OpenDevice("machine", alone, Machine(alone)))
+        weft.InferenceSession(
+            program, device=OpenDevice("simulator", alone, FunctionalSimulator(alone))
+        )

@@ -6,7 +6,7 @@ from weft.golden import run as reference
 from weft.graph import Graph, Node, Quantization, Runtime, Tensor
 from weft.program.follow import follow
 from weft.runtime.execute import load_program, run_program
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
@@ -223,8 +223,8 @@ def check(graph, config, feeds, *, seed=1, **options):
     program = compile_graph(graph, config, **options)
     follow(program)
     golden = reference.run(graph, feeds)
-    machine = Machine(config, seed)
-    load_program(program, machine, config)
+    simulator = FunctionalSimulator(config, seed)
+    load_program(program, simulator, config)
     compared = set()
 
     def inspect(number, tensors):
@@ -234,8 +234,8 @@ def check(graph, config, feeds, *, seed=1, **options):
             layer = program.descriptors[number].layer
             assert wrong == 0, f"{layer}: {wrong} of {value.size} values of {name} differ"
 
-    stepwise = run_program(program, machine, feeds, inspect)
-    whole = run_program(program, machine, feeds)
+    stepwise = run_program(program, simulator, feeds, inspect)
+    whole = run_program(program, simulator, feeds)
     for name in graph.outputs:
         np.testing.assert_array_equal(stepwise[name], golden[name])
         np.testing.assert_array_equal(whole[name], golden[name])

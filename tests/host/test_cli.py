@@ -12,11 +12,11 @@ from weft.cli import main
 from weft.models.digits import MODEL, held_out, held_out_inputs
 from weft.runtime.device import OpenDevice
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 
-class CountedMachine(Machine):
-    """The architectural simulator; every counter it reports is 100. ``fault`` flips a result."""
+class CountedSimulator(FunctionalSimulator):
+    """The functional simulator; every counter it reports is 100. ``fault`` flips a result."""
 
     fault = False
 
@@ -31,11 +31,11 @@ class CountedMachine(Machine):
 
 @pytest.fixture
 def simulated(monkeypatch):
-    """Device ``sim`` is the architectural simulator; returns what was opened."""
+    """Device ``sim`` is the functional simulator; returns what was opened."""
     opened = []
 
     def open_device(name, config, progress=None):
-        opened.append(CountedMachine(config))
+        opened.append(CountedSimulator(config))
         return OpenDevice(name, config, opened[-1])
 
     monkeypatch.setattr(weft.runtime.prepare, "open_device", open_device)
@@ -88,7 +88,7 @@ def test_run_writes_maps_and_checks(simulated, capsys, tmp_path):
 
 
 def test_differences_give_exit_code_1(simulated, monkeypatch, capsys):
-    monkeypatch.setattr(CountedMachine, "fault", True)
+    monkeypatch.setattr(CountedSimulator, "fault", True)
     assert main(["run", "digits", "-d", "sim", "-c", "tiny", "--check"]) == 1
     assert "values differ" in capsys.readouterr().out
     assert main(["bench", "digits", "-c", "tiny", "--check", "--json"]) == 1

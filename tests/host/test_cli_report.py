@@ -19,7 +19,7 @@ from weft.reports.report_page import render
 from weft.reports.traffic import traffic
 from weft.runtime.device import OpenDevice
 from weft_hw.contract.memory_map import COUNTERS, Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 VOID = {"meta", "img"}
 
@@ -49,9 +49,9 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def simulated(monkeypatch):
-    """Device ``sim`` is the architectural simulator; its counters are 0, 1000, 2000 and so on."""
+    """Device ``sim`` is the functional simulator; its counters are 0, 1000, 2000 and so on."""
 
-    class Counting(Machine):
+    class Counting(FunctionalSimulator):
         def read(self, region, unit, count):
             if region is Region.COUNTER:
                 return b"".join(

@@ -15,7 +15,7 @@ from weft.models.digits import held_out_inputs
 from weft.runtime.device import OpenDevice
 from weft_hw.boards import clock_of
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 COMMANDS = (
     "explain run bench report compile demo serve serve-sim build program devices doctor config"
@@ -95,9 +95,9 @@ def test_milliseconds_say_that_the_link_is_not_in_them():
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Device ``sim`` is the architectural simulator; every counter is 24,000."""
+    """Device ``sim`` is the functional simulator; every counter is 24,000."""
 
-    class Counting(Machine):
+    class Counting(FunctionalSimulator):
         def read(self, region, unit, count):
             if region is Region.COUNTER:
                 return (24_000).to_bytes(4, "little") * count

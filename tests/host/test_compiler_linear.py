@@ -1,4 +1,4 @@
-"""Convolutions and fully connected layers through compiler and architectural simulator."""
+"""Convolutions and fully connected layers through compiler and functional simulator."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Random TFLite and ONNX files through importer, compiler and architectural simulator."""
+"""Random TFLite and ONNX files through importer, compiler and functional simulator."""
 
 import numpy as np
 import pytest

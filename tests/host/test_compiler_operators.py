@@ -1,4 +1,4 @@
-"""Each operator through compiler and architectural simulator, at its edges."""
+"""Each operator through compiler and functional simulator, at its edges."""
 
 import numpy as np
 import pytest

@@ -13,7 +13,7 @@ from weft.errors import CapacityError, DeviceMismatch, ModelError
 from weft.program import Program
 from weft.runtime.execute import load_program, run_program
 from weft_hw.contract.config import CONFIGS, Config
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 
 def test_saved_program_gives_the_same_results(graphs, tmp_path):
@@ -35,9 +35,9 @@ def test_saved_program_gives_the_same_results(graphs, tmp_path):
         assert getattr(loaded, name) == getattr(program, name), name
     results = []
     for each in (program, loaded):
-        machine = Machine(PLAIN)
-        load_program(each, machine, PLAIN)
-        results.append(run_program(each, machine, feeds)[graph.outputs[0]])
+        simulator = FunctionalSimulator(PLAIN)
+        load_program(each, simulator, PLAIN)
+        results.append(run_program(each, simulator, feeds)[graph.outputs[0]])
     np.testing.assert_array_equal(*results)
 
 
@@ -117,7 +117,7 @@ def test_program_for_another_configuration(graphs):
         match=r"^the program was compiled for ulx3s-85f \([0-9a-f]"
         r"{16}\), the device is tiny \([0-9a-f]{16}\)$",
     ):
-        load_program(program, Machine(tiny), tiny)
+        load_program(program, FunctionalSimulator(tiny), tiny)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Compiled random networks on the architectural simulator, against the golden model."""
+"""Compiled random networks on the functional simulator, against the golden model."""
 
 import numpy as np
 import pytest

@@ -7,7 +7,7 @@ from weft.compiler.ir import Unsupported
 from weft.compiler.lowering.average import mean_multiplier
 from weft.golden.arithmetic import OutputStage, Rule
 from weft_hw.contract.descriptor import Rounding
-from weft_sim.testing.machine import requantize
+from weft_sim.testing.functional import requantize
 
 
 def outputs(stage, chosen, acc):

@@ -1,4 +1,4 @@
-"""Sums that the layer before computes, on the architectural simulator against the golden model."""
+"""Sums that the layer before computes, on the functional simulator against the golden model."""
 
 from dataclasses import replace
 

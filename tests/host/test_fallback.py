@@ -15,7 +15,7 @@ from weft.errors import ModelError
 from weft.runtime.device import OpenDevice
 from weft.runtime.fallback.split import Layer, split_layers
 from weft.runtime.fallback.tflite_file import TfliteFile
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
@@ -167,9 +167,9 @@ def test_litert(tmp_path, kinds, rows, edge):
 
 @pytest.fixture
 def simulated(monkeypatch):
-    """Device ``sim`` is the architectural simulator, its counters 100."""
+    """Device ``sim`` is the functional simulator, its counters 100."""
 
-    class Counted(Machine):
+    class Counted(FunctionalSimulator):
         def read(self, region, unit, count):
             if region.name == "COUNTER":
                 return (100).to_bytes(4, "little") * count

@@ -15,7 +15,7 @@ from weft.program import RunStep
 from weft.runtime.device import OpenDevice
 from weft.runtime.execute import load_program, run_counters, run_program
 from weft.runtime.host_memory import HostMoved, board_alone, with_host_memory
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 ALONE = replace(FEW, name="alone", activation_words=768, dram_bytes=0)
 BESIDE = with_host_memory(ALONE)
@@ -27,7 +27,7 @@ def hurried(monkeypatch):
     monkeypatch.setattr("weft.compiler.streaming.planner.LOOKS", 30)
 
 
-class Watched(Machine):
+class Watched(FunctionalSimulator):
     """A board that notes runs, and has none of the host's memory."""
 
     def __init__(self, config):
@@ -61,7 +61,7 @@ def test_random_networks(graphs, seed):
 def test_a_session_leaves_the_host_what_does_not_fit(graphs):
     b, outputs = random_branches(graphs, 1)
     graph, feeds = b.build(*outputs), b.feeds()
-    device = OpenDevice("machine", ALONE, Machine(ALONE))
+    device = OpenDevice("simulator", ALONE, FunctionalSimulator(ALONE))
     with weft.InferenceSession(
         graph, device=device, config=ALONE, weights="link", check=True
     ) as session:
@@ -75,7 +75,7 @@ def test_what_fits_stays_on_the_board(graphs):
     b = graphs.Builder(1)
     graph = b.build(b.conv(b.input(4, 4, 3), 4))
     board = Watched(ALONE)
-    device = OpenDevice("machine", ALONE, board)
+    device = OpenDevice("simulator", ALONE, board)
     with weft.InferenceSession(graph, device=device, config=ALONE, weights="link") as session:
         session.run(None, b.feeds())
         assert session.program is not None and not session.program.streamed
@@ -89,7 +89,10 @@ def test_a_board_that_is_too_small_even_so(graphs):
     small = replace(ALONE, activation_words=64)
     with pytest.raises(CapacityError, match=r"^[^\n]+$"):
         weft.InferenceSession(
-            graph, device=OpenDevice("machine", small, Machine(small)), config=small, weights="link"
+            graph,
+            device=OpenDevice("simulator", small, FunctionalSimulator(small)),
+            config=small,
+            weights="link",
         )
 
 

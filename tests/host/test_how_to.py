@@ -122,6 +122,6 @@ def test_rounding_modes_are_named_where_the_page_says():
     from weft_hw.contract.descriptor import Rounding
 
     assert set(Rounding.__members__) <= set(Rule.__members__)
-    files = ["hw/weft_hw/engine/output/requantize.py", "sim/weft_sim/testing/machine.py"]
+    files = ["hw/weft_hw/engine/output/requantize.py", "sim/weft_sim/testing/functional.py"]
     for file in files:
         assert "Rounding." in (ROOT / file).read_text()

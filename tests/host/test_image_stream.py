@@ -20,14 +20,14 @@ from weft.runtime.device import OpenDevice
 from weft.runtime.stream import ImageStream
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 
 class LateQueue:
     """Carries out what was queued as late as it may, and during a run at random moments of it."""
 
-    def __init__(self, machine, rng, loses=()):
-        self.machine, self.rng, self.queue = machine, rng, []
+    def __init__(self, simulator, rng, loses=()):
+        self.simulator, self.rng, self.queue = simulator, rng, []
         self.under_way: list[int] = []  # descriptors of the run that was started
         self.answers, self.tickets, self.loses = {}, count(), loses
 
@@ -45,7 +45,7 @@ class LateQueue:
 
     def advance(self, steps):
         for number in self.under_way[:steps]:
-            self.machine.run(number, 1)
+            self.simulator.run(number, 1)
         del self.under_way[:steps]
 
     def carry_out(self):
@@ -53,12 +53,12 @@ class LateQueue:
         self.advance(int(self.rng.integers(len(self.under_way) + 1)))
         kind, *what = self.queue.pop(0)
         if kind == "write":
-            self.machine.write(*what)
+            self.simulator.write(*what)
         elif kind == "run":
             self.advance(len(self.under_way))
             self.under_way = list(range(what[0], what[0] + what[1]))
         else:
-            self.answers[what[0]] = self.machine.read(*what[1:])
+            self.answers[what[0]] = self.simulator.read(*what[1:])
 
     def collect(self, ticket):
         while ticket not in self.answers:
@@ -91,7 +91,7 @@ class NotedQueue:
         pass
 
 
-class Memories(Machine):
+class Memories(FunctionalSimulator):
     def read(self, region, unit, count):
         if region is Region.COUNTER:
             return bytes(4 * count)
@@ -110,9 +110,9 @@ def scores(images):
 
 def open_late(name, seed, loses=()):
     config = get_config(name)
-    machine = Memories(config)
-    queue = LateQueue(machine, np.random.default_rng(seed), loses)
-    return OpenDevice("late", config, machine, queue=queue)
+    simulator = Memories(config)
+    queue = LateQueue(simulator, np.random.default_rng(seed), loses)
+    return OpenDevice("late", config, simulator, queue=queue)
 
 
 @pytest.mark.parametrize("seed", range(4))

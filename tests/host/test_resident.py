@@ -11,13 +11,13 @@ from weft.runtime.device import OpenDevice
 from weft.runtime.resident import program_label
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 TINY = get_config("tiny")
 
 
-class LabelledMachine(Machine):
-    """The architectural simulator with a label, as docs/protocol.md has it, and link sessions."""
+class LabelledSimulator(FunctionalSimulator):
+    """The functional simulator with a label, as docs/protocol.md has it, and link sessions."""
 
     def __init__(self):
         super().__init__(TINY)
@@ -42,8 +42,8 @@ class LabelledMachine(Machine):
         self.value = 0 if self.forgets else value
 
 
-def device_of(machine):
-    return OpenDevice("machine", TINY, machine, marks=machine)
+def device_of(simulator):
+    return OpenDevice("simulator", TINY, simulator, marks=simulator)
 
 
 @pytest.fixture
@@ -67,37 +67,37 @@ def scores(session, images):
 
 
 def test_a_program_is_loaded_once_and_found_by_the_next_session(programs, images):
-    machine = LabelledMachine()
+    simulator = LabelledSimulator()
     expected = scores(weft.InferenceSession("digits"), images)
     for count in (1, 1, 1):
-        session = weft.InferenceSession(programs[0], device=device_of(machine))
+        session = weft.InferenceSession(programs[0], device=device_of(simulator))
         assert np.array_equal(scores(session, images), expected)
         assert np.array_equal(scores(session, images), expected)
         loads = sum(image.region == Region.WEIGHT for image in programs[0].images)
-        assert machine.written[Region.WEIGHT] == count * loads
-        assert machine.value == program_label(programs[0])
+        assert simulator.written[Region.WEIGHT] == count * loads
+        assert simulator.value == program_label(programs[0])
 
 
 def test_another_link_session_may_find_another_program(programs, images):
     """The board lost its memories, or somebody else loaded it: seen before the next image."""
-    machine = LabelledMachine()
-    session = weft.InferenceSession(programs[0], device=device_of(machine))
+    simulator = LabelledSimulator()
+    session = weft.InferenceSession(programs[0], device=device_of(simulator))
     expected = scores(session, images)
     for image in programs[1].images:  # as another process would
-        machine.write(image.region, image.unit, image.data)
-    machine.set_label(program_label(programs[1]))
-    machine.session += 1
+        simulator.write(image.region, image.unit, image.data)
+    simulator.set_label(program_label(programs[1]))
+    simulator.session += 1
     assert np.array_equal(scores(session, images), expected)
-    machine.write(Region.WEIGHT, 0, bytes(TINY.rows))  # killed while loading
-    machine.session += 1
+    simulator.write(Region.WEIGHT, 0, bytes(TINY.rows))  # killed while loading
+    simulator.session += 1
     assert np.array_equal(scores(session, images), expected)
 
 
 def test_a_label_that_does_not_stick_is_an_error(programs):
-    machine = LabelledMachine()
-    machine.forgets = True
+    simulator = LabelledSimulator()
+    simulator.forgets = True
     with pytest.raises(LinkError, match=r"holds program 00000000 after [0-9a-f]{8} was loaded"):
-        weft.InferenceSession(programs[0], device=device_of(machine))
+        weft.InferenceSession(programs[0], device=device_of(simulator))
 
 
 def test_labels_tell_programs_apart(programs):
@@ -107,7 +107,7 @@ def test_labels_tell_programs_apart(programs):
 
 
 def test_threads_share_a_session_and_sessions_share_a_device(programs, images):
-    device = device_of(LabelledMachine())
+    device = device_of(LabelledSimulator())
     sessions = [weft.InferenceSession(program, device=device) for program in programs]
     expected = [scores(session, images) for session in sessions]
     assert not np.array_equal(expected[0], expected[1])

@@ -1,6 +1,6 @@
 """Sessions give what the reference runtimes give, and say where a device goes wrong.
 
-The device is the architectural simulator behind the same interface as a board, so these tests
+The device is the functional simulator behind the same interface as a board, so these tests
 need no compiler; tests/system runs the gateware.
 """
 
@@ -19,30 +19,30 @@ from weft.runtime.device import OpenDevice
 from weft.runtime.profile import LinkProfile
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import COUNTER_STRIDE, Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 MODELS = Path(os.environ.get("WEFT_MODELS", "/nonexistent"))
 RESNET = MODELS / "ic_resnet8_int8.tflite"
 needs_models = pytest.mark.skipif(not RESNET.exists(), reason="WEFT_MODELS has no ResNet-8")
 
 
-class CountingMachine:
-    """The architectural simulator; counts 1000 + descriptor number for each descriptor it runs.
+class CountingSimulator:
+    """The functional simulator; counts 1000 + descriptor number for each descriptor it runs.
 
     ``fault`` names a descriptor after which one byte of its output is wrong.
     """
 
     def __init__(self, config, fault=None, fault_word=0):
-        self.machine, self.counters, self.runs = Machine(config), {}, []
+        self.simulator, self.counters, self.runs = FunctionalSimulator(config), {}, []
         self.fault, self.fault_word, self.writes = fault, fault_word, 0
 
     def write(self, region, unit, data):
         self.writes += 1
-        self.machine.write(region, unit, data)
+        self.simulator.write(region, unit, data)
 
     def read(self, region, unit, count):
         if region is not Region.COUNTER:
-            return self.machine.read(region, unit, count)
+            return self.simulator.read(region, unit, count)
         values = [
             self.counters.get(u // COUNTER_STRIDE, 0) if u % COUNTER_STRIDE == 0 else u
             for u in range(unit, unit + count)
@@ -52,19 +52,19 @@ class CountingMachine:
     def run(self, first, count):
         self.runs.append((first, count))
         for number in range(first, first + count):
-            self.machine.run(number, 1)
+            self.simulator.run(number, 1)
             self.counters[number] = 1000 + number
             if number == self.fault:
-                byte = bytearray(self.machine.read(Region.ACTIVATION, self.fault_word, 1))
+                byte = bytearray(self.simulator.read(Region.ACTIVATION, self.fault_word, 1))
                 byte[0] ^= 1
-                self.machine.write(Region.ACTIVATION, self.fault_word, bytes(byte))
+                self.simulator.write(Region.ACTIVATION, self.fault_word, bytes(byte))
 
 
-def open_machine(name="tiny", **options):
+def open_simulator(name="tiny", **options):
     config = get_config(name)
-    machine = CountingMachine(config, **options)
+    simulator = CountingSimulator(config, **options)
     traffic = LinkProfile(bytes_to_board=7)
-    return OpenDevice("machine", config, machine, lambda: traffic)
+    return OpenDevice("simulator", config, simulator, lambda: traffic)
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +76,11 @@ def ort_scores():
     return np.concatenate([session.run(None, {"image": images[i : i + 1]})[0] for i in range(40)])
 
 
-@pytest.mark.parametrize("device", ["golden", "machine"])
+@pytest.mark.parametrize("device", ["golden", "simulator"])
 def test_digits_equal_onnxruntime_bit_for_bit(device, ort_scores):
     images, _ = held_out_inputs()
     with weft.InferenceSession(
-        MODEL, device=open_machine() if device == "machine" else device, config="tiny"
+        MODEL, device=open_simulator() if device == "simulator" else device, config="tiny"
     ) as session:
         [scores] = session.run(None, {"image": images[:40]})
     assert scores.dtype == np.float32 and scores.shape == (40, 10)
@@ -99,7 +99,7 @@ def test_inputs_and_outputs_are_those_of_the_file():
 
 
 @needs_models
-@pytest.mark.parametrize("device", ["golden", "machine"])
+@pytest.mark.parametrize("device", ["golden", "simulator"])
 def test_resnet_equals_litert_reference_kernels(device):
     litert = pytest.importorskip("ai_edge_litert.interpreter")
     interpreter = litert.Interpreter(
@@ -110,7 +110,7 @@ def test_resnet_equals_litert_reference_kernels(device):
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
     interpreter.invoke()
     expected = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    opened = open_machine("ulx3s-85f") if device == "machine" else device
+    opened = open_simulator("ulx3s-85f") if device == "simulator" else device
     with weft.InferenceSession(RESNET, device=opened, config="ulx3s-85f") as session:
         [scores] = session.run(None, {session.get_inputs()[0].name: image})
     assert np.array_equal(scores, expected)
@@ -134,7 +134,7 @@ def test_counters_of_every_run_are_read():
     cut = replace(program, steps=(*program.steps[:at], *halves, *program.steps[at + 1 :]))
     profiles = []
     for candidate in (program, cut):
-        with weft.InferenceSession(candidate, device=open_machine()) as session:
+        with weft.InferenceSession(candidate, device=open_simulator()) as session:
             session.run(None, {"image": images[:1]})
             profiles.append(session.profile)
     assert [x.cycles for x in profiles[1].layers] == [x.cycles for x in profiles[0].layers]
@@ -143,7 +143,7 @@ def test_counters_of_every_run_are_read():
 
 def test_profile_reports_the_counters():
     images, _ = held_out_inputs()
-    with weft.InferenceSession(MODEL, device=open_machine(), config="tiny") as session:
+    with weft.InferenceSession(MODEL, device=open_simulator(), config="tiny") as session:
         with pytest.raises(weft.WeftError, match="before the first run"):
             _ = session.profile
         session.run(None, {"image": images[:1]})
@@ -168,11 +168,11 @@ def test_profile_reports_the_counters():
 
 def test_check_compares_every_layer_and_runs_descriptor_by_descriptor():
     images, _ = held_out_inputs()
-    device = open_machine()
+    device = open_simulator()
     with weft.InferenceSession(MODEL, device=device, config="tiny", check=True) as session:
         session.run(None, {"image": images[:2]})
         program = session.program
-    assert program is not None and isinstance(device.memories, CountingMachine)
+    assert program is not None and isinstance(device.memories, CountingSimulator)
     assert session.profile.bit_exact is True and session.profile.mismatches == 0
     compared = {x.name for x in session.profile.layers if x.mismatches is not None}
     assert compared >= {layer.name for layer in program.layers if layer.where == "accelerator"}
@@ -190,7 +190,7 @@ def test_check_names_the_layer_that_differs():
     layers = [descriptor.layer for descriptor in program.descriptors]
     number = layers.index("/features/features.4/Conv")
     [name] = program.descriptors[number].outputs
-    device = open_machine(fault=number, fault_word=program.places[name].base)
+    device = open_simulator(fault=number, fault_word=program.places[name].base)
     with weft.InferenceSession(program, device=device, check=True) as session:
         session.run(None, {"image": images[:1]})
     differing = [layer.name for layer in session.profile.layers if layer.mismatches]
@@ -202,7 +202,7 @@ def test_check_names_the_layer_that_differs():
 
 def test_stream_yields_what_run_returns(ort_scores):
     images, _ = held_out_inputs()
-    with weft.InferenceSession(MODEL, device=open_machine(), config="tiny") as session:
+    with weft.InferenceSession(MODEL, device=open_simulator(), config="tiny") as session:
         streamed = list(session.stream(images[i : i + 1] for i in range(5)))
         fed = list(session.stream({"image": images[i : i + 1]} for i in range(2)))
     assert np.array_equal(np.concatenate(streamed), ort_scores[:5])
@@ -223,16 +223,16 @@ def test_stream_yields_what_run_returns(ort_scores):
         ({"image": np.zeros((1, 1, 8, 8), "f4"), "x": np.zeros(1)}, "the model has no input 'x'"),
     ],
 )
-@pytest.mark.parametrize("device", ["golden", "machine"])
+@pytest.mark.parametrize("device", ["golden", "simulator"])
 def test_wrong_feeds(device, feeds, message):
-    opened = open_machine() if device == "machine" else device
+    opened = open_simulator() if device == "simulator" else device
     with (
         weft.InferenceSession(MODEL, device=opened, config="tiny") as session,
         pytest.raises(weft.ModelError, match=message),
     ):
         session.run(None, feeds)
     if isinstance(opened, OpenDevice):
-        assert isinstance(opened.memories, CountingMachine) and opened.memories.runs == []
+        assert isinstance(opened.memories, CountingSimulator) and opened.memories.runs == []
 
 
 def test_unknown_names():
@@ -254,14 +254,14 @@ def test_a_program_knows_its_configuration(tmp_path):
     program.save(tmp_path / "digits.weft")
     images, _ = held_out_inputs()
     [expected] = weft.InferenceSession("digits").run(None, {"image": images[:1]})
-    with weft.InferenceSession(tmp_path / "digits.weft", device=open_machine()) as session:
+    with weft.InferenceSession(tmp_path / "digits.weft", device=open_simulator()) as session:
         assert np.array_equal(session.run(None, {"image": images[:1]})[0], expected)
     with pytest.raises(weft.ConfigError, match="was compiled for tiny, not ulx3s-85f"):
         load(tmp_path / "digits.weft", "ulx3s-85f")
     with pytest.raises(weft.ModelError, match="compiled for rounding onnxruntime"):
         load(tmp_path / "digits.weft", None, "reference")
     closed = []
-    other = open_machine("ulx3s-85f")
+    other = open_simulator("ulx3s-85f")
     other.close = lambda: closed.append(True)
     with pytest.raises(weft.DeviceMismatch, match=r"compiled for tiny .* the device is ulx3s-85f"):
         weft.InferenceSession(tmp_path / "digits.weft", device=other)

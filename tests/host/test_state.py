@@ -11,7 +11,7 @@ from weft.program import Program, RunStep
 from weft.runtime.device import OpenDevice
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 pytest.importorskip("ai_edge_litert")
 
@@ -22,8 +22,8 @@ CONFIG = get_config("ulx3s-85f")
 CALLS = 100
 
 
-class LabelledMachine(Machine):
-    """The architectural simulator, with what a link's session tells of a board."""
+class LabelledSimulator(FunctionalSimulator):
+    """The functional simulator, with what a link's session tells of a board."""
 
     def __init__(self):
         super().__init__(CONFIG)
@@ -47,8 +47,8 @@ class LabelledMachine(Machine):
 
 
 def device():
-    machine = LabelledMachine()
-    return machine, OpenDevice("machine", CONFIG, machine, marks=machine)
+    simulator = LabelledSimulator()
+    return simulator, OpenDevice("simulator", CONFIG, simulator, marks=simulator)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -155,17 +155,17 @@ def test_sessions_that_take_turns_keep_their_states():
 @pytest.mark.parametrize("during", ["a call", "a pause"])
 def test_a_state_lost_with_the_link_is_an_error(during):
     data, graph = network(5)
-    machine, board = device()
+    simulator, board = device()
     session = weft.InferenceSession(compile_graph(graph, CONFIG), device=board)
     feeds = images(graph, 3)
     scores(session, feeds[0])
     if during == "a call":
-        machine.breaks = True
+        simulator.breaks = True
         with pytest.raises(LinkError, match="the link broke"):
             scores(session, feeds[1])
-        machine.breaks = False
+        simulator.breaks = False
     else:
-        machine.session += 1
+        simulator.session += 1
     for _ in range(2):
         with pytest.raises(LinkError, match="the state of the network was lost"):
             scores(session, feeds[1])

@@ -1,7 +1,7 @@
 """Random networks that once failed where memories are small; the seeds are of ``networks.fuzz``."""
 
 import pytest
-from networks.streamed import MachineBoards
+from networks.streamed import SimulatorBoards
 from weft.compiler.streaming import planner
 
 
@@ -15,5 +15,5 @@ from weft.compiler.streaming import planner
 )
 def test_every_value_is_the_golden_models(monkeypatch, form, seed):
     monkeypatch.setattr(planner, "LOOKS", planner.LOOKS)  # which the boards change
-    outcome = MachineBoards().compare(form, seed)
+    outcome = SimulatorBoards().compare(form, seed)
     assert outcome.compared > 0 and not outcome.differences

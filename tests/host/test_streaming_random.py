@@ -1,4 +1,4 @@
-"""Networks that stream from DRAM on the architectural simulator, against the golden model."""
+"""Networks that stream from DRAM on the functional simulator, against the golden model."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from weft_hw.contract.descriptor import (
 )
 from weft_hw.contract.memory_map import COUNTER_BYTES, Region, memory_map
 from weft_hw.contract.move import Move, decode_move, encode_move
-from weft_sim.testing.machine import Machine, MachineFault
+from weft_sim.testing.functional import FunctionalSimulator, HardwareFault
 
 pytestmark = pytest.mark.slow
 
@@ -75,11 +75,11 @@ def _turns_red(graphs, field, number):
     expected = reference.run(graph, feeds)
 
     def right(images, seed):
-        machine = Machine(config, seed)
-        load_program(replace(program, images=images), machine, config)
+        simulator = FunctionalSimulator(config, seed)
+        load_program(replace(program, images=images), simulator, config)
         try:
-            values = run_program(program, machine, feeds)
-        except MachineFault:
+            values = run_program(program, simulator, feeds)
+        except HardwareFault:
             return False
         return all(np.array_equal(values[name], expected[name]) for name in graph.outputs)
 
@@ -164,14 +164,14 @@ def test_a_compiled_file_streams_as_well(graphs, tmp_path):
     graph = b.build(*outputs)
     feeds, config = b.feeds(), smallest(graph, MORE)
     compile_graph(graph, config).save(tmp_path / "n.weft")
-    program, machine = Program.load(tmp_path / "n.weft"), Machine(config)
-    load_program(program, machine, config)
+    program, simulator = Program.load(tmp_path / "n.weft"), FunctionalSimulator(config)
+    load_program(program, simulator, config)
     for _ in range(2):  # a run leaves the first descriptors of the next one
-        values = run_program(program, machine, feeds)
+        values = run_program(program, simulator, feeds)
         for name in graph.outputs:
             np.testing.assert_array_equal(values[name], reference.run(graph, feeds)[name])
     [step] = [step for step in program.steps if isinstance(step, RunStep)]
-    assert set(run_counters(program, machine, step)) == {
+    assert set(run_counters(program, simulator, step)) == {
         number for number, info in enumerate(program.descriptors) if info.operator != "MOVE"
     }
 
@@ -179,7 +179,7 @@ def test_a_compiled_file_streams_as_well(graphs, tmp_path):
 def test_counters_of_each_run_are_its_own(graphs):
     """The second run takes the first one's slots; all that run ``n`` counts is ``n`` here."""
 
-    class Numbered(Machine):
+    class Numbered(FunctionalSimulator):
         def run(self, first, count):
             self.runs = getattr(self, "runs", 0) + 1
             units = memory_map(self.config)[Region.COUNTER].units
@@ -198,7 +198,7 @@ def test_counters_of_each_run_are_its_own(graphs):
     runs = [step for step in program.steps if isinstance(step, RunStep)]
     assert len(runs) == 2 and None not in {step.counters for step in runs}
 
-    runner = BoardRunner(program, OpenDevice("machine", program.config, Numbered(program.config)))
+    runner = BoardRunner(program, OpenDevice("simulator", program.config, Numbered(program.config)))
     run = runner.run(b.feeds())
     layers = [info.operator != "MOVE" for info in program.descriptors]
     sums = [sum(layers[step.first : step.first + step.count]) for step in runs]

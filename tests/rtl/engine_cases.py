@@ -10,9 +10,9 @@ from weft_hw.contract.descriptor import Kind, Rounding, encode_descriptor, encod
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import PARAMETER, PARAMETER_BYTES, Region
 from weft_hw.contract.timing import LANE_CYCLES
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
-__all__ = ["Case", "Tensor", "machine_result", "save_cases"]
+__all__ = ["Case", "Tensor", "save_cases", "simulator_result"]
 
 
 @dataclass(frozen=True)
@@ -172,21 +172,21 @@ def add_mac(
     case.add(windows * groups * steps, note, **fields)
 
 
-def machine_result(case: Case) -> np.ndarray:
-    """Activation memory after the architectural simulator has run ``case``."""
-    machine = Machine(case.config, seed=len(case.notes))
+def simulator_result(case: Case) -> np.ndarray:
+    """Activation memory after the functional simulator has run ``case``."""
+    simulator = FunctionalSimulator(case.config, seed=len(case.notes))
     for region, rows in case.memories().items():
-        machine.write(region, 0, rows.tobytes())
-    machine.run(0, len(case.descriptors))
-    data = machine.read(Region.ACTIVATION, 0, case.used_words)
+        simulator.write(region, 0, rows.tobytes())
+    simulator.run(0, len(case.descriptors))
+    data = simulator.read(Region.ACTIVATION, 0, case.used_words)
     return np.frombuffer(data, np.uint8).reshape(-1, case.config.columns)
 
 
 def save_cases(path: Path, cases: list[Case]) -> None:
-    """Save what ``tb_engine`` needs; what is expected comes from the case or from the machine."""
+    """Save what ``tb_engine`` needs; what is expected comes from the case or from the simulator."""
     arrays = {"count": np.array(len(cases))}
     for index, case in enumerate(cases):
-        expected = machine_result(case) if case.expected is None else case.expected
+        expected = simulator_result(case) if case.expected is None else case.expected
         arrays |= {f"{index}_{region.name}": rows for region, rows in case.memories().items()}
         arrays |= {
             f"{index}_expected": expected,

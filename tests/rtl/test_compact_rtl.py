@@ -1,4 +1,4 @@
-"""The engine of compact configurations against the architectural simulator."""
+"""The engine of compact configurations against the functional simulator."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The whole engine under Verilator against the architectural simulator, on random programs."""
+"""The whole engine under Verilator against the functional simulator, on random programs."""
 
 from dataclasses import replace
 

@@ -1,1 +1,1 @@
-"""Test equipment, outside the wheel: benches, RTL runner, netlist board, architectural machine."""
+"""Test equipment, outside the wheel: benches, RTL runner, netlist board, functional simulator."""

@@ -1,4 +1,4 @@
-"""MAC layers of the architectural simulator: windows of taps, times weights."""
+"""MAC layers of the functional simulator: windows of taps, times weights."""
 
 from typing import TYPE_CHECKING
 
@@ -7,34 +7,34 @@ from numpy.typing import NDArray
 from weft_hw.contract.descriptor import WINDOW_BYTES, decode_window
 from weft_hw.contract.memory_map import Region
 
-from weft_sim.testing.moves import MachineFault
+from weft_sim.testing.moves import HardwareFault
 
 if TYPE_CHECKING:
-    from weft_sim.testing.machine import Machine
+    from weft_sim.testing.functional import FunctionalSimulator
 
 __all__ = ["mac"]
 
 
-def _lines(machine: "Machine", d: dict[str, int]) -> NDArray[np.int8]:
+def _lines(simulator: "FunctionalSimulator", d: dict[str, int]) -> NDArray[np.int8]:
     """Return the input rows, int8 (in_height, row bytes); rows not filled are noise."""
-    config, words = machine.config, d["row_words"]
+    config, words = simulator.config, d["row_words"]
     pitch = 1 << d["row_bits"]
     room = config.line_banks * (config.line_words // pitch)
     needed = d["span"] + (config.pixels - 1) * d["stride_y"]
     if words > pitch or min(needed, d["fill_rows"]) > room:
-        raise MachineFault(f"{needed} rows of {words} words do not fit the line buffers")
+        raise HardwareFault(f"{needed} rows of {words} words do not fit the line buffers")
     filled = min(d["fill_rows"], d["in_height"])
     step = words + d["row_gap"]
-    data = machine.read(Region.ACTIVATION, d["in_base"], (filled - 1) * step + words)
+    data = simulator.read(Region.ACTIVATION, d["in_base"], (filled - 1) * step + words)
     found = np.frombuffer(data, np.int8).reshape(-1, config.columns)
-    rows = machine.noise.integers(-128, 128, (d["in_height"], words * config.columns), np.int8)
+    rows = simulator.noise.integers(-128, 128, (d["in_height"], words * config.columns), np.int8)
     for row in range(filled):
         rows[row] = found[row * step :][:words].reshape(-1)
     return rows
 
 
 def _tap(
-    machine: "Machine",
+    simulator: "FunctionalSimulator",
     d: dict[str, int],
     lines: NDArray[np.int8],
     group: int,
@@ -43,7 +43,7 @@ def _tap(
     offset: int,
 ) -> NDArray[np.int8]:
     """Return one tap of every window, int8 (out_height, out_width, columns)."""
-    width, size = machine.config.columns, machine.config.columns >> d["packing"]
+    width, size = simulator.config.columns, simulator.config.columns >> d["packing"]
     y, x = np.arange(d["out_height"]), np.arange(d["out_width"])
     row = y * d["stride_y"] - d["pad_top"] + dy
     col = x * d["stride_x"] - d["pad_left"] + dx
@@ -53,30 +53,30 @@ def _tap(
     row_inside = (row >= 0) & (row < d["in_height"])
     col_inside = (col >= 0) & (col < d["in_width"])
     tap = lines[np.where(row_inside, row, 0)][:, np.where(known, byte, 0)]
-    tap = np.where(known, tap, machine.noise.integers(-128, 128, tap.shape, np.int8))
+    tap = np.where(known, tap, simulator.noise.integers(-128, 128, tap.shape, np.int8))
     inside = row_inside[:, None, None] & col_inside[:, None]
     return np.where(inside, tap, np.int8(d["pad_value"]))
 
 
 def _windows(
-    machine: "Machine", d: dict[str, int], lines: NDArray[np.int8], group: int
+    simulator: "FunctionalSimulator", d: dict[str, int], lines: NDArray[np.int8], group: int
 ) -> NDArray[np.int8]:
     """Return what enters the array: int8 (out_height, out_width, steps, rows, 1 or columns)."""
-    config, steps = machine.config, []
-    program = machine.read(Region.WINDOW, d["window_base"], d["window_count"])
+    config, steps = simulator.config, []
+    program = simulator.read(Region.WINDOW, d["window_base"], d["window_count"])
     for at in range(0, len(program), WINDOW_BYTES):
         entry = decode_window(program[at : at + WINDOW_BYTES])
         count, columns = entry["steps_minus_1"] + 1, entry["columns"]
-        _check_entry(machine, d, entry)
+        _check_entry(simulator, d, entry)
         shape = (d["out_height"], d["out_width"], count, config.rows, config.columns)
-        act = machine.noise.integers(-128, 128, shape, np.int8)
+        act = simulator.noise.integers(-128, 128, shape, np.int8)
         if not d["depthwise"]:
             act = act[..., :1].copy()
         elif config.paired:  # one row of each pair in the first step, the other in the second
             act[..., 0, 1::2, :] = 0
             act[..., 1:, 0::2, :] = 0
         if entry["channels"]:
-            tap = _tap(machine, d, lines, group, entry["dy"], entry["dx"], entry["offset"])
+            tap = _tap(simulator, d, lines, group, entry["dy"], entry["dx"], entry["offset"])
             feed = config.channel_rows
             act[..., :feed, 0] = tap[..., : count * feed].reshape(*tap.shape[:2], count, feed)
             steps.append(act)
@@ -89,7 +89,7 @@ def _windows(
             banks.add(bank)
             for j in range(columns):
                 tap = _tap(
-                    machine,
+                    simulator,
                     d,
                     lines,
                     group,
@@ -108,73 +108,83 @@ def _windows(
     return np.concatenate(steps, axis=2)
 
 
-def _check_entry(machine: "Machine", d: dict[str, int], entry: dict[str, int]) -> None:
+def _check_entry(
+    simulator: "FunctionalSimulator", d: dict[str, int], entry: dict[str, int]
+) -> None:
     """Raise where an entry breaks a rule of the contract."""
     columns = entry["columns"]
-    if not 1 <= columns <= machine.config.tap_columns or (entry["channels"] and columns != 1):
-        raise MachineFault(f"window entry with {columns} columns of taps")
+    if not 1 <= columns <= simulator.config.tap_columns or (entry["channels"] and columns != 1):
+        raise HardwareFault(f"window entry with {columns} columns of taps")
     if d["depthwise"] and (
-        entry["steps_minus_1"] > int(machine.config.paired) or entry["channels"]
+        entry["steps_minus_1"] > int(simulator.config.paired) or entry["channels"]
     ):
-        raise MachineFault("depthwise takes one step of a tap feed, or two of paired rows")
+        raise HardwareFault("depthwise takes one step of a tap feed, or two of paired rows")
     if d["keep"] and (
         d["window_count"] != 1
         or d["dilation_x"] != 1
         or columns != d["keep"] + d["stride_x"]
         or d["unit_stride"] != d["stride_x"] * d["unit_step"]
     ):
-        raise MachineFault(f"a window that slides cannot keep {d['keep']} columns")
+        raise HardwareFault(f"a window that slides cannot keep {d['keep']} columns")
 
 
-def mac(machine: "Machine", d: dict[str, int]) -> None:
-    """Execute a MAC descriptor on the memories of ``machine``."""
-    config = machine.config
-    lines = _lines(machine, d)
-    windows = _windows(machine, d, lines, 0)
+def mac(simulator: "FunctionalSimulator", d: dict[str, int]) -> None:
+    """Execute a MAC descriptor on the memories of ``simulator``."""
+    config = simulator.config
+    lines = _lines(simulator, d)
+    windows = _windows(simulator, d, lines, 0)
     values = (
-        _own_sums(machine, d, windows) if d["own_weights"] else _sums(machine, d, lines, windows)
+        _own_sums(simulator, d, windows)
+        if d["own_weights"]
+        else _sums(simulator, d, lines, windows)
     )
-    out = machine.beats()
+    out = simulator.beats()
     y, x = np.arange(d["out_height"])[:, None], np.arange(d["out_width"])
     pixel = d["out_base"] + y * d["out_row"] + x * d["out_pixel"]
     values = values.reshape(d["out_height"], d["out_width"], -1, config.lanes)
     if d["adds"]:
-        values = _added(machine, d, values, pixel - d["out_base"])
+        values = _added(simulator, d, values, pixel - d["out_base"])
     for n in range(values.shape[2]):
         mask = (1 << config.lanes) - 1
         mask &= d["first_mask"] if n == 0 else mask
         mask &= d["last_mask"] if n == values.shape[2] - 1 else mask
         if (pixel + n).max() >= len(out):
-            raise MachineFault(f"beat {int((pixel + n).max())} lies outside {len(out)}")
+            raise HardwareFault(f"beat {int((pixel + n).max())} lies outside {len(out)}")
         for lane in range(config.lanes):
             if mask >> lane & 1:
                 out[pixel + n, lane] = values[:, :, n, lane]
 
 
 def _added(
-    machine: "Machine", d: dict[str, int], values: NDArray[np.uint8], pixel: NDArray[np.int64]
+    simulator: "FunctionalSimulator",
+    d: dict[str, int],
+    values: NDArray[np.uint8],
+    pixel: NDArray[np.int64],
 ) -> NDArray[np.uint8]:
     """Return the sums of values (..., beats, lanes) and of what lies at the same place elsewhere.
 
     ``pixel`` is the beat of each output's first value, from the output's first beat on.
     """
-    out, place = machine.beats(), pixel[..., None] + np.arange(values.shape[2])
-    place = place + d["other_base"] * machine.config.beats
+    out, place = simulator.beats(), pixel[..., None] + np.arange(values.shape[2])
+    place = place + d["other_base"] * simulator.config.beats
     if d["use_table"] or place.max() >= len(out):
-        raise MachineFault(f"a layer cannot add beat {int(place.max())}")
+        raise HardwareFault(f"a layer cannot add beat {int(place.max())}")
     first, second = (x.view(np.int8).astype(np.int64) for x in (values, out[place]))
     if not d["adds_first"]:
         first, second = second, first
-    return machine.add(d, first, second)
+    return simulator.add(d, first, second)
 
 
 def _sums(
-    machine: "Machine", d: dict[str, int], lines: NDArray[np.int8], windows: NDArray[np.int8]
+    simulator: "FunctionalSimulator",
+    d: dict[str, int],
+    lines: NDArray[np.int8],
+    windows: NDArray[np.int8],
 ) -> NDArray[np.uint8]:
     """Return the results of every window, uint8 (windows, beats * lanes)."""
-    config, groups, beats = machine.config, d["groups"], machine.config.beats
+    config, groups, beats = simulator.config, d["groups"], simulator.config.beats
     size, steps = d["out_height"] * d["out_width"], windows.shape[2]
-    data = machine.read(
+    data = simulator.read(
         Region.WEIGHT, d["weight_base"] * config.columns, groups * steps * config.columns
     )
     weights = np.frombuffer(data, np.int8).reshape(groups, steps, config.columns, config.rows)
@@ -182,24 +192,24 @@ def _sums(
     results = []
     for g in range(groups):
         if d["group_step"] and g:
-            windows = _windows(machine, d, lines, g)
+            windows = _windows(simulator, d, lines, g)
         sums = _array(windows.reshape(size, *windows.shape[2:]), weights[g], bool(d["maximum"]))
-        results.append(sums + _excess(machine, weights[g]))
+        results.append(sums + _excess(simulator, weights[g]))
     values = np.concatenate(results, axis=1)[:, : entries * config.lanes]
-    return machine.finish(d, values, machine.parameters(d["parameter_base"], entries))
+    return simulator.finish(d, values, simulator.parameters(d["parameter_base"], entries))
 
 
 def _own_sums(
-    machine: "Machine", d: dict[str, int], windows: NDArray[np.int8]
+    simulator: "FunctionalSimulator", d: dict[str, int], windows: NDArray[np.int8]
 ) -> NDArray[np.uint8]:
     """Return those of a layer whose output rows have weights of their own."""
-    config, height, beats = machine.config, d["out_height"], d["last_beats"]
+    config, height, beats = simulator.config, d["out_height"], d["last_beats"]
     if not config.own_weights or d["weight_base"] % config.pixels or d["depthwise"]:
-        raise MachineFault(f"no weights of their own from word {d['weight_base']} on")
+        raise HardwareFault(f"no weights of their own from word {d['weight_base']} on")
     if d["groups"] != 1 or d["out_width"] != 1 or d["stride_y"]:
-        raise MachineFault("rows with weights of their own share one window and one group")
+        raise HardwareFault("rows with weights of their own share one window and one group")
     blocks, steps = -(-height // config.pixels), windows.shape[2]
-    data = machine.read(
+    data = simulator.read(
         Region.WEIGHT,
         d["weight_base"] * config.columns,
         blocks * config.pixels * steps * config.columns,
@@ -210,16 +220,16 @@ def _own_sums(
     rows = words.swapaxes(1, 2).reshape(-1, steps, config.columns, config.rows)[:height]
     results = []
     for y, (window, weights) in enumerate(zip(windows, rows, strict=True)):
-        sums = _array(window, weights, bool(d["maximum"])) + _excess(machine, weights)
+        sums = _array(window, weights, bool(d["maximum"])) + _excess(simulator, weights)
         base = d["parameter_base"] + y * config.beats
-        parameters = machine.parameters(base, beats)
-        results.append(machine.finish(d, sums[:, : beats * config.lanes], parameters))
+        parameters = simulator.parameters(base, beats)
+        results.append(simulator.finish(d, sums[:, : beats * config.lanes], parameters))
     return np.concatenate(results)
 
 
-def _excess(machine: "Machine", weights: NDArray[np.int8]) -> NDArray[np.int64]:
+def _excess(simulator: "FunctionalSimulator", weights: NDArray[np.int8]) -> NDArray[np.int64]:
     """Return what paired rows add to each column's sum: ``weights`` (steps, columns, rows)."""
-    pairs = machine.config.rows // 2 if machine.config.paired else 0
+    pairs = simulator.config.rows // 2 if simulator.config.paired else 0
     wide = weights.astype(np.int64)
     return sum(
         (wide[..., 2 * k] * wide[..., 2 * k + 1] for k in range(pairs)),

@@ -1,7 +1,7 @@
 """Loads changed program files: ``python -m program_files.fuzz COUNT FIRST``.
 
 Each ends in :class:`weft.ModelError`, or loads; what loads runs on the golden model and, where
-``machine`` says so, on the architectural simulator, which raises for what a board cannot do. Any
+``simulator`` says so, on the functional simulator, which raises for what a board cannot do. Any
 other error, more than ``SECONDS`` of CPU time or more than ``BYTES`` is a failure.
 """
 
@@ -22,7 +22,7 @@ from weft.program import Program
 from weft.program.archive import pack_members
 from weft.reports.layer_table import layer_rows, memory_use
 from weft.runtime.device import OpenDevice
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 from program_files.mutate import mutate
 from program_files.samples import members_of, samples
@@ -92,10 +92,14 @@ def _end_of(path: Path, seed: int) -> str:
     memory_use(program)
     feed = random_feed(program.graph, seed)
     _run(program, "golden", feed)
-    machine = seed % 5 == 0
-    if machine:
-        _run(program, OpenDevice("machine", program.config, Machine(program.config)), feed)
-    return "loaded and ran" + " on both" * machine
+    simulator = seed % 5 == 0
+    if simulator:
+        _run(
+            program,
+            OpenDevice("simulator", program.config, FunctionalSimulator(program.config)),
+            feed,
+        )
+    return "loaded and ran" + " on both" * simulator
 
 
 def _run(program: Program, device: str | OpenDevice, feed: dict[str, np.ndarray]) -> None:

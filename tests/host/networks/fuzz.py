@@ -25,7 +25,7 @@ from networks.compare import (
 from networks.mutate import base_files, mutate, outcome_of
 from networks.onnx_forms import FORMS as ONNX_FORMS
 from networks.plan import SIDES
-from networks.streamed import MachineBoards, StreamingBoards
+from networks.streamed import SimulatorBoards, StreamingBoards
 
 COMPARISONS = {
     "tflite": compare_tflite,
@@ -46,7 +46,7 @@ DIFFER, FAIL = "networks differ", "networks differ or fail"
 OTHERWISE = "files ended otherwise"
 _UNFIT = "networks without a layer for it"
 _CONFIGS = ["tiny", SMALL.name, SMALL_PAIRED.name]
-_STREAMING = {"streamed": MachineBoards, "streamed-sim": StreamingBoards}
+_STREAMING = {"streamed": SimulatorBoards, "streamed-sim": StreamingBoards}
 
 
 def networks(form: str, first: int, count: int) -> Counter[str]:

@@ -14,13 +14,13 @@ from weft.program.follow import follow
 from weft.runtime.device import OpenDevice
 from weft.runtime.devices import open_over
 from weft_hw.contract.config import CONFIGS, Config
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 from networks.accelerator import SMALL, Boards, DeviceOutcome
 from networks.configurations import FEW
 from networks.plan import SIDES
 
-__all__ = ["TENTH", "MachineBoards", "StreamingBoards"]
+__all__ = ["TENTH", "SimulatorBoards", "StreamingBoards"]
 
 # A tenth of the block RAM of `ulx3s-85f`; line buffers and window programs cannot stream.
 TENTH = replace(
@@ -82,8 +82,8 @@ class StreamingBoards(Boards):
         return self.open[config.name]
 
 
-class MachineBoards(StreamingBoards):
-    """On the architectural simulator: each move waits as long as chance and the program allow."""
+class SimulatorBoards(StreamingBoards):
+    """On the functional simulator: each move waits as long as chance and the program allow."""
 
     shares = _SHARES
 
@@ -92,10 +92,10 @@ class MachineBoards(StreamingBoards):
         self._rng = np.random.default_rng(7)
 
     def board(self, config: Config) -> OpenDevice:
-        """Return a fresh machine of its own speed."""
+        """Return a fresh simulator of its own speed."""
         late, seed = float(self._rng.choice(_LATE)), int(self._rng.integers(1 << 31))
-        return OpenDevice("machine", config, Machine(config, seed, late=late))
+        return OpenDevice("simulator", config, FunctionalSimulator(config, seed, late=late))
 
     def compare(self, form: str, seed: int, sides: Sequence[int] = SIDES) -> DeviceOutcome:
-        """Run one network; a machine counts no cycles."""
+        """Run one network; a simulator counts no cycles."""
         return replace(super().compare(form, seed, sides), cycles=0)

@@ -1,8 +1,8 @@
-"""MAC layers of the architectural simulator against the contract's formula, number by number."""
+"""MAC layers of the functional simulator against the contract's formula, number by number."""
 
 import numpy as np
 import pytest
-from machine_bench import CONFIG, Bench, rounded
+from functional_bench import CONFIG, Bench, rounded
 from weft_hw.contract.descriptor import Kind, Rounding
 from weft_hw.contract.memory_map import Region
 
@@ -141,7 +141,7 @@ def random_mac(bench):
                 for r in set(range(CONFIG.rows)) - known:
                     bench.weights[word, :, r] = 0
                 word += 1
-    bench.machine.write(Region.WEIGHT, 0, bench.weights.tobytes())
+    bench.simulator.write(Region.WEIGHT, 0, bench.weights.tobytes())
     return d, entries
 
 

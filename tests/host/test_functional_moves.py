@@ -1,4 +1,4 @@
-"""Moves on the architectural simulator: what they copy, and that a missing wait shows."""
+"""Moves on the functional simulator: what they copy, and that a missing wait shows."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import encode_descriptor
 from weft_hw.contract.memory_map import DESCRIPTOR_WORDS, Region
 from weft_hw.contract.move import encode_move
-from weft_sim.testing.machine import Machine, MachineFault
+from weft_sim.testing.functional import FunctionalSimulator, HardwareFault
 
 CONFIG = replace(get_config("tiny"), name="tiny with memory", dram_bytes=1 << 16)
 COPY = {
@@ -23,14 +23,14 @@ COPY = {
 }
 
 
-def machine_with(descriptors, **options):
-    machine = Machine(CONFIG, **options)
+def simulator_with(descriptors, **options):
+    simulator = FunctionalSimulator(CONFIG, **options)
     for slot, data in enumerate(descriptors):
-        machine.write(Region.DESCRIPTOR, slot * DESCRIPTOR_WORDS, data)
+        simulator.write(Region.DESCRIPTOR, slot * DESCRIPTOR_WORDS, data)
     one = (1 << 30 << 32 | 30 << 63).to_bytes(9, "little")  # times one, no bias
-    machine.write(Region.PARAMETER, 0, one * CONFIG.lanes)
-    machine.write(Region.DRAM, 0, np.arange(256, dtype=np.uint8).tobytes())
-    return machine
+    simulator.write(Region.PARAMETER, 0, one * CONFIG.lanes)
+    simulator.write(Region.DRAM, 0, np.arange(256, dtype=np.uint8).tobytes())
+    return simulator
 
 
 def load(**more):
@@ -38,23 +38,23 @@ def load(**more):
 
 
 def test_rows_with_steps_both_ways():
-    machine = machine_with(
+    simulator = simulator_with(
         [
             load(unit=1, count=3, rows=2, unit_step=8, block=1, block_step=4),
             load(store=1, unit=1, count=3, rows=2, unit_step=8, block=100, block_step=2),
         ]
     )
-    machine.run(0, 2)
+    simulator.run(0, 2)
     # A word of `tiny` has 4 bytes: 3 units are 12 bytes of a block of 16.
-    assert machine.read(Region.ACTIVATION, 1, 3) == bytes(range(16, 28))
-    assert machine.read(Region.ACTIVATION, 9, 3) == bytes(range(80, 92))
-    assert machine.read(Region.DRAM, 100, 1)[:12] == bytes(range(16, 28))
-    assert machine.read(Region.DRAM, 102, 1)[:12] == bytes(range(80, 92))
+    assert simulator.read(Region.ACTIVATION, 1, 3) == bytes(range(16, 28))
+    assert simulator.read(Region.ACTIVATION, 9, 3) == bytes(range(80, 92))
+    assert simulator.read(Region.DRAM, 100, 1)[:12] == bytes(range(16, 28))
+    assert simulator.read(Region.DRAM, 102, 1)[:12] == bytes(range(80, 92))
 
 
 @pytest.mark.parametrize("late", [0, 0.5, 1])
 def test_waits_order_moves_and_layers(late):
-    machine = machine_with(
+    simulator = simulator_with(
         [
             load(block=2),
             encode_descriptor(COPY | {"moves": 1}),
@@ -63,16 +63,16 @@ def test_waits_order_moves_and_layers(late):
         ],
         late=late,
     )
-    machine.run(0, 4)
-    assert machine.read(Region.DRAM, 50, 1) == bytes(range(32, 48))
-    assert machine.read(Region.ACTIVATION, 0, 4) == bytes(range(48, 64))
+    simulator.run(0, 4)
+    assert simulator.read(Region.DRAM, 50, 1) == bytes(range(32, 48))
+    assert simulator.read(Region.ACTIVATION, 0, 4) == bytes(range(48, 64))
 
 
 @pytest.mark.parametrize("moves,layers", [(0, 1), (1, 0)])
 def test_a_wait_left_out_shows(moves, layers):
     results = set()
     for seed in range(20):
-        machine = machine_with(
+        simulator = simulator_with(
             [
                 load(block=2),
                 encode_descriptor(COPY | {"moves": moves}),
@@ -80,8 +80,8 @@ def test_a_wait_left_out_shows(moves, layers):
             ],
             seed=seed,
         )
-        machine.run(0, 3)
-        results.add(machine.read(Region.ACTIVATION, 64, 4))
+        simulator.run(0, 3)
+        results.add(simulator.read(Region.ACTIVATION, 64, 4))
     assert results - {bytes(range(32, 48))}
 
 
@@ -95,5 +95,5 @@ def test_a_wait_left_out_shows(moves, layers):
     ],
 )
 def test_what_cannot_be_is_a_fault(descriptors, message):
-    with pytest.raises(MachineFault, match=message):
-        machine_with(descriptors).run(0, len(descriptors))
+    with pytest.raises(HardwareFault, match=message):
+        simulator_with(descriptors).run(0, len(descriptors))

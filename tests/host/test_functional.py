@@ -1,13 +1,13 @@
-"""The architectural simulator against the contract's formulas, computed number by number."""
+"""The functional simulator against the contract's formulas, computed number by number."""
 
 import re
 
 import numpy as np
 import pytest
-from machine_bench import CONFIG, Bench, rounded
+from functional_bench import CONFIG, Bench, rounded
 from weft_hw.contract.descriptor import Kind, Rounding
 from weft_hw.contract.memory_map import Region
-from weft_sim.testing.machine import MachineFault, requantize
+from weft_sim.testing.functional import HardwareFault, requantize
 
 
 @pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.DOUBLE])
@@ -44,11 +44,11 @@ def test_requantize_float32_rounds_ties_to_even():
 def test_elementwise_sum_with_table():
     bench = Bench(5)
     table = bench.rng.integers(-(1 << 28), 1 << 28, 256)
-    bench.machine.write(Region.ACTIVATION, 0, bench.memory.tobytes())
+    bench.simulator.write(Region.ACTIVATION, 0, bench.memory.tobytes())
     # The table lies where operands are; they are restored afterwards.
-    bench.machine.write(Region.ACTIVATION, 0, table.astype("<i4").tobytes())
+    bench.simulator.write(Region.ACTIVATION, 0, table.astype("<i4").tobytes())
     bench.run({"kind": int(Kind.TABLE), "in_base": 0})
-    bench.machine.write(Region.ACTIVATION, 0, bench.memory.tobytes())
+    bench.simulator.write(Region.ACTIVATION, 0, bench.memory.tobytes())
     d = {
         "kind": int(Kind.ELEMENTWISE),
         "in_base": 2,
@@ -136,5 +136,5 @@ def test_faults(changes, message):
         "window_count": 1,
     } | changes
     entry = {"columns": 2, "steps_minus_1": 0}
-    with pytest.raises(MachineFault, match=f"^{re.escape(message)}$"):
+    with pytest.raises(HardwareFault, match=f"^{re.escape(message)}$"):
         bench.run(d, [entry])

@@ -1,4 +1,4 @@
-"""Architectural simulator: executes descriptors on memory images, exactly, without a clock."""
+"""Functional simulator: executes descriptors on memory images, exactly, without a clock."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,9 @@ from weft_hw.contract.memory_map import (
 from weft_hw.contract.move import decode_move
 
 from weft_sim.testing.mac import mac
-from weft_sim.testing.moves import MachineFault, Moves
+from weft_sim.testing.moves import HardwareFault, Moves
 
-__all__ = ["Machine", "MachineFault", "requantize"]
+__all__ = ["FunctionalSimulator", "HardwareFault", "requantize"]
 
 
 def requantize(
@@ -55,7 +55,7 @@ def requantize(
 Snapshot = dict[Region, NDArray[np.uint8]]
 
 
-class Machine:
+class FunctionalSimulator:
     """Memories of one accelerator, and descriptors executed on them.
 
     Whatever the contract leaves unspecified (rows that no layer filled, bytes past a tensor's
@@ -85,14 +85,16 @@ class Machine:
         memory = self._memory[region]
         rows = np.frombuffer(bytes(data), np.uint8).reshape(-1, memory.shape[1])
         if not 0 <= unit <= unit + len(rows) <= len(memory):
-            raise MachineFault(f"{region.name} {unit}+{len(rows)} lies outside {len(memory)} units")
+            raise HardwareFault(
+                f"{region.name} {unit}+{len(rows)} lies outside {len(memory)} units"
+            )
         memory[unit : unit + len(rows)] = rows
 
     def read(self, region: Region, unit: int, count: int) -> bytes:
         """Return ``count`` units from ``unit`` on."""
         memory = self._memory[region]
         if not 0 <= unit <= unit + count <= len(memory):
-            raise MachineFault(f"{region.name} {unit}+{count} lies outside {len(memory)} units")
+            raise HardwareFault(f"{region.name} {unit}+{count} lies outside {len(memory)} units")
         return memory[unit : unit + count].tobytes()
 
     def run(self, first: int, count: int) -> None:
@@ -196,5 +198,5 @@ class Machine:
                 value = value + self.table()[b & 255] - parameters["bias"]
         out = self.beats()
         if d["out_base"] + len(a) > len(out):
-            raise MachineFault(f"beat {d['out_base'] + len(a) - 1} lies outside {len(out)}")
+            raise HardwareFault(f"beat {d['out_base'] + len(a) - 1} lies outside {len(out)}")
         out[d["out_base"] : d["out_base"] + len(a)] = self.finish(d, value, parameters)

@@ -1,4 +1,4 @@
-"""The architectural simulator, given layers in the contract's terms."""
+"""The functional simulator, given layers in the contract's terms."""
 
 from fractions import Fraction
 
@@ -7,7 +7,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import Rounding, encode_descriptor, encode_window
 from weft_hw.contract.fields import pack
 from weft_hw.contract.memory_map import DESCRIPTOR_WORDS, PARAMETER, PARAMETER_BYTES, Region
-from weft_sim.testing.machine import Machine
+from weft_sim.testing.functional import FunctionalSimulator
 
 CONFIG = Config(
     name="test",
@@ -35,10 +35,10 @@ def rounded(acc, multiplier, shift, rounding):
 
 
 class Bench:
-    """A machine, and a plain copy of what was written into it."""
+    """A simulator, and a plain copy of what was written into it."""
 
     def __init__(self, seed):
-        self.rng, self.machine = np.random.default_rng(seed), Machine(CONFIG, seed)
+        self.rng, self.simulator = np.random.default_rng(seed), FunctionalSimulator(CONFIG, seed)
         words, rows = CONFIG.activation_words, CONFIG.rows
         self.memory = self.rng.integers(-128, 128, (words, CONFIG.columns)).astype(np.int8)
         self.weights = self.rng.integers(-128, 128, (64, CONFIG.columns, rows)).astype(np.int8)
@@ -53,7 +53,7 @@ class Bench:
             ]
             for _ in range(16)
         ]
-        write = self.machine.write
+        write = self.simulator.write
         write(Region.ACTIVATION, 0, self.memory.tobytes())
         write(Region.WEIGHT, 0, self.weights.tobytes())
         names = [field.name for field in PARAMETER]
@@ -71,8 +71,8 @@ class Bench:
 
     def run(self, fields, entries=()):
         fields = {"window_count": len(entries)} | fields
-        self.machine.write(Region.WINDOW, 0, b"".join(map(encode_window, entries)))
-        self.machine.write(Region.DESCRIPTOR, DESCRIPTOR_WORDS, encode_descriptor(fields))
-        self.machine.run(1, 1)
-        data = self.machine.read(Region.ACTIVATION, 0, CONFIG.activation_words)
+        self.simulator.write(Region.WINDOW, 0, b"".join(map(encode_window, entries)))
+        self.simulator.write(Region.DESCRIPTOR, DESCRIPTOR_WORDS, encode_descriptor(fields))
+        self.simulator.run(1, 1)
+        data = self.simulator.read(Region.ACTIVATION, 0, CONFIG.activation_words)
         return np.frombuffer(data, np.int8).reshape(-1, CONFIG.lanes)
