@@ -66,3 +66,17 @@ def test_rows_of_explain_have_it_where_the_program_streams(graphs):
         assert row["traffic"]["memory"] >= 1000 * moved > row["predicted_cycles"]
     whole = compile_graph(graph, replace(CHIP, activation_words=1 << 14))
     assert [row["traffic"] for row in layer_rows(graph, whole, 144)] == [None] * 3
+
+
+def test_a_sum_behind_a_layer_brings_its_weights_no_more_often(graphs):
+    """Input and the map that is added exceed the chip together, so there would be more stripes."""
+    config = CONFIGS["ulx3s-12f"]
+    assert 8 * 8 * 160 < config.activation_words * config.columns < 2 * 8 * 8 * 160
+    constants = []
+    for with_sum in (False, True):
+        b = graphs.Builder(2)
+        x = b.input(8, 8, 160)
+        y = b.conv(x, 160, kernel=(3, 3), padding=(1, 1, 1, 1))
+        graph = b.build(b.binary("ADD", y, x) if with_sum else y)
+        constants.append(total(traffic(compile_graph(graph, config)).values()).constants)
+    assert constants[1] < 1.1 * constants[0]

@@ -1,5 +1,7 @@
 """Sums that the layer before computes: its results pass through the output lanes a second time."""
 
+from collections.abc import Callable
+
 from msgspec import structs
 from weft_hw.contract.layers import Elementwise, Mac, check_layer
 
@@ -9,12 +11,14 @@ from weft.compiler.lowering.context import Lowering
 __all__ = ["fuse_sums"]
 
 
-def fuse_sums(lowering: Lowering) -> None:
+def fuse_sums(
+    lowering: Lowering, pays: Callable[[Command, list[Command]], bool] | None = None
+) -> None:
     """Have MAC commands add their results to another map, instead of a command behind them.
 
     That needs results that nothing but the sum reads. The lanes have time for it: a sum of its own
     takes a cycle a beat, as the second way through them does. The command runs in the sum's turn,
-    when both operands are there.
+    when both operands are there. ``pays`` may say no to a command that adds, instead of two.
     """
     if lowering.config.compact or lowering.graph.states:  # a state may be overwritten meanwhile
         return
@@ -25,11 +29,13 @@ def fuse_sums(lowering: Lowering) -> None:
             continue
         makers = [_maker(lowering, total, operand, kept) for operand in (total.source, total.other)]
         found = [maker for maker in makers if maker is not None]
-        if found:
-            # Of two, the one with more work for the array, whose lanes wait longer.
-            maker = max(found, key=_steps)
-            commands[commands.index(total)] = _fused(lowering, maker, total, maker is makers[0])
-            commands.remove(maker)
+        # Of two, the one with more work for the array, whose lanes wait longer.
+        for maker in sorted(found, key=_steps, reverse=True):
+            fused = _fused(lowering, maker, total, maker is makers[0])
+            if pays is None or pays(fused, [maker, total]):
+                commands[commands.index(total)] = fused
+                commands.remove(maker)
+                break
 
 
 def _kept(lowering: Lowering) -> set[Buffer]:

@@ -1,5 +1,7 @@
 """The program of a network that streams."""
 
+from functools import partial
+
 from msgspec.structs import replace
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES
@@ -26,6 +28,7 @@ from weft.compiler.streaming.listing import Listing
 from weft.compiler.streaming.order import in_order
 from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
 from weft.compiler.streaming.ring import AHEAD, DescriptorRing
+from weft.compiler.streaming.sums import sum_pays
 from weft.compiler.streaming.tables import with_tables
 from weft.compiler.timing.timeline import Timeline
 from weft.graph import Graph
@@ -61,7 +64,7 @@ def compile_streamed(
         If the DRAM is too small, or the smallest piece of a layer does not fit the chip.
     """
     lowering, host = lower(graph, roomy(config))
-    fuse_sums(lowering)
+    fuse_sums(lowering, partial(sum_pays, config))
     lowering.commands = with_tables(lowering.commands)
     schedule = make_schedule(lowering)
     steps = [step for step in schedule.steps if isinstance(step, RunStep)]
