@@ -6,6 +6,7 @@ import pytest
 from weft.compiler.ir import Buffer
 from weft.compiler.lowering.lower import lower
 from weft.compiler.lowering.sums import fuse_sums
+from weft.compiler.streaming.band import Band
 from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.pieces import SHARING, Uses
 from weft.compiler.streaming.planner import roomy
@@ -14,7 +15,6 @@ from weft.compiler.streaming.shared_place import SharedPlace
 from weft.compiler.streaming.striping import Striping
 from weft.compiler.streaming.tables import with_tables
 from weft.compiler.streaming.tasks import cut
-from weft.compiler.streaming.window import Window
 from weft.program.follow import follow
 from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.layers import Mac
@@ -99,8 +99,8 @@ def test_no_stripe_is_higher_than_the_others(graphs):
 
 @pytest.mark.parametrize("lap", range(1, 8))
 def test_a_place_holds_what_each_stripe_needs(lap):
-    """Two rows a stripe, of three that it needs; followed by another window two rows above."""
-    root, follower = (Window(Buffer(name, 64), 8, 0, [1]) for name in ("root", "follower"))
+    """Two rows a stripe, of three that it needs; followed by another band two rows above."""
+    root, follower = (Band(Buffer(name, 64), 8, 0, [1]) for name in ("root", "follower"))
     for stripe in range(7):
         root.low.append(max(0, 2 * stripe - 1))
         root.high.append(2 * stripe + 2)
@@ -113,12 +113,12 @@ def test_a_place_holds_what_each_stripe_needs(lap):
     place.settle()
     assert root.room == 8 * (4 + 2 * (lap - 1))
     for stripe in range(7):
-        for window, low, high in (
+        for band, low, high in (
             (root, max(0, 2 * stripe - 1), 2 * stripe + 2),
             (follower, 2 * stripe, 2 * stripe + 1),
         ):
-            assert 8 * low - window.origins[stripe] >= 0
-            assert 8 * high - window.origins[stripe] <= root.room
+            assert 8 * low - band.origins[stripe] >= 0
+            assert 8 * high - band.origins[stripe] <= root.room
     moved = [a != b for a, b in zip(root.origins, root.origins[1:], strict=False)]
     assert sum(moved) == (7 - 1) // lap
 

@@ -1,9 +1,9 @@
 """Where a chain's buffers lie on the chip, stripe by stripe, and what must come there."""
 
 from weft.compiler.ir import Buffer
+from weft.compiler.streaming.band import Band
 from weft.compiler.streaming.striping import Striping
 from weft.compiler.streaming.tiles import Span
-from weft.compiler.streaming.window import Window
 
 __all__ = ["Addresses"]
 
@@ -28,14 +28,14 @@ class Addresses:
     """
 
     def __init__(self, striping: Striping, base: int, *, mirrored: bool):
-        self._windows, self._mirrored = striping.windows, mirrored
+        self._bands, self._mirrored = striping.bands, mirrored
         self._stripe, self._tile = -1, striping.chain.tile
 
         def place_of(first: int, words: int) -> int:
             return base + (striping.words - first - words if mirrored else first)
 
         self._lowest = {
-            w.buffer: place_of(w.base, (w.root or w).room) for w in self._windows.values()
+            w.buffer: place_of(w.base, (w.root or w).room) for w in self._bands.values()
         }
         self._loads: dict[Buffer, tuple[Span, int]] = {}
         self.at = {buffer: buffer.base for buffer in striping.chain.residents}
@@ -46,24 +46,24 @@ class Addresses:
         if stripe == self._stripe:
             return
         self.before, self._stripe = dict(self.at), stripe
-        for window in self._windows.values():
-            if window.producer is None:
-                self._enter_loaded(window)
+        for band in self._bands.values():
+            if band.producer is None:
+                self._enter_loaded(band)
                 continue
-            place = self._lowest[window.buffer] + stripe % window.slots * window.words
-            self.at[window.buffer] = place - window.origins[stripe]
+            place = self._lowest[band.buffer] + stripe % band.slots * band.words
+            self.at[band.buffer] = place - band.origins[stripe]
 
-    def _enter_loaded(self, window: Window) -> None:
+    def _enter_loaded(self, band: Band) -> None:
         """Find the place of rows that come from DRAM."""
-        fresh, lowest = window.fresh[self._stripe], self._lowest[window.buffer]
-        if window.anchors:
-            first = window.anchors[self._stripe]
+        fresh, lowest = band.fresh[self._stripe], self._lowest[band.buffer]
+        if band.anchors:
+            first = band.anchors[self._stripe]
         else:
-            slot = (self._stripe + self._mirrored) % window.slots
-            first = fresh.start - slot * window.words
-        self.at[window.buffer] = lowest - first
+            slot = (self._stripe + self._mirrored) % band.slots
+            first = fresh.start - slot * band.words
+        self.at[band.buffer] = lowest - first
         if fresh.words:
-            self._loads[window.buffer] = fresh, lowest + fresh.start - first
+            self._loads[band.buffer] = fresh, lowest + fresh.start - first
 
     def arrival(self, buffer: Buffer, needed: int | None) -> tuple[Span, int] | None:
         """Return words that must come before a buffer is read, and where to; once.

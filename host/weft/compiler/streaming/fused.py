@@ -11,11 +11,11 @@ from weft_hw.contract.descriptor import TABLE_BYTES
 
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.addresses import Addresses
+from weft.compiler.streaming.band import Band
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
 from weft.compiler.streaming.striping import Striping
 from weft.compiler.streaming.tasks import Task
 from weft.compiler.streaming.tiles import Span, reads
-from weft.compiler.streaming.window import Window
 from weft.compiler.streaming.writer import Writer
 
 __all__ = ["Fused"]
@@ -77,7 +77,7 @@ class Fused:
         """Store the rows of a task where somebody else needs them."""
         if task.rows is not None and target not in self._chain.residents:
             if target in self._chain.stored or target in shadowed:
-                span = self._striping.windows[target].span(*task.rows, self._chain.tile)
+                span = self._striping.bands[target].span(*task.rows, self._chain.tile)
                 writer.store(span, at + span.start)
         elif target in shadowed and task.piece.finishes:
             writer.store(Span(target, 0, target.words), target.base)
@@ -98,16 +98,16 @@ class Fused:
                 layers += restart_cycles(self.config, piece.command)
             seen.add(piece.whole)
         moves, moved, edge = 0, 0, 0
-        for window in self._striping.windows.values():
-            layers += self._held_up(window, whole)
-            if window.producer is None:
-                edge += window.fresh[0].words
+        for band in self._striping.bands.values():
+            layers += self._held_up(band, whole)
+            if band.producer is None:
+                edge += band.fresh[0].words
                 moves += count
-                moved += sum(span.words for span in window.fresh)
-            elif window.buffer in chain.stored:
-                edge += window.words
+                moved += sum(span.words for span in band.fresh)
+            elif band.buffer in chain.stored:
+                edge += band.words
                 moves += count
-                moved += window.buffer.words
+                moved += band.buffer.words
         constants = constant_bytes(self.config, chain.members)
         if chain.tables > 1:  # each comes for every stripe
             constants += (count - 1) * chain.tables * TABLE_BYTES
@@ -115,17 +115,17 @@ class Fused:
         edge = move_cycles(self.config, 0, edge, max(0, held))
         return layers, move_cycles(self.config, moves, moved, constants), edge
 
-    def _held_up(self, window: Window, whole: Sequence[int]) -> int:
-        """Return the cycles in which a move keeps the next stripe from a window's only place."""
+    def _held_up(self, band: Band, whole: Sequence[int]) -> int:
+        """Return the cycles in which a move keeps the next stripe from a band's only place."""
         count = self._striping.count
-        if count == 1 or window.slots > 1:
+        if count == 1 or band.slots > 1:
             return 0
-        if window.producer is None:
-            words = sum(span.words for span in window.fresh)
-            others = [n for n in self.numbers if n > window.consumers[-1]]
-        elif window.buffer in self._chain.stored and not window.consumers:
-            words = window.buffer.words
-            first = min(self._chain.producers[(window.root or window).buffer])
+        if band.producer is None:
+            words = sum(span.words for span in band.fresh)
+            others = [n for n in self.numbers if n > band.consumers[-1]]
+        elif band.buffer in self._chain.stored and not band.consumers:
+            words = band.buffer.words
+            first = min(self._chain.producers[(band.root or band).buffer])
             others = [n for n in self.numbers if n < first]
         else:
             return 0

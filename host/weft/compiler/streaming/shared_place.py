@@ -1,22 +1,22 @@
-"""Words that windows share, whose rows move on through them from stripe to stripe."""
+"""Words that bands share, whose rows move on through them from stripe to stripe."""
 
 from collections.abc import Sequence
 
-from weft.compiler.streaming.window import Window
+from weft.compiler.streaming.band import Band
 
 __all__ = ["SharedPlace"]
 
 
 class SharedPlace:
-    """The place of a window that a chain writes, and of those that share it.
+    """The place of a band that a chain writes, and of those that share it.
 
     Rows stay where they are while there is room behind them. Then those that are needed again are
     copied to the place's begin.
 
     Parameters
     ----------
-    root : Window
-    others : sequence of Window
+    root : Band
+    others : sequence of Band
         Whose ``root`` it is.
 
     Attributes
@@ -25,14 +25,14 @@ class SharedPlace:
         Words that are copied at a time, about.
     """
 
-    def __init__(self, root: Window, others: Sequence[Window]):
+    def __init__(self, root: Band, others: Sequence[Band]):
         self._root, self._others = root, others
         self._followers = [w for w in others if w.behind is not None]
         stripes = range(len(root.low))
         self._first = [self._begin(stripe) for stripe in stripes]
         self._stop = [self._end(stripe) for stripe in stripes]
-        windows = [root, *self._followers]
-        self.copied = max((sum(w.kept(s) for w in windows) for s in stripes[1:]), default=0)
+        bands = [root, *self._followers]
+        self.copied = max((sum(w.kept(s) for w in bands) for s in stripes[1:]), default=0)
         self._lap = 1  # stripes from copy to copy
         root.room = self.room(1)
 
@@ -83,12 +83,12 @@ class SharedPlace:
             stays = bool(origins) and stop - origins[-1] <= root.room
             origins.append(origins[-1] if stays else first)
         root.origins = origins
-        for window in self._others:
-            if window.behind is not None:
-                above = window.behind * window.unit
-                window.origins = [origin + above for origin in origins]
+        for band in self._others:
+            if band.behind is not None:
+                above = band.behind * band.unit
+                band.origins = [origin + above for origin in origins]
                 continue
-            window.origins = [
-                low * window.unit - (begin * root.unit - origin)
-                for low, begin, origin in zip(window.low, root.low, origins, strict=True)
+            band.origins = [
+                low * band.unit - (begin * root.unit - origin)
+                for low, begin, origin in zip(band.low, root.low, origins, strict=True)
             ]

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from math import gcd
 
 from weft.compiler.ir import Buffer
+from weft.compiler.streaming.band import Band
 from weft.compiler.streaming.chain import Chain
-from weft.compiler.streaming.window import Window
 
-__all__ = ["lead", "make_windows", "row_ends"]
+__all__ = ["lead", "make_bands", "row_ends"]
 
 
 def row_ends(chain: Chain, count: int) -> dict[int, list[int]]:
@@ -49,47 +49,47 @@ def lead(chain: Chain) -> int:
     return max(rows * sink // chain.motions[n].height - 1 for n, rows in needed.items())
 
 
-def make_windows(
+def make_bands(
     chain: Chain, ends: Mapping[int, Sequence[int]], count: int, *, tight: bool
-) -> dict[Buffer, Window]:
-    """Return the window of each buffer that has one, for ``count`` stripes up to ``ends``.
+) -> dict[Buffer, Band]:
+    """Return the band of each buffer that has one, for ``count`` stripes up to ``ends``.
 
     What comes from DRAM or goes there has two places that take turns, unless it is ``tight``.
     """
-    windows: dict[Buffer, Window] = {}
+    bands: dict[Buffer, Band] = {}
     for buffer in (*chain.consumers, *chain.producers):
-        if buffer in chain.residents or buffer in windows:
+        if buffer in chain.residents or buffer in bands:
             continue
         producers, consumers = chain.producers.get(buffer, []), chain.consumers.get(buffer, [])
         producer = producers[-1] if producers else None
-        window = Window(buffer, chain.rows[buffer], producer, consumers)
+        band = Band(buffer, chain.rows[buffer], producer, consumers)
         for stripe in range(count):
-            _extend(window, chain, ends, stripe)
-        window.measure(chain.tile)
+            _extend(band, chain, ends, stripe)
+        band.measure(chain.tile)
         comes = producer is None or not consumers
-        window.slots = 2 if count > 1 and comes and not tight else 1
-        windows[buffer] = window
-    return windows
+        band.slots = 2 if count > 1 and comes and not tight else 1
+        bands[buffer] = band
+    return bands
 
 
-def _extend(window: Window, chain: Chain, ends: Mapping[int, Sequence[int]], stripe: int) -> None:
-    """Say which rows of a window a stripe needs on the chip."""
-    before = window.high[-1] if stripe else 0
+def _extend(band: Band, chain: Chain, ends: Mapping[int, Sequence[int]], stripe: int) -> None:
+    """Say which rows of a band a stripe needs on the chip."""
+    before = band.high[-1] if stripe else 0
     lows, highs = [], [before]
-    for c in window.consumers:
+    for c in band.consumers:
         reader, move = ends[c], chain.motions[c]
         done = reader[stripe - 1] if stripe else 0
         if done < move.height:
-            lows.append(move.begin(window.buffer, done))
+            lows.append(move.begin(band.buffer, done))
             if reader[stripe]:
-                highs.append(move.end(window.buffer, reader[stripe]))
-    if window.producer is None:
+                highs.append(move.end(band.buffer, reader[stripe]))
+    if band.producer is None:
         low = max(0, min(lows, default=before))
-        window.low.append(low)
-        window.high.append(max(low, *highs))
+        band.low.append(low)
+        band.high.append(max(low, *highs))
         return
-    written = [ends[n] for n in chain.producers[window.buffer]]
+    written = [ends[n] for n in chain.producers[band.buffer]]
     if stripe:  # rows that not all have written yet
         lows += [done[stripe - 1] for done in written]
-    window.low.append(min([before, *lows]))
-    window.high.append(max(done[stripe] for done in written))
+    band.low.append(min([before, *lows]))
+    band.high.append(max(done[stripe] for done in written))

@@ -2,12 +2,12 @@
 
 from weft.compiler.ir import Buffer
 from weft.compiler.planning.place import Lifetime, place_buffers
+from weft.compiler.streaming.band import Band
 from weft.compiler.streaming.chain import Chain
 from weft.compiler.streaming.in_place import share_places
 from weft.compiler.streaming.pieces import slices
 from weft.compiler.streaming.shared_place import SharedPlace
-from weft.compiler.streaming.stripe_rows import make_windows, row_ends
-from weft.compiler.streaming.window import Window
+from weft.compiler.streaming.stripe_rows import make_bands, row_ends
 
 __all__ = ["Striping"]
 
@@ -31,7 +31,7 @@ class Striping:
         For each command the ranges of its groups of channels; (0, 0) where it is whole.
     ends : dict
         For each command the output rows that are done after each stripe.
-    windows : dict
+    bands : dict
         By buffer.
     words : int
         On the chip, once placed.
@@ -51,20 +51,20 @@ class Striping:
                 n: slices(chain.config, chain.commands[n], 1, sharing) for n in chain.motions
             }
         self.ends = row_ends(chain, count)
-        self.windows = make_windows(chain, self.ends, count, tight=tight)
+        self.bands = make_bands(chain, self.ends, count, tight=tight)
         sliced = {n for n, ranges in self.slices.items() if len(ranges) > 1}
-        share_places(chain, self.windows, count, sliced)
+        share_places(chain, self.bands, count, sliced)
         self._shared: list[SharedPlace] = []
-        for window in self.windows.values():
-            window.room = window.words * window.slots
-            window.origins = [low * window.unit for low in window.low]
-            if window.root is None and window.producer is not None and window.slots == 1:
-                others = [other for other in self.windows.values() if other.root is window]
-                self._shared.append(SharedPlace(window, others))
+        for band in self.bands.values():
+            band.room = band.words * band.slots
+            band.origins = [low * band.unit for low in band.low]
+            if band.root is None and band.producer is not None and band.slots == 1:
+                others = [other for other in self.bands.values() if other.root is band]
+                self._shared.append(SharedPlace(band, others))
         self.words = 0
 
     def place(self, arena: int = 0) -> int:
-        """Give windows their places; return the words that they take.
+        """Give bands their places; return the words that they take.
 
         Where that is less than ``arena``, more are used to load and copy fewer rows again: first
         what takes the chain longer.
@@ -72,9 +72,9 @@ class Striping:
         spare = max(0, arena - self._place()) if arena else 0
         if not self.chain.memory_bound:
             spare -= self._extend(spare)
-        for window in self.windows.values():
-            if window.producer is None:
-                spare -= max(0, window.follow(self.chain.tile, spare))
+        for band in self.bands.values():
+            if band.producer is None:
+                spare -= max(0, band.follow(self.chain.tile, spare))
         self._extend(spare)
         for shared in self._shared:
             shared.settle()
@@ -96,31 +96,31 @@ class Striping:
     def _place(self) -> int:
         chain = self.chain
         lives: dict[Buffer, Lifetime] = {}
-        for window in self.windows.values():
-            root = _root(window)
-            numbers = [*window.consumers, *chain.producers.get(window.buffer, [])]
-            if self._lasts(window):
+        for band in self.bands.values():
+            root = _root(band)
+            numbers = [*band.consumers, *chain.producers.get(band.buffer, [])]
+            if self._lasts(band):
                 numbers = chain.numbers
             life = Lifetime(Buffer(root.buffer.name, root.room), min(numbers), max(numbers))
             known = lives.setdefault(root.buffer, life)
             known.extend(life.first)
             known.extend(life.last)
         words = place_buffers(chain.config, (), list(lives.values()))
-        for window in self.windows.values():
-            window.base = lives[_root(window).buffer].buffer.base
+        for band in self.bands.values():
+            band.base = lives[_root(band).buffer].buffer.base
         return words
 
-    def _lasts(self, window: Window) -> bool:
+    def _lasts(self, band: Band) -> bool:
         """Whether a place holds something from one stripe to the next.
 
         What is stored does, too: the store would keep the layers of the same stripe waiting.
         """
         if self.count == 1:
             return False
-        if window.slots > 1 or window.producer is None or window.buffer in self.chain.stored:
+        if band.slots > 1 or band.producer is None or band.buffer in self.chain.stored:
             return True
-        return any(window.kept(stripe) for stripe in range(1, self.count))
+        return any(band.kept(stripe) for stripe in range(1, self.count))
 
 
-def _root(window: Window) -> Window:
-    return window.root or window
+def _root(band: Band) -> Band:
+    return band.root or band

@@ -8,11 +8,11 @@ from weft_hw.contract.layers import Elementwise, Mac
 from weft.compiler.descriptions import array_steps
 from weft.compiler.ir import Command
 from weft.compiler.lowering.context import identity_parameters
+from weft.compiler.streaming.band import Band
 from weft.compiler.streaming.costs import constant_bytes, move_cycles, restart_cycles
 from weft.compiler.streaming.pieces import Piece, Scope
 from weft.compiler.streaming.striping import Striping
 from weft.compiler.streaming.tiles import channel_slice
-from weft.compiler.streaming.window import Window
 
 __all__ = ["Task", "cut"]
 
@@ -21,14 +21,14 @@ __all__ = ["Task", "cut"]
 class Task:
     """A piece, and the stripe that it belongs to.
 
-    It computes ``rows``, from the first up to but without the last, or copies rows of the window
+    It computes ``rows``, from the first up to but without the last, or copies rows of the band
     ``copy``.
     """
 
     stripe: int
     piece: Piece
     rows: tuple[int, int] | None = None
-    copy: Window | None = None
+    copy: Band | None = None
 
 
 def cut(striping: Striping) -> list[Task] | None:
@@ -47,8 +47,8 @@ class _Cutter:
         chain = self._chain
         for stripe in range(self._striping.count):
             # Rows that follow others in the same place go before those.
-            for window in reversed(self._striping.windows.values()):
-                self._cut_copy(window, stripe)
+            for band in reversed(self._striping.bands.values()):
+                self._cut_copy(band, stripe)
             for n in chain.numbers:
                 if not self._cut_rows(n, stripe):
                     return None
@@ -90,14 +90,14 @@ class _Cutter:
 
         0 where all wait for all of it.
         """
-        chain, windows = self._chain, self._striping.windows
+        chain, bands = self._chain, self._striping.bands
         command, ends = chain.commands[number], self._striping.ends[number]
-        target = windows.get(chain.target(number))
+        target = bands.get(chain.target(number))
         if number > 0 or not isinstance(command.descriptor, Mac):
             return 0
         if target is None or target.root is not None or len(self._striping.slices[number]) > 1:
             return 0  # results would take the place of what is needed, or slices come twice
-        source = windows.get(command.reads[0])
+        source = bands.get(command.reads[0])
         if source is None or not source.fresh:
             return 0
         comes = move_cycles(self._config, 0, source.fresh[0].words, 0)
@@ -108,8 +108,8 @@ class _Cutter:
     def _hurried(self, number: int) -> bool:
         """Whether a command of a run's first stripe would wait for the last of its weights."""
         chain = self._chain
-        window = self._striping.windows.get(chain.target(number))
-        if window is not None and window.root is not None:
+        band = self._striping.bands.get(chain.target(number))
+        if band is not None and band.root is not None:
             return False  # its first channels would take the place of what the others need
         before = [self._commands[n] for n in chain.motions if n <= number]
         last = before[-1]
@@ -119,30 +119,30 @@ class _Cutter:
         done = sum(array_steps(self._config, c) for c in before[:-1]) // self._striping.count
         return loaded > done + restart_cycles(self._config, last) * last.descriptor.groups
 
-    def _cut_copy(self, window: Window, stripe: int) -> None:
+    def _cut_copy(self, band: Band, stripe: int) -> None:
         """Copy rows that are needed again to where the stripe wants them."""
-        if not stripe or window.producer is None or window.slots > 1:
+        if not stripe or band.producer is None or band.slots > 1:
             return
-        low, high = max(0, window.low[stripe]), window.high[stripe - 1]
-        if low >= high or window.origins[stripe] == window.origins[stripe - 1]:
+        low, high = max(0, band.low[stripe]), band.high[stripe - 1]
+        if low >= high or band.origins[stripe] == band.origins[stripe - 1]:
             return
         descriptor = Elementwise(
-            word_count=(high - low) * window.unit,
+            word_count=(high - low) * band.unit,
             unary=True,
             rounding=Rounding.HALF_UP,
             low=-128,
             high=127,
         )
-        node, lanes = self._commands[window.producer].node, self._config.lanes
-        at = low * window.unit
+        node, lanes = self._commands[band.producer].node, self._config.lanes
+        at = low * band.unit
         command = Command(
             node,
             descriptor,
-            (window.buffer, at),
-            (window.buffer, at * self._config.beats),
+            (band.buffer, at),
+            (band.buffer, at * self._config.beats),
             parameters=identity_parameters(lanes, lanes),
         )
-        self._add(stripe, window.producer, command, copy=window)
+        self._add(stripe, band.producer, command, copy=band)
 
     def _add(
         self,
@@ -150,7 +150,7 @@ class _Cutter:
         number: int,
         command: Command,
         rows: tuple[int, int] | None = None,
-        copy: Window | None = None,
+        copy: Band | None = None,
     ) -> Piece:
         piece = Piece(number, command, Scope() if self._striping.count == 1 else self._scope)
         self._tasks.append(Task(stripe, piece, rows, copy))

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from weft.compiler.ir import Buffer
 from weft.compiler.streaming.tiles import Span
 
-__all__ = ["Window"]
+__all__ = ["Band"]
 
 
 @dataclass(eq=False)
-class Window:
-    """Rows of one buffer on the chip: for each stripe from ``low`` up to but without ``high``.
+class Band:
+    """A band of rows of a buffer: for each stripe from ``low`` up to but without ``high``.
 
-    A row has ``unit`` words. ``slots`` places of ``words`` take turns. ``root`` is the window whose
+    A row has ``unit`` words. ``slots`` places of ``words`` take turns. ``root`` is the band whose
     place it takes; its rows begin where that one's do, or follow them, ``behind`` rows above.
     ``producer`` is the last of the commands that write it. For each stripe, ``origins`` has the
     word of the buffer that would lie first in the place. Rows that come from DRAM lie one behind
@@ -28,7 +28,7 @@ class Window:
     slots: int = 1
     words: int = 0
     base: int = 0
-    root: "Window | None" = None
+    root: "Band | None" = None
     behind: int | None = None
     room: int = 0
     origins: list[int] = field(default_factory=list)
