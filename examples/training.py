@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 from weft.graph.analysis import analyse
 from weft.importers import load_model
+from weft_hw.files import write_file
 
 __all__ = ["accuracy", "cost", "fit", "run", "table", "write_block"]
 
@@ -93,4 +94,4 @@ def write_block(page: Path, text: str, mark: str = "made") -> None:
         before,
         flags=re.DOTALL,
     )
-    page.write_text(after, encoding="utf-8")
+    write_file(page, after.encode())

@@ -8,8 +8,11 @@ of the same board and link.
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from weft_hw.files import write_file
 
 FIGURES = Path(__file__).parents[1] / "figures"
 _COUNTERS = ("busy", "wait_input", "wait_output", "wait_setup")
@@ -48,24 +51,32 @@ def _explained(report: dict[str, Any]) -> dict[str, Any]:
 _ROWS = {"bench": _benched, "builds": _built, "links": _explained}
 
 
-def record(kind: str, files: list[Path]) -> None:
-    """Take the figures of ``files`` into ``docs/figures/KIND.json``, with the commit of now."""
-    head = ["git", "rev-parse", "--short", "HEAD"]
+def record(kind: str, files: Sequence[Path]) -> None:
+    """Take the figures of ``files`` into ``docs/figures/KIND.json``, with the commit of now.
+
+    A kind that there is none of, or a file of another kind, ends the program: nothing is written.
+    """
+    if kind not in _ROWS or not files:
+        raise SystemExit(f"usage: python docs/tables/record.py {'|'.join(_ROWS)} FILE ...")
+    head = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
     keys = ("board", "link") if kind == "builds" else ("config", "model")
     path = FIGURES / f"{kind}.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     rows = {tuple(row[key] for key in keys): row for row in known}
     for file in files:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        for item in found if kind == "bench" else [found]:
-            row = _ROWS[kind](item) | {"commit": commit}
-            rows[tuple(row[key] for key in keys)] = row
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+            for item in found if kind == "bench" else [found]:
+                row = _ROWS[kind](item) | {"commit": commit}
+                rows[tuple(row[key] for key in keys)] = row
+        except OSError as error:
+            raise SystemExit(f"cannot read {file}: {error.strerror}") from None
+        except (ValueError, LookupError, TypeError):
+            raise SystemExit(f"{file} holds no figures of the kind {kind}") from None
     text = ",\n".join(f"  {json.dumps(row)}" for row in rows.values())
-    path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+    write_file(path, f"[\n{text}\n]\n".encode())
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3 or sys.argv[1] not in _ROWS:
-        raise SystemExit(f"usage: python docs/tables/record.py {'|'.join(_ROWS)} FILE ...")
-    record(sys.argv[1], [Path(name) for name in sys.argv[2:]])
+    record("".join(sys.argv[1:2]), [Path(name) for name in sys.argv[2:]])

@@ -12,7 +12,7 @@ from weft_hw.contract import config as contract
 from weft_hw.contract.config import CONFIGS, Config
 
 from weft.errors import ConfigError
-from weft.text import printable
+from weft.text import printable, read_text_bytes
 
 __all__ = ["DEFAULT_CONFIG", "ConfigChoice", "get_config", "read_config", "write_config"]
 
@@ -63,8 +63,7 @@ def read_config(path: Path) -> Config:
         If the file cannot be read, or a key or value breaks a rule.
     """
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
+        table = tomllib.loads(read_text_bytes(path).decode())
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
     except RecursionError:

@@ -1,6 +1,12 @@
-"""Text of strangers, such as names in files, made safe to show."""
+"""Text of strangers: files of it, and names made safe to show."""
 
-__all__ = ["printable", "reason"]
+import errno
+import os
+from pathlib import Path
+
+__all__ = ["MAX_TEXT_BYTES", "printable", "read_text_bytes", "reason"]
+
+MAX_TEXT_BYTES = 1 << 24  # more than 21,000 names of classes take
 
 
 def printable(text: str) -> str:
@@ -14,6 +20,21 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def read_text_bytes(path: Path) -> bytes:
+    """Return what a file of text holds; a device may give more without end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or has more than ``MAX_TEXT_BYTES``.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_TEXT_BYTES + 1)
+    if len(data) > MAX_TEXT_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data
 
 
 def reason(error: Exception) -> str:

@@ -4,6 +4,11 @@
 run; the tests have a short one. The tools of ``build`` are stand-ins, so that kills meet all of it.
 """
 
+if __name__ == "__main__":
+    from interrupts import end_with_one_line
+
+    end_with_one_line()
+
 import argparse
 import os
 import random

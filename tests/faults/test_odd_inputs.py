@@ -45,6 +45,8 @@ ODD = [
     ("explain digits -c deep.toml", "it is nested too deeply"),
     ("explain digits -c digits.toml", "digits.toml is not TOML"),
     ("explain digits -c folder.toml", "cannot read folder.toml: Is a directory"),
+    ("explain digits -c huge.toml", "cannot read huge.toml: File too large"),
+    ("run digits --labels huge.toml", "huge.toml: File too large"),
     ("run digits -d tcp:localhost:99999999", "takes HOST:PORT"),
     ("run digits -d tcp:\udcff:1", "cannot connect to"),
     ("run digits -d serial:/dev/null", "cannot open /dev/null"),
@@ -68,6 +70,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     (tmp_path / "deep.toml").write_text("lanes = " + "[" * 5000)
     (tmp_path / "digits.toml").write_text("lanes = " + "9" * 5000)
+    with (tmp_path / "huge.toml").open("wb") as file:
+        file.truncate((16 << 20) + 1)  # a device such as /dev/zero gives as much, and more
     return tmp_path
 
 

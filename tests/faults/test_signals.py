@@ -258,3 +258,23 @@ def test_a_signal_that_a_library_wraps_ends_the_command(monkeypatch, capsys):
     monkeypatch.setattr("weft.cli.app.app", wrapped)
     assert main(["devices"]) == 143
     assert capsys.readouterr().err == "weft: terminated\n"
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 4])
+@pytest.mark.parametrize("words", ["networks.fuzz tflite --count 100000", "kills"])
+def test_programs_of_the_tests(tmp_path, words, seconds):
+    """Amid their imports, and while they run."""
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", *words.split()],
+        env=environment(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    while not process.stderr.readline().endswith(b" interrupts\n"):
+        pass  # before that Python itself starts
+    time.sleep(seconds + 0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    own = [line for line in error.splitlines(True) if not line.startswith(b"import time:")]
+    assert (process.returncode, own) == (130, [b"interrupted\n"])

@@ -1,11 +1,13 @@
 """Names of classes, one per line of a text file."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from weft.cli.images import InputError
 from weft.graph.signature import TensorInfo
+from weft.text import read_text_bytes
 
 __all__ = ["add_labels", "labelled_outputs", "read_labels"]
 
@@ -19,12 +21,12 @@ def read_labels(path: Path) -> list[str]:
         If the file is missing, is not UTF-8, or has no line.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_text_bytes(path).decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
-    labels = [line.strip() for line in text.rstrip().split("\n")]
+    labels = [line.strip() for line in re.split("\r\n?|\n", text.rstrip())]
     if labels == [""]:
         raise InputError(f"{path} has no line; a file of labels has one for each class")
     return labels

@@ -5,6 +5,11 @@ Each ends in :class:`weft.ModelError`, or loads; what loads runs on the golden m
 other error, more than ``SECONDS`` of CPU time or more than ``BYTES`` is a failure.
 """
 
+if __name__ == "__main__":
+    from interrupts import end_with_one_line
+
+    end_with_one_line()
+
 import re
 import resource
 import signal
@@ -66,7 +71,7 @@ def fuzz(count: int, first: int) -> Counter[str]:
                 end = _end_of(path, seed)
             except BaseException as error:
                 signal.setitimer(signal.ITIMER_PROF, 0)
-                if isinstance(error, KeyboardInterrupt):
+                if isinstance(error, SystemExit):
                     raise
                 end = f"FAILED: {type(error).__name__}"
                 print(f"seed {seed} ({name}):", flush=True)

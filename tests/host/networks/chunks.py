@@ -10,6 +10,7 @@ from pathlib import Path
 
 import weft_sim
 from weft.spread import spread
+from weft_hw.files import write_file
 
 __all__ = ["in_chunks"]
 
@@ -64,7 +65,7 @@ def _known(path: Path | None) -> list[dict]:
         return []
     text = path.read_text()
     lines = text[: text.rfind("\n") + 1].splitlines()
-    path.write_text("".join(f"{line}\n" for line in lines))
+    write_file(path, "".join(f"{line}\n" for line in lines).encode())
     return [json.loads(line) for line in lines]
 
 

@@ -1,5 +1,10 @@
 """Holds predicted to counted cycles: ``python -m networks.cycles --help``."""
 
+if __name__ == "__main__":
+    from interrupts import end_with_one_line
+
+    end_with_one_line()
+
 import argparse
 import sys
 import time

@@ -1,5 +1,10 @@
 """Runs many random networks or damaged files: ``python -m networks.fuzz --help``."""
 
+if __name__ == "__main__":
+    from interrupts import end_with_one_line
+
+    end_with_one_line()
+
 import argparse
 import itertools
 import resource
