@@ -113,6 +113,7 @@ def explain(
         "model": find_model(model).stem,
         "config": size.name,
         "rounding": graph.runtime,
+        "one_image": graph.declared is not None,
         "macs": macs,
         "parameters": sum(row["parameters"] for row in rows),
         "predicted_cycles": predicted or None,

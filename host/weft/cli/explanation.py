@@ -82,6 +82,8 @@ def print_explanation(
 
 
 def _print_notes(explained: dict[str, Any]) -> None:
+    if explained["one_image"]:
+        say("the first dimension counts no images: the model is one image of its declared shapes")
     for row in explained["layers"]:
         if row["where"] == "host":
             say(f"{layer_label(row['name'])} runs on the host: {row['reason']}")
