@@ -264,3 +264,11 @@ def test_make_synth_starts_a_build():
     if done.returncode == 127:
         pytest.skip("make is missing")
     assert "weft build icepi-zero --seeds 1" in done.stdout
+
+
+def test_a_build_where_only_the_core_is_installed(tools, tmp_path, monkeypatch):
+    """One hint brings all that a build needs, Amaranth among it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(BuildError, match=r"pip install 'weft-fpga\[build\]'$"):
+        build_bitstream("icebreaker", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

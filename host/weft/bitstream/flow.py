@@ -92,6 +92,8 @@ def build_bitstream(
         raise BuildError(f"no pins of {board.name} are for SPI: --link uart")
     if not seeds:
         raise BuildError("a build needs at least one seed")
+    if importlib.util.find_spec("amaranth") is None:
+        raise BuildError("a build needs Amaranth: pip install 'weft-fpga[build]'")
     out.mkdir(parents=True, exist_ok=True)
     log = out / "log"
     log.mkdir(exist_ok=True)
