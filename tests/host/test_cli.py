@@ -214,6 +214,12 @@ def test_devices_and_doctor(capsys):
     assert main(["doctor"]) == 0 and main(["devices"]) == 0
 
 
+def test_doctor_of_no_board(capsys):
+    assert main(["doctor", "--device", "golden"]) == 3
+    said = capsys.readouterr().err
+    assert said == "weft: golden is no board, and needs none: sim simulates one\n"
+
+
 def test_an_output_without_dimensions_is_written(tmp_path):
     """As a number for one inference, as a vector for several."""
     from weft.cli.results import save_outputs

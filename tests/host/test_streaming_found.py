@@ -11,6 +11,7 @@ from weft.compiler.streaming import planner
         ("qoperator", 6032),  # a part of a concatenation wrote over the next one
         ("qdq", 6111),  # a load of no word: a run whose first rows need none of a stripe's new ones
         ("qdq", 6514),
+        ("qdq", 20069),  # a copy for the debugger went on to the end of its last block
     ],
 )
 def test_every_value_is_the_golden_models(monkeypatch, form, seed):

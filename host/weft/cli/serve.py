@@ -126,10 +126,11 @@ def _watch(running: "Callable[[], int]", boards: int) -> None:
 
 
 def _devices(boards: str) -> list[str]:
+    from weft.driver.transports import require_board
+
     devices = [name.strip() for name in boards.split(",")]
     for device in devices:
-        if device == "golden":
-            raise LinkError("golden is no board, and needs none: sim simulates one")
+        require_board(device)
         if device != "sim" and devices.count(device) > 1:
             raise LinkError(f"board {device} is named twice")
     return devices

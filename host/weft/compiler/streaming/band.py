@@ -36,8 +36,8 @@ class Band:
     fresh: list[Span] = field(default_factory=list)
 
     def span(self, first: int, last: int, tile: int) -> Span:
-        """Return whole blocks that hold rows."""
-        stop = -(-last * self.unit // tile) * tile
+        """Return whole blocks that hold rows; the last one as far as the buffer goes."""
+        stop = min(-(-last * self.unit // tile) * tile, self.buffer.words)
         return Span(self.buffer, first * self.unit // tile * tile, stop)
 
     def measure(self, tile: int) -> None:

@@ -9,7 +9,13 @@ from weft_hw.contract.config import Config
 from weft.driver.transports.base import Transport
 from weft.errors import LinkError
 
-__all__ = ["Transport", "open_transport"]
+__all__ = ["Transport", "open_transport", "require_board"]
+
+
+def require_board(device: str) -> None:
+    """Raise :class:`LinkError` for ``golden``, which is no board."""
+    if device == "golden":
+        raise LinkError("golden is no board, and needs none: sim simulates one")
 
 
 def open_transport(
@@ -40,6 +46,7 @@ def open_transport(
     """
     if "\0" in device:
         raise LinkError(f"no device is called {device!r}")
+    require_board(device)
     kind, _, where = device.partition(":")
     if device == "sim":
         from weft.driver.transports.sim import SimTransport
