@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from weft.cli.images import InputError, find_inputs, picture_rule, read_input
+from weft.cli.pictures import read_pixels
 from weft.errors import ModelError
 from weft.graph import Graph, Node, Quantization, Runtime, Tensor
 
@@ -68,10 +69,19 @@ def test_sixteen_bit_pictures_keep_their_brightness(tmp_path):
     assert np.allclose(array, 240 / 255, atol=1e-6)
 
 
+@pytest.mark.parametrize("name, head, value", [("p.pgm", b"P5", 0), ("p.ppm", b"P6", 1)])
+def test_sixteen_bits_are_cut_but_in_ppm(tmp_path, name, head, value):
+    """0x00ff is 0.99 of 255."""
+    samples = 1 if head == b"P5" else 3
+    (tmp_path / name).write_bytes(head + b" 8 8 65535\n" + b"\0\xff" * (64 * samples))
+    assert (read_pixels(tmp_path / name, 8, 8, samples) == value).all()
+
+
 def test_the_rule_is_a_sentence():
     files = (
         "; read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to 67,108,864 pixels, turned "
-        "as EXIF says, laid on white, 16-bit values cut to 8, of several frames the first"
+        "as EXIF says, laid on white, 16-bit values cut to 8 (those of PPM rounded), of several frames "
+        "the first"
     )
     assert str(picture_rule(int8_graph(), "image")) == (
         "pictures become 6x4 RGB (bilinear), pixels 0..255 become int8 -128..127" + files

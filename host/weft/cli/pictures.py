@@ -21,7 +21,8 @@ _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")
 MAX_PIXELS, MAX_SIDE = 1 << 26, (1 << 16) - 1  # Pillow resizes with a table as long as a side
 PICTURE_RULE = (
     f"read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to {MAX_PIXELS:,} pixels, turned "
-    "as EXIF says, laid on white, 16-bit values cut to 8, of several frames the first"
+    "as EXIF says, laid on white, 16-bit values cut to 8 (those of PPM rounded), of several frames "
+    "the first"
 )
 
 
