@@ -80,8 +80,8 @@ def test_sixteen_bits_are_cut_but_in_ppm(tmp_path, name, head, value):
 def test_the_rule_is_a_sentence():
     files = (
         "; read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to 67,108,864 pixels, turned "
-        "as EXIF says, laid on white, 16-bit values cut to 8 (those of PPM rounded), of several frames "
-        "the first"
+        "as EXIF says, laid on white, 16-bit values cut to 8 (those of PPM rounded), of several "
+        "frames the first"
     )
     assert str(picture_rule(int8_graph(), "image")) == (
         "pictures become 6x4 RGB (bilinear), pixels 0..255 become int8 -128..127" + files
