@@ -116,7 +116,7 @@ class VirtualBoard(SimulatedBoard):
         super().__init__(library, more)
         if config.dram_bytes:
             self._size_memory(config)
-        self._traced = False
+        self._traced = self._has_waves = False
         self._waves = None
         if waves is not None:
             self._waves = WaveFile(waves)
@@ -133,8 +133,12 @@ class VirtualBoard(SimulatedBoard):
         """
         super().close()
         waves, self._waves = self._waves, None
-        if waves is not None:
+        if waves is None:
+            return
+        if self._has_waves:
             waves.close()
+        else:  # a file without waves would take the place of one that has some
+            waves.discard()
 
     @property
     def traced(self) -> bool:
@@ -145,6 +149,7 @@ class VirtualBoard(SimulatedBoard):
     def traced(self, on: bool) -> None:
         self._call("board_trace", int(on))
         self._traced = on
+        self._has_waves |= on
 
     def load(self, region: int, address: int, data: bytes, unit_bytes: int):
         """Write whole units past the link, from unit ``address`` on; the engine must be idle.

@@ -7,7 +7,7 @@ writer goes on in silence, so its file is looked at in the end.
 import errno
 import os
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from weft_hw.files import replacing
@@ -19,6 +19,10 @@ _PIECE = 1 << 16
 _NEEDED = ({0}, {3}, {4, 6, 7})
 # Blocks of names in LZ4: how many lengths of 8 bytes come first. One is compressed twice.
 _LENGTHS = {6: 1, 7: 2}
+
+
+class _Discarded(Exception):
+    """Leaves the block in which a file is replaced."""
 
 
 class WaveFile:
@@ -63,6 +67,13 @@ class WaveFile:
             if self._error is not None:
                 self._error.filename = str(self._path)
                 raise self._error
+
+    def discard(self) -> None:
+        """Leave the old file in its place, once the simulator has closed the new one."""
+        if self._thread is not None:
+            self._thread.join()
+        with suppress(_Discarded), self._stack:
+            raise _Discarded
 
     def _copy(self, receive: int) -> None:
         """Write what comes; where that fails, take the rest nevertheless."""

@@ -69,3 +69,13 @@ def test_the_waveforms_of_one_layer(tmp_path, capsys):
 def test_a_wrong_wish_gets_one_sentence(arguments, sentence, capsys):
     assert main(["run", "digits", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".fst", ".vcd"])
+def test_an_unknown_layer_leaves_the_old_file(suffix, tmp_path, capsys):
+    old = tmp_path / f"layer{suffix}"
+    old.write_bytes(b"of the run before")
+    arguments = ["run", "digits", "-d", "sim", "-c", "tiny", "--waves", str(old)]
+    assert main([*arguments, "--layer", "none"]) == 2
+    assert "the model has no layer 'none'" in capsys.readouterr().err
+    assert old.read_bytes() == b"of the run before" and list(tmp_path.iterdir()) == [old]
