@@ -4,8 +4,8 @@ import random
 from collections import deque
 
 import pytest
-from amaranth.sim import Simulator
 from weft_hw.parts.queue import Queue
+from weft_sim.testing.bench import run
 
 CYCLES = 600
 
@@ -39,10 +39,7 @@ def test_against_a_deque(depth, put_rate, take_rate):
                 held.append(item)
         assert left > CYCLES / 10
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    run(dut, bench)
 
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")

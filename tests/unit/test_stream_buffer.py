@@ -4,8 +4,8 @@ import random
 from collections import deque
 
 import pytest
-from amaranth.sim import Simulator
 from weft_hw.parts.stream_buffer import StreamBuffer
+from weft_sim.testing.bench import run
 
 CYCLES = 600
 
@@ -38,7 +38,4 @@ def test_against_a_deque(put_rate, take_rate):
                 held.append(item)
         assert left > CYCLES / 10
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    run(dut, bench)

@@ -3,8 +3,8 @@
 import random
 
 import pytest
-from amaranth.sim import Simulator
 from weft_hw.link.whole_frames import WholeFrames
+from weft_sim.testing.bench import run
 
 
 @pytest.mark.parametrize("pace", [0.05, 0.5, 1.0])
@@ -34,11 +34,7 @@ def test_no_gap_within_a_frame(pace):
             elif out and out[-1]:
                 gaps += 1
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-8)
-    simulator.add_testbench(source, background=True)
-    simulator.add_testbench(sink)
-    simulator.run_until(1e-4)
+    run(dut, sink, background=[source])
     assert bytes(out) == stream and gaps == 0
 
 
@@ -60,9 +56,5 @@ def test_a_frame_that_does_not_fit_is_passed_on():
                 if len(out) == len(stream):
                     return
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-8)
-    simulator.add_testbench(source, background=True)
-    simulator.add_testbench(sink)
-    simulator.run_until(1e-5)
+    run(dut, sink, background=[source], deadline=1_000)
     assert bytes(out) == stream
