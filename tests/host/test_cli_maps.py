@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 from weft.graph import Graph, Node, Runtime, Tensor
-from weft.reports.maps import save_maps, tiles
+from weft.reports.maps import pictures, save_maps, tiles
 
 
 def test_tiles_hold_every_pixel():
@@ -19,6 +19,26 @@ def test_tiles_hold_every_pixel():
 
 def test_a_constant_tensor_does_not_divide_by_zero():
     assert (tiles(np.zeros((2, 2, 1), np.int8)) == (68, 1, 84)).all(-1).any()
+
+
+def test_channels_that_are_first_are_tiles_too():
+    """An ONNX file's picture is quantised before its channels are moved to the end, or back."""
+    shapes = {"x": (1, 2, 3, 5), "q": (1, 2, 3, 5), "last": (1, 3, 5, 2), "first": (1, 2, 3, 5)}
+    tensors = {name: Tensor(name, shape, np.dtype(np.int8)) for name, shape in shapes.items()}
+    nodes = (
+        Node("QUANTIZE", "q", ("x",), ("q",)),
+        Node("TRANSPOSE", "last", ("q",), ("last",), {"permutation": (0, 2, 3, 1)}),
+        Node("TRANSPOSE", "first", ("last",), ("first",), {"permutation": (0, 3, 1, 2)}),
+    )
+    graph = Graph("g", nodes, tensors, ("x",), ("first",), Runtime.REFERENCE)
+    values = np.arange(30, dtype=np.int8).reshape(1, 2, 3, 5)
+    last = values.transpose(0, 2, 3, 1)
+    found = {
+        name: picture
+        for _, _, name, picture in pictures(graph, {"q": values, "last": last, "first": values})
+    }
+    expected = tiles(last[0])
+    assert all(np.array_equal(found[name], expected) for name in ("q", "last", "first"))
 
 
 def test_one_picture_a_layer(tmp_path):

@@ -22,13 +22,14 @@ COMMANDS = (
 )
 
 
-def weft_process(*arguments, **environment):
+def weft_process(*arguments, cwd=None, **environment):
     return subprocess.run(
         [sys.executable, "-m", "weft", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
     )
 
@@ -64,6 +65,34 @@ def test_the_shell_completes_commands_options_and_configurations(words, completi
     result = weft_process(COMP_WORDS=words, COMP_CWORD=where, _WEFT_COMPLETE="complete_bash")
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.split() == completions
+
+
+@pytest.mark.parametrize(
+    "words, completions",
+    [
+        ("weft run di", ["digits"]),
+        ("weft run ", []),
+        ("weft bench digits ic_", ["ic_resnet8_int8"]),
+        ("weft report mym", []),  # the shell completes files
+        ("weft report ic_resnet8_int8.t", []),
+        ("weft serve kws", []),  # where a file begins so
+        ("weft run digits --labels di", []),
+    ],
+)
+def test_where_nothing_is_known_the_shell_completes_files(words, completions, tmp_path):
+    (tmp_path / "kws.onnx").touch()
+    results = [
+        weft_process(
+            _WEFT_COMPLETE="complete_fish",
+            _TYPER_COMPLETE_FISH_ACTION=action,
+            _TYPER_COMPLETE_ARGS=words,
+            cwd=tmp_path,
+        )
+        for action in ("get-args", "is-args")
+    ]
+    assert results[0].stdout.split() == completions
+    assert [result.returncode for result in results] == [0, not completions]
+    assert not any(result.stderr for result in results)
 
 
 def test_a_shell_can_be_told_to_complete():

@@ -48,7 +48,8 @@ def second(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(second):
-    with fleet("digits", str(second), "--boards", ",".join(["sim"] * BOARDS)) as running:
+    boards = ",".join(["sim"] * BOARDS)
+    with fleet("digits", str(second), "--boards", boards, "--timeout", "600") as running:
         yield running
 
 

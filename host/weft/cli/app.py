@@ -24,7 +24,7 @@ from weft.cli import (
     serve_sim,
 )
 from weft.cli import run as run_command
-from weft.cli.completion import whole_files
+from weft.cli.completion import is_asked, whole_files
 from weft.cli.terminal import discard, say, say_error, write_out
 from weft.errors import DeviceMismatch, LinkError, WeftError
 from weft.text import reason
@@ -105,10 +105,10 @@ def run(arguments: Sequence[str]) -> int:
         write_out("", flush=True)
         return code if isinstance(code, int) else EXIT_DONE
     except SystemExit as end:
-        if end.code:  # Typer's own output had no reader
-            discard(sys.stdout)
-        else:  # it completed a line of the shell
+        if is_asked():  # fish takes exit code 1 for "complete a file"
             write_out("", flush=True)
+            return int(end.code or EXIT_DONE)
+        discard(sys.stdout)  # Typer's own output had no reader
         return EXIT_DONE
     except typer.Abort as abort:
         if not isinstance(abort.__cause__, EOFError):

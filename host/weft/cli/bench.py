@@ -1,7 +1,6 @@
 """``weft bench``: cycles, utilisation and link time."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,6 +10,7 @@ from weft.cli.options import (
     DeviceOption,
     FallbackOption,
     JsonOption,
+    ModelsArgument,
     RoundingOption,
     ShapeOption,
     WeightsOption,
@@ -46,12 +46,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MODEL ...", help="Files of .tflite, .onnx or .weft, or known names."
-        ),
-    ],
+    models: ModelsArgument,
     device: DeviceOption = "sim",
     config: ConfigOption = None,
     check: CheckOption = False,

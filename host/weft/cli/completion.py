@@ -1,17 +1,33 @@
-"""Typer's ``--install-completion``, whose files appear whole or not at all.
+"""What the shell completes, and Typer's ``--install-completion``.
 
-Typer rewrites the shell's own start-up file in place: on a full disk that is lost.
+Typer rewrites the shell's own start-up file in place: on a full disk that is lost. So here its
+files appear whole or not at all.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-__all__ = ["whole_files"]
+__all__ = ["is_asked", "known_models", "whole_files"]
 
 _AS_IT_IS = {"encoding": "utf-8", "errors": "surrogateescape"}  # bytes that are no text stay
+
+
+def is_asked() -> bool:
+    """Return whether it is a shell that runs this command, to complete a line."""
+    return "_WEFT_COMPLETE" in os.environ
+
+
+def known_models(incomplete: str) -> list[str]:
+    """Return names of models that begin so; none where files do, which the shell completes."""
+    from weft.models.public_models import PUBLIC_MODELS
+
+    names = [name for name in ("digits", *PUBLIC_MODELS) if name.startswith(incomplete)]
+    return names if incomplete and not any(Path().glob(f"{escape(incomplete)}*")) else []
 
 
 @contextmanager

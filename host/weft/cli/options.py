@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from weft_hw.contract.config import CONFIGS
 
+from weft.cli.completion import known_models
 from weft.configuration import DEFAULT_CONFIG
 from weft.errors import ModelError
 
@@ -22,6 +23,7 @@ __all__ = [
     "LabelsOption",
     "LinkOption",
     "ModelArgument",
+    "ModelsArgument",
     "RoundingOption",
     "ShapeOption",
     "WeightsOption",
@@ -39,9 +41,21 @@ class LinkKind(StrEnum):
     spi = "spi"
 
 
+ModelsArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="MODEL ...",
+        autocompletion=known_models,
+        help="Files of .tflite, .onnx or .weft, or known names.",
+    ),
+]
 ModelArgument = Annotated[
     Path,
-    typer.Argument(metavar="MODEL", help="A .tflite, .onnx or .weft file, or a known name."),
+    typer.Argument(
+        metavar="MODEL",
+        autocompletion=known_models,
+        help="A .tflite, .onnx or .weft file, or a known name.",
+    ),
 ]
 DeviceOption = Annotated[
     str,

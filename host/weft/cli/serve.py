@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from weft.cli import Ended
-from weft.cli.options import ConfigOption, RoundingOption
+from weft.cli.options import ConfigOption, ModelsArgument, RoundingOption
 from weft.cli.output import progress
 from weft.cli.terminal import say, say_error
 from weft.errors import LinkError, ModelError
@@ -32,12 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    models: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MODEL ...", help="Files of .tflite, .onnx or .weft, or known names."
-        ),
-    ],
+    models: ModelsArgument,
     boards: Annotated[
         str,
         typer.Option(

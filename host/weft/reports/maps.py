@@ -52,13 +52,15 @@ def pictures(
     """Yield number, node, tensor name and :func:`tiles` for each output that ``tensors`` has.
 
     Shows the first image of a batch; tensors of more than three dimensions without the batch are
-    left out.
+    left out. Channels are last, or first where a layer moves them from or to there.
     """
     for number, node in enumerate(graph.nodes):
         for name in node.outputs:
             values = tensors.get(name)
             image = None if values is None or values.size == 0 else _first_image(values)
             if image is not None:
+                if values.ndim == 4 and _is_channels_first(graph, node, name):
+                    image = image.transpose(1, 2, 0)
                 yield number, node, name, tiles(image, long_side)
 
 
@@ -123,6 +125,18 @@ def png(picture: NDArray[np.uint8]) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "PNG", optimize=True)
     return stream.getvalue()
+
+
+def _is_channels_first(graph: Graph, node: Node, name: str) -> bool:
+    """Return whether ``node`` moves the channels of its output to the front, or readers back."""
+    readers = [reader for reader in graph.nodes if name in reader.inputs]
+    return _moves(node, (0, 3, 1, 2)) or (
+        bool(readers) and all(_moves(reader, (0, 2, 3, 1)) for reader in readers)
+    )
+
+
+def _moves(node: Node, axes: tuple[int, ...]) -> bool:
+    return node.operator == "TRANSPOSE" and tuple(node.attributes["permutation"]) == axes
 
 
 def _first_image(values: NDArray[Any]) -> NDArray[Any] | None:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from weft_hw.boards import clock_of
 
 from weft import __version__
@@ -54,6 +54,7 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters |= {
+        "breakable": _breakable,
         "count": lambda value: f"{value:,}",
         "data": _data,
         "percent": lambda share: f"{100 * share:.1f} %",
@@ -67,6 +68,14 @@ def _environment() -> Environment:
 def _shown(value: Any) -> Any:
     """Return what a page may hold of ``value``; files are full of names by strangers."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that a narrow column breaks between its parts."""
+    text = str(escape(printable(name)))
+    for mark in "/_":
+        text = text.replace(mark, f"{mark}<wbr>")
+    return Markup(text)
 
 
 def _data(picture: Any) -> Markup:
