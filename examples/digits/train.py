@@ -5,6 +5,7 @@ seeds; about forty seconds. Writes the model and the held-out images into ``host
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +157,12 @@ def accuracy(path: Path, images: np.ndarray, labels: np.ndarray) -> float:
     return float((np.concatenate(scores).argmax(1) == labels).mean())
 
 
-def main():
+def main(words: Sequence[str] | None = None) -> None:
     """Train, quantise, measure, and write the model and the held-out images."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--epochs", type=int, default=240)
     parser.add_argument("--out", type=Path, default=DATA, help="folder to write to")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
 
     train_images, train_labels, held_images, held_labels = split()
     net = train(train_images, train_labels, arguments.epochs)

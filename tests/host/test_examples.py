@@ -133,6 +133,25 @@ def test_wake_word_stream(tmp_path: Path):
         assert session.run(None, frame)[0].item() == first != second
 
 
+def test_digits(tmp_path: Path):
+    """Training makes files like the bundled ones; the page quotes what the bundled model is."""
+    import onnx
+
+    module = importlib.import_module("examples.digits.train")
+    module.main(["--epochs", "1", "--out", str(tmp_path)])
+    model, images = module.DATA / "digits_int8.onnx", "digits_heldout.npz"
+    old, new = (onnx.load(path).graph.node for path in (model, tmp_path / model.name))
+    assert [node.op_type for node in old] == [node.op_type for node in new]
+    held_out = module.split()[2:]
+    with np.load(tmp_path / images) as made_again, np.load(module.DATA / images) as bundled:
+        for name, values in zip(("images", "labels"), held_out, strict=True):
+            assert np.array_equal(made_again[name], values)
+            assert np.array_equal(bundled[name], values)
+    text = page("digits")
+    assert f"int8 accuracy in ONNX Runtime: {module.accuracy(model, *held_out):.2%}\n" in text
+    assert f"{model.name}: {model.stat().st_size:,} bytes\n" in text
+
+
 def test_the_curve_is_scikit_learns():
     metrics = pytest.importorskip("sklearn.metrics")
     module = example("anomaly_detection")

@@ -58,10 +58,11 @@ def pictures(
         for name in node.outputs:
             values = tensors.get(name)
             image = None if values is None or values.size == 0 else _first_image(values)
-            if image is not None:
-                if values.ndim == 4 and _is_channels_first(graph, node, name):
-                    image = image.transpose(1, 2, 0)
-                yield number, node, name, tiles(image, long_side)
+            if image is None:
+                continue
+            if len(graph.shape(name)) == 4 and _is_channels_first(graph, node, name):
+                image = image.transpose(1, 2, 0)
+            yield number, node, name, tiles(image, long_side)
 
 
 def map_folders(folder: Path, labels: Sequence[str]) -> list[Path]:
