@@ -85,5 +85,20 @@ def test_sentences_are_short():
         page: sentences(page.read_text(encoding="utf-8")) for page in [ROOT / "README.md", *PAGES]
     }
     assert statistics.median(count for page in found.values() for count in page) <= 18
-    long = {page.name: max(words) for page, words in found.items() if words and max(words) > 60}
+    long = {page.name: max(words) for page, words in found.items() if words and max(words) > 40}
     assert not long
+
+
+def test_files_that_pages_name_are_there():
+    """By the end of their path: ``link/memories.py`` stands for one below ``hw/weft_hw``."""
+    folders = [ROOT / name for name in ("hw", "sim", "host", "tests", "docs", "examples")]
+    files = [path for folder in folders for path in folder.rglob("*.*")]
+    files += [*(ROOT / "findings").iterdir(), *(ROOT / "constraints").iterdir(), *ROOT.iterdir()]
+    known = {f"/{path.relative_to(ROOT).as_posix()}" for path in files}
+    ends = {path[at:] for path in known for at, c in enumerate(path) if c == "/"}
+    lost = []
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *PAGES]:
+        for name in re.findall(r"`([\w./-]+\.(?:py|sh|md|tsv|v|h|cpp|lpf))`", page.read_text()):
+            if f"/{name}" not in ends:
+                lost.append((page.name, name))
+    assert lost == []
