@@ -114,7 +114,7 @@ class Folder:
         if node.op_type not in FOLDED or node.domain not in ("", "ai.onnx"):
             raise ModelError(f"{node.op_type} of constants is not supported")
         first = operands[0] if operands else None
-        if node.op_type == "Dropout" and first is not None and len(operands) < 3:
+        if first is not None and _keeps(node, first, len(operands)):
             return [first]
         if isinstance(first, Activation):
             # An array of this shape that takes no memory.
@@ -126,12 +126,19 @@ class Folder:
         arrays = [_array(x) for x in operands]
         if node.op_type == "QuantizeLinear":
             _check_range(arrays)
-        return self._evaluate(node, arrays)
+            return self._evaluate(node, arrays)
+        of_integers = any(
+            isinstance(x, QuantizedConstant) or (isinstance(x, Constant) and x.dequantised)
+            for x in operands
+        )
+        return [replace(x, dequantised=of_integers) for x in self._evaluate(node, arrays)]
 
     def _moved(
         self, node: Any, weights: QuantizedConstant, rest: Sequence[Value | None]
     ) -> Sequence[Value]:
         """Return weights whose numbers were moved, each with its scale."""
+        moved = weights.moved or node.op_type not in ("Identity", "Transpose")
+        weights = replace(weights, moved=moved)
         others = [_array(x) for x in rest]
         results = self._evaluate(node, [weights.data, *others])
         quantization = weights.quantization
@@ -144,7 +151,12 @@ class Folder:
             node, [np.ascontiguousarray(np.broadcast_to(channel, weights.data.shape)), *others]
         )
         return [
-            replace(_with_scales(x.data, y.data, quantization), unsigned=weights.unsigned)
+            replace(
+                _with_scales(x.data, y.data, quantization),
+                unsigned=weights.unsigned,
+                bare=weights.bare,
+                moved=moved,
+            )
             for x, y in zip(results, channels, strict=True)
         ]
 
@@ -209,6 +221,14 @@ class Folder:
             self._room -= max(size, 1)
         if self._room < 0:
             raise ModelError(f"{node.op_type} would compute too many constants")
+
+
+def _keeps(node: Any, first: Value, count: int) -> bool:
+    """Whether ``node`` gives its first operand, of ``count``, as it is."""
+    if node.op_type == "Dropout":
+        return count < 3
+    to = next((x.i for x in node.attribute if x.name == "to"), 0)
+    return node.op_type == "Cast" and to == 1 and isinstance(first, QuantizedConstant)
 
 
 def _impossible(node: Any, error: Exception) -> ModelError:

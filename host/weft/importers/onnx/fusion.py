@@ -56,7 +56,7 @@ def left_in_float(pending: Pending, qparams: QParams) -> bool:
     if pending.shared or _is_kept(pending.activation, qparams):
         return True
     movers = {x.moved_by for x in pending.operands if isinstance(x, Activation)}
-    if movers - _merged_pads(pending) - {""}:
+    if movers - _merged_pads(pending) - {""} or any(map(_is_changed, pending.operands)):
         return True
     found = [
         x.qparams for x in pending.operands if isinstance(x, Activation) and x.qparams is not None
@@ -81,6 +81,13 @@ def left_in_float(pending: Pending, qparams: QParams) -> bool:
         ):
             return True
     return any(s.unsigned != qparams.unsigned for s in found)
+
+
+def _is_changed(value: Value | None) -> bool:
+    """Whether a constant is no longer what a DequantizeLinear or the file gives."""
+    if isinstance(value, QuantizedConstant):
+        return value.moved
+    return isinstance(value, Constant) and value.dequantised
 
 
 def _is_gemm(pending: Pending) -> bool:

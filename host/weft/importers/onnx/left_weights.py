@@ -36,6 +36,7 @@ def with_quantised_weights(layer: Pending) -> Pending:
         or inner.moved_by
         or not isinstance(weights, Constant)
         or weights.data.dtype != np.float32
+        or weights.dequantised
         or not np.isfinite(weights.data).all()
     ):
         return layer

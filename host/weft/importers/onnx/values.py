@@ -34,9 +34,13 @@ ELEMENT_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int6
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """An initialiser or the output of a Constant node."""
+    """An initialiser, the output of a Constant node, or what is computed of such alone.
+
+    ``dequantised`` says that it was computed of what a DequantizeLinear gives.
+    """
 
     data: NDArray[Any]
+    dequantised: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class QParams:
 class QuantizedConstant:
     """Weights or a bias: int8 or int32 values, scales and zero points along ``axis``.
 
-    ``unsigned``, ``scalar`` and ``bare`` remember what :class:`QParams` does.
+    ``unsigned``, ``scalar`` and ``bare`` remember what :class:`QParams` does. ``moved`` says that
+    an operator other than Transpose stands between DequantizeLinear and its reader.
     """
 
     data: NDArray[Any]
@@ -72,6 +77,7 @@ class QuantizedConstant:
     unsigned: bool = False
     scalar: bool = True
     bare: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True, eq=False)

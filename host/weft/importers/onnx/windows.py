@@ -58,7 +58,8 @@ def weights_of(
     if real and isinstance(value, QuantizedConstant):
         return real_of(value), None
     if real and isinstance(value, Constant) and value.data.dtype == np.float32:
-        return value.data, None
+        # Of integers they are float64, as those above.
+        return (real_of(value) if value.dequantised else value.data), None
     raise ModelError(f"the weights of {operator} must be quantised constants")
 
 
