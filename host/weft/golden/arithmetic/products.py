@@ -74,7 +74,8 @@ def product(rows: Float32, matrix: Float32, reach: int) -> NDArray[np.int32]:
     reach : int
         At most 255.
     """
-    with one_thread():
+    # BLAS may compute lanes behind the last number, of whatever lies there.
+    with one_thread(), np.errstate(invalid="ignore"):
         parts = [
             (rows[:, part] @ matrix[:, part].T).astype(np.int32) for part in _parts(matrix, reach)
         ]

@@ -120,10 +120,10 @@ def is_whole(kernel: str, bias: QuantizedConstant, product: NDArray[np.float32])
 
 
 def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
-    """Return a MatMul with the quantised constant that is added as its bias; None for others.
+    """Return a MatMul with the constant that is added as its bias; None for others.
 
     ONNX Runtime makes a Gemm of both, if the constant is a vector as long as the result's rows,
-    or a row of a matrix. Of more than two dimensions it must know all.
+    or a quantised row of a matrix. Of more than two dimensions it must know all.
 
     Raises
     ------
@@ -140,15 +140,16 @@ def with_bias(layer: Pending, bias: Value | None) -> Pending | None:
         or not isinstance(x, Activation)
         or not isinstance(weights, QuantizedConstant)
         or weights.data.ndim != 2
-        or not isinstance(bias, QuantizedConstant)
-        or bias.data.dtype != np.int32
+        or not isinstance(bias, Constant | QuantizedConstant)
+        or bias.data.dtype not in (np.int32, np.float32)
     ):
         return None
     outputs, shape = weights.data.shape[-1], bias.data.shape
-    if shape == (outputs,) or (shape == (1, outputs) and len(x.shape) == 2):
+    quantised = isinstance(bias, QuantizedConstant)
+    if shape == (outputs,) or (quantised and shape == (1, outputs) and len(x.shape) == 2):
         vector = replace(bias, data=bias.data.reshape(outputs))
         return replace(layer, operands=(x, weights, vector))
-    if len(x.shape) == 2 and shape == (x.shape[0], outputs):
+    if quantised and len(x.shape) == 2 and shape == (x.shape[0], outputs):
         raise ModelError(f"a bias of shape {shape}, a number for each value, is not supported")
     return None
 

@@ -25,7 +25,7 @@ from weft.importers.onnx.values import (
     take,
 )
 
-__all__ = ["behind_mover", "is_barrier", "left_in_float", "without_clamp"]
+__all__ = ["behind_mover", "is_barrier", "is_reshaped", "left_in_float", "without_clamp"]
 
 _BINARY = ("Add", "Mul", "Sub")
 # Past MaxPool, Reshape, Transpose, Squeeze, Unsqueeze and Slice it brings a DequantizeLinear.
@@ -156,7 +156,17 @@ def _is_moved(value: Value | None) -> bool:
         if value.operator not in _CROSSED:
             return True
         value = take(value.operands, 0)
-    return False
+    return isinstance(value, Pending) and is_reshaped(value)
+
+
+def is_reshaped(pending: Pending) -> bool:
+    """Whether a clamp behind a layer keeps the runtime from quantising its bias.
+
+    It makes a Gemm of MatMul and bias, of more than two dimensions with a Reshape behind it.
+    """
+    x, bias = take(pending.operands, 0), take(pending.operands, 2)
+    rows = pending.operator == "MatMul" and isinstance(x, Activation) and len(x.shape) > 2
+    return rows and isinstance(bias, Constant)
 
 
 def _covers(bounds: tuple[float, float], qparams: QParams) -> bool:

@@ -11,7 +11,7 @@ from weft.importers.onnx.affine import by_channel, normalisation
 from weft.importers.onnx.builder import Builder
 from weft.importers.onnx.declarations import Attributes
 from weft.importers.onnx.floats import real
-from weft.importers.onnx.fusion import behind_mover
+from weft.importers.onnx.fusion import behind_mover, is_reshaped
 from weft.importers.onnx.islands import BINARY, LINEAR
 from weft.importers.onnx.tables import is_function
 from weft.importers.onnx.values import (
@@ -46,7 +46,7 @@ def fused(
     kind = "RELU" if operator == "Relu" else clip_kind(attributes, operands)
     if pending.activation != "NONE" or kind is None or pending.operator not in (*LINEAR, *BINARY):
         return None
-    return replace(pending, activation=kind)
+    return replace(pending, activation=kind, shared=pending.shared or is_reshaped(pending))
 
 
 def pending_of(
