@@ -278,3 +278,27 @@ def test_programs_of_the_tests(tmp_path, words, seconds):
     _, error = process.communicate(timeout=60)
     own = [line for line in error.splitlines(True) if not line.startswith(b"import time:")]
     assert (process.returncode, own) == (130, [b"interrupted\n"])
+
+
+_AMID_ELABORATION = """
+import os, sys
+from weft_hw.core import Core
+number, sys.argv[1:] = int(sys.argv[1]), ["serve-sim", "-c", "tiny"]
+whole = Core.elaborate
+Core.elaborate = lambda *arguments: (whole(*arguments), os.kill(os.getpid(), number))
+from weft.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("number", LINES)
+def test_amid_elaboration(tmp_path, number):
+    """Amaranth warns of each component that was made and not used."""
+    done = subprocess.run(
+        [sys.executable, "-c", _AMID_ELABORATION, str(int(number))],
+        capture_output=True,
+        timeout=120,
+        check=False,
+        env=environment(tmp_path) | {"WEFT_CACHE": str(tmp_path / "cache")},
+    )
+    assert (done.returncode, done.stderr) == (128 + number, LINES[number])

@@ -109,11 +109,14 @@ class _Signals:
 
 def _prepare_process() -> None:
     import gc
+    import warnings
 
     from weft.cli.terminal import open_streams
 
     open_streams()
     gc.set_threshold(_OBJECTS)
+    if not sys.warnoptions:  # as of Amaranth's components that a signal left unused
+        warnings.simplefilter("ignore")
 
 
 def _keep_lost(signals: _Signals) -> None:
