@@ -5,7 +5,7 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
-from engine_cases import Case, machine_result
+from engine_cases import Case, simulator_result
 from streamed_memory import Memory, Move, Space, Streamed, load_layer, ranges
 from weft_hw.contract.config import Config
 from weft_hw.contract.descriptor import DESCRIPTOR_BYTES, Kind, decode_descriptor, encode_descriptor
@@ -94,7 +94,7 @@ def stream(case: Case, rng: np.random.Generator, *, dram_bytes: int) -> Streamed
             moves += more
             ready += 1
 
-    result = Streamed(config, [], 0, b"", machine_result(case))
+    result = Streamed(config, [], 0, b"", simulator_result(case))
     # What earlier layers wrote stays; it is stored beside the layers, and once by itself.
     for k in range(1, len(layers) + 1):
         finished = layers[k]["out_base"] // config.beats if k < len(layers) else len(words)
