@@ -8,7 +8,7 @@ from weft_hw.contract.layers import Elementwise, Layer, Mac
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 from weft_hw.contract.move import Move
 
-from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
+from weft.compiler.timing.port_use import MEMORY_WORD_BYTES
 from weft.program import Program
 
 __all__ = ["Traffic", "total", "traffic"]

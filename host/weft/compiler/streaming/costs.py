@@ -8,7 +8,7 @@ from weft_hw.contract.layers import Mac
 from weft_hw.contract.memory_map import PARAMETER_BYTES
 
 from weft.compiler.ir import Command
-from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
+from weft.compiler.timing.port_use import MEMORY_WORD_BYTES
 
 __all__ = ["constant_bytes", "joint", "move_cycles", "parameter_words", "restart_cycles"]
 

@@ -18,7 +18,7 @@ from weft.compiler.streaming.dependencies import Dependencies
 from weft.compiler.streaming.items import Item
 from weft.compiler.streaming.ring import DescriptorRing
 from weft.compiler.streaming.serial import Layer, Transfer
-from weft.compiler.timing.move_cycles import MEMORY_WORD_BYTES
+from weft.compiler.timing.port_use import MEMORY_WORD_BYTES
 from weft.compiler.timing.timeline import Timeline
 from weft.program.extents import rows_in_order
 

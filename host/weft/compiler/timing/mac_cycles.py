@@ -36,6 +36,7 @@ __all__ = ["MacTimes", "mac_times"]
 class MacTimes:
     """When things happen in a layer, in cycles from the start of the run."""
 
+    first_result: int = 0  # when results begin to leave
     last_start: int = 0  # of its last window
     end: int = 0  # of the layer: its last result is written
     busy: int = 0  # steps
@@ -113,6 +114,7 @@ def mac_times(
         # The read itself follows the decision by a cycle.
         rows.use(max(0, top + config.pixels * stride), last_fetch + fetching.low_row - 1)
         now = last_fetch + fetching.row
+    times.first_result = walk.first_start + drain
     times.last_start, times.busy = walk.last_start, walk.busy
     del times.reads[: len(reads)]
     return times
@@ -140,7 +142,7 @@ class _Walk:
         self._state = _State((-TAP_PLACE,) * TAP_QUEUE, 0, 0, 0)
         self._known: dict = {}
         self._moved = 0  # what the state's times count from
-        self.last_start = self.last_step = self.busy = 0
+        self.first_start = self.last_start = self.last_step = self.busy = 0
         self.outputs: list[tuple[int, int]] = []  # last steps and beats of a block's outputs
 
     def block(self, now: int, pixels: int, waits: tuple[int, ...]) -> int:
@@ -169,6 +171,8 @@ class _Walk:
             self._known[key] = self._follow(*key)
         self._state, fetch, starts, steps = self._known[key]
         self._moved = now
+        if not self.busy:
+            self.first_start = now + starts[0]
         self.last_start, self.last_step = now + starts[-1], now + starts[-1] + steps - 1
         if self._passes > 1:
             self.outputs += [(now + start + steps - 1, leave) for start in starts]

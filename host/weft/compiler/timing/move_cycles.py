@@ -3,10 +3,9 @@
 The memory is the virtual board's: a word per cycle, but for refresh and the way to the first one.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from weft_hw.contract.config import Config
-from weft_hw.contract.layers import Elementwise, Mac
 from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
 from weft_hw.contract.move import Move
 from weft_hw.contract.timing import (
@@ -22,48 +21,11 @@ from weft_hw.contract.timing import (
     WRITE_UNIT,
 )
 
-from weft.compiler.ir import Command
+from weft.compiler.timing.port_use import MEMORY_WORD_BYTES, FreePorts
 
-__all__ = ["MEMORY_WORD_BYTES", "MoveClock", "Ports"]
+__all__ = ["MoveClock"]
 
-MEMORY_WORD_BYTES = 2  # what the port moves in a cycle
 _OPENING = ROW_OPENED // 6  # a guess: of six loads, one finds another row open
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Time that a layer leaves activation memory free between two cycles.
-
-    ``loads`` and ``stores`` say at which part of their full speed moves go meanwhile.
-    """
-
-    begin: int
-    end: int
-    loads: float
-    stores: float
-
-    @classmethod
-    def of(cls, config: Config, command: Command, begin: int, end: int) -> "Ports":
-        """Return what ``command`` leaves."""
-        f, beats, cycles = command.descriptor, config.beats, max(1, end - begin)
-        unit = max(1, config.columns // MEMORY_WORD_BYTES)
-        if isinstance(f, Elementwise):
-            # Results leave in every cycle; of two operands, one is read in every cycle.
-            idle = max(0.0, 1 - f.word_count * beats / cycles)
-            return cls(begin, end, idle, 1.0 if f.unary else idle)
-        if not isinstance(f, Mac):
-            return cls(begin, end, 1.0, 0.0)
-        # Rows of the input are read without a break.
-        reads = -(-f.fill_rows * f.row_words // config.fill_words)
-        rows = f.out_height * f.groups
-        windows = rows * f.out_width
-        reads += windows * beats * f.adds
-        writes = windows * beats - rows // f.groups * f.out_width * (beats - f.last_beats)
-        # Between results there are gaps: behind each window, or only behind each row. A gap lets
-        # one unit pass, a long one a unit as often as they come.
-        idle = max(0, cycles - writes)
-        passes = max(min(windows if idle >= windows else rows, idle), idle / unit)
-        return cls(begin, end, min(1.0, passes * unit / cycles), max(0.0, 1 - reads / cycles))
 
 
 class MoveClock:
@@ -71,11 +33,11 @@ class MoveClock:
 
     def __init__(self, config: Config):
         self._memories = memory_map(config)
-        self._layers: list[Ports] = []
+        self._layers: list[FreePorts] = []
 
-    def busy(self, ports: Ports) -> None:
-        """Note what a layer uses; layers come in order."""
-        self._layers.append(ports)
+    def busy(self, ports: Sequence[FreePorts]) -> None:
+        """Note what a layer leaves; layers come in order."""
+        self._layers += ports
 
     def carry_out(self, move: Move, offered: int, layers_done: int) -> int:
         """Return when a move is done.

@@ -23,7 +23,8 @@ from weft_hw.contract.timing import (
 
 from weft.compiler.ir import Command
 from weft.compiler.timing.mac_cycles import MacTimes, mac_times
-from weft.compiler.timing.move_cycles import MoveClock, Ports
+from weft.compiler.timing.move_cycles import MoveClock
+from weft.compiler.timing.port_use import free_ports
 
 __all__ = ["Timeline"]
 
@@ -96,13 +97,13 @@ class Timeline:
         if isinstance(descriptor, Mac):
             times = self._mac(command, begin, join)
         elif isinstance(descriptor, Elementwise):
-            times = MacTimes(join - 1, join + _elementwise(config, descriptor))
+            times = MacTimes(join, join - 1, join + _elementwise(config, descriptor))
         else:
-            times = MacTimes(join - 1, join + _table(config))
+            times = MacTimes(join, join - 1, join + _table(config))
         self._written = times.rows_written if isinstance(descriptor, Mac) else None
         self._reads = times.reads
         self._front_free = times.last_start + 1 + NEXT_FRONT
-        self._mover.busy(Ports.of(config, command, join, times.end))
+        self._mover.busy(free_ports(config, command, join, times))
         ends.append(times.end)
         return times.end
 
@@ -137,6 +138,7 @@ class Timeline:
                 self.config, command, begin=0, join=ahead, written=written, reads=reads
             )
         return MacTimes(
+            known.first_result + shift,
             known.last_start + shift,
             known.end + shift,
             known.busy,
