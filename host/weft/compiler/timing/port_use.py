@@ -12,6 +12,7 @@ from weft.compiler.timing.mac_cycles import MacTimes
 __all__ = ["MEMORY_WORD_BYTES", "FreePorts", "free_ports"]
 
 MEMORY_WORD_BYTES = 2  # what the port of the memory beside the chip moves in a cycle
+_UNITS = 24  # of which the average is taken
 
 
 class FreePorts(NamedTuple):
@@ -58,12 +59,20 @@ def _loads(config: Config, cycles: int, writes: int, windows: int, blocks: int) 
     """Return the speed of loads beside ``writes``.
 
     Between results there are gaps: behind each window, or only behind each row of a group. A gap
-    lets one unit pass, a long one a unit as often as they come.
+    lets one unit pass, a long one a unit as often as they come. A unit that comes amid a window's
+    beats waits for their end.
     """
     unit = max(1, config.columns // MEMORY_WORD_BYTES)
     idle = max(0, cycles - writes)
-    passes = max(min(windows if idle >= windows else blocks, idle), idle / unit)
-    return min(1.0, passes * unit / max(1, cycles))
+    if idle < windows:
+        return min(1.0, max(min(blocks, idle), idle / unit) * unit / max(1, cycles))
+    period, now = cycles / windows, 0.0
+    for _ in range(_UNITS):
+        now += unit
+        into = now % period
+        if into < config.beats:
+            now += config.beats - into
+    return min(_UNITS * unit / now, max(windows, idle / unit) * unit / cycles)
 
 
 def _stores(cycles: float, reads: float, gaps: float) -> float:
