@@ -191,7 +191,7 @@ def test_names_are_not_markup(tmp_path):
     [
         (["digits"], "Missing option '--output'"),
         (["digits", "-o", "page.pdf"], "page.pdf: a report's name ends in .html"),
-        (["digits", "-o", "/nonexistent/a.html"], "/nonexistent is no directory"),
+        (["digits", "-o", "/dev/null/a.html"], "/dev/null is no directory"),
         (["nothing.onnx", "-o", "a.html"], "there is no model nothing.onnx"),
         (["digits", "-o", "a.html", "-i", "nothing.npy"], "nothing.npy does not exist"),
         (["digits", "-o", "a.html", "-c", "huge"], "no configuration 'huge'"),
