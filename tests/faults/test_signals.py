@@ -50,6 +50,27 @@ def at_import(tmp_path, number, at, *arguments):
     )
 
 
+def signalled(tmp_path, number, seconds, module, *words):
+    """Return exit code and lines of ``python -m words``, signalled after an import and a time.
+
+    ``module`` ends the line that tells of the import: before that Python itself starts.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", *words],
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    while not process.stderr.readline().endswith(module):
+        pass
+    time.sleep(seconds)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    own = [line for line in error.splitlines(True) if not line.startswith(b"import time:")]
+    return process.returncode, own
+
+
 @pytest.mark.parametrize(
     "command, rounds",
     [
@@ -92,22 +113,12 @@ def test_at_moments(tmp_path, arguments):
     rounds, codes = 8, set()
     for step in range(rounds):
         number = list(LINES)[step % 2]
-        process = subprocess.Popen(
-            [sys.executable, "-X", "importtime", "-m", "weft", *arguments],
-            env=environment(tmp_path),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        code, own = signalled(
+            tmp_path, number, seconds * step / rounds, b" signal\n", "weft", *arguments
         )
-        assert process.stderr is not None
-        while not process.stderr.readline().endswith(b" signal\n"):
-            pass  # before that Python itself starts
-        time.sleep(seconds * step / rounds)
-        process.send_signal(number)
-        _, error = process.communicate(timeout=60)
-        codes.add(process.returncode)
-        assert process.returncode in (128 + number, 0)
-        own = [line for line in error.splitlines(True) if not line.startswith(b"import time:")]
-        assert own == ([LINES[number]] if process.returncode else [])
+        codes.add(code)
+        assert code in (128 + number, 0)
+        assert own == ([LINES[number]] if code else [])
         assert not list(tmp_path.iterdir())
     assert codes & {130, 143}
 
@@ -264,20 +275,8 @@ def test_a_signal_that_a_library_wraps_ends_the_command(monkeypatch, capsys):
 @pytest.mark.parametrize("words", ["networks.fuzz tflite --count 100000", "kills"])
 def test_programs_of_the_tests(tmp_path, words, seconds):
     """Amid their imports, and while they run."""
-    process = subprocess.Popen(
-        [sys.executable, "-X", "importtime", "-m", *words.split()],
-        env=environment(tmp_path),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    while not process.stderr.readline().endswith(b" interrupts\n"):
-        pass  # before that Python itself starts
-    time.sleep(seconds + 0.01)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    own = [line for line in error.splitlines(True) if not line.startswith(b"import time:")]
-    assert (process.returncode, own) == (130, [b"interrupted\n"])
+    code, own = signalled(tmp_path, signal.SIGINT, seconds + 0.01, b" interrupts\n", *words.split())
+    assert (code, own) == (130, [b"interrupted\n"])
 
 
 _AMID_ELABORATION = """

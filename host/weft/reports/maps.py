@@ -130,7 +130,7 @@ def png(picture: NDArray[np.uint8]) -> bytes:
 
 def _is_channels_first(graph: Graph, node: Node, name: str) -> bool:
     """Return whether ``node`` moves the channels of its output to the front, or readers back."""
-    readers = [reader for reader in graph.nodes if name in reader.inputs]
+    readers = graph.consumers(name)
     return _moves(node, (0, 3, 1, 2)) or (
         bool(readers) and all(_moves(reader, (0, 2, 3, 1)) for reader in readers)
     )

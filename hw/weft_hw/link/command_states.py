@@ -149,22 +149,22 @@ def _reply(m, ports, parts, registers):
         m.d.comb += answer.start.eq(1)
         m.next = "REPLY"
     with m.State("REPLY"):
-        m.d.comb += [
-            answer.active.eq(1),
-            ports.reply.payload.eq(answer.o.payload),
-            ports.reply.valid.eq(answer.o.valid),
-            answer.o.ready.eq(ports.reply.ready),
-        ]
+        _send(m, ports, answer)
         with m.If(answer.done):
             m.next = "IDLE"
             with m.If(has_data):
                 m.next = "DATA"
     with m.State("DATA"):
-        m.d.comb += [
-            reader.active.eq(1),
-            ports.reply.payload.eq(reader.o.payload),
-            ports.reply.valid.eq(reader.o.valid),
-            reader.o.ready.eq(ports.reply.ready),
-        ]
+        _send(m, ports, reader)
         with m.If(reader.done):
             m.next = "IDLE"
+
+
+def _send(m, ports, part):
+    """Let ``part`` speak: what it gives is the reply."""
+    m.d.comb += [
+        part.active.eq(1),
+        ports.reply.payload.eq(part.o.payload),
+        ports.reply.valid.eq(part.o.valid),
+        part.o.ready.eq(ports.reply.ready),
+    ]

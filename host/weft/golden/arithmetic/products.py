@@ -74,7 +74,7 @@ def product(rows: Float32, matrix: Float32, reach: int) -> NDArray[np.int32]:
     reach : int
         At most 255.
     """
-    # BLAS may compute lanes behind the last number, of whatever lies there.
+    # All numbers are finite, but some runs left the processor's flag of an invalid operation set.
     with one_thread(), np.errstate(invalid="ignore"):
         parts = [
             (rows[:, part] @ matrix[:, part].T).astype(np.int32) for part in _parts(matrix, reach)
