@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 __all__ = ["end_with_one_line"]
 
@@ -12,6 +13,8 @@ def end_with_one_line() -> None:
     def end(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more would stop what clears up
         os.write(2, b"interrupted\n")
+        # The import of a compiled module makes an ImportError of what is raised in it.
+        sys.excepthook = lambda *_: os._exit(130)
         raise SystemExit(130)
 
     signal.signal(signal.SIGINT, end)
