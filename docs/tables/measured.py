@@ -15,9 +15,10 @@ MODELS = {
     "vww_mobilenet_int8": "VWW MobileNet",
     "kws_dscnn_int8": "KWS DS-CNN",
     "ad_autoencoder_int8": "AD autoencoder",
+    "ic02_resnet_large_int8": "IC02 ResNet",
     "digits": "digits",
 }
-COUNTERS = ("busy", "wait_input", "wait_output", "wait_setup")
+COUNTERS = ("busy", "wait_input", "wait_output", "wait_setup", "wait_memory")
 
 
 def _figures(name: str) -> list[dict[str, Any]]:

@@ -3,6 +3,9 @@
 ``FILE`` holds what ``weft bench --json`` or ``weft explain --json`` printed, or is the
 ``report.json`` of ``weft build``. A figure replaces the one of the same configuration and model, or
 of the same board and link.
+
+``bench`` wants two runs of each model: one with ``--check`` whose values are equal, and one
+without, whose cycles are recorded. A check writes every map to memory, which can cost cycles.
 """
 
 import json
@@ -15,15 +18,27 @@ from typing import Any
 from weft_hw.files import write_file
 
 FIGURES = Path(__file__).parents[1] / "figures"
-_COUNTERS = ("busy", "wait_input", "wait_output", "wait_setup")
+_COUNTERS = ("busy", "wait_input", "wait_output", "wait_setup", "wait_memory")
 
 
 def _benched(profile: dict[str, Any]) -> dict[str, Any]:
-    if profile["bit_exact"] is not True:
-        raise SystemExit(f"{profile['model']}: record runs with --check whose values are equal")
     counters = {name: sum(layer[name] for layer in profile["layers"]) for name in _COUNTERS}
     head = {name: profile[name] for name in ("config", "model", "cycles", "predicted_cycles")}
-    return head | counters
+    return head | counters | {"equal": profile["bit_exact"]}
+
+
+def _counted(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs without ``--check``, if each has one with it whose values are equal."""
+    counted = {(run["config"], run["model"]): run for run in runs if run["equal"] is None}
+    checked = {
+        (run["config"], run["model"]): run["equal"] for run in runs if run["equal"] is not None
+    }
+    for config, model in sorted({*counted, *checked}):
+        if (config, model) not in counted or not checked.get((config, model)):
+            raise SystemExit(
+                f"{model} on {config}: give a run without --check and one with it that is equal"
+            )
+    return [{key: run[key] for key in run if key != "equal"} for run in counted.values()]
 
 
 def _built(report: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +66,19 @@ def _explained(report: dict[str, Any]) -> dict[str, Any]:
 _ROWS = {"bench": _benched, "builds": _built, "links": _explained}
 
 
+def _read(kind: str, files: Sequence[Path]) -> list[dict[str, Any]]:
+    rows = []
+    for file in files:
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+            rows += map(_ROWS[kind], found if kind == "bench" else [found])
+        except OSError as error:
+            raise SystemExit(f"cannot read {file}: {error.strerror}") from None
+        except (ValueError, LookupError, TypeError):
+            raise SystemExit(f"{file} holds no figures of the kind {kind}") from None
+    return _counted(rows) if kind == "bench" else rows
+
+
 def record(kind: str, files: Sequence[Path]) -> None:
     """Take the figures of ``files`` into ``docs/figures/KIND.json``, with the commit of now.
 
@@ -64,16 +92,8 @@ def record(kind: str, files: Sequence[Path]) -> None:
     path = FIGURES / f"{kind}.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     rows = {tuple(row[key] for key in keys): row for row in known}
-    for file in files:
-        try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-            for item in found if kind == "bench" else [found]:
-                row = _ROWS[kind](item) | {"commit": commit}
-                rows[tuple(row[key] for key in keys)] = row
-        except OSError as error:
-            raise SystemExit(f"cannot read {file}: {error.strerror}") from None
-        except (ValueError, LookupError, TypeError):
-            raise SystemExit(f"{file} holds no figures of the kind {kind}") from None
+    for row in _read(kind, files):
+        rows[tuple(row[key] for key in keys)] = row | {"commit": commit}
     text = ",\n".join(f"  {json.dumps(row)}" for row in rows.values())
     write_file(path, f"[\n{text}\n]\n".encode())
 

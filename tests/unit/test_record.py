@@ -40,3 +40,28 @@ def test_what_is_refused(tmp_path, monkeypatch, words, sentence):
         record(monkeypatch, tmp_path, *(word.format(tmp_path) for word in words))
     assert sentence in str(error.value) and "\n" not in str(error.value)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def bench(path, equal, cycles):
+    """Write what ``weft bench --json`` prints of one layer."""
+    layer = dict.fromkeys(("busy", "wait_input", "wait_output", "wait_setup", "wait_memory"), 1)
+    run = {"config": "c", "model": "m", "cycles": cycles, "predicted_cycles": cycles}
+    path.write_text(json.dumps([run | {"bit_exact": equal, "layers": [layer, layer]}]))
+    return str(path)
+
+
+def test_cycles_are_of_the_run_without_a_check(tmp_path, monkeypatch):
+    checked = bench(tmp_path / "checked.json", equal=True, cycles=20)
+    plain = bench(tmp_path / "plain.json", equal=None, cycles=10)
+    record(monkeypatch, tmp_path, "bench", checked, plain)
+    (row,) = json.loads((tmp_path / "bench.json").read_text())
+    assert (row["cycles"], row["busy"], row["wait_memory"]) == (10, 2, 2)
+    assert "equal" not in row and "commit" in row
+
+
+@pytest.mark.parametrize("runs", [[None], [True], [None, False], [False]])
+def test_no_cycles_without_an_equal_check(tmp_path, monkeypatch, runs):
+    files = [bench(tmp_path / f"{equal}.json", equal, cycles=10) for equal in runs]
+    with pytest.raises(SystemExit, match="m on c: give a run without --check"):
+        record(monkeypatch, tmp_path, "bench", *files)
+    assert not (tmp_path / "bench.json").exists()
