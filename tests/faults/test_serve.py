@@ -9,7 +9,7 @@ import time
 
 import pytest
 from links.served import serving
-from weft.driver.board import Block, BoardDriver, Span
+from weft.driver.board import Block, BoardDriver, UnitRange
 from weft.driver.transports import open_transport
 from weft_hw.contract.config import get_config
 from weft_hw.contract.memory_map import Region
@@ -45,7 +45,7 @@ def serve_one(server, seed=1):
 def infer(board, seed):
     data = random.Random(seed).randbytes(2048)
     _, [got] = board.execute(
-        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Span(Region.ACTIVATION, 0, 512)]
+        [Block(Region.ACTIVATION, 0, data)], (1, 4), [UnitRange(Region.ACTIVATION, 0, 512)]
     )
     assert got == data
 
@@ -123,7 +123,7 @@ def test_nothing_that_a_dead_client_left_reaches_the_next(server):
     """Its requests are neither carried out after it, nor answered to somebody else."""
     for seed in range(5):
         board = BoardDriver(open_transport(server.device, TINY), TINY)
-        board.queue(reads=[Span(Region.ACTIVATION, 0, 200)] * 6)
+        board.queue(reads=[UnitRange(Region.ACTIVATION, 0, 200)] * 6)
         board._link._send_more()
         board.transport.close()
         with connect(server) as client:

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from weft.driver.board import Block, BoardDriver, Span
+from weft.driver.board import Block, BoardDriver, UnitRange
 from weft.driver.transports.sim import SimTransport
 from weft.errors import DeviceMismatch, LinkError
 from weft_hw.contract.config import get_config
@@ -39,7 +39,7 @@ def test_one_exchange_for_a_whole_inference(board):
     cycles, [first, counters] = board.execute(
         [Block(Region.ACTIVATION, 7, data), Block(Region.PARAMETER, 0, bytes(9 * 100))],
         (3, 5),
-        [Span(Region.ACTIVATION, 7, 63), Span(Region.COUNTER, 61, 2)],
+        [UnitRange(Region.ACTIVATION, 7, 63), UnitRange(Region.COUNTER, 61, 2)],
     )
     assert cycles == 5 * CYCLES_PER_DESCRIPTOR
     assert first == data

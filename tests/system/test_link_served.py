@@ -6,7 +6,7 @@ import time
 
 import pytest
 from links.served import serving
-from weft.driver.board import Block, BoardDriver, Span
+from weft.driver.board import Block, BoardDriver, UnitRange
 from weft.driver.transports import open_transport, tcp
 from weft.errors import LinkError
 from weft_hw.contract.config import get_config
@@ -36,7 +36,7 @@ def device(request):
 def infer(board, seed):
     data = bytes((seed + at) % 256 for at in range(2048))
     cycles, [got] = board.execute(
-        [Block(Region.ACTIVATION, 0, data)], (1, 4), [Span(Region.ACTIVATION, 0, 512)]
+        [Block(Region.ACTIVATION, 0, data)], (1, 4), [UnitRange(Region.ACTIVATION, 0, 512)]
     )
     assert (cycles, got) == (4 * CYCLES_PER_DESCRIPTOR, data)
 

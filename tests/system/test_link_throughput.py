@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from links.latency import LateTransport
 from links.served import serving
-from weft.driver.board import Block, BoardDriver, Span
+from weft.driver.board import Block, BoardDriver, UnitRange
 from weft.driver.link import Link
 from weft.driver.transports import open_transport
 from weft.driver.transports.sim import SimTransport
@@ -56,7 +56,7 @@ def test_reading_uses_the_line_rate(latency):
     with BoardDriver(transport, TINY) as board:
         board.write(Region.ACTIVATION, 0, bytes(4 * units))
         begin = line.cycles
-        board.execute(reads=16 * [Span(Region.ACTIVATION, 0, units)])
+        board.execute(reads=16 * [UnitRange(Region.ACTIVATION, 0, units)])
         share = share_of_line(line, 64 * units, begin)
         print(f"{share:.1%} of the line rate")
         assert share >= 0.95
@@ -71,7 +71,7 @@ def test_both_ways_carry_data_at_a_time():
         board.write(Region.ACTIVATION, 0, content)
         begin = line.cycles
         groups = board.exchange(
-            [Block(Region.WEIGHT, 0, weights)], 6 * [Span(Region.ACTIVATION, 0, units)]
+            [Block(Region.WEIGHT, 0, weights)], 6 * [UnitRange(Region.ACTIVATION, 0, units)]
         )
         for calls in groups:
             assert b"".join(board.finish(call) for call in calls) == content
@@ -125,7 +125,7 @@ def cpu_of_two_megabytes(board, cpu):
         _, got = board.execute(
             [Block(Region.ACTIVATION, 0, data)] * 50,
             None,
-            [Span(Region.ACTIVATION, 0, TINY.activation_words)] * 50,
+            [UnitRange(Region.ACTIVATION, 0, TINY.activation_words)] * 50,
         )
         assert got == [data] * 50
     assert board.statistics.retries == 0

@@ -8,10 +8,10 @@ from weft_hw.contract.memory_map import Region
 from weft_hw.contract.packet import Request
 
 from weft.driver.call import Call
+from weft.driver.cutter import Block, UnitRange
 from weft.driver.open_board import OpenBoard
-from weft.driver.pieces import Block, Span
 
-__all__ = ["Block", "BoardDriver", "Span"]
+__all__ = ["Block", "BoardDriver", "UnitRange"]
 
 
 class BoardDriver(OpenBoard):
@@ -59,8 +59,8 @@ class BoardDriver(OpenBoard):
         if not self.transport.loads:
             return self.write(region, address, data)
         with self._working():
-            self._requests.cut_blocks([Block(region, address, data)])  # judges it
-            self.transport.load(region, address, data, self._requests.pieces.unit_bytes(region))
+            self._requests.cut_writes([Block(region, address, data)])  # judges it
+            self.transport.load(region, address, data, self._requests.cutter.unit_bytes(region))
 
     def read(self, region: Region, address: int, count: int) -> bytes:
         """Return ``count`` units from unit ``address`` on.
@@ -72,7 +72,7 @@ class BoardDriver(OpenBoard):
         LinkError
             If the board does not answer.
         """
-        return self.execute(reads=[Span(region, address, count)])[1][0]
+        return self.execute(reads=[UnitRange(region, address, count)])[1][0]
 
     def run(self, first: int, count: int) -> int:
         """Start descriptors ``first`` to ``first + count - 1``; return the run's number."""
@@ -91,7 +91,7 @@ class BoardDriver(OpenBoard):
         self,
         writes: Iterable[Block] = (),
         run: tuple[int, int] | None = None,
-        reads: Sequence[Span] = (),
+        reads: Sequence[UnitRange] = (),
         *,
         timeout: float | None = None,
     ) -> tuple[int, list[bytes]]:
@@ -102,7 +102,7 @@ class BoardDriver(OpenBoard):
         writes : iterable of Block
         run : (first, count), optional
             Descriptors to run after the writes.
-        reads : sequence of Span
+        reads : sequence of UnitRange
             What to read after the run.
         timeout : float, optional
             Seconds that the run may take.
@@ -112,33 +112,33 @@ class BoardDriver(OpenBoard):
         cycles : int
             Those of the run; 0 without one.
         data : list of bytes
-            For each span, its units.
+            For each range, the bytes of its units.
         """
         requests, patience = self._requests, self.run_timeout
         with self._working():
             # Everything is judged before anything is sent.
             if run is not None:
-                requests.pieces.check_run(*run)
-            blocks, spans = requests.cut_blocks(writes), requests.cut_spans(reads)
+                requests.cutter.check_run(*run)
+            blocks, wanted = requests.cut_writes(writes), requests.cut_reads(reads)
             calls = [requests.submit_write(block) for block in blocks]
             wait = None
             if run is not None:
                 calls.append(requests.submit_run(*run))
                 wait = requests.submit_wait()
-            asked = [[(span, requests.submit_read(span)) for span in group] for group in spans]
+            asked = [[(part, requests.submit_read(part)) for part in group] for group in wanted]
             for call in calls:
                 self._link.finish(call, timeout or patience)
             cycles = requests.finish_wait(wait, timeout or patience) if wait else 0
             finish = requests.finish_read
             return cycles, [
-                b"".join(finish(span, call, patience) for span, call in group) for group in asked
+                b"".join(finish(part, call, patience) for part, call in group) for group in asked
             ]
 
     def queue(
         self,
         writes: Iterable[Block] = (),
         run: tuple[int, int] | None = None,
-        reads: Sequence[Span] = (),
+        reads: Sequence[UnitRange] = (),
     ) -> list[Call]:
         """Queue requests in this order and return at once, with the calls of the reads.
 
@@ -147,25 +147,25 @@ class BoardDriver(OpenBoard):
         requests = self._requests
         with self._working():
             if run is not None:
-                requests.pieces.check_run(*run)
-            blocks, spans = requests.cut_blocks(writes), requests.cut_spans(reads)
+                requests.cutter.check_run(*run)
+            blocks, wanted = requests.cut_writes(writes), requests.cut_reads(reads)
             for block in blocks:
                 requests.submit_write(block)
             if run is not None:
                 requests.submit_run(*run)
-            return [requests.submit_read(span) for group in spans for span in group]
+            return [requests.submit_read(part) for group in wanted for part in group]
 
-    def exchange(self, writes: Iterable[Block], reads: Sequence[Span]) -> list[list[Call]]:
+    def exchange(self, writes: Iterable[Block], reads: Sequence[UnitRange]) -> list[list[Call]]:
         """Queue reads and writes in turns, so that both ways of the link carry data at a time.
 
         Returns the calls of each read. Nothing may be written where something is read.
         """
         requests = self._requests
         with self._working():
-            blocks, spans = requests.cut_blocks(writes), requests.cut_spans(reads)
-            pieces = [(group, piece) for group, pieces in enumerate(spans) for piece in pieces]
-            calls: list[list[Call]] = [[] for _ in spans]
-            for read, block in zip_longest(pieces, blocks):
+            blocks, wanted = requests.cut_writes(writes), requests.cut_reads(reads)
+            parts = [(group, part) for group, parts in enumerate(wanted) for part in parts]
+            calls: list[list[Call]] = [[] for _ in wanted]
+            for read, block in zip_longest(parts, blocks):
                 if read is not None:
                     calls[read[0]].append(requests.submit_read(read[1]))
                 if block is not None:

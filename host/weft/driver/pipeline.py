@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weft.driver.board import Block, BoardDriver, Span
+from weft.driver.board import Block, BoardDriver, UnitRange
 from weft.driver.call import Call, ReplyLost
 from weft.errors import LinkError
 
@@ -36,7 +36,7 @@ class Pipeline:
         """Queue a run of descriptors."""
         self.board.queue(run=(first, count))
 
-    def exchange(self, reads: Sequence[Span], writes: Sequence[Block]) -> list[Ticket]:
+    def exchange(self, reads: Sequence[UnitRange], writes: Sequence[Block]) -> list[Ticket]:
         """Queue reads and writes in turns; nothing may be written where something is read."""
         calls = self.board.exchange(writes, reads)
         return [Ticket(self.board.session, tuple(group)) for group in calls]

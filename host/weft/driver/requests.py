@@ -8,8 +8,8 @@ from weft_hw.contract.memory_map import Region
 from weft_hw.contract.packet import REPLY_FIELDS, Request
 
 from weft.driver.call import Call, ReplyLost
+from weft.driver.cutter import Block, RequestCutter, UnitRange, WriteRequest
 from weft.driver.link import Link
-from weft.driver.pieces import Block, Piece, Pieces, Span
 from weft.errors import LinkError
 
 __all__ = ["Requests"]
@@ -25,17 +25,17 @@ class Requests:
 
     Attributes
     ----------
-    pieces : Pieces
-        What cuts blocks and spans into requests.
+    cutter : RequestCutter
+        Cuts writes and reads into requests.
     run : int
         Number of the last run.
     """
 
     def __init__(self, link: Link, config: Config):
-        self._link, self.pieces, self.run = link, Pieces(config), 0
+        self._link, self.cutter, self.run = link, RequestCutter(config), 0
 
-    def cut_blocks(self, blocks: Iterable[Block]) -> list[Piece]:
-        """Return the pieces of blocks, each of which fits a request.
+    def cut_writes(self, blocks: Iterable[Block]) -> list[WriteRequest]:
+        """Return the write requests of blocks.
 
         Raises
         ------
@@ -43,22 +43,22 @@ class Requests:
             If a block is not a whole number of units, or leaves its memory.
         """
         size = self._link.payload_bytes
-        return [piece for block in blocks for piece in self.pieces.of_block(block, size)]
+        return [request for block in blocks for request in self.cutter.writes(block, size)]
 
-    def cut_spans(self, spans: Iterable[Span]) -> list[list[Span]]:
-        """Return for each span the pieces of it that fit a request.
+    def cut_reads(self, wanted: Iterable[UnitRange]) -> list[list[UnitRange]]:
+        """Return for each range the parts of it that fit a request.
 
         Raises
         ------
         ValueError
-            If a span leaves its memory.
+            If a range leaves its memory.
         """
         size = self._link.payload_bytes
-        return [list(self.pieces.of_span(span, size)) for span in spans]
+        return [list(self.cutter.reads(units, size)) for units in wanted]
 
     def submit_run(self, first: int, count: int) -> Call:
         """Start descriptors ``first`` to ``first + count - 1``."""
-        self.pieces.check_run(first, count)
+        self.cutter.check_run(first, count)
         self.run = (self.run + 1) % (1 << 16)
         return self._link.submit(Request.RUN, {"first": first, "count": count, "run": self.run})
 
@@ -66,17 +66,17 @@ class Requests:
         """Ask for an answer when the engine is idle."""
         return self._link.submit(Request.WAIT)
 
-    def submit_write(self, piece: Piece) -> Call:
-        """Write a piece of a block."""
-        fields = self._place(piece.region, piece.address, piece.units)
-        if not piece.channels:
-            return self._link.submit(Request.WRITE, fields, piece.data)
-        fields |= {"channels": piece.channels, "packing": piece.packing}
-        return self._link.submit(Request.PIXELS, fields, piece.data)
+    def submit_write(self, request: WriteRequest) -> Call:
+        """Write a part of a block."""
+        fields = self._place(request.region, request.address, request.units)
+        if not request.channels:
+            return self._link.submit(Request.WRITE, fields, request.data)
+        fields |= {"channels": request.channels, "packing": request.packing}
+        return self._link.submit(Request.PIXELS, fields, request.data)
 
-    def submit_read(self, span: Span) -> Call:
-        """Read a piece of a span."""
-        return self._link.submit(Request.READ, self._place(*span))
+    def submit_read(self, wanted: UnitRange) -> Call:
+        """Read units that fit a request."""
+        return self._link.submit(Request.READ, self._place(*wanted))
 
     @staticmethod
     def _place(region: Region, address: int, units: int) -> dict[str, int]:
@@ -95,14 +95,14 @@ class Requests:
                 raise LinkError(f"the board ended run {fields['run']}, not {self.run}")
             return fields["cycles"]
 
-    def finish_read(self, span: Span, call: Call, timeout: float) -> bytes:
-        """Return the units of a span."""
-        expected = span.units * self.pieces.unit_bytes(span.region)
+    def finish_read(self, wanted: UnitRange, call: Call, timeout: float) -> bytes:
+        """Return the bytes of the units that ``call`` asked for."""
+        expected = wanted.units * self.cutter.unit_bytes(wanted.region)
         while True:
             try:
                 data = self._link.finish(call, timeout)
             except ReplyLost:
-                call = self.submit_read(span)
+                call = self.submit_read(wanted)
                 continue
             if len(data) != expected:
                 raise LinkError(f"the board sent {len(data)} bytes, not {expected}")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Region
 
-from weft.driver.pieces import Block, Span
+from weft.driver.cutter import Block, UnitRange
 from weft.forks import ThreadLock
 from weft.runtime.execute import Memories
 from weft.runtime.profile import LinkProfile
@@ -23,7 +23,7 @@ class Queue(Protocol):
         """Queue a run; what follows is carried out while it is under way, but for another run."""
         ...
 
-    def exchange(self, reads: Sequence[Span], writes: Sequence[Block]) -> list[Any]:
+    def exchange(self, reads: Sequence[UnitRange], writes: Sequence[Block]) -> list[Any]:
         """Queue reads and writes in any order; no write may touch what is read."""
         ...
 

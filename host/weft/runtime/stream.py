@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from weft_hw.contract.memory_map import Region
 
-from weft.driver.pieces import Block, Span
+from weft.driver.cutter import Block, UnitRange
 from weft.errors import LinkError
 from weft.program import HostStep, Program, RunStep, StreamSet
 from weft.runtime.device import OpenDevice, Queue
@@ -206,9 +206,9 @@ class ImageStream:
             for at, units in read
         )
 
-    def _places(self, image: _Image) -> list[Span]:
+    def _places(self, image: _Image) -> list[UnitRange]:
         return [
-            Span(Region.ACTIVATION, self._base(image, name), self._program.places[name].units)
+            UnitRange(Region.ACTIVATION, self._base(image, name), self._program.places[name].units)
             for name in self._step.reads
         ]
 

@@ -14,7 +14,7 @@ from weft_hw.contract.packet import (
     field_bytes,
 )
 
-from weft.driver.pieces import Block, Pieces, Span
+from weft.driver.cutter import Block, RequestCutter, UnitRange
 from weft.program import Program, RunStep
 from weft.runtime.execute import Memories
 from weft.runtime.host_memory import HostMoved
@@ -54,7 +54,7 @@ def predicted_link(program: Program, link: str = "", *, by_host: bool = False) -
     if board is None:
         return LinkProfile()
     kind_of_link, rate = link_of(program.config.name, link)
-    pieces, random = Pieces(program.config), np.random.default_rng(0)
+    cutter, random = RequestCutter(program.config), np.random.default_rng(0)
     payload = min(
         MAX_PAYLOAD_BYTES, board.buffer_bytes // 2 - OVERHEAD_BYTES - _fields(Request.PIXELS)
     )
@@ -66,7 +66,7 @@ def predicted_link(program: Program, link: str = "", *, by_host: bool = False) -
         back += OVERHEAD_BYTES + _FRAMING_BYTES + _STATUS_BYTES + answered
         back += field_bytes(REPLY_FIELDS[kind])
 
-    memories: Memories = _Asker(pieces, payload, ask)
+    memories: Memories = _Asker(cutter, payload, ask)
     if by_host:
         memories = HostMoved(memories, program.config)
         for image in program.images:
@@ -94,19 +94,19 @@ def predicted_link(program: Program, link: str = "", *, by_host: bool = False) -
 class _Asker:
     """A device that only counts what it is asked: ``ask(kind, sent, answered)``."""
 
-    def __init__(self, pieces: Pieces, payload: int, ask: Callable[..., None]):
-        self._pieces, self._payload, self._ask = pieces, payload, ask
+    def __init__(self, cutter: RequestCutter, payload: int, ask: Callable[..., None]):
+        self._cutter, self._payload, self._ask = cutter, payload, ask
 
     def write(self, region: Region, unit: int, data: bytes) -> None:
         """Count a write."""
-        for piece in self._pieces.of_block(Block(region, unit, data), self._payload):
-            kind = Request.PIXELS if piece.channels else Request.WRITE
-            self._ask(kind, sent=len(piece.data))
+        for request in self._cutter.writes(Block(region, unit, data), self._payload):
+            kind = Request.PIXELS if request.channels else Request.WRITE
+            self._ask(kind, sent=len(request.data))
 
     def read(self, region: Region, unit: int, count: int) -> bytes:
         """Count a read; return what no packing shortens."""
-        size = self._pieces.unit_bytes(region)
-        for part in self._pieces.of_span(Span(region, unit, count), self._payload):
+        size = self._cutter.unit_bytes(region)
+        for part in self._cutter.reads(UnitRange(region, unit, count), self._payload):
             self._ask(Request.READ, answered=part.units * size)
         return b"\x55" * (count * size)
 

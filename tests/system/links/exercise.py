@@ -2,7 +2,7 @@
 
 import random
 
-from weft.driver.board import Block, BoardDriver, Span
+from weft.driver.board import Block, BoardDriver, UnitRange
 from weft.errors import LinkError
 from weft_hw.contract.memory_map import Region
 from weft_sim.memory_engine import CYCLES_PER_DESCRIPTOR
@@ -50,7 +50,7 @@ class Exerciser:
         cycles, [got] = self.board.execute(
             [Block(Region.ACTIVATION, address, data)],
             (first, count),
-            [Span(Region.ACTIVATION, begin, read)],
+            [UnitRange(Region.ACTIVATION, begin, read)],
         )
         self._shadow = expected
         assert got == expected[4 * begin : 4 * (begin + read)]

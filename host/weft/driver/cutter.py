@@ -9,7 +9,7 @@ from weft_hw.contract.config import Config
 from weft_hw.contract.memory_map import Memory, Region, memory_map
 from weft_hw.contract.packet import PIXEL_REGIONS
 
-__all__ = ["Block", "Piece", "Pieces", "Span"]
+__all__ = ["Block", "RequestCutter", "UnitRange", "WriteRequest"]
 
 
 class Block(NamedTuple):
@@ -20,7 +20,7 @@ class Block(NamedTuple):
     data: bytes
 
 
-class Piece(NamedTuple):
+class WriteRequest(NamedTuple):
     """The content of one write request: whole units, or the first ``channels`` bytes of each pixel.
 
     ``packing`` is log2 of the pixels in a unit. ``channels`` is 0 where all bytes are sent.
@@ -34,15 +34,15 @@ class Piece(NamedTuple):
     packing: int = 0
 
 
-class Span(NamedTuple):
-    """Units of a memory."""
+class UnitRange(NamedTuple):
+    """Units of a memory, to be read."""
 
     region: Region
     address: int
     units: int
 
 
-class Pieces:
+class RequestCutter:
     """Judge what is asked of the memories of ``config``, and cut it.
 
     All methods raise ``ValueError`` for what the board would refuse.
@@ -62,7 +62,7 @@ class Pieces:
             raise ValueError(f"{self._name} has no memory {region.name}")
         return self._memories[region]
 
-    def of_block(self, block: Block, payload: int) -> Iterable[Piece]:
+    def writes(self, block: Block, payload: int) -> Iterable[WriteRequest]:
         """Yield the parts of ``block``, each of whole units and at most ``payload`` bytes.
 
         Bytes that are 0 at the end of every pixel are left out; the board puts them back.
@@ -84,17 +84,17 @@ class Pieces:
         for at in range(0, len(units), step):
             part = units[at : at + step]
             data = part.reshape(-1, size >> packing)[:, : channels or None].tobytes()
-            yield Piece(block.region, block.address + at, len(part), data, channels, packing)
+            yield WriteRequest(block.region, block.address + at, len(part), data, channels, packing)
 
-    def of_span(self, span: Span, payload: int) -> list[Span]:
-        """Return the parts of ``span``, each of at most ``payload`` bytes."""
-        memory = self._check(*span)
+    def reads(self, wanted: UnitRange, payload: int) -> list[UnitRange]:
+        """Return the parts of ``wanted``, each of at most ``payload`` bytes."""
+        memory = self._check(*wanted)
         if not memory.readable:
-            raise ValueError(f"{span.region.name} cannot be read")
+            raise ValueError(f"{wanted.region.name} cannot be read")
         step = payload // memory.unit_bytes
         return [
-            Span(span.region, span.address + at, min(step, span.units - at))
-            for at in range(0, span.units, step)
+            UnitRange(wanted.region, wanted.address + at, min(step, wanted.units - at))
+            for at in range(0, wanted.units, step)
         ]
 
     def check_run(self, first: int, count: int):
