@@ -14,7 +14,9 @@ from networks.configurations import FEW
 from PIL import Image
 from weft.cli import main
 from weft.models.digits import held_out_inputs
+from weft.program.program import DescriptorInfo
 from weft.reports.filters import filter_picture
+from weft.reports.over_time import HEIGHT, course
 from weft.reports.report_page import render
 from weft.reports.traffic import traffic
 from weft.runtime.device import OpenDevice
@@ -217,3 +219,35 @@ def test_a_program_that_streams_shows_its_traffic():
     assert layer.constants > 0
     assert f"{name} {layer.constants + layer.loaded + layer.stored:,}" in page.text
     assert f"{layer.constants:,} bytes of constants, {layer.loaded:,} loaded" in page.text
+    infos = about.program.descriptors
+    cycles = sum(info.predicted_cycles for info in infos)
+    for text, work in (
+        ("array: multiplying", sum(info.steps for info in infos)),
+        ("words of what its pins give", sum(info.words for info in infos)),
+    ):
+        assert f"{text}, {100 * work / cycles:.1f} % on average" in page.text
+
+
+def test_a_course_has_the_work_of_its_time():
+    """Two layers: all of the pins and no array for 100 cycles, then the other way for 300."""
+    infos = [
+        DescriptorInfo("a", "CONV", 0, 0, (), predicted_cycles=100, steps=0, words=100),
+        DescriptorInfo("", "MOVE", None, 0, ()),
+        DescriptorInfo("b", "CONV", 1, 0, (), predicted_cycles=300, steps=300, words=0),
+    ]
+    about = weft.reports.report.subject("digits", FEW, None)
+    assert about.program is not None
+    program = replace(about.program, descriptors=tuple(infos))
+    array, pins = course(program)
+    count = len(array.shares)
+    assert count % 4 == 0
+    assert array.shares == pytest.approx([0] * (count // 4) + [1] * (3 * count // 4))
+    assert pins.shares == pytest.approx([1 - share for share in array.shares])
+    assert (array.mean, pins.mean) == (0.75, 0.25)
+    assert array.points.split()[:2] == [f"0,{HEIGHT}.0", f"0,{HEIGHT}.0"]
+    assert pins.points.split()[1] == "0,0.0"
+
+
+def test_a_network_that_stays_has_no_course():
+    about = weft.reports.report.subject("digits", FEW, None)
+    assert course(about.program) == course(None) == []

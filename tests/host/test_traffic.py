@@ -7,7 +7,7 @@ from weft.compiler import compile_graph
 from weft.reports.layer_table import layer_rows
 from weft.reports.traffic import total, traffic
 from weft_hw.contract.config import CONFIGS
-from weft_hw.contract.memory_map import PARAMETER_BYTES
+from weft_hw.contract.memory_map import PARAMETER_BYTES, memory_map
 from weft_hw.contract.move import Move
 
 pytestmark = pytest.mark.slow
@@ -53,6 +53,34 @@ def test_every_move_is_some_layers_or_the_lists(graphs):
     assert sum(isinstance(item, Move) for item in program.decoded) == len(moves)
     everything = total(traffic(program).values())
     assert everything.memory >= (everything.constants + everything.loaded + everything.stored) / 2
+
+
+def test_words_pass_while_layers_are_at_work(graphs):
+    program = compile_graph(bottleneck(graphs), CHIP)
+    memories = memory_map(CHIP)
+    words, last = 0, 0
+    for item in program.decoded:
+        if isinstance(item, Move):
+            blocks = -(-item.count * memories[item.region].unit_bytes // 16)
+            last = item.rows * blocks * 8
+            words += last
+    passed = sum(info.words for info in program.descriptors)
+    # All of the last store passes when no layer is left.
+    assert passed <= words - last and passed > 0.9 * (words - last)
+    assert all(0 <= info.words <= info.predicted_cycles for info in program.descriptors)
+
+
+def test_a_layer_that_waits_for_weights_uses_what_the_pins_give(graphs):
+    b = graphs.Builder(1)
+    x = b.conv(b.input(1, 1, 64), 64, kernel=(1, 1))
+    graph = b.build(b.conv(x, 6400, kernel=(1, 1)))
+    program = compile_graph(graph, replace(CHIP, weight_words=256))
+    _, large = layer_rows(graph, program, CHIP.multipliers)
+    assert large["traffic"]["bound"] == "memory"
+    assert 64 * 6400 / 2 / large["predicted_cycles"] <= large["pins"] <= 1
+    assert large["pins"] >= 0.85
+    on_host = compile_graph(graph, replace(CHIP, weight_words=256), moved_by_host=True)
+    assert [row["pins"] for row in layer_rows(graph, on_host, CHIP.multipliers, 1.0)] == [None] * 2
 
 
 def test_rows_of_explain_have_it_where_the_program_streams(graphs):

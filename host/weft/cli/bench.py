@@ -37,7 +37,17 @@ if TYPE_CHECKING:
 __all__ = ["print_profile", "register"]
 
 # What a narrow terminal can do without, the least first.
-_SPARE = ("set-up", "wait out", "wait in", "busy", "predicted", "where", "output", "MACs")
+_SPARE = (
+    "set-up",
+    "memory",
+    "wait out",
+    "wait in",
+    "busy",
+    "predicted",
+    "where",
+    "output",
+    "MACs",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -103,11 +113,19 @@ def print_profile(profile: "Profile", *, wide: bool = False) -> None:
         ">wait out",
         ">set-up",
     ]
+    rows = [_cells(layer, clock_hz) for layer in profile.layers]
     checked = profile.bit_exact is not None
-    rows = [_cells(layer, clock_hz, checked=checked) for layer in profile.layers]
+    if any(layer.wait_memory for layer in profile.layers):
+        columns.append(">memory")
+        for row, layer in zip(rows, profile.layers, strict=True):
+            row.append(_number(layer.wait_memory))
+    if checked:
+        columns.append("golden")
+        for row, layer in zip(rows, profile.layers, strict=True):
+            row.append(_verdict(layer.mismatches))
     print_table(
         f"{profile.model} on {profile.config} ({profile.device})",
-        columns + ["golden"] * checked,
+        columns,
         rows,
         spare=() if wide else _SPARE,
     )
@@ -136,8 +154,8 @@ def print_profile(profile: "Profile", *, wide: bool = False) -> None:
         )
 
 
-def _cells(layer: "LayerProfile", clock_hz: int, *, checked: bool) -> list[str]:
-    cells = [
+def _cells(layer: "LayerProfile", clock_hz: int) -> list[str]:
+    return [
         layer_label(layer.name),
         operator_label(layer.operator),
         layer.where,
@@ -152,7 +170,6 @@ def _cells(layer: "LayerProfile", clock_hz: int, *, checked: bool) -> list[str]:
         _number(layer.wait_output),
         _number(layer.wait_setup),
     ]
-    return [*cells, _verdict(layer.mismatches)] if checked else cells
 
 
 def _number(value: int | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["print_explanation"]
 
 # What a narrow terminal can do without, the least first.
-_MOVED = (">constants in", ">activations in", ">out", "bound by")
+_MOVED = (">constants in", ">activations in", ">out", "bound by", ">of the pins")
 _SPARE = (
     *(name.lstrip(">") for name in _MOVED),
     *("if dense", "field", "window", "input", "where", "parameters", "output", "MACs"),
@@ -147,7 +147,7 @@ def _moved(row: dict[str, Any]) -> list[object]:
     sizes = [
         f"{moved[name]:,}" if moved[name] else "-" for name in ("constants", "loaded", "stored")
     ]
-    return [*sizes, moved["bound"]]
+    return [*sizes, moved["bound"], percent(row["pins"]) if row["pins"] else ""]
 
 
 def _window(row: dict[str, Any]) -> str:

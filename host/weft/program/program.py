@@ -83,7 +83,8 @@ class DescriptorInfo:
     are the tensors that are complete, and can be read at their places, when it has run and the
     next one has not. ``steps`` are cycles in which the array multiplies. A move has the name of
     the layer that it serves, none if it serves the list itself. It is in
-    :attr:`Program.decoded`.
+    :attr:`Program.decoded`. ``words`` are those that pass the pins of the memory beside the chip in
+    the ``predicted_cycles``, for whichever layer.
     """
 
     layer: Name
@@ -93,6 +94,7 @@ class DescriptorInfo:
     outputs: tuple[Name, ...]
     predicted_cycles: Work = 0
     steps: Work = 0
+    words: Work = 0
 
 
 class HostStep(Struct, frozen=True, tag=True):

@@ -19,7 +19,9 @@ def layer_rows(
 
     Keys are the fields of :class:`~weft.graph.analysis.LayerFacts`, ``output`` (name of the
     tensor), ``island`` (whether it lies in a float island), ``where``, ``reason``,
-    ``predicted_cycles`` and ``utilization``; the last four are None without a program. Where the
+    ``predicted_cycles``, ``utilization`` and ``pins``; the last five are None without a program.
+    ``pins`` is the share of what the pins of the memory beside the chip give that is used while the
+    layer is at work, for whichever layer: words / cycles, None where nothing passes. Where the
     program streams, ``traffic`` is the layer's :class:`~weft.reports.traffic.Traffic` as a
     dictionary, None for what runs elsewhere or moves nothing; ``link_cycles`` as there.
     """
@@ -65,9 +67,12 @@ def _row(
     layer = layers.get(output)
     row["where"] = layer.where if layer else None
     row["reason"] = layer.reason if layer else None
-    cycles = None
+    cycles = words = None
     if program is not None and layer is not None:
-        cycles = sum(program.descriptors[n].predicted_cycles for n in layer.descriptors)
+        infos = [program.descriptors[n] for n in layer.descriptors]
+        cycles = sum(info.predicted_cycles for info in infos)
+        words = sum(info.words for info in infos)
     row["predicted_cycles"] = cycles
     row["utilization"] = fact.macs / (multipliers * cycles) if cycles else None
+    row["pins"] = words / cycles if cycles and words else None
     return row

@@ -14,6 +14,7 @@ from weft.graph.analysis import input_size
 from weft.reports.cycles import COUNTED, PREDICTED, layer_times, moved_bytes
 from weft.reports.filters import MOST_KERNELS
 from weft.reports.maps import png
+from weft.reports.over_time import HEIGHT, WIDTH, course
 from weft.reports.report import MOST_MAPS, Report
 from weft.runtime.wire import predicted_link
 from weft.text import printable
@@ -35,6 +36,8 @@ def render(report: Report) -> str:
             total=sum(time.cycles for time in times),
             clock=_clock(report),
             traffic=moved_bytes(report, MOST_MAPS),
+            courses=course(report.subject.program),
+            course_box=f"0 0 {WIDTH} {HEIGHT}",
             kinds=PREDICTED if report.counted is None else COUNTED,
             field_limit=input_size(report.subject.graph),
             most_maps=MOST_MAPS,

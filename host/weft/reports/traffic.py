@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.layers import Elementwise, Layer, Mac
-from weft_hw.contract.memory_map import DRAM_BLOCK_BYTES, Region, memory_map
+from weft_hw.contract.memory_map import Region, memory_map
 from weft_hw.contract.move import Move
 
+from weft.compiler.timing.move_cycles import row_words
 from weft.compiler.timing.port_use import MEMORY_WORD_BYTES
 from weft.program import Program
 
@@ -65,8 +66,8 @@ def traffic(program: Program, link_cycles: float | None = None) -> dict[str, Tra
             continue
         region = move.region
         size = move.count * memories[region].unit_bytes
-        blocks = move.rows * -(-size // DRAM_BLOCK_BYTES)
-        layer.memory += int(blocks * DRAM_BLOCK_BYTES * cycles_per_byte)
+        words = move.rows * row_words(move, memories[region].unit_bytes)
+        layer.memory += int(words * MEMORY_WORD_BYTES * cycles_per_byte)
         if region is not Region.ACTIVATION:
             layer.constants += move.rows * size
         elif move.store:

@@ -30,6 +30,7 @@ from weft.compiler.streaming.planner import StreamedRun, plan_run, roomy
 from weft.compiler.streaming.ring import AHEAD, DescriptorRing
 from weft.compiler.streaming.sums import sum_pays
 from weft.compiler.streaming.tables import with_tables
+from weft.compiler.timing.pins import passing_words
 from weft.compiler.timing.timeline import Timeline
 from weft.graph import Graph
 from weft.program import (
@@ -81,6 +82,10 @@ def compile_streamed(
     lists = [listing.items for listing in listings]
     firsts = [sum(map(len, lists[:n])) for n in range(len(lists))]
     descriptors, images = _descriptors(config, dram, lists)
+    if moved_by_host:
+        taken = [_alone(config, first, items) for first, items in zip(firsts, lists, strict=True)]
+    else:
+        taken = [_beside(config, listing) for listing in listings]
     images = dram.images(graph.name) + images
     moved = {
         step.first: replace(step, first=first, count=len(items), counters=block)
@@ -100,15 +105,7 @@ def compile_streamed(
             moved[step.first] if isinstance(step, RunStep) else step for step in schedule.steps
         ),
         places=names,
-        descriptors=_describe(
-            model,
-            lowering,
-            steps,
-            lists,
-            [_alone(config, first, items) for first, items in zip(firsts, lists, strict=True)]
-            if moved_by_host
-            else [listing.item_cycles for listing in listings],
-        ),
+        descriptors=_describe(model, lowering, steps, lists, taken),
         layers=describe_layers(model, lowering, host, _numbers(lists)),
         usage=_usage(config, dram),
         stream=StreamPlan(note="layers stream from DRAM"),
@@ -189,19 +186,26 @@ def _descriptors(
     return descriptors, [Image(Region.DRAM, base, data), Image(Region.DESCRIPTOR, 0, begin)]
 
 
-def _alone(config: Config, first: int, items: list[Item]) -> list[int]:
-    """Return the cycles of each item where the host carries out the moves between layers.
+def _beside(config: Config, listing: Listing) -> list[tuple[int, int]]:
+    """Return the cycles of each item, and the words that pass the pins in them."""
+    listed = [item.descriptor for item in listing.items]
+    words = passing_words(config, listed, listing.timeline)
+    return list(zip(listing.item_cycles, words, strict=True))
+
+
+def _alone(config: Config, first: int, items: list[Item]) -> list[tuple[int, int]]:
+    """Return the same where the host carries out the moves between layers.
 
     It has the board run layers whose descriptors lie next to each other, and then those behind the
-    move; a layer waits for none, and no move for room.
+    move; a layer waits for none, and no move for room. No word passes the pins of a memory.
     """
-    cycles = list[int]()
+    cycles = list[tuple[int, int]]()
     timeline = Timeline(config)
     for number, item in enumerate(items, first):
         if number % config.descriptor_count == 0 or not item.is_layer:
             timeline = Timeline(config)
         before = timeline.ends[-1]
-        cycles.append(timeline.layer(item.command) - before if item.is_layer else 0)
+        cycles.append((timeline.layer(item.command) - before if item.is_layer else 0, 0))
     return cycles
 
 
@@ -210,18 +214,18 @@ def _describe(
     lowering: Lowering,
     steps: list[RunStep],
     lists: list[list[Item]],
-    item_cycles: list[list[int]],
+    taken: list[list[tuple[int, int]]],
 ) -> tuple[DescriptorInfo, ...]:
     """Return what each descriptor of the lists is."""
     config = lowering.config
     nodes, complete, infos = lowering.graph.nodes, completed(model, lowering), []
-    for step, items, taken in zip(steps, lists, item_cycles, strict=True):
-        for item, cycles in zip(items, taken, strict=True):
+    for step, items, costs in zip(steps, lists, taken, strict=True):
+        for item, (cycles, words) in zip(items, costs, strict=True):
             piece = item.piece
             if piece is None:
                 operator = "WAIT" if item.is_layer else "MOVE"
                 layer = "" if item.node is None else nodes[item.node].name
-                infos.append(DescriptorInfo(layer, operator, None, 0, (), cycles))
+                infos.append(DescriptorInfo(layer, operator, None, 0, (), cycles, words=words))
                 continue
             node, last = nodes[piece.command.node], piece.finishes
             infos.append(
@@ -233,6 +237,7 @@ def _describe(
                     complete.get(step.first + piece.whole, ()) if last else (),
                     cycles,
                     array_steps(config, piece.command),
+                    words,
                 )
             )
     return tuple(infos)

@@ -23,9 +23,15 @@ from weft_hw.contract.timing import (
 
 from weft.compiler.timing.port_use import MEMORY_WORD_BYTES, FreePorts
 
-__all__ = ["MoveClock"]
+__all__ = ["MoveClock", "row_words"]
 
 _OPENING = ROW_OPENED // 6  # a guess: of six loads, one finds another row open
+
+
+def row_words(move: Move, unit_bytes: int) -> int:
+    """Return the words of memory beside the chip that a row of a move has, whole blocks."""
+    blocks = -(-move.count * unit_bytes // DRAM_BLOCK_BYTES)
+    return blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES
 
 
 class MoveClock:
@@ -53,9 +59,7 @@ class MoveClock:
         if move.layers:
             begin = max(begin, layers_done + MOVE_AFTER_LAYER)
         region, store, count = move.region, move.store, move.count
-        size = self._memories[region].unit_bytes
-        blocks = -(-count * size // DRAM_BLOCK_BYTES)
-        words = blocks * DRAM_BLOCK_BYTES // MEMORY_WORD_BYTES
+        words = row_words(move, self._memories[region].unit_bytes)
         each = READ_ACTIVATION if region is Region.ACTIVATION else READ_UNIT
         words = max(words, count * (each if store else WRITE_UNIT))
         cycles = move.rows * words

@@ -55,12 +55,13 @@ _MOST_KNOWN = 4096
 class Timeline:
     """Follows a list, item by item; ``ends`` and ``moved`` are when layers and moves are done.
 
-    The run is accepted in cycle 0, which is what ``ends`` begins with; so does ``moved``.
+    The run is accepted in cycle 0, which is what ``ends`` begins with; so does ``moved``. ``begun``
+    is when the memory began with each move, or could have.
     """
 
     def __init__(self, config: Config):
         self.config = config
-        self.ends, self.moved = [0], [0]
+        self.ends, self.moved, self.begun = [0], [0], list[int]()
         # Moves whose end is not known, as layers to come slow them down; when each was handed over.
         self._waiting: deque[tuple[Move, int]] = deque()
         self._free: int | None = None
@@ -163,7 +164,13 @@ class Timeline:
         """Find when the first ``moves`` moves are done: all layers that they meet are known now."""
         while len(self.moved) <= moves:
             move, handed = self._waiting.popleft()
-            self.moved.append(self._carry_out(move, max(handed, self.moved[-1])))
+            offered = max(handed, self.moved[-1])
+            self.begun.append(max(offered, self.ends[move.layers]))
+            self.moved.append(self._carry_out(move, offered))
+
+    def finish(self) -> None:
+        """Find when all moves are done: no layer comes any more."""
+        self._finish(len(self.moved) + len(self._waiting) - 1)
 
     def _carry_out(self, move: Move, offered: int) -> int:
         return self._mover.carry_out(move, offered, self.ends[move.layers])
