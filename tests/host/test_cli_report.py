@@ -20,6 +20,7 @@ from weft.reports.over_time import HEIGHT, course
 from weft.reports.report_page import render
 from weft.reports.traffic import traffic
 from weft.runtime.device import OpenDevice
+from weft_hw.contract.config import CONFIGS
 from weft_hw.contract.memory_map import COUNTERS, Region
 from weft_sim.testing.functional import FunctionalSimulator
 
@@ -249,5 +250,6 @@ def test_a_course_has_the_work_of_its_time():
 
 
 def test_a_network_that_stays_has_no_course():
-    about = weft.reports.report.subject("digits", FEW, None)
+    about = weft.reports.report.subject("digits", CONFIGS["ulx3s-85f"], None)
+    assert about.program is not None and not about.program.streamed
     assert course(about.program) == course(None) == []
