@@ -95,6 +95,18 @@ def test_steps_are_in_order_and_complete(graphs):
     assert macs == 64 * (27 * 12 + 9 * 12 + 12 * 12) + 1920
 
 
+def test_a_layer_on_the_host_counts_its_multiplications_too(graphs):
+    b = graphs.Builder(3)
+    x = b.input(4, 4, 3)
+    weights = b.tensor((5, 2, 2, 3), b.quantization(0.01, 0), data=np.ones((5, 2, 2, 3), np.int8))
+    strides = {"stride": (2, 2), "padding": (0, 0, 0, 0), "activation": "NONE"}
+    up = b.node("TRANSPOSE_CONV", (x, weights), (1, 8, 8, 5), b.quantization(), **strides)
+    program = compile_graph(b.build(b.conv(up, 4)), PLAIN)
+    host = program.layers[0]
+    assert (host.operator, host.where) == ("TRANSPOSE_CONV", "host")
+    assert host.macs == 16 * 2 * 2 * 3 * 5  # each input pixel meets the whole kernel
+
+
 def touched(program, numbers):
     """Return the words of activation memory that descriptors read and write."""
     words = set()

@@ -1,7 +1,6 @@
 """Descriptions of layers and descriptors, for users and debuggers."""
 
 from collections.abc import Mapping, Sequence
-from math import prod
 
 from weft_hw.contract.config import Config
 from weft_hw.contract.layers import Mac
@@ -10,21 +9,11 @@ from weft.compiler.ir import Command
 from weft.compiler.lowering.context import Lowering
 from weft.compiler.planning.schedule import Schedule
 from weft.compiler.timing.cycles import predict_cycles
-from weft.graph import Graph, Node
+from weft.graph import Graph
+from weft.graph.analysis import layer_macs
 from weft.program import DescriptorInfo, LayerInfo, RunStep
 
-__all__ = ["array_steps", "completed", "count_macs", "describe_descriptors", "describe_layers"]
-
-
-def count_macs(graph: Graph, node: Node) -> int:
-    """Return the multiplications that a linear node takes for one image; 0 for other nodes."""
-    if node.operator not in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-        return 0
-    weights = graph.tensors[str(node.inputs[1])].shape
-    shape = graph.tensors[node.outputs[0]].shape
-    if node.operator == "FULLY_CONNECTED":
-        return prod(weights) * prod(shape[1:-1])
-    return prod(weights) * shape[1] * shape[2]
+__all__ = ["array_steps", "completed", "describe_descriptors", "describe_layers"]
 
 
 def describe_descriptors(
@@ -116,7 +105,7 @@ def describe_layers(
                 node.operator,
                 where,
                 reason,
-                count_macs(model, node),
+                layer_macs(model, node),
                 numbers,
                 node.outputs,
             )
