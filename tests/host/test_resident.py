@@ -1,6 +1,7 @@
 """Programs are loaded once, and never taken for granted; sessions share devices without harm."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,13 @@ def programs():
     return first, second
 
 
+def longer(program):
+    """The same program, said to take 1,000 cycles more in one of its layers."""
+    first, *others = program.descriptors
+    more = replace(first, predicted_cycles=first.predicted_cycles + 1000)
+    return replace(program, descriptors=(more, *others))
+
+
 @pytest.fixture
 def images():
     return held_out_inputs()[0][:4]
@@ -76,6 +84,20 @@ def test_a_program_is_loaded_once_and_found_by_the_next_session(programs, images
         loads = sum(image.region == Region.WEIGHT for image in programs[0].images)
         assert simulator.written[Region.WEIGHT] == count * loads
         assert simulator.value == program_label(programs[0])
+
+
+def test_a_device_is_told_how_long_a_run_takes(programs, images):
+    """Those of the program whose turn it is, each time."""
+    told: list[int] = []
+    device = device_of(LabelledSimulator())
+    device.expect = told.append
+    sessions = [
+        weft.InferenceSession(each, device=device) for each in (programs[0], longer(programs[1]))
+    ]
+    told.clear()
+    for session in (*sessions, sessions[0]):
+        scores(session, images[:1])
+    assert len(told) == 3 and told == [told[0], told[0] + 1000, told[0]] and told[0] > 1000
 
 
 def test_another_link_session_may_find_another_program(programs, images):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from weft.driver.board import BoardDriver
 from weft.driver.transports.sim import SimTransport
+from weft.errors import LinkError
 from weft_hw.contract.config import get_config
 from weft_hw.contract.descriptor import encode_descriptor
 from weft_hw.contract.memory_map import COUNTER_STRIDE, COUNTERS, DESCRIPTOR_WORDS, Region
@@ -190,6 +191,21 @@ def test_a_reset_in_mid_move_leaves_a_board_that_computes(board):
             put(board, 0, [encode_move(slow)])
             run(board, 0, 1)
             assert board.read(Region.ACTIVATION, 0, 512) == data
+
+
+def test_a_run_takes_the_time_that_it_was_said_to_take():
+    """As many moves as there are slots, of 65,000 cycles in all; the link waits for 10,000."""
+    transport = SimTransport(BESIDE, past_link=True, watchdog_cycles=1 << 16)
+    slots, hz = BESIDE.descriptor_count, transport.hz
+    patient = {"timeout": 5000 / hz, "retries": 0, "run_timeout": 10_000 / hz}
+    with BoardDriver(transport, BESIDE, **patient) as board:
+        move = {"region": Region.ACTIVATION, "count": 512, "rows": 4}
+        put(board, 0, [encode_move(move | {"block": 512 + n}) for n in range(slots)])
+        board.expect(100_000)
+        assert run(board, 0, slots) > 60_000
+        board.expect(0)
+        with pytest.raises(LinkError, match="did not answer WAIT"):
+            run(board, 0, slots)
 
 
 def test_long_moves_use_what_the_pins_give(board):

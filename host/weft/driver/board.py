@@ -27,7 +27,7 @@ class BoardDriver(OpenBoard):
     retries : int, optional
         How often in a row.
     run_timeout : float, optional
-        Seconds that a run may take.
+        Seconds that a run may take beyond what :meth:`expect` was told.
 
     Attributes
     ----------

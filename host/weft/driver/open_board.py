@@ -16,6 +16,8 @@ from weft.forks import ThreadLock
 
 __all__ = ["OpenBoard"]
 
+_SIMULATED_HZ = 100_000  # what a simulated board at least does, where it is served, too
+
 
 class OpenBoard:
     """What :class:`~weft.driver.board.BoardDriver` opens, closes and holds; parameters are its."""
@@ -29,7 +31,8 @@ class OpenBoard:
         retries: int = 8,
         run_timeout: float = 10.0,
     ):
-        self.transport, self.config, self.run_timeout = transport, config, run_timeout
+        self.transport, self.config = transport, config
+        self.run_timeout = self._least_timeout = run_timeout
         self._link = Link(transport, timeout, retries)
         self._requests = Requests(self._link, config)
         self._lock = ThreadLock()
@@ -55,6 +58,10 @@ class OpenBoard:
         """
         with self._working():
             return self._session
+
+    def expect(self, cycles: int):
+        """Give runs the time of ``cycles``, beyond what each run has without."""
+        self.run_timeout = self._least_timeout + cycles / (self.clock_hz or _SIMULATED_HZ)
 
     def check(self):
         """Raise :class:`LinkError` once the board was closed, or in a fork of its owner."""

@@ -92,6 +92,8 @@ class OpenDevice:
         Raises :class:`LinkError` once the device was closed, or in a fork of its owner.
     load : callable or None
         As ``memories.write``, while nothing runs; a simulated board takes it past the link.
+    expect : callable
+        Says how many cycles a run to come may take, so that the link waits for it.
 
     Attributes
     ----------
@@ -114,6 +116,7 @@ class OpenDevice:
     clock_hz: int = 0
     check: Callable[[], object] = field(default=lambda: None)
     load: Callable[[Region, int, bytes], None] | None = None
+    expect: Callable[[int], object] = field(default=lambda cycles: None)
     lock: ThreadLock = field(default_factory=ThreadLock, init=False)
     holder: object = field(default=None, init=False)
     stream: Stream | None = field(default=None, init=False)

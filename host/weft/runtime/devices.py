@@ -91,6 +91,7 @@ def open_over(transport: "Transport", config: Config, *, name: str, **options: A
         board.clock_hz,
         board.check,
         load=board.load,
+        expect=board.expect,
     )
 
 

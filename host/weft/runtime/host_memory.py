@@ -96,6 +96,7 @@ def by_host(board: OpenDevice, config: Config) -> OpenDevice:
         board.close,
         clock_hz=board.clock_hz,
         check=board.check,
+        expect=board.expect,
     )
 
 

@@ -9,7 +9,7 @@ from weft_hw.contract.memory_map import Region
 
 from weft.errors import LinkError
 from weft.golden.run import initial_states
-from weft.program import Program
+from weft.program import Program, RunStep
 from weft.runtime.device import OpenDevice
 from weft.runtime.execute import check_device, read_tensor, write_tensor
 
@@ -25,6 +25,11 @@ def program_label(program: Program) -> int:
         head = f"{image.region} {image.unit} {len(image.data)} ".encode()
         checksum = zlib.crc32(image.data, zlib.crc32(head, checksum))
     return checksum or 1
+
+
+def _predicted(program: Program, step: RunStep) -> int:
+    infos = program.descriptors[step.first : step.first + step.count]
+    return sum(info.predicted_cycles for info in infos)
 
 
 class Resident:
@@ -43,6 +48,8 @@ class Resident:
         check_device(program, device.config)
         self.label = program_label(program)
         self._program, self._device = program, device
+        steps = [step for step in program.steps if isinstance(step, RunStep)]
+        self._cycles = max((_predicted(program, step) for step in steps), default=0)
         self._session: int | None = None
         # States that are not on the board; None while they are there, or nowhere.
         self._states: Arrays | None = self._initial()
@@ -93,6 +100,7 @@ class Resident:
         """
         device, marks = self._device, self._device.marks
         session = marks.session if marks else 0
+        device.expect(self._cycles)
         if device.holder is self and session == self._session:
             self._restore()
             return False
