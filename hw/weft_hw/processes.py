@@ -1,21 +1,29 @@
 """Other programs: each runs to its end, or is ended with everything that it started."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
-__all__ = ["in_parallel", "run_command"]
+__all__ = ["find_wheels_program", "in_parallel", "run_command"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 _GRACE_SECONDS = 2.0
 _running: set[subprocess.Popen[str]] = set()
+
+
+def find_wheels_program(name: str) -> str | None:
+    """Return the program that a wheel installed: beside this Python, else on PATH."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else shutil.which(name)
 
 
 def run_command(

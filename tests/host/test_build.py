@@ -11,7 +11,6 @@ import pytest
 from stand_in_tools import BOARD, TARGET_MHZ, stand_ins
 from weft import udev
 from weft.bitstream import check
-from weft.bitstream import tools as found
 from weft.bitstream.elaborate import elaborate
 from weft.bitstream.flow import build_bitstream
 from weft.cli import main
@@ -194,28 +193,6 @@ def test_an_unknown_board_is_one_sentence(tmp_path, capsys):
         [message] = capsys.readouterr().err.splitlines()
         assert message.startswith("weft: there is no board 'de10'; choose from ulx3s-85f, ")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_missing_tool_says_what_installs_it(tools, tmp_path, monkeypatch):
-    tools(missing=("nextpnr-ecp5",))
-    monkeypatch.setattr(found.sys, "executable", str(tmp_path / "python"))
-    with pytest.raises(BuildError, match=r"nextpnr-ecp5 is missing: pip .*-fpga\[build\]'"):
-        build_bitstream(BOARD, out=tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    "printed, version",
-    [
-        ('"nextpnr-ecp5" -- Place and Route (Version )', "native, of unknown version"),
-        ('"nextpnr-ecp5" (Version 0.9)', '"nextpnr-ecp5" (Version 0.9)'),
-    ],
-)
-def test_a_native_program_may_tell_no_version(tmp_path, monkeypatch, printed, version):
-    path = tmp_path / "nextpnr-ecp5"
-    path.write_text(f"#!{sys.executable}\nprint('{printed}')\n")
-    path.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert found.find_tool("nextpnr-ecp5").version == version
 
 
 def test_program_starts_the_loader(tools, tmp_path, monkeypatch, capsys):

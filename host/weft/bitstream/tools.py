@@ -2,11 +2,10 @@
 
 import shutil
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 
-from weft_hw.processes import run_command
+from weft_hw.processes import find_wheels_program, run_command
 
 from weft.errors import BuildError
 
@@ -52,9 +51,8 @@ def find_tool(name: str) -> Tool:
     if native := shutil.which(name):
         return Tool(name, native, _native_version(native))
     wheel, prefix = _WHEELS[name]
-    beside = Path(sys.executable).with_name(f"{prefix}{name}")
-    found = str(beside) if beside.exists() else shutil.which(f"{prefix}{name}")
-    if not found:
+    found = find_wheels_program(f"{prefix}{name}")
+    if found is None:
         raise BuildError(f"{name} is missing: pip install 'weft-fpga[build]', or put it on PATH")
     try:
         version = f"{wheel} {metadata.version(wheel)}"
