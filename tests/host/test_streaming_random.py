@@ -127,6 +127,20 @@ def test_two_hundred_layers(graphs, monkeypatch):
     assert all(loaded[region] > units[region] for region in loaded)
 
 
+def test_layers_that_need_no_move_wait_for_their_descriptors(graphs, monkeypatch):
+    """Pools have no weights: what they wait for is the part of the list that comes next."""
+    monkeypatch.setattr("weft.compiler.streaming.planner.LOOKS", 0)
+    b = graphs.Builder(8)
+    x = b.input(4, 4, 4)
+    for _ in range(40):
+        x = b.pool("MAX_POOL_2D", x, (1, 1), (1, 1))
+    config = replace(CONFIGS["tiny"], name="tiny with memory", dram_bytes=1 << 20)
+    program = graphs.check(b.build(x), config, b.feeds())
+    layers = [item.moves for item in program.decoded if not isinstance(item, Move)]
+    assert len(layers) >= 40 and layers == sorted(layers)
+    assert len(set(layers)) > 40 / config.descriptor_count
+
+
 def test_weights_of_a_group_that_do_not_fit(graphs):
     """Alone or among others: the board is too small, which is said in a sentence."""
     b = graphs.Builder(7)
