@@ -1,7 +1,7 @@
 """Which commands go depth-first together, and which buffers stay on the chip between groups."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -55,6 +55,8 @@ class Planner:
     commands : sequence of Command
     fixed : set of Buffer
         Those that lie in DRAM in any case.
+    begun : set of Buffer
+        Those of them that hold results from before the run.
 
     Attributes
     ----------
@@ -62,9 +64,15 @@ class Planner:
         Whether there are few enough commands to look for groups.
     """
 
-    def __init__(self, config: Config, commands: Sequence[Command], fixed: set[Buffer]):
+    def __init__(
+        self,
+        config: Config,
+        commands: Sequence[Command],
+        fixed: set[Buffer],
+        begun: Set[Buffer] = frozenset(),
+    ):
         self.config, self.commands, self.fixed = config, commands, fixed
-        self.uses = Uses(commands)
+        self.uses = Uses(commands, begun)
         self._rows = row_words(config, commands)
         self._motions = [motion(config, command, self._rows) for command in commands]
         self.whole = predict_cycles(config, commands)

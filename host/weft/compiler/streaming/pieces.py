@@ -1,6 +1,6 @@
 """Which pieces a list of commands is cut into, and which buffers stay on the chip meanwhile."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from weft_hw.contract.config import Config
@@ -74,25 +74,30 @@ class Piece:
 
 
 class Uses:
-    """When each buffer is written and read, in commands of one run."""
+    """When each buffer is written and read, in commands of one run.
 
-    def __init__(self, commands: Sequence[Command]):
+    Those in ``begun`` hold results from before the run: -1 is the first of their writers.
+    """
+
+    def __init__(self, commands: Sequence[Command], begun: Set[Buffer] = frozenset()):
         self.writers: dict[Buffer, list[int]] = {}
         self.readers: dict[Buffer, list[int]] = {}
         for number, command in enumerate(commands):
             for buffer in command.reads:
                 self.readers.setdefault(buffer, []).append(number)
             if command.target is not None:
-                self.writers.setdefault(command.target[0], []).append(number)
+                target = command.target[0]
+                before = [-1] if target in begun else []
+                self.writers.setdefault(target, before).append(number)
 
     def beside(self, command: Command) -> list[int]:
-        """Return the commands that write to a command's target, itself among them."""
+        """Return what writes to a command's target, itself among them."""
         return [] if command.target is None else self.writers[command.target[0]]
 
     def life(self, buffer: Buffer) -> range:
         """Return the commands between which it is needed."""
         numbers = self.writers.get(buffer, []) + self.readers.get(buffer, [])
-        return range(min(numbers), max(numbers) + 1)
+        return range(max(0, min(numbers)), max(numbers) + 1)
 
 
 def tile_words(config: Config) -> int:

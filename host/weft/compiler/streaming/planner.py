@@ -1,6 +1,6 @@
 """Compiles a network that does not fit the memories on the chip, for a board with DRAM."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from weft_hw.contract.config import Config
@@ -72,12 +72,14 @@ def plan_run(
     fixed: set[Buffer],
     dram: Dram,
     *,
+    begun: Set[Buffer] = frozenset(),
     shadows: bool = False,
 ) -> StreamedRun:
     """Return the pieces of a run of ``commands``; ``fixed`` buffers lie in DRAM.
 
-    The last word of activation memory stays free. With ``shadows`` every buffer is copied to DRAM,
-    for a debugger.
+    Those in ``begun`` hold results already, of earlier runs or the host's, which stay beside this
+    run's. The last word of activation memory stays free. With ``shadows`` every buffer is copied to
+    DRAM, for a debugger.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def plan_run(
         If a piece of one row and one group of channels does not fit the chip.
     """
     room = replace(config, activation_words=config.activation_words - 1)
-    planner = Planner(room, commands, fixed | _constant(commands))
+    planner = Planner(room, commands, fixed | _constant(commands), begun)
     shares = _SHARES if planner.searches else _SHARES[:1]
     tried = [planner.grouping(room.activation_words // share) for share in shares]
     least = min(grouping.cycles for grouping in tried)

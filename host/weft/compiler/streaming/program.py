@@ -72,12 +72,14 @@ def compile_streamed(
     for step in steps:
         run = slice(step.first, step.first + step.count)
         lowering.commands[run] = in_order(lowering.commands[run])
-    dram, runs = Dram(config), []
+    dram, runs, begun = Dram(config), [], set[Buffer]()
     for step in steps:
         fixed = {lowering.places[name].buffer for name in (*step.loads, *step.reads)}
         fixed |= _shared(lowering, steps)
         commands = lowering.commands[step.first : step.first + step.count]
-        runs.append(plan_run(config, commands, fixed, dram, shadows=shadows))
+        begun |= {lowering.places[name].buffer for name in step.loads}
+        runs.append(plan_run(config, commands, fixed, dram, begun=begun, shadows=shadows))
+        begun |= {command.target[0] for command in commands if command.target is not None}
     listings, counters = _lists(config, dram, runs)
     lists = [listing.items for listing in listings]
     firsts = [sum(map(len, lists[:n])) for n in range(len(lists))]
