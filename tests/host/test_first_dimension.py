@@ -149,7 +149,19 @@ def onnx_images(net: OnnxNet) -> str:
     return net.quantized(net.node("Neg", [y], "n"), 0.05, 3)
 
 
-ONNX = {onnx_squeeze: True, onnx_scalar: True, onnx_video: True, onnx_images: False}
+def onnx_padded(net: OnnxNet) -> str:
+    """Something in front of the first image, and behind."""
+    pads = net.constant("pads", np.array([1, 0, 0, 1, 2, 0, 1, 0]))
+    return net.quantized(net.node("Pad", [net.x, pads], "y"), 0.03, -7)
+
+
+ONNX = {
+    onnx_padded: True,
+    onnx_squeeze: True,
+    onnx_scalar: True,
+    onnx_video: True,
+    onnx_images: False,
+}
 CASES = [
     *((case, True) for case in ONE_IMAGE),
     *((case, False) for case in IMAGES),
@@ -178,6 +190,12 @@ def written(case, folder):
 
     path.write_bytes(data)
     return path, feeds, expected
+
+
+def scalar(net: Net) -> int:
+    """A number goes in."""
+    x, c = net.input((), STEP), net.constant(np.array([[5, -7]], np.int8), STEP)
+    return net.op("ADD", [x, c], net.tensor((1, 2), FINE), "AddOptions")
 
 
 def explained(path, capsys) -> dict:
@@ -210,6 +228,38 @@ def test_all_commands_agree(case, whole, tmp_path, capsys):
             # Images in another order, and twice as many, give their own results.
             for results in (session.run(None, twice), list(session.stream([twice]))):
                 np.testing.assert_array_equal(results[0], np.concatenate([right, right[::-1]]))
+
+
+@pytest.mark.parametrize("kind", ["onnx", "tflite"])
+def test_a_number_goes_in(kind, tmp_path, capsys):
+    """The input is no array of one number, but a number."""
+    if kind == "onnx":
+        net = OnnxNet(())
+        data, x = net.bytes(net.quantized(net.node("Tanh", [net.x], "y"), 0.01, 3)), np.float32(0.7)
+        x = np.asarray(x)
+        right = np.asarray(open_ort(data).run(None, {"x": x})[0])
+    else:
+        net = Net()
+        data, [x] = net.bytes(scalar(net)), net.feeds()
+        interpreter = reference_interpreter(data)
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+        interpreter.invoke()
+        right = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    path, program = tmp_path / f"m.{kind}", tmp_path / "m.weft"
+    path.write_bytes(data)
+    assert main(["compile", str(path), "-c", "tiny", "-o", str(program)]) == 0
+    capsys.readouterr()
+    for file in (path, program):
+        assert explained(file, capsys)["one_image"]
+        with weft.InferenceSession(file, device="golden") as session:
+            [info] = session.get_inputs()
+            assert info.shape == []
+            [result] = session.run(None, {info.name: x})
+            np.testing.assert_array_equal(result, right, strict=True)
+            [result] = session.stream([{info.name: x}])
+            np.testing.assert_array_equal(result, right, strict=True)
+            with pytest.raises(weft.ModelError, match=r"have shape \("):
+                session.run(None, {info.name: x.reshape(1)})
 
 
 def test_the_table_says_so(tmp_path, capsys):

@@ -130,20 +130,27 @@ class _OneImage:
             self._add_explicit(node, changes)
         elif OPERATORS[node.operator].broadcasts and not self._broadcasts(node):
             self._add_explicit(node, {})
+        elif node.operator in _ROWS and len(self._tensors[node.outputs[0]].shape) == 1:
+            self._add_explicit(node, {})
         else:
             self._nodes.append(node)
 
     def _broadcasts(self, node: Node) -> bool:
-        """Whether operands with image dimensions give the result with one."""
-        shapes = [self._tensors[name].shape for name in node.inputs if name is not None]
+        """Whether operands with image dimensions, and with all others, give the result with one."""
+        operands = [self._tensors[name] for name in node.inputs if name is not None]
+        result = self._tensors[node.outputs[0]].shape
+        if any(t.data is None and len(t.shape) != len(result) for t in operands):
+            return False
         try:
-            return np.broadcast_shapes(*shapes) == self._tensors[node.outputs[0]].shape
+            return np.broadcast_shapes(*(t.shape for t in operands)) == result
         except ValueError:
             return False
 
     def _add_explicit(self, node: Node, changes: dict[str, Any]) -> None:
         """Add ``node`` between reshapes, with one dimension more in front of each tensor."""
-        inputs = tuple(name and self._widened(name) for name in node.inputs)
+        rank = 1 + len(self._graph.tensors[node.outputs[0]].shape)
+        least = rank if OPERATORS[node.operator].broadcasts else 0
+        inputs = tuple(name and self._widened(name, least) for name in node.inputs)
         outputs = []
         for name in node.outputs:
             tensor = self._graph.tensors[name]
@@ -164,10 +171,10 @@ class _OneImage:
             if wide != name:
                 self._nodes.append(Node("RESHAPE", name, (wide,), (name,)))
 
-    def _widened(self, name: str) -> str:
-        """Return the name of tensor ``name`` with one dimension more in front."""
+    def _widened(self, name: str, least: int) -> str:
+        """Return the name of tensor ``name`` with one dimension more in front, ``least`` in all."""
         tensor = self._graph.tensors[name]
-        wide = (1, *tensor.shape)
+        wide = (*(1,) * max(1, least - len(tensor.shape)), *tensor.shape)
         if tensor.data is not None:
             return self._new(name, replace(tensor, shape=wide, data=tensor.data.reshape(wide)))
         if wide == self._tensors[name].shape:

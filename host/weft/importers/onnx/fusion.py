@@ -162,10 +162,10 @@ def _is_moved(value: Value | None) -> bool:
 def is_reshaped(pending: Pending) -> bool:
     """Whether a clamp behind a layer keeps the runtime from quantising its bias.
 
-    It makes a Gemm of MatMul and bias, of more than two dimensions with a Reshape behind it.
+    It makes a Gemm of MatMul and bias, of other than two dimensions with a Reshape behind it.
     """
     x, bias = take(pending.operands, 0), take(pending.operands, 2)
-    rows = pending.operator == "MatMul" and isinstance(x, Activation) and len(x.shape) > 2
+    rows = pending.operator == "MatMul" and isinstance(x, Activation) and len(x.shape) != 2
     return rows and isinstance(bias, Constant)
 
 

@@ -56,7 +56,7 @@ def _shape_of(value: Any) -> tuple[int, ...]:
             shape.append(1)
         else:
             raise ModelError(f"dimension {axis} of input {value.name} must be a number")
-    if not shape or math.prod(shape) > _MAX_ELEMENTS:
+    if math.prod(shape) > _MAX_ELEMENTS:
         raise ModelError(f"input {value.name} has the impossible shape {tuple(shape)}")
     return tuple(shape)
 

@@ -106,6 +106,7 @@ def pad(
     if value.layout == "channels_last":
         rows = ((0, 0),) if len(pairs) == 3 else ()
         pairs = (pairs[0], *rows, *pairs[2:], pairs[1])
+    stored = builder.tensors[value.tensor].shape
     tensor = builder.emit(
         "PAD",
         name,
@@ -113,6 +114,7 @@ def pad(
         output,
         {"paddings": pairs, "value": _padded(_filler(attributes, operands), qparams)},
         qparams=qparams,
+        shape=tuple(size + sum(pair) for size, pair in zip(stored, pairs, strict=True)),
     )
     return replace(value, tensor=tensor, shape=shape)
 

@@ -56,8 +56,9 @@ class Readers:
     def are_floats(self, name: str, *, reshaped: bool = False) -> bool:
         """Whether the runtime sees readers of real numbers only behind the node that makes them.
 
-        Neither a QuantizeLinear nor a single Relu or Clip is among them. ``reshaped`` says that
-        the runtime puts a Reshape between, which then is the only reader.
+        Neither a QuantizeLinear is among them, nor a Relu or Clip that is the only reader and has
+        one itself. ``reshaped`` says that the runtime puts a Reshape between, which then is the
+        only reader.
         """
         if reshaped:
             return not self._is_quantised(name)
@@ -68,7 +69,8 @@ class Readers:
             return True
         [node] = nodes
         if node.op_type in _CLAMPS:
-            return False
+            behind = node.output[0]
+            return self.count(behind) != 1 or bool(self._outputs[behind])
         return node.op_type not in _PASSED or not self._is_quantised(node.output[0])
 
     def _is_quantised(self, name: str) -> bool:

@@ -205,7 +205,7 @@ class Importer:
     def _with_bias(self, gemm: Pending, name: str) -> Pending:
         """Return ``gemm`` with the bias that is added where its result ``name`` stays float."""
         [image, *_] = gemm.operands
-        reshaped = isinstance(image, Activation) and len(image.shape) > 2
+        reshaped = isinstance(image, Activation) and len(image.shape) != 2
         floats = self._readers.are_floats(name, reshaped=reshaped)
         return with_whole_bias(gemm) if floats else gemm
 

@@ -94,7 +94,7 @@ def _check(graph: Graph, problems: Problems, elsewhere: set[str], failed: set[st
         with problems.layer(name):
             if name not in failed and graph.tensors[name].data is not None:
                 raise ModelError("an input cannot be a constant")
-            if name not in failed and 0 in (graph.tensors[name].shape or (0,)):
+            if name not in failed and 0 in graph.tensors[name].shape:
                 raise ModelError(f"an input cannot have shape {graph.tensors[name].shape}")
     for node in graph.nodes:
         # What is wrong with a tensor was said; nothing can be said of layers that touch it.
