@@ -128,9 +128,7 @@ class _OneImage:
         changes = {k: _MOVED[k](v) for k, v in node.attributes.items() if k in _MOVED}
         if changes and (touched or not _keeps_images(self._graph, node, 1)):
             self._add_explicit(node, changes)
-        elif OPERATORS[node.operator].broadcasts and not self._broadcasts(node):
-            self._add_explicit(node, {})
-        elif node.operator in _ROWS and len(self._tensors[node.outputs[0]].shape) == 1:
+        elif (OPERATORS[node.operator].broadcasts and not self._broadcasts(node)) or (node.operator in _ROWS and len(self._tensors[node.outputs[0]].shape) == 1):
             self._add_explicit(node, {})
         else:
             self._nodes.append(node)
