@@ -128,13 +128,15 @@ class _OneImage:
         changes = {k: _MOVED[k](v) for k, v in node.attributes.items() if k in _MOVED}
         if changes and (touched or not _keeps_images(self._graph, node, 1)):
             self._add_explicit(node, changes)
-        elif (OPERATORS[node.operator].broadcasts and not self._broadcasts(node)) or (node.operator in _ROWS and len(self._tensors[node.outputs[0]].shape) == 1):
+        elif not self._keeps_rank(node):
             self._add_explicit(node, {})
         else:
             self._nodes.append(node)
 
-    def _broadcasts(self, node: Node) -> bool:
+    def _keeps_rank(self, node: Node) -> bool:
         """Whether operands with image dimensions, and with all others, give the result with one."""
+        if not OPERATORS[node.operator].broadcasts:
+            return node.operator not in _ROWS or len(self._tensors[node.outputs[0]].shape) > 1
         operands = [self._tensors[name] for name in node.inputs if name is not None]
         result = self._tensors[node.outputs[0]].shape
         if any(t.data is None and len(t.shape) != len(result) for t in operands):
