@@ -92,4 +92,4 @@ def test_a_picture_that_pillow_warns_of(tmp_path, capsys):
     picture.save(odd, transparency=bytes(range(256)))
     assert main(["run", "digits", "-i", str(odd)]) == 0
     assert main(["run", "digits", "-i", str(large)]) == 2
-    assert "more than 67,108,864 pixels" in capsys.readouterr().err
+    assert "more than 33,554,432 pixels" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_sixteen_bits_are_cut_but_in_ppm(tmp_path, name, head, value):
 
 def test_the_rule_is_a_sentence():
     files = (
-        "; read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to 67,108,864 pixels, turned "
+        "; read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to 33,554,432 pixels, turned "
         "as EXIF says, laid on white, 16-bit values cut to 8 (those of PPM rounded), of several "
         "frames the first"
     )

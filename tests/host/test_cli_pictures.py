@@ -1,7 +1,10 @@
 """What a picture file can say is understood or refused; the values are worked out by hand."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from contextlib import suppress
@@ -156,6 +159,34 @@ def test_a_bomb_is_one_sentence_and_no_memory(tmp_path, width, recwarn):
         read(tmp_path, content, 8, 8)
     assert tracemalloc.get_traced_memory()[1] < 10_000_000 and not recwarn.list
     tracemalloc.stop()
+
+
+MEASURED = """
+import resource, sys, pathlib, numpy as np, PIL.Image, PIL.PngImagePlugin
+from weft.cli.pictures import read_pixels
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+values = read_pixels(pathlib.Path(sys.argv[1]), 2000, 3000, 1)[..., 0]
+assert (values == 255 - np.arange(3000)[:, None] % 256).all()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10)
+"""
+
+
+@pytest.mark.parametrize("mode", ["LA", "I;16"])
+def test_a_large_picture_takes_few_copies(tmp_path, mode):
+    """Of black, which hides the white behind it more row by row, or of 16 bits; all rows right."""
+    rows = np.arange(3000, dtype=np.uint16)[:, None] % 256 + np.zeros((1, 2000), np.uint16)
+    if mode == "LA":
+        picture = Image.merge("LA", [Image.new("L", (2000, 3000)), Image.fromarray(np.uint8(rows))])
+    else:
+        picture = Image.fromarray((255 - rows) * 256 + 7)
+    picture.save(tmp_path / "x.png", compress_level=1)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(tmp_path / "x.png")],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert int(done.stdout) < 14 * picture.width * picture.height
 
 
 def test_damaged_pictures_raise_one_type_and_warn_of_nothing(tmp_path, recwarn):

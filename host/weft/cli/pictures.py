@@ -1,6 +1,7 @@
 """Pixels of picture files: which formats are read, and what becomes of everything they can say."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".w
 # Pillow's names; of its other formats some start programs, such as Ghostscript for EPS.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "WEBP")
 _PLAIN = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")
-MAX_PIXELS, MAX_SIDE = 1 << 26, (1 << 16) - 1  # Pillow resizes with a table as long as a side
+# Reading takes up to 16 bytes a pixel (WebP), and Pillow resizes with a table as long as a side.
+MAX_PIXELS, MAX_SIDE = 1 << 25, (1 << 16) - 1
+_STRIP = 1 << 20  # pixels of which Weft itself has copies at a time
 PICTURE_RULE = (
     f"read are BMP, GIF, JPEG, PNG, PPM, PGM, PBM and WebP of up to {MAX_PIXELS:,} pixels, turned "
     "as EXIF says, laid on white, 16-bit values cut to 8 (those of PPM rounded), of several frames "
@@ -51,7 +54,9 @@ def read_pixels(path: Path, width: int, height: int, channels: int) -> NDArray[n
                 if max(picture.size) > MAX_SIDE:
                     raise InputError(f"{path} is more than {MAX_SIDE:,} pixels wide or high")
                 picture = _plain(picture, path)
-                picture = picture.convert("L" if channels == 1 else "RGB")
+                mode = "L" if channels == 1 else "RGB"
+                if picture.mode != mode:  # to convert always makes a copy
+                    picture = picture.convert(mode)
                 if picture.size != (width, height):
                     picture = picture.resize((width, height), Image.Resampling.BILINEAR)
                 return np.asarray(picture, np.uint8).reshape(height, width, channels)
@@ -77,14 +82,39 @@ def _plain(picture: "Image.Image", path: Path) -> "Image.Image":
         # Pillow compares such a colour with pixels that it has scaled to 8 bits.
         raise InputError(f"{path} has a transparent colour in pixels of 2, 4 or 16 bits")
     if picture.mode.startswith("I"):  # 16 bits, whatever their order
-        return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).astype(np.uint8))
+        return _by_strips(picture, "L", _eight_bits)
     if picture.mode not in _PLAIN:
         raise InputError(f"{path} has {picture.mode} pixels; expected grey, RGB or a palette")
     if not transparent:
         return picture
-    picture = picture.convert("RGBA")
+    return _by_strips(picture, "RGB", _on_white)
+
+
+def _by_strips(
+    picture: "Image.Image", mode: str, change: "Callable[[Image.Image], Image.Image]"
+) -> "Image.Image":
+    """Return a picture of ``mode`` of what ``change`` makes of each strip of rows."""
+    from PIL import Image
+
+    width, height = picture.size
+    result, rows = Image.new(mode, picture.size), max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        strip = (0, top, width, min(height, top + rows))
+        result.paste(change(picture.crop(strip)), strip)
+    return result
+
+
+def _eight_bits(picture: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
+    return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).astype(np.uint8))
+
+
+def _on_white(picture: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
     white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
 
 
 def _is_scaled(mode: str, packing: str) -> bool:
