@@ -73,7 +73,7 @@ def read_pixels(path: Path, width: int, height: int, channels: int) -> NDArray[n
 
 def _plain(picture: "Image.Image", path: Path) -> "Image.Image":
     """Return an upright picture of 8 bits a channel without transparency."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     packing = str(picture.tile[0][3]) if picture.tile else ""  # type: ignore[attr-defined]
     ImageOps.exif_transpose(picture, in_place=True)  # which loads it
