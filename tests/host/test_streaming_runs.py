@@ -10,7 +10,8 @@ SMALL = replace(CONFIGS["ulx3s-85f"], name="small", dram_bytes=1 << 20)
 
 
 @pytest.mark.parametrize("words", [150, 300])
-def test_what_an_earlier_run_wrote_stays_beside_new_results(graphs, monkeypatch, words):
+@pytest.mark.parametrize("host_first", [True, False])
+def test_what_an_earlier_run_wrote_stays_beside_new_results(graphs, monkeypatch, words, host_first):
     """Both parts of a concatenation lie in one buffer. The host's part comes in the second run."""
     monkeypatch.setattr("weft.compiler.streaming.planner.LOOKS", 0)
     b = graphs.Builder(1)
@@ -25,7 +26,8 @@ def test_what_an_earlier_run_wrote_stays_beside_new_results(graphs, monkeypatch,
         align_corners=False,
         half_pixel_centers=True,
     )
-    graph = b.build(b.conv(b.concatenation(x, whole), 8, kernel=(1, 1)))
+    parts = (whole, x) if host_first else (x, whole)
+    graph = b.build(b.conv(b.concatenation(*parts), 8, kernel=(1, 1)))
     program = graphs.check(graph, replace(SMALL, activation_words=words), b.feeds(), shadows=True)
     assert program.streamed
     assert sum(isinstance(step, RunStep) for step in program.steps) == 2
