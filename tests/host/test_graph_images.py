@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import weft
 from weft.graph import Graph, Node, Quantization, Runtime, Tensor
-from weft.graph.images import with_images
+from weft.graph.images import counts_images, with_images
 
 SAME = Quantization(np.array([0.5], np.float32), np.array([3], np.int64))
 INT8 = np.dtype(np.int8)
@@ -94,6 +94,24 @@ def test_a_proved_batch_may_be_another_one():
     assert with_images(graph).declared is None
     x = values(5, 4, 6)
     np.testing.assert_array_equal(run(graph, x), x.reshape(5, 24))
+
+
+@pytest.mark.parametrize(
+    ("operator", "shape", "constant", "output"),
+    [
+        ("MAXIMUM", (), (1, 2), (1, 2)),
+        ("MAXIMUM", (1, 1), (2, 3, 5), (2, 3, 5)),
+        ("MAXIMUM", (1, 3, 5), (1, 2, 3, 5), (1, 2, 3, 5)),
+        ("MAXIMUM", (5,), (2, 5), (2, 5)),
+        ("SOFTMAX", (1,), None, (1,)),
+    ],
+)
+def test_one_image_is_kept_by_every_layer(operator, shape, constant, output):
+    """Operands of fewer dimensions get as many as the result has."""
+    c = None if constant is None else values(*constant, seed=3)
+    graph = with_images(graph_of(operator, [shape], output, constant=c))
+    assert graph.declared == {"x0": shape, "y": output}
+    assert counts_images(graph)
 
 
 def test_without_a_batch_only_the_declared_shape_is_taken():
