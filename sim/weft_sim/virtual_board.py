@@ -121,7 +121,11 @@ class VirtualBoard(SimulatedBoard):
         if waves is not None:
             self._waves = WaveFile(waves)
             self._call("board_trace_to", os.fsencode(self._waves.name))
-            self._waves.opened()
+            try:
+                self._waves.opened()
+            except OSError:
+                self._board = None  # never freed, as that would close the file
+                raise
 
     def close(self):
         """Free the board; further calls raise ``ValueError``.

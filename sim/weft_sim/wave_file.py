@@ -1,7 +1,8 @@
 """Waveform files that appear whole: the simulator's own writers do not say when a disk is full.
 
 Verilator ends the process where a ``.vcd`` file cannot be written, so it gets a pipe; the ``.fst``
-writer goes on in silence, so its file is looked at in the end.
+writer goes on in silence, so its file is looked at in the end. That writer also maps a second file,
+of names, and the process ends where that has no room: it gets some as soon as it is there.
 """
 
 import errno
@@ -47,9 +48,25 @@ class WaveFile:
             self._thread.start()
 
     def opened(self) -> None:
-        """Leave the pipe to the simulator."""
+        """Leave the pipe to the simulator, or see that names have room.
+
+        Raises
+        ------
+        OSError
+            If they have none; the old file stays. The simulator must not close its file any more.
+        """
         if self._thread is not None:
             os.close(self._send)
+            return
+        names = Path(f"{self._partial}.hier")
+        try:
+            with names.open("ab") as file:  # what the writer has not written yet comes over it
+                file.write(bytes(_PIECE))
+        except OSError as error:
+            names.unlink(missing_ok=True)
+            self.discard()
+            error.filename = str(self._path)
+            raise
 
     def close(self) -> None:
         """Put the file in its place, once the simulator has closed it.

@@ -80,6 +80,9 @@ class SimTransport(Transport):
                 self.hz, self.board = pins.clock_hz, pins
                 self.bytes_per_second = pins.baud / BITS_PER_BYTE
         except (ToolError, OSError) as error:
+            waves = options.get("waves")
+            if waves is not None and getattr(error, "filename", None) == str(waves):
+                raise  # as at the end, where they cannot be written whole
             raise LinkError(f"cannot build the virtual board: {reason(error)}") from None
         self.process = os.getpid()  # a thread may have been simulating when a fork copied it
         self._past_link = past_link
