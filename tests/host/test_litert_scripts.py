@@ -191,6 +191,40 @@ SCRIPTS = {
         details = interpreter.get_tensor_details()[:6]
         result = [interpreter.get_tensor(detail["index"]) for detail in details]
     """,
+    "every tensor of a batch": """
+        interpreter = rt.Interpreter(
+            path, experimental_op_resolver_type=rt.OpResolverType.BUILTIN_REF,
+            experimental_preserve_all_tensors=True,
+        )
+        index = interpreter.get_input_details()[0]["index"]
+        result = []
+        for size in 3, 1:
+            interpreter.resize_tensor_input(index, [size, 6, 5, 3])
+            interpreter.allocate_tensors()
+            interpreter.set_tensor(index, images[:size])
+            interpreter.invoke()
+            details = interpreter.get_tensor_details()[:6]
+            result += [interpreter.get_tensor(detail["index"]) for detail in details]
+            result += [detail["shape"] for detail in details]
+            result += [detail["shape_signature"] for detail in details]
+    """,
+    "corners of tensors": """
+        import os
+        interpreter = rt.Interpreter(os.fsencode(path))
+        interpreter.allocate_tensors()
+        out = interpreter.get_output_details()[0]["index"]
+        interpreter.set_tensor(out, np.full((1, 8), 3, np.int8))
+        result = [interpreter.get_tensor(out), interpreter.tensor(1)().copy()]
+        for error, call in [
+            (ValueError, interpreter.tensor(99)),
+            (TypeError, lambda: interpreter.get_tensor(1 << 40)),
+            (TypeError, lambda: interpreter.resize_tensor_input(0, None)),
+        ]:
+            try:
+                call()
+            except error:
+                result.append("caught")
+    """,
     "a state": """
         interpreter = rt.Interpreter(
             state_path, experimental_op_resolver_type=rt.OpResolverType.BUILTIN_REF

@@ -208,6 +208,28 @@ SCRIPTS = {
             except error:
                 result.append("caught")
     """,
+    "values that mean nothing": """
+        options, result = rt.SessionOptions(), []
+        value = rt.OrtValue
+        for error, call in [
+            (TypeError, lambda: rt.InferenceSession("")),
+            (TypeError, lambda: setattr(options, "intra_op_num_threads", 1 << 40)),
+            (RuntimeError, lambda: options.add_session_config_entry("", "a")),
+            (RuntimeError, lambda: options.add_session_config_entry("a" * 1025, "a")),
+            (RuntimeError, lambda: value.ortvalue_from_numpy(np.array("text"))),
+            (RuntimeError, lambda: value.ortvalue_from_numpy(np.ones(3, np.complex64))),
+            (RuntimeError, lambda: value.ortvalue_from_shape_and_type([2, -1], np.float32)),
+            (TypeError, lambda: rt.set_default_logger_severity("x")),
+            (RuntimeError, lambda: rt.set_default_logger_severity(9)),
+            (TypeError, lambda: rt.set_default_logger_verbosity("x")),
+            (TypeError, lambda: rt.set_seed("x")),
+        ]:
+            try:
+                call()
+            except error:
+                result.append("caught")
+        result.append(rt.InferenceSession(digits).get_tuning_results())
+    """,
     "texts for a log": """
         result = [str(rt.InferenceSession(open_model).get_inputs()[0])]
         result += [str(rt.ExecutionMode.ORT_PARALLEL), f"{rt.GraphOptimizationLevel(99)}"]

@@ -1,6 +1,7 @@
 """Details of a ``.tflite`` file's tensors, in LiteRT's dictionaries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from weft.errors import ModelError, WrongType
 from weft.importers.tflite.flatbuffer import read_model, well_formed
 
-__all__ = ["Details", "Signature", "TensorDetails", "read_details"]
+__all__ = ["Details", "Signature", "TensorDetails", "read_details", "sizes_of"]
+
+_MOST = 1 << 31  # of a tensor's number, or of a size in a .tflite file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +31,9 @@ class TensorDetails:
     data: NDArray[Any] | None
 
     def resized(self, shape: tuple[int, ...]) -> "TensorDetails":
-        """Return it with another shape."""
-        return replace(self, shape=shape)
+        """Return it with another shape; one that the file leaves open nowhere follows it."""
+        signature = self.shape_signature if -1 in self.shape_signature else shape
+        return replace(self, shape=shape, shape_signature=signature)
 
     def as_dict(self) -> dict[str, Any]:
         """Return LiteRT's dictionary."""
@@ -72,7 +76,7 @@ class Details:
 
     def tensor(self, index: int, subgraph: int = 0) -> TensorDetails:
         """Return a tensor; a ModelError where there is no such one."""
-        if not isinstance(index, int | np.integer):
+        if not isinstance(index, int | np.integer) or not -_MOST <= index < _MOST:
             raise WrongType(f"a tensor has a number, not {index!r}")
         if subgraph or not 0 <= index < len(self.tensors):
             raise ModelError(f"the model has {len(self.tensors)} tensors, no {index}")
@@ -125,6 +129,15 @@ def read_details(data: bytes) -> Details:
             if signature.SubgraphIndex() == 0
         }
     return Details(tensors, network.inputs, network.outputs, named)
+
+
+def sizes_of(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Return sizes of a shape; a ModelError where they are none."""
+    with suppress(TypeError, ValueError, OverflowError):
+        shape = tuple(int(size) for size in sizes)
+        if all(0 <= size < _MOST for size in shape):
+            return shape
+    raise WrongType(f"a shape is a sequence of sizes, not {sizes!r}")
 
 
 def _tensor(tensor: Any, index: int, raw: Any) -> TensorDetails:

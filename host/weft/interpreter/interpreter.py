@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from weft.configuration import ConfigChoice
 from weft.errors import ConfigError, ModelError, WrongType
 from weft.importers import read_model
-from weft.interpreter.details import read_details
+from weft.interpreter.details import read_details, sizes_of
 from weft.interpreter.engine import OpResolverType, engine_of
 from weft.interpreter.signature import SignatureRunner
 from weft.models.loading import find_model
@@ -22,8 +21,6 @@ from weft.runtime.prepared import PreparedModel
 from weft.runtime.profile import Profile
 
 __all__ = ["Interpreter"]
-
-_MOST = (1 << 31) - 1  # of a size in a .tflite file
 
 
 class Interpreter:
@@ -59,7 +56,7 @@ class Interpreter:
 
     def __init__(
         self,
-        model_path: str | os.PathLike[str] | None = None,
+        model_path: str | bytes | os.PathLike[str] | None = None,
         model_content: bytes | None = None,
         experimental_delegates: Sequence[object] | None = None,
         num_threads: int | None = None,
@@ -83,6 +80,8 @@ class Interpreter:
             raise ConfigError("Weft runs no delegates; the device is given by device=")
         if not isinstance(model_content, bytes | bytearray | memoryview | None):
             raise WrongType(f"model_content is bytes, not {type(model_content).__name__}")
+        if isinstance(model_path, bytes):
+            model_path = os.fsdecode(model_path)
         model = find_model(model_path) if model_path else bytes(model_content or b"")
         self._details = read_details(read_model(model)[0])
         engine = engine_of(experimental_op_resolver_type, like)
@@ -92,6 +91,8 @@ class Interpreter:
         self._inference = self._prepared.prepare({})
         self._shapes = {d.index: d.shape for d in self._details.tensors}
         self._values: dict[int, NDArray[Any]] = {}
+        self._keeps = keep
+        self._kept: dict[str, NDArray[Any]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -124,11 +125,14 @@ class Interpreter:
         arrays = {i: np.zeros(self._shapes[i], self._dtype(i)) for i in self._details.inputs}
         batch = self._batch(arrays)
         graph = self._inference.graph
-        for index, name in zip(self._details.outputs, graph.outputs, strict=True):
-            shape = graph.shape(name)
-            if graph.declared is None and graph.tensors[name].data is None:
-                shape = (batch, *shape[1:])
-            self._shapes[index] = shape
+        names = {d.index: d.name for d in self._details.tensors}
+        names |= dict(zip(self._details.outputs, graph.outputs, strict=True))
+        for index, name in names.items():
+            if name in graph.tensors and index not in self._details.inputs:
+                shape = graph.shape(name)
+                if graph.declared is None and graph.tensors[name].data is None:
+                    shape = (batch, *shape[1:])
+                self._shapes[index] = shape
         for index in (*self._details.inputs, *self._details.outputs):
             known = self._values.get(index)
             if known is None or known.shape != self._shapes[index]:
@@ -151,7 +155,7 @@ class Interpreter:
         ModelError
             If it is no input, this is no shape, or ``strict`` and the dimension is not open.
         """
-        details, shape = self._details.input(input_index), _sizes(tensor_size)
+        details, shape = self._details.input(input_index), sizes_of(tensor_size)
         given = details.shape_signature
         fits = len(shape) == len(given) and all(
             size == wanted or wanted < 0 for size, wanted in zip(shape, given, strict=True)
@@ -163,12 +167,12 @@ class Interpreter:
             self._values.clear()
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
-        """Copy ``value``, of the declared dtype and shape, to an input."""
-        details, place = self._details.input(tensor_index), self._place(tensor_index)
+        """Copy ``value``, of the declared dtype and shape, to an input (or an output)."""
+        details, place = self._details.tensor(tensor_index), self._place(tensor_index)
         try:
             array = np.asarray(value)
         except (ValueError, TypeError, OverflowError) as error:
-            raise ModelError(f"input {details.name} is no array ({error})") from None
+            raise ModelError(f"tensor {details.name} is no array ({error})") from None
         if array.dtype != place.dtype:
             raise ModelError(f"input {details.name} must be {place.dtype}, not {array.dtype}")
         if array.shape != place.shape:
@@ -183,7 +187,11 @@ class Interpreter:
         names = self._inference.graph.inputs
         indices = self._details.inputs
         feeds = {n: self._place(i).copy() for n, i in zip(names, indices, strict=True)}
-        results = self._inference.run(self._inference.images(feeds))
+        images = self._inference.images(feeds)
+        if self._keeps:
+            results, self._kept = self._inference.run_and_keep(images)
+        else:
+            results = self._inference.run(images)
         for index, name in zip(self._details.outputs, self._inference.graph.outputs, strict=True):
             self._values[index][...] = self._inference.join(name, results)
 
@@ -194,7 +202,7 @@ class Interpreter:
             return details.data.copy()
         if tensor_index in (*self._details.inputs, *self._details.outputs):
             return self._place(tensor_index).copy()
-        kept = self._inference.tensors.get(details.name)
+        kept = self._kept.get(details.name)
         if kept is None or kept.dtype != details.dtype:
             raise ModelError(
                 f"tensor {tensor_index} ({details.name}) is not kept; "
@@ -203,9 +211,13 @@ class Interpreter:
         return kept.copy()
 
     def tensor(self, tensor_index: int) -> Callable[[], NDArray[Any]]:
-        """Return a function that returns the memory of an input or output."""
-        self._details.tensor(tensor_index)
-        return lambda: self._place(tensor_index)
+        """Return a function that returns the memory of an input or output, or a constant."""
+
+        def memory() -> NDArray[Any]:
+            data = self._details.tensor(tensor_index).data
+            return self._place(tensor_index) if data is None else data
+
+        return memory
 
     def get_input_details(self) -> list[dict[str, Any]]:
         """Return a dictionary for each input: name, index, shape, dtype, quantisation."""
@@ -256,12 +268,3 @@ class Interpreter:
 
     def _describe(self, index: int) -> dict[str, Any]:
         return self._details.tensors[index].resized(self._shapes[index]).as_dict()
-
-
-def _sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    """Return sizes of a shape; a ModelError where they are none."""
-    with suppress(TypeError, ValueError, OverflowError):
-        shape = tuple(int(size) for size in sizes)
-        if all(0 <= size <= _MOST for size in shape):
-            return shape
-    raise ModelError(f"a shape is a sequence of sizes, not {sizes!r}")

@@ -34,6 +34,8 @@ def find_model(model: str | os.PathLike[str]) -> Path:
     if not isinstance(model, str | os.PathLike):
         found = type(model).__name__
         raise WrongType(f"a model is a path, bytes, a Graph or a Program, not {found}")
+    if not os.fspath(model):
+        raise WrongType("the path of the model is empty")
     path = Path(model)
     try:
         if path.is_file():

@@ -109,6 +109,14 @@ class Inference:
             results.append(run.values)
         return results
 
+    def run_and_keep(self, images: Sequence[Arrays]) -> tuple[list[Arrays], Arrays]:
+        """Run ``images``; return what each gives, and each kept tensor of all of them."""
+        results, kept = [], []
+        for image in images:
+            results += self.run([image])
+            kept.append(self.tensors)
+        return results, {name: self.join(name, kept) for name in self.tensors}
+
     def image_stream(self) -> ImageStream | None:
         """Return what lets images overlap; None where they run one after the other."""
         return None if self._inspects else self.runner.image_stream()

@@ -16,6 +16,9 @@ __all__ = [
     "SessionOptions",
 ]
 
+_MOST = 1 << 31  # of a number in C
+_LONGEST_KEY = 1024
+
 
 class NoSuchOption(ConfigError, AttributeError):
     """There is no option or entry of that name; ONNX Runtime raises one of the latter two."""
@@ -67,12 +70,16 @@ class _Options:
         if kind is not type(MISSING):
             if not (type(value) is kind or (kind in (int, bool) and type(value) in (int, bool))):
                 raise WrongType(f"{owner}.{name} must be {kind.__name__}, not {value!r}")
+            if kind is int and not -_MOST <= value < _MOST:
+                raise WrongType(f"{owner}.{name} must have 32 bits, not {value!r}")
             value = kind(value)
         super().__setattr__(name, value)
 
     def _add(self, key: str, value: str) -> None:
         if not isinstance(key, str) or not isinstance(value, str):
             raise WrongType(f"an entry is a name and a text, not {key!r} and {value!r}")
+        if not 0 < len(key) <= _LONGEST_KEY:
+            raise ConfigError(f"an entry's name has 1 to {_LONGEST_KEY} characters, not {len(key)}")
         self._entries[key] = value
 
     def _get(self, key: str) -> str:

@@ -1,5 +1,6 @@
 """What scripts for ONNX Runtime ask of it as a whole."""
 
+from weft.errors import ConfigError, WrongType
 from weft.session.providers import CPU, WEFT
 
 __all__ = [
@@ -40,15 +41,20 @@ def has_collective_ops() -> bool:
 
 
 def set_default_logger_severity(severity: int) -> None:
-    """Do nothing: Weft keeps no log."""
+    """Take a severity from 0 to 4; Weft keeps no log."""
+    _require_number("a severity", severity)
+    if not 0 <= severity <= 4:
+        raise ConfigError(f"a severity is from 0 (verbose) to 4 (fatal), not {severity}")
 
 
 def set_default_logger_verbosity(verbosity: int) -> None:
-    """Do nothing, as :func:`set_default_logger_severity`."""
+    """Take a number; Weft keeps no log."""
+    _require_number("a verbosity", verbosity)
 
 
 def set_seed(seed: int) -> None:
-    """Do nothing: nothing is random."""
+    """Take a number; nothing is random."""
+    _require_number("a seed", seed)
 
 
 def set_global_thread_pool_sizes(intra_op: int, inter_op: int) -> None:
@@ -67,3 +73,8 @@ def preload_dlls(
     cuda: bool = True, cudnn: bool = True, msvc: bool = True, directory: str | None = None
 ) -> None:
     """Do nothing: there are no such libraries."""
+
+
+def _require_number(what: str, value: object) -> None:
+    if not isinstance(value, int):
+        raise WrongType(f"{what} is a number, not {value!r}")

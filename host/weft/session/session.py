@@ -173,6 +173,15 @@ class InferenceSession(Calls):
                 self.close()
                 self._model, self._asked = self._open_model(asked), asked
 
+    def get_tuning_results(self) -> list[dict[str, Any]]:
+        """Return none: nothing is tuned while a model runs."""
+        return []
+
+    def set_tuning_results(
+        self, results: Sequence[Mapping[str, Any]], *, error_on_invalid: bool = False
+    ) -> None:
+        """Do nothing, as :meth:`get_tuning_results`."""
+
     def enable_fallback(self) -> None:
         """Do nothing: no provider is left for another when it fails."""
 

@@ -30,6 +30,8 @@ class OrtValue:
     def __init__(self, array: NDArray[Any]):
         if not isinstance(array, np.ndarray):
             raise ModelError(f"an OrtValue is made of an array, not {type(array).__name__}")
+        if array.dtype.kind not in "biufV":
+            raise ModelError(f"an OrtValue holds real numbers, not {array.dtype}")
         self._array = array
 
     @classmethod
@@ -58,6 +60,8 @@ class OrtValue:
     ) -> "OrtValue":
         """Return a value of zeros; ``element_type`` is a NumPy dtype or a number of ONNX's."""
         require_host(device_type)
+        if any(size < 0 for size in shape):
+            raise ConfigError(f"{tuple(shape)!r} is no shape of an array")
         return cls(np.zeros(tuple(shape), dtype_of(element_type)))
 
     @classmethod
