@@ -125,14 +125,14 @@ class Interpreter:
         arrays = {i: np.zeros(self._shapes[i], self._dtype(i)) for i in self._details.inputs}
         batch = self._batch(arrays)
         graph = self._inference.graph
-        names = {d.index: d.name for d in self._details.tensors}
-        names |= dict(zip(self._details.outputs, graph.outputs, strict=True))
-        for index, name in names.items():
-            if name in graph.tensors and index not in self._details.inputs:
-                shape = graph.shape(name)
-                if graph.declared is None and graph.tensors[name].data is None:
-                    shape = (batch, *shape[1:])
-                self._shapes[index] = shape
+        for index, name in zip(self._details.outputs, graph.outputs, strict=True):
+            self._shapes[index] = graph.shape(name)
+        if graph.declared is None:  # every tensor of images has as many
+            names = {d.index: d.name for d in self._details.tensors}
+            names |= dict(zip(self._details.outputs, graph.outputs, strict=True))
+            for index, name in names.items():
+                if name in graph.tensors and graph.tensors[name].data is None:
+                    self._shapes[index] = (batch, *self._shapes[index][1:])
         for index in (*self._details.inputs, *self._details.outputs):
             known = self._values.get(index)
             if known is None or known.shape != self._shapes[index]:
