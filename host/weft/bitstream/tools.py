@@ -1,15 +1,18 @@
 """The programs that a build starts: those on PATH, else the wheels beside this Python."""
 
+import re
 import shutil
 import subprocess
 from importlib import metadata
-from pathlib import Path
 
 from weft_hw.processes import find_wheels_program, run_command
 
 from weft.errors import BuildError
 
 __all__ = ["Tool", "find_tool"]
+
+# A nextpnr of a commit has its hash alone. Around it are sentences, and of Yosys the compiler.
+_VERSION = re.compile(r"\(Version (?:nextpnr-)?(\w[^)\s]*)\)|\d+\.\d[\w.+-]*")
 
 # Which wheel holds a program that is not on PATH, and YoWASP's prefix of its name there.
 _WHEELS = {
@@ -49,7 +52,7 @@ def find_tool(name: str) -> Tool:
         If there is neither; the message says what to install.
     """
     if native := shutil.which(name):
-        return Tool(name, native, _native_version(native))
+        return Tool(name, native, _native_version(name, native))
     wheel, prefix = _WHEELS[name]
     found = find_wheels_program(f"{prefix}{name}")
     if found is None:
@@ -61,17 +64,13 @@ def find_tool(name: str) -> Tool:
     return Tool(name, found, version)
 
 
-def _native_version(path: str) -> str:
+def _native_version(name: str, path: str) -> str:
     for flag in ("--version", "-V"):
         try:
             done = run_command([path, flag], timeout=30)
         except (OSError, subprocess.TimeoutExpired):
             continue
-        # A version has a digit, but so may the program's own name.
-        if lines := [
-            line.strip()
-            for line in done.stdout.splitlines()
-            if any(c.isdigit() for c in line.replace(Path(path).name, ""))
-        ]:
-            return lines[0]
+        # What an option is refused with is no version, though it may have digits.
+        if done.returncode == 0 and (found := _VERSION.search(done.stdout)):
+            return f"{name} {found[1] or found[0]}"
     return "native, of unknown version"
