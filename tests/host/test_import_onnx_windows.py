@@ -5,7 +5,9 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 import numpy as np
+import weft
 from networks.onnx_net import IMAGE, SEED, Net, exact, pass_through
+from networks.ort import open_ort
 from weft.errors import ModelError
 from weft.importers.onnx.file import import_onnx
 
@@ -85,6 +87,45 @@ def test_dilated_max_pool(attributes):
     net = Net(IMAGE)
     net.node("MaxPool", [net.x], "y", **attributes)
     pass_through(net, "y", opset=17)
+
+
+# The two taps of a row of five columns: at -1 and 4, or at -1 and 5, past both ends.
+WINDOW = {"kernel_shape": [1, 2], "dilations": [1, 5], "pads": [0, 1, 0, 0]}
+PAST = {"kernel_shape": [1, 2], "dilations": [1, 6], "pads": [0, 1, 0, 1]}
+
+
+def small_pool(attributes, *, integers=False):
+    net = Net((1, 2, 3, 5))
+    if integers:
+        pooled = net.node("MaxPool", ["x.q"], "y.q", **attributes)
+        return net, net.node("DequantizeLinear", [pooled, "x.s", "x.z"], "y")
+    return net, net.node("MaxPool", [net.x], "y", **attributes)
+
+
+def pooled_by_runtime(net, *outputs):
+    x = np.random.default_rng(SEED).normal(size=net.shape).astype(np.float32)
+    return x, open_ort(net.bytes(*outputs)).run(None, {"x": x})[0]
+
+
+@pytest.mark.parametrize("integers", [False, True])
+def test_a_dilated_max_pool_with_a_pixel_in_each_window(integers):
+    net, output = small_pool(WINDOW, integers=integers)
+    x, right = pooled_by_runtime(net, output)
+    with weft.InferenceSession(net.bytes(output)) as session:
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], right)
+
+
+def test_a_max_pool_of_padding_alone():
+    """Of integers that is the least one; of real numbers it is none that int8 holds."""
+    net, output = small_pool(PAST, integers=True)
+    x, right = pooled_by_runtime(net, output)
+    with weft.InferenceSession(net.bytes(output)) as session:
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], right)
+    net, output = small_pool(PAST)
+    again = net.quantized(output, 0.05, 3)  # a second reader, for which the runtime keeps floats
+    assert pooled_by_runtime(net, output, again)[1].min() == np.finfo(np.float32).min
+    with pytest.raises(ModelError, match="a window of MaxPool that lies in the padding alone"):
+        import_onnx(net.bytes(output, again), "m", "onnxruntime", source="m")
 
 
 def test_average_pool_that_counts_padding():

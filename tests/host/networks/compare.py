@@ -161,8 +161,9 @@ def onnx_network(
 
 
 def beyond_float32(error: ModelError) -> bool:
-    """Whether a network is refused because float32 cannot hold a ratio of scales, or numbers."""
-    return any(x in str(error) for x in ("its scales differ by a factor", "of numbers so small"))
+    """Whether a network is refused because float32 or int8 cannot hold a number in it."""
+    reasons = ("its scales differ by a factor", "of numbers so small", "in the padding alone")
+    return any(reason in str(error) for reason in reasons)
 
 
 def tells_scale(plan: Plan) -> bool:

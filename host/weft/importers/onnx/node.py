@@ -21,6 +21,7 @@ from weft.importers.onnx.moves import MOVES, move
 from weft.importers.onnx.norms import NORMALISATIONS, local_response, normalisation_of
 from weft.importers.onnx.pad import is_real_pad, with_filler
 from weft.importers.onnx.pending import fused, joined, normalised, pending_of
+from weft.importers.onnx.pools import refuse_empty_windows
 from weft.importers.onnx.qoperators import QOPERATORS, quantized_constant
 from weft.importers.onnx.slices import split
 from weft.importers.onnx.tables import is_function
@@ -87,6 +88,8 @@ def result_of(
         return _cast(first, attributes["to"], real=not integers)
     if operator == "Pad" and isinstance(first, Activation) and first.qparams and integers:
         operands = with_filler(operands, first.qparams)
+    if operator == "MaxPool" and isinstance(first, Activation) and not integers:
+        refuse_empty_windows(attributes, first)
     if (
         operator in MOVES
         and not isinstance(first, Pending)

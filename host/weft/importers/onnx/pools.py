@@ -3,13 +3,21 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from weft.errors import ModelError
 from weft.importers.onnx.builder import Builder, nhwc_shape
 from weft.importers.onnx.declarations import Attributes as Declared
 from weft.importers.onnx.values import Activation, Pending, QParams, Value, take
 from weft.importers.onnx.windows import Attributes, Window, image_of, pair_of, window_of
 
-__all__ = ["average_pool", "global_average_pool", "max_pool", "mean_of_image"]
+__all__ = [
+    "average_pool",
+    "global_average_pool",
+    "max_pool",
+    "mean_of_image",
+    "refuse_empty_windows",
+]
 
 
 def _pool_window(
@@ -68,6 +76,30 @@ def max_pool(
     window, _ = _pool_window(attributes, image, "MaxPool")
     tensor = builder.emit("MAX_POOL_2D", name, (image.tensor,), output, window, qparams=qparams)
     return _pooled(builder, image, tensor, qparams)
+
+
+def refuse_empty_windows(attributes: Attributes, image: Activation) -> None:
+    """Refuse a MaxPool of real numbers that has a window in the padding alone.
+
+    Dilation brings a window past the image. The greatest of no integers is -128, but of no real
+    numbers the least float32, which int8 with a scale cannot hold. Where ONNX Runtime takes which
+    depends on who else reads the result.
+
+    Raises
+    ------
+    ModelError
+    """
+    if len(image.shape) not in (3, 4):
+        return
+    window, kernel = _pool_window(attributes, image, "MaxPool")
+    _, *sides, _ = nhwc_shape(image.shape)
+    for axis, size in enumerate(sides):
+        before, behind = window["padding"][2 * axis : 2 * axis + 2]
+        taps = np.arange(kernel[axis]) * window["dilation"][axis]
+        starts = np.arange(-before, size + behind - taps[-1], window["stride"][axis])
+        places = starts[:, None] + taps
+        if not ((places >= 0) & (places < size)).any(axis=1).all():
+            raise ModelError("a window of MaxPool that lies in the padding alone")
 
 
 def average_pool(
