@@ -2,7 +2,8 @@
 
 Verilator ends the process where a ``.vcd`` file cannot be written, so it gets a pipe; the ``.fst``
 writer goes on in silence, so its file is looked at in the end. That writer also maps a second file,
-of names, and the process ends where that has no room: it gets some as soon as it is there.
+of names, and the process ends where that has no room: it gets some as soon as it is there. It maps
+nameless ones too, in the folder of C's ``tmpfile``, which must have room before it begins.
 """
 
 import errno
@@ -16,6 +17,8 @@ from weft_hw.files import replacing
 __all__ = ["WaveFile", "is_whole_fst"]
 
 _PIECE = 1 << 16
+_NAMELESS = Path("/tmp")  # glibc's P_tmpdir: TMPDIR does not move it
+_ROOM = 1 << 22  # bytes: for the value of each signal, and 16 more each
 # Types of blocks that every .fst file has: header, geometry, and one of three for the hierarchy.
 _NEEDED = ({0}, {3}, {4, 6, 7})
 # Blocks of names in LZ4: how many lengths of 8 bytes come first. One is compressed twice.
@@ -33,9 +36,20 @@ class WaveFile:
     ----------
     name : str
         What the simulator is to open; then call :meth:`opened`.
+
+    Raises
+    ------
+    OSError
+        If a ``.fst`` file's writer has no room for its temporary files.
     """
 
     def __init__(self, path: Path):
+        if path.suffix == ".fst" and _NAMELESS.is_dir():
+            with suppress(AttributeError):  # where systems cannot say
+                state = os.statvfs(_NAMELESS)
+                if state.f_bavail * state.f_frsize < _ROOM:
+                    sentence = f"its writer needs {_ROOM >> 20} MiB in {_NAMELESS}"
+                    raise OSError(errno.ENOSPC, sentence, str(path))
         self._path, self._error = path, None
         self._stack = ExitStack()
         self._partial = self._stack.enter_context(replacing(path))

@@ -12,6 +12,7 @@ import pytest
 from limited import main_limited, weft
 from stand_in_tools import BOARD, stand_ins
 from weft.models import public_models
+from weft_sim import wave_file
 
 OLD = b"what was there before"
 WRITES = [
@@ -148,6 +149,17 @@ def full(tmp_path):
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_waveforms_without_room_for_nameless_files(full, tmp_path, monkeypatch):
+    """Their writer maps some, in a folder that it chooses; the process ended by SIGBUS."""
+    monkeypatch.setattr(wave_file, "_NAMELESS", full, raising=False)
+    out = tmp_path / "x.fst"
+    out.write_bytes(OLD)
+    with pytest.raises(OSError, match=f"its writer needs 4 MiB in {full}") as caught:
+        wave_file.WaveFile(out)
+    assert caught.value.filename == str(out) and out.read_bytes() == OLD
+    assert not list(tmp_path.glob(".weft-*"))
 
 
 @pytest.mark.tools
