@@ -18,3 +18,9 @@ def test_every_value_is_the_golden_models(monkeypatch, form, seed):
     monkeypatch.setattr(planner, "LOOKS", planner.LOOKS)  # which the boards change
     outcome = SimulatorBoards().compare(form, seed)
     assert outcome.compared > 0 and not outcome.differences
+
+
+def test_a_concatenation_keeps_its_parts_over_a_host_step(monkeypatch):
+    monkeypatch.setattr(planner, "LOOKS", planner.LOOKS)
+    outcome = SimulatorBoards().compare("tflite-split", 80105, (5, 7, 8))
+    assert outcome.compared > 0 and not outcome.differences

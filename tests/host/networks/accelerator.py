@@ -42,7 +42,14 @@ __all__ = [
 ]
 
 FORMS = ("tflite", "qdq", "qoperator")
-MORE_FORMS = ("tflite-int8", "tflite-uint8", "tflite-first", "tflite-parts", *ONNX_FORMS)
+MORE_FORMS = (
+    "tflite-int8",
+    "tflite-uint8",
+    "tflite-first",
+    "tflite-split",
+    "tflite-parts",
+    *ONNX_FORMS,
+)
 # Several pixels, an array that is no square, and memories for every random network.
 SMALL = Config(
     name="small-two-pixels",

@@ -79,7 +79,8 @@ def tflite_network(
 def more_network(seed: int, dtype: str, sides: Sequence[int] = SIDES) -> tuple[Plan, bytes, str]:
     """Return a plan with operators of every kind, its file, and the type of its edges.
 
-    ``dtype`` is that of activations, or ``"first"`` for int8 that moves through dimension 0.
+    ``dtype`` is that of activations, or ``"first"`` for int8 that moves through dimension 0,
+    or ``"split"`` for int8 with host steps between layers.
     """
     kinds = tflite_writer.MORE_KINDS[dtype]
     plan = random_plan(seed, kinds, fixed_steps=True, sides=sides)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from networks.first_dimension import FIRST
+from networks.host_steps import HOST_STEPS
 from networks.more_layers import MORE
 from networks.onnx_layers import NODES
 from networks.plan import ACTIVATIONS, FINEST, Planner, QParams
@@ -316,5 +317,6 @@ LAYERS = {
     "arg_max": never,
     **MORE,
     **FIRST,
+    **HOST_STEPS,
     **NODES,
 }

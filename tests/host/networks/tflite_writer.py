@@ -7,6 +7,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from networks.first_dimension import FIRST
+from networks.host_steps import HOST_STEPS
 from networks.more_layers import OPERATORS as OPERATORS_OF
 from networks.plan import Layer, Plan, QParams
 from networks.tflite_codes import ACTIVATIONS, OPERATORS, TYPES, VERSIONS
@@ -51,6 +52,7 @@ MORE_KINDS = {
     dtype: {**KINDS, **dict.fromkeys(OPERATORS_OF[dtype], 2)} for dtype in ("int8", "uint8")
 }
 MORE_KINDS["first"] = {**KINDS, **dict.fromkeys(FIRST, 4)}
+MORE_KINDS["split"] = {**KINDS, **dict.fromkeys(HOST_STEPS, 24)}
 
 
 class Writer:
