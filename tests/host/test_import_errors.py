@@ -5,6 +5,7 @@ import pytest
 from weft.errors import ModelError
 from weft.golden import run as reference
 from weft.importers import load_model
+from weft.importers.rules.problems import Problems
 
 pytest.importorskip("ai_edge_litert")
 pytest.importorskip("onnxruntime")
@@ -83,6 +84,18 @@ def test_everything_wrong_is_said_at_once(tmp_path):
         r"value2: every scale must be a positive number; "
         r"value4: tensor value4 is float32; quantise the model to int8 first" + ADVICE,
     )
+
+
+def test_a_layer_is_listed_once():
+    """The importer and a rule behind it may both find fault with a layer; the first one counts."""
+    problems = Problems("m")
+    for name, reason in [("a", "not supported"), ("b", "too large"), ("a", "a shape")]:
+        with problems.layer(name):
+            raise ModelError(reason)
+    with pytest.raises(ModelError) as error:
+        problems.finish()
+    assert error.value.layers == ("a", "b")
+    assert str(error.value).startswith("cannot import m: a: not supported; b: too large; replace")
 
 
 def test_float_tflite(tmp_path):

@@ -30,8 +30,7 @@ class Problems:
 
     def __init__(self, model: str, head: str = "cannot import"):
         self._head = f"{head} {model}: "
-        self._found: list[str] = []
-        self._layers: list[str] = []
+        self._found: dict[str, str] = {}  # by the layer's name
 
     @property
     def found(self) -> bool:
@@ -50,22 +49,22 @@ class Problems:
         return _Layer(self, name, outputs, unknown)
 
     def add(self, name: str, error: ModelError) -> None:
-        """Add an entry."""
-        self._found.append(f"{name}: {error}")
-        self._layers.append(name)
+        """Add an entry, unless ``name`` has one: more may follow from that."""
+        self._found.setdefault(name, f"{name}: {error}")
 
     def finish(self) -> None:
         """Raise what was collected, if anything."""
         if self._found:
-            more = len(self._found) - _SHOWN
-            shown = self._found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
+            found = list(self._found.values())
+            more = len(found) - _SHOWN
+            shown = found[:_SHOWN] + ([f"and {more} more"] if more > 0 else [])
             text = self._head + "; ".join(shown)
             said = [
                 next((advice for pattern, advice in _ADVICE if pattern.search(entry)), "")
-                for entry in self._found
+                for entry in found
             ]
             text += "".join(dict.fromkeys(said))
-            raise ModelError(text, self._layers)
+            raise ModelError(text, list(self._found))
 
 
 class _Layer:
