@@ -265,7 +265,7 @@ def test_a_killed_replica_costs_no_request(served: Fleet):
     repeats = served.measures()["weft_repeats_total"] - before["weft_repeats_total"]
     print(f"{len(killed)} killed, {repeats:.0f} requests repeated")
     assert repeats > 0
-    wait_for(lambda: len(steady(served.grpc, 2 * BOARDS, 1)) == BOARDS, 120, "a board is missing")
+    wait_for(lambda: len(steady(served.grpc, 2 * BOARDS, 1)) == BOARDS, "a board is missing")
     assert served.measures()["weft_boards_running"] == BOARDS
 
 

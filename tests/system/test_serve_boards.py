@@ -66,13 +66,13 @@ def test_a_board_that_dies_and_comes_back():
         answered = steady(served.grpc, 60, 8, at)
         assert answered.total() == 60
         assert answered[f"0 {names[0]}"] > answered[f"1 {names[1]}"]
-        wait_for(lambda: served.measures()["weft_boards_running"] == 1, 60, "it is not missed")
+        wait_for(lambda: served.measures()["weft_boards_running"] == 1, "it is not missed")
         with board(ports[1]) as second:  # the same board again
-            wait_for(lambda: all_answer(served, 2), 60, "it did not come back")
+            wait_for(lambda: all_answer(served, 2), "it did not come back")
             second.send_signal(signal.SIGSTOP)  # it hears, and says nothing
             assert steady(served.grpc, 20, 8).total() == 20
             second.send_signal(signal.SIGCONT)
-            wait_for(lambda: all_answer(served, 2), 60, "it did not come back")
+            wait_for(lambda: all_answer(served, 2), "it did not come back")
         assert served.measures()["weft_repeats_total"] >= 2
 
 
@@ -89,7 +89,7 @@ def test_a_fleet_without_a_board():
         )
         assert status == 503
         assert re.fullmatch(r"no board answered within 3 s", json.loads(answer)["error"])
-        wait_for(lambda: served.ask("/v2/health/ready")[0] == 503, 60, "it is said to be ready")
+        wait_for(lambda: served.ask("/v2/health/ready")[0] == 503, "it is said to be ready")
         assert served.ask("/v2/models/digits/ready")[0] == 503
         assert served.ask("/v2/health/live")[0] == 200
 
