@@ -79,7 +79,7 @@ def descendants(ancestor: int) -> list[tuple[int, str]]:
 
 
 def wait_for(condition, what: str) -> None:
-    """Wait until ``condition()`` holds; an AssertionError after minutes, however slow the machine."""
+    """Wait until ``condition()`` holds; an AssertionError after some minutes."""
     end = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < end, what
