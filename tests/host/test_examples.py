@@ -90,7 +90,8 @@ def test_mlperf_tiny_hears_words():
     pytest.importorskip("espeakng_loader")
     module = mlperf("keyword_spotting")
     text = module.result()
-    same(text, made("keyword_spotting", "mlperf"))
+    # The last bits of float features, and so a word in a hundred, are the CPU's.
+    same(text.replace(" %", " in 100"), made("keyword_spotting", "mlperf").replace(" %", " in 100"))
     share = re.search(r"Of all, (\d+) % are recognised", text)
     assert share is not None and int(share[1]) >= 60
 
